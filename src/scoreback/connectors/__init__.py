@@ -1,0 +1,1 @@
+"""The doors: everything that speaks one SIEM's protocol, and nothing else."""

@@ -1,0 +1,187 @@
+"""The doors: what every connector promises, and what it can do.
+
+The docstrings are the contract; `scoreback.connectors.testing` asks it of every connector. A
+SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (retry) or
+`SiemRefused` (don't).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, Self, runtime_checkable
+
+from scoreback.records import (
+    Alert,
+    AlertRule,
+    EventBatch,
+    EventQuery,
+    Finding,
+    Histogram,
+    LabelBatch,
+    ScoreBatch,
+    TimeWindow,
+    Verdict,
+    WriteReport,
+)
+
+BATCH_ROWS = 20_000  # rows in one EventBatch at most: enough for vector work, small in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a SIEM can do, as data; code asks these and never the connector's name."""
+
+    acknowledges_writes: bool  # a write that returned is stored and can be read back
+    closing_reasons: bool  # analysts' verdicts come with a reason
+    updates_in_place: bool  # a field can be written onto the event itself
+    native_scoring: bool  # a model can run inside the SIEM
+    raises_alerts: bool  # applied alert rules raise alerts without our help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of a query that can be read apart, on any machine; picklable."""
+
+    query: EventQuery
+    window: TimeWindow
+    part: int = 0
+    parts: int = 1
+
+
+@runtime_checkable
+class EventReader(Protocol):
+    """Reads events of a selection."""
+
+    def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
+        """Cut *query* over *window* into *parts* slices that together give every event once.
+
+        Slices are cut by the window's clock and come in its order.
+
+        Raises:
+            SiemRefused: the selection is not understood, or names what does not exist.
+        """
+        ...
+
+    def read(self, piece: Slice) -> Iterator[EventBatch]:
+        """Yield the events of *piece* in order of (window clock, event_id), each id once.
+
+        Each batch has at most `BATCH_ROWS` rows and exactly the query's fields, as text; a field
+        that an event lacks is null. ``event_time`` is never after ``arrival_time``. Reading again
+        gives the same events; what arrives later has a later arrival time.
+
+        Raises:
+            SiemUnavailable: the SIEM did not answer; what was yielded stands.
+            SiemRefused: the query was refused, or a field exists in no event of the selection.
+        """
+        ...
+
+
+@runtime_checkable
+class LabelReader(Protocol):
+    """Reads analysts' verdicts."""
+
+    def labels(self, since: datetime) -> Iterator[LabelBatch]:
+        """Yield the verdicts given at or after *since*, in order of label time.
+
+        A reopened alert has no label; a changed verdict is a new label with a later time. Our own
+        closures are never labels.
+        """
+        ...
+
+
+@runtime_checkable
+class ScoreWriter(Protocol):
+    """Writes scores so that writing them again changes nothing."""
+
+    def write(self, scores: ScoreBatch) -> WriteReport:
+        """Store *scores*; those whose ``score_id`` is stored already are counted, not stored again.
+
+        When it returns, what it counts as written survives a crash. Refused items are reported,
+        none is dropped in silence.
+        """
+        ...
+
+    def existing(self, score_ids: Iterable[str]) -> set[str]:
+        """Those of *score_ids* that are stored: how a batch in doubt is settled."""
+        ...
+
+
+@runtime_checkable
+class HealthWriter(Protocol):
+    """Writes how a detector is doing."""
+
+    def write_histogram(self, histogram: Histogram) -> None:
+        """Store *histogram*; the same ``histogram_id`` replaces, so repeats change nothing."""
+        ...
+
+
+@runtime_checkable
+class AlertActions(Protocol):
+    """Lists and closes alerts, as an analyst does."""
+
+    def alerts(
+        self,
+        *,
+        detector: str | None = None,
+        still_open: bool = False,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Alert]:
+        """Alerts by time of their opening event, oldest first, *since* on that clock."""
+        ...
+
+    def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
+        """Close the alert with *verdict*; closing it again is a new verdict with a later time.
+
+        Raises:
+            SiemRefused: no such alert.
+        """
+        ...
+
+
+@runtime_checkable
+class Deployer(Protocol):
+    """Keeps alert rules in the SIEM as we want them."""
+
+    def current(self, name: str) -> AlertRule | None:
+        """The rule called *name* as the SIEM has it now, or None."""
+        ...
+
+    def apply(self, rule: AlertRule) -> None:
+        """Create or replace the rule; applying it twice changes nothing.
+
+        What belongs to the user (whether it is enabled) is kept.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove the rule; alerts that it raised stay. Removing what is not there is no error."""
+        ...
+
+
+@runtime_checkable
+class Connector(
+    EventReader, LabelReader, ScoreWriter, HealthWriter, AlertActions, Deployer, Protocol
+):
+    """All the doors of one SIEM connection."""
+
+    name: str  # of the connection; part of every score_id
+    capabilities: Capabilities
+
+    @classmethod
+    def open(cls, name: str, settings: Mapping[str, object]) -> Self:
+        """Open the connection called *name*.
+
+        Raises:
+            ConfigError: a setting is missing, unknown or of the wrong type.
+            SiemUnavailable: the SIEM cannot be reached.
+        """
+        ...
+
+    def check(self, query: EventQuery) -> Sequence[Finding]:
+        """What is missing for *query* to be read and its scores written, each with the fix."""
+        ...
+
+    def close_connection(self) -> None:
+        """Let go of files and sockets; safe to call twice."""
+        ...

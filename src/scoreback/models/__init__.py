@@ -1,0 +1,1 @@
+"""The learning: knows records; no SIEM, no clock, no network."""

@@ -1,0 +1,294 @@
+"""The values that travel between floors: columns for events, labels and scores; frozen dataclasses.
+
+Columns are Arrow record batches with a declared schema (`EVENT_COLUMNS`, `LABEL_COLUMNS`,
+`SCORE_COLUMNS`). Times are UTC microseconds. Event fields are text under their ECS dotted names:
+the feature language casts them, so that ``443``, ``"443"`` and a keyword mean the same everywhere.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+EVENT_COLUMNS = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),  # stable text id, unique in its stream
+        pa.field("event_ref", pa.string(), nullable=False),  # where to write; its door knows
+        pa.field("event_time", TIME, nullable=False),  # clamped: never after arrival_time
+        pa.field("arrival_time", TIME, nullable=False),  # when the SIEM had it
+    ]
+)
+
+LABEL_COLUMNS = pa.schema(
+    [
+        pa.field("event_id", pa.string()),  # the event that was judged; null for an entity label
+        pa.field("entity", pa.string()),  # with since and until: an entity label
+        pa.field("since", TIME),
+        pa.field("until", TIME),
+        pa.field("verdict", pa.string(), nullable=False),  # a `Verdict`
+        pa.field("label_time", TIME, nullable=False),  # when the label came to exist
+        pa.field("labeller", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),  # "verdict", "field", ...
+        pa.field("propensity", pa.float64()),  # chance that a person was shown it; null: unknown
+    ]
+)
+
+SCORE_COLUMNS = pa.schema(
+    [
+        pa.field("score_id", pa.string(), nullable=False),
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("event_ref", pa.string(), nullable=False),
+        pa.field("event_time", TIME, nullable=False),
+        pa.field("scored_at", TIME, nullable=False),  # rules read scores by this clock
+        pa.field("entity", pa.string()),
+        pa.field("detector", pa.string(), nullable=False),
+        pa.field("version", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),  # a `Stage`
+        pa.field("score", pa.float64(), nullable=False),  # 0..1
+        pa.field("risk", pa.float64(), nullable=False),  # 0..100, the threshold at 47
+        pa.field("threshold", pa.float64(), nullable=False),
+        pa.field("alert", pa.bool_(), nullable=False),  # score >= threshold
+        pa.field("reasons", pa.string()),  # JSON list, alerts only
+    ]
+)
+
+
+class Verdict(StrEnum):
+    """How an analyst closed what they saw."""
+
+    TRUE_POSITIVE = "true_positive"
+    BENIGN_POSITIVE = "benign_positive"  # the rule was right, the activity is allowed
+    FALSE_POSITIVE = "false_positive"
+    UNDETERMINED = "undetermined"  # closed without a finding: unlabelled
+
+
+class Stage(StrEnum):
+    """Why a score was written; only ``live`` scores raise alerts."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    AUDIT = "audit"
+    BACKFILL = "backfill"
+
+
+class Severity(StrEnum):
+    """Severity of an alert, in the words that both SIEMs use."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A record batch whose first columns follow a declared schema; text columns may follow."""
+
+    batch: pa.RecordBatch
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.batch.num_rows)
+
+    def _check(self, schema: pa.Schema) -> None:
+        for declared in schema:
+            index = self.batch.schema.get_field_index(declared.name)
+            if index < 0:
+                raise ValueError(f"{type(self).__name__} lacks column {declared.name!r}")
+            found = self.batch.schema.field(index).type
+            if found != declared.type:
+                raise ValueError(
+                    f"{type(self).__name__}.{declared.name} is {found}, not {declared.type}"
+                )
+            if not declared.nullable and self.batch.column(index).null_count:
+                raise ValueError(f"{type(self).__name__}.{declared.name} holds nulls")
+
+
+class EventBatch(_Columns):
+    """Events: `EVENT_COLUMNS`, then the fields asked for, as text (null where absent)."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a batch whose declared columns are missing, mistyped or null."""
+        self._check(EVENT_COLUMNS)
+        for found in self.batch.schema:
+            if found.name not in EVENT_COLUMNS.names and found.type != pa.string():
+                raise ValueError(f"event field {found.name!r} is {found.type}, not text")
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the event fields carried beside the declared columns."""
+        return tuple(n for n in self.batch.schema.names if n not in EVENT_COLUMNS.names)
+
+
+class LabelBatch(_Columns):
+    """Labels: `LABEL_COLUMNS`."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a batch whose declared columns are missing, mistyped or null."""
+        self._check(LABEL_COLUMNS)
+
+
+class ScoreBatch(_Columns):
+    """Scores: `SCORE_COLUMNS`, then copied event fields as text."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a batch whose declared columns are missing, mistyped or null."""
+        self._check(SCORE_COLUMNS)
+
+
+def score_id(detector: str, version: str, stage: str, connection: str, event_id: str) -> str:
+    """The name of one score for ever: sha256 over the length-prefixed parts, in hex."""
+    digest = hashlib.sha256()
+    for part in (detector, version, stage, connection, event_id):
+        data = part.encode()
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """Half-open ``[since, until)`` on a named clock."""
+
+    since: datetime
+    until: datetime
+    clock: Literal["event", "arrival"] = "arrival"
+
+    def __post_init__(self) -> None:
+        """Refuse naive times and windows that end before they begin."""
+        for name in ("since", "until"):
+            if getattr(self, name).tzinfo is None:
+                raise ValueError(f"TimeWindow.{name} has no time zone")
+        if self.until < self.since:
+            raise ValueError(f"window ends ({self.until}) before it begins ({self.since})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events, in the words of one SIEM, and which of their fields."""
+
+    selection: Mapping[str, object]  # e.g. {"stream": "alerts"} or {"index": ..., "query": ...}
+    fields: tuple[str, ...]  # ECS dotted names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRule:
+    """What a SIEM needs to raise alerts from one detector's live scores."""
+
+    name: str
+    detector: str
+    version: str
+    threshold: float  # on score, 0..1
+    per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
+    throttle: timedelta  # hits of an entity within it join that entity's open alert
+    budget: float  # alerts a day that the threshold was fitted to
+    severity: Severity
+    owner: str = ""
+    description: str = ""
+    attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that no SIEM could run."""
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"rule {self.name!r}: threshold {self.threshold} is not within 0..1")
+        if self.per_entity < 1:
+            raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert as an analyst sees it."""
+
+    alert_id: str
+    rule: str
+    detector: str
+    version: str
+    entity: str | None
+    event_id: str  # the event that opened it
+    event_time: datetime
+    raised_at: datetime
+    score: float
+    risk: float
+    severity: Severity
+    events: int  # how many events it stands for, the opening one included
+    reasons: str  # JSON list
+    verdict: Verdict | None = None
+    closed_at: datetime | None = None
+    labeller: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Scores of one slice, counted by hour of event time: what the kept set leaves out."""
+
+    histogram_id: str  # deterministic: detector, version, stage and slice; the same id replaces
+    detector: str
+    version: str
+    stage: str
+    since: datetime  # the slice, on the arrival clock
+    until: datetime
+    counts: Mapping[str, Sequence[int]]  # hour, ISO 8601 → 20 counts for scores in [i/20, (i+1)/20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One item that a SIEM would not take, and why."""
+
+    item_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteReport:
+    """What became of a write: every item is written, already there, or refused."""
+
+    written: int
+    already_there: int = 0
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that `Connector.check` found missing, with its fix."""
+
+    what: str
+    fix: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """One trained model of one detector, with its lineage."""
+
+    detector: str
+    version: str  # "v3-1f2e3d4c": number in the detector's history, start of the artefact hash
+    status: Literal["candidate", "champion", "retired"]
+    artifact_hash: str
+    algorithm: str
+    trained_as_of: datetime
+    created_at: datetime
+    parent: str | None  # champion when it was trained
+    row_hash: str  # of the training rows
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def utc(moment: datetime) -> datetime:
+    """*moment* in UTC; refuses a naive time.
+
+    Raises:
+        ValueError: *moment* has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""The running: the only floor that knows both the SIEMs and the learning."""
