@@ -1,0 +1,170 @@
+"""Event features: the part of the feature language that needs one event.
+
+Fields come as text and are cast here, once, so that a feature means the same whatever the SIEM's
+mapping. An empty string is missing, as is text that is no number where a number is asked for
+(counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from scoreback.models.detector import Detector, EventFeature, WindowFeature
+from scoreback.records import EventBatch
+
+TEXT_LIMIT = 4096  # characters of a text that entropy looks at: bounds a 1 MB command line
+_MEMORY_LIMIT = "1GB"
+
+_PRIVATE_V4 = r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
+_PRIVATE_V6 = r"^(::1$|[fF][cCdD][0-9a-fA-F]{0,2}:|[fF][eE][89abAB][0-9a-fA-F]?:)"
+_ANY_IP = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$"
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """The features of a detector, in the order of the file: one column each."""
+
+    features: tuple[EventFeature | WindowFeature, ...]
+    lag: timedelta
+
+    @classmethod
+    def of(cls, detector: Detector) -> Self:
+        """The plan of *detector*."""
+        return cls(tuple(detector.features), detector.lag)
+
+    @property
+    def event_features(self) -> tuple[EventFeature, ...]:
+        """Features that need one event."""
+        return tuple(f for f in self.features if isinstance(f, EventFeature))
+
+    @property
+    def window_features(self) -> tuple[WindowFeature, ...]:
+        """Features over earlier events."""
+        return tuple(f for f in self.features if isinstance(f, WindowFeature))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Event fields that the features read, sorted; the two times are not among them."""
+        found: set[str] = set()
+        for feature in self.features:
+            if isinstance(feature, WindowFeature):
+                found.update(feature.by)
+            elif feature.divisor:
+                found.add(feature.divisor)
+            if feature.field:
+                found.add(feature.field)
+        return tuple(sorted(found - {"event_time", "arrival_time"}))
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRows:
+    """Feature columns of some events, beside what names them."""
+
+    table: pa.Table
+    uncast: Mapping[str, int]  # feature → values that were there but could not be read
+
+
+class EventFeatures:
+    """Computes event features of batches; holds one in-memory engine for all of them."""
+
+    def __init__(self, plan: FeaturePlan, *, threads: int = 1) -> None:
+        """Prepare the one query that computes every event feature of *plan*."""
+        self._features = plan.event_features
+        self._engine = duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "threads": threads})
+        self._engine.execute("SET TimeZone = 'UTC'")
+        self._query = _select(self._features)
+
+    def rows(self, events: EventBatch) -> FeatureRows:
+        """One column per event feature of *events*, in their order.
+
+        Numbers are float64, categories text. Values are counted in ``uncast`` when the field held
+        something that the feature could not read.
+        """
+        if not self._features:
+            return FeatureRows(pa.table({}), {})
+        batch = events.batch  # noqa: F841 - the query reads it by name
+        table = self._engine.sql(self._query).to_arrow_table().combine_chunks()
+        names = [f.name for f in self._features]
+        columns = [table.column(f"f{i}") for i in range(len(names))]
+        uncast = {name: count for name, count in _uncast(self._features, events, columns) if count}
+        return FeatureRows(pa.table(columns, names=names), uncast)
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._engine.close()
+
+
+def _select(features: tuple[EventFeature, ...]) -> str:
+    columns = ", ".join(f"{_expression(f)} AS f{i}" for i, f in enumerate(features))
+    return f"SELECT {columns} FROM batch"  # noqa: S608 - names are quoted below
+
+
+def _text(field: str) -> str:
+    return f"nullif({quoted(field)}, '')"
+
+
+def _number(field: str) -> str:
+    cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
+    return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+
+
+def _time(field: str) -> str:
+    if field in ("event_time", "arrival_time"):
+        return field
+    return f"TRY_CAST({_text(field)} AS TIMESTAMPTZ)"
+
+
+def _expression(feature: EventFeature) -> str:
+    text = _text(feature.field)
+    match feature.kind:
+        case "category":
+            return text
+        case "number":
+            return _number(feature.field)
+        case "length":
+            return f"length({text})::DOUBLE"
+        case "entropy":
+            return f"list_entropy(string_split(left({text}, {TEXT_LIMIT}), ''))"
+        case "digits":
+            return f"(length({text}) - length(translate({text}, '0123456789', '')))::DOUBLE"
+        case "matches":
+            return f"regexp_matches({text}, {literal(feature.pattern or '')})::INT::DOUBLE"
+        case "ratio":
+            return f"{_number(feature.field)} / nullif({_number(feature.divisor or '')}, 0)"
+        case "hour_of_day":
+            return f"hour({_time(feature.field)})::DOUBLE"
+        case "day_of_week":
+            return f"isodow({_time(feature.field)})::DOUBLE"
+        case "is_private_ip":
+            private = " OR ".join(
+                f"regexp_matches({text}, {literal(p)})" for p in (_PRIVATE_V4, _PRIVATE_V6)
+            )
+            address = f"regexp_matches({text}, {literal(_ANY_IP)})"
+            return f"CASE WHEN {address} THEN ({private})::INT::DOUBLE END"
+
+
+def _uncast(
+    features: tuple[EventFeature, ...], events: EventBatch, columns: list[pa.ChunkedArray]
+) -> Iterator[tuple[str, int]]:
+    names = events.batch.schema.names
+    for feature, column in zip(features, columns, strict=True):
+        if feature.kind in ("number", "hour_of_day", "day_of_week", "is_private_ip"):
+            if feature.field not in names or feature.field in ("event_time", "arrival_time"):
+                continue
+            given = events.batch.column(feature.field)
+            empty = int(pa.compute.sum(pa.compute.equal(given, "")).as_py() or 0)
+            yield feature.name, column.null_count - given.null_count - empty
+
+
+def quoted(identifier: str) -> str:
+    """*identifier* as an SQL name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """*text* as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
