@@ -1,6 +1,5 @@
 """From events to what windows are computed over: queries, raw history, and closed buckets."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 import duckdb
@@ -103,11 +102,6 @@ def closed_buckets(series: Series, history: pa.Table) -> pa.Table:
     ]  # fmt: skip
     summed = pa.table(columns, schema=HISTORY)
     return summed.sort_by([(name, "ascending") for name in ("key", "time", "value")])
-
-
-def concat_history(tables: Iterable[pa.Table]) -> pa.Table:
-    """All rows of *tables*; an empty history where there is none."""
-    return pa.concat_tables([HISTORY.empty_table(), *tables])
 
 
 def _key(by: tuple[str, ...]) -> str:

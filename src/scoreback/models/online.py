@@ -27,7 +27,6 @@ from scoreback.models.history import (
     WindowQueries,
     all_series,
     closed_buckets,
-    concat_history,
     history_of,
 )
 from scoreback.models.rows import event_part, in_plan_order
@@ -148,41 +147,44 @@ class OnlineFeatures:
         batch = EventBatch(_one_batch(ready))
         part, uncast = event_part(self._events, batch, self._fields)
         queries = self._queries.of(batch)
-        history = {series: self._history(series, queries, slices) for series in self._series}
+        history = self._history(queries, slices)
         windows = window_columns(self._plan.window_features, queries, history)
         late = int(pc.sum(queries.column("late")).as_py() or 0)
         return in_plan_order(self._plan, part, windows), late, uncast
 
-    def _history(self, series: Series, queries: pa.Table, slices: Sequence[str]) -> pa.Table:
-        """Closed buckets before the oldest query's bucket, raw rows from there on."""
+    def _history(self, queries: pa.Table, slices: Sequence[str]) -> dict[Series, pa.Table]:
+        """Of each series, closed buckets before the oldest query's bucket, raw rows from there on.
+
+        One read of each kind of file serves all series; only keys that are asked for are read.
+        """
         asked = queries.filter(pc.invert(queries.column("late")))
         if not asked.num_rows or not slices:
-            return HISTORY.empty_table()
+            return dict.fromkeys(self._series, HISTORY.empty_table())
         times = asked.column("time").to_numpy()
-        closed = int(series.bucket_start(times.min(keepdims=True))[0])
-        keys = pa.table({"key": asked.column(key_column(series)).unique()})
-        sums = self._read("sums", slices, series, closed - series.over_us, closed, keys)
-        raw = self._read("raw", slices, series, closed, int(times.max()), keys)
-        return concat_history([sums, raw])
-
-    def _read(
-        self,
-        kind: str,
-        slices: Sequence[str],
-        series: Series,
-        since: int,
-        until: int,
-        keys: pa.Table,
-    ) -> pa.Table:
-        files = self._files(kind, slices)
-        columns = ", ".join(HISTORY.names)
-        table = self._query(
-            f"SELECT {columns} FROM read_parquet([{files}]) SEMI JOIN keys USING (key)"  # noqa: S608
-            f" WHERE series = {self._series.index(series)} AND time >= {since} AND time < {until}"
-            " ORDER BY key, time, value",
-            keys,
+        oldest, newest = times.min(keepdims=True), int(times.max())
+        reaches: dict[str, list[pa.Table]] = {"sums": [], "raw": []}
+        for index, series in enumerate(self._series):
+            keys = asked.column(key_column(series)).unique()
+            closed = int(series.bucket_start(oldest)[0])
+            reaches["sums"].append(_reach(index, keys, closed - series.over_us, closed))
+            reaches["raw"].append(_reach(index, keys, closed, newest))
+        found = pa.concat_tables(
+            self._read(kind, slices, pa.concat_tables(parts)) for kind, parts in reaches.items()
         )
-        return table.cast(HISTORY)
+        return {
+            series: found.filter(pc.equal(found["series"], index))
+            .select(HISTORY.names)
+            .cast(HISTORY)
+            for index, series in enumerate(self._series)
+        }
+
+    def _read(self, kind: str, slices: Sequence[str], asked: pa.Table) -> pa.Table:
+        return self._query(
+            f"SELECT {', '.join(_STORED.names)} FROM read_parquet([{self._files(kind, slices)}])"  # noqa: S608
+            " JOIN asked USING (series, key) WHERE time >= since AND time < until"
+            " ORDER BY series, key, time, value",
+            asked,
+        ).cast(_STORED)
 
     def _compact(self, slices: Sequence[str], watermark: datetime) -> str:
         """One slice in place of many, without what no later event can look back to."""
@@ -197,11 +199,10 @@ class OnlineFeatures:
             columns, files = ", ".join(HISTORY.names), self._files(kind, slices)
             kept = self._query(
                 f"SELECT series, {columns} FROM read_parquet([{files}])"  # noqa: S608
-                " JOIN keys USING (series) WHERE time >= cut ORDER BY series, key, time, value",
+                " JOIN asked USING (series) WHERE time >= cut ORDER BY series, key, time, value",
                 cuts,
             ).cast(_STORED)
-            parts = [kept.filter(pc.equal(kept["series"], i)) for i in range(len(self._series))]
-            history = [part.select(HISTORY.names).cast(HISTORY) for part in parts]
+            history = [_of_series(kept, index) for index in range(len(self._series))]
             if kind == "sums":
                 history = [closed_buckets(s, h) for s, h in zip(self._series, history, strict=True)]
             self._write(f"{kind}-{name}.parquet", _stacked(history))
@@ -210,7 +211,7 @@ class OnlineFeatures:
     def _files(self, kind: str, slices: Sequence[str]) -> str:
         return ", ".join(literal(str(self._folder / f"{kind}-{name}.parquet")) for name in slices)
 
-    def _query(self, sql: str, keys: pa.Table) -> pa.Table:  # noqa: ARG002 - the query reads it by name
+    def _query(self, sql: str, asked: pa.Table) -> pa.Table:  # noqa: ARG002 - read by name
         try:
             return self._engine.sql(sql).to_arrow_table()
         except duckdb.Error as error:
@@ -243,6 +244,15 @@ class OnlineFeatures:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self._folder / name)
+
+
+def _of_series(stored: pa.Table, index: int) -> pa.Table:
+    return stored.filter(pc.equal(stored["series"], index)).select(HISTORY.names).cast(HISTORY)
+
+
+def _reach(series: int, keys: pa.ChunkedArray, since: int, until: int) -> pa.Table:
+    columns = [pa.repeat(pa.scalar(n), len(keys)) for n in (series, since, until)]
+    return pa.table([*columns, keys], names=["series", "since", "until", "key"])
 
 
 def _stacked(tables: Sequence[pa.Table]) -> pa.Table:

@@ -145,7 +145,7 @@ def same(left: list[float | None], right: list[float | None]) -> bool:
 
 
 @given(events_of)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_window_features_are_what_the_definition_says(events: list[Event]) -> None:
     found, expected = cells(rows_of(events)) if events else {}, by_definition(events)
     for feature in PLAN.window_features:
@@ -208,7 +208,7 @@ def online(
 
 
 @given(events_of, st.lists(st.integers(1, 9800), max_size=6), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_rows_made_online_equal_rows_made_at_once_however_the_stream_is_cut(
     events: list[Event], cuts: list[int], restart: bool
 ) -> None:
@@ -229,7 +229,7 @@ def test_compacted_state_gives_the_same_rows(tmp_path: Path) -> None:
             strict=True,
         )
     ]  # fmt: skip
-    cuts = list(range(60, 9800, 60))
+    cuts = list(range(150, 9800, 150))
     assert len(cuts) > COMPACT_AT
     assert cells(online(events, cuts, tmp_path)) == cells(rows_of(events))
     assert len(list(tmp_path.iterdir())) < len(cuts)
