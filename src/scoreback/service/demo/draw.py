@@ -60,19 +60,17 @@ def plan_spells(
     plan: Bursts | None = behaviour.bursts
     if plan is None:
         return []
-    rng = np.random.default_rng([seed, 2, crc32(behaviour.name.encode())])
-    count = int(rng.poisson(plan.per_day * scale * days))
     weights = np.array([plan.groups.get(GROUPS[g], 0.0) for g in population.groups])
-    hosts = rng.choice(len(weights), count, p=weights / weights.sum())
-    day = rng.integers(0, days, count)
-    hour = rng.choice(24, count, p=_shape(behaviour, weekend=False, difficulty=None) / 24)
-    length = rng.integers(plan.hours[0], plan.hours[1] + 1, count)
-    since = day * 24 + hour
-    return [
-        Spell(h, s, s + n)
-        for h, s, n in zip(hosts.tolist(), since.tolist(), length.tolist(), strict=True)
-        if s >= behaviour.first_day * 24
-    ]
+    shape = _shape(behaviour, weekend=False, difficulty=None) / 24
+    spells: list[Spell] = []
+    for day in range(behaviour.first_day, days):  # each by itself: more days change none of these
+        rng = np.random.default_rng([seed, 2, crc32(behaviour.name.encode()), day])
+        count = int(rng.poisson(plan.per_day * scale))
+        hosts = rng.choice(len(weights), count, p=weights / weights.sum())
+        since = day * 24 + rng.choice(24, count, p=shape)
+        until = since + rng.integers(plan.hours[0], plan.hours[1] + 1, count)
+        spells += map(Spell, hosts.tolist(), since.tolist(), until.tolist())
+    return spells
 
 
 def draw_day(

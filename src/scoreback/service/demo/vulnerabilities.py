@@ -106,8 +106,8 @@ def vulnerabilities_stream(difficulty: Difficulty) -> Stream:
                 },
             ),
             Behaviour(
-                name="edge_exploited", attack=True, hours="night", rates={"server": 0.05},
-                bursts=Bursts(per_day=0.4, an_hour=1.8, hours=(1, 2), groups={"server": 1}),
+                name="edge_exploited", attack=True, hours="night", rates={"server": 0.07},
+                bursts=Bursts(per_day=0.25, an_hour=1.8, hours=(1, 2), groups={"server": 1}),
                 values={
                     "product": {"edge-gateway": 38, "file-transfer": 30, "mail-relay": 18,
                                 "web-portal": 14},
@@ -120,8 +120,8 @@ def vulnerabilities_stream(difficulty: Difficulty) -> Stream:
             ),
             Behaviour(
                 name="desktop_exploited", attack=True, hours="night",
-                rates={"workstation": 0.012, "developer": 0.01},
-                bursts=Bursts(per_day=0.15, an_hour=1.8, hours=(1, 2), groups={"workstation": 1}),
+                rates={"workstation": 0.017, "developer": 0.014},
+                bursts=Bursts(per_day=0.1, an_hour=1.8, hours=(1, 2), groups={"workstation": 1}),
                 values={
                     "product": {"browser": 40, "office-suite": 45, "pdf-reader": 15},
                     "weakness": {"execution": 55, "memory": 40, "injection": 5},
