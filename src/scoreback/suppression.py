@@ -7,8 +7,12 @@ suppression (Elastic) and throttling (Splunk).
 The rule: hits are taken in order of time. A hit joins its entity's latest alert of the same UTC day
 when it comes within `throttle` of that alert's opening, or when the entity has used up its
 `per_entity` alerts of the day. Otherwise it opens an alert. An absent entity is never grouped.
+
+A SIEM takes hits as they are written, so some come after alerts of a later time were opened: those
+join an alert whose opening lies within `throttle` of them on either side.
 """
 
+from bisect import insort
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,14 +31,15 @@ class Suppression:
 
 
 def opened_by(
-    times: NDArray[np.int64], entities: NDArray[np.int64], rule: Suppression
+    times: NDArray[np.int64], entities: NDArray[np.int64], rule: Suppression, *, already: int = 0
 ) -> NDArray[np.int64]:
     """For each hit, the position of the hit that opened the alert it belongs to.
 
     Args:
-        times: event times in microseconds, ascending; shape (n,).
+        times: event times in microseconds, ascending from position *already* on; shape (n,).
         entities: entity codes, -1 where the entity is absent; shape (n,).
         rule: cap and throttle.
+        already: how many of the first hits are known to have opened an alert in an earlier run.
 
     Returns:
         Positions, shape (n,); ``result[i] == i`` where hit i opens an alert. Suppression is
@@ -42,16 +47,20 @@ def opened_by(
     """
     throttle = int(rule.throttle / timedelta(microseconds=1))
     opener = np.arange(len(times), dtype=np.int64)
-    latest: dict[tuple[int, int], tuple[int, int]] = {}  # (entity, day) → (position, alerts so far)
+    openings: dict[tuple[int, int], list[tuple[int, int]]] = {}  # (entity, day) → (time, position)
     days = times // DAY_US
     for i, (moment, entity, day) in enumerate(
         zip(times.tolist(), entities.tolist(), days.tolist(), strict=True)
     ):
         if entity < 0:
             continue
-        position, used = latest.get((entity, day), (-1, 0))
-        if used and (used >= rule.per_entity or moment - times[position] < throttle):
-            opener[i] = position
-        else:
-            latest[(entity, day)] = (i, used + 1)
+        opened = openings.setdefault((entity, day), [])
+        if i >= already:
+            near = next((p for t, p in reversed(opened) if abs(moment - t) < throttle), None)
+            if near is None and len(opened) >= rule.per_entity:
+                near = opened[-1][1]
+            if near is not None:
+                opener[i] = near
+                continue
+        insort(opened, (moment, i))
     return opener

@@ -1,0 +1,79 @@
+"""What is missing for a detector to work on the embedded SIEM, each with its fix."""
+
+import os
+from collections.abc import Sequence
+
+from scoreback.connectors.local.engine import engine, identifier, literal, parquet
+from scoreback.connectors.local.reader import Reader, fields_of, require_fields
+from scoreback.connectors.local.segments import Segment
+from scoreback.connectors.local.store import Store
+from scoreback.errors import SiemRefused
+from scoreback.records import EventQuery, Finding
+
+SPARSE = 0.5  # a field that more than half of the events lack is worth a word
+
+
+def check(store: Store, query: EventQuery) -> Sequence[Finding]:
+    """Findings for *query*, the fatal ones first."""
+    if not os.access(store.folder, os.W_OK):
+        return [Finding(what=f"{store.folder} cannot be written", fix="give yourself the right")]
+    try:
+        found = Reader(store).selected(query.selection)
+    except SiemRefused as error:
+        return [Finding(what=error.message, fix=error.hint)]
+    missing: list[Finding] = []
+    for name in query.fields:
+        try:
+            require_fields(found, [name])
+        except SiemRefused as error:
+            missing.append(Finding(what=error.message, fix=error.hint))
+    there = [name for name in dict.fromkeys(query.fields) if name in fields_of(found)]
+    try:
+        return [*missing, *_shared_ids(store, found), *_sparse(store, found, there)]
+    except SiemRefused as error:
+        return [*missing, Finding(what=error.message, fix=error.hint)]
+
+
+def _sparse(store: Store, found: Sequence[Segment], fields: Sequence[str]) -> list[Finding]:
+    if not fields:
+        return []
+    counts = ", ".join(f"count({identifier(name)})" for name in fields)
+    files = parquet(store.segments.intact(segment) for segment in found)
+    with engine(store.staging) as connection:
+        total, *present = connection.sql(f"SELECT count(*), {counts} FROM {files}").fetchall()[0]  # noqa: S608
+    return [
+        Finding(
+            what=f"{1 - n / total:.0%} of the {total:,} events have no {name!r}",
+            fix="check that the selection means events that carry it",
+            fatal=False,
+        )
+        for name, n in zip(fields, present, strict=True)
+        if n < SPARSE * total
+    ]
+
+
+def _shared_ids(store: Store, found: Sequence[Segment]) -> list[Finding]:
+    """Ids are unique in a stream; a detector over several needs them unique in all of these."""
+    by_stream: dict[str, list[Segment]] = {}
+    for segment in found:
+        by_stream.setdefault(segment.stream, []).append(segment)
+    if len(by_stream) < 2:
+        return []
+    ids = " UNION ALL ".join(
+        f"SELECT event_id, {literal(stream)} AS stream "  # noqa: S608
+        f"FROM {parquet(store.segments.intact(segment) for segment in inside)}"
+        for stream, inside in by_stream.items()
+    )
+    shared = f"SELECT event_id FROM ({ids}) GROUP BY event_id HAVING count(*) > 1"  # noqa: S608
+    with engine(store.staging) as connection:
+        count, example = connection.sql(
+            f"SELECT count(*), min(event_id) FROM ({shared})"  # noqa: S608
+        ).fetchall()[0]
+    if not count:
+        return []
+    return [
+        Finding(
+            what=f"{count:,} event ids are in more than one of the streams, such as {example!r}",
+            fix="load these streams with an id column whose values differ between them",
+        )
+    ]

@@ -1,0 +1,58 @@
+"""Events beside their latest live score, for anyone who asks in SQL."""
+
+from collections.abc import Sequence
+
+import duckdb
+
+from scoreback.connectors.local.engine import identifier, literal, open_engine, parquet
+from scoreback.connectors.local.reader import Reader, fields_of
+from scoreback.connectors.local.segments import Segment, listed
+from scoreback.connectors.local.store import Store
+
+_TYPES = {
+    "score": "DOUBLE", "risk": "DOUBLE", "alert": "BOOLEAN", "detector": "VARCHAR",
+    "version": "VARCHAR", "reasons": "VARCHAR",
+}  # fmt: skip
+
+
+def open_enriched(store: Store, stream: str) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with view ``events_enriched`` over *stream*; the caller closes it.
+
+    The view has each event once: its fields, and ``scoreback.score``, ``scoreback.risk``,
+    ``scoreback.alert``, ``scoreback.detector``, ``scoreback.version`` and ``scoreback.reasons`` of
+    the live score that was made last, null where there is none. It shows what the SIEM held when
+    it was opened.
+
+    Raises:
+        SiemRefused: no such stream, or a segment is damaged.
+    """
+    found = Reader(store).selected({"stream": stream})
+    with store.ledger.reading() as transaction:
+        scores = listed(transaction, "scores")
+    fields = sorted(n for n in fields_of(found) if not n.startswith("scoreback."))
+    events = parquet(store.segments.intact(segment) for segment in found)
+    joined = ", ".join(f"latest.{n} AS {identifier('scoreback.' + n)}" for n in _TYPES)
+    columns = ", ".join(identifier(n) for n in ("event_time", "arrival_time", *fields))
+    connection = open_engine(store.staging)
+    connection.execute(
+        f"CREATE VIEW events_enriched AS SELECT events.event_id, {columns}, {joined} "  # noqa: S608
+        f"FROM {events} events LEFT JOIN ({_latest(store, scores, stream)}) latest "
+        "ON events.event_id = latest.event_id"
+    )
+    return connection
+
+
+def _latest(store: Store, scores: Sequence[Segment], stream: str) -> str:
+    if not scores:
+        nulls = ", ".join(f"NULL::{kind} AS {name}" for name, kind in _TYPES.items())
+        return f"SELECT NULL::VARCHAR AS event_id, {nulls} WHERE false"
+    there = {name for segment in scores for name in segment.columns}
+    columns = ", ".join(
+        name if name in there else f"NULL::{kind} AS {name}" for name, kind in _TYPES.items()
+    )
+    return (
+        f"SELECT event_id, {columns} "  # noqa: S608
+        f"FROM {parquet(store.segments.intact(segment) for segment in scores)} "
+        f"WHERE stage = 'live' AND event_ref = {literal(stream)} "
+        "QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY scored_at DESC, score_id) = 1"
+    )

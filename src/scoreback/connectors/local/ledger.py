@@ -1,0 +1,236 @@
+"""The ledger: one SQLite file that says which segments count, and keeps all that changes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock
+
+from scoreback.errors import SiemRefused, SiemUnavailable
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+tables = sa.MetaData()
+
+meta = sa.Table(
+    "meta",
+    tables,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+segments = sa.Table(  # times are microseconds since 1970, as everywhere in this file
+    "segments",
+    tables,
+    sa.Column("segment_id", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False, unique=True),  # below the SIEM's folder
+    sa.Column("kind", sa.Text, nullable=False),  # events, scores
+    sa.Column("stream", sa.Text, nullable=False),  # empty for scores
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("min_event", sa.Integer, nullable=False),
+    sa.Column("max_event", sa.Integer, nullable=False),
+    sa.Column("min_arrival", sa.Integer, nullable=False),  # of scores: when they were made
+    sa.Column("max_arrival", sa.Integer, nullable=False),
+    sa.Column("columns", sa.JSON, nullable=False),  # fields with at least one value
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("evaluated", sa.Boolean, nullable=False),  # of scores: alert rules have seen it
+    sa.Index("segments_by_stream", "kind", "stream"),
+)
+
+score_ids = sa.Table(
+    "score_ids",
+    tables,
+    sa.Column("score_id", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+rules = sa.Table(
+    "rules",
+    tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("rule", sa.JSON, nullable=False),  # ours
+    sa.Column("enabled", sa.Boolean, nullable=False),  # the user's
+)
+
+alerts = sa.Table(
+    "alerts",
+    tables,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("entity", sa.Text),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("event_time", sa.Integer, nullable=False),
+    sa.Column("raised_at", sa.Integer, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("risk", sa.Float, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text),
+    sa.Column("closed_at", sa.Integer),
+    sa.Column("labeller", sa.Text),
+    sa.Index("alerts_by_rule", "rule", "event_time"),
+    sa.Index("alerts_by_time", "event_time", "alert_id"),
+)
+
+alert_events = sa.Table(
+    "alert_events",
+    tables,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("score_id", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("event_time", sa.Integer, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    tables,
+    sa.Column("verdict_id", sa.Integer, primary_key=True),
+    sa.Column("verdict_key", sa.Text, nullable=False, unique=True),  # what makes it the same one
+    sa.Column("alert_id", sa.Text),  # null: imported
+    sa.Column("event_id", sa.Text),
+    sa.Column("entity", sa.Text),
+    sa.Column("since", sa.Integer),
+    sa.Column("until", sa.Integer),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("label_time", sa.Integer, nullable=False),
+    sa.Column("labeller", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("propensity", sa.Float),
+    sa.Column("withdrawn_at", sa.Integer),  # the alert was reopened
+    sa.Index("verdicts_by_time", "label_time", "verdict_id"),
+    sa.Index("verdicts_by_alert", "alert_id"),
+)
+
+histograms = sa.Table(
+    "histograms",
+    tables,
+    sa.Column("histogram_id", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("until", sa.Integer, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Index("histograms_by_detector", "detector", "since"),
+)
+
+
+class Ledger:
+    """Transactions on the ledger at *path*; the file is made when it is not there.
+
+    Connections are opened for one transaction each, so that any number of processes can take turns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the ledger, or make it.
+
+        Raises:
+            SiemRefused: the file is damaged or was written by a newer version.
+            SiemUnavailable: it cannot be written or stays locked.
+        """
+        self.path = path
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}",
+            poolclass=sa.NullPool,
+            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        )
+        sa.event.listen(self._engine, "connect", _set_up)
+        self._open()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One consistent view of the ledger."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """The only writer for as long as it lasts; commits at the end, or not at all."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql(begin)
+                try:
+                    yield connection
+                except BaseException:
+                    connection.exec_driver_sql("ROLLBACK")
+                    raise
+                connection.exec_driver_sql("COMMIT")
+        except sa.exc.DBAPIError as error:
+            raise self._explained(error) from error
+
+    def _open(self) -> None:
+        with FileLock(f"{self.path}.lock", timeout=BUSY_SECONDS):
+            try:
+                with self._engine.connect() as connection:
+                    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+                    if mode != "wal":  # asking again takes a lock, so only when it is new
+                        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            except sa.exc.DBAPIError as error:
+                raise self._explained(error) from error
+            with self.writing() as connection:
+                if not sa.inspect(connection).has_table("meta"):
+                    tables.create_all(connection)
+                    connection.execute(
+                        meta.insert().values(key="schema", value=str(SCHEMA_VERSION))
+                    )
+                found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+        if found != str(SCHEMA_VERSION):
+            raise SiemRefused(
+                f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
+                hint="use the scoreback version that wrote it, or a newer one",
+            )
+
+    def _explained(self, error: sa.exc.DBAPIError) -> SiemRefused | SiemUnavailable:
+        """What a person can do about it: a damaged file will not heal, a full disk will."""
+        text = str(error.orig)
+        if "locked" in text or "busy" in text:
+            return SiemUnavailable(
+                f"{self.path} was locked by another process for {BUSY_SECONDS} seconds",
+                hint="wait until its load or write is done and try again",
+            )
+        if any(word in text for word in ("malformed", "not a database", "no such", "corrupt")):
+            return SiemRefused(
+                f"{self.path} is damaged: {text}", hint="restore the file from a backup"
+            )
+        return SiemUnavailable(
+            f"{self.path} cannot be read or written: {text}",
+            hint="check that its disk has room and that you may write there, then try again",
+        )
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970.
+
+    Raises:
+        ValueError: *moment* has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The inverse of `micros`, in UTC."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
+    cursor.close()

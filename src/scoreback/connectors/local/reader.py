@@ -1,0 +1,176 @@
+"""Reads events of streams: cut by the ledger's statistics, ordered by DuckDB, bounded in memory."""
+
+import difflib
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from scoreback.connectors.base import BATCH_ROWS, Slice
+from scoreback.connectors.local.engine import batches, engine, identifier, literal, parquet
+from scoreback.connectors.local.ledger import micros, moment
+from scoreback.connectors.local.segments import Segment, listed
+from scoreback.connectors.local.store import Store
+from scoreback.errors import SiemRefused
+from scoreback.records import EventBatch, EventQuery, TimeWindow
+
+CHUNK_ROWS = 50_000  # about as many events are ordered at a time: what a read holds in memory
+
+
+class Reader:
+    """The reading door."""
+
+    def __init__(self, store: Store) -> None:
+        """Read from *store*."""
+        self._store = store
+
+    def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
+        """Cut *query* over *window* into *parts* slices of about as many events."""
+        if parts < 1:
+            raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
+        found = self.selected(query.selection)
+        since, until = micros(window.since), micros(window.until)
+        cuts = _quantiles(found, window.clock, since, until, parts)
+        return [
+            Slice(
+                query=query,
+                window=TimeWindow(since=moment(a), until=moment(b), clock=window.clock),
+                part=part,
+                parts=parts,
+            )
+            for part, (a, b) in enumerate(pairwise(cuts))
+        ]
+
+    def read(self, piece: Slice) -> Iterator[EventBatch]:
+        """Yield the events of *piece* in order of (window clock, event_id)."""
+        fields = tuple(dict.fromkeys(piece.query.fields))
+        found = self.selected(piece.query.selection)
+        require_fields(found, fields)
+        clock = piece.window.clock
+        since, until = micros(piece.window.since), micros(piece.window.until)
+        rows = sum(s.rows * _share(s, clock, since, until) for s in found)
+        cuts = _quantiles(found, clock, since, until, max(1, round(rows / CHUNK_ROWS)))
+        for a, b in pairwise(cuts):
+            inside = [s for s in found if _share(s, clock, a, b)]
+            if inside:
+                yield from self._ordered(inside, fields, clock, a, b)
+
+    def selected(self, selection: Mapping[str, object]) -> list[Segment]:
+        """The segments of the streams that *selection* names.
+
+        Raises:
+            SiemRefused: it is not understood, or names a stream that does not exist.
+        """
+        streams = self._streams(selection)
+        with self._store.ledger.reading() as connection:
+            return listed(connection, "events", streams)
+
+    def _streams(self, selection: Mapping[str, object]) -> list[str]:
+        unknown = sorted(set(selection) - {"stream"})
+        if unknown or "stream" not in selection:
+            wrong = f"has no key {unknown[0]!r}" if unknown else "needs the key 'stream'"
+            raise SiemRefused(
+                f"a selection of the embedded SIEM {wrong}", hint="write local: {stream: NAME}"
+            )
+        asked = selection["stream"]
+        patterns = [asked] if isinstance(asked, str) else asked
+        if not isinstance(patterns, list | tuple) or not patterns:
+            raise SiemRefused(
+                f"stream is {asked!r}, not a name or a list of names",
+                hint="write local: {stream: NAME}; a name may hold * for any letters",
+            )
+        there = self._store.streams()
+        chosen: set[str] = set()
+        for pattern in patterns:
+            matching = fnmatch.filter(there, str(pattern))
+            if not matching:
+                names = ", ".join(there) or "none; load an export first"
+                raise SiemRefused(
+                    f"no stream is called {str(pattern)!r}", hint=f"streams that exist: {names}"
+                )
+            chosen.update(matching)
+        return sorted(chosen)
+
+    def _ordered(
+        self, found: Sequence[Segment], fields: Sequence[str], clock: str, since: int, until: int
+    ) -> Iterator[EventBatch]:
+        by_stream: dict[str, list[Segment]] = {}
+        for segment in found:
+            by_stream.setdefault(segment.stream, []).append(segment)
+        selects = [
+            f"SELECT event_id, {literal(stream)} AS event_ref, event_time, arrival_time"  # noqa: S608
+            f"{_columns(inside, fields)} "
+            f"FROM {parquet(self._store.segments.intact(s) for s in inside)} "
+            f"WHERE {clock}_time >= make_timestamptz({since}) "
+            f"AND {clock}_time < make_timestamptz({until})"
+            for stream, inside in by_stream.items()
+        ]
+        order = f" ORDER BY {clock}_time, event_id, event_ref"
+        with engine(self._store.staging) as connection:
+            relation = connection.sql(" UNION ALL ".join(selects) + order)
+            for table in batches(relation, BATCH_ROWS):
+                yield EventBatch(table.combine_chunks().to_batches()[0])
+
+
+def require_fields(found: Sequence[Segment], fields: Sequence[str]) -> None:
+    """Refuse *fields* that no event of *found* has, with those that are spelt alike.
+
+    Raises:
+        SiemRefused: there is such a field.
+    """
+    there = fields_of(found)
+    for name in fields:
+        if name not in there:
+            close = difflib.get_close_matches(name, there, n=3) or sorted(there)[:10]
+            raise SiemRefused(
+                f"no event of the selection has field {name!r}",
+                hint=f"fields that exist: {', '.join(close) or 'none'}",
+            )
+
+
+def fields_of(found: Sequence[Segment]) -> set[str]:
+    """Fields with a value in at least one event of *found*."""
+    keys = {"event_id", "event_time", "arrival_time"}
+    return {name for segment in found for name in segment.columns} - keys
+
+
+def _columns(inside: Sequence[Segment], fields: Sequence[str]) -> str:
+    there = fields_of(inside)
+    return "".join(
+        f", {identifier(n)}" if n in there else f", NULL::VARCHAR AS {identifier(n)}"
+        for n in fields
+    )
+
+
+def _share(segment: Segment, clock: str, since: int, until: int) -> float:
+    """How much of the segment lies in ``[since, until)``, were its events evenly spread."""
+    first, last = segment.bounds(clock)
+    inside = min(until, last + 1) - max(since, first)
+    return max(0, inside) / (last + 1 - first)
+
+
+def _quantiles(
+    found: Sequence[Segment], clock: str, since: int, until: int, parts: int
+) -> list[int]:
+    """Ascending cuts from *since* to *until* with about as many events between each two.
+
+    Segments know their first and last time and their rows; in between, events are taken to be
+    evenly spread, so no file is opened to cut a window.
+    """
+    steps: dict[int, float] = {since: 0.0, until: 0.0}  # time → change of events a microsecond
+    for segment in found:
+        first, last = segment.bounds(clock)
+        a, b = max(since, first), min(until, last + 1)
+        if a < b:
+            rate = segment.rows / (last + 1 - first)
+            steps[a] = steps.get(a, 0.0) + rate
+            steps[b] = steps.get(b, 0.0) - rate
+    times = np.array(sorted(steps), dtype=np.float64)
+    rates = np.cumsum([steps[t] for t in sorted(steps)])[:-1]
+    counted = np.concatenate([[0.0], np.cumsum(np.maximum(rates, 0.0) * np.diff(times))])
+    if not counted[-1]:
+        counted = times - times[0]
+    inner = np.interp(np.linspace(0, counted[-1], parts + 1)[1:-1], counted, times)
+    cuts = [min(max(round(cut), since), until) for cut in inner.tolist()]
+    return [since, *cuts, until]

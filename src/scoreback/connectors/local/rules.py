@@ -1,0 +1,84 @@
+"""Keeps alert rules: theirs is whether one is enabled, ours is the rest."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from scoreback.connectors.local import ledger
+from scoreback.connectors.local.store import Store
+from scoreback.errors import SiemRefused
+from scoreback.records import AlertRule, Severity
+
+
+class Rules:
+    """The door to alert rules."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep rules in *store*."""
+        self._ledger = store.ledger
+
+    def current(self, name: str) -> AlertRule | None:
+        """The rule called *name*, or None."""
+        with self._ledger.reading() as connection:
+            found = connection.scalar(_named(ledger.rules.c.rule, name))
+        return None if found is None else _rule(found)
+
+    def apply(self, rule: AlertRule) -> None:
+        """Create or replace *rule*; whether it is enabled stays as the user left it."""
+        body = _body(rule)
+        insert = sqlite.insert(ledger.rules).values(name=rule.name, rule=body, enabled=True)
+        with self._ledger.writing() as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["name"], set_={"rule": body})
+            )
+
+    def remove(self, name: str) -> None:
+        """Remove the rule called *name*, if it is there; its alerts stay."""
+        with self._ledger.writing() as connection:
+            connection.execute(ledger.rules.delete().where(ledger.rules.c.name == name))
+
+    def set_enabled(self, name: str, *, enabled: bool) -> None:
+        """Switch the rule on or off, as a user does; `apply` keeps it.
+
+        Raises:
+            SiemRefused: no such rule.
+        """
+        change = ledger.rules.update().where(ledger.rules.c.name == name)
+        with self._ledger.writing() as connection:
+            if not connection.execute(change.values(enabled=enabled)).rowcount:
+                raise SiemRefused(f"no alert rule is called {name!r}", hint="apply it first")
+
+    def enabled(self, name: str) -> bool:
+        """Whether the rule is there and switched on."""
+        with self._ledger.reading() as connection:
+            return bool(connection.scalar(_named(ledger.rules.c.enabled, name)))
+
+
+def enabled_rules(connection: sa.Connection) -> list[AlertRule]:
+    """The rules that are switched on, by name."""
+    query = sa.select(ledger.rules.c.rule).where(ledger.rules.c.enabled).order_by("name")
+    return [_rule(body) for body in connection.scalars(query)]
+
+
+def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
+    return sa.select(column).where(ledger.rules.c.name == name)
+
+
+def _body(rule: AlertRule) -> dict[str, object]:
+    throttle = rule.throttle // timedelta(microseconds=1)
+    return {**asdict(rule), "throttle": throttle, "severity": rule.severity.value}
+
+
+def _rule(body: Mapping[str, Any]) -> AlertRule:
+    return AlertRule(
+        **{
+            **body,
+            "throttle": timedelta(microseconds=body["throttle"]),
+            "severity": Severity(body["severity"]),
+            "attack": tuple(body["attack"]),
+        }
+    )
