@@ -1,0 +1,103 @@
+"""From feature rows to the float32 matrix that models see; fitted on training rows only.
+
+Numbers go through as they are. A category becomes one column: the weight of evidence of its value,
+that is the log-odds of being positive given the value, against the log-odds overall.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.models.dataset import feature_columns, flat, is_category
+from scoreback.models.detector import EventFeature, WindowFeature
+
+MIN_SEEN = 10  # a value seen less often says nothing that would hold on other days
+SMOOTHING = 10.0  # rows of the overall rate that each value's own rate is mixed with
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Turns feature columns into a matrix; ``vocabularies`` is all that it learnt."""
+
+    features: tuple[EventFeature | WindowFeature, ...]
+    vocabularies: Mapping[str, Mapping[str, float]]  # feature → value → weight of evidence
+
+    @classmethod
+    def fit(
+        cls,
+        rows: pa.Table,
+        truth: NDArray[np.int8],
+        features: Sequence[EventFeature | WindowFeature],
+    ) -> Self:
+        """Learn the vocabularies from *rows*, whose truth (0 or 1) is *truth*."""
+        columns = feature_columns(rows, features)
+        rate = (float((truth == 1).sum()) + 0.5) / (len(truth) + 1.0)  # never 0 or 1
+        vocabularies = {
+            f.name: _weights_of_evidence(flat(columns.column(i)), truth, rate)
+            for i, f in enumerate(features)
+            if is_category(f)
+        }
+        return cls(tuple(features), vocabularies)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the matrix columns, which are those of the features."""
+        return tuple(f.name for f in self.features)
+
+    def transform(self, rows: pa.Table) -> Matrix:
+        """The matrix of *rows*, shape (rows, features); missing is NaN.
+
+        An infinite number is missing; one beyond float32 is cut to the largest. A value that was
+        seen seldom or never in training weighs 0, like the average row.
+        """
+        columns = feature_columns(rows, self.features)
+        matrix = np.empty((rows.num_rows, len(self.features)), dtype=np.float32)
+        for i, feature in enumerate(self.features):
+            column = flat(columns.column(i))
+            if is_category(feature):
+                matrix[:, i] = _looked_up(column, self.vocabularies[feature.name])
+            else:
+                matrix[:, i] = _numbers(column)
+        return matrix
+
+
+def _weights_of_evidence(
+    column: pa.Array, truth: NDArray[np.int8], rate: float
+) -> dict[str, float]:
+    coded = column.dictionary_encode()
+    codes = pc.fill_null(coded.indices, -1).to_numpy()
+    seen = np.bincount(codes[codes >= 0], minlength=len(coded.dictionary))
+    positive = np.bincount(codes[(codes >= 0) & (truth == 1)], minlength=len(coded.dictionary))
+    overall = math.log(rate / (1 - rate))
+    weights = {}
+    for code, value in enumerate(coded.dictionary.to_pylist()):
+        if seen[code] >= MIN_SEEN:
+            own = (float(positive[code]) + SMOOTHING * rate) / (float(seen[code]) + SMOOTHING)
+            weights[value] = math.log(own / (1 - own)) - overall
+    return dict(sorted(weights.items()))
+
+
+def _looked_up(column: pa.Array, vocabulary: Mapping[str, float]) -> NDArray[np.float64]:
+    known = pa.array(list(vocabulary), pa.string())
+    weights = np.array([*vocabulary.values(), 0.0])  # the last stands for values not in it
+    index = pc.fill_null(pc.index_in(column, value_set=known), len(vocabulary)).to_numpy()
+    found: NDArray[np.float64] = weights[index]
+    if column.null_count:
+        found[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return found
+
+
+def _numbers(column: pa.Array) -> NDArray[np.float64]:
+    numbers = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    if np.isinf(numbers).any():
+        numbers = np.where(np.isinf(numbers), np.nan, numbers)
+    return np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX)

@@ -1,0 +1,98 @@
+"""When training refuses: the result would not deserve trust, and here are the numbers."""
+
+from scoreback.errors import TrainingRefused
+from scoreback.models.candidates import BASELINE
+from scoreback.models.dataset import Dataset, Known, Mask
+from scoreback.models.detector import Detector, format_duration
+from scoreback.models.evaluation import Evaluation
+from scoreback.models.splits import Parts, Plan
+
+MIN_POSITIVES = 20  # fewer, and precision at the alert budget is noise
+
+
+def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Mask) -> None:
+    """Refuse when nothing could be learnt, whatever the split.
+
+    Raises:
+        TrainingRefused: no usable rows, no label yet, one class only, or too few positives.
+    """
+    settled = known.settled
+    if not known.usable.any():
+        mature = format_duration(detector.labels.mature_after)
+        history = format_duration(detector.train.history)
+        raise TrainingRefused(
+            f"none of the {len(data)} events is old enough and young enough as of "
+            f"{known.at:%Y-%m-%d %H:%M} UTC: {known.immature} are younger than {mature}, "
+            f"{known.too_old} older than {history}",
+            hint="wait, lower labels.mature_after, or raise train.history",
+        )
+    if not len(settled.event_ids) and settled.not_yet:
+        raise TrainingRefused(
+            f"all {settled.not_yet} labels came to exist after {known.at:%Y-%m-%d %H:%M} UTC, as "
+            "of which is trained",
+            hint="train as of a later time, or correct labels.field.delay",
+        )
+    positives = int((known.truth[kept] == 1).sum())
+    negatives = int((known.truth[kept] == 0).sum())
+    found = (
+        f"{positives} positive and {negatives} negative, counted once a day where equal, from "
+        f"{len(settled.event_ids)} labelled events of which {known.positives + known.negatives} "
+        f"are usable"
+    )
+    if not positives or not negatives:
+        raise TrainingRefused(
+            f"the labels hold one class only: {found}",
+            hint="label events of both kinds, or see labels.field.positive and "
+            "labels.benign_positive",
+        )
+    if positives < MIN_POSITIVES:
+        raise TrainingRefused(
+            f"too few positives, {MIN_POSITIVES} are needed: {found}",
+            hint="label more true alerts, or read a longer history",
+        )
+
+
+def refuse_unjudgeable(plan: Plan, parts: Parts | None, known: Known) -> Parts:
+    """Refuse when no split leaves enough on both sides; gives back *parts*.
+
+    Raises:
+        TrainingRefused: no label existed at any origin, or the positives cannot be split.
+    """
+    if not plan.origins and plan.labels_at_last_origin == 0 and plan.last_origin is not None:
+        raise TrainingRefused(
+            f"all labels arrive after the cut: none of {len(known.settled.event_ids)} labelled "
+            f"events had its label on {plan.last_origin:%Y-%m-%d %H:%M} UTC, when the last judged "
+            "days begin, so no past training can be replayed",
+            hint="train again when labels are spread over more days; if labels were filled in "
+            "afterwards, say with labels.field.delay when they would have existed",
+        )
+    if not plan.origins or parts is None:
+        raise TrainingRefused(
+            f"{known.positives} positives lie so close together in time that no split leaves some "
+            "to learn from and some to judge by",
+            hint="read a longer history, or wait for labels of other days",
+        )
+    return parts
+
+
+def refuse_unearned(detector: Detector, evaluations: tuple[Evaluation, ...]) -> str:
+    """The candidate with most true alerts within the budget, then the best average precision.
+
+    Raises:
+        TrainingRefused: the best single feature does as well.
+    """
+    best = max((e for e in evaluations if e.algorithm != BASELINE), key=_merit)
+    single = next(e for e in evaluations if e.algorithm == BASELINE)
+    if _merit(best) <= _merit(single):
+        own, other = _merit(best), _merit(single)
+        raise TrainingRefused(
+            f"the best candidate, {best.algorithm}, does not beat the best single feature: "
+            f"{own[0]:.1f} against {other[0]:.1f} true alerts within {detector.alerts.budget:g} "
+            f"alerts a day, average precision {own[1]:.3f} against {other[1]:.3f}",
+            hint="put that feature into a plain rule, add features, or collect more labels",
+        )
+    return best.algorithm
+
+
+def _merit(evaluation: Evaluation) -> tuple[float, float]:
+    return evaluation.true_alerts_within_budget, evaluation.average_precision or 0.0
