@@ -2,255 +2,204 @@
 
 The names are those of the file. `scoreback.models.detector_file` reads YAML into these and turns
 what they refuse into errors with file, line, key and remedy. The JSON Schema for editors comes
-from them.
+from them, and so do the words of `validate --explain`.
 """
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([1-9]\d*)([smhdw])")
-
-# Written after an alert is closed, or by ourselves: as inputs they would tell the answer.
-WRITTEN_AFTER_CLOSING = (
-    "status",
-    "owner",
-    "tags",
-    "comments",
-    "disposition",
-    "urgency",
-    "scoreback",
-    "kibana.alert.workflow_status",
-    "kibana.alert.workflow_reason",
-    "kibana.alert.workflow_tags",
-    "kibana.alert.workflow_user",
-    "kibana.alert.workflow_assignee_ids",
-    "signal.status",
-    "event.outcome_label",
+from scoreback.models.feature_spec import WRITTEN_AFTER_CLOSING, EventFeature, Part, WindowFeature
+from scoreback.models.quantities import (
+    CronLine,
+    DayDuration,
+    Duration,
+    FieldName,
+    PerDay,
+    PositiveShare,
+    Share,
+    Texts,
+    WholePerDay,
+    format_duration,
+    parse_duration,
 )
+from scoreback.models.wrong import WrongValue
+
+__all__ = [
+    "ALGORITHMS", "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
+    "Keep", "Labels", "Schedule", "Split", "Train", "VerdictLabels", "WindowFeature", "Write",
+    "format_duration", "parse_duration",
+]  # fmt: skip
 
 ALGORITHMS = ("xgboost", "logistic_regression")
 
 
-def parse_duration(text: object) -> timedelta:
-    """``"5m"``, ``"1h"``, ``"7d"`` as a timedelta.
-
-    Raises:
-        ValueError: it is not a whole number followed by s, m, h, d or w.
-    """
-    if isinstance(text, timedelta):
-        return text
-    match = _DURATION.fullmatch(str(text))
-    if not match:
-        raise ValueError(f"{text!r} is not a duration; write a number and s, m, h, d or w: 5m, 7d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def format_duration(value: timedelta) -> str:
-    """A duration as the file writes it: the largest unit that divides it."""
-    seconds = int(value.total_seconds())
-    for unit in ("d", "h", "m"):
-        if seconds and seconds % _UNITS[unit] == 0:
-            return f"{seconds // _UNITS[unit]}{unit}"
-    return f"{seconds}s"
-
-
-def _per_day(text: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*/\s*day", str(text))
-    if not match:
-        raise ValueError(f"{text!r} is not a number a day; write for example 20/day")
-    return float(match[1])
-
-
-def _percent(text: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(text))
-    if not match:
-        raise ValueError(f"{text!r} is not a share; write for example 1%")
-    return float(match[1]) / 100
-
-
-def _as_list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _texts(value: object) -> object:
-    """Labels as text: a file may write 1 or true where the SIEM has the text '1' or 'true'."""
-    items = value if isinstance(value, list) else [value]
-    return [str(v).lower() if isinstance(v, bool) else str(v) for v in items]
-
-
-def _schema(pattern: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration),
-    _schema(r"^[1-9]\d*[smhdw]$", "1h"),
-]
-PerDay = Annotated[
-    float,
-    BeforeValidator(_per_day),
-    PlainSerializer(lambda v: f"{v:g}/day"),
-    _schema(r"^\d+(\.\d+)?\s*/\s*day$", "20/day"),
-]
-Share = Annotated[
-    float,
-    BeforeValidator(_percent),
-    PlainSerializer(lambda v: f"{v * 100:g}%"),
-    _schema(r"^\d+(\.\d+)?\s*%$", "1%"),
-]
-FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_@][A-Za-z0-9_@.\-]*$")]
-Texts = Annotated[list[str], BeforeValidator(_texts), Field(min_length=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class VerdictLabels(_Part):
+class VerdictLabels(Part):
     """Labels from how analysts closed alerts."""
 
-    join: Literal["event"] = Field(description="what a verdict is about")
+    join: Literal["event"] = Field(description="what a verdict is about: the event of the alert")
 
 
-class FieldLabels(_Part):
+class FieldLabels(Part):
     """Labels from a field of the events themselves."""
 
-    name: FieldName
-    positive: Texts
+    name: FieldName = Field(
+        description="the field that holds the label", examples=["event.outcome_label"]
+    )
+    positive: Texts = Field(description="values that mean attack", examples=["attack"])
     negative: Texts | None = Field(
-        None, description="values that mean negative; without it, all others that are present"
+        default=None, description="values that mean no attack; without it, all others present"
     )
     delay: Duration = Field(
-        timedelta(0), description="how long after the event the label came to exist"
+        default=timedelta(0), description="how long after the event the label came to exist"
     )
     time: FieldName | None = Field(
-        None, description="field that says when the label came to exist; wins over delay"
+        default=None,
+        description="field that says when the label came to exist; wins over delay",
     )
 
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        both = sorted(set(self.positive) & set(self.negative or ()))
+        if both:
+            raise WrongValue(
+                f"{both[0]!r} is both positive and negative", hint="keep it in one of the two"
+            )
+        return self
 
-class Labels(_Part):
+
+class Labels(Part):
     """Where labels come from and what they count as."""
 
-    verdicts: VerdictLabels | None = None
-    field: FieldLabels | None = None
-    benign_positive: Literal["negative", "positive", "ignore"] = Field(
-        "negative", description="what a right rule on allowed activity counts as"
+    verdicts: VerdictLabels | None = Field(
+        default=None, description="labels from how analysts closed alerts: {join: event}"
     )
-    unlabelled: Literal["ignore", "presumed_benign"] = "ignore"
+    field: FieldLabels | None = Field(
+        default=None, description="labels from a field of the events: {name: ..., positive: [...]}"
+    )
+    benign_positive: Literal["negative", "positive", "ignore"] = Field(
+        default="negative", description="what a right rule on allowed activity counts as"
+    )
+    unlabelled: Literal["ignore", "presumed_benign"] = Field(
+        default="ignore", description="what an event without a label counts as"
+    )
     mature_after: Duration = Field(
-        timedelta(days=7), description="younger days are neither trained on nor judged"
+        default=timedelta(days=7), description="younger days are neither trained on nor judged"
     )
 
     @model_validator(mode="after")
     def _some_source(self) -> Self:
         if self.verdicts is None and self.field is None:
-            raise ValueError("labels name no source; add verdicts: {join: event} or field: {...}")
+            raise WrongValue(
+                "labels name no source",
+                hint="add verdicts: {join: event} or field: {name: ..., positive: [...]}",
+            )
         return self
 
 
-class EventFeature(_Part):
-    """A feature that needs one event: its kind and its field."""
-
-    kind: Literal[
-        "number", "category", "length", "entropy", "digits", "matches", "ratio",
-        "hour_of_day", "day_of_week", "is_private_ip",
-    ]  # fmt: skip
-    field: str
-    divisor: str | None = None  # ratio only
-    pattern: str | None = None  # matches only
-    name: str
-
-
-class WindowFeature(_Part):
-    """A feature over earlier events that share the value of ``by``."""
-
-    kind: Literal["count", "distinct", "rarity", "sum", "mean", "since_last"]
-    field: str | None  # None counts events
-    by: tuple[str, ...]
-    over: Duration
-    name: str
-
-
-class Train(_Part):
+class Train(Part):
     """How far back to learn from, and with what."""
 
-    history: Duration = timedelta(days=90)
-    algorithms: Annotated[list[Literal["xgboost", "logistic_regression"]], Field(min_length=1)] = (
-        Field(list(ALGORITHMS), validate_default=True)
+    history: DayDuration = Field(
+        default=timedelta(days=90), description="how far back events are learnt from"
     )
-    seed: Annotated[int, Field(ge=0)] = 7
+    algorithms: Annotated[list[Literal["xgboost", "logistic_regression"]], Field(min_length=1)] = (
+        Field(default=["xgboost", "logistic_regression"], description="what competes")
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
+        default=7, description="where random draws start: same data and seed, same model"
+    )
 
 
-class Split(_Part):
+class Split(Part):
     """How to judge beside the split by time."""
 
     hold_out: Annotated[list[FieldName], Field(max_length=1)] = Field(
-        [], description="judge each value of this field by a model that never saw it"
+        default=[], description="judge each value of this field by a model that never saw it"
     )
 
 
-class Alerts(_Part):
+class Alerts(Part):
     """What a team can read, and how it is told."""
 
-    budget: PerDay
-    per_entity: PerDay = 3.0  # checked by the validator below
-    throttle: Duration = timedelta(hours=1)
-    deliver: Literal["finding"] = "finding"
-    severity: Literal["low", "medium", "high", "critical"] = "medium"
-    attack: list[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]] = []
+    budget: PerDay = Field(description="alerts a day that the team can read", examples=["20/day"])
+    per_entity: WholePerDay = Field(default=3.0, description="alerts a day for one entity, at most")
+    throttle: Duration = Field(
+        default=timedelta(hours=1), description="hits of an entity within it join one alert"
+    )
+    deliver: Literal["finding"] = Field(
+        default="finding", description="how alerts reach analysts: each as a finding of its own"
+    )
+    severity: Literal["low", "medium", "high", "critical"] = Field(
+        default="medium", description="severity of the alerts"
+    )
+    attack: list[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]] = Field(
+        default=[], description="MITRE ATT&CK techniques, for example T1071.004"
+    )
 
 
-class Keep(_Part):
+class Keep(Part):
     """Which scores are stored; all are counted."""
 
-    top: Share = 0.01
-    sample: Share = 0.001
+    top: PositiveShare = Field(default=0.01, description="share of highest scores that is stored")
+    sample: Share = Field(default=0.001, description="seeded sample of the rest that is stored")
 
 
-class Write(_Part):
+class Write(Part):
     """What is written back."""
 
-    keep: Keep = Keep()
-    copy_fields: list[FieldName] = Field([], description="event fields copied onto each score")
+    keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
+    copy_fields: list[FieldName] = Field(
+        default=[], description="event fields copied onto each score"
+    )
 
 
-class Schedule(_Part):
+class Schedule(Part):
     """When each job is due, as cron lines in UTC."""
 
-    score: str = "*/5 * * * *"
-    train: str = "0 3 * * 0"
+    score: CronLine = Field(default="*/5 * * * *", description="when new events are scored")
+    train: CronLine = Field(default="0 3 * * 0", description="when a new version is trained")
 
 
-class Detector(_Part):
+Selection = Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class Detector(Part):
     """One detector file."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")]
-    use_case: Literal["threat_detection", "incident_response", "vulnerability_management"] = (
-        "threat_detection"
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")] = Field(
+        description="name of the detector: small letters, digits, _ and -",
+        examples=["suricata_triage"],
     )
-    owner: str = ""
-    unit: Literal["event"] = "event"
-    lag: Duration = timedelta(minutes=5)
-    events: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    entity: FieldName
-    labels: Labels
-    features: Annotated[list[EventFeature | WindowFeature], Field(min_length=1)]
-    train: Train = Train()
-    split: Split = Split()
-    alerts: Alerts
-    write: Write = Write()
-    schedule: Schedule = Schedule()
+    use_case: Literal["threat_detection", "incident_response", "vulnerability_management"] = Field(
+        default="threat_detection", description="what it is for"
+    )
+    owner: str = Field(default="", description="who is asked when it is sick")
+    unit: Literal["event"] = Field(
+        default="event", description="what is scored, budgeted and judged"
+    )
+    lag: Duration = Field(
+        default=timedelta(minutes=5), description="an event that arrives later than this is late"
+    )
+    events: Annotated[dict[str, Selection], Field(min_length=1)] = Field(
+        description="which events, in the words of each SIEM: a selection only",
+        examples=["{local: {stream: alerts}}"],
+    )
+    entity: FieldName = Field(
+        description="what alerts are capped and grouped by", examples=["source.ip"]
+    )
+    labels: Labels = Field(
+        description="where labels come from and what they count as",
+        examples=["{verdicts: {join: event}}"],
+    )
+    features: Annotated[list[EventFeature | WindowFeature], Field(min_length=1, max_length=500)] = (
+        Field(description="what the model looks at", examples=["[category: rule.id]"])
+    )
+    train: Train = Field(default=Train(), description="how far back to learn from, and with what")
+    split: Split = Field(default=Split(), description="how to judge beside the split by time")
+    alerts: Alerts = Field(
+        description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
+    )
+    write: Write = Field(default=Write(), description="what is written back")
+    schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
