@@ -95,6 +95,10 @@ class _Scan:
             if self.pattern[self.at] == "\\":
                 self._escape(in_set=True)
             else:
+                if (
+                    self.pattern[self.at] == "["
+                ):  # "[:" begins a class in RE2, a plain set in Python
+                    self._refuse("[ inside [...]", r"write \[ for the sign itself")
                 self.at += 1
         self.at += 1
         self.last = 1

@@ -17,6 +17,8 @@ from scoreback.models.feature_spec import EVENT_NAMES, EVENT_TIMES
 from scoreback.models.quantities import LONGEST, format_duration, parse_duration
 from scoreback.records import EVENT_COLUMNS, SCORE_COLUMNS
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "detectors"
+
 SMALLEST = r"""
 name: triage
 events: {local: {stream: alerts}}
@@ -162,7 +164,7 @@ def test_reading_a_detector_loads_no_learning_library() -> None:
 
 
 def test_shipped_examples_are_sound() -> None:
-    for path in sorted(Path("examples/detectors").glob("*.yml")):
+    for path in sorted(EXAMPLES.glob("*.yml")):
         try:
             load_detector(path)
         except ConfigError as error:
