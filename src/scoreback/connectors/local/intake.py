@@ -102,6 +102,11 @@ class Intake:
         return Added(loaded=fresh, already_there=distinct - fresh, repeated=self._rows - distinct)
 
     def _admit(self, name: str) -> None:
+        if not name or "\0" in name:
+            raise DataError(
+                "a field has no name that can be written",
+                hint="give every column a name, or name the fields to load",
+            )
         if name.lower() in RESERVED:
             raise DataError(
                 f"a field is called {name!r}, which is the name of a column of ours",

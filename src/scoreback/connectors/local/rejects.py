@@ -1,0 +1,91 @@
+"""Keeps the rows that could not be loaded: counted by reason, and whole in a file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Self
+
+from scoreback.errors import SiemUnavailable
+
+EXAMPLES = 3  # of each reason, in the report
+EXAMPLE_LENGTH = 200
+
+
+@dataclass(slots=True)
+class Rejected:
+    """Rows that were rejected for one reason."""
+
+    count: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)  # line, beginning of the row
+
+
+class Rejects:
+    """Rejected rows of one load, as NDJSON at *path* once the load is done.
+
+    A row that is not UTF-8 keeps its bytes as lone surrogates (Python's ``surrogateescape``).
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Write to *path* in the end; nothing is written for a load without rejects."""
+        self.path = path
+        self._aside = path.with_name(f".{path.name}.tmp")
+        self._file: IO[str] | None = None
+        self._reasons: dict[str, Rejected] = {}
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Let go of what `keep` did not keep."""
+        if self._file is not None:
+            self._file.close()
+        self._aside.unlink(missing_ok=True)
+
+    @property
+    def reasons(self) -> Mapping[str, Rejected]:
+        """Reason → the rows that were rejected for it."""
+        return self._reasons
+
+    @property
+    def count(self) -> int:
+        """How many rows were rejected."""
+        return sum(rejected.count for rejected in self._reasons.values())
+
+    def add(self, line: int, reason: str, text: str) -> None:
+        """Reject the row that begins at *line*.
+
+        Raises:
+            SiemUnavailable: the disk is full.
+        """
+        rejected = self._reasons.setdefault(reason, Rejected())
+        rejected.count += 1
+        if len(rejected.examples) < EXAMPLES:
+            shown = text[:EXAMPLE_LENGTH].rstrip("\r\n")
+            rejected.examples.append((line, shown.encode(errors="backslashreplace").decode()))
+        row = json.dumps({"line": line, "reason": reason, "row": text})
+        try:
+            if self._file is None:
+                self._aside.parent.mkdir(exist_ok=True)
+                self._file = self._aside.open("w", encoding="ascii")
+            self._file.write(row + "\n")
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def keep(self) -> Path | None:
+        """Put the file in its place; its path, or None when no row was rejected."""
+        if self._file is None:
+            return None
+        try:
+            self._file.close()
+            self._aside.replace(self.path)
+        except OSError as error:
+            raise self._unwritten(error) from error
+        return self.path
+
+    def _unwritten(self, error: OSError) -> SiemUnavailable:
+        return SiemUnavailable(
+            f"cannot write {self.path}: {error.strerror or error}",
+            hint="free some space on that disk and try again; nothing was loaded",
+        )
