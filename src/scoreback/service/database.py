@@ -1,0 +1,148 @@
+"""The SQLite file of the service's state: opened, checked, migrated; its errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from scoreback.errors import StateError
+
+HEAD = "0001"  # the newest migration; known here so that opening needs no alembic
+BUSY_SECONDS = 30  # every transaction takes milliseconds; this is for slow disks
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_RESTORE = (
+    "restore it from a backup, or move the state folder away to begin afresh"
+    " (models and what the SIEM has are kept apart)"
+)
+
+
+class Database:
+    """Transactions on one SQLite file; safe to share between threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file at *path*, make it when it is not there, and bring it up to date.
+
+        Raises:
+            StateError: it is damaged, no state of ours, too new, or cannot be written.
+        """
+        self.path = path
+        self.engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
+        sa.event.listen(self.engine, "connect", _set_up)
+        sa.event.listen(self.engine, "begin", _begin)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reads(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of the file and changes nothing."""
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writes(self) -> Iterator[sa.Connection]:
+        """A transaction that happens as a whole or not at all, and survives a crash."""
+        with self._transaction(self.engine.execution_options(writes=True)) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+            raise  # a mistake of ours: nothing that a person could repair
+        except sa.exc.DatabaseError as error:
+            raise self._explained(error) from error
+
+    def _prepare(self) -> None:
+        with self.reads() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            if found != "ok":
+                raise StateError(f"{self.path} is damaged: {found}", hint=_RESTORE)
+            if self._revision(connection) == HEAD:
+                return
+        lock = FileLock(self.path.with_suffix(".migrating"), timeout=BUSY_SECONDS)
+        try:
+            with lock, self.writes() as connection:
+                if self._revision(connection) != HEAD:  # another process may have been faster
+                    _migrate(connection)
+        except Timeout as error:
+            raise StateError(
+                f"{self.path} is being upgraded by another process",
+                hint="wait until it is done, then try again",
+            ) from error
+
+    def _revision(self, connection: sa.Connection) -> str | None:
+        tables = set(sa.inspect(connection).get_table_names())
+        if not tables:
+            return None
+        if "alembic_version" not in tables:
+            raise StateError(
+                f"{self.path} is a database, but not Scoreback's", hint="name another folder"
+            )
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if found is not None and found not in _known_revisions():
+            raise StateError(
+                f"{self.path} was written by a newer version of Scoreback (revision {found},"
+                f" this one knows up to {HEAD})",
+                hint="upgrade Scoreback, or restore the state of before its upgrade from a backup",
+            )
+        return found
+
+    def _explained(self, error: sa.exc.DatabaseError) -> StateError:
+        said = str(error.orig)
+        if "locked" in said:
+            return StateError(
+                f"{self.path} is locked by another process for over {BUSY_SECONDS} s",
+                hint="end the process that holds it, then try again; nothing is lost",
+            )
+        if "full" in said:
+            return StateError(
+                f"{self.path} cannot be written: the disk is full",
+                hint="free some space, then try again; nothing is lost",
+            )
+        if "unable to open" in said or "readonly" in said:
+            return StateError(
+                f"{self.path} cannot be opened for writing", hint="check the folder's permissions"
+            )
+        return StateError(f"{self.path} is damaged or cannot be read: {said}", hint=_RESTORE)
+
+
+def _known_revisions() -> set[str]:
+    return {path.stem.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _set_up(dbapi: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection
+    dbapi.isolation_level = None  # transactions are begun below, also around DDL
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        dbapi.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A writer takes its turn at once: one that read first could no longer get it.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,55 @@
+"""One process at a time for one detector, whatever else runs on the same state."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from scoreback.errors import StateError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
+
+
+@contextmanager
+def hold_lock(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock *name* in *folder*; the system frees it when the process ends, killed or not.
+
+    Who holds it is written beside the lock, as trying for a lock may empty the lock's own file.
+
+    Raises:
+        StateError: it is held; says by which process.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot name a lock")
+    lock, holder = FileLock(folder / f"{name}.lock", timeout=0), folder / f"{name}.pid"
+    try:
+        lock.acquire()
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise StateError(
+                f"lock file {lock.lock_file} cannot be used: {error.strerror}",
+                hint="check the permissions of the state folder",
+            ) from error
+        raise StateError(
+            f"detector {name!r} is in use by {_said_by(holder)}",
+            hint="wait until that process is done, or end it; nothing is lost",
+        ) from error
+    try:
+        with suppress(OSError):  # the name is for people; the lock itself holds without it
+            holder.write_text(f"{os.getpid()}\n", encoding="ascii")
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _said_by(holder: Path) -> str:
+    try:
+        pid = holder.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        pid = ""
+    return f"process {pid}" if pid.isdecimal() else "another process"

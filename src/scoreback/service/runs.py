@@ -1,0 +1,96 @@
+"""What jobs did: each run of a detector, when, how it ended, and what it counted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from scoreback.errors import StateError
+from scoreback.service import tables
+from scoreback.service.state import State
+
+RunKind = Literal["score", "train"]
+RunEnd = Literal["done", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one job."""
+
+    run_id: int
+    detector: str
+    kind: RunKind
+    started_at: datetime
+    ended_at: datetime | None
+    status: Literal["running", "done", "failed", "lost"]  # lost: its process was killed
+    counts: Mapping[str, float]
+    error: str | None
+
+
+def start_run(state: State, detector: str, kind: RunKind, at: datetime) -> int:
+    """Write down that a run began; its id. Call it while holding the detector's lock.
+
+    Whatever is still called running was killed, as the lock is ours now: it becomes lost.
+    """
+    t = tables.runs
+    lost = sa.update(t).where(t.c.detector == detector, t.c.status == "running")
+    values = {"detector": detector, "kind": kind, "started_at": at, "status": "running"}
+    with state.database.writes() as connection:
+        connection.execute(lost.values(status="lost"))
+        adding = sa.insert(t).values(**values, counts="{}").returning(t.c.id)
+        return int(connection.execute(adding).scalar_one())
+
+
+def end_run(
+    state: State,
+    run_id: int,
+    status: RunEnd,
+    at: datetime,
+    *,
+    counts: Mapping[str, float] | None = None,
+    error: str | None = None,
+) -> None:
+    """Write down how the run ended.
+
+    Raises:
+        StateError: no such run is going on.
+    """
+    t = tables.runs
+    ended = sa.update(t).where(t.c.id == run_id, t.c.status == "running")
+    text = json.dumps(dict(counts or {}), sort_keys=True, allow_nan=False)
+    with state.database.writes() as connection:
+        changed = connection.execute(
+            ended.values(status=status, ended_at=at, counts=text, error=error)
+        )
+        if changed.rowcount != 1:
+            raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
+
+
+def runs(state: State, detector: str | None = None, limit: int | None = None) -> Sequence[Run]:
+    """Runs, newest first."""
+    t = tables.runs
+    query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
+    if detector is not None:
+        query = query.where(t.c.detector == detector)
+    with state.database.reads() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Run(
+            run_id=row.id,
+            detector=row.detector,
+            kind=row.kind,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            status=row.status,
+            counts=tables.from_json(_COUNTS, row.counts, f"run {row.id}"),
+            error=row.error,
+        )
+        for row in rows
+    ]
+
+
+_COUNTS: TypeAdapter[Mapping[str, float]] = TypeAdapter(dict[str, float])
