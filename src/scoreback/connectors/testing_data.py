@@ -1,0 +1,161 @@
+"""What the contract checks work with: a subject, the events it is seeded with, their scores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from scoreback.connectors.base import BATCH_ROWS, Connector, Slice
+from scoreback.errors import SiemRefused
+from scoreback.records import (
+    SCORE_COLUMNS,
+    TIME,
+    AlertRule,
+    EventBatch,
+    EventQuery,
+    ScoreBatch,
+    Severity,
+    TimeWindow,
+    score_id,
+)
+
+START = datetime(2024, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+CLOCKS: tuple[Literal["arrival", "event"], ...] = ("arrival", "event")
+FIELDS = ("source.ip", "rule.id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A connector under test: connected to a SIEM without events, alerts or rules."""
+
+    connector: Connector
+    seed: Callable[[EventBatch], None]  # put events where `selection` finds them
+    selection: Mapping[str, object]
+    unknown_selection: Mapping[str, object]  # well-formed, but of what does not exist
+    settle: Callable[[], None] = field(default=lambda: None)  # wait until writes and rules are done
+
+
+def arrival_of(number: int) -> datetime:
+    """When event *number* arrived."""
+    return START + timedelta(seconds=number)
+
+
+def event_ids(numbers: Sequence[int] | range) -> list[str]:
+    """The ids of events by number."""
+    return [f"e{n:05d}" for n in numbers]
+
+
+def seed_events(subject: Subject, count: int) -> None:
+    """Event n arrives at second n; odd ones happened an hour before; every tenth has no rule."""
+    numbers = range(count)
+    arrival = [arrival_of(n) for n in numbers]
+    columns = {
+        "event_id": pa.array(event_ids(numbers)),
+        "event_ref": pa.array([""] * count),
+        "event_time": pa.array([t - timedelta(hours=n % 2) for n, t in enumerate(arrival)], TIME),
+        "arrival_time": pa.array(arrival, TIME),
+        "source.ip": pa.array([f"10.0.0.{n % 7}" for n in numbers]),
+        "rule.id": pa.array([f"r{n}" if n % 10 else None for n in numbers]),
+    }
+    # In two writes and against the order, as events come to a SIEM.
+    for half in (range(count - 1, count // 2 - 1, -1), range(count // 2)):
+        rows = pa.table(columns).take(pa.array(half, pa.int64())).combine_chunks()
+        subject.seed(EventBatch(rows.to_batches()[0]))
+    subject.settle()
+
+
+def query_of(subject: Subject) -> EventQuery:
+    """All seeded events with their fields."""
+    return EventQuery(selection=subject.selection, fields=FIELDS)
+
+
+def read_all(subject: Subject, slices: Sequence[Slice]) -> dict[str, list[Any]]:
+    """The slices' events as lists by column, with each batch checked for size and fields."""
+    found: dict[str, list[Any]] = {
+        name: [] for name in ("event_id", "event_ref", "event_time", "arrival_time", *FIELDS)
+    }
+    for piece in slices:
+        for batch in subject.connector.read(piece):
+            expect(0 < batch.num_rows <= BATCH_ROWS, f"a batch has {batch.num_rows} rows")
+            expect(batch.fields == piece.query.fields, f"a batch has fields {batch.fields}")
+            for name, values in found.items():
+                values.extend(batch.batch.column(name).to_pylist())
+    return found
+
+
+def scores_of(
+    subject: Subject, numbers: range, *, stage: str = "live", version: str = "v1-aa"
+) -> ScoreBatch:
+    """Scores of seeded events: from event 10 on they lie over the contract rule's threshold."""
+    window = TimeWindow(since=START, until=START + DAY)
+    found = read_all(subject, subject.connector.slices(query_of(subject), window))
+    refs = dict(zip(found["event_id"], found["event_ref"], strict=True))
+    times = dict(zip(found["event_id"], found["event_time"], strict=True))
+    high = [n >= 10 for n in numbers]
+    ids = event_ids(numbers)
+    columns = {
+        "score_id": [score_id("contract", version, stage, subject.connector.name, i) for i in ids],
+        "event_id": ids,
+        "event_ref": [refs[i] for i in ids],
+        "event_time": [times[i] for i in ids],
+        "scored_at": [START + timedelta(days=2)] * len(ids),
+        "entity": [f"host-{n}" for n in numbers],
+        "detector": ["contract"] * len(ids),
+        "version": [version] * len(ids),
+        "stage": [stage] * len(ids),
+        "score": [0.9 if h else 0.1 for h in high],
+        "risk": [90.0 if h else 5.0 for h in high],
+        "threshold": [0.5] * len(ids),
+        "alert": high,
+        "reasons": ['["it is a contract"]' if h else None for h in high],
+    }
+    arrays = [pa.array(columns[f.name], f.type) for f in SCORE_COLUMNS]
+    return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=SCORE_COLUMNS))
+
+
+def contract_rule() -> AlertRule:
+    """A rule over the scores that `scores_of` gives to events from 10 on."""
+    return AlertRule(
+        name="contract",
+        detector="contract",
+        version="v1-aa",
+        threshold=0.5,
+        per_entity=3,
+        throttle=timedelta(hours=1),
+        budget=20.0,
+        severity=Severity.HIGH,
+    )
+
+
+def raise_one_alert(subject: Subject) -> str:
+    """Seed, score and raise the alert of event 10; its id."""
+    seed_events(subject, 20)
+    subject.connector.apply(contract_rule())
+    subject.connector.write(scores_of(subject, range(10, 11)))
+    subject.settle()
+    alerts = subject.connector.alerts(still_open=True)
+    expect(len(alerts) == 1, f"one score over the threshold raised {len(alerts)} alerts")
+    return alerts[0].alert_id
+
+
+def labels_of(subject: Subject, since: datetime) -> list[dict[str, Any]]:
+    """The labels since *since* as rows."""
+    return [row for batch in subject.connector.labels(since) for row in batch.batch.to_pylist()]
+
+
+def expect_refused(call: Callable[[], object]) -> SiemRefused:
+    """The refusal that *call* must end in."""
+    try:
+        call()
+    except SiemRefused as error:
+        return error
+    raise AssertionError("it was not refused")
+
+
+def expect(truth: bool, otherwise: str) -> None:
+    """Fail with the sentence *otherwise* unless it is the *truth*."""
+    if not truth:
+        raise AssertionError(otherwise)
