@@ -271,9 +271,13 @@ def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
         state.database.engine.dispose()
         sa.event.listen(state.database.engine, "connect", no_more_pages)
         with pytest.raises(StateError, match="the disk is full") as caught:
-            for i in range(1000):
-                state.begin_batch(batch(f"{i:0100}"))
+            _begin_many(state)
         assert "free some space" in caught.value.hint
         assert state.batches_in_doubt("d")[0] == batch("b")
     with State.open(tmp_path) as state:
         state.begin_batch(batch("c"))
+
+
+def _begin_many(state: State) -> None:
+    for i in range(1000):
+        state.begin_batch(batch(f"{i:0100}"))
