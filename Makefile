@@ -1,0 +1,61 @@
+# Two commands do all on a fresh machine with Python >= 3.11: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check unit benchmark acceptance lock schema clean
+
+help:
+	@echo "make demo        the whole cycle on the embedded SIEM, with a simulated company"
+	@echo "make test        all tests"
+	@echo "make check       ruff, ruff format, mypy --strict, import-linter"
+	@echo "make benchmark   speed and memory, as ratios in one run"
+	@echo "make acceptance  what is too long for every change: real data, benchmarks"
+	@echo "make lock        resolve requirements-dev.in into requirements-dev.lock (needs uv)"
+
+# The product alone: what a user installs.
+$(VENV)/product: setup.cfg requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Scoreback needs Python 3.11 or newer; call make with PYTHON=python3.12, say"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock "setuptools>=77"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock \
+		--no-build-isolation -e .
+	@touch $@
+
+# And what tests and checks need.
+$(VENV)/development: $(VENV)/product
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/product
+	$(BIN)/scoreback demo
+
+test: $(VENV)/development
+	$(BIN)/pytest -n 2 --dist loadfile
+
+unit: $(VENV)/development
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract
+
+check: $(VENV)/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(VENV)/development
+	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/windows.py
+
+acceptance: test benchmark
+	$(BIN)/python benchmarks/real_data.py ../shared/data
+
+schema: $(VENV)/development
+	$(BIN)/scoreback validate --schema > examples/detectors/detector.schema.json
+
+lock:
+	uv pip compile --universal --python-version 3.11 --no-annotate --no-header \
+		--no-emit-package scoreback requirements-dev.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,88 @@
+"""A workspace, open: its settings, its SIEM and its state, passed to every job."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoreback.connectors.base import Connector
+from scoreback.connectors.registry import connector_names, load_connector
+from scoreback.errors import ConfigError
+from scoreback.models.detector import Detector
+from scoreback.models.features import FeaturePlan
+from scoreback.records import EventQuery
+from scoreback.service.settings import Settings
+from scoreback.service.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What jobs work with."""
+
+    settings: Settings
+    connector: Connector
+    state: State
+
+    def query(self, detector: Detector) -> EventQuery:
+        """The events of *detector* in the words of this SIEM, with every field that is read.
+
+        Raises:
+            ConfigError: the file has no selection for this SIEM.
+        """
+        kind = self.settings.connector
+        if kind not in detector.events:
+            raise ConfigError(
+                f"detector {detector.name!r} has no selection for the SIEM {kind!r}",
+                hint=f"add events.{kind} to its file",
+            )
+        return EventQuery(selection=detector.events[kind], fields=needed_fields(detector))
+
+    def artifact_folder(self, detector: str, version: str) -> Path:
+        """Where the artefact of one version lies."""
+        return self.settings.models / detector / version
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[App]:
+    """Open the workspace of *settings*; everything is let go of at the end."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with State.open(settings.state) as state:
+        connector = load_connector(settings.connector).open(
+            settings.connection, settings.connector_settings
+        )
+        with closing(_Closable(connector)):
+            yield App(settings, connector, state)
+
+
+def needed_fields(detector: Detector) -> tuple[str, ...]:
+    """Every event field that *detector* reads, sorted."""
+    fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
+    fields.update(detector.split.hold_out)
+    if detector.labels.field:
+        fields.add(detector.labels.field.name)
+        if detector.labels.field.time:
+            fields.add(detector.labels.field.time)
+    return tuple(sorted(fields))
+
+
+def refuse_unknown_siems(detector: Detector) -> None:
+    """Refuse selections for connectors that are not installed.
+
+    Raises:
+        ConfigError: names the connector and those that are installed.
+    """
+    installed = connector_names()
+    for kind in detector.events:
+        if kind not in installed:
+            raise ConfigError(
+                f"detector {detector.name!r}: events.{kind} names no installed connector",
+                hint=f"installed: {', '.join(installed)}; remove the others for now",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Closable:
+    connector: Connector
+
+    def close(self) -> None:
+        self.connector.close_connection()

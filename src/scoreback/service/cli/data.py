@@ -1,0 +1,125 @@
+"""Commands that bring events in and check that they can be used."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoreback.service.cli import options, show
+
+if TYPE_CHECKING:
+    from scoreback.connectors.local.load import LoadReport
+
+
+def load(
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, NDJSON or Parquet, plain or gz.", show_default=False)
+    ],
+    stream: Annotated[str, typer.Option(help="Stream of the embedded SIEM to load into.")],
+    time: Annotated[str, typer.Option(help="Column of the event time.")] = "@timestamp",
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="Column of the event id (else the row's content).")
+    ] = None,
+    arrival: Annotated[
+        str | None, typer.Option(help="Column of the arrival time (else the event time).")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Field to keep, as NAME=COLUMN; repeat it. Without any, all columns."),
+    ] = None,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Load an export into the embedded SIEM, to try a detector on it.
+
+    Loading a file again changes nothing. Rows that cannot be used are kept beside, with reasons.
+    """
+    from dataclasses import asdict
+
+    from scoreback.connectors.local import LocalConnector
+    from scoreback.connectors.local.load import LoadMapping, load_file
+    from scoreback.errors import ConfigError
+    from scoreback.service.app import opened
+
+    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=_fields(field))
+    reports = []
+    with opened(options.settings(home)) as app:
+        siem = app.connector
+        if not isinstance(siem, LocalConnector):
+            raise ConfigError(
+                "only the embedded SIEM takes exports; yours gets its events by its own means",
+                hint="unset SCOREBACK_CONNECTOR, or name another --home",
+            )
+        for file in files:
+            with show.stages("loading") as stage:
+                report = load_file(
+                    siem, file, stream, mapping,
+                    lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
+                )  # fmt: skip
+            reports.append((file, report))
+    if json:
+        show.as_json([{"file": str(file)} | asdict(report) for file, report in reports])
+    else:
+        for file, report in reports:
+            _show(file, stream, report)
+    if any(report.rejected for _, report in reports):
+        raise typer.Exit(show.PARTLY)
+
+
+def _fields(given: list[str] | None) -> dict[str, str] | None:
+    from scoreback.errors import ConfigError
+
+    if not given:
+        return None
+    found = {}
+    for item in given:
+        name, equals, column = item.partition("=")
+        if not equals or not name or not column:
+            raise ConfigError(
+                f"--field {item!r} is not NAME=COLUMN", hint="for example --field source.ip=src_ip"
+            )
+        found[name] = column
+    return found
+
+
+def _show(file: Path, stream: str, report: "LoadReport") -> None:
+    show.say(
+        f"{file.name}: {report.loaded:,} of {report.rows:,} rows loaded into {stream};"
+        f" {report.already_there:,} were there already, {report.repeated:,} repeated an id,"
+        f" {report.rejected:,} were rejected"
+    )
+    if report.without_offset:
+        show.say(f"  {report.without_offset:,} times had no offset and were taken as UTC")
+    if report.clamped:
+        show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
+    for reason, rejected in report.reasons.items():
+        show.say(f"  rejected, {rejected.count:,} rows: {reason}; for example {rejected.examples}")
+    if report.rejects:
+        show.say(f"  the rejected rows are kept in {report.rejects}")
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Detector files.", show_default=False)],
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Say what is missing in the SIEM for these detectors, each with its fix."""
+    from dataclasses import asdict
+
+    from scoreback.service.app import opened
+
+    found = []
+    with opened(options.settings(home)) as app:
+        for file in files:
+            detector = options.detector(file)
+            findings = app.connector.check(app.query(detector))
+            found.extend((detector.name, finding) for finding in findings)
+    if json:
+        show.as_json([{"detector": name} | asdict(finding) for name, finding in found])
+    elif found:
+        rows = [(name, f.what, f.fix) for name, f in found]
+        show.table("Findings", ("detector", "what", "fix"), rows)
+    else:
+        show.say("Nothing is missing.")
+    if any(finding.fatal for _, finding in found):
+        raise typer.Exit(show.PARTLY)

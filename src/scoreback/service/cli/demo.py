@@ -1,0 +1,55 @@
+"""The demo: the whole cycle on a simulated company, from nothing, in one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoreback.service.cli import options, show
+
+
+def demo(
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Keep the workspace in this new folder.", metavar="FOLDER"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
+    json: options.Json = False,
+) -> None:
+    """Play the main job on the embedded SIEM with a simulated company (about two minutes)."""
+    import tempfile
+
+    from scoreback.errors import ConfigError
+
+    if home is not None:
+        if home.exists() and any(home.iterdir()):
+            raise ConfigError(
+                f"{home} is not empty", hint="name a new folder: the demo writes a whole SIEM there"
+            )
+        _play(home, seed, json)
+        return
+    with tempfile.TemporaryDirectory(prefix="scoreback-demo-") as folder:
+        _play(Path(folder), seed, json)
+
+
+def _play(home: Path, seed: int, json: bool) -> None:
+    from scoreback.service.app import opened
+    from scoreback.service.cli.demo_view import story_json, summary
+    from scoreback.service.demo import SYNTHETIC_NOTICE
+    from scoreback.service.demo.company import Company
+    from scoreback.service.demo.play import DETECTORS, START, play
+
+    company = Company(seed=seed, start=START)
+    stories = []
+    with opened(options.settings(home)) as app:
+        for stream, file in DETECTORS:
+            with show.stages(file.removesuffix(".yml")) as stage:
+                stories.append(play(app, company, stream, file, lambda text: stage(0, 0, text)))
+            if not json:
+                story = stories[-1]
+                name = story.detector.name
+                show.say(f"{name}: trained twice, {story.closed} of its alerts closed by analysts")
+    if json:
+        show.as_json({"notice": SYNTHETIC_NOTICE, "stories": [story_json(s) for s in stories]})
+    else:
+        summary(stories)

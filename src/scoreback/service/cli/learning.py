@@ -1,0 +1,112 @@
+"""Commands that train and that choose which version scores."""
+
+from typing import Annotated
+
+import typer
+
+from scoreback.service.cli import options, show
+
+
+def train(
+    file: options.DetectorFile,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Train as of this time, with what was known then.", metavar="TIME"),
+    ] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Let the new version score at once.")
+    ] = False,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Train a detector; the winner is registered as a candidate."""
+    from scoreback.service.app import opened
+    from scoreback.service.cli.training_view import training_json, training_tables
+    from scoreback.service.rules import promote as promote_version
+    from scoreback.service.train_job import train_detector
+
+    detector = options.detector(file)
+    now = options.now()
+    moment = options.moment(as_of, "--as-of") or now
+    with opened(options.settings(home)) as app:
+        with show.counting("reading events") as count, show.stages("training") as stage:
+            outcome = train_detector(
+                app, detector, as_of=moment, now=now, progress=count, stages=stage
+            )
+        version = outcome.version
+        if promote:
+            version = promote_version(app, detector, version.version, by=options.user(), at=now)
+    if json:
+        show.as_json(training_json(outcome, version))
+        return
+    training_tables(detector, outcome)
+    if version.status == "champion":
+        show.say(f"{version.version} scores from now on.")
+    else:
+        show.say(f"{version.version} is a candidate. To let it score:")
+        show.say(f"  scoreback promote {file} {version.version}")
+
+
+def versions(
+    file: options.DetectorFile, home: options.Home = None, json: options.Json = False
+) -> None:
+    """List the versions of a detector with their lineage."""
+    from scoreback.service.app import opened
+    from scoreback.service.versions import Versions
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        found = Versions(app.state).list(detector.name)
+    if json:
+        from dataclasses import asdict
+
+        show.as_json([asdict(version) for version in found])
+        return
+    if not found:
+        show.say(f"{detector.name} has no version yet; make one with: scoreback train {file}")
+        return
+    show.table(
+        f"Versions of {detector.name}",
+        ("version", "status", "algorithm", "trained as of", "parent", "average precision"),
+        [
+            (
+                v.version,
+                v.status,
+                v.algorithm,
+                f"{v.trained_as_of:%Y-%m-%d %H:%M}",
+                v.parent or "-",
+                show.figure(v.metrics.get("average_precision")),
+            )
+            for v in found
+        ],
+        numbers="     r",
+    )
+
+
+def promote(
+    file: options.DetectorFile,
+    version: Annotated[str, typer.Argument(help="Version to promote.", show_default=False)],
+    by: options.By = "",
+    home: options.Home = None,
+) -> None:
+    """Let a version score and raise alerts from now on."""
+    from scoreback.service.app import opened
+    from scoreback.service.rules import promote as promote_version
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        champion = promote_version(
+            app, detector, version, by=by or options.user(), at=options.now()
+        )
+    show.say(f"{champion.version} of {detector.name} scores from now on.")
+
+
+def rollback(file: options.DetectorFile, by: options.By = "", home: options.Home = None) -> None:
+    """Let the version that scored before score again."""
+    from scoreback.service.app import opened
+    from scoreback.service.rules import rollback as roll_back
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        champion = roll_back(app, detector, by=by or options.user(), at=options.now())
+    show.say(f"{champion.version} of {detector.name} scores again.")

@@ -1,0 +1,67 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoreback.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scoreback.models.detector import Detector
+    from scoreback.service.settings import Settings
+
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Workspace folder (else SCOREBACK_HOME, else .scoreback).", metavar="FOLDER"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+By = Annotated[str, typer.Option(help="Who does it; kept in the audit log.", metavar="NAME")]
+DetectorFile = Annotated[
+    Path, typer.Argument(help="Detector file.", metavar="DETECTOR", show_default=False)
+]
+
+
+def settings(home: Path | None) -> Settings:
+    """Settings from the environment, with *home* on top."""
+    from scoreback.service.settings import Settings
+
+    return Settings(home=home) if home is not None else Settings()
+
+
+def detector(path: Path) -> Detector:
+    """The detector of *path*, refused where it names a SIEM that is not installed."""
+    from scoreback.models.detector_file import load_detector
+    from scoreback.service.app import refuse_unknown_siems
+
+    found = load_detector(path)
+    refuse_unknown_siems(found)
+    return found
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A time from the command line; a date is its midnight, and without an offset it is UTC."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"{option} {text!r} is no time", hint="write 2026-01-31 or 2026-01-31T12:00:00+01:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The clock, asked once by a command and passed on."""
+    return datetime.now(UTC)
+
+
+def user() -> str:
+    """Who runs the command, as the operating system knows them."""
+    import getpass
+
+    return getpass.getuser()

@@ -1,0 +1,102 @@
+"""How the command line speaks: tables for people, JSON for machines, progress on standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from scoreback.errors import ScorebackError
+
+DONE, PARTLY = 0, 3
+
+
+def say(text: str = "") -> None:
+    """One line to standard output."""
+    typer.echo(text)
+
+
+def as_json(value: object) -> None:
+    """*value* as indented JSON to standard output; times as ISO 8601."""
+    typer.echo(json.dumps(value, indent=2, default=str, allow_nan=False))
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: str = ""
+) -> None:
+    """A table to standard output; columns whose position in *numbers* is ``r`` align right."""
+    shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        right = index < len(numbers) and numbers[index] == "r"
+        shown.add_column(column, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    _console().print(shown)
+
+
+def fail(error: ScorebackError) -> None:
+    """What went wrong and what to do, to standard error."""
+    typer.echo(f"scoreback: {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"  try: {error.hint}", err=True)
+
+
+@contextmanager
+def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error that counts upwards; silent where no person watches."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not _watched()) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def stages(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on standard error that names the stage it is in: steps done, of how many, which."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not _watched()) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(done: int, steps: int, stage: str) -> None:
+            bar.update(task, completed=done, total=steps or None, description=f"{what}: {stage}")
+
+        yield tell
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A figure for a table; a dash where there is none."""
+    return "-" if value is None or value != value else f"{value:.{digits}f}"  # NaN is not itself
+
+
+def pairs(title: str, values: Mapping[str, object]) -> None:
+    """Names and values, one a line."""
+    table(title, ("", ""), list(values.items()))
+
+
+def _console() -> Console:
+    # Not a terminal: no width to fit, so that nothing is cut in a file or a pipe.
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def _watched() -> bool:
+    return sys.stderr.isatty()

@@ -1,0 +1,155 @@
+"""A training as tables for people, and as JSON for machines."""
+
+from dataclasses import asdict
+from typing import Any
+
+from scoreback.models.candidates import BASELINE
+from scoreback.models.detector import Detector
+from scoreback.models.evaluation import AtBudget, Evaluation
+from scoreback.records import ModelVersion
+from scoreback.service.cli import show
+from scoreback.service.train_job import TrainOutcome
+
+
+def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
+    """Print what was learnt from, how the candidates did, and what the winner promises."""
+    training = outcome.training
+    counts = training.counts
+    show.say(
+        f"{detector.name}: {counts['rows']:,} events, {counts['usable']:,} old enough to use;"
+        f" {counts['positives']:,} positives, {counts['negatives']:,} negatives,"
+        f" {counts['unlabelled']:,} unlabelled"
+    )
+    if training.immature_days:
+        days = training.immature_days
+        shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
+        show.say(f"left out as too young for labels: {counts['immature']:,} events of {shown}")
+    if outcome.unparsable_labels:
+        show.say(f"labels without a readable time, not used: {outcome.unparsable_labels:,}")
+    for name, count in outcome.history.uncast.items():
+        show.say(f"feature {name}: {count:,} values could not be read and count as missing")
+    for warning in training.warnings:
+        show.say(f"note: {warning}")
+    _candidates(detector, outcome)
+    _budgets(training.evaluation)
+    _held_out(outcome)
+
+
+def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any]:
+    """Everything that the tables show, and more, as plain values."""
+    training = outcome.training
+    apart = training.held_out
+    return {
+        "version": asdict(version),
+        "chosen": training.chosen,
+        "single_feature": training.single_feature,
+        "counts": dict(training.counts),
+        "late_events": outcome.history.late,
+        "uncast": dict(outcome.history.uncast),
+        "immature_days": list(training.immature_days),
+        "warnings": list(training.warnings),
+        "candidates": [asdict(e) for e in training.evaluations],
+        "random_split_average_precision": training.random_split_average_precision,
+        "held_out": None
+        if apart is None
+        else asdict(apart)
+        | {
+            "mean_average_precision": apart.mean_average_precision,
+            "worst_average_precision": apart.worst_average_precision,
+        },
+    }
+
+
+def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
+    training = outcome.training
+    rows = []
+    for evaluation in training.evaluations:
+        at = evaluation.at_budget
+        name = evaluation.algorithm
+        if name == BASELINE:
+            name = f"best single feature ({training.single_feature})"
+        rows.append(
+            (
+                ("* " if evaluation.algorithm == training.chosen else "  ") + name,
+                _with_interval(at),
+                show.figure(at.precision_labelled, 2),
+                show.figure(at.coverage, 2),
+                f"{at.alerts_per_day:.1f}",
+                f"{at.incidents_found}/{at.incidents}",
+                show.figure(evaluation.average_precision),
+            )
+        )
+    days = training.evaluation.at_budget.days
+    show.table(
+        f"At {detector.alerts.budget:g} alerts a day, on {days:.0f} days no candidate had seen",
+        ("", "precision (90 % interval)", "labelled only", "labelled share", "alerts a day",
+         "incidents found", "average precision"),
+        rows,
+        numbers=" rrrrrr",
+    )  # fmt: skip
+    own = training.evaluation.average_precision
+    gap = training.random_split_average_precision
+    if own is not None and gap is not None:
+        show.say(
+            f"average precision by time {own:.3f}; a random split would have claimed {gap:.3f}"
+        )
+
+
+def _budgets(evaluation: Evaluation) -> None:
+    show.table(
+        f"{evaluation.algorithm} at other budgets",
+        ("budget", "alerts a day", "precision", "labelled only", "recall", "incidents found",
+         "hours to first alert", "days over"),
+        [
+            (
+                f"{at.budget:g}/day",
+                f"{at.alerts_per_day:.1f}",
+                _with_interval(at),
+                show.figure(at.precision_labelled, 2),
+                show.figure(at.recall, 2),
+                f"{at.incidents_found}/{at.incidents}",
+                show.figure(at.median_hours_to_alert, 1),
+                at.days_over_budget,
+            )
+            for at in evaluation.table
+        ],
+        numbers="rrrrrrrr",
+    )  # fmt: skip
+
+
+def _held_out(outcome: TrainOutcome) -> None:
+    apart = outcome.training.held_out
+    if apart is None:
+        return
+    show.table(
+        f"Each {apart.field} judged by a model that never saw it",
+        (apart.field, "events", "positives", "precision", "alerts a day", "incidents found",
+         "average precision", "best single feature"),
+        [
+            (
+                v.value,
+                f"{v.rows:,}",
+                v.evaluation.at_budget.positives,
+                _with_interval(v.evaluation.at_budget),
+                f"{v.evaluation.at_budget.alerts_per_day:.1f}",
+                f"{v.evaluation.at_budget.incidents_found}/{v.evaluation.at_budget.incidents}",
+                show.figure(v.evaluation.average_precision),
+                show.figure(v.baseline.average_precision),
+            )
+            for v in apart.values
+        ],
+        numbers=" rrrrrrr",
+    )  # fmt: skip
+    show.say(
+        f"mean average precision {show.figure(apart.mean_average_precision)},"
+        f" worst {show.figure(apart.worst_average_precision)}"
+    )
+    if apart.skipped:
+        show.say(f"too little beside them to hold out: {', '.join(apart.skipped)}")
+
+
+def _with_interval(at: AtBudget) -> str:
+    if at.precision is None:
+        return show.figure(None)
+    low, high = show.figure(at.precision_low, 2), show.figure(at.precision_high, 2)
+    return f"{at.precision:.2f} ({low} to {high})"

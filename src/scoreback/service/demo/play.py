@@ -1,0 +1,211 @@
+"""The cycle on the simulated company: learn, score, alert, be told, learn again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.base import Connector
+from scoreback.models.detector import Detector
+from scoreback.models.detector_file import load_detector
+from scoreback.models.scoring import Scorer
+from scoreback.models.threshold import suppression_of
+from scoreback.records import TIME, Alert, EventBatch, LabelBatch, WriteReport
+from scoreback.service.app import App
+from scoreback.service.demo.company import Company, Day, StreamName
+from scoreback.service.demo.judge import Judged, Period
+from scoreback.service.rules import deploy, load_artifact, promote
+from scoreback.service.score_job import score
+from scoreback.service.train_job import TrainOutcome, read_training_data, train_detector
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+FIRST_TRAINING, SECOND_TRAINING, END = 25, 35, 40  # days; drift and a new attack lie between
+DETECTORS: tuple[tuple[StreamName, str], ...] = (
+    ("alerts", "alert_triage.yml"),
+    ("endpoint", "endpoint_threats.yml"),
+    ("vulnerabilities", "exploited_next.yml"),
+)
+FILES = Path(__file__).parent / "detectors"
+WHO = "demo"
+
+
+class EmbeddedSiem(Connector, Protocol):
+    """The embedded SIEM also takes events and verdicts in, as any SIEM does by its own means."""
+
+    def add_events(self, stream: str, events: EventBatch) -> WriteReport:
+        """Add *events* to *stream*, each id once."""
+        ...
+
+    def add_verdicts(self, batch: LabelBatch) -> WriteReport:
+        """Add verdicts that analysts gave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What happened to one detector."""
+
+    detector: Detector
+    first: TrainOutcome
+    second: TrainOutcome
+    closed: int  # alerts of ours that analysts closed between the trainings
+    example: Alert | None
+    judged: tuple[Judged, ...]  # first model live, first model had it stayed, second model live
+
+
+def play(
+    app: App, company: Company, stream: StreamName, file: str, tell: Callable[[str], None]
+) -> Story:
+    """Play the cycle for one detector over the company's days."""
+    return _Play(app, company, stream, load_detector(FILES / file), tell).story()
+
+
+class _Play:
+    def __init__(
+        self,
+        app: App,
+        company: Company,
+        stream: StreamName,
+        detector: Detector,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._app, self._company, self._stream = app, company, stream
+        self._detector, self._tell = detector, tell
+        self._siem = cast("EmbeddedSiem", app.connector)
+        self._days = list(company.days(stream))
+        self._analysts = company.analysts(stream)
+        self._verdicts = company.verdicts(stream)
+
+    def story(self) -> Story:
+        self._tell("labelled events of 25 days arrive")
+        self._arrive(self._days[:FIRST_TRAINING])
+        self._hear(self._at(0), self._at(FIRST_TRAINING))
+        first = self._train(FIRST_TRAINING)
+        closed = self._live(first, FIRST_TRAINING, SECOND_TRAINING)
+        second = self._train(SECOND_TRAINING)
+        self._live(second, SECOND_TRAINING, END)
+        self._tell("judging by the truth")
+        return Story(
+            detector=self._detector,
+            first=first,
+            second=second,
+            closed=closed,
+            example=self._example(),
+            judged=self._judged(first, second),
+        )
+
+    def _arrive(self, days: Sequence[Day]) -> None:
+        for day in days:
+            refs = day.events["event_id"]
+            table = day.events.add_column(
+                1, pa.field("event_ref", pa.string(), nullable=False), refs
+            )
+            for batch in table.combine_chunks().to_batches():
+                self._siem.add_events(self._stream, EventBatch(batch))
+
+    def _hear(self, since: datetime, until: datetime) -> None:
+        """The team's own verdicts of ``[since, until)`` reach the SIEM."""
+        times = self._verdicts["label_time"]
+        wanted = pc.and_(
+            pc.greater_equal(times, pa.scalar(since, TIME)), pc.less(times, pa.scalar(until, TIME))
+        )
+        for batch in self._verdicts.filter(wanted).combine_chunks().to_batches():
+            if batch.num_rows:
+                self._siem.add_verdicts(LabelBatch(batch))
+
+    def _train(self, day: int) -> TrainOutcome:
+        self._tell(f"training on day {day}")
+        at = self._at(day)
+        outcome = train_detector(self._app, self._detector, as_of=at, now=at)
+        version = promote(self._app, self._detector, outcome.version.version, by=WHO, at=at)
+        return replace(outcome, version=version)
+
+    def _live(self, trained: TrainOutcome, since: int, until: int) -> int:
+        """Days of events, scores, alerts and analysts; alerts closed."""
+        closed = 0
+        for day in self._days[since:until]:
+            self._tell(f"day {day.index}: events, scores, alerts, verdicts")
+            self._arrive([day])
+            tonight = day.since + timedelta(days=1)
+            self._hear(day.since, tonight)
+            artifact = deploy(self._app, self._detector, trained.version)
+            score(self._app, self._detector, trained.version, artifact, now=tonight)
+            closed += self._close_alerts(tonight)
+        return closed
+
+    def _close_alerts(self, tonight: datetime) -> int:
+        closed = 0
+        for alert in self._siem.alerts(detector=self._detector.name, still_open=True):
+            if alert.raised_at != tonight:
+                continue  # looked at on its own day, and left open
+            closing = self._analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
+            if closing is not None:
+                self._siem.close(
+                    alert.alert_id, closing.verdict, labeller=closing.labeller,
+                    at=closing.label_time,
+                )  # fmt: skip
+                closed += 1
+        return closed
+
+    def _example(self) -> Alert | None:
+        """The riskiest alert that was closed as true."""
+        alerts = self._siem.alerts(detector=self._detector.name)
+        true = [a for a in alerts if a.verdict == "true_positive" and a.reasons]
+        return max(true, key=lambda a: a.risk, default=None)
+
+    def _judged(self, first: TrainOutcome, second: TrainOutcome) -> tuple[Judged, ...]:
+        rule = suppression_of(self._detector)
+        data = read_training_data(self._app, self._detector, self._at(END))
+        rows = data.rows.sort_by([("event_time", "ascending"), ("event_id", "ascending")])
+        truth = self._company.truth(self._stream)
+        early = self._period(rows, truth, FIRST_TRAINING, SECOND_TRAINING)
+        late = self._period(rows, truth, SECOND_TRAINING, END)
+        scorers = {
+            outcome.version.version: Scorer(
+                load_artifact(self._app, self._detector, outcome.version)
+            )
+            for outcome in (first, second)
+        }
+        alerts = self._siem.alerts(detector=self._detector.name)
+        one, two = first.version.version, second.version.version
+
+        def live(version: str) -> set[str]:
+            return {a.event_id for a in alerts if a.version == version}
+
+        stayed = scorers[one].score(late.rows)
+        units = late.period.scored(stayed.scores)
+        had_it_stayed = {
+            str(late.rows["event_id"][int(i)].as_py())
+            for i in units.alerts(scorers[one].artifact.manifest.threshold, rule)
+        }
+        return (
+            early.period.judge("first", live(one), rule, scorers[one].score(early.rows).scores),
+            late.period.judge("first, had it stayed", had_it_stayed, rule, stayed.scores),
+            late.period.judge("second", live(two), rule, scorers[two].score(late.rows).scores),
+        )
+
+    def _period(self, rows: pa.Table, truth: pa.Table, since: int, until: int) -> "_Rows":
+        wanted = pc.and_(
+            pc.greater_equal(rows["event_time"], pa.scalar(self._at(since), TIME)),
+            pc.less(rows["event_time"], pa.scalar(self._at(until), TIME)),
+        )
+        rows = rows.filter(wanted)
+        place = pc.index_in(rows["event_id"], value_set=truth["event_id"].combine_chunks())
+        known = truth.select(["attack", "incident", "oracle"]).take(place)
+        units = rows.select(["event_id", "event_time", "entity"])
+        for name in known.column_names:
+            units = units.append_column(name, known[name])
+        return _Rows(rows, Period(f"days {since} to {until - 1}", until - since, units))
+
+    def _at(self, day: int) -> datetime:
+        return self._company.start + timedelta(days=day)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    rows: pa.Table
+    period: Period

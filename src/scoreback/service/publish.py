@@ -1,0 +1,116 @@
+"""Writes a step's scores exactly once, whatever is killed and whenever.
+
+Four moves, each safe to repeat: the scores are put into the outbox (a file), the batch is written
+down as begun together with the state that will follow it, the SIEM is given the scores, and one
+transaction marks the batch done and makes that state the current one. A batch found begun is in
+doubt: its score ids are read back from the SIEM and only what is missing is written.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scoreback.connectors.base import Connector
+from scoreback.errors import StateError
+from scoreback.records import Histogram, Refused, ScoreBatch, utc
+from scoreback.service.state import Batch, State
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of one batch."""
+
+    written: int
+    already_there: int
+    refused: int
+
+
+def publish(
+    state: State, connector: Connector, batch: Batch, scores: ScoreBatch, histogram: Histogram
+) -> Published:
+    """Write *scores* and *histogram*, then make ``batch.next_progress`` the current progress.
+
+    Raises:
+        SiemUnavailable: nothing is lost; `settle` finishes the batch later.
+    """
+    outbox = state.outbox / batch.outbox
+    _store(outbox, scores, histogram)
+    state.begin_batch(batch)
+    return _send(state, connector, batch, scores, histogram)
+
+
+def settle(state: State, connector: Connector, detector: str) -> int:
+    """Finish the batches of *detector* that are in doubt; how many there were."""
+    doubtful = state.batches_in_doubt(detector)
+    for batch in doubtful:
+        scores, histogram = _load(state.outbox / batch.outbox)
+        stored = connector.existing(scores.batch.column("score_id").to_pylist())
+        missing = pc.invert(
+            pc.is_in(scores.batch.column("score_id"), value_set=pa.array(stored, pa.string()))
+        )
+        _send(state, connector, batch, ScoreBatch(scores.batch.filter(missing)), histogram)
+    for path in state.outbox.iterdir():
+        path.unlink(missing_ok=True)  # never begun: the step is computed again
+    return len(doubtful)
+
+
+def _send(
+    state: State, connector: Connector, batch: Batch, scores: ScoreBatch, histogram: Histogram
+) -> Published:
+    report = connector.write(scores)
+    if histogram.counts:
+        connector.write_histogram(histogram)
+    if report.refused:
+        _keep_refused(state.refused / f"{batch.batch_id}.ndjson", report.refused)
+    state.finish_batch(batch.batch_id, batch.next_progress)
+    (state.outbox / batch.outbox).unlink(missing_ok=True)
+    return Published(report.written, report.already_there, len(report.refused))
+
+
+def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in refused))
+
+
+def _store(path: Path, scores: ScoreBatch, histogram: Histogram) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = json.dumps(asdict(histogram), default=str)
+    table = pa.Table.from_batches([scores.batch]).replace_schema_metadata({"histogram": about})
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _load(path: Path) -> tuple[ScoreBatch, Histogram]:
+    try:
+        table = pq.read_table(path)
+        about: Mapping[str, object] = json.loads((table.schema.metadata or {})[b"histogram"])
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise StateError(
+            f"the outbox file {path} of a batch in doubt cannot be read: {error}",
+            hint="restore it from a backup of the state folder, or move the folder away to start"
+            " scoring afresh with --since",
+        ) from error
+    whole = table.combine_chunks()
+    arrays = [
+        column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+        for column in whole.columns
+    ]
+    schema = table.schema.remove_metadata()
+    return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=schema)), _histogram(about)
+
+
+def _histogram(about: Mapping[str, object]) -> Histogram:
+    times = {key: utc(datetime.fromisoformat(str(about[key]))) for key in ("since", "until")}
+    rest = {key: about[key] for key in about if key not in times}
+    return Histogram(**times, **rest)  # type: ignore[arg-type]  # written by `_store`, keys match
