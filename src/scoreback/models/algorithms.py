@@ -24,6 +24,11 @@ class Model(Protocol):
         """The number of features it was trained on."""
         ...
 
+    @property
+    def rounds(self) -> int | None:
+        """How many steps its fitting took, where a later fitting should take as many."""
+        ...
+
     def margin(self, matrix: Matrix) -> Floats:
         """Log-odds of each row: float32 values, held in float64.
 
@@ -45,12 +50,13 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What an algorithm learns from: fitting rows, and the labelled rows of later days."""
+    """What an algorithm learns from: fitting rows, and either later days or a number of rounds."""
 
     matrix: Matrix
     truth: NDArray[np.int8]  # 0 or 1
-    later_matrix: Matrix  # tells when to stop; never learnt from
-    later_truth: NDArray[np.int8]
+    later_matrix: Matrix | None  # labelled rows that tell when to stop; never learnt from
+    later_truth: NDArray[np.int8] | None
+    rounds: int | None = None  # of an earlier fitting, instead of later days
     seed: int
     threads: int
 

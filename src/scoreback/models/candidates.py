@@ -1,11 +1,17 @@
-"""What competes at one origin: every algorithm of the detector, and the best single feature."""
+"""What competes at one origin: every algorithm of the detector, and the best single feature.
+
+Each algorithm is fitted twice. First on the earlier days: the later ones tell when to stop, and
+what scores look like on days that were not learnt from, which gives the threshold. Then on all
+days, with as many rounds: the newest labels are the ones that know the newest attacks. The
+threshold is kept. Judging goes through the same two steps, so it measures what this costs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from scoreback.models.algorithms import Floats, Lesson, Matrix, Model, algorithms
 from scoreback.models.dataset import Dataset, Known, Mask
@@ -20,26 +26,14 @@ from scoreback.models.threshold import ScoredUnits
 BASELINE = "best_single_feature"
 
 
-class Ranker(Protocol):
-    """Ranks rows: all that judging needs."""
-
-    def margin(self, matrix: Matrix) -> Floats:
-        """Higher is more suspicious."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """What was fitted on the same rows: one encoder, several models, the best single feature."""
+    """What was fitted on the rows of one origin."""
 
     encoder: Encoder
     models: Mapping[str, Model]
     single: SingleFeature
-
-    @property
-    def rankers(self) -> Mapping[str, Ranker]:
-        """All of them by name, the single feature last."""
-        return {**self.models, BASELINE: self.single}
+    threshold_margins: Mapping[str, Floats]  # of units that were not learnt from, by candidate
 
     @property
     def single_feature(self) -> str:
@@ -51,24 +45,32 @@ class Candidates:
 def fit_candidates(
     detector: Detector, data: Dataset, parts: Parts, names: Sequence[str], threads: int
 ) -> Candidates:
-    """Fit the algorithms called *names* on *parts*; its later days only tell when to stop."""
-    truth = parts.known.truth
+    """Fit the algorithms called *names*, and the best single feature, on *parts*."""
+    truth, seed = parts.known.truth, detector.train.seed
     later = parts.threshold & (truth != UNKNOWN)
-    encoder = Encoder.fit(rows_of(data, parts.fit), truth[parts.fit], detector.features)
-    lesson = Lesson(
-        matrix=encoder.transform(rows_of(data, parts.fit)),
+    early = Encoder.fit(rows_of(data, parts.fit), truth[parts.fit], detector.features)
+    first = Lesson(
+        matrix=early.transform(rows_of(data, parts.fit)),
         truth=truth[parts.fit],
-        later_matrix=encoder.transform(rows_of(data, later)),
+        later_matrix=early.transform(rows_of(data, later)),
         later_truth=truth[later],
-        seed=detector.train.seed,
+        seed=seed,
         threads=threads,
     )
-    known = algorithms()
-    return Candidates(
-        encoder=encoder,
-        models={name: known[name].fit(lesson) for name in names},
-        single=fit_single_feature(lesson),
-    )
+    encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features)
+    matrix = encoder.transform(rows_of(data, parts.all))
+    threshold_rows = rows_of(data, parts.threshold)
+    unseen = early.transform(threshold_rows)
+    models: dict[str, Model] = {}
+    margins: dict[str, Floats] = {}
+    for name in names:
+        fit = algorithms()[name].fit
+        model = fit(first)
+        margins[name] = model.margin(unseen)
+        models[name] = fit(_again(matrix, truth[parts.all], model.rounds, seed, threads))
+    single = fit_single_feature(matrix, truth[parts.all])
+    margins[BASELINE] = single.margin(encoder.transform(threshold_rows))
+    return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
 
 
 def replays(
@@ -76,18 +78,18 @@ def replays(
 ) -> Mapping[str, Replay]:
     """What each of *candidates* says of its threshold days and of the days it is judged on."""
     before, after = origin.parts.threshold, origin.judged
-    before_matrix = candidates.encoder.transform(rows_of(data, before))
-    after_matrix = candidates.encoder.transform(rows_of(data, after))
+    matrix = candidates.encoder.transform(rows_of(data, after))
+    rankers: dict[str, Model | SingleFeature] = {**candidates.models, BASELINE: candidates.single}
     return {
         name: Replay(
             before=units_of(
-                data, before, origin.parts.threshold_span, ranker.margin(before_matrix)
+                data, before, origin.parts.threshold_span, candidates.threshold_margins[name]
             ),
-            after=units_of(data, after, origin.judged_span, ranker.margin(after_matrix)),
+            after=units_of(data, after, origin.judged_span, ranker.margin(matrix)),
             truth=final.truth[after],
             verdicts=final.verdicts[after],
         )
-        for name, ranker in candidates.rankers.items()
+        for name, ranker in rankers.items()
     }
 
 
@@ -100,7 +102,21 @@ def units_of(data: Dataset, mask: Mask, span: Span, scores: Floats) -> ScoredUni
     """The rows of *mask* with their *scores*."""
     return ScoredUnits(
         times=data.times[mask],
-        entities=np.asarray(data.entities[mask]),
+        entities=data.entities[mask],
         scores=scores,
         span=span.length,
+    )
+
+
+def _again(
+    matrix: Matrix, truth: NDArray[np.int8], rounds: int | None, seed: int, threads: int
+) -> Lesson:
+    return Lesson(
+        matrix=matrix,
+        truth=truth,
+        later_matrix=None,
+        later_truth=None,
+        rounds=rounds,
+        seed=seed,
+        threads=threads,
     )

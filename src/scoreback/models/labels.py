@@ -87,9 +87,8 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
         placed = pc.or_(pc.is_valid(given), pc.and_(negative, blank))
         unparsable = _count(pc.and_not(usable, placed))
         usable = pc.and_(usable, placed)
-        label_time = pc.if_else(
-            pc.is_valid(given), pc.max_element_wise(given, event_time), label_time
-        )
+        never_before = pc.if_else(pc.greater(given, event_time), given, event_time)
+        label_time = pc.if_else(pc.is_valid(given), never_before, label_time)
     names = pa.array([Verdict.FALSE_POSITIVE.value, Verdict.TRUE_POSITIVE.value])
     table = pa.record_batch(
         {

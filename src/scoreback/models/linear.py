@@ -59,6 +59,11 @@ class LinearModel:
         """The number of features it was trained on."""
         return len(self.terms)
 
+    @property
+    def rounds(self) -> None:
+        """Fitting goes on until it converges."""
+        return
+
     def margin(self, matrix: Matrix) -> Floats:
         """Log-odds of each row.
 
@@ -138,13 +143,13 @@ class SingleFeature:
         return np.where(np.isnan(column), -np.inf, column)
 
 
-def fit_single_feature(lesson: Lesson) -> SingleFeature:
-    """The column and direction with the best average precision on the fitting rows."""
+def fit_single_feature(matrix: Matrix, truth: NDArray[np.int8]) -> SingleFeature:
+    """The column and direction with the best average precision on the training rows."""
     best, found = -1.0, SingleFeature(0, 1)
-    for index in range(lesson.matrix.shape[1]):
+    for index in range(matrix.shape[1]):
         for sign in (1, -1):
             candidate = SingleFeature(index, sign)
-            precision = average_precision(lesson.truth, candidate.margin(lesson.matrix))
+            precision = average_precision(truth, candidate.margin(matrix))
             if precision > best:
                 best, found = precision, candidate
     return found

@@ -2,7 +2,7 @@
 
 ::
 
-    |------ fit ------|-- threshold --|                     one model as of one origin
+    |------ fit ------|-- threshold --|           one model as of one origin, then fitted on both
                                       ^ origin
                                       |--- judged block ---|
 
@@ -53,7 +53,8 @@ class Parts:
     """The rows of one model."""
 
     known: Known
-    fit: Mask  # labelled; equal rows of a day once
+    fit: Mask  # of the earlier days; labelled, equal rows of a day once
+    all: Mask  # the same, of all days
     threshold: Mask  # every usable unit of the later days, labelled or not
     threshold_span: Span
 
@@ -89,7 +90,13 @@ def parts_of(data: Dataset, known: Known) -> Parts | None:
         fit = kept & known.usable & (data.times < later.since)
         truth = known.truth[fit]
         if (truth == 1).sum() >= _MIN_FIT_POSITIVES and (truth == 0).any() and threshold.any():
-            return Parts(known=known, fit=fit, threshold=threshold, threshold_span=later)
+            return Parts(
+                known=known,
+                fit=fit,
+                all=kept & known.usable,
+                threshold=threshold,
+                threshold_span=later,
+            )
     return None
 
 

@@ -20,7 +20,6 @@ from scoreback.models.candidates import (
     Candidates,
     fit_candidates,
     replays,
-    rows_of,
     units_of,
 )
 from scoreback.models.dataset import Dataset, Known, known_at, once_a_day, row_hash
@@ -175,13 +174,12 @@ def _finished(
 ) -> tuple[Threshold, Fit]:
     """The final model's threshold, and all that its artefact holds."""
     model = final.models[chosen]
-    later = rows_of(data, parts.threshold)
-    scores = score_of(model.margin(final.encoder.transform(later)))
+    scores = score_of(final.threshold_margins[chosen])
     units = units_of(data, parts.threshold, parts.threshold_span, scores)
     threshold = fit_threshold(units, detector.alerts.budget, suppression_of(detector))
     value = min(threshold.value, 1.0)
     truth = parts.known.truth
-    used = data.times[parts.fit | parts.threshold]
+    used = data.times[parts.all | parts.threshold]
     return threshold, Fit(
         as_of=parts.known.at,
         encoder=final.encoder,
@@ -192,10 +190,10 @@ def _finished(
         metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
         since=_moment(used[0]),
         until=_moment(used[-1]),
-        fit_rows=int(parts.fit.sum()),
-        fit_positives=int((truth[parts.fit] == 1).sum()),
+        fit_rows=int(parts.all.sum()),
+        fit_positives=int((truth[parts.all] == 1).sum()),
         threshold_rows=int(parts.threshold.sum()),
-        row_hash=row_hash(data, truth, parts.fit | parts.threshold),
+        row_hash=row_hash(data, truth, parts.all | parts.threshold),
     )
 
 
@@ -239,7 +237,7 @@ def _counts(data: Dataset, known: Known, kept: np.ndarray, parts: Parts) -> dict
         "labels_contradicting": known.settled.contradicting,
         "labels_undetermined": known.settled.undetermined,
         "labels_not_yet": known.settled.not_yet,
-        "fit_rows": int(parts.fit.sum()),
+        "fit_rows": int(parts.all.sum()),
         "threshold_rows": int(parts.threshold.sum()),
     }
 

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 import xgboost as xgb
+from numpy.typing import NDArray
 
 from scoreback.models.algorithms import Floats, Lesson, Matrix
 
@@ -14,6 +15,10 @@ ROUNDS_WITHOUT_LATER_POSITIVES = 100
 _MIN_LATER_POSITIVES = 5  # fewer, and when to stop would be decided by chance
 _DEPTH = 5
 _LEARNING_RATE = 0.1
+# Measured on simulated histories with 30 to 1,100 positives, 0.3 to 6 % of rows: against XGBoost's
+# defaults these two gain about 0.01 in average precision, 0.035 where positives are fewest.
+_LEAST_LEAF = 3.0
+_COLUMNS_PER_NODE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class TreeModel:
         """The number of features it was trained on."""
         return int(self.booster.num_features())
 
+    @property
+    def rounds(self) -> int:
+        """The number of trees."""
+        return int(self.booster.num_boosted_rounds())
+
     def margin(self, matrix: Matrix) -> Floats:
         """Log-odds of each row."""
         found = self.booster.inplace_predict(matrix, predict_type="margin")
@@ -65,8 +75,8 @@ class TreeModel:
 def fit_xgboost(lesson: Lesson) -> TreeModel:
     """Boost until the later days are no longer fitted better.
 
-    No row is sampled and no class is weighted: both cost average precision at 1 % positives when
-    measured, and weights would only shift scores whose threshold is fitted anyway.
+    Classes are not weighted: on the same histories the usual weight costs 0.03 in average
+    precision, its square root 0.01 to 0.03.
     """
     parameters = {
         "objective": "binary:logistic",
@@ -74,12 +84,13 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         "tree_method": "hist",
         "max_depth": _DEPTH,
         "learning_rate": _LEARNING_RATE,
+        "min_child_weight": _LEAST_LEAF,
+        "colsample_bynode": _COLUMNS_PER_NODE,
         "seed": lesson.seed,
         "nthread": lesson.threads,
     }
     rows = xgb.QuantileDMatrix(lesson.matrix, lesson.truth, nthread=lesson.threads)
-    positives = int(lesson.later_truth.sum())
-    if _MIN_LATER_POSITIVES <= positives < len(lesson.later_truth):
+    if lesson.rounds is None and _tells_when_to_stop(lesson.later_truth):
         later = xgb.QuantileDMatrix(
             lesson.later_matrix, lesson.later_truth, ref=rows, nthread=lesson.threads
         )
@@ -89,5 +100,10 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         )  # fmt: skip
         booster = booster[: booster.best_iteration + 1]
     else:
-        booster = xgb.train(parameters, rows, ROUNDS_WITHOUT_LATER_POSITIVES, verbose_eval=False)
+        rounds = lesson.rounds or ROUNDS_WITHOUT_LATER_POSITIVES
+        booster = xgb.train(parameters, rows, rounds, verbose_eval=False)
     return TreeModel.from_bytes(bytes(booster.save_raw("ubj")), lesson.threads)
+
+
+def _tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:
+    return truth is not None and _MIN_LATER_POSITIVES <= int(truth.sum()) < len(truth)
