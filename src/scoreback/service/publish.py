@@ -40,8 +40,7 @@ def publish(
     Raises:
         SiemUnavailable: nothing is lost; `settle` finishes the batch later.
     """
-    outbox = state.outbox / batch.outbox
-    _store(outbox, scores, histogram)
+    _store(_outbox(state, batch.detector) / batch.outbox, scores, histogram)
     state.begin_batch(batch)
     return _send(state, connector, batch, scores, histogram)
 
@@ -49,14 +48,15 @@ def publish(
 def settle(state: State, connector: Connector, detector: str) -> int:
     """Finish the batches of *detector* that are in doubt; how many there were."""
     doubtful = state.batches_in_doubt(detector)
+    outbox = _outbox(state, detector)
     for batch in doubtful:
-        scores, histogram = _load(state.outbox / batch.outbox)
+        scores, histogram = _load(outbox / batch.outbox)
         stored = connector.existing(scores.batch.column("score_id").to_pylist())
         missing = pc.invert(
             pc.is_in(scores.batch.column("score_id"), value_set=pa.array(stored, pa.string()))
         )
         _send(state, connector, batch, ScoreBatch(scores.batch.filter(missing)), histogram)
-    for path in state.outbox.iterdir():
+    for path in outbox.glob("*"):
         path.unlink(missing_ok=True)  # never begun: the step is computed again
     return len(doubtful)
 
@@ -70,8 +70,13 @@ def _send(
     if report.refused:
         _keep_refused(state.refused / f"{batch.batch_id}.ndjson", report.refused)
     state.finish_batch(batch.batch_id, batch.next_progress)
-    (state.outbox / batch.outbox).unlink(missing_ok=True)
+    (_outbox(state, batch.detector) / batch.outbox).unlink(missing_ok=True)
     return Published(report.written, report.already_there, len(report.refused))
+
+
+def _outbox(state: State, detector: str) -> Path:
+    """One folder per detector, as its lock is what keeps others out."""
+    return state.outbox / detector
 
 
 def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:

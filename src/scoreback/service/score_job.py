@@ -31,6 +31,7 @@ from scoreback.records import (
     score_id,
 )
 from scoreback.service.app import App
+from scoreback.service.journal import journalled
 from scoreback.service.publish import Published, publish, settle
 from scoreback.service.state import Batch, Progress
 from scoreback.service.writing import histogram_of, kept_scores
@@ -78,13 +79,14 @@ def score(
         StateError: another process scores this detector, or the clock went backwards.
         SiemUnavailable: nothing is lost; the next run goes on where this one stopped.
     """
-    with app.state.lock(detector.name):
+    with journalled(app.state, detector.name, "score", now) as counts:
         run = _Run(app, detector, version, artifact, now, stage)
         try:
             run.outcome.settled = settle(app.state, app.connector, detector.name)
             run.go(since or version.trained_as_of, progress)
         finally:
             run.close()
+            counts.update(read=run.outcome.read, scored=run.outcome.scored)
         return run.outcome
 
 

@@ -13,13 +13,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SCOREBACK_", frozen=True, extra="ignore")
 
-    home: Path = Field(Path(".scoreback"), description="folder of state, models and embedded SIEM")
-    connector: str = Field("local", description="connector of the SIEM, by its entry point's name")
-    connection: str = Field("local", description="name of the connection; part of each score's id")
-    settle: timedelta = Field(
-        timedelta(0), description="how long after its arrival time an event may still turn up"
+    home: Path = Field(
+        default=Path(".scoreback"), description="folder of state, models and embedded SIEM"
     )
-    threads: int = Field(2, ge=1, description="threads for learning and scoring")
+    connector: str = Field(
+        default="local", description="connector of the SIEM, by its entry point's name"
+    )
+    connection: str = Field(
+        default="local", description="name of the connection; part of each score's id"
+    )
+    settle: timedelta = Field(
+        default=timedelta(0),
+        description="how long after its arrival time an event may still turn up",
+    )
+    threads: int = Field(default=2, ge=1, description="threads for learning and scoring")
 
     @property
     def connector_settings(self) -> Mapping[str, object]:

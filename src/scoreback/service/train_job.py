@@ -17,6 +17,7 @@ from scoreback.models.rows import History, feature_rows
 from scoreback.models.training import Progress, Training, train
 from scoreback.records import LABEL_COLUMNS, EventBatch, ModelVersion, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.journal import journalled
 from scoreback.service.versions import Versions
 
 
@@ -92,7 +93,7 @@ def train_detector(
         TrainingRefused: with the reason and the numbers; nothing is registered.
         StateError: another process works on this detector.
     """
-    with app.state.lock(detector.name):
+    with journalled(app.state, detector.name, "train", now) as counts:
         data = read_training_data(app, detector, as_of, progress)
         training = train(
             detector,
@@ -102,6 +103,7 @@ def train_detector(
             threads=app.settings.threads,
             progress=stages,
         )
+        counts.update(training.counts)
         artifact = training.artifact
         version = Versions(app.state).register(
             detector=detector.name,

@@ -9,6 +9,7 @@ from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
     from scoreback.connectors.local.load import LoadReport
+    from scoreback.records import Finding
 
 
 def load(
@@ -108,7 +109,7 @@ def check(
 
     from scoreback.service.app import opened
 
-    found = []
+    found: list[tuple[str, Finding]] = []
     with opened(options.settings(home)) as app:
         for file in files:
             detector = options.detector(file)

@@ -54,7 +54,7 @@ def validate(
             show.say(f"{detector.schedule.train} scoreback train {file}")
     if json:
         show.as_json(results)
-    for error in wrong:
-        show.fail(error)
+    for problem in wrong:
+        show.fail(problem)
     if wrong:
         raise typer.Exit(1)
