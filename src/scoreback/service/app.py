@@ -44,8 +44,18 @@ class App:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[App]:
-    """Open the workspace of *settings*; everything is let go of at the end."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Open the workspace of *settings*; everything is let go of at the end.
+
+    Raises:
+        ConfigError: its folder cannot be made.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"workspace folder {settings.home} cannot be used: {error.strerror}",
+            hint="name another folder with --home or SCOREBACK_HOME",
+        ) from error
     with State.open(settings.state) as state:
         connector = load_connector(settings.connector).open(
             settings.connection, settings.connector_settings

@@ -11,36 +11,23 @@ from scoreback.service.demo.play import Story
 
 
 def summary(stories: Sequence[Story]) -> None:
-    """Print one table for all detectors and, of each, an example alert and a sentence."""
-    show.say()
-    show.table(
-        "What analysts were shown",
-        ("detector", "model", "period", "alerts a day", "true alerts", "best possible",
-         "attacks found", "best possible", "average precision", "best possible"),
-        [
-            (
-                story.detector.name if i == 0 else "",
-                judged.model,
-                judged.period,
-                f"{judged.alerts_per_day:.1f} (budget {story.detector.alerts.budget:g})",
-                f"{judged.precision:.0%}",
-                f"{judged.best_precision:.0%}",
-                f"{judged.incidents_found}/{judged.incidents}",
-                f"{judged.best_incidents_found}/{judged.incidents}",
-                show.figure(judged.average_precision, 2),
-                show.figure(judged.best_average_precision, 2),
-            )
-            for story in stories
-            for i, judged in enumerate(story.judged)
-        ],
-        numbers="   rrrrrrr",
-    )  # fmt: skip
+    """Print, of each detector, a table, a sentence and an example alert."""
     for story in stories:
+        show.say()
+        _table(story)
         _sentence(story)
     show.say()
-    show.say('"Best possible" ranks by the exact odds that the generator drew from; it knows which')
-    show.say("attacks are running, so no model reaches it. In between, software changed and a new")
-    show.say("kind of attack began. All figures: " + SYNTHETIC_NOTICE + ".")
+    show.say(
+        "An alert is true when the event that opened it is part of an attack. In brackets: the"
+    )
+    show.say(
+        "best possible, ranking by the exact odds that the generator drew from. It knows which"
+    )
+    show.say(
+        "attacks are running, so no model reaches it. Between the two trainings software changed"
+    )
+    show.say("and a new kind of attack began.")
+    show.say(f"All figures: {SYNTHETIC_NOTICE}.")
 
 
 def story_json(story: Story) -> dict[str, Any]:
@@ -55,11 +42,30 @@ def story_json(story: Story) -> dict[str, Any]:
     }
 
 
+def _table(story: Story) -> None:
+    show.table(
+        f"{story.detector.name}, for a team that reads {story.detector.alerts.budget:g} a day",
+        ("model", "days", "alerts a day", "true", "attacks found", "average precision"),
+        [
+            (
+                judged.model,
+                judged.period.removeprefix("days "),
+                f"{judged.alerts_per_day:.1f}",
+                f"{judged.precision:.0%} ({judged.best_precision:.0%})",
+                f"{judged.incidents_found} of {judged.incidents} ({judged.best_incidents_found})",
+                f"{judged.average_precision:.2f} ({judged.best_average_precision:.2f})",
+            )
+            for judged in story.judged
+        ],
+        numbers=" rrrrr",
+    )
+
+
 def _sentence(story: Story) -> None:
     _, stayed, second = story.judged
     show.say(
-        f"{story.detector.name}: {story.closed} verdicts on its own alerts and those of the team"
-        f" took it from {stayed.precision:.0%} true of {stayed.alerts_per_day:.0f} alerts a day to"
+        f"{story.closed} verdicts on its own alerts, and the team's, took it from"
+        f" {stayed.precision:.0%} true of {stayed.alerts_per_day:.0f} alerts a day to"
         f" {second.precision:.0%} of {second.alerts_per_day:.0f} on the following days."
     )
     if story.example is not None:

@@ -1,0 +1,215 @@
+"""The command line as a newcomer meets it: what it prints, and how it ends."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from scoreback.service import cli
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "detectors"
+
+DETECTOR = """
+name: tiny
+events: {local: {stream: tiny}}
+entity: host.name
+labels: {field: {name: verdict, positive: [bad], negative: [ok]}, mature_after: 0s}
+features: [{category: rule}, {number: size}]
+alerts: {budget: 5/day}
+"""
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def scoreback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    monkeypatch.setenv("SCOREBACK_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        found = capsys.readouterr()
+        return Ended(code, found.out, found.err)
+
+    return run
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.csv"
+    rows = [f"2026-01-{d:02}T{h:02}:00:00Z,h{h % 3},r{h % 4},{h},ok" for d in range(1, 9)
+            for h in range(24)]  # fmt: skip
+    path.write_text("\n".join(["@timestamp,host.name,rule,size,verdict", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yml"
+    path.write_text(DETECTOR)
+    return path
+
+
+def test_the_examples_are_valid(scoreback: Callable[..., Ended]) -> None:
+    ended = scoreback("validate", *sorted(EXAMPLES.glob("*.yml")), "--explain")
+    assert ended.code == 0, ended.err
+    assert "per_entity" in ended.out
+
+
+def test_a_wrong_detector_file_names_file_line_key_and_remedy(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    detector.write_text(DETECTOR.replace("budget: 5/day", "budgte: 5/day"))
+    ended = scoreback("validate", detector)
+    assert ended.code == 1
+    assert f"{detector}:7" in ended.err
+    assert "budgte" in ended.err
+    assert "budget" in ended.err
+
+
+def test_one_wrong_file_does_not_hide_the_others(
+    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("name: [")
+    ended = scoreback("validate", wrong, detector, "--json")
+    assert ended.code == 1
+    assert [entry["ok"] for entry in json.loads(ended.out)] == [False, True]
+
+
+def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    detector.write_text(DETECTOR.replace("{local:", "{splunk: {search: index=ids}, local:"))
+    ended = scoreback("validate", detector)
+    assert ended.code == 1
+    assert "events.splunk" in ended.err
+
+
+def test_the_schedule_is_printed_as_crontab_lines(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    ended = scoreback("validate", detector, "--crontab")
+    assert f"*/5 * * * * scoreback score {detector}" in ended.out
+
+
+def test_loading_twice_loads_once(scoreback: Callable[..., Ended], export: Path) -> None:
+    first = scoreback("load", export, "--stream", "tiny", "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out)[0]["loaded"] == 192
+    again = scoreback("load", export, "--stream", "tiny", "--json")
+    assert json.loads(again.out)[0]["already_there"] == 192
+
+
+def test_rejected_rows_end_with_code_3_and_lose_no_other_row(
+    scoreback: Callable[..., Ended], export: Path
+) -> None:
+    export.write_text(export.read_text() + "yesterday,h1,r1,1,ok\n")
+    ended = scoreback("load", export, "--stream", "tiny")
+    assert ended.code == 3
+    assert "192 of 193 rows loaded" in ended.out
+    assert "yesterday" in ended.out
+
+
+def test_a_missing_time_column_names_those_there_are(
+    scoreback: Callable[..., Ended], export: Path
+) -> None:
+    ended = scoreback("load", export, "--stream", "tiny", "--time", "when")
+    assert ended.code == 1
+    assert "when" in ended.err
+    assert "host.name" in ended.err
+
+
+def test_a_field_that_no_event_has_is_named(
+    scoreback: Callable[..., Ended], export: Path, detector: Path
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    detector.write_text(DETECTOR.replace("number: size", "number: sizes"))
+    ended = scoreback("train", detector, "--as-of", "2026-01-09")
+    assert ended.code == 1
+    assert "sizes" in ended.err
+
+
+def test_check_finds_what_is_missing(
+    scoreback: Callable[..., Ended], export: Path, detector: Path
+) -> None:
+    assert scoreback("check", detector).code == 3
+    scoreback("load", export, "--stream", "tiny")
+    ended = scoreback("check", detector)
+    assert ended.code == 0, ended.out
+
+
+def test_a_training_with_one_class_only_is_refused_with_the_numbers(
+    scoreback: Callable[..., Ended], export: Path, detector: Path
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    ended = scoreback("train", detector, "--as-of", "2026-01-09")
+    assert ended.code == 1
+    assert "192" in ended.err
+
+
+def test_scoring_before_training_says_what_to_do(
+    scoreback: Callable[..., Ended], export: Path, detector: Path
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    ended = scoreback("score", detector)
+    assert ended.code == 1
+    assert "scoreback train" in ended.err
+
+
+def test_an_unknown_version_or_alert_or_verdict_is_an_error(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    assert scoreback("promote", detector, "v9-nothing").code == 1
+    assert scoreback("rollback", detector).code == 1
+    assert "no verdict" in scoreback("verdict", "a1", "maybe").err
+    assert scoreback("verdict", "a1", "false_positive").code == 1
+
+
+def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[..., Ended]) -> None:
+    ended = scoreback("serve")
+    assert ended.code == 2
+    assert "not built yet" in ended.err
+
+
+def test_a_damaged_state_is_an_error_that_names_the_file(
+    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+) -> None:
+    assert scoreback("versions", detector).code == 0
+    state = tmp_path / "home" / "state" / "state.sqlite"
+    state.write_bytes(b"not a database, and long enough to be looked at" * 50)
+    for leftover in state.parent.glob("state.sqlite-*"):
+        leftover.unlink()
+    ended = scoreback("versions", detector)
+    assert ended.code == 1
+    assert "state.sqlite" in ended.err
+
+
+def test_a_home_that_is_a_file_is_an_error(
+    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plain").write_text("")
+    ended = scoreback("versions", detector, "--home", tmp_path / "plain")
+    assert ended.code == 1
+    assert "plain" in ended.err
+
+
+def test_the_demo_does_not_write_into_a_folder_in_use(
+    scoreback: Callable[..., Ended], export: Path
+) -> None:
+    ended = scoreback("demo", "--home", export.parent)
+    assert ended.code == 1
+    assert "not empty" in ended.err
