@@ -1,5 +1,7 @@
 """When training refuses: the result would not deserve trust, and here are the numbers."""
 
+import math
+
 from scoreback.errors import TrainingRefused
 from scoreback.models.candidates import BASELINE
 from scoreback.models.dataset import Dataset, Known, Mask
@@ -76,12 +78,19 @@ def refuse_unjudgeable(plan: Plan, parts: Parts | None, known: Known) -> Parts:
 
 
 def refuse_unearned(detector: Detector, evaluations: tuple[Evaluation, ...]) -> str:
-    """The candidate with most true alerts within the budget, then the best average precision.
+    """The candidate with most true alerts within the budget, the best ranking among equals.
+
+    A handful of alerts more or less is chance, above all where only what was shown has labels. So
+    candidates within one standard error of the most true alerts (the square root of a count) are
+    equals, and average precision, which looks at every labelled unit, decides between them.
 
     Raises:
         TrainingRefused: the best single feature does as well.
     """
-    best = max((e for e in evaluations if e.algorithm != BASELINE), key=_merit)
+    rivals = [e for e in evaluations if e.algorithm != BASELINE]
+    most = max(e.true_alerts_within_budget for e in rivals)
+    equals = [e for e in rivals if e.true_alerts_within_budget >= most - math.sqrt(most)]
+    best = max(equals, key=lambda e: (e.average_precision or 0.0, e.true_alerts_within_budget))
     single = next(e for e in evaluations if e.algorithm == BASELINE)
     if _merit(best) <= _merit(single):
         own, other = _merit(best), _merit(single)
