@@ -178,14 +178,11 @@ class _Lines:
         if self._again:
             line, flaw = self._again.popleft()
         else:
-            data = self._waiting.popleft() if self._waiting else self._content.readline(MAX_ROW)
+            data = self._waiting.popleft() if self._waiting else self._read()
             if not data:
                 raise StopIteration
-            if len(data) >= MAX_ROW and not data.endswith(b"\n"):
-                flaw = TOO_LONG_ROW
-                data = data[:MAX_FIELD] + b"\n"
-                while not (self._content.readline(MAX_ROW) or b"\n").endswith(b"\n"):
-                    pass
+            if len(data) > MAX_ROW:
+                flaw, data = TOO_LONG_ROW, data[:MAX_FIELD] + b"\n"
             try:
                 line = data.decode()
             except UnicodeDecodeError:
@@ -203,7 +200,16 @@ class _Lines:
 
     def block(self) -> bytes:
         """Some whole lines; empty at the end of the file. Only when none are held."""
-        return self._content.read(BLOCK) + self._content.readline(MAX_ROW)
+        return self._content.read(BLOCK) + self._read()
+
+    def _read(self) -> bytes:
+        """The rest of a line; of one that is too long, enough to tell."""
+        data = self._content.readline(MAX_ROW)
+        if len(data) == MAX_ROW and not data.endswith(b"\n"):
+            while not (self._content.readline(MAX_ROW) or b"\n").endswith(b"\n"):
+                pass
+            data += b"\n"
+        return data
 
     def hold(self, block: bytes) -> None:
         """Read the lines of *block* with care."""

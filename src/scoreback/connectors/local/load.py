@@ -182,7 +182,8 @@ class _Loading:
             [ids, event, arrival, *fields.values()], names=[*KEYS, *fields]
         )
         if bad:
-            events = events.take([i for i in range(events.num_rows) if i not in bad])
+            good = [i for i in range(events.num_rows) if i not in bad]
+            events = events.take(pa.array(good, pa.int64()))
         late = pc.greater(events.column(1), events.column(2))
         self.clamped += pc.sum(late).as_py() or 0
         self.staged += events.num_rows

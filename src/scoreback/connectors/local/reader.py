@@ -51,10 +51,13 @@ class Reader:
         since, until = micros(piece.window.since), micros(piece.window.until)
         rows = sum(s.rows * _share(s, clock, since, until) for s in found)
         cuts = _quantiles(found, clock, since, until, max(1, round(rows / CHUNK_ROWS)))
-        for a, b in pairwise(cuts):
-            inside = [s for s in found if _share(s, clock, a, b)]
-            if inside:
-                yield from self._ordered(inside, fields, clock, a, b)
+        with engine(self._store.staging) as connection:
+            for a, b in pairwise(cuts):
+                inside = [s for s in found if _share(s, clock, a, b)]
+                if inside:
+                    relation = connection.sql(self._ordered(inside, fields, clock, a, b))
+                    for table in batches(relation, BATCH_ROWS):
+                        yield EventBatch(table.combine_chunks().to_batches()[0])
 
     def selected(self, selection: Mapping[str, object]) -> list[Segment]:
         """The segments of the streams that *selection* names.
@@ -94,7 +97,8 @@ class Reader:
 
     def _ordered(
         self, found: Sequence[Segment], fields: Sequence[str], clock: str, since: int, until: int
-    ) -> Iterator[EventBatch]:
+    ) -> str:
+        """SQL for the fields of the events of *found* between two times, in order."""
         by_stream: dict[str, list[Segment]] = {}
         for segment in found:
             by_stream.setdefault(segment.stream, []).append(segment)
@@ -106,11 +110,7 @@ class Reader:
             f"AND {clock}_time < make_timestamptz({until})"
             for stream, inside in by_stream.items()
         ]
-        order = f" ORDER BY {clock}_time, event_id, event_ref"
-        with engine(self._store.staging) as connection:
-            relation = connection.sql(" UNION ALL ".join(selects) + order)
-            for table in batches(relation, BATCH_ROWS):
-                yield EventBatch(table.combine_chunks().to_batches()[0])
+        return " UNION ALL ".join(selects) + f" ORDER BY {clock}_time, event_id, event_ref"
 
 
 def require_fields(found: Sequence[Segment], fields: Sequence[str]) -> None:

@@ -70,11 +70,13 @@ def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
             refused.append(Refused(item_id=item, reason=reason))
         else:
             good.append({**row, "verdict_key": _key(row)})
-    written = 0
     with store.ledger.writing() as connection:
-        for row in good:
-            insert = sqlite.insert(ledger.verdicts).values(row).on_conflict_do_nothing()
-            written += connection.execute(insert).rowcount
+        count = sa.select(sa.func.count()).select_from(ledger.verdicts)
+        before = connection.scalar(count) or 0
+        if good:
+            insert = sqlite.insert(ledger.verdicts).on_conflict_do_nothing()
+            connection.execute(insert, good)
+        written = (connection.scalar(count) or 0) - before
     return WriteReport(written=written, already_there=len(good) - written, refused=tuple(refused))
 
 
