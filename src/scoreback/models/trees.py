@@ -8,10 +8,15 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from scoreback.models.algorithms import Floats, Lesson, Matrix
+from scoreback.models.tree_check import check_boosted_trees
+from scoreback.models.ubjson import decode
 
 MAX_ROUNDS = 300
 PATIENCE = 20  # rounds without a better fit of the later days
-ROUNDS_WITHOUT_LATER_POSITIVES = 100
+# The later days bring attacks and noise that the earlier ones do not have, so their loss turns
+# early, long before the ranking does: on drifting simulated streams, stopping freely (17 to 51
+# rounds) lost 0.04 to 0.1 in average precision on the days after, against 150 rounds.
+LEAST_ROUNDS = 150
 _MIN_LATER_POSITIVES = 5  # fewer, and when to stop would be decided by chance
 _DEPTH = 5
 _LEARNING_RATE = 0.1
@@ -34,16 +39,14 @@ class TreeModel:
         """Read UBJSON.
 
         Raises:
-            ValueError: it is no XGBoost model for two classes.
+            ValueError: it is no whole XGBoost model for two classes.
         """
+        check_boosted_trees(decode(stored))
         try:
             booster = xgb.Booster({"nthread": threads})
             booster.load_model(bytearray(stored))
-            objective = booster.save_config()
         except xgb.core.XGBoostError as error:
             raise ValueError("XGBoost cannot read it") from error
-        if '"name":"binary:logistic"' not in objective.replace(" ", ""):
-            raise ValueError("its objective is not binary:logistic")
         booster.set_param({"nthread": threads})
         return cls(booster, stored)
 
@@ -64,7 +67,7 @@ class TreeModel:
 
     def contributions(self, matrix: Matrix) -> Floats:
         """Exact Shapley values of each row, then the base."""
-        found = self.booster.predict(xgb.DMatrix(matrix), pred_contribs=True)
+        found = self.booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
         return np.asarray(found, dtype=np.float64)
 
     def to_bytes(self) -> bytes:
@@ -96,13 +99,24 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         )
         booster = xgb.train(
             parameters, rows, MAX_ROUNDS, evals=[(later, "later")],
-            early_stopping_rounds=PATIENCE, verbose_eval=False,
+            callbacks=[_LateStopping(rounds=PATIENCE)], verbose_eval=False,
         )  # fmt: skip
-        booster = booster[: booster.best_iteration + 1]
+        booster = booster[: max(booster.best_iteration + 1, LEAST_ROUNDS)]
     else:
-        rounds = lesson.rounds or ROUNDS_WITHOUT_LATER_POSITIVES
+        rounds = lesson.rounds or LEAST_ROUNDS
         booster = xgb.train(parameters, rows, rounds, verbose_eval=False)
     return TreeModel.from_bytes(bytes(booster.save_raw("ubj")), lesson.threads)
+
+
+class _LateStopping(xgb.callback.EarlyStopping):
+    """Early stopping that waits for `LEAST_ROUNDS`."""
+
+    def after_iteration(
+        self, model: xgb.Booster, epoch: int, evals_log: "xgb.callback.TrainingCallback.EvalsLog"
+    ) -> bool:
+        """Stop when the base would, but not before the least rounds."""
+        stop = bool(super().after_iteration(model, epoch, evals_log))
+        return stop and epoch + 1 >= LEAST_ROUNDS
 
 
 def _tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:

@@ -1,0 +1,136 @@
+"""A small simulated history for tests of training: two features that only tell together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+
+from scoreback.models.detector import Detector
+from scoreback.models.training import Training, train
+from scoreback.records import LABEL_COLUMNS, TIME
+
+# A shared machine has slow moments; how long an example takes is no part of any law here.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    rows: pa.Table
+    labels: pa.Table
+    as_of: datetime
+
+
+MakeDetector = Callable[..., Detector]
+MakeHistory = Callable[..., History]
+MakeLabels = Callable[..., pa.Table]
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _detector(**keys: object) -> Detector:
+    given: dict[str, object] = {
+        "name": "lab",
+        "events": {"local": {"stream": "alerts"}},
+        "entity": "host.name",
+        "labels": {"verdicts": {"join": "event"}, "mature_after": "1d"},
+        "features": [
+            {"kind": "category", "field": "rule.id", "name": "rule.id"},
+            {"kind": "number", "field": "network.bytes", "name": "network.bytes"},
+            {"kind": "entropy", "field": "dns.question.name", "name": "entropy"},
+            {"kind": "count", "field": None, "by": ["source.ip"], "over": "1h", "name": "count"},
+        ],
+        "alerts": {"budget": "5/day", "per_entity": "3/day", "throttle": "1h"},
+    }
+    return Detector.model_validate(given | keys)
+
+
+def _labels(
+    event_ids: list[str], verdicts: list[str], label_times: list[datetime] | pa.Array
+) -> pa.Table:
+    count = len(event_ids)
+    given: Mapping[str, object] = {
+        "event_id": pa.array(event_ids, pa.string()),
+        "verdict": pa.array(verdicts, pa.string()),
+        "label_time": pa.array(label_times, TIME),
+        "labeller": pa.array(["ann"] * count, pa.string()),
+        "source": pa.array(["verdict"] * count, pa.string()),
+    }
+    columns = [given.get(f.name, pa.nulls(count, f.type)) for f in LABEL_COLUMNS]
+    return pa.Table.from_arrays(columns, schema=LABEL_COLUMNS)
+
+
+def _history(
+    *, seed: int = 0, events: int = 4000, days: int = 20, label_delay: timedelta | None = None
+) -> History:
+    draw = np.random.default_rng(seed)
+    times = np.sort(draw.integers(0, days * DAY_US, events)) + _microseconds(BEGIN)
+    rule = draw.integers(0, 12, events)
+    volume, entropy = draw.normal(size=events), draw.normal(size=events)
+    odds = 3.0 * volume * entropy + 2.0 * np.isin(rule, [2, 3]) * np.sign(entropy) - 5.5
+    true = draw.random(events) < 1 / (1 + np.exp(-odds))
+    benign = draw.random(events) < 0.3
+    volume[draw.random(events) < 0.05] = np.nan
+    ids = [f"e{i:06d}" for i in range(events)]
+    rows = pa.table(
+        {
+            "event_id": ids,
+            "event_time": pa.array(times).cast(TIME),
+            "arrival_time": pa.array(times + 2_000_000).cast(TIME),
+            "entity": [f"host{i}" for i in draw.integers(0, 200, events)],
+            "hold_out": [f"net{i}" for i in draw.integers(0, 3, events)],
+            "rule.id": [f"r{i}" for i in rule],
+            "network.bytes": pa.array(volume, from_pandas=True),
+            "entropy": entropy,
+            "count": draw.poisson(4, events).astype(np.float64),
+        }
+    )
+    delay = draw.exponential(8 * 3.6e9, events).astype(np.int64)
+    if label_delay is not None:
+        delay[:] = label_delay // timedelta(microseconds=1)
+    seen = np.flatnonzero(draw.random(events) < 0.9)
+    verdicts = np.where(
+        true, "true_positive", np.where(benign, "benign_positive", "false_positive")
+    )
+    labels = _labels(
+        [ids[i] for i in seen],
+        verdicts[seen].tolist(),
+        pa.array((times + delay)[seen]).cast(TIME),
+    )
+    return History(rows=rows, labels=labels, as_of=BEGIN + timedelta(days=days))
+
+
+@pytest.fixture(scope="session")
+def make_detector() -> MakeDetector:
+    return _detector
+
+
+@pytest.fixture(scope="session")
+def make_history() -> MakeHistory:
+    return _history
+
+
+@pytest.fixture(scope="session")
+def make_labels() -> MakeLabels:
+    return _labels
+
+
+@pytest.fixture(scope="session")
+def history() -> History:
+    return _history()
+
+
+@pytest.fixture(scope="session")
+def training(history: History) -> Training:
+    return train(
+        _detector(), history.rows.drop_columns(["hold_out"]), history.labels, history.as_of
+    )
