@@ -1,7 +1,6 @@
 """A small simulated history for tests of training: two features that only tell together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -21,13 +20,7 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    rows: pa.Table
-    labels: pa.Table
-    as_of: datetime
-
-
+History = tuple[pa.Table, pa.Table, datetime]  # feature rows, labels, as of when
 MakeDetector = Callable[..., Detector]
 MakeHistory = Callable[..., History]
 MakeLabels = Callable[..., pa.Table]
@@ -106,7 +99,7 @@ def _history(
         verdicts[seen].tolist(),
         pa.array((times + delay)[seen]).cast(TIME),
     )
-    return History(rows=rows, labels=labels, as_of=BEGIN + timedelta(days=days))
+    return rows, labels, BEGIN + timedelta(days=days)
 
 
 @pytest.fixture(scope="session")
@@ -125,12 +118,11 @@ def make_labels() -> MakeLabels:
 
 
 @pytest.fixture(scope="session")
-def history() -> History:
-    return _history()
+def rows(make_history: MakeHistory) -> pa.Table:
+    return make_history()[0]
 
 
 @pytest.fixture(scope="session")
-def training(history: History) -> Training:
-    return train(
-        _detector(), history.rows.drop_columns(["hold_out"]), history.labels, history.as_of
-    )
+def training(make_history: MakeHistory) -> Training:
+    rows, labels, as_of = make_history()
+    return train(_detector(), rows.drop_columns(["hold_out"]), labels, as_of)
