@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Idle learning threads give up their core instead of spinning on it.
+export OMP_WAIT_POLICY ?= passive
+
 .PHONY: help demo test check unit benchmark acceptance lock schema clean
 
 help:
@@ -58,4 +61,4 @@ lock:
 		--no-emit-package scoreback requirements-dev.in -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-* .*_cache .hypothesis build dist

@@ -118,6 +118,7 @@ def test_the_table_of_settings_is_complete_with_its_defaults() -> None:
     fields = Settings.model_fields
     assert list(written) == [f"SCOREBACK_{name.upper()}" for name in fields]
     for name, field in fields.items():
+        assert field.annotation is not None
         found = TypeAdapter(field.annotation).validate_python(written[f"SCOREBACK_{name.upper()}"])
         assert found == field.default
 

@@ -137,7 +137,7 @@ def _list(found: object, json: bool) -> None:
         ("alert", "rule", "time", "entity", "risk", "events", "verdict", "why"),
         [
             (
-                a.alert_id[:16],
+                a.alert_id,
                 a.rule,
                 f"{a.event_time:%Y-%m-%d %H:%M}",
                 a.entity,
