@@ -35,7 +35,7 @@ def window(
         (window("count", by=("source.ip", "rule.id")), 12.0,
          "12 events by source.ip and rule.id in 1h"),
         (window("sum", "network.bytes"), 1234.5, "sum of network.bytes by source.ip in 1h is 1234"),
-        (window("mean", "network.bytes"), None, "mean of network.bytes by source.ip in 1h is missing"),
+        (window("mean", "bytes"), None, "mean of bytes by source.ip in 1h is missing"),
         (window("rarity", "rule.id"), 6.64, "rarity of rule.id by source.ip in 1h is 6.6 bits"),
         (window("since_last"), 30.0, "30 s since the last event by source.ip"),
         (window("since_last"), None, "no earlier event by source.ip in 1h"),
