@@ -26,6 +26,8 @@ from scoreback.connectors.local.rows import (
 from scoreback.errors import DataError
 
 DELIMITERS = ",;\t"
+PIECE_ROWS = 8_192
+PIECE_CELLS = 1_000_000
 BLOCK = 262_144  # bytes that are tried as plain rows before the careful way is taken
 
 
@@ -45,13 +47,19 @@ class CsvRows:
             header, delimiter = self._header()
             pieces: list[pa.RecordBatch] = []
             begins: list[int] = []
+            waiting: list[list[str]] = []
             for rows, where in self._rows(len(header), delimiter):
-                pieces.append(_columns(header, rows))
+                waiting += rows
                 begins += where
+                if len(waiting) >= PIECE_ROWS or len(waiting) * len(header) > PIECE_CELLS:
+                    pieces.append(_columns(header, waiting))
+                    waiting = []
                 if len(begins) >= BATCH_ROWS or self._lines.characters > BATCH_CHARACTERS:
+                    pieces.append(_columns(header, waiting))
                     yield self._batch(header, delimiter, pieces, begins)
-                    pieces, begins = [], []
+                    pieces, begins, waiting = [], [], []
                     self._lines.characters = 0
+            pieces.append(_columns(header, waiting))
             yield self._batch(header, delimiter, pieces, begins)
 
     def _header(self) -> tuple[list[str], str]:
@@ -126,7 +134,7 @@ class CsvRows:
         key = self._wanted.content
         schema = pa.schema([(name, pa.string()) for name in header])
         table = pa.Table.from_batches(pieces, schema=schema)
-        columns = {name: table.column(name).combine_chunks() for name in header}
+        columns = {name: _absent(table.column(name).combine_chunks()) for name in header}
         return Rows(
             columns=columns,
             names=header,
@@ -137,12 +145,15 @@ class CsvRows:
 
 
 def _columns(header: list[str], rows: list[list[str]]) -> pa.RecordBatch:
-    """Rows as columns, empty values as absent; done block by block to keep few Python objects."""
-    arrays = []
-    for values in zip(*rows, strict=True):
-        column = pa.array(values, pa.string())
-        arrays.append(pc.if_else(pc.equal(column, ""), None, column))
-    return pa.RecordBatch.from_arrays(arrays, names=header)
+    """Rows as columns; done piece by piece, as Python's lists of texts are large."""
+    texts = zip(*rows, strict=True) if rows else ([] for _ in header)
+    return pa.RecordBatch.from_arrays([pa.array(t, pa.string()) for t in texts], names=header)
+
+
+def _absent(column: pa.Array) -> pa.Array:
+    """The column with its empty texts as absent."""
+    empty = pc.equal(column, "")
+    return pc.if_else(empty, None, column) if empty.true_count else column
 
 
 def _plain(block: bytes, width: int, delimiter: str) -> list[list[str]] | None:

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from scoreback.connectors.local.engine import batches, engine, identifier, parquet
+from scoreback.connectors.local.engine import engine, identifier, parquet
 from scoreback.connectors.local.segments import (
-    SEGMENT_ROWS,
     Segment,
     forget_missing,
     list_segment,
@@ -88,11 +87,14 @@ class Intake:
             distinct, fresh = self._name(connection)
             written: list[Segment] = []
             try:
-                for table in batches(connection.sql(self._ordered()), SEGMENT_ROWS):
-                    segment = self._store.segments.write(
-                        "events", self._stream, table, "arrival_time"
-                    )
-                    written.append(segment)  # one by one: a full disk must find those before it
+                for piece in self._pieces:
+                    events = _chosen(connection, pq.read_table(piece, partitioning=None))
+                    if events.num_rows:
+                        written.append(
+                            self._store.segments.write(
+                                "events", self._stream, events, "arrival_time"
+                            )
+                        )
                 with self._store.ledger.writing() as transaction:
                     for segment in written:
                         list_segment(transaction, segment, evaluated=True)
@@ -146,13 +148,20 @@ class Intake:
         distinct, fresh = connection.sql(counts).fetchall()[0]
         return int(distinct), int(fresh)
 
-    def _ordered(self) -> str:
-        fields = "".join(f", {identifier(name)}" for name in self._fields.values())
-        return (
-            f"SELECT fresh.event_id, event_time, arrival_time{fields} "  # noqa: S608
-            f"FROM {parquet(self._pieces)} staged JOIN fresh ON position = {identifier(_ROW)} "
-            "ORDER BY arrival_time, fresh.event_id"
-        )
+
+def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
+    """The rows of a piece that are new, under the ids they got, in the order of a segment.
+
+    A piece becomes a segment of its own, so that a load of any size holds one piece at a time.
+    """
+    first = piece.column(_ROW)[0].as_py()
+    chosen = connection.sql(
+        f"SELECT position - {first} AS row, event_id FROM fresh "  # noqa: S608 - numbers
+        f"WHERE position BETWEEN {first} AND {first + piece.num_rows - 1} ORDER BY position"
+    ).to_arrow_table()
+    events = piece.drop_columns([_ROW]).take(chosen.column("row"))
+    events = events.set_column(0, "event_id", chosen.column("event_id"))
+    return events.sort_by([("arrival_time", "ascending"), ("event_id", "ascending")])
 
 
 @contextmanager

@@ -15,7 +15,9 @@ from scoreback.connectors.local.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, EventQuery, TimeWindow
 
-CHUNK_ROWS = 50_000  # about as many events are ordered at a time: what a read holds in memory
+# About as many events are ordered at a time: what a read holds in memory.
+CHUNK_ROWS = 50_000
+CHUNK_CELLS = 2_500_000
 
 
 class Reader:
@@ -50,7 +52,8 @@ class Reader:
         clock = piece.window.clock
         since, until = micros(piece.window.since), micros(piece.window.until)
         rows = sum(s.rows * _share(s, clock, since, until) for s in found)
-        cuts = _quantiles(found, clock, since, until, max(1, round(rows / CHUNK_ROWS)))
+        chunk = min(CHUNK_ROWS, max(1, CHUNK_CELLS // (len(fields) + 4)))
+        cuts = _quantiles(found, clock, since, until, max(1, round(rows / chunk)))
         with engine(self._store.staging) as connection:
             for a, b in pairwise(cuts):
                 inside = [s for s in found if _share(s, clock, a, b)]

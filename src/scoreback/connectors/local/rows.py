@@ -9,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 100_000  # they become one segment: some megabytes, so a read opens few files
 BATCH_CHARACTERS = 64_000_000  # or so of source text are held at a time
 MAX_FIELD = 1_000_000  # characters; a longer one is no field that a detector could read
 MAX_ROW = 16_000_000  # bytes; a longer line is skipped without being held

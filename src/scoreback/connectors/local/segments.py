@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from scoreback.connectors.local import ledger
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SEGMENT_ROWS = 100_000  # events in one segment: some megabytes, so a read opens few files
 ROW_GROUP_ROWS = 20_000  # what a read can skip by time inside a segment
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.local import LocalConnector, ndjson_rows
 from scoreback.connectors.local.load import LoadMapping, LoadReport, load_file
 from scoreback.errors import ConfigError, DataError
 from scoreback.records import EventQuery, TimeWindow
@@ -360,3 +360,17 @@ def test_too_many_fields_are_refused_unless_the_wanted_ones_are_named(
     mapping = LoadMapping(time="time", fields={"host.name": "host"})
     assert load(siem, tmp_path / "a.ndjson", ndjson(*events), mapping).loaded == 2100
     assert fields(siem, "host.name") == ["h"] * 2100
+
+
+def test_equal_rows_are_told_apart_across_batches(
+    siem: LocalConnector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ndjson_rows, "BATCH_ROWS", 10)
+    events = [{"time": 1642213952 + i % 7, "host": "h"} for i in range(100)]
+    assert load(siem, tmp_path / "a.ndjson", ndjson(*events[:60])).loaded == 60
+    report = load(siem, tmp_path / "b.ndjson", ndjson(*events))
+    assert (report.loaded, report.already_there) == (40, 60)
+    found = rows(siem)
+    assert len({row["event_id"] for row in found}) == 100
+    keys = [(str(row["arrival_time"]), str(row["event_id"])) for row in found]
+    assert keys == sorted(keys)
