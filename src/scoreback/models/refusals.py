@@ -81,27 +81,27 @@ def refuse_unearned(detector: Detector, evaluations: tuple[Evaluation, ...]) -> 
     """The candidate with most true alerts within the budget, the best ranking among equals.
 
     A handful of alerts more or less is chance, above all where only what was shown has labels. So
-    candidates within one standard error of the most true alerts (the square root of a count) are
-    equals, and average precision, which looks at every labelled unit, decides between them.
+    whoever comes within one standard error of the most true alerts (the square root of a count) is
+    an equal, the single feature too, and average precision, which looks at every labelled unit,
+    decides between equals.
 
     Raises:
         TrainingRefused: the best single feature does as well.
     """
-    rivals = [e for e in evaluations if e.algorithm != BASELINE]
-    most = max(e.true_alerts_within_budget for e in rivals)
-    equals = [e for e in rivals if e.true_alerts_within_budget >= most - math.sqrt(most)]
-    best = max(equals, key=lambda e: (e.average_precision or 0.0, e.true_alerts_within_budget))
-    single = next(e for e in evaluations if e.algorithm == BASELINE)
-    if _merit(best) <= _merit(single):
-        own, other = _merit(best), _merit(single)
+    most = max(e.true_alerts_within_budget for e in evaluations)
+    equals = [e for e in evaluations if e.true_alerts_within_budget >= most - math.sqrt(most)]
+    best = max(equals, key=lambda e: (*_ranking(e), e.algorithm == BASELINE))
+    if best.algorithm == BASELINE:
+        rival = max((e for e in evaluations if e.algorithm != BASELINE), key=_ranking)
         raise TrainingRefused(
-            f"the best candidate, {best.algorithm}, does not beat the best single feature: "
-            f"{own[0]:.1f} against {other[0]:.1f} true alerts within {detector.alerts.budget:g} "
-            f"alerts a day, average precision {own[1]:.3f} against {other[1]:.3f}",
+            f"the best candidate, {rival.algorithm}, does not beat the best single feature: "
+            f"{rival.true_alerts_within_budget:.1f} against {best.true_alerts_within_budget:.1f} "
+            f"true alerts within {detector.alerts.budget:g} alerts a day, average precision "
+            f"{_ranking(rival)[0]:.3f} against {_ranking(best)[0]:.3f}",
             hint="put that feature into a plain rule, add features, or collect more labels",
         )
     return best.algorithm
 
 
-def _merit(evaluation: Evaluation) -> tuple[float, float]:
-    return evaluation.true_alerts_within_budget, evaluation.average_precision or 0.0
+def _ranking(evaluation: Evaluation) -> tuple[float, float]:
+    return evaluation.average_precision or 0.0, evaluation.true_alerts_within_budget
