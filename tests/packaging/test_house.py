@@ -159,7 +159,8 @@ def test_no_tracked_file_is_large() -> None:
 
 def _tracked() -> list[Path]:
     # A checkout that another user owns, as in containers, is read all the same.
-    git = "git -c safe.directory=* ls-files -z --cached --others --exclude-standard".split()
+    git = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    git += ["--cached", "--others", "--exclude-standard"]
     done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in done.stdout.split("\0") if name]
 
