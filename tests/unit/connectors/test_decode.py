@@ -22,9 +22,7 @@ scalar = st.one_of(
 key = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "b.a", "d"])
 value = st.recursive(
     scalar,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(key, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(key, inner, max_size=3)),
     max_leaves=8,
 )
 document = st.dictionaries(key, value, max_size=5)
@@ -57,7 +55,7 @@ def by_python(found: object, name: str = "") -> dict[str, str]:
     while isinstance(found, list):
         found = found[0] if found else None
     if isinstance(found, dict):
-        leaves = {}
+        leaves: dict[str, str] = {}
         for k, v in found.items():
             leaves |= by_python(v, f"{name}.{k}" if name else k)
         return leaves
@@ -76,7 +74,7 @@ def rows(decoder: FieldDecoder | AllFieldsDecoder, documents: list[str]) -> list
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     found=st.dictionaries(
         st.sampled_from(["a", "time"]), st.one_of(scalar, st.lists(scalar)), max_size=2
@@ -95,14 +93,17 @@ def test_every_leaf_is_the_text_that_pythons_json_gives(
     assert rows(asked, [text]) == [{k: v for k, v in leaves.items() if k in FIELDS}]
 
 
-@settings(max_examples=150, deadline=None)
-@given(documents=st.lists(document, max_size=6), how=written)
+@settings(max_examples=50, deadline=None)
+@given(documents=st.lists(document, max_size=12), how=written)
 def test_a_batch_is_decoded_as_each_document_alone_is_flattened(
-    asked: FieldDecoder, every: AllFieldsDecoder, documents: list[object], how: dict[str, object]
+    asked: FieldDecoder, documents: list[object], how: dict[str, object]
 ) -> None:
+    every = AllFieldsDecoder(max_text=50)
     texts = [json.dumps(d, **how) for d in documents]  # type: ignore[arg-type]
     flat = [flattened(parsed(text), max_text=50) for text in texts]
     assert rows(every, texts) == flat
+    assert rows(every, texts) == flat  # now that it knows the keys
+    every.close()
     wanted = [{k: v for k, v in values.items() if k in FIELDS} for values in flat]
     assert rows(asked, texts) == wanted
 
@@ -161,12 +162,11 @@ def test_a_list_gives_its_first_value_and_an_object_none() -> None:
         ('{"a":1', "not JSON"),
         ('{"a":1,}', "not JSON"),
         ("{'a':1}", "not JSON"),
-        ('{"a":nan}', "not JSON"),
         ('{"a":1}{"a":2}', "not JSON"),
         ('{"a":"\t"}', "not JSON"),
         ('{"z":"\\ud800"}', "surrogate"),
         (f'{{"z":"{"x" * 51}"}}', "longer than 50"),
-        ("[" * 100_000, "too deep"),
+        ("[" * 100_000, "nested deeper"),
     ],
 )
 def test_a_document_that_is_no_event_is_a_row_of_nulls_with_its_reason(
