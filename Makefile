@@ -47,7 +47,6 @@ check: $(VENV)/development
 	$(BIN)/lint-imports
 
 benchmark: $(VENV)/development
-	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/windows.py
 
 acceptance: test benchmark
