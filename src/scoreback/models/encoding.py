@@ -59,14 +59,16 @@ class Encoder:
         An infinite number is missing; one beyond float32 is cut to the largest. A value that was
         seen seldom or never in training weighs 0, like the average row.
         """
-        columns = feature_columns(rows, self.features)
+        columns = [flat(column) for column in feature_columns(rows, self.features).columns]
         matrix = np.empty((rows.num_rows, len(self.features)), dtype=np.float32)
-        for i, feature in enumerate(self.features):
-            column = flat(columns.column(i))
-            if is_category(feature):
-                matrix[:, i] = _looked_up(column, self.vocabularies[feature.name])
-            else:
-                matrix[:, i] = _numbers(column)
+        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite at first
+            for i, feature in enumerate(self.features):
+                if is_category(feature):
+                    matrix[:, i] = _looked_up(columns[i], self.vocabularies[feature.name])
+                else:
+                    matrix[:, i] = columns[i].to_numpy(zero_copy_only=False)
+        for i in np.flatnonzero(np.isinf(matrix).any(axis=0)):
+            matrix[:, i] = _finite(columns[i].to_numpy(zero_copy_only=False))
         return matrix
 
 
@@ -96,8 +98,6 @@ def _looked_up(column: pa.Array, vocabulary: Mapping[str, float]) -> NDArray[np.
     return found
 
 
-def _numbers(column: pa.Array) -> NDArray[np.float64]:
-    numbers = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    if np.isinf(numbers).any():
-        numbers = np.where(np.isinf(numbers), np.nan, numbers)
-    return np.clip(numbers, -_FLOAT32_MAX, _FLOAT32_MAX)
+def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.where(np.isinf(numbers), np.nan, numbers)
+    return np.clip(known, -_FLOAT32_MAX, _FLOAT32_MAX)
