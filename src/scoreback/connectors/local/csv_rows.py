@@ -10,14 +10,13 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.connectors.flatten import MAX_TEXT, TOO_LONG
 from scoreback.connectors.local.rejects import Rejects
 from scoreback.connectors.local.rows import (
     BATCH_CHARACTERS,
     BATCH_ROWS,
-    MAX_FIELD,
     MAX_ROW,
     NOT_UTF8,
-    TOO_LONG_FIELD,
     TOO_LONG_ROW,
     Rows,
     Wanted,
@@ -113,7 +112,7 @@ class CsvRows:
                 return
             except csv.Error as error:
                 long = "field larger than field limit" in str(error)
-                self._reject(TOO_LONG_FIELD if long else f"not CSV: {error}")
+                self._reject(TOO_LONG if long else f"not CSV: {error}")
                 continue
             if len(row) == width and not lines.flaws:
                 yield lines.begin, row
@@ -193,7 +192,7 @@ class _Lines:
             if not data:
                 raise StopIteration
             if len(data) > MAX_ROW:
-                flaw, data = TOO_LONG_ROW, data[:MAX_FIELD] + b"\n"
+                flaw, data = TOO_LONG_ROW, data[:MAX_TEXT] + b"\n"
             try:
                 line = data.decode()
             except UnicodeDecodeError:
@@ -247,7 +246,7 @@ class _Lines:
 @contextmanager
 def _field_limit() -> Iterator[None]:
     """The csv module has one limit for the whole process; ours only while we read."""
-    before = csv.field_size_limit(MAX_FIELD)
+    before = csv.field_size_limit(MAX_TEXT)
     try:
         yield
     finally:

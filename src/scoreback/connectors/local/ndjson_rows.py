@@ -1,35 +1,34 @@
 """Reads NDJSON: objects flattened to dotted names, every value as the text that stands there."""
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 
+from scoreback.connectors.decode import CHUNK, AllFieldsDecoder, Decoded, FieldDecoder
+from scoreback.connectors.flatten import leaves, parsed
 from scoreback.connectors.local.rejects import Rejects
 from scoreback.connectors.local.rows import (
     BATCH_CHARACTERS,
     BATCH_ROWS,
-    MAX_FIELD,
     MAX_ROW,
     NOT_UTF8,
-    TOO_LONG_FIELD,
     TOO_LONG_ROW,
     Rows,
     Wanted,
     content_hash,
+    content_hashes,
     tagged,
 )
 from scoreback.errors import DataError
 
-MAX_DEPTH = 32  # deeper nesting is not an event
 MAX_CELLS = 10_000_000  # rows times columns held at a time: some hundred megabytes
+CHUNK_CHARACTERS = 16_000_000  # of lines that are decoded at a time
 
 SEEN_NAMES = 10_000  # names that are remembered to tell what the file has
-
-# Numbers stay as they are written: 1.10 is not 1.1, and a long id is not rounded.
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+_SAMPLE = 100  # lines whose unwanted names are remembered
 
 
 class NdjsonRows:
@@ -41,24 +40,108 @@ class NdjsonRows:
         self._content = content
         self._wanted = wanted
         self._rejects = rejects
+        self._names: dict[str, None] = {}  # with a value in any row so far
+        every = wanted.columns is None or wanted.content is not None
+        self._decoder = AllFieldsDecoder() if every else FieldDecoder(wanted.columns or ())
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows in batches."""
-        batch = _Batch(self._wanted)
+        batch: list[_Piece] = []
+        for numbers, lines in self._chunks():
+            batch.append(self._piece(numbers, lines))
+            if _full(batch):
+                yield self._rows(batch)
+                batch = []
+        yield self._rows(batch)
+
+    def _chunks(self) -> Iterator[tuple[list[int], list[str]]]:
+        numbers: list[int] = []
+        lines: list[str] = []
+        characters = 0
         for number, line in self._lines():
+            numbers.append(number)
+            lines.append(line)
+            characters += len(line)
+            if len(lines) == CHUNK or characters > CHUNK_CHARACTERS:
+                yield numbers, lines
+                numbers, lines, characters = [], [], 0
+        yield numbers, lines
+
+    def _piece(self, numbers: list[int], lines: list[str]) -> "_Piece":
+        """The events among *lines*; what is none goes to the rejects."""
+        if not self._names:
+            self._see_unwanted(lines[:_SAMPLE])
+        decoded = self._decoder.decode(lines)
+        self._see(decoded)
+        content = self._content_of(decoded, len(lines))
+        columns = {
+            name: column
+            for name, column in decoded.columns.items()
+            if (self._wanted.columns is None or name in self._wanted.columns)
+            and column.null_count < len(column)
+        }
+        if decoded.bad:
+            for row, reason in sorted(decoded.bad.items()):
+                self._rejects.add(numbers[row], reason, lines[row])
+            good = [row for row in range(len(lines)) if row not in decoded.bad]
+            columns = {name: column.take(pa.array(good)) for name, column in columns.items()}
+            numbers = [numbers[row] for row in good]
+            lines = [lines[row] for row in good]
+            content = [content[row] for row in good] if content else content
+        return _Piece(columns, numbers, lines, content)
+
+    def _see_unwanted(self, lines: list[str]) -> None:
+        """Remember the names in some lines, so that an error can say what there is."""
+        for line in lines:
             try:
-                batch.add(number, line, _flat(line))
-            except _Unusable as error:
-                self._rejects.add(number, str(error), line)
-            if self._wanted.columns is None and len(batch.names) > self._wanted.max_columns:
-                raise DataError(
-                    f"{self._path} has more than {self._wanted.max_columns:,} distinct fields",
-                    hint="name the fields to load",
+                found = list(leaves(parsed(line)))
+            except DataError:
+                continue
+            self._names.update((".".join(p), None) for p, value in found if value is not None)
+
+    def _see(self, decoded: Decoded) -> None:
+        self._names.update(
+            (name, None)
+            for name, column in decoded.columns.items()
+            if column.null_count < len(column)
+        )
+        if len(self._names) < SEEN_NAMES:
+            self._names.update((name, None) for values in decoded.slow.values() for name in values)
+        if self._wanted.columns is None and len(self._names) > self._wanted.max_columns:
+            raise DataError(
+                f"{self._path} has more than {self._wanted.max_columns:,} distinct fields",
+                hint="name the fields to load",
+            )
+
+    def _content_of(self, decoded: Decoded, rows: int) -> list[str]:
+        """A hash of each row's whole content, none when none is asked for."""
+        if self._wanted.content is None:
+            return []
+        content = content_hashes(decoded.columns, rows, self._wanted.content)
+        for row, values in decoded.slow.items():
+            tags = [tagged(name, values[name]) for name in sorted(values)]
+            content[row] = content_hash("".join(tags), self._wanted.content)
+        return content
+
+    def _rows(self, batch: list["_Piece"]) -> Rows:
+        lines = [line for piece in batch for line in piece.lines]
+        return Rows(
+            columns={
+                name: pa.concat_arrays(
+                    [
+                        piece.columns.get(name, pa.nulls(len(piece.lines), pa.string()))
+                        for piece in batch
+                    ]
                 )
-            if batch.full():
-                yield batch.rows()
-                batch = _Batch(self._wanted)
-        yield batch.rows()
+                for name in dict.fromkeys(name for piece in batch for name in piece.columns)
+            },
+            names=self._names,
+            lines=[number for piece in batch for number in piece.numbers],
+            content=None
+            if self._wanted.content is None
+            else [text for piece in batch for text in piece.content],
+            source=lines.__getitem__,
+        )
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Yield each line that is text, and its number; blank ones are skipped."""
@@ -79,98 +162,20 @@ class NdjsonRows:
                 yield number, line
 
 
-class _Unusable(ValueError):
-    """A line that is no event; the message is the reason."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The events of one chunk of lines."""
+
+    columns: dict[str, pa.Array]  # that have a value
+    numbers: list[int]
+    lines: list[str]
+    content: list[str]
 
 
-class _Batch:
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
-        self._flat: list[dict[str, str]] = []
-        self._numbers: list[int] = []
-        self._texts: list[str] = []
-        self._content: list[str] = []
-        self._characters = 0
-        self.names: dict[str, None] = {}  # wanted, in order of appearance
-        self.seen: set[str] = set()
-
-    def add(self, number: int, line: str, values: dict[str, str]) -> None:
-        new = values.keys() - self.seen
-        if any(not name or "\0" in name for name in new):
-            raise _Unusable("a field without a name")
-        if len(self.seen) < SEEN_NAMES:
-            self.seen.update(new)
-        if self._wanted.content is not None:
-            tags = [tagged(name, values[name]) for name in sorted(values)]
-            self._content.append(content_hash("".join(tags), self._wanted.content))
-        if self._wanted.columns is not None:
-            values = {name: v for name, v in values.items() if name in self._wanted.columns}
-        if not values.keys() <= self.names.keys():
-            self.names.update(dict.fromkeys(values))
-        self._flat.append(values)
-        self._numbers.append(number)
-        self._texts.append(line)
-        self._characters += len(line)
-
-    def full(self) -> bool:
-        rows = len(self._flat)
-        return (
-            rows >= BATCH_ROWS
-            or self._characters > BATCH_CHARACTERS
-            or rows * len(self.names) > MAX_CELLS
-        )
-
-    def rows(self) -> Rows:
-        return Rows(
-            columns={
-                name: pa.array([values.get(name) for values in self._flat], pa.string())
-                for name in self.names
-            },
-            names=self.seen,
-            lines=self._numbers,
-            content=None if self._wanted.content is None else self._content,
-            source=self._texts.__getitem__,
-        )
-
-
-def _flat(line: str) -> dict[str, str]:
-    """The line's object as text under dotted names; where two spell one name, the first counts."""
-    try:
-        found = _DECODER.decode(line)
-    except json.JSONDecodeError as error:
-        raise _Unusable(f"not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise _Unusable(f"nested deeper than {MAX_DEPTH} levels") from error
-    if not isinstance(found, dict):
-        raise _Unusable("not a JSON object")
-    values: dict[str, str] = {}
-    _flatten("", found, values, MAX_DEPTH)
-    if "\\u" in line:  # the only way to a lone surrogate, which no text column holds
-        _check_unicode(values)
-    return values
-
-
-def _flatten(prefix: str, found: dict[str, Any], values: dict[str, str], depth: int) -> None:
-    if not depth:
-        raise _Unusable(f"nested deeper than {MAX_DEPTH} levels")
-    for key, value in found.items():
-        name = prefix + key
-        while isinstance(value, list):
-            value = value[0] if value else None
-        if isinstance(value, str):
-            if len(value) > MAX_FIELD:
-                raise _Unusable(TOO_LONG_FIELD)
-            values.setdefault(name, value)
-        elif isinstance(value, dict):
-            _flatten(name + ".", value, values, depth - 1)
-        elif value is not None:
-            values.setdefault(name, "true" if value else "false")
-
-
-def _check_unicode(values: dict[str, str]) -> None:
-    try:
-        for name, value in values.items():
-            name.encode()
-            value.encode()
-    except UnicodeEncodeError as error:
-        raise _Unusable(NOT_UTF8) from error
+def _full(batch: list[_Piece]) -> bool:
+    rows = sum(len(piece.lines) for piece in batch)
+    return (
+        rows >= BATCH_ROWS
+        or sum(map(len, (line for piece in batch for line in piece.lines))) > BATCH_CHARACTERS
+        or rows * len({name for piece in batch for name in piece.columns}) > MAX_CELLS
+    )

@@ -8,12 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoreback.connectors.flatten import MAX_TEXT, TOO_LONG
 from scoreback.connectors.local.rejects import Rejects
 from scoreback.connectors.local.rows import (
     BATCH_ROWS,
-    MAX_FIELD,
     NOT_UTF8,
-    TOO_LONG_FIELD,
     Rows,
     Wanted,
     content_hashes,
@@ -119,10 +118,10 @@ def _bad_rows(columns: dict[str, pa.Array]) -> dict[int, str]:
     """Rows with a value that is too long or no UTF-8."""
     bad: dict[int, str] = {}
     for column in columns.values():
-        long = pc.fill_null(pc.greater(pc.binary_length(column), MAX_FIELD), False)
+        long = pc.fill_null(pc.greater(pc.binary_length(column), MAX_TEXT), False)
         if long.true_count:
             rows = np.flatnonzero(long.to_numpy(zero_copy_only=False)).tolist()
-            bad.update(dict.fromkeys(rows, TOO_LONG_FIELD))
+            bad.update(dict.fromkeys(rows, TOO_LONG))
         try:
             column.cast(pa.string())
         except pa.ArrowInvalid:

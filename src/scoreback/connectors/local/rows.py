@@ -11,9 +11,7 @@ import pyarrow.compute as pc
 
 BATCH_ROWS = 100_000  # they become one segment: some megabytes, so a read opens few files
 BATCH_CHARACTERS = 64_000_000  # or so of source text are held at a time
-MAX_FIELD = 1_000_000  # characters; a longer one is no field that a detector could read
 MAX_ROW = 16_000_000  # bytes; a longer line is skipped without being held
-TOO_LONG_FIELD = f"a field is longer than {MAX_FIELD:,} characters"
 TOO_LONG_ROW = f"the row is longer than {MAX_ROW:,} bytes"
 NOT_UTF8 = "the row is not UTF-8"
 
@@ -59,7 +57,8 @@ def content_hashes(columns: Mapping[str, pa.Array], rows: int, key: bytes) -> li
     parts = [_tagged(name, columns[name]) for name in sorted(columns)]
     if not parts:
         return list(repeat(content_hash("", key), rows))
-    texts = pc.binary_join_element_wise(*parts, "", null_handling="skip")
+    # The empty text is in every row: pyarrow leaves out a row whose parts are all null.
+    texts = pc.binary_join_element_wise("", *parts, "", null_handling="skip")
     return [content_hash(text, key) for text in texts.to_pylist()]
 
 
