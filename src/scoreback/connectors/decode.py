@@ -4,7 +4,7 @@ What a document means is defined in `scoreback.connectors.flatten`. The typed de
 nearly all documents; those that it has no type for are flattened one by one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -26,7 +26,7 @@ from scoreback.connectors.flatten import (
 )
 from scoreback.errors import DataError
 
-CHUNK = 5_000  # documents at a time: holding more costs memory and the collector's time
+CHUNK = 2_000  # documents at a time: more objects than the processor's cache holds cost double
 MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
 MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
 
@@ -136,17 +136,15 @@ class _Level:
         )
         self.empty = self.type()
 
-    def gather(self, found: Sequence[Any], above: Pointer, into: dict[Pointer, list[Any]]) -> None:
-        """Put the values of each pointer into *into*."""
+    def gather(self, found: Iterable[Any], above: Pointer, into: dict[Pointer, list[Any]]) -> None:
+        """Put the values of each pointer into *into*; those of a group that nobody has are left."""
         for key, member in self.members.items():
             values = list(map(attrgetter(member), found))
             group = self.groups.get(key)
             if group is None:
                 into[*above, key] = values
-            else:
-                there = [value or group.empty for value in values]
-                if any(value is not group.empty for value in there):
-                    group.gather(there, (*above, key), into)
+            elif any(value is not group.empty for value in values):
+                group.gather([value or group.empty for value in values], (*above, key), into)
 
 
 class _Shape:
@@ -180,7 +178,9 @@ def _values(
     columns = {}
     for name, pointers in shape.spelt.items():
         arrays = [_column(values[pointer], hard) for pointer in pointers if pointer in values]
-        columns[name] = pc.coalesce(*arrays) if arrays else pa.nulls(len(found), pa.string())
+        there = [array for array in arrays if array.null_count < len(array)]
+        absent = pa.nulls(len(found), pa.string())
+        columns[name] = pc.coalesce(*there) if len(there) > 1 else there[0] if there else absent
     return columns, sorted(hard)
 
 
@@ -196,15 +196,17 @@ def _column(values: list[Any], hard: set[int]) -> pa.Array:
         alike = None
     if alike is not None and (pa.types.is_integer(alike.type) or pa.types.is_boolean(alike.type)):
         return alike.cast(pa.string())
-    texts: list[str | None] = []
-    for row, value in enumerate(values):
-        while isinstance(value, list):
-            value = value[0] if value else None
-        if isinstance(value, dict):
-            hard.add(row)
-            value = None
-        texts.append(None if value is None else as_text(value))
-    return pa.array(texts, pa.string())
+    if any(type(value) is list for value in values):
+        firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
+        return _column(firsts, hard)
+    return pa.array([_text(row, value, hard) for row, value in enumerate(values)], pa.string())
+
+
+def _text(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        hard.add(row)
+        return None
+    return value if value is None or isinstance(value, str) else as_text(value)
 
 
 def _flattened(

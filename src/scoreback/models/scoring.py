@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats, score_of
+from scoreback.models.algorithms import Floats, Matrix, score_of
 from scoreback.models.artifact import Artifact
 from scoreback.models.explain import reasons_of
 
@@ -37,7 +37,11 @@ class Scorer:
         Raises:
             DataError: the rows lack a feature of the model, or hold it in another type.
         """
-        margins = self.artifact.model.margin(self._encoder.transform(rows))
+        return self.score_matrix(self._encoder.transform(rows))
+
+    def score_matrix(self, matrix: Matrix) -> Scores:
+        """Score rows that are encoded already, shape (rows, features)."""
+        margins = self.artifact.model.margin(matrix)
         scores = score_of(margins)
         return Scores(
             margins=margins,
