@@ -47,6 +47,8 @@ check: $(VENV)/development
 	$(BIN)/lint-imports
 
 benchmark: $(VENV)/development
+	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/windows.py
 
 acceptance: test benchmark
