@@ -37,6 +37,7 @@ class Judged:
     incidents_found: int  # that a true alert belongs to
     average_precision: float
     minute_average_precision: float | None  # equal kind, entity and minute count once
+    queue_true_alerts: float | None  # in as many, taken from the top of today's queue
 
     @property
     def precision(self) -> float | None:
@@ -59,6 +60,7 @@ class Truth:
     entity: str
     group: str | None = None  # judged apart for each of its values, never pooled
     kind: str | None = None  # what makes two alerts of a minute the same
+    queue: str | None = None  # the number that analysts sort by today
 
 
 def judge(
@@ -66,7 +68,7 @@ def judge(
 ) -> list[Judged]:
     """What became of every scored event of *truth*'s stream in the workspace *home*."""
     siem = LocalConnector.open("local", {"path": str(home / "siem")})
-    names = [n for n in (truth.label, truth.entity, truth.group, truth.kind) if n]
+    names = [n for n in (truth.label, truth.entity, truth.group, truth.kind, truth.queue) if n]
     columns = ", ".join(f'"{name}"' for name in names)
     with open_enriched(siem.store, truth.stream) as enriched:
         scored = enriched.sql(
@@ -105,7 +107,20 @@ def _judged(
         incidents_found=len(np.unique(incident[shown[hits]])),
         average_precision=average_precision(answer, scores),
         minute_average_precision=_by_minute(scored, truth, times, entities, answer, scores),
+        queue_true_alerts=_from_queue(scored, truth, answer, int(shown.sum())),
     )
+
+
+def _from_queue(
+    scored: pa.Table, truth: Truth, answer: NDArray[np.int8], alerts: int
+) -> float | None:
+    """True ones expected among the *alerts* highest of the queue, equal ones in chance order."""
+    if truth.queue is None or not alerts:
+        return None
+    order = pc.fill_null(pc.cast(scored.column(truth.queue), pa.float64()), -1.0).to_numpy()
+    least = np.sort(order)[::-1][alerts - 1]
+    above, equal = order > least, order == least
+    return float(answer[above].sum() + answer[equal].mean() * (alerts - above.sum()))
 
 
 def _by_minute(

@@ -4,8 +4,8 @@ Two data sets, never pooled over what they hold apart:
 
 - AIT alert data set: 811,466 IDS alerts of five company networks. Each network is judged by a model
   that never saw it; then a model of the first two networks scores the three that came later.
-- CVE records with CISA's decisions: published February to May 2024 for learning, June and July 2024
-  for judging.
+- CVE records with CISA's decisions: published before June 2024 for learning (February to May alone
+  where all records of a month are needed), June and July 2024 for judging.
 
 ``python benchmarks/real_data.py [DATA_FOLDER] [--json]``; the folder is else ``SCOREBACK_DATA``,
 else ``../shared/data`` beside this repository. The workspace is a temporary folder.
@@ -143,7 +143,7 @@ def alerts_of_networks(data: Path, folder: Path) -> dict[str, Any]:
     truth = Truth(
         stream="ait",
         label="labels.attack_step",
-        positive=labels.positive if labels else (),
+        positive=tuple(labels.positive) if labels else (),
         entity="host.ip",
         group="labels.network",
         kind="rule.id",
@@ -161,13 +161,18 @@ def vulnerabilities(data: Path, folder: Path) -> dict[str, Any]:
     }
     questions = {
         "cve_kev": Truth(
-            stream="cve", label="labels.kev", positive=("1",), entity="vulnerability.id"
+            stream="cve",
+            label="labels.kev",
+            positive=("1",),
+            entity="vulnerability.id",
+            queue="vulnerability.score.base",
         ),
         "cve_exploitation": Truth(
             stream="cve",
             label="labels.exploitation",
             positive=("poc", "active"),
             entity="vulnerability.id",
+            queue="vulnerability.score.base",
         ),
     }
     for name, truth in questions.items():
@@ -232,7 +237,7 @@ def _print_networks(found: dict[str, Any]) -> None:
 def _print_vulnerabilities(found: dict[str, Any]) -> None:
     print(f"\nCVE records: {found['loaded']:,}")
     for name in ("cve_kev", "cve_exploitation"):
-        print(f"\n{name}: learnt from February to May 2024, judged on June and July")
+        print(f"\n{name}: learnt from what was published before June 2024, judged on June and July")
         _print_training(found[name]["training"])
         _print_judged(found[name]["judged"])
     _print_seconds(found["seconds"])
@@ -255,7 +260,7 @@ def _print_training(training: dict[str, Any]) -> None:
 def _print_judged(judged: Sequence[Judged]) -> None:
     print(
         f"{'':>17}{'events':>9}{'alerts/day':>11}{'true/alerts':>12}{'possible':>9}"
-        f"{'1st day':>8}{'incidents':>10}{'AP':>7}{'by minute':>10}"
+        f"{'1st day':>8}{'incidents':>10}{'AP':>7}{'by minute':>10}{'queue':>8}"
     )
     for one in judged:
         print(
@@ -263,6 +268,7 @@ def _print_judged(judged: Sequence[Judged]) -> None:
             f"{f'{one.true_alerts}/{one.alerts}':>12}{one.possible_true_alerts:>9}"
             f"{one.first_day_alerts:>8}{f'{one.incidents_found}/{one.incidents}':>10}"
             f"{one.average_precision:>7.3f}{_figure(one.minute_average_precision):>10}"
+            f"{'-' if one.queue_true_alerts is None else f'{one.queue_true_alerts:.1f}':>8}"
         )
 
 

@@ -159,7 +159,12 @@ class RiskMap:
 
 
 def keep_floor(scores: Floats, top: float, threshold: float) -> float:
-    """The score from which on scores are stored: the share *top* of the highest, every alert."""
+    """The score from which on scores are stored: the share *top* of the highest, every alert.
+
+    All is all: a share of 1 also keeps scores that are lower than any that was seen.
+    """
+    if top >= 1:
+        return 0.0
     if not len(scores):
         return threshold
     return min(float(np.quantile(scores, 1 - top, method="lower")), threshold)

@@ -138,3 +138,8 @@ def test_every_alert_is_kept(seen: list[float], top: float, threshold: float) ->
     assert 0 <= floor <= threshold
     kept = (np.array(seen) >= floor).sum()
     assert kept >= np.floor(top * len(seen))
+
+
+def test_to_keep_all_is_to_keep_what_is_lower_than_any_score_so_far() -> None:
+    assert keep_floor(np.array([0.4, 0.9]), 1.0, 0.8) == 0.0
+    assert keep_floor(np.array([]), 1.0, 0.8) == 0.0
