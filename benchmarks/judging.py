@@ -35,7 +35,7 @@ class Judged:
     first_day_alerts: int  # before the windows of a new network are full
     incidents: int  # positives of one entity with gaps of less than a day
     incidents_found: int  # that a true alert belongs to
-    average_precision: float
+    average_precision: float | None  # none without a positive
     minute_average_precision: float | None  # equal kind, entity and minute count once
     queue_true_alerts: float | None  # in as many, taken from the top of today's queue
 
@@ -105,7 +105,7 @@ def _judged(
         first_day_alerts=int(shown[times < times[0] + DAY_US].sum()),
         incidents=len(np.unique(incident)),
         incidents_found=len(np.unique(incident[shown[hits]])),
-        average_precision=average_precision(answer, scores),
+        average_precision=average_precision(answer, scores) if len(hits) else None,
         minute_average_precision=_by_minute(scored, truth, times, entities, answer, scores),
         queue_true_alerts=_from_queue(scored, truth, answer, int(shown.sum())),
     )
@@ -135,7 +135,7 @@ def _by_minute(
 
     A scan raises thousands of alerts within minutes; ranked one by one they hide all else.
     """
-    if truth.kind is None:
+    if truth.kind is None or not answer.any():
         return None
     keys = np.stack([entities, _codes(scored, truth.kind), times // MINUTE_US], axis=1)
     groups, group = np.unique(keys, axis=0, return_inverse=True)

@@ -267,7 +267,7 @@ def _print_judged(judged: Sequence[Judged]) -> None:
             f"{one.name:>17}{one.events:>9,}{one.alerts_a_day:>11.1f}"
             f"{f'{one.true_alerts}/{one.alerts}':>12}{one.possible_true_alerts:>9}"
             f"{one.first_day_alerts:>8}{f'{one.incidents_found}/{one.incidents}':>10}"
-            f"{one.average_precision:>7.3f}{_figure(one.minute_average_precision):>10}"
+            f"{_figure(one.average_precision):>7}{_figure(one.minute_average_precision):>10}"
             f"{'-' if one.queue_true_alerts is None else f'{one.queue_true_alerts:.1f}':>8}"
         )
 

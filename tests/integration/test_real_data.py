@@ -15,14 +15,8 @@ DATA = ROOT.parent / "shared" / "data"
 def test_exploited_vulnerabilities_of_later_months_are_found_better_than_by_their_base_score() -> (
     None
 ):
-    command = [
-        sys.executable,
-        ROOT / "benchmarks" / "real_data.py",
-        DATA,
-        "--only",
-        "cve",
-        "--json",
-    ]
+    script = str(ROOT / "benchmarks" / "real_data.py")
+    command = [sys.executable, script, str(DATA), "--only", "cve", "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)["cve"]
     assert found["loaded"] == 35_704
