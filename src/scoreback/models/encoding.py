@@ -67,7 +67,7 @@ class Encoder:
                     matrix[:, i] = _looked_up(columns[i], self.vocabularies[feature.name])
                 else:
                     matrix[:, i] = columns[i].to_numpy(zero_copy_only=False)
-        for i in np.flatnonzero(np.isinf(matrix).any(axis=0)):
+        for i in np.flatnonzero(np.isinf(matrix).any(axis=0)).tolist():
             matrix[:, i] = _finite(columns[i].to_numpy(zero_copy_only=False))
         return matrix
 
