@@ -46,7 +46,8 @@ class Dataset:
     event_ids: pa.Array
     times: NDArray[np.int64]  # event time, microseconds
     arrivals: NDArray[np.int64]
-    entities: NDArray[np.int64]  # codes; -1 where absent
+    entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
+    entity_names: pa.Array
     hold_out: pa.Array | None
     repeated: int  # rows left out because their event id came before
 
@@ -73,14 +74,15 @@ class Dataset:
         first = np.zeros(len(ids), dtype=bool)
         first[np.unique(codes, return_index=True)[1]] = True
         order = order.filter(pa.array(first))
-        entities = flat(rows.column("entity")).take(order).dictionary_encode().indices
+        entities = flat(rows.column("entity")).take(order).dictionary_encode()
         held = flat(rows.column(HOLD_OUT)).take(order) if HOLD_OUT in rows.column_names else None
         return cls(
             features=columns.take(order).combine_chunks(),
             event_ids=ids.filter(pa.array(first)),
             times=_microseconds(rows.column("event_time").take(order)),
             arrivals=_microseconds(rows.column("arrival_time").take(order)),
-            entities=pc.fill_null(entities, -1).to_numpy().astype(np.int64),
+            entities=pc.fill_null(entities.indices, -1).to_numpy().astype(np.int64),
+            entity_names=entities.dictionary,
             hold_out=held,
             repeated=int(len(first) - first.sum()),
         )

@@ -38,7 +38,27 @@ ALGORITHMS = ("xgboost", "logistic_regression")
 class VerdictLabels(Part):
     """Labels from how analysts closed alerts."""
 
-    join: Literal["event"] = Field(description="what a verdict is about: the event of the alert")
+    join: Literal["event", "entity"] = Field(
+        description="what a verdict is about: the event that opened the alert, or its entity's"
+        " events around it"
+    )
+    window: Duration | None = Field(
+        default=None,
+        description="with join: entity, how long before and after the event of the alert",
+    )
+
+    @model_validator(mode="after")
+    def _window_of_an_entity(self) -> Self:
+        if self.join == "entity" and self.window is None:
+            raise WrongValue(
+                "join: entity needs to know which of the entity's events are meant",
+                hint="write for example {join: entity, window: 1h}",
+            )
+        if self.join == "event" and self.window is not None:
+            raise WrongValue(
+                "a window is of use with join: entity only", hint="remove it, or join by entity"
+            )
+        return self
 
 
 class FieldLabels(Part):
@@ -78,6 +98,11 @@ class Labels(Part):
     field: FieldLabels | None = Field(
         default=None, description="labels from a field of the events: {name: ..., positive: [...]}"
     )
+    incidents: str | None = Field(
+        default=None,
+        description="CSV file of incidents, beside the detector file: entity, from, to, verdict",
+        examples=["incidents.csv"],
+    )
     benign_positive: Literal["negative", "positive", "ignore"] = Field(
         default="negative", description="what a right rule on allowed activity counts as"
     )
@@ -90,10 +115,11 @@ class Labels(Part):
 
     @model_validator(mode="after")
     def _some_source(self) -> Self:
-        if self.verdicts is None and self.field is None:
+        if self.verdicts is None and self.field is None and self.incidents is None:
             raise WrongValue(
                 "labels name no source",
-                hint="add verdicts: {join: event} or field: {name: ..., positive: [...]}",
+                hint="add verdicts: {join: event}, field: {name: ..., positive: [...]} or"
+                " incidents: FILE",
             )
         return self
 

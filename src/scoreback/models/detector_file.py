@@ -31,13 +31,18 @@ class Setting(NamedTuple):
 
 
 def load_detector(path: Path) -> Detector:
-    """The detector that the file *path* describes.
+    """The detector that the file *path* describes; files that it names lie beside it.
 
     Raises:
         ConfigError: the file cannot be read or is wrong; the message has one line for each
             problem (file, line, key, what is wrong), the hint the remedies.
     """
-    return parse_detector(read_text(path), str(path))
+    detector = parse_detector(read_text(path), str(path))
+    if detector.labels.incidents is None:
+        return detector
+    beside = str(path.parent / detector.labels.incidents)
+    labels = detector.labels.model_copy(update={"incidents": beside})
+    return detector.model_copy(update={"labels": labels})
 
 
 def parse_detector(text: str, source: str = "detector") -> Detector:
@@ -83,8 +88,6 @@ _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 _LATER_KEYS: dict[Key, str] = {
     ("gate",): "remove it; promote a version with `scoreback promote`",
     ("locked",): "remove it; there are no settings pages yet that could override the file",
-    ("labels", "incidents"): "remove it, and take labels from verdicts or from a field",
-    ("labels", "verdicts", "window"): "remove it; verdicts are joined by event",
     ("train", "trials"): "remove it; parameters are not searched yet",
     ("write", "enrich"): "remove it",
     ("schedule", "monitor"): "remove it",
@@ -97,7 +100,6 @@ def _later_algorithm(value: object) -> bool:
 
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
     ("unit",): (lambda value: isinstance(value, dict), "write unit: event"),
-    ("labels", "verdicts", "join"): (lambda v: v in ("entity", "window"), "write join: event"),
     ("alerts", "deliver"): (lambda v: v in ("risk", "rank"), "write deliver: finding"),
     ("write", "copy_fields"): (lambda v: v == "default", "list the fields: [host.name, user.name]"),
 }

@@ -25,6 +25,7 @@ from scoreback.models.candidates import (
 from scoreback.models.dataset import Dataset, Known, known_at, once_a_day, row_hash
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.joins import event_labels
 from scoreback.models.refusals import refuse_unearned, refuse_unjudgeable, refuse_unlearnable
 from scoreback.models.rivals import HeldOut, held_out, random_split_precision, values_to_hold_out
 from scoreback.models.splits import Origin, Parts, parts_of, plan_of
@@ -92,6 +93,7 @@ def train(
     tell = progress or _silent
     tell(0, 1, "joining labels")
     data = Dataset.of(rows, detector)
+    labels = event_labels(data, labels, detector)
     known = known_at(data, labels, detector, as_of)
     kept = once_a_day(data, known.truth, known.labelled)
     refuse_unlearnable(detector, data, known, kept)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from scoreback.models.rows import History, feature_rows
 from scoreback.models.training import Progress, Training, train
 from scoreback.records import LABEL_COLUMNS, EventBatch, ModelVersion, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.incidents import incident_labels
 from scoreback.service.journal import journalled
 from scoreback.service.versions import Versions
 
@@ -72,6 +74,9 @@ def read_training_data(
             hint="check the selection with `scoreback check`, or move --as-of into the data's time",
         )
     labels = pa.concat_tables([LABEL_COLUMNS.empty_table(), *reader.labels])
+    if detector.labels.incidents is not None:
+        incidents = incident_labels(Path(detector.labels.incidents))
+        labels = pa.concat_tables([labels, incidents])
     rows = _named(history.rows, detector)
     return TrainingData(rows, labels, history, reader.unparsable)
 

@@ -106,6 +106,8 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
         ("entity: source.ip", "entity: source ip", "4: entity", "not the name of", "source"),
         ("{stream: alerts}", "alerts", "3: events.local", "expected a mapping", "local"),
         ("verdicts: {join: event}", "unlabelled: ignore", "5: labels", "no source", "verdicts"),
+        ("join: event", "join: entity", "6: labels.verdicts", "which of the entity's", "1h"),
+        ("event}", "event, window: 1h}", "6: labels.verdicts", "join: entity only", "remove"),
         ("join: event", "join: evnt", "6: labels.verdicts.join", "'evnt'", "'event'"),
         ("  - category: rule.id", "  []", "7: features", "found none", "category"),
         ("  - category: rule.id", "  - rule.id", "8: features[0]", "found the text", "- category"),
@@ -182,9 +184,6 @@ def test_repeated_features_and_names_are_refused() -> None:
     ("old", "new", "key"),
     [
         ("entity:", "unit: {group: [host.name], every: 1m}\nentity:", "unit"),
-        ("labels:", "labels:\n  incidents: incidents.csv", "labels.incidents"),
-        ("join: event", "join: entity, window: 1h", "labels.verdicts.join"),
-        ("join: event", "join: event, window: 1h", "labels.verdicts.window"),
         ("entity:", "train: {trials: 20}\nentity:", "train.trials"),
         ("entity:", "train: {algorithms: [random_forest]}\nentity:", "train.algorithms[0]"),
         ("20/day", "20/day, deliver: risk", "alerts.deliver"),

@@ -79,7 +79,7 @@ def test_shipped_examples_pass() -> None:
         ("[source.bytes, destination.bytes]", "source.bytes"),
         ("count: events", "count: source.ip"),
         ("T1071.004", "dns"),
-        ("join: event", "join: entity"),
+        ("join: event", "join: evnt"),
         ("  - category: rule.id", "  - rule.id"),
     ],
 )
