@@ -158,11 +158,19 @@ def once_a_day(data: Dataset, truth: NDArray[np.int8], among: Mask) -> Mask:
     rows = np.flatnonzero(among)
     digest = _mixed(np.zeros(len(rows), dtype=np.uint64), (data.times[rows] // DAY_US))
     digest = _mixed(digest, truth[rows].astype(np.int64))
-    for column in data.features.columns:
-        digest = _mixed(digest, _bits(flat(column))[rows])
+    digest = _mixed(digest, row_digests(data, among).view(np.int64))
     kept = np.zeros(len(among), dtype=bool)
     kept[rows[np.unique(digest, return_index=True)[1]]] = True
     return kept
+
+
+def row_digests(data: Dataset, among: Mask) -> NDArray[np.uint64]:
+    """A number for each row of *among*; rows with equal features have equal numbers."""
+    rows = np.flatnonzero(among)
+    digest = np.zeros(len(rows), dtype=np.uint64)
+    for column in data.features.columns:
+        digest = _mixed(digest, _bits(flat(column))[rows])
+    return digest
 
 
 def row_hash(data: Dataset, truth: NDArray[np.int8], among: Mask) -> str:

@@ -26,6 +26,7 @@ from scoreback.models.dataset import Dataset, Known, known_at, once_a_day, row_h
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import TABLE, Evaluation, Replay, evaluate
 from scoreback.models.joins import event_labels
+from scoreback.models.pitfalls import Pitfall, pitfalls
 from scoreback.models.refusals import refuse_unearned, refuse_unjudgeable, refuse_unlearnable
 from scoreback.models.rivals import HeldOut, held_out, random_split_precision, values_to_hold_out
 from scoreback.models.splits import Origin, Parts, parts_of, plan_of
@@ -54,16 +55,17 @@ class Training:
     counts: Mapping[str, int]
     immature_days: tuple[str, ...]  # left out, by name
     warnings: tuple[str, ...]
+    pitfalls: tuple[Pitfall, ...]
 
     @property
     def evaluation(self) -> Evaluation:
         """The chosen candidate's."""
-        return next(e for e in self.evaluations if e.algorithm == self.chosen)
+        return _of(self.chosen, self.evaluations)
 
     @property
     def baseline(self) -> Evaluation:
         """The best single feature's."""
-        return next(e for e in self.evaluations if e.algorithm == BASELINE)
+        return _of(BASELINE, self.evaluations)
 
 
 def train(
@@ -131,7 +133,15 @@ def train(
         counts=_counts(data, known, kept, parts),
         immature_days=known.immature_days,
         warnings=(*plan.warnings, *_warnings(detector, data, known, threshold, apart)),
-    )
+        pitfalls=pitfalls(
+            data, known, plan.origins, _of(chosen, evaluations), _of(BASELINE, evaluations),
+            latest.single_feature, gap,
+        ),
+    )  # fmt: skip
+
+
+def _of(name: str, evaluations: tuple[Evaluation, ...]) -> Evaluation:
+    return next(e for e in evaluations if e.algorithm == name)
 
 
 def _silent(_done: int, _steps: int, _step: str) -> None:
@@ -202,8 +212,7 @@ def _finished(
 def _metrics(
     chosen: str, evaluations: tuple[Evaluation, ...], gap: float | None, apart: HeldOut | None
 ) -> dict[str, float]:
-    own = next(e for e in evaluations if e.algorithm == chosen)
-    single = next(e for e in evaluations if e.algorithm == BASELINE)
+    own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
     found: dict[str, float | None] = {
         "average_precision": own.average_precision,
         "true_alerts_within_budget": own.true_alerts_within_budget,

@@ -33,6 +33,7 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _candidates(detector, outcome)
     _budgets(training.evaluation)
     _held_out(outcome)
+    _pitfalls(outcome)
 
 
 def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any
         "uncast": dict(outcome.history.uncast),
         "immature_days": list(training.immature_days),
         "warnings": list(training.warnings),
+        "pitfalls": [asdict(pitfall) for pitfall in training.pitfalls],
         "candidates": [asdict(e) for e in training.evaluations],
         "random_split_average_precision": training.random_split_average_precision,
         "held_out": None
@@ -146,6 +148,13 @@ def _held_out(outcome: TrainOutcome) -> None:
     )
     if apart.skipped:
         show.say(f"too little beside them to hold out: {', '.join(apart.skipped)}")
+
+
+def _pitfalls(outcome: TrainOutcome) -> None:
+    """Only those that ask for a look; the report and the JSON have them all."""
+    for pitfall in outcome.training.pitfalls:
+        if not pitfall.fine:
+            show.say(f"look at this: {pitfall.name}: {pitfall.figure} {pitfall.sentence}")
 
 
 def _with_interval(at: AtBudget) -> str:
