@@ -29,8 +29,10 @@ from scoreback.models.manifest import (
     Manifest,
     ModelFile,
     RiskKnots,
+    Text,
     canonical,
 )
+from scoreback.models.texts import TextModel
 from scoreback.models.threshold import RiskMap
 
 MANIFEST = "manifest.json"
@@ -63,7 +65,8 @@ class Artifact:
     @property
     def encoder(self) -> Encoder:
         """From feature rows to the matrix."""
-        return Encoder(self.manifest.features, self.manifest.vocabularies)
+        texts = {n: TextModel(t.intercept, t.weights) for n, t in self.manifest.texts.items()}
+        return Encoder(self.manifest.features, self.manifest.vocabularies, texts)
 
     @property
     def risk_map(self) -> RiskMap:
@@ -109,6 +112,10 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
             row_hash=fit.row_hash,
         ),
         vocabularies={name: dict(v) for name, v in fit.encoder.vocabularies.items()},
+        texts={
+            name: Text(intercept=t.intercept, weights=dict(t.weights))
+            for name, t in fit.encoder.texts.items()
+        },
         budget=detector.alerts.budget,
         per_entity=int(detector.alerts.per_entity),
         throttle_seconds=int(detector.alerts.throttle.total_seconds()),

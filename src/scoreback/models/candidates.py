@@ -50,7 +50,7 @@ def fit_candidates(
     later = parts.threshold & (truth != UNKNOWN)
     early = Encoder.fit(rows_of(data, parts.fit), truth[parts.fit], detector.features)
     first = Lesson(
-        matrix=early.transform(rows_of(data, parts.fit)),
+        matrix=early.learning_matrix(rows_of(data, parts.fit), truth[parts.fit]),
         truth=truth[parts.fit],
         later_matrix=early.transform(rows_of(data, later)),
         later_truth=truth[later],
@@ -58,7 +58,7 @@ def fit_candidates(
         threads=threads,
     )
     encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features)
-    matrix = encoder.transform(rows_of(data, parts.all))
+    matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all])
     threshold_rows = rows_of(data, parts.threshold)
     unseen = early.transform(threshold_rows)
     models: dict[str, Model] = {}
@@ -69,7 +69,9 @@ def fit_candidates(
         margins[name] = model.margin(unseen)
         models[name] = fit(_again(matrix, truth[parts.all], model.rounds, seed, threads))
     single = fit_single_feature(matrix, truth[parts.all])
-    margins[BASELINE] = single.margin(encoder.transform(threshold_rows))
+    of_single = encoder.transform(threshold_rows)
+    of_single[:, encoder.texts_at] = unseen[:, encoder.texts_at]  # texts know what they learnt
+    margins[BASELINE] = single.margin(of_single)
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
 
 

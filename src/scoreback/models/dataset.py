@@ -17,6 +17,7 @@ from scoreback.models.labels import NO_VERDICT, UNKNOWN, Settled, settle
 from scoreback.records import TIME
 from scoreback.suppression import DAY_US
 
+TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
 HOLD_OUT = "hold_out"  # optional column: the value that `split.hold_out` groups by
 _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 
@@ -34,7 +35,7 @@ def day_of(moment_us: int) -> str:
 
 
 def is_category(feature: EventFeature | WindowFeature) -> bool:
-    """Whether the feature's column holds text and not numbers."""
+    """Whether the feature's values are learnt one by one."""
     return feature.kind == "category"
 
 
@@ -208,7 +209,7 @@ def feature_columns(rows: pa.Table, features: Sequence[EventFeature | WindowFeat
                 hint="compute the rows with the feature plan of this model",
             )
         column = rows.column(found[-1])  # features come last; a field may share the name
-        wanted = pa.string() if is_category(feature) else pa.float64()
+        wanted = pa.string() if feature.kind in TEXT_KINDS else pa.float64()
         try:
             columns.append(column if column.type == wanted else column.cast(wanted))
         except pa.ArrowInvalid as error:

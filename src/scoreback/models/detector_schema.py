@@ -10,6 +10,7 @@ from scoreback.models.problems import model_within
 _KINDS = {
     "number": "the value as a number",
     "category": "the value as one of a set, learnt in training",
+    "ngrams": "how much the parts of the text look like attacks, learnt in training",
     "length": "how many characters the text has",
     "entropy": "how random the characters of the text are, in bits",
     "digits": "how many digits the text has",

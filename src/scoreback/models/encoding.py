@@ -1,12 +1,13 @@
 """From feature rows to the float32 matrix that models see; fitted on training rows only.
 
 Numbers go through as they are. A category becomes one column: the weight of evidence of its value,
-that is the log-odds of being positive given the value, against the log-odds overall.
+that is the log-odds of being positive given the value, against the log-odds overall. A text of
+``ngrams`` becomes one too: the log-odds of its parts (`scoreback.models.texts`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.dataset import feature_columns, flat, is_category
 from scoreback.models.detector import EventFeature, WindowFeature
+from scoreback.models.texts import TextModel, fit_text, out_of_fold
 
 MIN_SEEN = 10  # a value seen less often says nothing that would hold on other days
 SMOOTHING = 10.0  # rows of the overall rate that each value's own rate is mixed with
@@ -26,10 +28,11 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns feature columns into a matrix; ``vocabularies`` is all that it learnt."""
+    """Turns feature columns into a matrix; ``vocabularies`` and ``texts`` are all it learnt."""
 
     features: tuple[EventFeature | WindowFeature, ...]
     vocabularies: Mapping[str, Mapping[str, float]]  # feature → value → weight of evidence
+    texts: Mapping[str, TextModel] = field(default_factory=dict)  # of ngrams features
 
     @classmethod
     def fit(
@@ -46,12 +49,22 @@ class Encoder:
             for i, f in enumerate(features)
             if is_category(f)
         }
-        return cls(tuple(features), vocabularies)
+        texts = {
+            f.name: fit_text(flat(columns.column(i)), truth)
+            for i, f in enumerate(features)
+            if f.kind == "ngrams"
+        }
+        return cls(tuple(features), vocabularies, texts)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the matrix columns, which are those of the features."""
         return tuple(f.name for f in self.features)
+
+    @property
+    def texts_at(self) -> list[int]:
+        """The columns that are learnt from texts."""
+        return [i for i, f in enumerate(self.features) if f.kind == "ngrams"]
 
     def transform(self, rows: pa.Table) -> Matrix:
         """The matrix of *rows*, shape (rows, features); missing is NaN.
@@ -65,10 +78,23 @@ class Encoder:
             for i, feature in enumerate(self.features):
                 if is_category(feature):
                     matrix[:, i] = _looked_up(columns[i], self.vocabularies[feature.name])
+                elif feature.kind == "ngrams":
+                    matrix[:, i] = self.texts[feature.name].margins(columns[i])
                 else:
                     matrix[:, i] = columns[i].to_numpy(zero_copy_only=False)
         for i in np.flatnonzero(np.isinf(matrix).any(axis=0)).tolist():
             matrix[:, i] = _finite(columns[i].to_numpy(zero_copy_only=False))
+        return matrix
+
+    def learning_matrix(self, rows: pa.Table, truth: NDArray[np.int8]) -> Matrix:
+        """The matrix of the very *rows* that this was fitted on, as a candidate should learn them.
+
+        What was learnt from a row's own truth would tell that truth again: texts get the number
+        of a model of the other rows.
+        """
+        matrix = self.transform(rows)
+        for i in self.texts_at:
+            matrix[:, i] = out_of_fold(flat(rows.column(self.features[i].name)), truth)
         return matrix
 
 

@@ -67,7 +67,8 @@ def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
     if value is None:
         return _missing_in_words(feature)
     if isinstance(value, str):
-        return f"{feature.field} is {value}"
+        verb = "reads like" if feature.kind == "ngrams" else "is"
+        return f"{feature.field} {verb} {value}"
     shown = _shown(value)
     match feature.kind:
         case "length":
@@ -94,7 +95,7 @@ def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
 def _missing_in_words(feature: EventFeature) -> str:
     if feature.kind == "ratio":
         return f"{feature.field} / {feature.divisor} is missing"
-    if feature.kind in ("number", "category"):
+    if feature.kind in ("number", "category", "ngrams"):
         return f"{feature.field} is missing"
     return f"{feature.field} is missing or unreadable"
 

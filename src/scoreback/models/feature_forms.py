@@ -22,7 +22,6 @@ Feature = EventFeature | WindowFeature
 
 KINDS = EVENT_KINDS + WINDOW_KINDS
 OF_EVENTS = ("count", "since_last")  # window kinds that read no field
-_NOT_BUILT = ("ngrams",)
 _EXAMPLE = "write for example - category: rule.id"
 
 
@@ -62,9 +61,6 @@ def _read(item: object, key: Key) -> Feature | list[Problem]:
     if not isinstance(item, dict):
         hint = f"write - category: {item} or - number: {item}" if item else _EXAMPLE
         return [Problem(key, f"expected a kind and a field, found {kind_of(item)}", hint)]
-    for name in _NOT_BUILT:
-        if name in item:
-            return [Problem((*key, name), f"{name} is not built yet", f"use {', '.join(KINDS)}")]
     kinds = [name for name in item if name in KINDS]
     if not kinds:
         name = next(iter(item), "")

@@ -34,7 +34,7 @@ EVENT_NAMES = ("event_id", "event_ref")
 
 EVENT_KINDS = (
     "number", "category", "length", "entropy", "digits", "matches", "ratio",
-    "hour_of_day", "day_of_week", "is_private_ip",
+    "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
 )  # fmt: skip
 WINDOW_KINDS = ("count", "distinct", "rarity", "sum", "mean", "since_last")
 
@@ -97,7 +97,7 @@ class EventFeature(Part):
 
     kind: Literal[
         "number", "category", "length", "entropy", "digits", "matches", "ratio",
-        "hour_of_day", "day_of_week", "is_private_ip",
+        "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
     ] = Field(description="what is computed from the field")  # fmt: skip
     field: InputField = Field(description="the field it reads")
     divisor: InputField | None = Field(default=None, description="the field a ratio divides by")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from scoreback.models.detector import Detector, EventFeature, WindowFeature
 from scoreback.records import EventBatch
 
-TEXT_LIMIT = 4096  # characters of a text that entropy looks at: bounds a 1 MB command line
+TEXT_LIMIT = 4096  # characters that entropy and ngrams look at: bounds a 1 MB command line
 _MEMORY_LIMIT = "1GB"
 
 _PRIVATE_V4 = r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
@@ -123,6 +123,8 @@ def _expression(feature: EventFeature) -> str:
     match feature.kind:
         case "category":
             return text
+        case "ngrams":
+            return f"left({text}, {TEXT_LIMIT})"
         case "number":
             return _number(feature.field)
         case "length":

@@ -3,12 +3,13 @@
 import json
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scoreback.models.dataset import is_category
 from scoreback.models.detector import EventFeature, WindowFeature
+from scoreback.models.texts import BUCKETS
 
 FORMAT: Literal["scoreback-model"] = "scoreback-model"
 FORMAT_VERSION: Literal[1] = 1
@@ -53,6 +54,13 @@ class RiskKnots(_Strict):
         return self
 
 
+class Text(_Strict):
+    """A `texts.TextModel`."""
+
+    intercept: float
+    weights: dict[Annotated[int, Field(ge=0, lt=BUCKETS)], float]
+
+
 class Manifest(_Strict):
     """All of a model but its trees or coefficients."""
 
@@ -67,6 +75,7 @@ class Manifest(_Strict):
     as_of: datetime
     data: DataWindow
     vocabularies: dict[str, dict[str, float]]
+    texts: dict[str, Text] = {}
     budget: float
     per_entity: int
     throttle_seconds: int
@@ -81,6 +90,8 @@ class Manifest(_Strict):
     def _consistent(self) -> Self:
         if set(self.vocabularies) != {f.name for f in self.features if is_category(f)}:
             raise ValueError("the vocabularies are not those of the category features")
+        if set(self.texts) != {f.name for f in self.features if f.kind == "ngrams"}:
+            raise ValueError("the texts are not those of the ngrams features")
         return self
 
 

@@ -136,7 +136,7 @@ def random_split_precision(
         return None
     encoder = Encoder.fit(rows_of(data, fit), known.truth[fit], detector.features)
     lesson = Lesson(
-        matrix=encoder.transform(rows_of(data, fit)),
+        matrix=encoder.learning_matrix(rows_of(data, fit), known.truth[fit]),
         truth=known.truth[fit],
         later_matrix=encoder.transform(rows_of(data, stop)),
         later_truth=known.truth[stop],

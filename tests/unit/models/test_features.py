@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from scoreback.models.detector import EventFeature
-from scoreback.models.features import EventFeatures, FeaturePlan, FeatureRows
+from scoreback.models.features import TEXT_LIMIT, EventFeatures, FeaturePlan, FeatureRows
 from scoreback.records import EVENT_COLUMNS, EventBatch
 
 MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
@@ -56,6 +56,11 @@ def test_a_number_is_read_from_text_and_what_is_none_is_missing_and_counted() ->
 
 def test_a_category_is_the_text_itself_and_an_empty_one_is_missing() -> None:
     assert column("category", ["ünï", "", None, "443"]) == ["ünï", None, None, "443"]
+
+
+def test_ngrams_carry_the_text_itself_up_to_a_limit() -> None:
+    long = "x" * (TEXT_LIMIT + 5)
+    assert column("ngrams", ["ls -la", "", None, long]) == ["ls -la", None, None, long[:TEXT_LIMIT]]
 
 
 def test_length_counts_characters_not_bytes() -> None:

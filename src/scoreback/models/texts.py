@@ -1,0 +1,126 @@
+"""Text as one number: how much the parts of a command line, URL or payload look like attacks.
+
+A text becomes the set of its runs of two to four characters, hashed into buckets and of length one
+(scikit-learn's `HashingVectorizer`, MurmurHash3). A logistic regression over the buckets, learnt on
+training rows, gives the log-odds. So a text is one column, whatever candidate takes it, its reason
+is one reason, and the model that travels is a table of weights.
+
+Rows that the table was learnt from would look too good to the candidate that learns next. So those
+get the number of a table that never saw their part of the history: `out_of_fold`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.models.algorithms import Floats
+
+BUCKETS = 2**14
+RUNS = (2, 4)  # characters
+LEAST_POSITIVES = 5  # texts that differ; fewer teach no letters
+MAX_TEXTS = 50_000  # that differ, learnt from at a time: bounds memory to some hundred megabytes
+FOLDS = 5
+_STRENGTH = 10.0  # inverse of the penalty; length-one rows need weights well above one
+_DIGITS = 5  # of a weight; less than a float32 holds, and enough
+
+
+@dataclass(frozen=True, slots=True)
+class TextModel:
+    """Log-odds of a text: the intercept, and the weights of the buckets that its runs fall into."""
+
+    intercept: float
+    weights: Mapping[int, float]
+
+    def margins(self, texts: pa.Array) -> Floats:
+        """Log-odds of each text; NaN where there is none."""
+        coded = texts.dictionary_encode()
+        found = np.full(len(coded.dictionary) + 1, np.nan)
+        if len(coded.dictionary):
+            table = np.zeros(BUCKETS)
+            table[list(self.weights)] = list(self.weights.values())
+            found[:-1] = _buckets(coded.dictionary.to_pylist()) @ table + self.intercept
+        index = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()
+        margins: Floats = found[index]
+        return margins
+
+
+def fit_text(texts: pa.Array, truth: NDArray[np.int8]) -> TextModel:
+    """Learn from *texts* whose truth (0 or 1) is *truth*; each different text counts as it comes.
+
+    Where few positive texts differ, the model says the same of every text.
+    """
+    known = texts.is_valid().to_numpy(zero_copy_only=False)
+    coded = texts.dictionary_encode()
+    code = pc.fill_null(coded.indices, 0).to_numpy()[known]
+    size = len(coded.dictionary)
+    positive = np.bincount(code[truth[known] == 1], minlength=size)
+    negative = np.bincount(code[truth[known] == 0], minlength=size)
+    if (positive > 0).sum() < LEAST_POSITIVES or not negative.any():
+        return TextModel(0.0, {})
+    chosen = _chosen(coded.dictionary, positive, negative)
+    matrix = _buckets(coded.dictionary.take(pa.array(chosen)).to_pylist())
+    return _fitted(matrix, positive[chosen], negative[chosen])
+
+
+def out_of_fold(texts: pa.Array, truth: NDArray[np.int8]) -> Floats:
+    """For each row the log-odds by a model of the other parts; rows are in order of time."""
+    fold = np.arange(len(texts)) * FOLDS // max(len(texts), 1)
+    found = np.full(len(texts), np.nan)
+    for part in range(FOLDS):
+        mine = fold == part
+        if mine.any():
+            others = fit_text(texts.filter(pa.array(~mine)), truth[~mine])
+            found[mine] = others.margins(texts.filter(pa.array(mine)))
+    return found
+
+
+def _chosen(
+    texts: pa.Array, positive: NDArray[np.int64], negative: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """At most `MAX_TEXTS` texts in an order that rows cannot change: positives, then by count."""
+    order = pc.sort_indices(
+        pa.table({"positive": -positive, "negative": -negative, "text": texts}),
+        sort_keys=[("positive", "ascending"), ("negative", "ascending"), ("text", "ascending")],
+    )
+    return np.asarray(order.to_numpy()[:MAX_TEXTS], dtype=np.int64)
+
+
+def _fitted(matrix: Any, positive: NDArray[np.int64], negative: NDArray[np.int64]) -> TextModel:  # noqa: ANN401 - SciPy's types are not known
+    from scipy.sparse import vstack
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
+
+    of_attacks, of_others = np.flatnonzero(positive), np.flatnonzero(negative)
+    truth = np.repeat([1, 0], [len(of_attacks), len(of_others)])
+    counts = np.concatenate([positive[of_attacks], negative[of_others]])
+    model = LogisticRegression(C=_STRENGTH, solver="lbfgs", max_iter=200)
+    with threadpool_limits(limits=1):
+        # The logarithm keeps one command that runs every minute from drowning all others.
+        model.fit(
+            vstack([matrix[of_attacks], matrix[of_others]]), truth, sample_weight=np.log1p(counts)
+        )
+    weights = model.coef_[0]
+    return TextModel(
+        round(float(model.intercept_[0]), _DIGITS),
+        {int(i): round(float(weights[i]), _DIGITS) for i in np.flatnonzero(np.round(weights, 5))},
+    )
+
+
+def _buckets(texts: list[str]) -> Any:  # noqa: ANN401 - a SciPy sparse matrix
+    return _vectorizer().transform(texts)
+
+
+@cache
+def _vectorizer() -> Any:  # noqa: ANN401 - scikit-learn has no types
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(
+        analyzer="char", ngram_range=RUNS, n_features=BUCKETS, lowercase=True,
+        alternate_sign=False, binary=True, norm="l2",
+    )  # fmt: skip
