@@ -92,7 +92,6 @@ def _chosen(
 
 
 def _fitted(matrix: Any, positive: NDArray[np.int64], negative: NDArray[np.int64]) -> TextModel:  # noqa: ANN401 - SciPy's types are not known
-    from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
@@ -102,9 +101,8 @@ def _fitted(matrix: Any, positive: NDArray[np.int64], negative: NDArray[np.int64
     model = LogisticRegression(C=_STRENGTH, solver="lbfgs", max_iter=200)
     with threadpool_limits(limits=1):
         # The logarithm keeps one command that runs every minute from drowning all others.
-        model.fit(
-            vstack([matrix[of_attacks], matrix[of_others]]), truth, sample_weight=np.log1p(counts)
-        )
+        rows = matrix[np.concatenate([of_attacks, of_others])]
+        model.fit(rows, truth, sample_weight=np.log1p(counts))
     weights = model.coef_[0]
     return TextModel(
         round(float(model.intercept_[0]), _DIGITS),
