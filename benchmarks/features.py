@@ -25,11 +25,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoreback.connectors.decode import CHUNK, FieldDecoder
-from scoreback.models.algorithms import Lesson
 from scoreback.models.artifact import Fit, artifact_of
 from scoreback.models.detector_file import load_detector
 from scoreback.models.encoding import Encoder
 from scoreback.models.features import EventFeatures, FeaturePlan
+from scoreback.models.model import Lesson
 from scoreback.models.scoring import Scorer
 from scoreback.models.threshold import RiskMap
 from scoreback.models.trees import TreeModel, fit_xgboost

@@ -1,64 +1,10 @@
-"""What every trained model can do, and which algorithms make one."""
+"""Which algorithms make a model, by their names in a detector file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
-
-
-class Model(Protocol):
-    """A trained model: log-odds for each row, and what each feature gave to them."""
-
-    @property
-    def algorithm(self) -> str:
-        """Its name in a detector file."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """The number of features it was trained on."""
-        ...
-
-    @property
-    def rounds(self) -> int | None:
-        """How many steps its fitting took, where a later fitting should take as many."""
-        ...
-
-    def margin(self, matrix: Matrix) -> Floats:
-        """Log-odds of each row: float32 values, held in float64.
-
-        A row has the same margin alone, in any batch, and on any number of threads.
-        """
-        ...
-
-    def contributions(self, matrix: Matrix) -> Floats:
-        """Shape (rows, features + 1): one share per feature, then the base; they sum to the margin.
-
-        Exact up to float32 rounding.
-        """
-        ...
-
-    def to_bytes(self) -> bytes:
-        """The model as its file holds it; the same model gives the same bytes."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """What an algorithm learns from: fitting rows, and either later days or a number of rounds."""
-
-    matrix: Matrix
-    truth: NDArray[np.int8]  # 0 or 1
-    later_matrix: Matrix | None  # labelled rows that tell when to stop; never learnt from
-    later_truth: NDArray[np.int8] | None
-    rounds: int | None = None  # of an earlier fitting, instead of later days
-    seed: int
-    threads: int
+from scoreback.models.model import Lesson, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +18,21 @@ class Algorithm:
 
 def algorithms() -> Mapping[str, Algorithm]:
     """The algorithms by their names in a detector file."""
+    from scoreback.models.forests import fit_hist_gradient_boosting, fit_random_forest
     from scoreback.models.linear import LinearModel, fit_logistic_regression
     from scoreback.models.trees import TreeModel, fit_xgboost
 
+    trees = {
+        "xgboost": fit_xgboost,
+        "hist_gradient_boosting": fit_hist_gradient_boosting,
+        "random_forest": fit_random_forest,
+    }
     return {
-        "xgboost": Algorithm("model.ubj", fit_xgboost, TreeModel.from_bytes),
+        **{
+            name: Algorithm("model.ubj", fit, partial(TreeModel.from_bytes, algorithm=name))
+            for name, fit in trees.items()
+        },
         "logistic_regression": Algorithm(
             "linear.json", fit_logistic_regression, LinearModel.from_bytes
         ),
     }
-
-
-def score_of(margin: Floats) -> Floats:
-    """Scores within 0..1 of log-odds."""
-    clipped = np.clip(np.ascontiguousarray(margin, dtype=np.float64), -700.0, 700.0)
-    scores: Floats = 1.0 / (1.0 + np.exp(-clipped))
-    return scores
-
-
-def log_odds_of(score: Floats) -> Floats:
-    """Log-odds of scores; infinite at 0 and 1."""
-    with np.errstate(divide="ignore"):
-        odds: Floats = np.log(score) - np.log1p(-np.asarray(score, dtype=np.float64))
-    return odds

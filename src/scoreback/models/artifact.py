@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from scoreback import __version__
 from scoreback.errors import ArtifactError
-from scoreback.models.algorithms import Model, algorithms
+from scoreback.models.algorithms import algorithms
 from scoreback.models.detector import Detector, EventFeature, WindowFeature
 from scoreback.models.encoding import Encoder
 from scoreback.models.manifest import (
@@ -32,6 +32,7 @@ from scoreback.models.manifest import (
     Text,
     canonical,
 )
+from scoreback.models.model import Model
 from scoreback.models.texts import TextModel
 from scoreback.models.threshold import RiskMap
 

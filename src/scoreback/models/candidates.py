@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats, Lesson, Matrix, Model, algorithms
+from scoreback.models.algorithms import algorithms
 from scoreback.models.dataset import Dataset, Known, Mask
 from scoreback.models.detector import Detector
 from scoreback.models.encoding import Encoder
 from scoreback.models.evaluation import Replay
 from scoreback.models.labels import UNKNOWN
 from scoreback.models.linear import SingleFeature, fit_single_feature
+from scoreback.models.model import Floats, Lesson, Matrix, Model
 from scoreback.models.splits import Origin, Parts, Span
 from scoreback.models.threshold import ScoredUnits
 

@@ -27,12 +27,10 @@ from scoreback.models.quantities import (
 from scoreback.models.wrong import WrongValue
 
 __all__ = [
-    "ALGORITHMS", "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
+    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
     "Keep", "Labels", "Schedule", "Split", "Train", "VerdictLabels", "WindowFeature", "Write",
     "format_duration", "parse_duration",
 ]  # fmt: skip
-
-ALGORITHMS = ("xgboost", "logistic_regression")
 
 
 class VerdictLabels(Part):
@@ -130,9 +128,10 @@ class Train(Part):
     history: DayDuration = Field(
         default=timedelta(days=90), description="how far back events are learnt from"
     )
-    algorithms: Annotated[list[Literal["xgboost", "logistic_regression"]], Field(min_length=1)] = (
-        Field(default=["xgboost", "logistic_regression"], description="what competes")
-    )
+    algorithms: Annotated[
+        list[Literal["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]],
+        Field(min_length=1),
+    ] = Field(default=["xgboost", "logistic_regression"], description="what competes")
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=7, description="where random draws start: same data and seed, same model"
     )

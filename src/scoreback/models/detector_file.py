@@ -11,7 +11,7 @@ from typing import NamedTuple
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from scoreback.models.detector import ALGORITHMS, Detector
+from scoreback.models.detector import Detector
 from scoreback.models.detector_checks import check_detector
 from scoreback.models.detector_schema import json_schema
 from scoreback.models.feature_forms import Feature, read_features, short_form
@@ -94,10 +94,6 @@ _LATER_KEYS: dict[Key, str] = {
 }
 
 
-def _later_algorithm(value: object) -> bool:
-    return value in ("hist_gradient_boosting", "random_forest")
-
-
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
     ("unit",): (lambda value: isinstance(value, dict), "write unit: event"),
     ("alerts", "deliver"): (lambda v: v in ("risk", "rank"), "write deliver: finding"),
@@ -115,11 +111,6 @@ def _not_built(root: dict[str, object]) -> Iterator[Problem]:
         if is_later(value):
             named = "a unit of groups" if isinstance(value, dict) else repr(value)
             yield Problem(key, f"{named} is not built yet", hint)
-    algorithms = _at(root, ("train", "algorithms"))
-    for i, value in enumerate(algorithms if isinstance(algorithms, list) else []):
-        if _later_algorithm(value):
-            hint = f"remove it; built are: {', '.join(ALGORITHMS)}"
-            yield Problem(("train", "algorithms", i), f"{value!r} is not built yet", hint)
 
 
 def _at(root: dict[str, object], key: Key) -> object:

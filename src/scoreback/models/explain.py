@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from scoreback.models.algorithms import Floats
 from scoreback.models.dataset import feature_columns
 from scoreback.models.detector import EventFeature, WindowFeature, format_duration
+from scoreback.models.model import Floats
 
 REASONS = 3
 _TEXT_LIMIT = 200  # characters of a field's value; a command line can hold a megabyte

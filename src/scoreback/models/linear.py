@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-from scoreback.models.algorithms import Floats, Lesson, Matrix
+from scoreback.models.model import Floats, Lesson, Matrix
 from scoreback.models.ranking import average_precision
 
 MAX_ITERATIONS = 500

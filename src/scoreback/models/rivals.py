@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.algorithms import Lesson, algorithms
+from scoreback.models.algorithms import algorithms
 from scoreback.models.candidates import BASELINE, fit_candidates, replays, rows_of
 from scoreback.models.dataset import Dataset, Known, Mask, once_a_day
 from scoreback.models.detector import Detector
 from scoreback.models.encoding import Encoder
 from scoreback.models.evaluation import Evaluation, evaluate
 from scoreback.models.labels import UNKNOWN
+from scoreback.models.model import Lesson
 from scoreback.models.ranking import average_precision
 from scoreback.models.splits import Origin, Span, parts_of
 from scoreback.models.threshold import suppression_of

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats, Matrix, score_of
 from scoreback.models.artifact import Artifact
 from scoreback.models.explain import reasons_of
+from scoreback.models.model import Floats, Matrix, score_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats
+from scoreback.models.model import Floats
 
 BUCKETS = 2**14
 RUNS = (2, 4)  # characters

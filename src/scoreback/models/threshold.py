@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats, log_odds_of
 from scoreback.models.detector import Detector
+from scoreback.models.model import Floats, log_odds_of
 from scoreback.suppression import DAY_US, Suppression
 
 RISK_AT_THRESHOLD = 47.0

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from scoreback.models.algorithms import score_of
 from scoreback.models.artifact import Artifact, Fit, artifact_of
 from scoreback.models.candidates import (
     BASELINE,
@@ -26,6 +25,7 @@ from scoreback.models.dataset import Dataset, Known, known_at, once_a_day, row_h
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import TABLE, Evaluation, Replay, evaluate
 from scoreback.models.joins import event_labels
+from scoreback.models.model import score_of
 from scoreback.models.pitfalls import Pitfall, pitfalls
 from scoreback.models.refusals import refuse_unearned, refuse_unjudgeable, refuse_unlearnable
 from scoreback.models.rivals import HeldOut, held_out, random_split_precision, values_to_hold_out

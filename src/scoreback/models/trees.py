@@ -7,7 +7,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from scoreback.models.algorithms import Floats, Lesson, Matrix
+from scoreback.models.model import Floats, Lesson, Matrix
 from scoreback.models.tree_check import check_boosted_trees
 from scoreback.models.ubjson import decode
 
@@ -35,7 +35,7 @@ class TreeModel:
     algorithm: str = "xgboost"
 
     @classmethod
-    def from_bytes(cls, stored: bytes, threads: int) -> Self:
+    def from_bytes(cls, stored: bytes, threads: int, algorithm: str = "xgboost") -> Self:
         """Read UBJSON.
 
         Raises:
@@ -48,7 +48,7 @@ class TreeModel:
         except xgb.core.XGBoostError as error:
             raise ValueError("XGBoost cannot read it") from error
         booster.set_param({"nthread": threads})
-        return cls(booster, stored)
+        return cls(booster, stored, algorithm)
 
     @property
     def width(self) -> int:
@@ -93,7 +93,7 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         "nthread": lesson.threads,
     }
     rows = xgb.QuantileDMatrix(lesson.matrix, lesson.truth, nthread=lesson.threads)
-    if lesson.rounds is None and _tells_when_to_stop(lesson.later_truth):
+    if lesson.rounds is None and tells_when_to_stop(lesson.later_truth):
         later = xgb.QuantileDMatrix(
             lesson.later_matrix, lesson.later_truth, ref=rows, nthread=lesson.threads
         )
@@ -119,5 +119,6 @@ class _LateStopping(xgb.callback.EarlyStopping):
         return stop and epoch + 1 >= LEAST_ROUNDS
 
 
-def _tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:
+def tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:
+    """Whether later days with this truth say how long to boost."""
     return truth is not None and _MIN_LATER_POSITIVES <= int(truth.sum()) < len(truth)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from scoreback.models.algorithms import Lesson, Matrix, Model, algorithms, log_odds_of, score_of
+from scoreback.models.algorithms import algorithms
 from scoreback.models.linear import fit_single_feature
+from scoreback.models.model import Lesson, Matrix, Model, log_odds_of, score_of
 from scoreback.models.ranking import average_precision
 from scoreback.models.trees import LEAST_ROUNDS
 

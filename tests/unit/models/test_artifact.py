@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from scoreback.errors import ArtifactError
 from scoreback.models import artifact as room
-from scoreback.models.algorithms import Lesson, algorithms
+from scoreback.models.algorithms import algorithms
 from scoreback.models.artifact import MANIFEST, Artifact, load, save
 from scoreback.models.manifest import ModelFile, canonical
+from scoreback.models.model import Lesson
 from scoreback.models.scoring import Scorer
 from scoreback.models.training import Training
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoreback.models.algorithms import Floats
 from scoreback.models.detector import EventFeature
 from scoreback.models.encoding import Encoder
+from scoreback.models.model import Floats
 from scoreback.models.ranking import average_precision
 from scoreback.models.texts import TextModel, fit_text, out_of_fold
 
