@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from scoreback.models.artifact import Artifact, Fit, artifact_of
+from scoreback.models.breakdown import Breakdown, breakdown
 from scoreback.models.candidates import (
     BASELINE,
     Candidates,
@@ -56,6 +57,7 @@ class Training:
     immature_days: tuple[str, ...]  # left out, by name
     warnings: tuple[str, ...]
     pitfalls: tuple[Pitfall, ...]
+    breakdown: Breakdown
 
     @property
     def evaluation(self) -> Evaluation:
@@ -104,7 +106,7 @@ def train(
     parts = refuse_unjudgeable(plan, parts, known)
     values = values_to_hold_out(data, known)
     steps = len(plan.origins) + 2 + len(values)
-    evaluations, latest = _judge(
+    evaluations, said, latest = _judge(
         detector, data, known, plan.origins, threads, lambda i, step: tell(i, steps, step)
     )
     chosen = refuse_unearned(detector, evaluations)
@@ -137,6 +139,10 @@ def train(
             data, known, plan.origins, _of(chosen, evaluations), _of(BASELINE, evaluations),
             latest.single_feature, gap,
         ),
+        breakdown=breakdown(
+            data, plan.origins, said[chosen], budget=detector.alerts.budget,
+            rule=suppression_of(detector),
+        ),
     )  # fmt: skip
 
 
@@ -155,8 +161,8 @@ def _judge(
     origins: tuple[Origin, ...],
     threads: int,
     tell: Callable[[int, str], None],
-) -> tuple[tuple[Evaluation, ...], Candidates]:
-    """Every candidate over all *origins*, and what was fitted at the last of them."""
+) -> tuple[tuple[Evaluation, ...], Mapping[str, list[Replay]], Candidates]:
+    """Every candidate over all *origins*, what it said, and what was fitted at the last."""
     said: dict[str, list[Replay]] = {}
     for i, origin in enumerate(origins):
         tell(i, f"judging on block {i + 1} of {len(origins)}")
@@ -173,7 +179,7 @@ def _judge(
         )
         for name, found in said.items()
     )  # fmt: skip
-    return tuple(evaluations), candidates
+    return tuple(evaluations), said, candidates
 
 
 def _finished(

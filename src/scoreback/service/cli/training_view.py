@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from scoreback.models.breakdown import Breakdown, Cut
 from scoreback.models.candidates import BASELINE
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import AtBudget, Evaluation
@@ -33,6 +34,7 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _candidates(detector, outcome)
     _budgets(training.evaluation)
     _held_out(outcome)
+    _breakdown(outcome.training.breakdown)
     _pitfalls(outcome)
 
 
@@ -49,6 +51,12 @@ def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any
         "uncast": dict(outcome.history.uncast),
         "immature_days": list(training.immature_days),
         "warnings": list(training.warnings),
+        "breakdown": asdict(training.breakdown)
+        | {
+            "area_under_time": training.breakdown.area_under_time,
+            "macro_average_precision": training.breakdown.macro_average_precision,
+            "worst_average_precision": training.breakdown.worst_average_precision,
+        },
         "pitfalls": [asdict(pitfall) for pitfall in training.pitfalls],
         "candidates": [asdict(e) for e in training.evaluations],
         "random_split_average_precision": training.random_split_average_precision,
@@ -148,6 +156,29 @@ def _held_out(outcome: TrainOutcome) -> None:
     )
     if apart.skipped:
         show.say(f"too little beside them to hold out: {', '.join(apart.skipped)}")
+
+
+def _breakdown(found: Breakdown) -> None:
+    if len(found.weeks) > 1:
+        show.table("Week by week", _CUT, [_cut(week) for week in found.weeks], numbers=" rrrrr")
+        show.say(f"area under time {show.figure(found.area_under_time)}")
+    if found.sources:
+        rows = [_cut(source) for source in found.sources]
+        show.table("By source, on the same days", _CUT, rows, numbers=" rrrrr")
+        show.say(
+            f"mean average precision {show.figure(found.macro_average_precision)},"
+            f" worst {show.figure(found.worst_average_precision)}"
+        )
+
+
+_CUT = ("", "events", "positives", "alerts", "true", "average precision")
+
+
+def _cut(cut: Cut) -> tuple[object, ...]:
+    return (
+        cut.name, f"{cut.units:,}", f"{cut.positives:,}", cut.alerts, cut.true_alerts,
+        show.figure(cut.average_precision),
+    )  # fmt: skip
 
 
 def _pitfalls(outcome: TrainOutcome) -> None:
