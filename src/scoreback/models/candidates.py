@@ -25,6 +25,8 @@ from scoreback.models.splits import Origin, Parts, Span
 from scoreback.models.threshold import ScoredUnits
 
 BASELINE = "best_single_feature"
+TODAY_QUEUE = "today_queue"  # the number that analysts sort by today, where the file names one
+CHEAP = (BASELINE, TODAY_QUEUE)  # what a candidate has to beat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ def fit_candidates(
     of_single = encoder.transform(threshold_rows)
     of_single[:, encoder.texts_at] = unseen[:, encoder.texts_at]  # texts know what they learnt
     margins[BASELINE] = single.margin(of_single)
+    if data.queue is not None:
+        margins[TODAY_QUEUE] = data.queue[parts.threshold]
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
 
 
@@ -83,16 +87,19 @@ def replays(
     before, after = origin.parts.threshold, origin.judged
     matrix = candidates.encoder.transform(rows_of(data, after))
     rankers: dict[str, Model | SingleFeature] = {**candidates.models, BASELINE: candidates.single}
+    said = {name: ranker.margin(matrix) for name, ranker in rankers.items()}
+    if data.queue is not None:
+        said[TODAY_QUEUE] = data.queue[after]
     return {
         name: Replay(
             before=units_of(
                 data, before, origin.parts.threshold_span, candidates.threshold_margins[name]
             ),
-            after=units_of(data, after, origin.judged_span, ranker.margin(matrix)),
+            after=units_of(data, after, origin.judged_span, margins),
             truth=final.truth[after],
             verdicts=final.verdicts[after],
         )
-        for name, ranker in rankers.items()
+        for name, margins in said.items()
     }
 
 

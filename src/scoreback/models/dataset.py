@@ -18,6 +18,7 @@ from scoreback.records import TIME
 from scoreback.suppression import DAY_US
 
 TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
+QUEUE = "today_queue"  # optional column: the number that `train.today_queue` names, as text
 HOLD_OUT = "hold_out"  # optional column: the value that `split.hold_out` groups by
 _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 
@@ -50,6 +51,7 @@ class Dataset:
     entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
     entity_names: pa.Array
     hold_out: pa.Array | None
+    queue: NDArray[np.float64] | None  # what analysts sort by today; -inf where it is no number
     repeated: int  # rows left out because their event id came before
 
     @classmethod
@@ -85,6 +87,7 @@ class Dataset:
             entities=pc.fill_null(entities.indices, -1).to_numpy().astype(np.int64),
             entity_names=entities.dictionary,
             hold_out=held,
+            queue=_queue(rows, order) if QUEUE in rows.column_names else None,
             repeated=int(len(first) - first.sum()),
         )
 
@@ -224,6 +227,21 @@ def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """One array of a column that may come in chunks."""
     combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _queue(rows: pa.Table, order: pa.Array) -> NDArray[np.float64]:
+    coded = flat(rows.column(QUEUE)).take(order).dictionary_encode()
+    numbers = np.array([*map(_number, coded.dictionary.to_pylist()), -np.inf])
+    found: NDArray[np.float64] = numbers[pc.fill_null(coded.indices, -1).to_numpy()]
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return -np.inf
+    return -np.inf if np.isnan(number) else number
 
 
 def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:

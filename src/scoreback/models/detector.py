@@ -132,6 +132,11 @@ class Train(Part):
         list[Literal["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]],
         Field(min_length=1),
     ] = Field(default=["xgboost", "logistic_regression"], description="what competes")
+    today_queue: FieldName | None = Field(
+        default=None,
+        description="number that analysts sort by today, a severity say; judged beside the rest",
+        examples=["event.severity"],
+    )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=7, description="where random draws start: same data and seed, same model"
     )

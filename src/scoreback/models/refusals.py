@@ -3,7 +3,7 @@
 import math
 
 from scoreback.errors import TrainingRefused
-from scoreback.models.candidates import BASELINE
+from scoreback.models.candidates import BASELINE, CHEAP
 from scoreback.models.dataset import Dataset, Known, Mask
 from scoreback.models.detector import Detector, format_duration
 from scoreback.models.evaluation import Evaluation
@@ -82,19 +82,20 @@ def refuse_unearned(detector: Detector, evaluations: tuple[Evaluation, ...]) -> 
 
     A handful of alerts more or less is chance, above all where only what was shown has labels. So
     whoever comes within one standard error of the most true alerts (the square root of a count) is
-    an equal, the single feature too, and average precision, which looks at every labelled unit,
+    an equal, the cheap rivals too, and average precision, which looks at every labelled unit,
     decides between equals.
 
     Raises:
-        TrainingRefused: the best single feature does as well.
+        TrainingRefused: the best single feature, or today's queue, does as well.
     """
     most = max(e.true_alerts_within_budget for e in evaluations)
     equals = [e for e in evaluations if e.true_alerts_within_budget >= most - math.sqrt(most)]
-    best = max(equals, key=lambda e: (*_ranking(e), e.algorithm == BASELINE))
-    if best.algorithm == BASELINE:
-        rival = max((e for e in evaluations if e.algorithm != BASELINE), key=_ranking)
+    best = max(equals, key=lambda e: (*_ranking(e), e.algorithm in CHEAP))
+    if best.algorithm in CHEAP:
+        cheap = "the best single feature" if best.algorithm == BASELINE else "today's queue"
+        rival = max((e for e in evaluations if e.algorithm not in CHEAP), key=_ranking)
         raise TrainingRefused(
-            f"the best candidate, {rival.algorithm}, does not beat the best single feature: "
+            f"the best candidate, {rival.algorithm}, does not beat {cheap}: "
             f"{rival.true_alerts_within_budget:.1f} against {best.true_alerts_within_budget:.1f} "
             f"true alerts within {detector.alerts.budget:g} alerts a day, average precision "
             f"{_ranking(rival)[0]:.3f} against {_ranking(best)[0]:.3f}",

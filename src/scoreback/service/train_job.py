@@ -60,7 +60,9 @@ def read_training_data(
     since = as_of - detector.train.history
     window = TimeWindow(since=since - reach(plan) - plan.lag, until=as_of)
     reader = _LabelledReader(app.connector, detector)
-    fields = (detector.entity, *detector.split.hold_out)
+    fields = [detector.entity, *detector.split.hold_out]
+    if detector.train.today_queue:
+        fields.append(detector.train.today_queue)
     history = feature_rows(
         plan,
         reader.read(app, window),
@@ -162,6 +164,8 @@ def _named(rows: pa.Table, detector: Detector) -> pa.Table:
     )
     for name in detector.split.hold_out:
         table = table.append_column("hold_out", rows["field:" + name])
+    if detector.train.today_queue:
+        table = table.append_column("today_queue", rows["field:" + detector.train.today_queue])
     for name in features:
         table = table.append_column(name, rows[name])
     return table

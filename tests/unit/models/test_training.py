@@ -266,3 +266,25 @@ def test_repeated_and_unknown_ids_change_nothing_but_the_counts(
     )
     assert again.artifact.artifact_hash == training.artifact.artifact_hash
     assert again.counts["repeated_ids"] == 5
+
+
+def test_todays_queue_is_judged_beside_the_rest_and_has_to_be_beaten(
+    make_history: MakeHistory, make_detector: MakeDetector
+) -> None:
+    rows, labels, as_of = make_history(seed=3)
+    detector = make_detector(train={"algorithms": ["logistic_regression"]})
+    draw = np.random.default_rng(0)
+    severity = pa.array([str(s) for s in draw.integers(0, 4, rows.num_rows)])
+    beside = train(detector, rows.append_column("today_queue", severity), labels, as_of)
+    queue = next(e for e in beside.evaluations if e.algorithm == "today_queue")
+    own = beside.evaluation.average_precision
+    assert own is not None
+    assert queue.average_precision is not None
+    assert queue.average_precision < own
+    alone = train(detector, rows, labels, as_of)
+    assert alone.artifact.artifact_hash == beside.artifact.artifact_hash
+    true = labels.filter(pa.compute.equal(labels["verdict"], "true_positive"))["event_id"]
+    knows = pa.compute.is_in(rows["event_id"], value_set=true.combine_chunks())
+    best = pa.compute.if_else(knows, "9", pa.scalar("none"))
+    with pytest.raises(TrainingRefused, match="does not beat today's queue"):
+        train(detector, rows.append_column("today_queue", best), labels, as_of)

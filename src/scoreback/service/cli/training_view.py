@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scoreback.models.breakdown import Breakdown, Cut
-from scoreback.models.candidates import BASELINE
+from scoreback.models.candidates import BASELINE, TODAY_QUEUE
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import AtBudget, Evaluation
 from scoreback.records import ModelVersion
@@ -78,6 +78,8 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
         name = evaluation.algorithm
         if name == BASELINE:
             name = f"best single feature ({training.single_feature})"
+        elif name == TODAY_QUEUE:
+            name = f"today's queue ({detector.train.today_queue})"
         rows.append(
             (
                 ("* " if evaluation.algorithm == training.chosen else "  ") + name,
