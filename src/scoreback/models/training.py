@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from scoreback.models.artifact import Artifact, Fit, artifact_of
+from scoreback.models.behaviour import Behaviour, behaviour
 from scoreback.models.breakdown import Breakdown, breakdown
 from scoreback.models.candidates import (
     BASELINE,
@@ -58,6 +59,7 @@ class Training:
     warnings: tuple[str, ...]
     pitfalls: tuple[Pitfall, ...]
     breakdown: Breakdown
+    behaviour: Behaviour
 
     @property
     def evaluation(self) -> Evaluation:
@@ -143,6 +145,7 @@ def train(
             data, plan.origins, said[chosen], budget=detector.alerts.budget,
             rule=suppression_of(detector),
         ),
+        behaviour=behaviour(detector, data, chosen, said[chosen], plan.origins[-1], latest),
     )  # fmt: skip
 
 

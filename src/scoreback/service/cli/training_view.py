@@ -57,6 +57,7 @@ def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any
             "macro_average_precision": training.breakdown.macro_average_precision,
             "worst_average_precision": training.breakdown.worst_average_precision,
         },
+        "behaviour": asdict(training.behaviour),
         "pitfalls": [asdict(pitfall) for pitfall in training.pitfalls],
         "candidates": [asdict(e) for e in training.evaluations],
         "random_split_average_precision": training.random_split_average_precision,

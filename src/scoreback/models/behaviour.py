@@ -1,0 +1,237 @@
+"""How the winner behaves on the judged days: what a report draws, computed once at training."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.candidates import Candidates, rows_of
+from scoreback.models.dataset import Dataset
+from scoreback.models.detector import Detector
+from scoreback.models.evaluation import Replay
+from scoreback.models.explain import reasons_of
+from scoreback.models.labels import UNKNOWN
+from scoreback.models.model import Floats, score_of
+from scoreback.models.ranking import average_precision
+from scoreback.models.splits import Origin
+from scoreback.models.threshold import RiskMap, fit_threshold, suppression_of
+
+RISK_STEP = 4  # width of a bar of the score distribution
+CALIBRATION_BINS = 10
+MOST_FEATURES = 12
+MOST_EXPLAINED = 2_000  # alerts that the features' shares are averaged over
+_EXAMPLES = 3  # of each kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Judged units by risk: one count for each bar of `RISK_STEP`."""
+
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+    unlabelled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Labelled units with similar scores: what was said of them, and what was true."""
+
+    units: int
+    said: float  # mean score
+    true: float  # share of positives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaning:
+    """How much the winner leans on one feature."""
+
+    feature: str
+    share: float  # of all upward contributions to the log-odds of alerting units
+    loss: float | None  # average precision lost on the judged days when its values are shuffled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One alert of the judged days, with its reasons."""
+
+    event_id: str
+    time_us: int
+    entity: str
+    risk: float
+    truth: str  # true, false or unlabelled
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What the winner did on the judged days."""
+
+    distribution: Distribution
+    calibration: tuple[CalibrationBin, ...]
+    leanings: tuple[Leaning, ...]  # those with most weight first, at the latest origin
+    examples: tuple[Example, ...]  # of the latest origin: true, false and unlabelled ones
+
+
+def behaviour(
+    detector: Detector,
+    data: Dataset,
+    chosen: str,
+    replays: Sequence[Replay],
+    origin: Origin,
+    latest: Candidates,
+) -> Behaviour:
+    """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model."""
+    rows = _Judged.of(detector, data, chosen, replays[-1], origin, latest)
+    return Behaviour(
+        distribution=_distribution(detector, replays),
+        calibration=_calibration(replays),
+        leanings=rows.leanings(),
+        examples=rows.examples(),
+    )
+
+
+def _distribution(detector: Detector, replays: Sequence[Replay]) -> Distribution:
+    bars = 100 // RISK_STEP
+    counts = {truth: np.zeros(bars, dtype=np.int64) for truth in (1, 0, UNKNOWN)}
+    for replay in replays:
+        risks = _risk_map(detector, replay)(score_of(replay.after.scores))
+        bar = np.minimum(risks // RISK_STEP, bars - 1).astype(np.int64)
+        for truth, count in counts.items():
+            count += np.bincount(bar[replay.truth == truth], minlength=bars)
+    return Distribution(
+        positive=tuple(counts[1].tolist()),
+        negative=tuple(counts[0].tolist()),
+        unlabelled=tuple(counts[UNKNOWN].tolist()),
+    )
+
+
+def _risk_map(detector: Detector, replay: Replay) -> RiskMap:
+    found = fit_threshold(replay.before, detector.alerts.budget, suppression_of(detector)).value
+    return RiskMap.fit(float(score_of(np.array([found]))[0]), score_of(replay.before.scores))
+
+
+def _calibration(replays: Sequence[Replay]) -> tuple[CalibrationBin, ...]:
+    """Bins that hold about as many positives each: most units are far from any alert."""
+    truth = np.concatenate([r.truth for r in replays])
+    scores = score_of(np.concatenate([r.after.scores for r in replays]))[truth != UNKNOWN]
+    truth = truth[truth != UNKNOWN]
+    if not (truth == 1).any():
+        return ()
+    cuts = np.unique(np.quantile(scores[truth == 1], np.linspace(0, 1, CALIBRATION_BINS)[1:-1]))
+    place = np.searchsorted(cuts, scores, side="right")
+    return tuple(
+        CalibrationBin(
+            units=int(mine.sum()), said=float(scores[mine].mean()), true=float(truth[mine].mean())
+        )
+        for mine in (place == i for i in range(len(cuts) + 1))
+        if mine.any()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """The judged rows of the latest origin, as its own model sees them."""
+
+    detector: Detector
+    data: Dataset
+    places: NDArray[np.int64]  # of the judged rows, in `data`
+    replay: Replay
+    opened: NDArray[np.int64]  # positions of alerts, among the judged
+    matrix: NDArray[np.float32]
+    margin: Floats
+    latest: Candidates
+    chosen: str
+
+    @classmethod
+    def of(
+        cls,
+        detector: Detector,
+        data: Dataset,
+        chosen: str,
+        replay: Replay,
+        origin: Origin,
+        latest: Candidates,
+    ) -> "_Judged":
+        budget, rule = detector.alerts.budget, suppression_of(detector)
+        matrix = latest.encoder.transform(rows_of(data, origin.judged))
+        return cls(
+            detector=detector,
+            data=data,
+            places=np.flatnonzero(origin.judged),
+            replay=replay,
+            opened=replay.after.alerts(fit_threshold(replay.before, budget, rule).value, rule),
+            matrix=matrix,
+            margin=latest.models[chosen].margin(matrix),
+            latest=latest,
+            chosen=chosen,
+        )
+
+    def leanings(self) -> tuple[Leaning, ...]:
+        model, names = self.latest.models[self.chosen], self.latest.encoder.names
+        asked = self._strongest(MOST_EXPLAINED)
+        upward = np.maximum(model.contributions(self.matrix[asked])[:, :-1], 0).sum(axis=0)
+        shares = upward / (upward.sum() or 1.0)
+        top = np.argsort(-shares, kind="stable")[:MOST_FEATURES].tolist()
+        return tuple(
+            Leaning(feature=names[i], share=float(shares[i]), loss=self._loss(i))
+            for i in top
+            if shares[i] > 0
+        )
+
+    def _strongest(self, most: int) -> NDArray[np.int64]:
+        """The alerts, or where there was none, the units that came nearest."""
+        opened = self.opened if len(self.opened) else np.arange(len(self.margin))
+        return np.sort(opened[np.argsort(-self.margin[opened], kind="stable")[:most]])
+
+    def _loss(self, feature: int) -> float | None:
+        truth = self.replay.truth
+        labelled = truth != UNKNOWN
+        if not (truth == 1).any():
+            return None
+        shuffled = self.matrix[labelled].copy()
+        draw = np.random.default_rng(self.detector.train.seed)
+        shuffled[:, feature] = draw.permutation(shuffled[:, feature])
+        without = self.latest.models[self.chosen].margin(shuffled)
+        own = average_precision(truth[labelled], self.margin[labelled])
+        return own - average_precision(truth[labelled], without)
+
+    def examples(self) -> tuple[Example, ...]:
+        ranked = self.opened[np.argsort(-self.margin[self.opened], kind="stable")]
+        truth = self.replay.truth[ranked]
+        wanted = [
+            place
+            for kind in (1, 0, UNKNOWN)
+            for place in ranked[truth == kind][:_EXAMPLES].tolist()
+        ]
+        if not wanted:
+            return ()
+        at = np.array(wanted)
+        mask = np.zeros(len(self.data), dtype=bool)
+        mask[self.places[at]] = True
+        order = np.argsort(np.argsort(self.places[at]))  # `rows_of` gives them by time
+        told = reasons_of(
+            self.detector.features,
+            rows_of(self.data, mask).take(order),
+            self.latest.models[self.chosen].contributions(self.matrix[at]),
+            self.margin[at],
+        )
+        risks = _risk_map(self.detector, self.replay)(score_of(self.margin[at]))
+        return tuple(
+            self._example(int(self.places[i]), int(self.replay.truth[i]), float(risk), reasons)
+            for i, risk, reasons in zip(wanted, risks, told, strict=True)
+        )
+
+    def _example(self, place: int, truth: int, risk: float, reasons: str) -> Example:
+        entity = int(self.data.entities[place])
+        items: list[dict[str, Any]] = json.loads(reasons)
+        return Example(
+            event_id=str(self.data.event_ids[place].as_py()),
+            time_us=int(self.data.times[place]),
+            entity=str(self.data.entity_names[entity].as_py()) if entity >= 0 else "",
+            risk=risk,
+            truth={1: "true", 0: "false"}.get(truth, "unlabelled"),
+            reasons=tuple(str(item["text"]) for item in items if "text" in item),
+        )
