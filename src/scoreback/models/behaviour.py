@@ -14,10 +14,10 @@ from scoreback.models.detector import Detector
 from scoreback.models.evaluation import Replay
 from scoreback.models.explain import reasons_of
 from scoreback.models.labels import UNKNOWN
-from scoreback.models.model import Floats, score_of
+from scoreback.models.model import Floats, Matrix, Model, score_of
 from scoreback.models.ranking import average_precision
 from scoreback.models.splits import Origin
-from scoreback.models.threshold import RiskMap, fit_threshold, suppression_of
+from scoreback.models.threshold import RiskMap, suppression_of
 
 RISK_STEP = 4  # width of a bar of the score distribution
 CALIBRATION_BINS = 10
@@ -80,24 +80,39 @@ def behaviour(
     data: Dataset,
     chosen: str,
     replays: Sequence[Replay],
+    thresholds: Sequence[float],
     origin: Origin,
     latest: Candidates,
 ) -> Behaviour:
-    """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model."""
-    rows = _Judged.of(detector, data, chosen, replays[-1], origin, latest)
+    """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model.
+
+    *thresholds* are log-odds, one for each replay.
+    """
+    maps = [_risk_map(*of) for of in zip(replays, thresholds, strict=True)]
+    rows = _Judged(
+        detector=detector,
+        data=data,
+        places=np.flatnonzero(origin.judged),
+        replay=replays[-1],
+        opened=replays[-1].after.alerts(thresholds[-1], suppression_of(detector)),
+        matrix=latest.encoder.transform(rows_of(data, origin.judged)),
+        model=latest.models[chosen],
+        names=latest.encoder.names,
+        risk_map=maps[-1],
+    )
     return Behaviour(
-        distribution=_distribution(detector, replays),
+        distribution=_distribution(replays, maps),
         calibration=_calibration(replays),
         leanings=rows.leanings(),
         examples=rows.examples(),
     )
 
 
-def _distribution(detector: Detector, replays: Sequence[Replay]) -> Distribution:
+def _distribution(replays: Sequence[Replay], maps: Sequence[RiskMap]) -> Distribution:
     bars = 100 // RISK_STEP
     counts = {truth: np.zeros(bars, dtype=np.int64) for truth in (1, 0, UNKNOWN)}
-    for replay in replays:
-        risks = _risk_map(detector, replay)(score_of(replay.after.scores))
+    for replay, risk_of in zip(replays, maps, strict=True):
+        risks = risk_of(score_of(replay.after.scores))
         bar = np.minimum(risks // RISK_STEP, bars - 1).astype(np.int64)
         for truth, count in counts.items():
             count += np.bincount(bar[replay.truth == truth], minlength=bars)
@@ -108,16 +123,15 @@ def _distribution(detector: Detector, replays: Sequence[Replay]) -> Distribution
     )
 
 
-def _risk_map(detector: Detector, replay: Replay) -> RiskMap:
-    found = fit_threshold(replay.before, detector.alerts.budget, suppression_of(detector)).value
-    return RiskMap.fit(float(score_of(np.array([found]))[0]), score_of(replay.before.scores))
+def _risk_map(replay: Replay, threshold: float) -> RiskMap:
+    return RiskMap.fit(float(score_of(np.array([threshold]))[0]), score_of(replay.before.scores))
 
 
 def _calibration(replays: Sequence[Replay]) -> tuple[CalibrationBin, ...]:
     """Bins that hold about as many positives each: most units are far from any alert."""
-    truth = np.concatenate([r.truth for r in replays])
-    scores = score_of(np.concatenate([r.after.scores for r in replays]))[truth != UNKNOWN]
-    truth = truth[truth != UNKNOWN]
+    labelled = [replay.labelled() for replay in replays]
+    truth = np.concatenate([truths for truths, _ in labelled])
+    scores = score_of(np.concatenate([margins for _, margins in labelled]))
     if not (truth == 1).any():
         return ()
     cuts = np.unique(np.quantile(scores[truth == 1], np.linspace(0, 1, CALIBRATION_BINS)[1:-1]))
@@ -140,43 +154,23 @@ class _Judged:
     places: NDArray[np.int64]  # of the judged rows, in `data`
     replay: Replay
     opened: NDArray[np.int64]  # positions of alerts, among the judged
-    matrix: NDArray[np.float32]
-    margin: Floats
-    latest: Candidates
-    chosen: str
+    matrix: Matrix
+    model: Model
+    names: Sequence[str]  # of the matrix's columns
+    risk_map: RiskMap
 
-    @classmethod
-    def of(
-        cls,
-        detector: Detector,
-        data: Dataset,
-        chosen: str,
-        replay: Replay,
-        origin: Origin,
-        latest: Candidates,
-    ) -> "_Judged":
-        budget, rule = detector.alerts.budget, suppression_of(detector)
-        matrix = latest.encoder.transform(rows_of(data, origin.judged))
-        return cls(
-            detector=detector,
-            data=data,
-            places=np.flatnonzero(origin.judged),
-            replay=replay,
-            opened=replay.after.alerts(fit_threshold(replay.before, budget, rule).value, rule),
-            matrix=matrix,
-            margin=latest.models[chosen].margin(matrix),
-            latest=latest,
-            chosen=chosen,
-        )
+    @property
+    def margin(self) -> Floats:
+        """Log-odds of each row."""
+        return self.replay.after.scores
 
     def leanings(self) -> tuple[Leaning, ...]:
-        model, names = self.latest.models[self.chosen], self.latest.encoder.names
         asked = self._strongest(MOST_EXPLAINED)
-        upward = np.maximum(model.contributions(self.matrix[asked])[:, :-1], 0).sum(axis=0)
+        upward = np.maximum(self.model.contributions(self.matrix[asked])[:, :-1], 0).sum(axis=0)
         shares = upward / (upward.sum() or 1.0)
         top = np.argsort(-shares, kind="stable")[:MOST_FEATURES].tolist()
         return tuple(
-            Leaning(feature=names[i], share=float(shares[i]), loss=self._loss(i))
+            Leaning(feature=self.names[i], share=float(shares[i]), loss=self._loss(i))
             for i in top
             if shares[i] > 0
         )
@@ -187,16 +181,14 @@ class _Judged:
         return np.sort(opened[np.argsort(-self.margin[opened], kind="stable")[:most]])
 
     def _loss(self, feature: int) -> float | None:
-        truth = self.replay.truth
-        labelled = truth != UNKNOWN
+        truth, own = self.replay.labelled()
         if not (truth == 1).any():
             return None
-        shuffled = self.matrix[labelled].copy()
+        shuffled = self.matrix[self.replay.truth != UNKNOWN]
         draw = np.random.default_rng(self.detector.train.seed)
         shuffled[:, feature] = draw.permutation(shuffled[:, feature])
-        without = self.latest.models[self.chosen].margin(shuffled)
-        own = average_precision(truth[labelled], self.margin[labelled])
-        return own - average_precision(truth[labelled], without)
+        without = self.model.margin(shuffled)
+        return average_precision(truth, own) - average_precision(truth, without)
 
     def examples(self) -> tuple[Example, ...]:
         ranked = self.opened[np.argsort(-self.margin[self.opened], kind="stable")]
@@ -215,10 +207,10 @@ class _Judged:
         told = reasons_of(
             self.detector.features,
             rows_of(self.data, mask).take(order),
-            self.latest.models[self.chosen].contributions(self.matrix[at]),
+            self.model.contributions(self.matrix[at]),
             self.margin[at],
         )
-        risks = _risk_map(self.detector, self.replay)(score_of(self.margin[at]))
+        risks = self.risk_map(score_of(self.margin[at]))
         return tuple(
             self._example(int(self.places[i]), int(self.replay.truth[i]), float(risk), reasons)
             for i, risk, reasons in zip(wanted, risks, told, strict=True)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scoreback.models.dataset import Dataset, day_of
 from scoreback.models.evaluation import Replay
 from scoreback.models.labels import UNKNOWN
-from scoreback.models.ranking import average_precision
+from scoreback.models.ranking import mean_average_precision
 from scoreback.models.splits import Origin
-from scoreback.models.threshold import fit_threshold
 from scoreback.suppression import DAY_US, Suppression
 
 WEEK_US = 7 * DAY_US
@@ -75,16 +74,14 @@ def breakdown(
     data: Dataset,
     origins: Sequence[Origin],
     replays: Sequence[Replay],
-    *,
-    budget: float,
+    thresholds: Sequence[float],
     rule: Suppression,
 ) -> Breakdown:
-    """Cut the judged days of *replays*, one for each of *origins*."""
+    """Cut the judged days of *replays*, one for each of *origins*, each with its threshold."""
     shown = []
-    for replay in replays:
+    for replay, threshold in zip(replays, thresholds, strict=True):
         opened = np.zeros(len(replay.truth), dtype=bool)
-        value = fit_threshold(replay.before, budget, rule).value
-        opened[replay.after.alerts(value, rule)] = True
+        opened[replay.after.alerts(threshold, rule)] = True
         shown.append(opened)
     judged = _Judged(
         truth=np.concatenate([r.truth for r in replays]),
@@ -141,11 +138,5 @@ class _Judged:
         )
 
     def _average_precision(self, rows: NDArray[np.bool_]) -> float | None:
-        total, weight = 0.0, 0
-        for replay in np.unique(self.replay[rows]):
-            mine = rows & (self.replay == replay)
-            positives = int((self.truth[mine] == 1).sum())
-            if positives:
-                total += positives * average_precision(self.truth[mine], self.scores[mine])
-                weight += positives
-        return total / weight if weight else None
+        parts = (rows & (self.replay == replay) for replay in np.unique(self.replay[rows]))
+        return mean_average_precision((self.truth[mine], self.scores[mine]) for mine in parts)

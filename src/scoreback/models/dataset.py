@@ -30,9 +30,14 @@ def microseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def day_of(moment_us: int) -> str:
+def moment_of(us: int) -> datetime:
+    """The moment *us* microseconds after 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+
+
+def day_of(us: int) -> str:
     """The UTC day of a moment, as 2026-11-23."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)).date().isoformat()
+    return moment_of(us).date().isoformat()
 
 
 def is_category(feature: EventFeature | WindowFeature) -> bool:

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from scoreback.models.dataset import feature_columns, flat, is_category
 from scoreback.models.detector import EventFeature, WindowFeature
+from scoreback.models.model import Matrix
 from scoreback.models.texts import TextModel, fit_text, out_of_fold
 
 MIN_SEEN = 10  # a value seen less often says nothing that would hold on other days
 SMOOTHING = 10.0  # rows of the overall rate that each value's own rate is mixed with
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-
-Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

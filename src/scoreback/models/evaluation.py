@@ -18,7 +18,8 @@ from scoreback.models.labels import (
     TRUE_POSITIVE,
     UNKNOWN,
 )
-from scoreback.models.ranking import average_precision
+from scoreback.models.model import Floats
+from scoreback.models.ranking import mean_average_precision
 from scoreback.models.threshold import ScoredUnits, days_of, fit_threshold
 from scoreback.suppression import DAY_US, Suppression
 
@@ -36,6 +37,11 @@ class Replay:
     after: ScoredUnits
     truth: NDArray[np.int8]  # of ``after``
     verdicts: NDArray[np.int8]
+
+    def labelled(self) -> tuple[NDArray[np.int8], Floats]:
+        """Truth and scores of the judged units that have a label."""
+        known = self.truth != UNKNOWN
+        return self.truth[known], self.after.scores[known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +89,12 @@ def evaluate(
     table: Sequence[float] = (),
 ) -> Evaluation:
     """Judge one candidate over all *replays*, each with the threshold of its own earlier days."""
+    at = {b: at_budget(replays, b, rule, seed) for b in {budget, *table}}
     return Evaluation(
         algorithm=algorithm,
-        at_budget=at_budget(replays, budget, rule, seed),
-        table=tuple(at_budget(replays, b, rule, seed) for b in table),
-        average_precision=_mean_average_precision(replays),
+        at_budget=at[budget],
+        table=tuple(at[b] for b in table),
+        average_precision=mean_average_precision(r.labelled() for r in replays),
         true_alerts_within_budget=sum(_within_budget(r, budget, rule) for r in replays),
     )
 
@@ -228,19 +235,6 @@ def _within_budget(replay: Replay, budget: float, rule: Suppression) -> float:
             true = int((replay.truth[opened] == 1).sum())
             best = max(best, true * min(1.0, budget * replay.after.days / len(opened)))
     return best
-
-
-def _mean_average_precision(replays: Sequence[Replay]) -> float | None:
-    """Weighted by positives; scores of different models are never ranked together."""
-    total, weight = 0.0, 0
-    for replay in replays:
-        labelled = replay.truth != UNKNOWN
-        truth = replay.truth[labelled]
-        positives = int((truth == 1).sum())
-        if positives:
-            total += positives * average_precision(truth, replay.after.scores[labelled])
-            weight += positives
-    return total / weight if weight else None
 
 
 def _ratio(part: int, whole: int) -> float | None:

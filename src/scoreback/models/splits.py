@@ -12,12 +12,20 @@ judged with what is known in the end.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from scoreback.models.dataset import Dataset, Known, Mask, known_at, microseconds, once_a_day
+from scoreback.models.dataset import (
+    Dataset,
+    Known,
+    Mask,
+    known_at,
+    microseconds,
+    moment_of,
+    once_a_day,
+)
 from scoreback.models.detector import Detector
 from scoreback.models.labels import UNKNOWN
 from scoreback.suppression import DAY_US
@@ -110,7 +118,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     last: datetime | None = None
     if span.length >= timedelta(days=ROLLING_FROM):
         blocks = list(_blocks(span))
-        last = _moment(blocks[-1].since)
+        last = moment_of(blocks[-1].since)
         seen = len(known_at(data, labels, detector, last).settled.event_ids)
         for tried in (blocks, _late_block(data, final, span)):
             origins = tuple(_origins(data, labels, detector, final, tried))
@@ -129,7 +137,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
         if _judges_enough(origins, final):
             warnings.append(
                 "the history is too short to replay when labels arrived: judged by one split at "
-                f"{_moment(cut):%Y-%m-%d %H:%M} UTC with labels as they are known now, which "
+                f"{moment_of(cut):%Y-%m-%d %H:%M} UTC with labels as they are known now, which "
                 "flatters"
             )
             return _planned(origins, warnings, seen, last)
@@ -149,7 +157,7 @@ def _origins(
 ) -> Iterator[Origin]:
     for block in blocks:
         judged = final.usable & block.holds(data)
-        parts = parts_of(data, known_at(data, labels, detector, _moment(block.since)))
+        parts = parts_of(data, known_at(data, labels, detector, moment_of(block.since)))
         if parts is not None and judged.any():
             yield Origin(parts=parts, judged=judged, judged_span=block)
 
@@ -160,7 +168,7 @@ def _split_by_rows(data: Dataset, final: Known, span: Span, cut: int) -> Iterato
         final,
         usable=final.usable & past,
         truth=np.where(past, final.truth, np.int8(UNKNOWN)),
-        at=min(final.at, _moment(cut)),
+        at=min(final.at, moment_of(cut)),
     )
     parts = parts_of(data, known)
     after = Span(cut, span.until)
@@ -206,7 +214,3 @@ def _late_block(data: Dataset, final: Known, span: Span) -> list[Span]:
         return []
     cut = int(positives[int(len(positives) * (1 - JUDGED_SHARE))])
     return [Span(cut, span.until)]
-
-
-def _moment(us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)

@@ -8,9 +8,8 @@ now. Nothing random decides: the same rows, labels and seed give the same artefa
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 
 from scoreback.models.artifact import Artifact, Fit, artifact_of
@@ -23,9 +22,10 @@ from scoreback.models.candidates import (
     replays,
     units_of,
 )
-from scoreback.models.dataset import Dataset, Known, known_at, once_a_day, row_hash
+from scoreback.models.dataset import Dataset, Known, known_at, moment_of, once_a_day, row_hash
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.figures import counts_of, metrics_of, warnings_of
 from scoreback.models.joins import event_labels
 from scoreback.models.model import score_of
 from scoreback.models.pitfalls import Pitfall, pitfalls
@@ -123,7 +123,10 @@ def train(
             detector, data, known, chosen, values, threads,
             lambda i, value: tell(done + 2 + i, steps, f"holding out {value}"),
         )  # fmt: skip
-    metrics = _metrics(chosen, evaluations, gap, apart)
+    own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
+    metrics = metrics_of(own, single, gap, apart)
+    rule, winner = suppression_of(detector), said[chosen]
+    thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
     threshold, fit = _finished(detector, data, parts, final, chosen, metrics)
     tell(steps, steps, "done")
     return Training(
@@ -134,18 +137,16 @@ def train(
         random_split_average_precision=gap,
         held_out=apart,
         expected_alerts_per_day=threshold.alerts_per_day,
-        counts=_counts(data, known, kept, parts),
+        counts=counts_of(data, known, kept, parts),
         immature_days=known.immature_days,
-        warnings=(*plan.warnings, *_warnings(detector, data, known, threshold, apart)),
+        warnings=(*plan.warnings, *warnings_of(detector, data, known, threshold, apart)),
         pitfalls=pitfalls(
-            data, known, plan.origins, _of(chosen, evaluations), _of(BASELINE, evaluations),
-            latest.single_feature, gap,
+            data, known, plan.origins, own, single, latest.single_feature, gap,
         ),
-        breakdown=breakdown(
-            data, plan.origins, said[chosen], budget=detector.alerts.budget,
-            rule=suppression_of(detector),
+        breakdown=breakdown(data, plan.origins, winner, thresholds, rule),
+        behaviour=behaviour(
+            detector, data, chosen, winner, thresholds, plan.origins[-1], latest
         ),
-        behaviour=behaviour(detector, data, chosen, said[chosen], plan.origins[-1], latest),
     )  # fmt: skip
 
 
@@ -209,84 +210,10 @@ def _finished(
         risk_map=RiskMap.fit(value, scores),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
-        since=_moment(used[0]),
-        until=_moment(used[-1]),
+        since=moment_of(int(used[0])),
+        until=moment_of(int(used[-1])),
         fit_rows=int(parts.all.sum()),
         fit_positives=int((truth[parts.all] == 1).sum()),
         threshold_rows=int(parts.threshold.sum()),
         row_hash=row_hash(data, truth, parts.all | parts.threshold),
     )
-
-
-def _metrics(
-    chosen: str, evaluations: tuple[Evaluation, ...], gap: float | None, apart: HeldOut | None
-) -> dict[str, float]:
-    own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
-    found: dict[str, float | None] = {
-        "average_precision": own.average_precision,
-        "true_alerts_within_budget": own.true_alerts_within_budget,
-        "single_feature_precision": single.at_budget.precision,
-        "single_feature_average_precision": single.average_precision,
-        "single_feature_true_alerts_within_budget": single.true_alerts_within_budget,
-        "random_split_average_precision": gap,
-    }
-    names = (
-        "days", "days_over_budget", "alerts", "alerts_per_day", "true_alerts", "precision",
-        "precision_low", "precision_high", "precision_labelled", "coverage",
-        "precision_benign_true", "precision_benign_false", "positives", "recall", "incidents",
-        "incidents_found", "median_hours_to_alert",
-    )  # fmt: skip
-    found |= {name: getattr(own.at_budget, name) for name in names}
-    if apart is not None:
-        found["held_out_average_precision"] = apart.mean_average_precision
-        found["held_out_worst_average_precision"] = apart.worst_average_precision
-    return {name: float(value) for name, value in found.items() if value is not None}
-
-
-def _counts(data: Dataset, known: Known, kept: np.ndarray, parts: Parts) -> dict[str, int]:
-    return {
-        "rows": len(data),
-        "repeated_ids": data.repeated,
-        "older_than_history": known.too_old,
-        "immature": known.immature,
-        "usable": int(known.usable.sum()),
-        "positives": known.positives,
-        "negatives": known.negatives,
-        "unlabelled": int(known.usable.sum()) - known.positives - known.negatives,
-        "duplicates": int(known.labelled.sum() - kept.sum()),
-        "labels_contradicting": known.settled.contradicting,
-        "labels_undetermined": known.settled.undetermined,
-        "labels_not_yet": known.settled.not_yet,
-        "fit_rows": int(parts.all.sum()),
-        "threshold_rows": int(parts.threshold.sum()),
-    }
-
-
-def _warnings(
-    detector: Detector, data: Dataset, known: Known, threshold: Threshold, apart: HeldOut | None
-) -> list[str]:
-    found = []
-    if threshold.silent:
-        found.append(
-            f"no alert would be raised: the highest score is shared by more units than the budget "
-            f"of {detector.alerts.budget:g} a day takes; add features that tell them apart"
-        )
-    elif threshold.next_lower is None:
-        found.append("every unit fits into the budget, so the threshold is the lowest score seen")
-    if known.settled.contradicting:
-        found.append(
-            f"{known.settled.contradicting} events are left out: their labels contradict each other"
-        )
-    if detector.split.hold_out and apart is None:
-        found.append(
-            f"{detector.split.hold_out[0]!r} is not held out: it needs 2 to 20 values in the rows"
-        )
-    if apart is not None and apart.skipped:
-        found.append(f"too few positives beside {', '.join(apart.skipped)} to hold them out")
-    if data.repeated:
-        found.append(f"{data.repeated} rows repeat an event id and are left out")
-    return found
-
-
-def _moment(us: np.int64) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))

@@ -7,7 +7,7 @@ t is the next float32 above the largest one that is not greater than t.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xgboost as xgb
@@ -39,7 +39,7 @@ def boosted(trees: Sequence[Tree], width: int, intercept: float) -> bytes:
     which loses digits far from one half.
     """
     first, *rest = trees
-    shifted = [_replaced(first, first.value + intercept), *rest]
+    shifted = [replace(first, value=first.value + intercept), *rest]
     count = len(trees)
     document = {
         "version": list(map(int, xgb.__version__.split(".")[:3])),
@@ -77,13 +77,6 @@ def float32_below(thresholds: Floats) -> NDArray[np.float32]:
         at_most = np.where(near > thresholds, below, near)
         above: NDArray[np.float32] = np.nextafter(at_most, np.float32(np.inf))
     return above
-
-
-def _replaced(tree: Tree, value: Floats) -> Tree:
-    return Tree(
-        left=tree.left, right=tree.right, feature=tree.feature, threshold=tree.threshold,
-        missing_left=tree.missing_left, value=value, cover=tree.cover,
-    )  # fmt: skip
 
 
 def _document(number: int, tree: Tree, width: int) -> dict[str, object]:
