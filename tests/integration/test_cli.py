@@ -213,3 +213,12 @@ def test_the_demo_does_not_write_into_a_folder_in_use(
     ended = scoreback("demo", "--home", export.parent)
     assert ended.code == 1
     assert "not empty" in ended.err
+
+
+def test_a_report_needs_a_version(
+    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+) -> None:
+    ended = scoreback("report", detector, "--out", tmp_path / "report.html")
+    assert ended.code == 1
+    assert "no version yet" in ended.err
+    assert not (tmp_path / "report.html").exists()

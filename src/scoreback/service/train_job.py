@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from scoreback.models.labels import labels_from_field
 from scoreback.models.rows import History, feature_rows
 from scoreback.models.training import Progress, Training, train
 from scoreback.records import LABEL_COLUMNS, EventBatch, ModelVersion, TimeWindow
+from scoreback.service.account import account_of, write_account
 from scoreback.service.app import App
 from scoreback.service.incidents import incident_labels
 from scoreback.service.journal import journalled
@@ -31,6 +33,7 @@ class TrainOutcome:
     training: Training
     history: History
     unparsable_labels: int
+    account: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,14 @@ def train_detector(
             metrics=artifact.manifest.metrics,
         )
         save(artifact, app.artifact_folder(detector.name, version.version))
-    return TrainOutcome(version, training, data.history, data.unparsable_labels)
+        read = {
+            "late_events": data.history.late,
+            "uncast": dict(data.history.uncast),
+            "unparsable_labels": data.unparsable_labels,
+        }
+        account = account_of(detector, training, version, read)
+        write_account(app, account)
+    return TrainOutcome(version, training, data.history, data.unparsable_labels, account)
 
 
 class _LabelledReader:

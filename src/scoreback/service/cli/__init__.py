@@ -29,6 +29,7 @@ app.command()(learning.train)
 app.command()(scoring.score)
 app.command()(scoring.verdict)
 app.command()(learning.versions)
+app.command()(learning.report)
 app.command()(learning.promote)
 app.command()(learning.rollback)
 
@@ -36,7 +37,6 @@ app.command()(learning.rollback)
 NOT_BUILT = {
     "new": "drafting a detector file from a sample of events",
     "import-sigma": "drafting a selection from a Sigma rule",
-    "report": "the training report as a page",
     "backtest": "replaying a detector over past days",
     "test": "testing a detector against expected alerts",
     "pause": "pausing a detector's alerts",

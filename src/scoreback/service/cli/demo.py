@@ -13,6 +13,9 @@ def demo(
         Path | None,
         typer.Option(help="Keep the workspace in this new folder.", metavar="FOLDER"),
     ] = None,
+    reports: Annotated[
+        Path, typer.Option(help="Write the training reports here.", metavar="FOLDER")
+    ] = Path("scoreback-demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
     json: options.Json = False,
 ) -> None:
@@ -26,30 +29,37 @@ def demo(
             raise ConfigError(
                 f"{home} is not empty", hint="name a new folder: the demo writes a whole SIEM there"
             )
-        _play(home, seed, json)
+        _play(home, reports, seed, json)
         return
     with tempfile.TemporaryDirectory(prefix="scoreback-demo-") as folder:
-        _play(Path(folder), seed, json)
+        _play(Path(folder), reports, seed, json)
 
 
-def _play(home: Path, seed: int, json: bool) -> None:
+def _play(home: Path, reports: Path, seed: int, json: bool) -> None:
     from scoreback.service.app import opened
     from scoreback.service.cli.demo_view import story_json, summary
     from scoreback.service.demo import SYNTHETIC_NOTICE
     from scoreback.service.demo.company import Company
     from scoreback.service.demo.play import DETECTORS, START, play
+    from scoreback.service.report_job import write_report
 
     company = Company(seed=seed, start=START)
-    stories = []
+    stories, pages = [], []
     with opened(options.settings(home)) as app:
         for stream, file in DETECTORS:
             with show.stages(file.removesuffix(".yml")) as stage:
                 stories.append(play(app, company, stream, file, lambda text: stage(0, 0, text)))
+            story = stories[-1]
+            name, version = story.detector.name, story.second.version.version
+            page = reports / f"{name}.html"
+            pages.append(write_report(app, name, version, page, SYNTHETIC_NOTICE))
             if not json:
-                story = stories[-1]
-                name = story.detector.name
                 show.say(f"{name}: trained twice, {story.closed} of its alerts closed by analysts")
     if json:
-        show.as_json({"notice": SYNTHETIC_NOTICE, "stories": [story_json(s) for s in stories]})
+        told = [story_json(s) | {"report": str(p)} for s, p in zip(stories, pages, strict=True)]
+        show.as_json({"notice": SYNTHETIC_NOTICE, "stories": told})
     else:
         summary(stories)
+        show.say("The report of each last training, to open in a browser:")
+        for page in pages:
+            show.say(f"  {page}")

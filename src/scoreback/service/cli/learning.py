@@ -1,5 +1,6 @@
 """Commands that train and that choose which version scores."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,8 +21,10 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train a detector; the winner is registered as a candidate."""
+    from dataclasses import asdict
+
     from scoreback.service.app import opened
-    from scoreback.service.cli.training_view import training_json, training_tables
+    from scoreback.service.cli.training_view import training_tables
     from scoreback.service.rules import promote as promote_version
     from scoreback.service.train_job import train_detector
 
@@ -37,7 +40,7 @@ def train(
         if promote:
             version = promote_version(app, detector, version.version, by=options.user(), at=now)
     if json:
-        show.as_json(training_json(outcome, version))
+        show.as_json(outcome.account | {"version": asdict(version)})
         return
     training_tables(detector, outcome)
     if version.status == "champion":
@@ -81,6 +84,32 @@ def versions(
         ],
         numbers="     r",
     )
+
+
+def report(
+    file: options.DetectorFile,
+    version: Annotated[
+        str | None,
+        typer.Argument(help="Version; else the one that scores, else the newest."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the page here.", metavar="FILE", show_default=False),
+    ] = None,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Write the report of a training as one HTML page."""
+    from scoreback.service.app import opened
+    from scoreback.service.report_job import write_report
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        page = write_report(app, detector.name, version, out)
+    if json:
+        show.as_json({"report": str(page)})
+    else:
+        show.say(f"report: {page}")
 
 
 def promote(

@@ -1,13 +1,9 @@
-"""A training as tables for people, and as JSON for machines."""
-
-from dataclasses import asdict
-from typing import Any
+"""A training as tables for people."""
 
 from scoreback.models.breakdown import Breakdown, Cut
 from scoreback.models.candidates import BASELINE, TODAY_QUEUE
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import AtBudget, Evaluation
-from scoreback.records import ModelVersion
 from scoreback.service.cli import show
 from scoreback.service.train_job import TrainOutcome
 
@@ -36,39 +32,6 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _held_out(outcome)
     _breakdown(outcome.training.breakdown)
     _pitfalls(outcome)
-
-
-def training_json(outcome: TrainOutcome, version: ModelVersion) -> dict[str, Any]:
-    """Everything that the tables show, and more, as plain values."""
-    training = outcome.training
-    apart = training.held_out
-    return {
-        "version": asdict(version),
-        "chosen": training.chosen,
-        "single_feature": training.single_feature,
-        "counts": dict(training.counts),
-        "late_events": outcome.history.late,
-        "uncast": dict(outcome.history.uncast),
-        "immature_days": list(training.immature_days),
-        "warnings": list(training.warnings),
-        "breakdown": asdict(training.breakdown)
-        | {
-            "area_under_time": training.breakdown.area_under_time,
-            "macro_average_precision": training.breakdown.macro_average_precision,
-            "worst_average_precision": training.breakdown.worst_average_precision,
-        },
-        "behaviour": asdict(training.behaviour),
-        "pitfalls": [asdict(pitfall) for pitfall in training.pitfalls],
-        "candidates": [asdict(e) for e in training.evaluations],
-        "random_split_average_precision": training.random_split_average_precision,
-        "held_out": None
-        if apart is None
-        else asdict(apart)
-        | {
-            "mean_average_precision": apart.mean_average_precision,
-            "worst_average_precision": apart.worst_average_precision,
-        },
-    }
 
 
 def _candidates(detector: Detector, outcome: TrainOutcome) -> None:

@@ -1,0 +1,89 @@
+"""The account of a training as one page that needs nothing else: no network, no script."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from scoreback.models.candidates import BASELINE, TODAY_QUEUE
+from scoreback.models.evaluation import CONFIDENCE
+from scoreback.models.pictures import Account, pictures
+
+NONE = "-"  # there is nothing to divide by
+
+
+def report_page(account: Account, status: str) -> str:
+    """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
+
+    The same account gives the same page.
+    """
+    environment = Environment(
+        loader=PackageLoader("scoreback.models", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "share": _share, "figure": _figure, "count": _count, "moment": _moment, "day": _day,
+        "hours": _hours,
+    }  # fmt: skip
+    rivals = [c for c in account["candidates"] if c["algorithm"] != account["chosen"]]
+    return environment.get_template("report.html.j2").render(
+        account=account,
+        detector=account["detector"],
+        winner=next(c for c in account["candidates"] if c["algorithm"] == account["chosen"]),
+        cheap=[c for c in rivals if c["algorithm"] in (BASELINE, TODAY_QUEUE)],
+        status=status,
+        named=_named(account),
+        confidence=f"{CONFIDENCE:.0%}",
+        # matplotlib escapes the text that it draws
+        pictures={name: Markup(svg) for name, svg in pictures(account).items()},  # noqa: S704
+    )
+
+
+def _named(account: Account) -> Mapping[str, str]:
+    """Candidates as people call them."""
+    names = {c["algorithm"]: c["algorithm"].replace("_", " ") for c in account["candidates"]}
+    names[BASELINE] = f"best single feature ({account['single_feature']})"
+    names[TODAY_QUEUE] = f"today's queue ({account['detector']['today_queue']})"
+    return names
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{value:.0%}"
+
+
+def _figure(value: float | None, digits: int = 2) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _hours(value: float | None) -> str:
+    """A wait in the unit that people would say it in."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "at once"
+    if value < 1:
+        return f"{math.ceil(value * 60)} min"
+    return f"{value:.1f} h" if value < 48 else f"{value / 24:.1f} d"
+
+
+def _moment(value: int | str) -> str:
+    """Microseconds since 1970 or an ISO time, to the minute in UTC."""
+    if isinstance(value, int):
+        found = datetime.fromtimestamp(value / 1e6, UTC)
+    else:
+        found = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{found:%Y-%m-%d %H:%M}"
+
+
+def _day(value: Any) -> str:  # noqa: ANN401 - from JSON
+    return _moment(value)[:10]
