@@ -53,6 +53,7 @@ benchmark: $(VENV)/development
 
 acceptance: test benchmark
 	$(BIN)/python benchmarks/real_data.py ../shared/data
+	$(BIN)/python benchmarks/quality.py ../shared/data
 
 schema: $(VENV)/development
 	$(BIN)/scoreback validate --schema > examples/detectors/detector.schema.json

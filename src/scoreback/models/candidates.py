@@ -41,6 +41,8 @@ class Candidates:
     @property
     def single_feature(self) -> str:
         """Name of the best single feature, with a minus where low values are suspicious."""
+        if not self.single.sign:
+            return "none"
         name = self.encoder.names[self.single.index]
         return name if self.single.sign > 0 else f"-{name}"
 
@@ -71,10 +73,10 @@ def fit_candidates(
         model = fit(first)
         margins[name] = model.margin(unseen)
         models[name] = fit(_again(matrix, truth[parts.all], model.rounds, seed, threads))
-    single = fit_single_feature(matrix, truth[parts.all])
-    of_single = encoder.transform(threshold_rows)
-    of_single[:, encoder.texts_at] = unseen[:, encoder.texts_at]  # texts know what they learnt
-    margins[BASELINE] = single.margin(of_single)
+    # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
+    plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
+    single = fit_single_feature(matrix, truth[parts.all], plain)
+    margins[BASELINE] = single.margin(encoder.transform(threshold_rows))
     if data.queue is not None:
         margins[TODAY_QUEUE] = data.queue[parts.threshold]
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)

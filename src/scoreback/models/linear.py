@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -134,19 +135,23 @@ class SingleFeature:
     """One column of the matrix, in one direction; missing ranks last."""
 
     index: int
-    sign: int
+    sign: int  # 0 where there is no column to choose from: all rows rank the same
     algorithm: str = "best_single_feature"
 
     def margin(self, matrix: Matrix) -> Floats:
         """A rank, not log-odds: higher is more suspicious."""
+        if not self.sign:
+            return np.zeros(len(matrix))
         column = self.sign * matrix[:, self.index].astype(np.float64)
         return np.where(np.isnan(column), -np.inf, column)
 
 
-def fit_single_feature(matrix: Matrix, truth: NDArray[np.int8]) -> SingleFeature:
-    """The column and direction with the best average precision on the training rows."""
-    best, found = -1.0, SingleFeature(0, 1)
-    for index in range(matrix.shape[1]):
+def fit_single_feature(
+    matrix: Matrix, truth: NDArray[np.int8], columns: Sequence[int]
+) -> SingleFeature:
+    """The one of *columns*, and direction, with the best average precision on training rows."""
+    best, found = -1.0, SingleFeature(0, 0)
+    for index in columns:
         for sign in (1, -1):
             candidate = SingleFeature(index, sign)
             precision = average_precision(truth, candidate.margin(matrix))

@@ -143,9 +143,15 @@ def test_a_constant_and_an_always_missing_feature_do_no_harm() -> None:
 
 def test_the_best_single_feature_may_be_a_low_value() -> None:
     matrix = np.array([[0, 5], [1, 4], [0, 3], [1, 2], [np.nan, 1]], dtype=np.float32)
-    single = fit_single_feature(matrix, np.array([0, 0, 0, 1, 1], dtype=np.int8))
+    single = fit_single_feature(matrix, np.array([0, 0, 0, 1, 1], dtype=np.int8), [0, 1])
     assert (single.index, single.sign) == (1, -1)
     assert single.margin(np.array([[0, np.nan]], dtype=np.float32)).tolist() == [-np.inf]
+
+
+def test_without_a_plain_feature_the_single_feature_ranks_all_alike() -> None:
+    matrix = np.array([[0.0], [1.0], [np.nan]], dtype=np.float32)
+    single = fit_single_feature(matrix, np.array([0, 1, 0], dtype=np.int8), [])
+    assert single.margin(matrix).tolist() == [0.0, 0.0, 0.0]
 
 
 @given(
