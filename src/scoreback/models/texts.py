@@ -39,15 +39,19 @@ class TextModel:
 
     def margins(self, texts: pa.Array) -> Floats:
         """Log-odds of each text; NaN where there is none."""
-        coded = texts.dictionary_encode()
-        found = np.full(len(coded.dictionary) + 1, np.nan)
-        if len(coded.dictionary):
-            table = np.zeros(BUCKETS)
-            table[list(self.weights)] = list(self.weights.values())
-            found[:-1] = _buckets(coded.dictionary.to_pylist()) @ table + self.intercept
-        index = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()
-        margins: Floats = found[index]
-        return margins
+        differing = _Differing.of(texts)
+        return self._margins(differing)[differing.code]
+
+    def _margins(self, differing: "_Differing") -> Floats:
+        """Of each text that differs; the last is that of no text."""
+        count = len(differing.texts)
+        table = np.zeros(BUCKETS)
+        table[list(self.weights)] = list(self.weights.values())
+        found = np.full(count + 1, np.nan)
+        for start in range(0, count, MAX_TEXTS):
+            part = np.arange(start, min(start + MAX_TEXTS, count))
+            found[part] = differing.buckets(part) @ table + self.intercept
+        return found
 
 
 def fit_text(texts: pa.Array, truth: NDArray[np.int8]) -> TextModel:
@@ -55,40 +59,70 @@ def fit_text(texts: pa.Array, truth: NDArray[np.int8]) -> TextModel:
 
     Where few positive texts differ, the model says the same of every text.
     """
-    known = texts.is_valid().to_numpy(zero_copy_only=False)
-    coded = texts.dictionary_encode()
-    code = pc.fill_null(coded.indices, 0).to_numpy()[known]
-    size = len(coded.dictionary)
-    positive = np.bincount(code[truth[known] == 1], minlength=size)
-    negative = np.bincount(code[truth[known] == 0], minlength=size)
-    if (positive > 0).sum() < LEAST_POSITIVES or not negative.any():
-        return TextModel(0.0, {})
-    chosen = _chosen(coded.dictionary, positive, negative)
-    matrix = _buckets(coded.dictionary.take(pa.array(chosen)).to_pylist())
-    return _fitted(matrix, positive[chosen], negative[chosen])
+    differing = _Differing.of(texts)
+    return _fit(differing, differing.code, truth)
 
 
 def out_of_fold(texts: pa.Array, truth: NDArray[np.int8]) -> Floats:
     """For each row the log-odds by a model of the other parts; rows are in order of time."""
     fold = np.arange(len(texts)) * FOLDS // max(len(texts), 1)
     found = np.full(len(texts), np.nan)
-    for part in range(FOLDS):
+    differing = _Differing.of(texts)
+    for part in np.unique(fold):
         mine = fold == part
-        if mine.any():
-            others = fit_text(texts.filter(pa.array(~mine)), truth[~mine])
-            found[mine] = others.margins(texts.filter(pa.array(mine)))
+        others = _fit(differing, differing.code[~mine], truth[~mine])
+        found[mine] = others._margins(differing)[differing.code[mine]]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Differing:
+    """Texts that differ, and which of them each row holds; without a text it is one past the last.
+
+    To hash a text costs far more than to learn from it, so each is hashed once where they are few.
+    """
+
+    texts: pa.Array
+    code: NDArray[np.int64]
+    hashed: Any  # a SciPy sparse matrix, one row for each text; None where they are too many
+
+    @classmethod
+    def of(cls, texts: pa.Array) -> "_Differing":
+        coded = texts.dictionary_encode()
+        distinct = coded.dictionary
+        code = pc.fill_null(coded.indices, len(distinct)).to_numpy()
+        few = 0 < len(distinct) <= MAX_TEXTS
+        return cls(distinct, code, _buckets(distinct.to_pylist()) if few else None)
+
+    def buckets(self, places: NDArray[np.int64]) -> Any:  # noqa: ANN401 - a SciPy sparse matrix
+        if self.hashed is not None:
+            return self.hashed[places]
+        return _buckets(self.texts.take(pa.array(places)).to_pylist())
+
+
+def _fit(differing: _Differing, code: NDArray[np.int64], truth: NDArray[np.int8]) -> TextModel:
+    size = len(differing.texts)
+    positive = np.bincount(code[truth == 1], minlength=size + 1)[:size]
+    negative = np.bincount(code[truth == 0], minlength=size + 1)[:size]
+    if (positive > 0).sum() < LEAST_POSITIVES or not negative.any():
+        return TextModel(0.0, {})
+    chosen = _chosen(differing.texts, positive, negative)
+    return _fitted(differing.buckets(chosen), positive[chosen], negative[chosen])
 
 
 def _chosen(
     texts: pa.Array, positive: NDArray[np.int64], negative: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """At most `MAX_TEXTS` texts in an order that rows cannot change: positives, then by count."""
+    seen = np.flatnonzero(positive + negative)
+    positive, negative = positive[seen], negative[seen]
     order = pc.sort_indices(
-        pa.table({"positive": -positive, "negative": -negative, "text": texts}),
+        pa.table(
+            {"positive": -positive, "negative": -negative, "text": texts.take(pa.array(seen))}
+        ),
         sort_keys=[("positive", "ascending"), ("negative", "ascending"), ("text", "ascending")],
     )
-    return np.asarray(order.to_numpy()[:MAX_TEXTS], dtype=np.int64)
+    return np.asarray(seen[order.to_numpy()[:MAX_TEXTS]], dtype=np.int64)
 
 
 def _fitted(matrix: Any, positive: NDArray[np.int64], negative: NDArray[np.int64]) -> TextModel:  # noqa: ANN401 - SciPy's types are not known
