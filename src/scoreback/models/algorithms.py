@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from scoreback.models.model import Lesson, Model
+from scoreback.models.model import Lesson, Model, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,25 +14,29 @@ class Algorithm:
     file: str
     fit: Callable[[Lesson], Model]
     from_bytes: Callable[[bytes, int], Model]  # threads; raises ValueError on anything but a model
+    space: Mapping[str, Range]  # parameters that a search may set
 
 
 def algorithms() -> Mapping[str, Algorithm]:
     """The algorithms by their names in a detector file."""
-    from scoreback.models.forests import fit_hist_gradient_boosting, fit_random_forest
-    from scoreback.models.linear import LinearModel, fit_logistic_regression
-    from scoreback.models.trees import TreeModel, fit_xgboost
+    from scoreback.models import forests, linear, trees
 
-    trees = {
-        "xgboost": fit_xgboost,
-        "hist_gradient_boosting": fit_hist_gradient_boosting,
-        "random_forest": fit_random_forest,
+    boosted = {
+        "xgboost": (trees.fit_xgboost, trees.SPACE),
+        "hist_gradient_boosting": (forests.fit_hist_gradient_boosting, forests.BOOSTING_SPACE),
+        "random_forest": (forests.fit_random_forest, forests.FOREST_SPACE),
     }
     return {
         **{
-            name: Algorithm("model.ubj", fit, partial(TreeModel.from_bytes, algorithm=name))
-            for name, fit in trees.items()
+            name: Algorithm(
+                "model.ubj", fit, partial(trees.TreeModel.from_bytes, algorithm=name), space
+            )
+            for name, (fit, space) in boosted.items()
         },
         "logistic_regression": Algorithm(
-            "linear.json", fit_logistic_regression, LinearModel.from_bytes
+            "linear.json",
+            linear.fit_logistic_regression,
+            linear.LinearModel.from_bytes,
+            linear.SPACE,
         ),
     }

@@ -32,7 +32,7 @@ from scoreback.models.manifest import (
     Text,
     canonical,
 )
-from scoreback.models.model import Model
+from scoreback.models.model import Model, Parameters
 from scoreback.models.texts import TextModel
 from scoreback.models.threshold import RiskMap
 
@@ -82,6 +82,7 @@ class Fit:
     as_of: datetime
     encoder: Encoder
     model: Model
+    parameters: Parameters  # that a search set
     threshold: float
     risk_map: RiskMap
     keep_floor: float
@@ -105,6 +106,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
         features=tuple(detector.features),
         lag_seconds=int(detector.lag.total_seconds()),
         algorithm=fit.model.algorithm,
+        parameters=dict(fit.parameters),
         seed=detector.train.seed,
         as_of=fit.as_of,
         data=DataWindow(

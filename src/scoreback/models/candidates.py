@@ -7,11 +7,9 @@ threshold is kept. Judging goes through the same two steps, so it measures what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from scoreback.models.algorithms import algorithms
 from scoreback.models.dataset import Dataset, Known, Mask
@@ -20,7 +18,7 @@ from scoreback.models.encoding import Encoder
 from scoreback.models.evaluation import Replay
 from scoreback.models.labels import UNKNOWN
 from scoreback.models.linear import SingleFeature, fit_single_feature
-from scoreback.models.model import Floats, Lesson, Matrix, Model
+from scoreback.models.model import Effort, Floats, Lesson, Model
 from scoreback.models.splits import Origin, Parts, Span
 from scoreback.models.threshold import ScoredUnits
 
@@ -47,21 +45,30 @@ class Candidates:
         return name if self.single.sign > 0 else f"-{name}"
 
 
-def fit_candidates(
-    detector: Detector, data: Dataset, parts: Parts, names: Sequence[str], threads: int
-) -> Candidates:
-    """Fit the algorithms called *names*, and the best single feature, on *parts*."""
-    truth, seed = parts.known.truth, detector.train.seed
+def first_lesson(
+    detector: Detector, data: Dataset, parts: Parts, threads: int
+) -> tuple[Encoder, Lesson]:
+    """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
+    truth = parts.known.truth
     later = parts.threshold & (truth != UNKNOWN)
-    early = Encoder.fit(rows_of(data, parts.fit), truth[parts.fit], detector.features)
-    first = Lesson(
-        matrix=early.learning_matrix(rows_of(data, parts.fit), truth[parts.fit]),
+    rows = rows_of(data, parts.fit)
+    encoder = Encoder.fit(rows, truth[parts.fit], detector.features)
+    return encoder, Lesson(
+        matrix=encoder.learning_matrix(rows, truth[parts.fit]),
         truth=truth[parts.fit],
-        later_matrix=early.transform(rows_of(data, later)),
+        later_matrix=encoder.transform(rows_of(data, later)),
         later_truth=truth[later],
-        seed=seed,
+        seed=detector.train.seed,
         threads=threads,
     )
+
+
+def fit_candidates(
+    detector: Detector, data: Dataset, parts: Parts, names: Sequence[str], effort: Effort
+) -> Candidates:
+    """Fit the algorithms called *names*, and the best single feature, on *parts*."""
+    truth = parts.known.truth
+    early, first = first_lesson(detector, data, parts, effort.threads)
     encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features)
     matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all])
     threshold_rows = rows_of(data, parts.threshold)
@@ -70,9 +77,19 @@ def fit_candidates(
     margins: dict[str, Floats] = {}
     for name in names:
         fit = algorithms()[name].fit
-        model = fit(first)
+        lesson = replace(first, parameters=effort.parameters.get(name, {}))
+        model = fit(lesson)
         margins[name] = model.margin(unseen)
-        models[name] = fit(_again(matrix, truth[parts.all], model.rounds, seed, threads))
+        models[name] = fit(
+            replace(
+                lesson,
+                matrix=matrix,
+                truth=truth[parts.all],
+                later_matrix=None,
+                later_truth=None,
+                rounds=model.rounds,
+            )
+        )
     # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
     plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
     single = fit_single_feature(matrix, truth[parts.all], plain)
@@ -117,18 +134,4 @@ def units_of(data: Dataset, mask: Mask, span: Span, scores: Floats) -> ScoredUni
         entities=data.entities[mask],
         scores=scores,
         span=span.length,
-    )
-
-
-def _again(
-    matrix: Matrix, truth: NDArray[np.int8], rounds: int | None, seed: int, threads: int
-) -> Lesson:
-    return Lesson(
-        matrix=matrix,
-        truth=truth,
-        later_matrix=None,
-        later_truth=None,
-        rounds=rounds,
-        seed=seed,
-        threads=threads,
     )

@@ -56,7 +56,8 @@ class Dataset:
     entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
     entity_names: pa.Array
     hold_out: pa.Array | None
-    queue: NDArray[np.float64] | None  # what analysts sort by today; -inf where it is no number
+    # What analysts sort by today; -inf where it is no number, None where it never is one.
+    queue: NDArray[np.float64] | None
     repeated: int  # rows left out because their event id came before
 
     @classmethod
@@ -234,9 +235,11 @@ def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _queue(rows: pa.Table, order: pa.Array) -> NDArray[np.float64]:
+def _queue(rows: pa.Table, order: pa.Array) -> NDArray[np.float64] | None:
     coded = flat(rows.column(QUEUE)).take(order).dictionary_encode()
     numbers = np.array([*map(_number, coded.dictionary.to_pylist()), -np.inf])
+    if np.isneginf(numbers).all():
+        return None
     found: NDArray[np.float64] = numbers[pc.fill_null(coded.indices, -1).to_numpy()]
     return found
 

@@ -131,11 +131,20 @@ class Train(Part):
     algorithms: Annotated[
         list[Literal["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]],
         Field(min_length=1),
-    ] = Field(default=["xgboost", "logistic_regression"], description="what competes")
+    ] = Field(
+        default=["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"],
+        description="what competes",
+    )
     today_queue: FieldName | None = Field(
         default=None,
         description="number that analysts sort by today, a severity say; judged beside the rest",
         examples=["event.severity"],
+    )
+    trials: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(
+        default=0, description="settings to try for each algorithm, beside its defaults"
+    )
+    search: Duration = Field(
+        default=timedelta(minutes=30), description="how long trials may take, at most"
     )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=7, description="where random draws start: same data and seed, same model"

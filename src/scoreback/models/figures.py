@@ -1,5 +1,6 @@
 """What a finished training says in numbers: metrics, counts of rows, and warnings."""
 
+from scoreback.models.candidates import TODAY_QUEUE
 from scoreback.models.dataset import Dataset, Known, Mask
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import Evaluation
@@ -51,6 +52,13 @@ def counts_of(data: Dataset, known: Known, kept: Mask, parts: Parts) -> dict[str
         "fit_rows": int(parts.all.sum()),
         "threshold_rows": int(parts.threshold.sum()),
     }
+
+
+def not_eligible(detector: Detector, data: Dataset) -> dict[str, str]:
+    """Rivals that could not compete, and why."""
+    if detector.train.today_queue is None or data.queue is not None:
+        return {}
+    return {TODAY_QUEUE: f"no value of {detector.train.today_queue} is a number"}
 
 
 def warnings_of(

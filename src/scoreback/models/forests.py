@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-from scoreback.models.model import Floats, Lesson, score_of
+from scoreback.models.model import Floats, Lesson, Range, score_of
 from scoreback.models.translation import Tree, boosted
 from scoreback.models.trees import LEAST_ROUNDS, MAX_ROUNDS, PATIENCE, TreeModel, tells_when_to_stop
 
@@ -24,6 +24,17 @@ _FOREST_ROWS = 50_000  # drawn for each tree
 _LEARNING_RATE = 0.1
 _LEAVES = 31
 _LEAST_LEAF = 20
+FOREST_SPACE = {
+    "max_depth": Range(6, 20, whole=True),
+    "min_samples_leaf": Range(1, 20, log=True, whole=True),
+    "max_features": Range(0.1, 0.8),
+}
+BOOSTING_SPACE = {
+    "learning_rate": Range(0.03, 0.3, log=True),
+    "max_leaf_nodes": Range(7, 63, log=True, whole=True),
+    "min_samples_leaf": Range(5, 100, log=True, whole=True),
+    "l2_regularization": Range(0.01, 30, log=True),
+}
 _LEAST_SLOPE = 1.0  # of Platt's line, where votes and truth do not go together
 
 
@@ -32,9 +43,11 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
 
     The line rises, so the ranking is the forest's. It is folded into the leaves.
     """
-    rows = len(lesson.truth)
+    rows, given = len(lesson.truth), lesson.parameters
     forest = RandomForestClassifier(
-        FOREST_TREES, max_depth=_FOREST_DEPTH, min_samples_leaf=_FOREST_LEAF,
+        FOREST_TREES, max_depth=int(given.get("max_depth", _FOREST_DEPTH)),
+        min_samples_leaf=int(given.get("min_samples_leaf", _FOREST_LEAF)),
+        max_features=given.get("max_features", "sqrt"),
         max_samples=min(1.0, _FOREST_ROWS / rows), oob_score=_no_score, bootstrap=True,
         random_state=lesson.seed, n_jobs=lesson.threads,
     )  # fmt: skip
@@ -51,9 +64,13 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
 def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
     """Boost over histograms, as many rounds as fit the later days best."""
     find = lesson.rounds is None and tells_when_to_stop(lesson.later_truth)
+    given = lesson.parameters
     model = HistGradientBoostingClassifier(
         max_iter=MAX_ROUNDS if find else lesson.rounds or LEAST_ROUNDS,
-        learning_rate=_LEARNING_RATE, max_leaf_nodes=_LEAVES, min_samples_leaf=_LEAST_LEAF,
+        learning_rate=given.get("learning_rate", _LEARNING_RATE),
+        max_leaf_nodes=int(given.get("max_leaf_nodes", _LEAVES)),
+        min_samples_leaf=int(given.get("min_samples_leaf", _LEAST_LEAF)),
+        l2_regularization=given.get("l2_regularization", 0.0),
         early_stopping=False, random_state=lesson.seed,
     )  # fmt: skip
     # The library's binning takes no column without a value; a constant one is never split.

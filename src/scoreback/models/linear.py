@@ -13,10 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-from scoreback.models.model import Floats, Lesson, Matrix
+from scoreback.models.model import Floats, Lesson, Matrix, Range
 from scoreback.models.ranking import average_precision
 
 MAX_ITERATIONS = 500
+SPACE = {"strength": Range(0.003, 30, log=True)}  # inverse of the penalty
 _FARTHEST = 10.0  # standard deviations: one huge value must not outweigh all other features
 
 
@@ -116,7 +117,8 @@ def fit_logistic_regression(lesson: Lesson) -> LinearModel:
     standard = np.clip(away / scale, -_FARTHEST, _FARTHEST)
     stepped = np.flatnonzero((rate > 0) & (rate < 1))
     design = np.hstack([standard, missing[:, stepped] - rate[stepped]])
-    model = LogisticRegression(max_iter=MAX_ITERATIONS, random_state=lesson.seed)
+    strength = lesson.parameters.get("strength", 1.0)
+    model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=lesson.seed)
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # Stopped short it is still a valid rival, judged like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -71,6 +71,7 @@ class Manifest(_Strict):
     features: tuple[EventFeature | WindowFeature, ...] = Field(min_length=1)
     lag_seconds: int = Field(ge=0)  # windows depend on it
     algorithm: str
+    parameters: dict[str, float] = {}  # that a search set; the others are the defaults
     seed: int
     as_of: datetime
     data: DataWindow

@@ -1,6 +1,7 @@
 """What every trained model can do, and what it is learnt from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Parameters = Mapping[str, float]  # of an algorithm, by name; those left out have their defaults
 
 
 class Model(Protocol):
@@ -58,6 +60,33 @@ class Lesson:
     rounds: int | None = None  # of an earlier fitting, instead of later days
     seed: int
     threads: int
+    parameters: Parameters = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Where a search may look for one parameter."""
+
+    low: float
+    high: float
+    log: bool = False  # draw evenly over its logarithm
+    whole: bool = False
+
+    def draw(self, draw: np.random.Generator) -> float:
+        """One value of it."""
+        if self.log:
+            value = float(np.exp(draw.uniform(np.log(self.low), np.log(self.high))))
+        else:
+            value = float(draw.uniform(self.low, self.high))
+        return float(round(value)) if self.whole else round(value, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """With what every candidate of a training is fitted."""
+
+    threads: int
+    parameters: Mapping[str, Parameters] = field(default_factory=dict)  # by algorithm
 
 
 def score_of(margin: Floats) -> Floats:

@@ -14,7 +14,7 @@ from scoreback.models.detector import Detector
 from scoreback.models.encoding import Encoder
 from scoreback.models.evaluation import Evaluation, evaluate
 from scoreback.models.labels import UNKNOWN
-from scoreback.models.model import Lesson
+from scoreback.models.model import Effort, Lesson
 from scoreback.models.ranking import average_precision
 from scoreback.models.splits import Origin, Span, parts_of
 from scoreback.models.threshold import suppression_of
@@ -71,7 +71,7 @@ def held_out(
     known: Known,
     chosen: str,
     values: Sequence[str],
-    threads: int,
+    effort: Effort,
     tell: Callable[[int, str], None],
 ) -> HeldOut:
     """Judge *chosen* on each of *values* by a model and threshold of the others' rows."""
@@ -79,9 +79,7 @@ def held_out(
     for i, value in enumerate(values):
         tell(i, value)
         mine = pc.fill_null(pc.equal(data.hold_out, value), False)
-        judged = _judged(
-            detector, data, known, mine.to_numpy(zero_copy_only=False), chosen, threads
-        )
+        judged = _judged(detector, data, known, mine.to_numpy(zero_copy_only=False), chosen, effort)
         if judged is None:
             skipped.append(value)
         else:
@@ -97,7 +95,7 @@ def held_out(
 
 
 def _judged(
-    detector: Detector, data: Dataset, known: Known, mine: Mask, chosen: str, threads: int
+    detector: Detector, data: Dataset, known: Known, mine: Mask, chosen: str, effort: Effort
 ) -> tuple[int, Evaluation, Evaluation] | None:
     others = replace(
         known,
@@ -111,7 +109,7 @@ def _judged(
     times = data.times[judged]
     span = Span(int(times[0]), int(times[-1]) + 1)
     origin = Origin(parts=parts, judged=judged, judged_span=span)
-    candidates = fit_candidates(detector, data, parts, [chosen], threads)
+    candidates = fit_candidates(detector, data, parts, [chosen], effort)
     said = replays(data, known, origin, candidates)
     rule, budget, seed = suppression_of(detector), detector.alerts.budget, detector.train.seed
     own, baseline = (
@@ -122,7 +120,7 @@ def _judged(
 
 
 def random_split_precision(
-    detector: Detector, data: Dataset, known: Known, chosen: str, threads: int
+    detector: Detector, data: Dataset, known: Known, chosen: str, effort: Effort
 ) -> float | None:
     """Average precision on a random part of all days: what snooping in time would promise."""
     kept = np.flatnonzero(once_a_day(data, known.truth, known.labelled))
@@ -142,7 +140,8 @@ def random_split_precision(
         later_matrix=encoder.transform(rows_of(data, stop)),
         later_truth=known.truth[stop],
         seed=detector.train.seed,
-        threads=threads,
+        threads=effort.threads,
+        parameters=effort.parameters.get(chosen, {}),
     )
     model = algorithms()[chosen].fit(lesson)
     precision = average_precision(

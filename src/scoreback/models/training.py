@@ -18,6 +18,7 @@ from scoreback.models.breakdown import Breakdown, breakdown
 from scoreback.models.candidates import (
     BASELINE,
     Candidates,
+    first_lesson,
     fit_candidates,
     replays,
     units_of,
@@ -25,12 +26,13 @@ from scoreback.models.candidates import (
 from scoreback.models.dataset import Dataset, Known, known_at, moment_of, once_a_day, row_hash
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import TABLE, Evaluation, Replay, evaluate
-from scoreback.models.figures import counts_of, metrics_of, warnings_of
+from scoreback.models.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.joins import event_labels
-from scoreback.models.model import score_of
+from scoreback.models.model import Effort, Parameters, score_of
 from scoreback.models.pitfalls import Pitfall, pitfalls
 from scoreback.models.refusals import refuse_unearned, refuse_unjudgeable, refuse_unlearnable
 from scoreback.models.rivals import HeldOut, held_out, random_split_precision, values_to_hold_out
+from scoreback.models.search import Searched, search
 from scoreback.models.splits import Origin, Parts, parts_of, plan_of
 from scoreback.models.threshold import (
     RiskMap,
@@ -60,6 +62,8 @@ class Training:
     pitfalls: tuple[Pitfall, ...]
     breakdown: Breakdown
     behaviour: Behaviour
+    searched: Searched
+    not_eligible: Mapping[str, str]  # rivals that could not compete, and why
 
     @property
     def evaluation(self) -> Evaluation:
@@ -79,6 +83,7 @@ def train(
     as_of: datetime,
     *,
     threads: int = 1,
+    time_is_up: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
 ) -> Training:
     """Train *detector* as of *as_of*.
@@ -90,6 +95,7 @@ def train(
         labels: `records.LABEL_COLUMNS`; those after *as_of* change nothing.
         as_of: the moment whose knowledge is used.
         threads: for XGBoost; changes nothing in the result.
+        time_is_up: asked between two trials of a search for parameters, which ends when it is.
         progress: told before each step.
 
     Raises:
@@ -107,27 +113,39 @@ def train(
     parts = parts_of(data, known)
     parts = refuse_unjudgeable(plan, parts, known)
     values = values_to_hold_out(data, known)
-    steps = len(plan.origins) + 2 + len(values)
+    trials = detector.train.trials * len(detector.train.algorithms)
+    steps = trials + len(plan.origins) + 2 + len(values)
+    searched = _searched(
+        detector,
+        data,
+        plan.origins[0].parts,
+        threads,
+        time_is_up,
+        lambda i, step: tell(i, steps, step),
+    )
+    effort = Effort(threads=threads, parameters=searched.parameters)
     evaluations, said, latest = _judge(
-        detector, data, known, plan.origins, threads, lambda i, step: tell(i, steps, step)
+        detector, data, known, plan.origins, effort, lambda i, step: tell(trials + i, steps, step)
     )
     chosen = refuse_unearned(detector, evaluations)
-    done = len(plan.origins)
+    done = trials + len(plan.origins)
     tell(done, steps, f"fitting {chosen} on all days")
-    final = fit_candidates(detector, data, parts, [chosen], threads)
+    final = fit_candidates(detector, data, parts, [chosen], effort)
     tell(done + 1, steps, "random split, to show the gap")
-    gap = random_split_precision(detector, data, known, chosen, threads)
+    gap = random_split_precision(detector, data, known, chosen, effort)
     apart = None
     if values:
         apart = held_out(
-            detector, data, known, chosen, values, threads,
+            detector, data, known, chosen, values, effort,
             lambda i, value: tell(done + 2 + i, steps, f"holding out {value}"),
         )  # fmt: skip
     own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
     metrics = metrics_of(own, single, gap, apart)
     rule, winner = suppression_of(detector), said[chosen]
     thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
-    threshold, fit = _finished(detector, data, parts, final, chosen, metrics)
+    threshold, fit = _finished(
+        detector, data, parts, final, chosen, metrics, searched.parameters.get(chosen, {})
+    )
     tell(steps, steps, "done")
     return Training(
         artifact=artifact_of(detector, fit),
@@ -139,7 +157,10 @@ def train(
         expected_alerts_per_day=threshold.alerts_per_day,
         counts=counts_of(data, known, kept, parts),
         immature_days=known.immature_days,
-        warnings=(*plan.warnings, *warnings_of(detector, data, known, threshold, apart)),
+        warnings=(
+            *plan.warnings, *filter(None, [searched.note]),
+            *warnings_of(detector, data, known, threshold, apart),
+        ),
         pitfalls=pitfalls(
             data, known, plan.origins, own, single, latest.single_feature, gap,
         ),
@@ -147,6 +168,8 @@ def train(
         behaviour=behaviour(
             detector, data, chosen, winner, thresholds, plan.origins[-1], latest
         ),
+        searched=searched,
+        not_eligible=not_eligible(detector, data),
     )  # fmt: skip
 
 
@@ -158,21 +181,34 @@ def _silent(_done: int, _steps: int, _step: str) -> None:
     """Tell nobody."""
 
 
+def _searched(
+    detector: Detector,
+    data: Dataset,
+    parts: Parts,
+    threads: int,
+    time_is_up: Callable[[], bool],
+    tell: Callable[[int, str], None],
+) -> Searched:
+    if not detector.train.trials:
+        return Searched(parameters={}, trials=0, note="")
+    _, lesson = first_lesson(detector, data, parts, threads)
+    names, trials = detector.train.algorithms, detector.train.trials
+    return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
+
+
 def _judge(
     detector: Detector,
     data: Dataset,
     known: Known,
     origins: tuple[Origin, ...],
-    threads: int,
+    effort: Effort,
     tell: Callable[[int, str], None],
 ) -> tuple[tuple[Evaluation, ...], Mapping[str, list[Replay]], Candidates]:
     """Every candidate over all *origins*, what it said, and what was fitted at the last."""
     said: dict[str, list[Replay]] = {}
     for i, origin in enumerate(origins):
         tell(i, f"judging on block {i + 1} of {len(origins)}")
-        candidates = fit_candidates(
-            detector, data, origin.parts, detector.train.algorithms, threads
-        )
+        candidates = fit_candidates(detector, data, origin.parts, detector.train.algorithms, effort)
         for name, replay in replays(data, known, origin, candidates).items():
             said.setdefault(name, []).append(replay)
     rule, budget = suppression_of(detector), detector.alerts.budget
@@ -193,6 +229,7 @@ def _finished(
     final: Candidates,
     chosen: str,
     metrics: Mapping[str, float],
+    parameters: Parameters,
 ) -> tuple[Threshold, Fit]:
     """The final model's threshold, and all that its artefact holds."""
     model = final.models[chosen]
@@ -206,6 +243,7 @@ def _finished(
         as_of=parts.known.at,
         encoder=final.encoder,
         model=model,
+        parameters=parameters,
         threshold=value,
         risk_map=RiskMap.fit(value, scores),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),

@@ -7,7 +7,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from scoreback.models.model import Floats, Lesson, Matrix
+from scoreback.models.model import Floats, Lesson, Matrix, Range
 from scoreback.models.tree_check import check_boosted_trees
 from scoreback.models.ubjson import decode
 
@@ -20,6 +20,13 @@ LEAST_ROUNDS = 150
 _MIN_LATER_POSITIVES = 5  # fewer, and when to stop would be decided by chance
 _DEPTH = 5
 _LEARNING_RATE = 0.1
+SPACE = {
+    "max_depth": Range(3, 9, whole=True),
+    "learning_rate": Range(0.03, 0.3, log=True),
+    "min_child_weight": Range(1, 20, log=True),
+    "colsample_bynode": Range(0.4, 1),
+    "reg_lambda": Range(0.3, 30, log=True),
+}
 # Measured on simulated histories with 30 to 1,100 positives, 0.3 to 6 % of rows: against XGBoost's
 # defaults these two gain about 0.01 in average precision, 0.035 where positives are fewest.
 _LEAST_LEAF = 3.0
@@ -81,6 +88,9 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
     Classes are not weighted: on the same histories the usual weight costs 0.03 in average
     precision, its square root 0.01 to 0.03.
     """
+    chosen = dict(lesson.parameters)
+    if "max_depth" in chosen:
+        chosen["max_depth"] = int(chosen["max_depth"])
     parameters = {
         "objective": "binary:logistic",
         "eval_metric": "logloss",
@@ -91,6 +101,7 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         "colsample_bynode": _COLUMNS_PER_NODE,
         "seed": lesson.seed,
         "nthread": lesson.threads,
+        **chosen,
     }
     rows = xgb.QuantileDMatrix(lesson.matrix, lesson.truth, nthread=lesson.threads)
     if lesson.rounds is None and tells_when_to_stop(lesson.later_truth):

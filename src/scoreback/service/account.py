@@ -50,7 +50,8 @@ def account_of(
         "behaviour": asdict(training.behaviour),
         "pitfalls": [asdict(pitfall) for pitfall in training.pitfalls],
         "candidates": [asdict(evaluation) for evaluation in training.evaluations],
-        "not_eligible": {},
+        "not_eligible": dict(training.not_eligible),
+        "search": asdict(training.searched),
         "random_split_average_precision": training.random_split_average_precision,
         "held_out": None
         if apart is None
@@ -97,7 +98,16 @@ def _made_of(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
     return manifest.model_dump(
         mode="json",
-        include={"data", "algorithm", "seed", "as_of", "libraries", "threshold", "metrics"},
+        include={
+            "data",
+            "algorithm",
+            "parameters",
+            "seed",
+            "as_of",
+            "libraries",
+            "threshold",
+            "metrics",
+        },
     )
 
 

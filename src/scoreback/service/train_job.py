@@ -1,5 +1,6 @@
 """Reads a detector's history and labels, trains, and registers what came out as a candidate."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,12 +106,14 @@ def train_detector(
     """
     with journalled(app.state, detector.name, "train", now) as counts:
         data = read_training_data(app, detector, as_of, progress)
+        until = time.monotonic() + detector.train.search.total_seconds()
         training = train(
             detector,
             data.rows,
             data.labels,
             as_of,
             threads=app.settings.threads,
+            time_is_up=lambda: time.monotonic() > until,
             progress=stages,
         )
         counts.update(training.counts)

@@ -42,6 +42,7 @@ def _detector(**keys: object) -> Detector:
             {"kind": "entropy", "field": "dns.question.name", "name": "entropy"},
             {"kind": "count", "field": None, "by": ["source.ip"], "over": "1h", "name": "count"},
         ],
+        "train": {"algorithms": ["xgboost", "logistic_regression"]},  # the two quickest
         "alerts": {"budget": "5/day", "per_entity": "3/day", "throttle": "1h"},
     }
     return Detector.model_validate(given | keys)

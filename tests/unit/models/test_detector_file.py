@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.errors import ConfigError
+from scoreback.models.algorithms import algorithms
 from scoreback.models.detector import Detector, EventFeature, WindowFeature
 from scoreback.models.detector_checks import SCORE_NAMES
 from scoreback.models.detector_file import explain, load_detector, parse_detector
@@ -55,7 +56,7 @@ def test_six_keys_suffice_and_the_rest_is_defaulted(tmp_path: Path) -> None:
     assert detector.alerts.budget == 20
     assert detector.alerts.per_entity == 3
     assert detector.lag == timedelta(minutes=5)
-    assert detector.train.algorithms == ["xgboost", "logistic_regression"]
+    assert detector.train.algorithms == [*algorithms()]
     assert detector.write.keep.top == 0.01
 
 

@@ -281,6 +281,13 @@ def test_todays_queue_is_judged_beside_the_rest_and_has_to_be_beaten(
     assert own is not None
     assert queue.average_precision is not None
     assert queue.average_precision < own
+    words = detector.model_copy(
+        update={"train": detector.train.model_copy(update={"today_queue": "event.severity"})}
+    )
+    named = pa.array(["high", "low"] * (rows.num_rows // 2))
+    apart = train(words, rows.append_column("today_queue", named), labels, as_of)
+    assert apart.not_eligible == {"today_queue": "no value of event.severity is a number"}
+    assert "today_queue" not in {e.algorithm for e in apart.evaluations}
     alone = train(detector, rows, labels, as_of)
     assert alone.artifact.artifact_hash == beside.artifact.artifact_hash
     true = labels.filter(pa.compute.equal(labels["verdict"], "true_positive"))["event_id"]

@@ -28,6 +28,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     for warning in training.warnings:
         show.say(f"note: {warning}")
     _candidates(detector, outcome)
+    for name, why in training.not_eligible.items():
+        show.say(f"{name.replace('_', ' ')} is not eligible: {why}")
     _budgets(training.evaluation)
     _held_out(outcome)
     _breakdown(outcome.training.breakdown)
