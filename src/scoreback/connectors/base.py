@@ -62,6 +62,14 @@ class EventReader(Protocol):
         """
         ...
 
+    def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of the fields that events of *selection* have, sorted; none without events.
+
+        Raises:
+            SiemRefused: the SIEM does not understand the selection.
+        """
+        ...
+
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         """Yield the events of *piece* in order of (window clock, event_id), each id once.
 

@@ -51,6 +51,9 @@ def check_a_field_that_an_event_lacks_is_null(subject: Subject) -> None:
     query = replace(query_of(subject), fields=("rule.id", "source.ip"))
     found = read_all(subject, subject.connector.slices(query, window))
     rules = dict(zip(found["event_id"], found["rule.id"], strict=True))
+    known = subject.connector.fields(query.selection)
+    expect(known == tuple(sorted(known)), "fields are not sorted")
+    expect("rule.id" in known, f"the fields of the selection are {known}, without rule.id")
     expect(rules["e00000"] is None, "an absent field is not null")
     expect(rules["e00001"] == "r1", f"a field reads {rules['e00001']!r} instead of 'r1'")
 

@@ -10,7 +10,7 @@ from scoreback.connectors.local.alerts import Alerts
 from scoreback.connectors.local.checks import check
 from scoreback.connectors.local.health import histograms, write_histogram
 from scoreback.connectors.local.intake import add_events
-from scoreback.connectors.local.reader import Reader
+from scoreback.connectors.local.reader import Reader, fields_of
 from scoreback.connectors.local.rules import Rules
 from scoreback.connectors.local.scores import existing_scores, write_scores
 from scoreback.connectors.local.store import Store, folder_of
@@ -54,6 +54,10 @@ class LocalConnector(Rules, Alerts):
     def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
         """Cut *query* over *window* into *parts* slices of about as many events."""
         return self._reader.slices(query, window, parts)
+
+    def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of the fields that events of *selection* have, sorted."""
+        return tuple(sorted(fields_of(self._reader.selected(selection))))
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         """Yield the events of *piece* in order of (window clock, event_id)."""

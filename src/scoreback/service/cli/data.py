@@ -42,7 +42,8 @@ def load(
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
 
-    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=_fields(field))
+    fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
+    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields)
     reports = []
     with opened(options.settings(home)) as app:
         siem = app.connector
@@ -65,22 +66,6 @@ def load(
             _show(file, stream, report)
     if any(report.rejected for _, report in reports):
         raise typer.Exit(show.PARTLY)
-
-
-def _fields(given: list[str] | None) -> dict[str, str] | None:
-    from scoreback.errors import ConfigError
-
-    if not given:
-        return None
-    found = {}
-    for item in given:
-        name, equals, column = item.partition("=")
-        if not equals or not name or not column:
-            raise ConfigError(
-                f"--field {item!r} is not NAME=COLUMN", hint="for example --field source.ip=src_ip"
-            )
-        found[name] = column
-    return found
 
 
 def _show(file: Path, stream: str, report: "LoadReport") -> None:

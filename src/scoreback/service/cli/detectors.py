@@ -1,4 +1,4 @@
-"""The command that checks detector files."""
+"""Commands that draft detector files and check them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,55 @@ from typing import Annotated
 import typer
 
 from scoreback.service.cli import options, show
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the detector.", show_default=False)],
+    select: Annotated[
+        list[str],
+        typer.Option(
+            help="Which events, as KEY=VALUE in the words of the SIEM: stream=alerts. Repeat it."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write here (else NAME.yml).", metavar="FILE", show_default=False),
+    ] = None,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Draft a detector file from a sample of events, and say what became of each field."""
+    from dataclasses import asdict
+
+    from scoreback.errors import ConfigError
+    from scoreback.models.detector_file import load_detector
+    from scoreback.service.app import opened
+    from scoreback.service.draft_job import draft_detector
+
+    path = out or Path(f"{name}.yml")
+    if path.exists():
+        raise ConfigError(f"{path} is there already", hint="name another file with --out")
+    selection = options.pairs(select, "--select", "--select stream=alerts")
+    with opened(options.settings(home)) as app:
+        found = draft_detector(app, name, selection, options.now())
+    try:
+        path.write_text(found.text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint="use --out"
+        ) from error
+    if json:
+        show.as_json({"file": str(path)} | asdict(found))
+    else:
+        show.table(
+            f"Fields of the sample, as {path} uses them",
+            ("field", "use", "why"),
+            [(c.field, c.use, c.why) for c in found.choices],
+        )
+        if not found.complete:
+            show.say("No label was found: say in the file where the answer comes from.")
+        show.say(f"Read {path} and change it; then: scoreback train {path}")
+    load_detector(path)  # what was drafted has to be valid
 
 
 def validate(

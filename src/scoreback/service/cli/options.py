@@ -55,6 +55,17 @@ def moment(text: str | None, option: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def pairs(given: list[str], option: str, example: str) -> dict[str, str]:
+    """NAME=VALUE options as a mapping."""
+    found = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name or not value:
+            raise ConfigError(f"{option} {item!r} is not NAME=VALUE", hint=f"for example {example}")
+        found[name] = value
+    return found
+
+
 def now() -> datetime:
     """The clock, asked once by a command and passed on."""
     return datetime.now(UTC)
