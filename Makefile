@@ -49,6 +49,7 @@ check: $(VENV)/development
 benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/windows.py
 
 acceptance: test benchmark

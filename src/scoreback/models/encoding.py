@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.dataset import feature_columns, flat, is_category
 from scoreback.models.detector import EventFeature, WindowFeature
+from scoreback.models.matrix_file import let_go, new_matrix, parts_of
 from scoreback.models.model import Matrix
 from scoreback.models.texts import TextModel, fit_text, out_of_fold
 
@@ -71,14 +72,18 @@ class Encoder:
         An infinite number is missing; one beyond float32 is cut to the largest. A value that was
         seen seldom or never in training weighs 0, like the average row.
         """
+        return self._encoded(rows, texts=True)
+
+    def _encoded(self, rows: pa.Table, *, texts: bool) -> Matrix:
         columns = [flat(column) for column in feature_columns(rows, self.features).columns]
-        matrix = np.empty((rows.num_rows, len(self.features)), dtype=np.float32)
+        matrix = np.zeros((rows.num_rows, len(self.features)), dtype=np.float32)
         with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite at first
             for i, feature in enumerate(self.features):
                 if is_category(feature):
                     matrix[:, i] = _looked_up(columns[i], self.vocabularies[feature.name])
                 elif feature.kind == "ngrams":
-                    matrix[:, i] = self.texts[feature.name].margins(columns[i])
+                    if texts:
+                        matrix[:, i] = self.texts[feature.name].margins(columns[i])
                 else:
                     matrix[:, i] = columns[i].to_numpy(zero_copy_only=False)
         for i in np.flatnonzero(np.isinf(matrix).any(axis=0)).tolist():
@@ -89,9 +94,14 @@ class Encoder:
         """The matrix of the very *rows* that this was fitted on, as a candidate should learn them.
 
         What was learnt from a row's own truth would tell that truth again: texts get the number
-        of a model of the other rows.
+        of a model of the other rows. The matrix lies in a file without a name, written once, so
+        that memory stays flat for those who read it in blocks (`scoreback.models.matrix_file`).
         """
-        matrix = self.transform(rows)
+        matrix = new_matrix(rows.num_rows, len(self.features))
+        for part in parts_of(matrix):
+            block = rows.slice(part.start, part.stop - part.start)
+            matrix[part] = self._encoded(block, texts=False)
+            let_go(matrix)
         for i in self.texts_at:
             matrix[:, i] = out_of_fold(flat(rows.column(self.features[i].name)), truth)
         return matrix

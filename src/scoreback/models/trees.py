@@ -1,5 +1,6 @@
 """Gradient boosted trees by XGBoost."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,6 +8,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from scoreback.models.matrix_file import let_go, parts_of
 from scoreback.models.model import Floats, Lesson, Matrix, Range
 from scoreback.models.tree_check import check_boosted_trees
 from scoreback.models.ubjson import decode
@@ -103,7 +105,7 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         "nthread": lesson.threads,
         **chosen,
     }
-    rows = xgb.QuantileDMatrix(lesson.matrix, lesson.truth, nthread=lesson.threads)
+    rows = xgb.QuantileDMatrix(_Blocks(lesson), nthread=lesson.threads)
     if lesson.rounds is None and tells_when_to_stop(lesson.later_truth):
         later = xgb.QuantileDMatrix(
             lesson.later_matrix, lesson.later_truth, ref=rows, nthread=lesson.threads
@@ -117,6 +119,28 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
         rounds = lesson.rounds or LEAST_ROUNDS
         booster = xgb.train(parameters, rows, rounds, verbose_eval=False)
     return TreeModel.from_bytes(bytes(booster.save_raw("ubj")), lesson.threads)
+
+
+class _Blocks(xgb.DataIter):
+    """The matrix of a lesson block by block: XGBoost keeps its bins only, a byte for each cell."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self._lesson = lesson
+        self._parts = parts_of(lesson.matrix)
+        super().__init__()
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Hand over the next block, or say that there is none."""
+        part = next(self._parts, None)
+        let_go(self._lesson.matrix)
+        if part is None:
+            return False
+        input_data(data=np.asarray(self._lesson.matrix[part]), label=self._lesson.truth[part])
+        return True
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._parts = parts_of(self._lesson.matrix)
 
 
 class _LateStopping(xgb.callback.EarlyStopping):
