@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from scoreback.models.features import EventFeatures, FeaturePlan
 from scoreback.models.history import WindowQueries, all_series, history_of
+from scoreback.models.key_cap import refuse_too_many_keys
 from scoreback.models.windows import window_columns
 from scoreback.records import EventBatch
 
@@ -41,6 +42,9 @@ def feature_rows(
         since: events with an earlier event time are history only, no rows.
         fields: event fields to carry along, as text.
         progress: told the number of events of each batch.
+
+    Raises:
+        DataError: the keys of a window feature would not fit.
     """
     events, queries = EventFeatures(plan), WindowQueries(plan)
     parts: list[pa.Table] = []
@@ -62,6 +66,8 @@ def feature_rows(
         return History(pa.table({}), 0, {})
     table, all_queries = pa.concat_tables(parts), pa.concat_tables(asked)
     past = {series: history_of(series, all_queries) for series in all_series(plan)}
+    for series, history in past.items():
+        refuse_too_many_keys(series, history, plan.window_features)
     rows = in_plan_order(plan, table, window_columns(plan.window_features, all_queries, past))
     wanted = pc.greater_equal(rows.column("event_time"), pa.scalar(since, rows["event_time"].type))
     late = int(pc.sum(pc.and_(wanted, all_queries.column("late"))).as_py() or 0)

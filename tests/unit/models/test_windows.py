@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoreback.errors import DataError
+from scoreback.models import key_cap
 from scoreback.models.detector import EventFeature, WindowFeature
 from scoreback.models.features import FeaturePlan
 from scoreback.models.online import COMPACT_AT, OnlineFeatures, StateFiles
@@ -265,3 +267,32 @@ def test_a_damaged_state_file_is_an_error_that_names_the_folder(tmp_path: Path) 
     with pytest.raises(StateError, match="window state in"):
         engine.step(late_table, later, step.state, ready_until=later.until, score_since=START)
     engine.close()
+
+
+@given(events_of, st.integers(0, 9000), st.sampled_from([-3600, 3600]))
+@settings(deadline=None, max_examples=30)
+def test_a_clock_that_is_changed_spoils_no_window_but_its_own(
+    events: list[Event], at: int, change: int
+) -> None:
+    """Set back, a sensor stamps its events an hour early: they arrive late, and are no history."""
+    on_time = [e for e in events if e[1] <= 90]
+    if not on_time:
+        return
+    after = [(e[0] + change, e[1] - change, *e[2:]) for e in on_time if e[0] > at]
+    stamped = [e for e in after if e[1] >= 0]  # set forward, the door sets them to their arrival
+    mixed = rows_of([*on_time, *stamped])
+    alone = rows_of(on_time)
+    assert cells(mixed.slice(0, len(on_time))) == cells(alone)
+    for name in (f.name for f in PLAN.window_features):
+        assert set(mixed.slice(len(on_time)).column(name).to_pylist()) <= {None}
+
+
+def test_a_plan_whose_keys_would_not_fit_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key_cap, "MAX_KEYS", 100)
+    spread: list[Event] = [(i * 60, 0, f"10.0.0.{i}", "a", "1") for i in range(120)]
+    rows_of(spread)  # never more than sixty within an hour
+    dense: list[Event] = [(i, 0, f"10.0.0.{i}", "a", "1") for i in range(120)]
+    with pytest.raises(DataError, match=r"'count': 120 keys of source\.ip within 1h do not fit"):
+        rows_of(dense)
