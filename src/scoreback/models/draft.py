@@ -18,7 +18,8 @@ _ENTITIES = (
 )  # fmt: skip
 _LABEL_WORDS = frozenset(
     ("label", "verdict", "outcome", "disposition", "truth", "malicious", "attack",
-     "resolution", "classification", "class", "target", "kev", "exploited", "is_attack")
+     "resolution", "classification", "class", "target", "kev", "exploited",
+     "exploitation", "intrusion")
 )  # fmt: skip
 _AFTERWARDS = frozenset(
     ("closed", "resolution", "resolved", "assignee", "analyst", "verdict", "disposition",
@@ -101,7 +102,7 @@ def _entity(fields: Sequence[Field]) -> str:
     coming_again = [
         f for f in fields
         if f.kind in ("name", "address") and f.distinct >= 5 and f.repeats >= 3
-        and not f.words & (_AFTERWARDS | _LABEL_WORDS)
+        and not f.words & _AFTERWARDS and f.noun not in _LABEL_WORDS
     ]  # fmt: skip
     if coming_again:
         return max(coming_again, key=lambda f: f.distinct).name
@@ -111,7 +112,7 @@ def _entity(fields: Sequence[Field]) -> str:
 def _could_be_label(field: Field) -> bool:
     told = {_plain(value) for value in field.values}
     both = bool(told & _POSITIVE) and bool(told & _NEGATIVE)
-    return bool(field.words & _LABEL_WORDS) or (both and field.kind != "number")
+    return field.noun in _LABEL_WORDS or (both and field.kind != "number")
 
 
 def _label(field: Field) -> str:

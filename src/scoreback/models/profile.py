@@ -47,6 +47,11 @@ class Field:
         split = re.sub(r"([a-z])([A-Z])", r"\1 \2", self.name)
         return frozenset(re.split(r"[^a-z0-9]+", split.lower()))
 
+    @property
+    def noun(self) -> str:
+        """The last word of its name: an ``attack_complexity`` is a complexity."""
+        return re.split(r"[^a-z0-9]+", self.name.lower())[-1]
+
 
 def profile(sample: pa.Table, names: Sequence[str]) -> tuple[Field, ...]:
     """The fields *names* of *sample*, whose columns hold text."""

@@ -1,5 +1,6 @@
 """A draft uses what can tell, leaves out what cannot or what tells too much, and says why."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +16,8 @@ from scoreback.models.profile import profile
 ROWS = 600
 
 
-def sample(**columns: list[str | None]) -> pa.Table:
-    given: dict[str, list[str | None]] = {
+def sample(**columns: Sequence[str | None]) -> pa.Table:
+    given: dict[str, Sequence[str | None]] = {
         "host.name": [f"h{i % 40}" for i in range(ROWS)],
         "rule.id": [f"r{i % 9}" for i in range(ROWS)],
         "network.bytes": [str(i * 17) for i in range(ROWS)],
@@ -86,6 +87,13 @@ def test_a_label_that_cannot_be_one_is_refused_with_its_reason() -> None:
     assert "only value is 'benign'" in refused["label"]
     assert not found.complete
     assert "verdicts: {join: event}" in found.text
+
+
+def test_a_word_of_a_label_inside_a_name_makes_no_label() -> None:
+    found = drafted(
+        sample(**{"labels.attack_complexity": [("L", "H")[i % 2] for i in range(ROWS)]})
+    )
+    assert use(found, "labels.attack_complexity") == ["features"]
 
 
 def test_a_label_never_becomes_a_feature() -> None:
