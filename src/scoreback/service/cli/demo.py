@@ -19,7 +19,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
     json: options.Json = False,
 ) -> None:
-    """Play the main job on the embedded SIEM with a simulated company (about two minutes)."""
+    """Play the main job on the embedded SIEM with a simulated company (a few minutes)."""
     import tempfile
 
     from scoreback.errors import ConfigError
