@@ -37,6 +37,11 @@ def _times(text: pd.Series) -> pd.Series:
     return pd.to_datetime(text, format="ISO8601", utc=True)
 
 
+def _epoch(seconds: pd.Series) -> pd.Series:
+    microseconds = (pd.to_numeric(seconds, errors="coerce") * 1e6).round().astype("int64")
+    return pd.to_datetime(microseconds, unit="us", utc=True)
+
+
 def _alerts(data: Path) -> pd.DataFrame:
     parts = []
     fields = {name: column for name, column in ALERT_FIELDS.items() if column != "network"}
@@ -46,10 +51,7 @@ def _alerts(data: Path) -> pd.DataFrame:
         part["id"] = [f"{network}-{number:06}" for number in range(len(part))]
         parts.append(part)
     found = pd.concat(parts, ignore_index=True)
-    seconds = pd.to_numeric(found.pop("time"), errors="coerce")
-    found["@timestamp"] = pd.to_datetime(
-        (seconds * 1e6).round().astype("int64"), unit="us", utc=True
-    )
+    found["@timestamp"] = _epoch(found.pop("time"))
     return found
 
 
@@ -71,10 +73,7 @@ def _flows(data: Path) -> pd.DataFrame:
         "destination.packets": "resp_pkts", "event.outcome_label": "label",
     }  # fmt: skip
     found = _named(data / "stratosphere-zeek-conn" / "train.csv.gz", fields)
-    seconds = pd.to_numeric(found.pop("time"))
-    found["@timestamp"] = pd.to_datetime(
-        (seconds * 1e6).round().astype("int64"), unit="us", utc=True
-    )
+    found["@timestamp"] = _epoch(found.pop("time"))
     return found
 
 

@@ -27,6 +27,14 @@ TODAY_QUEUE = "today_queue"  # the number that analysts sort by today, where the
 CHEAP = (BASELINE, TODAY_QUEUE)  # what a candidate has to beat
 
 
+def cheap_names(single_feature: str, today_queue: str | None) -> Mapping[str, str]:
+    """What people call the cheap rivals, by their names in an evaluation."""
+    return {
+        BASELINE: f"best single feature ({single_feature})",
+        TODAY_QUEUE: f"today's queue ({today_queue})",
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
     """What was fitted on the rows of one origin."""
@@ -93,7 +101,7 @@ def fit_candidates(
     # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
     plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
     single = fit_single_feature(matrix, truth[parts.all], plain)
-    margins[BASELINE] = single.margin(encoder.transform(threshold_rows))
+    margins[BASELINE] = single.margin(encoder.transform(threshold_rows, texts=False))
     if data.queue is not None:
         margins[TODAY_QUEUE] = data.queue[parts.threshold]
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)

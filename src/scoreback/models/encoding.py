@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.dataset import feature_columns, flat, is_category
 from scoreback.models.detector import EventFeature, WindowFeature
-from scoreback.models.matrix_file import let_go, new_matrix, parts_of
+from scoreback.models.matrix_file import let_go, new_matrix, row_blocks
 from scoreback.models.model import Matrix
 from scoreback.models.texts import TextModel, fit_text, out_of_fold
 
@@ -66,15 +66,13 @@ class Encoder:
         """The columns that are learnt from texts."""
         return [i for i, f in enumerate(self.features) if f.kind == "ngrams"]
 
-    def transform(self, rows: pa.Table) -> Matrix:
+    def transform(self, rows: pa.Table, *, texts: bool = True) -> Matrix:
         """The matrix of *rows*, shape (rows, features); missing is NaN.
 
         An infinite number is missing; one beyond float32 is cut to the largest. A value that was
-        seen seldom or never in training weighs 0, like the average row.
+        seen seldom or never in training weighs 0, like the average row. Without *texts*, which cost
+        most, their columns are 0.
         """
-        return self._encoded(rows, texts=True)
-
-    def _encoded(self, rows: pa.Table, *, texts: bool) -> Matrix:
         columns = [flat(column) for column in feature_columns(rows, self.features).columns]
         matrix = np.zeros((rows.num_rows, len(self.features)), dtype=np.float32)
         with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite at first
@@ -98,9 +96,9 @@ class Encoder:
         that memory stays flat for those who read it in blocks (`scoreback.models.matrix_file`).
         """
         matrix = new_matrix(rows.num_rows, len(self.features))
-        for part in parts_of(matrix):
+        for part in row_blocks(matrix):
             block = rows.slice(part.start, part.stop - part.start)
-            matrix[part] = self._encoded(block, texts=False)
+            matrix[part] = self.transform(block, texts=False)
             let_go(matrix)
         for i in self.texts_at:
             matrix[:, i] = out_of_fold(flat(rows.column(self.features[i].name)), truth)

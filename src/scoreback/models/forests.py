@@ -45,8 +45,8 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
     """
     rows, given = len(lesson.truth), lesson.parameters
     forest = RandomForestClassifier(
-        FOREST_TREES, max_depth=int(given.get("max_depth", _FOREST_DEPTH)),
-        min_samples_leaf=int(given.get("min_samples_leaf", _FOREST_LEAF)),
+        FOREST_TREES, max_depth=given.get("max_depth", _FOREST_DEPTH),
+        min_samples_leaf=given.get("min_samples_leaf", _FOREST_LEAF),
         max_features=given.get("max_features", "sqrt"),
         max_samples=min(1.0, _FOREST_ROWS / rows), oob_score=_no_score, bootstrap=True,
         random_state=lesson.seed, n_jobs=lesson.threads,
@@ -68,8 +68,8 @@ def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
     model = HistGradientBoostingClassifier(
         max_iter=MAX_ROUNDS if find else lesson.rounds or LEAST_ROUNDS,
         learning_rate=given.get("learning_rate", _LEARNING_RATE),
-        max_leaf_nodes=int(given.get("max_leaf_nodes", _LEAVES)),
-        min_samples_leaf=int(given.get("min_samples_leaf", _LEAST_LEAF)),
+        max_leaf_nodes=given.get("max_leaf_nodes", _LEAVES),
+        min_samples_leaf=given.get("min_samples_leaf", _LEAST_LEAF),
         l2_regularization=given.get("l2_regularization", 0.0),
         early_stopping=False, random_state=lesson.seed,
     )  # fmt: skip

@@ -22,7 +22,7 @@ def new_matrix(rows: int, width: int) -> Matrix:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, width))
 
 
-def parts_of(matrix: Matrix) -> Iterator[slice]:
+def row_blocks(matrix: Matrix) -> Iterator[slice]:
     """Rows of *matrix*, `BLOCK` at a time."""
     for start in range(0, len(matrix), BLOCK):
         yield slice(start, min(start + BLOCK, len(matrix)))

@@ -78,7 +78,7 @@ class Range:
             value = float(np.exp(draw.uniform(np.log(self.low), np.log(self.high))))
         else:
             value = float(draw.uniform(self.low, self.high))
-        return float(round(value)) if self.whole else round(value, 6)
+        return round(value) if self.whole else round(value, 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,16 @@ def pictures(account: Account) -> Mapping[str, str]:
     return drawn
 
 
+def winner(account: Account) -> Mapping[str, Any]:
+    """What the account says of the candidate that won."""
+    found: Mapping[str, Any] = next(
+        c for c in account["candidates"] if c["algorithm"] == account["chosen"]
+    )
+    return found
+
+
 def _budgets(account: Account) -> Figure | None:
-    rows = _winner(account)["table"]
+    rows = winner(account)["table"]
     if not any(row["precision"] is not None for row in rows):
         return None
     figure, axes = _axes(2.7)
@@ -187,13 +195,6 @@ _DRAWN = {
     "leanings": _leanings,
     "calibration": _calibration,
 }
-
-
-def _winner(account: Account) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(
-        c for c in account["candidates"] if c["algorithm"] == account["chosen"]
-    )
-    return found
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:

@@ -8,16 +8,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from scoreback.models.candidates import BASELINE, TODAY_QUEUE
+from scoreback.models.candidates import CHEAP, cheap_names
+from scoreback.models.dataset import moment_of
 from scoreback.models.evaluation import CONFIDENCE
-from scoreback.models.pictures import Account, pictures
+from scoreback.models.pictures import Account, pictures, winner
 
 NONE = "-"  # there is nothing to divide by
 
 
-def report_page(account: Account, status: str) -> str:
+def report_page(account: Account, status: str, notice: str = "") -> str:
     """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
 
+    *notice* stands on top; it says for example that the data are simulated.
     The same account gives the same page.
     """
     environment = Environment(
@@ -35,9 +37,10 @@ def report_page(account: Account, status: str) -> str:
     return environment.get_template("report.html.j2").render(
         account=account,
         detector=account["detector"],
-        winner=next(c for c in account["candidates"] if c["algorithm"] == account["chosen"]),
-        cheap=[c for c in rivals if c["algorithm"] in (BASELINE, TODAY_QUEUE)],
+        winner=winner(account),
+        cheap=[c for c in rivals if c["algorithm"] in CHEAP],
         status=status,
+        notice=notice,
         named=_named(account),
         confidence=f"{CONFIDENCE:.0%}",
         # matplotlib escapes the text that it draws
@@ -47,10 +50,9 @@ def report_page(account: Account, status: str) -> str:
 
 def _named(account: Account) -> Mapping[str, str]:
     """Candidates as people call them."""
-    names = {c["algorithm"]: c["algorithm"].replace("_", " ") for c in account["candidates"]}
-    names[BASELINE] = f"best single feature ({account['single_feature']})"
-    names[TODAY_QUEUE] = f"today's queue ({account['detector']['today_queue']})"
-    return names
+    plain = {c["algorithm"]: c["algorithm"].replace("_", " ") for c in account["candidates"]}
+    cheap = cheap_names(account["single_feature"], account["detector"]["today_queue"])
+    return {**plain, **cheap}
 
 
 def _share(value: float | None) -> str:
@@ -79,7 +81,7 @@ def _hours(value: float | None) -> str:
 def _moment(value: int | str) -> str:
     """Microseconds since 1970 or an ISO time, to the minute in UTC."""
     if isinstance(value, int):
-        found = datetime.fromtimestamp(value / 1e6, UTC)
+        found = moment_of(value)
     else:
         found = datetime.fromisoformat(value).astimezone(UTC)
     return f"{found:%Y-%m-%d %H:%M}"

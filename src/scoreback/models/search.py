@@ -10,7 +10,8 @@ bootstrap at one in ten, divided by the number of draws (Bonferroni).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,9 @@ _RESAMPLES = 200
 class Searched:
     """What a search found; an algorithm without an entry keeps its defaults."""
 
-    parameters: Mapping[str, Parameters]
-    trials: int  # that were fitted, over all algorithms
-    note: str  # why it ended early or was left out; empty when it was complete
+    parameters: Mapping[str, Parameters] = field(default_factory=dict)
+    trials: int = 0  # that were fitted, over all algorithms
+    note: str = ""  # why it ended early or was left out; empty when it was complete
 
 
 def search(
@@ -47,33 +48,29 @@ def search(
     may then give another model on a faster machine; the note says it.
     """
     truth = lesson.later_truth
-    if not trials:
-        return Searched(parameters={}, trials=0, note="")
     if lesson.later_matrix is None or truth is None or int(truth.sum()) < LEAST_POSITIVES:
         found = 0 if truth is None else int(truth.sum())
         return Searched(
-            parameters={},
-            trials=0,
             note=f"no search for parameters: {found} positives on the days that would compare"
             f" settings, {LEAST_POSITIVES} needed",
         )
     tried: dict[str, list[tuple[Parameters, Floats]]] = {name: [] for name in names}
-    done = 0
-    for turn in range(trials + 1):  # the first of each are the defaults
-        for place, name in enumerate(names):
-            if time_is_up():
-                note = (
-                    f"the search for parameters ended for lack of time after {done} of "
-                    f"{trials * len(names)} trials"
-                )
-                return Searched(parameters=_best(tried, lesson), trials=done, note=note)
-            tell(done, f"trial {turn} of {trials}: {name}" if turn else f"defaults of {name}")
-            algorithm = algorithms()[name]
-            drawn = _drawn(algorithm.space, (lesson.seed, place, turn)) if turn else {}
-            model = algorithm.fit(replace(lesson, parameters=drawn))
-            tried[name].append((drawn, model.margin(lesson.later_matrix)))
-            done += bool(turn)
-    return Searched(parameters=_best(tried, lesson), trials=done, note="")
+    done, note = 0, ""
+    # The first turn fits the defaults.
+    for turn, (place, name) in product(range(trials + 1), enumerate(names)):
+        if time_is_up():
+            note = (
+                f"the search for parameters ended for lack of time after {done} of "
+                f"{trials * len(names)} trials"
+            )
+            break
+        tell(done, f"trial {turn} of {trials}: {name}" if turn else f"defaults of {name}")
+        algorithm = algorithms()[name]
+        drawn = _drawn(algorithm.space, (lesson.seed, place, turn)) if turn else {}
+        model = algorithm.fit(replace(lesson, parameters=drawn))
+        tried[name].append((drawn, model.margin(lesson.later_matrix)))
+        done += bool(turn)
+    return Searched(parameters=_best(tried, truth, lesson.seed), trials=done, note=note)
 
 
 def _drawn(space: Mapping[str, Range], seed: tuple[int, ...]) -> Parameters:
@@ -82,18 +79,15 @@ def _drawn(space: Mapping[str, Range], seed: tuple[int, ...]) -> Parameters:
 
 
 def _best(
-    tried: Mapping[str, Sequence[tuple[Parameters, Floats]]], lesson: Lesson
+    tried: Mapping[str, Sequence[tuple[Parameters, Floats]]], truth: NDArray[np.int8], seed: int
 ) -> Mapping[str, Parameters]:
-    truth = lesson.later_truth
-    if truth is None:
-        return {}
     found = {}
     for name, settings in tried.items():
         if len(settings) < 2:
             continue
         (_, default), *drawn = settings
         parameters, margins = max(drawn, key=lambda one: average_precision(truth, one[1]))
-        if _share_better(truth, margins, default, lesson.seed) >= 1 - CHANCE / len(drawn):
+        if _share_better(truth, margins, default, seed) >= 1 - CHANCE / len(drawn):
             found[name] = parameters
     return found
 

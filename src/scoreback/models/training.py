@@ -190,7 +190,7 @@ def _searched(
     tell: Callable[[int, str], None],
 ) -> Searched:
     if not detector.train.trials:
-        return Searched(parameters={}, trials=0, note="")
+        return Searched()
     _, lesson = first_lesson(detector, data, parts, threads)
     names, trials = detector.train.algorithms, detector.train.trials
     return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)

@@ -61,7 +61,6 @@ def account_of(
             "worst_average_precision": apart.worst_average_precision,
         },
         "made_of": _made_of(training.artifact),
-        "notice": "",
     }
     plain: dict[str, Any] = json.loads(json.dumps(account, default=str))
     return plain

@@ -23,7 +23,7 @@ def write_report(
     """
     versions = Versions(app.state)
     found = versions.get(detector, version) if version else _latest(versions, detector)
-    page = report_page(read_account(app, found) | {"notice": notice}, found.status)
+    page = report_page(read_account(app, found), found.status, notice)
     path = out or Path(f"{detector}-{found.version}.html")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,10 +16,7 @@ def new(
             help="Which events, as KEY=VALUE in the words of the SIEM: stream=alerts. Repeat it."
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write here (else NAME.yml).", metavar="FILE", show_default=False),
-    ] = None,
+    out: options.Out = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:

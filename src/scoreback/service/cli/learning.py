@@ -1,6 +1,5 @@
 """Commands that train and that choose which version scores."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,10 +91,7 @@ def report(
         str | None,
         typer.Argument(help="Version; else the one that scores, else the newest."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the page here.", metavar="FILE", show_default=False),
-    ] = None,
+    out: options.Out = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:

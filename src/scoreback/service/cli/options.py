@@ -20,6 +20,12 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 By = Annotated[str, typer.Option(help="Who does it; kept in the audit log.", metavar="NAME")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="File to write (else called after what it holds).", metavar="FILE", show_default=False
+    ),
+]
 DetectorFile = Annotated[
     Path, typer.Argument(help="Detector file.", metavar="DETECTOR", show_default=False)
 ]

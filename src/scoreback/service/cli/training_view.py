@@ -1,7 +1,7 @@
 """A training as tables for people."""
 
 from scoreback.models.breakdown import Breakdown, Cut
-from scoreback.models.candidates import BASELINE, TODAY_QUEUE
+from scoreback.models.candidates import cheap_names
 from scoreback.models.detector import Detector
 from scoreback.models.evaluation import AtBudget, Evaluation
 from scoreback.service.cli import show
@@ -38,14 +38,11 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
 
 def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
     training = outcome.training
+    cheap = cheap_names(training.single_feature, detector.train.today_queue)
     rows = []
     for evaluation in training.evaluations:
         at = evaluation.at_budget
-        name = evaluation.algorithm
-        if name == BASELINE:
-            name = f"best single feature ({training.single_feature})"
-        elif name == TODAY_QUEUE:
-            name = f"today's queue ({detector.train.today_queue})"
+        name = cheap.get(evaluation.algorithm, evaluation.algorithm)
         rows.append(
             (
                 ("* " if evaluation.algorithm == training.chosen else "  ") + name,
