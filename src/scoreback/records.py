@@ -207,6 +207,34 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something that a connection needs in its SIEM: a template, a policy, an index, a lookup."""
+
+    kind: str  # in the SIEM's words, for example "index_template"
+    name: str
+    body: Mapping[str, object]  # as the SIEM takes it, without our mark of ownership
+    holds_data: bool = False  # removing it removes what was written
+
+
+class Standing(StrEnum):
+    """How something that we want in a SIEM stands there now."""
+
+    ABSENT = "absent"
+    CURRENT = "current"  # ours, and as we want it
+    OUTDATED = "outdated"  # ours, from an earlier version or another setting
+    EDITED = "edited"  # ours, and changed by somebody since we wrote it
+    FOREIGN = "foreign"  # somebody else's, under our name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What `Deployer.standing` saw, with the differences in words: path, there, wanted."""
+
+    standing: Standing
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as an analyst sees it."""
 

@@ -16,8 +16,10 @@ from scoreback.records import (
     EventBatch,
     EventQuery,
     Finding,
+    Found,
     Histogram,
     LabelBatch,
+    Resource,
     ScoreBatch,
     TimeWindow,
     Verdict,
@@ -149,21 +151,39 @@ class AlertActions(Protocol):
 
 @runtime_checkable
 class Deployer(Protocol):
-    """Keeps alert rules in the SIEM as we want them."""
+    """Keeps alert rules, and what the connection itself needs, in the SIEM as we want them.
+
+    Whatever is applied carries a mark: that it is ours, and a digest of what was written. So a
+    change by somebody's hand is told from an earlier version of our own.
+    """
 
     def current(self, name: str) -> AlertRule | None:
         """The rule called *name* as the SIEM has it now, or None."""
         ...
 
-    def apply(self, rule: AlertRule) -> None:
-        """Create or replace the rule; applying it twice changes nothing.
+    def resources(self) -> Sequence[Resource]:
+        """What this connection needs beside rules, in the order of making; none where none."""
+        ...
 
-        What belongs to the user (whether it is enabled) is kept.
+    def standing(self, wanted: AlertRule | Resource) -> Found:
+        """How *wanted* stands in the SIEM now; changes nothing."""
+        ...
+
+    def apply(self, wanted: AlertRule | Resource) -> None:
+        """Create or replace it, whoever changed it; applying it twice changes nothing.
+
+        What belongs to the user (whether a rule is enabled) is kept. Data is never lost.
+
+        Raises:
+            SiemRefused: a right is missing, or what is there cannot become what is wanted.
         """
         ...
 
-    def remove(self, name: str) -> None:
-        """Remove the rule; alerts that it raised stay. Removing what is not there is no error."""
+    def remove(self, what: str | Resource) -> None:
+        """Remove the rule called so, or a resource; alerts that a rule raised stay.
+
+        Removing what is not there is no error. A resource that ``holds_data`` loses it.
+        """
         ...
 
 

@@ -26,7 +26,7 @@ from scoreback.connectors.testing_data import (
     scores_of,
     seed_events,
 )
-from scoreback.records import Histogram, Severity, TimeWindow, Verdict
+from scoreback.records import Histogram, Severity, Standing, TimeWindow, Verdict
 
 __all__ = ["CHECKS", "Subject"]
 
@@ -174,6 +174,8 @@ def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) 
     """apply, current and remove tell the truth, and twice is once."""
     door = subject.connector
     expect(door.current("contract") is None, "a rule is there that nobody applied")
+    absent = door.standing(contract_rule()).standing
+    expect(absent == Standing.ABSENT, f"a rule that nobody applied is {absent}")
     for rule in (
         contract_rule(),
         contract_rule(),
@@ -181,11 +183,25 @@ def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) 
     ):
         door.apply(rule)
         expect(door.current("contract") == rule, "the current rule is not the one applied")
+        found = door.standing(rule)
+        expect(found.standing == Standing.CURRENT, f"the rule just applied is {found}")
+    found = door.standing(contract_rule())
+    expect(found.standing == Standing.OUTDATED, f"an earlier rule of ours is {found}")
+    expect(bool(found.differences), "an outdated rule does not say what differs")
     alerts = len(door.alerts())
     for _ in range(2):
         door.remove("contract")
         expect(door.current("contract") is None, "a removed rule is still there")
     expect(len(door.alerts()) == alerts, "removing a rule changed alerts")
+
+
+def check_what_the_connection_needs_is_applied_and_told(subject: Subject) -> None:
+    """Every resource can be applied again and then stands as wanted."""
+    for resource in subject.connector.resources():
+        subject.connector.apply(resource)
+        subject.connector.apply(resource)
+        found = subject.connector.standing(resource)
+        expect(found.standing == Standing.CURRENT, f"{resource.kind} {resource.name} is {found}")
 
 
 def check_a_histogram_can_be_written_again(subject: Subject) -> None:
@@ -221,6 +237,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_closing_an_alert_gives_a_label,
     check_an_unknown_alert_is_refused,
     check_rules_are_applied_and_removed_as_often_as_one_likes,
+    check_what_the_connection_needs_is_applied_and_told,
     check_a_histogram_can_be_written_again,
     check_a_connection_can_be_let_go_twice,
 )

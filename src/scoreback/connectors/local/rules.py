@@ -1,6 +1,6 @@
 """Keeps alert rules: theirs is whether one is enabled, ours is the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from scoreback.connectors.local import ledger
 from scoreback.connectors.local.store import Store
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, Severity
+from scoreback.records import AlertRule, Found, Resource, Severity, Standing
 
 
 class Rules:
@@ -27,8 +27,24 @@ class Rules:
             found = connection.scalar(_named(ledger.rules.c.rule, name))
         return None if found is None else _rule(found)
 
-    def apply(self, rule: AlertRule) -> None:
-        """Create or replace *rule*; whether it is enabled stays as the user left it."""
+    def resources(self) -> Sequence[Resource]:
+        """None: a folder needs nothing made in advance."""
+        return ()
+
+    def standing(self, wanted: AlertRule | Resource) -> Found:
+        """Whether the rule is there as wanted; nobody edits rules here but us."""
+        there = self.current(_as_rule(wanted).name)
+        if there is None:
+            return Found(standing=Standing.ABSENT)
+        if there == wanted:
+            return Found(standing=Standing.CURRENT)
+        was, will = asdict(there), asdict(_as_rule(wanted))
+        changed = tuple(f"{k}: {was[k]} -> {will[k]}" for k in was if was[k] != will[k])
+        return Found(standing=Standing.OUTDATED, differences=changed)
+
+    def apply(self, wanted: AlertRule | Resource) -> None:
+        """Create or replace a rule; whether it is enabled stays as the user left it."""
+        rule = _as_rule(wanted)
         body = _body(rule)
         insert = sqlite.insert(ledger.rules).values(name=rule.name, rule=body, enabled=True)
         with self._ledger.writing() as connection:
@@ -36,10 +52,10 @@ class Rules:
                 insert.on_conflict_do_update(index_elements=["name"], set_={"rule": body})
             )
 
-    def remove(self, name: str) -> None:
-        """Remove the rule called *name*, if it is there; its alerts stay."""
+    def remove(self, what: str | Resource) -> None:
+        """Remove the rule called *what*, if it is there; its alerts stay."""
         with self._ledger.writing() as connection:
-            connection.execute(ledger.rules.delete().where(ledger.rules.c.name == name))
+            connection.execute(ledger.rules.delete().where(ledger.rules.c.name == what))
 
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Switch the rule on or off, as a user does; `apply` keeps it.
@@ -62,6 +78,14 @@ def enabled_rules(connection: sa.Connection) -> list[AlertRule]:
     """The rules that are switched on, by name."""
     query = sa.select(ledger.rules.c.rule).where(ledger.rules.c.enabled).order_by("name")
     return [_rule(body) for body in connection.scalars(query)]
+
+
+def _as_rule(wanted: AlertRule | Resource) -> AlertRule:
+    if isinstance(wanted, AlertRule):
+        return wanted
+    raise SiemRefused(
+        f"the embedded SIEM has no {wanted.kind} {wanted.name!r}", hint="it needs alert rules alone"
+    )
 
 
 def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
