@@ -34,8 +34,9 @@ $(VENV)/development: $(VENV)/product
 demo: $(VENV)/product
 	$(BIN)/scoreback demo
 
+# One Elasticsearch node for the whole run, if this machine has what it needs.
 test: $(VENV)/development
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile
 
 unit: $(VENV)/development
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract

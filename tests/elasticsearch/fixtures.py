@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.elasticsearch.java import Missing
-from tests.elasticsearch.node import ADDRESS, running
+from tests.elasticsearch.node import ADDRESS, in_ci, running
 
 _OURS = "sbt"
 
@@ -27,7 +27,7 @@ def elasticsearch_url() -> Iterator[str]:
         with running() as node:
             yield node.url
     except Missing as missing:
-        if os.environ.get("CI") == "true":
+        if in_ci():
             pytest.fail(f"no Elasticsearch node without {missing}")
         pytest.skip(f"no Elasticsearch node without {missing}")
 
