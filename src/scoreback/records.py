@@ -275,6 +275,7 @@ class Refused:
 
     item_id: str
     reason: str
+    document: str = ""  # as it was sent, so that it can be mended and sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
