@@ -77,6 +77,15 @@ class Stage(StrEnum):
     BACKFILL = "backfill"
 
 
+class Enrichment(StrEnum):
+    """Where scores are put beside their history, so that searches of events find them."""
+
+    NONE = "none"
+    EVENT = "event"  # a lookup of events
+    ENTITY = "entity"  # a lookup of entities, each with its latest stored score
+    IN_PLACE = "in_place"  # a field on the event itself
+
+
 class Severity(StrEnum):
     """Severity of an alert, in the words that both SIEMs use."""
 

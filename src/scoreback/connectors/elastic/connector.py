@@ -10,6 +10,7 @@ from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.alerts import Alerts
 from scoreback.connectors.elastic.checks import check
 from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.enrich import Enrich
 from scoreback.connectors.elastic.health import Health
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reader import Reader
@@ -22,6 +23,7 @@ from scoreback.connectors.elastic.verdicts import Verdicts
 from scoreback.records import (
     Alert,
     AlertRule,
+    Enrichment,
     EventBatch,
     EventQuery,
     Finding,
@@ -42,7 +44,7 @@ class ElasticConnector:
     capabilities = Capabilities(
         acknowledges_writes=True,
         closing_reasons=True,
-        updates_in_place=True,
+        enrichments=frozenset({Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE}),
         native_scoring=False,
         raises_alerts=True,
     )
@@ -59,6 +61,7 @@ class ElasticConnector:
         self._alerts = Alerts(client, names, self._verdicts)
         self._scores = Scores(client, names, Alerting(client, names, self._rules))
         self._health = Health(client, names)
+        self._enrich = Enrich(client, names)
         self._sample = SampleEvents(client, settings)
 
     @classmethod
@@ -96,6 +99,10 @@ class ElasticConnector:
     def existing(self, score_ids: Iterable[str]) -> set[str]:
         """Those of *score_ids* that are stored."""
         return self._scores.existing(score_ids)
+
+    def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
+        """Put *scores* into a lookup index, or onto their events."""
+        return self._enrich.enrich(scores, how)
 
     def write_histogram(self, histogram: Histogram) -> None:
         """Store *histogram*; the same id changes nothing."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.names import OWN
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.errors import SiemRefused
 
-OWN = "scoreback."  # our own fields on events: absent before the first score is written
 _NO_VALUES = frozenset({"object", "nested"})
 _NOT_IN_DOCUMENTS = frozenset({"constant_keyword"})  # the mapping knows the value
 
@@ -37,6 +37,7 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
     """
     if fields is None:
         return Mapped(names=_names(_capabilities(client, selection, ["*"])), kinds={})
+    # Our own fields on events are absent before the first score is written.
     known = [name for name in fields if not name.startswith(OWN)]
     above = {name.rsplit(".", n)[0] for name in known for n in range(1, name.count(".") + 1)}
     kinds: dict[str, tuple[str, ...]] = {}

@@ -2,7 +2,7 @@
 
 Fields come from ``_source`` (measured cheaper for client and server than asking for each by
 ``fields``), but for those that a document need not hold: constant keywords and runtime fields.
-Times come from doc values, as the server itself understands them, whatever format a document writes.
+Times come from doc values, as the server itself understands them, however they are written.
 """
 
 from collections.abc import Mapping, Sequence

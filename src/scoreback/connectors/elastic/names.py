@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+OWN = "scoreback."  # how our own fields begin, on events too
+
 
 @dataclass(frozen=True, slots=True)
 class Names:

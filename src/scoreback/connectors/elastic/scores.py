@@ -10,7 +10,7 @@ from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
-from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.errors import SiemRefused
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
@@ -116,7 +116,11 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "scoreback.event.id": table["event_id"],
         "scoreback.event.index": pc.list_element(index, 0),
     }
-    columns |= {name: table[name] for name in table.column_names if name not in SCORE_COLUMNS.names}
+    columns |= {
+        name: table[name]
+        for name in table.column_names
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
+    }
     constants = {
         "ecs.version": ECS_VERSION,
         "event.kind": "enrichment",
