@@ -35,7 +35,7 @@ def settings(home: Path | None) -> Settings:
     """Settings from the environment, with *home* on top."""
     from scoreback.service.settings import Settings
 
-    return Settings(home=home) if home is not None else Settings()
+    return Settings.read(home)
 
 
 def detector(path: Path) -> Detector:
