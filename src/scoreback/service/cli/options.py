@@ -40,12 +40,9 @@ def settings(home: Path | None) -> Settings:
 
 def detector(path: Path) -> Detector:
     """The detector of *path*, refused where it names a SIEM that is not installed."""
-    from scoreback.models.detector_file import load_detector
-    from scoreback.service.app import refuse_unknown_siems
+    from scoreback.service.detector_files import read_detector
 
-    found = load_detector(path)
-    refuse_unknown_siems(found)
-    return found
+    return read_detector(path)
 
 
 def moment(text: str | None, option: str) -> datetime | None:
