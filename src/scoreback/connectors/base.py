@@ -7,7 +7,7 @@ SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (ret
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, Self, runtime_checkable
 
 from scoreback.records import (
@@ -39,6 +39,8 @@ class Capabilities:
     enrichments: frozenset[Enrichment]  # where scores can be put beside their history
     native_scoring: bool  # a model can run inside the SIEM
     raises_alerts: bool  # applied alert rules raise alerts without our help
+    # How long after its arrival time an event may still turn up; the workspace can say otherwise.
+    settle: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from scoreback.connectors.base import Connector
@@ -11,6 +12,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.records import EventQuery
+from scoreback.service.connections import connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
@@ -37,6 +39,12 @@ class App:
             )
         return EventQuery(selection=detector.events[kind], fields=needed_fields(detector))
 
+    @property
+    def settle(self) -> timedelta:
+        """How long after its arrival time an event may still turn up in this SIEM."""
+        chosen = self.settings.settle
+        return self.connector.capabilities.settle if chosen is None else chosen
+
     def artifact_folder(self, detector: str, version: str) -> Path:
         """Where the artefact of one version lies."""
         return self.settings.models / detector / version
@@ -47,8 +55,10 @@ def opened(settings: Settings) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
     Raises:
-        ConfigError: its folder cannot be made.
+        ConfigError: its folder cannot be made, or its connection is not described as it should be.
     """
+    connection = connection_of(settings)
+    settings = settings.model_copy(update={"connector": connection.connector})
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,9 +67,7 @@ def opened(settings: Settings) -> Iterator[App]:
             hint="name another folder with --home or SCOREBACK_HOME",
         ) from error
     with State.open(settings.state) as state:
-        connector = load_connector(settings.connector).open(
-            settings.connection, settings.connector_settings
-        )
+        connector = load_connector(connection.connector).open(connection.name, connection.settings)
         with closing(_Closable(connector)):
             yield App(settings, connector, state)
 

@@ -106,7 +106,7 @@ class _Run:
         self._app, self._detector, self._version = app, detector, version
         self._artifact, self._scorer = artifact, Scorer(artifact)
         self._now, self._stage = now, stage
-        self._until = now - app.settings.settle
+        self._until = now - app.settle
         self._plan = FeaturePlan.of(detector)
         self._query = app.query(detector)
         self._plan_hash = plan_hash(detector, self._query)

@@ -103,13 +103,17 @@ class State:
         return self.folder / "refused"
 
     @contextmanager
-    def lock(self, detector: str) -> Iterator[None]:
+    def lock(self, detector: str, *, wait: float = 0) -> Iterator[None]:
         """Hold *detector* alone; let go of when the process ends, however it ends.
+
+        Args:
+            detector: whom nobody else shall work on.
+            wait: seconds to wait for whoever does.
 
         Raises:
             StateError: another process holds it; says which.
         """
-        with hold_lock(self.folder / "locks", detector):
+        with hold_lock(self.folder / "locks", detector, wait=wait):
             yield
 
     def progress(self, detector: str, plan_hash: str) -> Progress | None:

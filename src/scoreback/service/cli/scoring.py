@@ -37,7 +37,7 @@ def score(
                 f"detector {detector.name!r} has no version that scores",
                 hint=f"train one and let it score: scoreback train {file} --promote",
             )
-        artifact = deploy(app, detector, champion)
+        artifact = deploy(app, detector, champion, show.warn)
         with show.counting("scoring") as count:
             outcome = score_events(
                 app,
