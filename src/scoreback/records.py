@@ -166,6 +166,11 @@ def score_id(detector: str, version: str, stage: str, connection: str, event_id:
     return digest.hexdigest()
 
 
+def own_fields(detector: str) -> tuple[str, str]:
+    """The fields that hold the score of *detector*, and its version, on an enriched event."""
+    return (f"scoreback.detectors.{detector}.score", f"scoreback.detectors.{detector}.version")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
     """Half-open ``[since, until)`` on a named clock."""

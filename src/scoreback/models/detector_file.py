@@ -88,7 +88,6 @@ _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 _LATER_KEYS: dict[Key, str] = {
     ("gate",): "remove it; promote a version with `scoreback promote`",
     ("locked",): "remove it; there are no settings pages yet that could override the file",
-    ("write", "enrich"): "remove it",
     ("schedule", "monitor"): "remove it",
 }
 

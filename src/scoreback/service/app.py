@@ -11,7 +11,7 @@ from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
-from scoreback.records import EventQuery
+from scoreback.records import Enrichment, EventQuery, own_fields
 from scoreback.service.connections import connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
@@ -37,7 +37,20 @@ class App:
                 f"detector {detector.name!r} has no selection for the SIEM {kind!r}",
                 hint=f"add events.{kind} to its file",
             )
-        return EventQuery(selection=detector.events[kind], fields=needed_fields(detector))
+        fields = (*needed_fields(detector), *self.written_fields(detector))
+        return EventQuery(selection=detector.events[kind], fields=fields)
+
+    def enrichment(self, detector: Detector) -> Enrichment:
+        """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
+        wanted = Enrichment(detector.write.enrich)
+        able = wanted in self.connector.capabilities.enrichments
+        return wanted if able else Enrichment.NONE
+
+    def written_fields(self, detector: Detector) -> tuple[str, ...]:
+        """Fields of our own on events that scoring compares with: what an event has already."""
+        if self.enrichment(detector) != Enrichment.IN_PLACE:
+            return ()
+        return own_fields(detector.name)
 
     @property
     def settle(self) -> timedelta:

@@ -41,18 +41,18 @@ from scoreback.records import (
 class ElasticConnector:
     """A connection to an Elasticsearch cluster; safe to use from several threads."""
 
-    capabilities = Capabilities(
-        acknowledges_writes=True,
-        closing_reasons=True,
-        enrichments=frozenset({Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE}),
-        native_scoring=False,
-        raises_alerts=True,
-    )
-
     def __init__(self, name: str, settings: ElasticSettings, client: Client) -> None:
         """Connect as *name* through *client*."""
         self.name = name
         self.settings = settings
+        self.capabilities = Capabilities(
+            acknowledges_writes=True,
+            closing_reasons=True,
+            enrichments=frozenset({Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE}),
+            native_scoring=False,
+            raises_alerts=True,
+            settle=settings.settle,
+        )
         self.client = client
         names = Names(settings.namespace)
         self._reader = Reader(client, settings)
