@@ -12,7 +12,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.records import Enrichment, EventQuery, own_fields
-from scoreback.service.connections import connection_of
+from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
@@ -64,13 +64,15 @@ class App:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[App]:
+def opened(settings: Settings, connection: Connection | None = None) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
+
+    The SIEM is reached by *connection*, else by the one that the settings choose.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
     """
-    connection = connection_of(settings)
+    connection = connection or connection_of(settings)
     settings = settings.model_copy(update={"connector": connection.connector})
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
