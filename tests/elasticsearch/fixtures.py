@@ -12,6 +12,7 @@ import pytest
 
 from tests.elasticsearch.java import Missing
 from tests.elasticsearch.node import ADDRESS, in_ci, running
+from tests.elasticsearch.proxy import Proxy, proxied
 
 _OURS = "sbt"
 
@@ -30,6 +31,13 @@ def elasticsearch_url() -> Iterator[str]:
         if in_ci():
             pytest.fail(f"no Elasticsearch node without {missing}")
         pytest.skip(f"no Elasticsearch node without {missing}")
+
+
+@pytest.fixture
+def elasticsearch_proxy(elasticsearch_url: str) -> Iterator[Proxy]:
+    """A proxy before the run's node, to make it fail and to see what is sent."""
+    with proxied(elasticsearch_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
