@@ -7,6 +7,7 @@ Times come from doc values, as the server itself understands them, however they 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.connectors.decode import FieldDecoder
+from scoreback.connectors.elastic.collection import COLLECTION
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.flatten import MAX_TEXT, as_text
 from scoreback.errors import SiemUnavailable
@@ -53,6 +55,7 @@ class HitDecoder:
             rename={f"m{i}": name for i, name in enumerate(wanted)},
             gc=False,
         )
+        self._nothing = looked_up()
         self._typed = _decoder(looked_up, self._sources.type) if self._sources.type else None
         self._loose = _decoder(looked_up, msgspec.Raw)
 
@@ -75,6 +78,10 @@ class HitDecoder:
         Raises:
             SiemUnavailable: the answer is cut short, or no answer of a search.
         """
+        with COLLECTION.paused():
+            return self._decode(body)
+
+    def _decode(self, body: bytes) -> Page:
         found = None
         if self._typed is not None:
             try:
@@ -91,18 +98,18 @@ class HitDecoder:
             ) from error
         hits = answer.hits.hits
         columns = self._columns(hits, body, loose=loose)
-        looked_up = [hit.fields for hit in hits]
+        looked_up = [hit.fields or self._nothing for hit in hits]
         for number, name in enumerate(self._asked, start=2):
             columns[name] = _text_column(looked_up, f"m{number}")
         return Page(
-            ids=[hit.id for hit in hits],
-            refs=[_ref(hit) for hit in hits],
+            ids=list(map(attrgetter("id"), hits)),
+            refs=_refs(hits),
             time=_times(looked_up, "m0"),
             arrival=_times(looked_up, "m1"),
             columns=columns,
             pit=answer.pit_id,
             after=hits[-1].sort if hits else None,
-            without_source=any(hit.source is None for hit in hits),
+            without_source=type(None) in set(map(type, map(attrgetter("source"), hits))),
         )
 
     def _columns(self, hits: Sequence[Any], body: bytes, *, loose: bool) -> dict[str, pa.Array]:
@@ -145,15 +152,16 @@ def _document(hit: Any) -> str:  # noqa: ANN401 - a type made above
     return bytes(hit.source).decode(errors="replace") if hit.source is not None else "{}"
 
 
-def _ref(hit: Any) -> str:  # noqa: ANN401 - a type made above
-    if hit.seq_no is None:
-        return str(hit.index)
-    return f"{hit.index} {hit.seq_no} {hit.primary_term}"
+def _refs(hits: Sequence[Any]) -> list[str]:
+    """Where each event is, and which state of it was read, where that was asked for."""
+    if not hits or hits[0].seq_no is None:
+        return list(map(attrgetter("index"), hits))
+    return [f"{hit.index} {hit.seq_no} {hit.primary_term}" for hit in hits]
 
 
 def _times(looked_up: Sequence[Any], member: str) -> pa.Array:
     """Doc values in milliseconds, with decimals where the field has finer ones."""
-    found = [getattr(fields, member, None) for fields in looked_up]
+    found = map(attrgetter(member), looked_up)
     texts = pa.array([values[0] if values else None for values in found], pa.string())
     milliseconds = texts.cast(pa.float64())
     known = pc.is_valid(milliseconds).to_numpy(zero_copy_only=False)
@@ -163,7 +171,7 @@ def _times(looked_up: Sequence[Any], member: str) -> pa.Array:
 
 
 def _text_column(looked_up: Sequence[Any], member: str) -> pa.Array:
-    found = [getattr(fields, member, None) for fields in looked_up]
+    found = map(attrgetter(member), looked_up)
     firsts = [values[0] if values else None for values in found]
     return pa.array([None if v is None else as_text(v) for v in firsts], pa.string())
 

@@ -11,6 +11,11 @@ def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
     A unit of several events has a row for each, unless *all_members* is false.
     """
     del all_members
+    plain = scores["event_ref"].combine_chunks()
+    if not pc.any(pc.match_substring(plain, " ")).as_py():
+        none = pa.nulls(len(plain), pa.int64())
+        whole = scores.append_column("event_index", plain)
+        return whole.append_column("seq_no", none).append_column("primary_term", none)
     parts = pc.split_pattern(scores["event_ref"].combine_chunks(), " ")
     lengths = pc.list_value_length(parts)
     known = pc.equal(lengths, 3)

@@ -10,12 +10,21 @@ from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.members import events_of
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.errors import SiemRefused
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
 ECS_VERSION = "9.2.0"
 LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
+# Columns that nearly always have one value for a whole batch.
+_SHARED = frozenset(
+    {
+        "event.ingested", "event.severity", "rule.id", "rule.name", "rule.version",
+        "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.stage",
+        "scoreback.alert", "scoreback.event.index",
+    }
+)  # fmt: skip
 # Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
 _SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
 
@@ -93,12 +102,10 @@ def _first_of_each(table: pa.Table) -> pa.Table:
 def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
     """The documents of *table*'s scores, in ECS."""
     risk = table["risk"]
-    index = pc.utf8_split_whitespace(table["event_ref"], max_splits=1)
     columns = {
         "@timestamp": table["event_time"],
         "event.ingested": table["scored_at"],
         "event.risk_score": risk,
-        "event.risk_score_norm": risk,
         "event.severity": _severity(risk),
         "rule.id": table["detector"],
         "rule.name": table["detector"],
@@ -114,12 +121,7 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "scoreback.entity": table["entity"],
         "scoreback.reasons": table["reasons"],
         "scoreback.event.id": table["event_id"],
-        "scoreback.event.index": pc.list_element(index, 0),
-    }
-    columns |= {
-        name: table[name]
-        for name in table.column_names
-        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
+        "scoreback.event.index": events_of(table)["event_index"],
     }
     constants = {
         "ecs.version": ECS_VERSION,
@@ -128,6 +130,14 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "event.dataset": "scoreback.scores",
         "rule.ruleset": "scoreback",
     }
+    for name in table.column_names:
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN):
+            # An event may have a rule of its own; in a score, `rule` is the detector.
+            taken = name in columns or name in constants
+            columns[f"{OWN}event.{name}" if taken else name] = table[name]
+    for key in [key for key in columns if key in _SHARED]:
+        if len(pc.unique(columns[key])) == 1:  # written once, not once a row
+            constants[key] = columns.pop(key)[0].as_py()
     return documents(columns, constants)
 
 
