@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from tests.elasticsearch.fixtures import asked, remove
 from tests.elasticsearch.node import ADDRESS, NodeFailed, running
@@ -75,10 +75,21 @@ def test_what_a_test_made_is_removed_by_its_prefix(
         client.cluster.put_component_template(name=f"{fresh_prefix}-part", template={})
         client.indices.put_index_template(
             name=f"{fresh_prefix}-whole",
-            index_patterns=[f"{fresh_prefix}-*"],
+            index_patterns=[f"{fresh_prefix}-stream"],
             composed_of=[f"{fresh_prefix}-part"],
+            data_stream={},
         )
+        event = {"@timestamp": "2026-03-01T00:00:00Z"}
+        client.index(index=f"{fresh_prefix}-stream", op_type="create", document=event)
+        client.indices.rollover(alias=f"{fresh_prefix}-stream")
         remove(elasticsearch_url, fresh_prefix)
-        assert not client.indices.get(index=f"{fresh_prefix}*", expand_wildcards="all")
+        assert not client.indices.get(index=f"*{fresh_prefix}*", expand_wildcards="all")
         assert not client.indices.exists_index_template(name=f"{fresh_prefix}-whole")
         assert not client.cluster.exists_component_template(name=f"{fresh_prefix}-part")
+
+
+def test_a_data_stream_that_is_not_there_cannot_be_removed(
+    elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    with Elasticsearch(elasticsearch_url) as client, pytest.raises(NotFoundError):
+        client.indices.delete_data_stream(name=f"{fresh_prefix}-none")
