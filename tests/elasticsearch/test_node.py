@@ -1,8 +1,10 @@
 """The node itself, as other tests rely on it."""
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,25 @@ def test_a_command_runs_beside_a_node_and_its_exit_code_is_ours() -> None:
     assert status == "200"
     with pytest.raises(ConnectionRefusedError):
         asked(address, "GET", "/")
+
+
+def test_a_node_does_not_outlive_what_started_it_even_if_that_is_killed() -> None:
+    command = [sys.executable, str(SCRIPT), "--heap", "256m"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        said = re.match(r"(http://\S+) \(process (\d+)\)", starter.stdout.readline())
+        assert said
+        arguments = Path(f"/proc/{said[2]}/cmdline").read_text().split("\0")
+        folders = [Path(one) for one in arguments if one.startswith("/")]
+        folder = next(one for one in folders if one.name.startswith("scoreback-node-"))
+        assert folder.exists()
+        starter.kill()
+    deadline = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
+    with pytest.raises(ConnectionRefusedError):
+        asked(said[1], "GET", "/")
 
 
 def test_what_a_test_made_is_removed_by_its_prefix(
