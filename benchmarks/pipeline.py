@@ -157,7 +157,7 @@ def main() -> None:
     scorer, model = learnt(texts, truth)
     with (
         tempfile.TemporaryDirectory(prefix="scoreback-pipeline-") as folder,
-        running(heap=arguments.heap) as node,
+        running(heap=arguments.heap, jvm_options=()) as node,
     ):
         model.save(Path(folder))
         if BUILT:
