@@ -1,0 +1,125 @@
+"""Runs detectors on their schedule until it is asked to end.
+
+Everything that has to survive is in the workspace: ending, also by a kill, loses and repeats
+nothing, whatever was going on.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from scoreback.errors import ConfigError, ScorebackError
+from scoreback.models.detector import Detector
+from scoreback.service.connections import connection_of
+from scoreback.service.detector_watch import DetectorWatch, Served
+from scoreback.service.jobs import Jobs
+from scoreback.service.locks import hold_lock
+from scoreback.service.runs import runs
+from scoreback.service.schedule import Schedule, Trigger, trigger_of
+from scoreback.service.settings import Settings
+from scoreback.service.state import RunKind, State
+from scoreback.service.stopping import Stop
+
+LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file counts
+GRACE = timedelta(seconds=8)  # what systemd and containers give before they kill is 10 s or more
+
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    settings: Settings,
+    paths: Iterable[Path],
+    *,
+    clock: Callable[[], datetime],
+    wait: Callable[[float], bool],
+    abandon: Callable[[], None],
+    look_again: timedelta = LOOK_AGAIN,
+    trigger: Callable[[Detector, RunKind], Trigger] = trigger_of,
+) -> None:
+    """Run the detectors of *paths* until *wait* says that it is time to end.
+
+    Args:
+        settings: of the workspace.
+        paths: detector files, and folders where more of them may turn up.
+        clock: the time now.
+        wait: waits some seconds; True when it is time to end.
+        abandon: ends the process at once; called when a job does not come to a step in time.
+        look_again: how often files are read again.
+        trigger: when a job is due.
+
+    Raises:
+        ConfigError: no detector can be run, or the connection is not described as it should be.
+        StateError: the workspace is served already, or its state cannot be used.
+    """
+    connection = connection_of(settings)
+    with (
+        State.open(settings.state) as state,
+        hold_lock(state.folder / "locks", "serve.workspace", what=f"workspace {settings.home}"),
+    ):
+        watch, stop = DetectorWatch(paths), Stop()
+        jobs = Jobs(settings, stop, clock)
+        schedule = Schedule(jobs.run, at_once=settings.jobs, trigger=trigger)
+        served = watch.look()
+        if not served:
+            raise _nothing(watch)
+        _log.info(
+            "serving on connection %s (%s): %s",
+            connection.name, connection.connector, ", ".join(served),
+        )  # fmt: skip
+        known: dict[str, Detector] = {}
+        schedule.start()
+        try:
+            while True:
+                jobs.serve(served)
+                _follow(schedule, served, known, state, clock())
+                if wait(look_again.total_seconds()):
+                    break
+                served = watch.look()
+        finally:
+            stop.ask()
+            schedule.stop()
+        _log.info("ending: no job starts any more")
+        left = jobs.wait(GRACE.total_seconds())
+        if left:
+            _log.warning("%s is abandoned; the next run does it again", ", ".join(left))
+            abandon()
+        _log.info("ended")
+
+
+def _follow(
+    schedule: Schedule,
+    served: Mapping[str, Served],
+    known: dict[str, Detector],
+    state: State,
+    now: datetime,
+) -> None:
+    """Have jobs for what is *served*; what is not *known* as it is now is checked."""
+
+    def last(name: str, kind: RunKind) -> datetime | None:
+        found = runs(state, name, 1, kind=kind)
+        return found[0].started_at if found else None
+
+    detectors = {name: one.detector for name, one in served.items()}
+    try:
+        schedule.follow(detectors.values(), last, now)
+    except ScorebackError as error:  # the state is busy, say: the next look does it
+        _log.error("%s. Try: %s", error, error.hint)
+        return
+    for name, detector in detectors.items():
+        if known.get(name) != detector:
+            schedule.check_soon(name)
+    known.clear()
+    known.update(detectors)
+
+
+def _nothing(watch: DetectorWatch) -> ConfigError:
+    troubles = watch.troubles
+    if not troubles:
+        return ConfigError(
+            "no detector file is there", hint="name detector files, or folders that hold some"
+        )
+    return ConfigError(
+        "\n".join(trouble.message for trouble in troubles),
+        hint="\n".join(trouble.hint for trouble in troubles),
+    )
