@@ -26,7 +26,7 @@ from scoreback.service.runs import runs
 from scoreback.service.settings import Settings
 
 PROGRAM = Path(__file__).with_name("served_run.py")
-SECONDS = 60  # more than any of these takes; then the process is killed and the test fails
+SECONDS = 180  # more than any of these takes; then the process is killed and the test fails
 
 
 class Service:
