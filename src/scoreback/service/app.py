@@ -1,7 +1,7 @@
 """A workspace, open: its settings, its SIEM and its state, passed to every job."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -51,8 +51,12 @@ class App:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[App]:
+def opened(settings: Settings, state: State | None = None) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
+
+    Args:
+        settings: of the workspace.
+        state: its state, where that is open already: it stays open.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
@@ -66,7 +70,7 @@ def opened(settings: Settings) -> Iterator[App]:
             f"workspace folder {settings.home} cannot be used: {error.strerror}",
             hint="name another folder with --home or SCOREBACK_HOME",
         ) from error
-    with State.open(settings.state) as state:
+    with State.open(settings.state) if state is None else nullcontext(state) as state:
         connector = load_connector(connection.connector).open(connection.name, connection.settings)
         with closing(_Closable(connector)):
             yield App(settings, connector, state)

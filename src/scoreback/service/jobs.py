@@ -1,7 +1,7 @@
 """What a job does when it is due: one run of one detector, whatever goes wrong in it.
 
-A job opens the workspace for itself, so that a SIEM that does not answer is the trouble of one run
-and a changed secret is used from the next run on. Trouble is said once, and that it is over.
+A job opens its own connection, so that a SIEM that does not answer is the trouble of one run and a
+changed secret is used from the next run on. Trouble is said once, and that it is over.
 """
 
 import logging
@@ -20,6 +20,7 @@ from scoreback.service.live import score_live
 from scoreback.service.rules import promote
 from scoreback.service.schedule import JobKind
 from scoreback.service.settings import Settings
+from scoreback.service.state import State
 from scoreback.service.stopping import Stop, Stopped
 from scoreback.service.train_job import train_detector
 from scoreback.service.versions import SERVICE
@@ -36,12 +37,14 @@ class _NotYet(ScorebackError):
 class Jobs:
     """Runs jobs for the detectors that are served; `run` may be called from many threads."""
 
-    def __init__(self, settings: Settings, stop: Stop, clock: Callable[[], datetime]) -> None:
-        """Work on the workspace of *settings* until *stop* is asked."""
-        self._settings, self._stop, self._clock = settings, stop, clock
+    def __init__(
+        self, settings: Settings, state: State, stop: Stop, clock: Callable[[], datetime]
+    ) -> None:
+        """Work on the workspace of *settings*, whose *state* is open, until *stop* is asked."""
+        self._settings, self._state, self._stop, self._clock = settings, state, stop, clock
         self._served: Mapping[str, Served] = {}
         self._told: dict[tuple[str, str], str] = {}
-        self._running: dict[int, str] = {}  # by thread
+        self._running: dict[int, tuple[JobKind, str]] = {}  # by thread
         self._ended = threading.Condition()
 
     def serve(self, served: Mapping[str, Served]) -> None:
@@ -55,7 +58,7 @@ class Jobs:
             return
         thread = threading.get_ident()
         with self._ended:
-            self._running[thread] = f"{kind} of {name}"
+            self._running[thread] = kind, name
         try:
             self._tried(kind, served)
         finally:
@@ -63,8 +66,8 @@ class Jobs:
                 del self._running[thread]
                 self._ended.notify_all()
 
-    def wait(self, seconds: float) -> list[str]:
-        """Wait until no job runs, some *seconds* at most; what runs still."""
+    def wait(self, seconds: float) -> list[tuple[JobKind, str]]:
+        """Wait until no job runs, some *seconds* at most; what runs still, kind and detector."""
         with self._ended:
             self._ended.wait_for(lambda: not self._running, timeout=seconds)
             return sorted(self._running.values())
@@ -72,12 +75,12 @@ class Jobs:
     def _tried(self, kind: JobKind, served: Served) -> None:
         about = {"detector": served.detector.name, "job": kind}
         try:
-            with opened(self._settings) as app:
+            with opened(self._settings, self._state) as app:
                 {"score": self._score, "train": self._train, "check": self._check}[kind](
                     app, served.path, served.detector
                 )
         except Stopped:
-            _log.info("stopped between two steps; the next run goes on there", extra=about)
+            _log.info("stopped between two steps; nothing is lost", extra=about)
             return
         except SiemUnavailable as error:
             text = f"the SIEM is not available: {error}. It is tried again at the next run"

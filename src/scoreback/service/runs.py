@@ -71,6 +71,14 @@ def end_run(
             raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
 
 
+def stop_run(state: State, detector: str, kind: RunKind, at: datetime) -> None:
+    """Write down that the run that is going on was given up, as its process ends now."""
+    t = tables.runs
+    mine = (t.c.detector == detector, t.c.kind == kind, t.c.status == "running")
+    with state.database.writes() as connection:
+        connection.execute(sa.update(t).where(*mine).values(status="stopped", ended_at=at))
+
+
 def runs(
     state: State,
     detector: str | None = None,

@@ -6,7 +6,7 @@ nothing, whatever was going on.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scoreback.errors import ConfigError, ScorebackError
@@ -15,7 +15,7 @@ from scoreback.service.connections import connection_of
 from scoreback.service.detector_watch import DetectorWatch, Served
 from scoreback.service.jobs import Jobs
 from scoreback.service.locks import hold_lock
-from scoreback.service.runs import runs
+from scoreback.service.runs import runs, stop_run
 from scoreback.service.schedule import Schedule, Trigger, trigger_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import RunKind, State
@@ -23,6 +23,8 @@ from scoreback.service.stopping import Stop
 
 LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file counts
 GRACE = timedelta(seconds=8)  # what systemd and containers give before they kill is 10 s or more
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def serve(
         hold_lock(state.folder / "locks", "serve.workspace", what=f"workspace {settings.home}"),
     ):
         watch, stop = DetectorWatch(paths), Stop()
-        jobs = Jobs(settings, stop, clock)
+        jobs = Jobs(settings, state, stop, clock)
         schedule = Schedule(jobs.run, at_once=settings.jobs, trigger=trigger)
         served = watch.look()
         if not served:
@@ -81,8 +83,12 @@ def serve(
             schedule.stop()
         _log.info("ending: no job starts any more")
         left = jobs.wait(GRACE.total_seconds())
+        for kind, name in left:
+            about = {"detector": name, "job": kind}
+            _log.warning("given up; it begins again at the next start", extra=about)
+            if kind != "check":
+                stop_run(state, name, kind, clock())
         if left:
-            _log.warning("%s is abandoned; the next run does it again", ", ".join(left))
             abandon()
         _log.info("ended")
 
@@ -95,14 +101,9 @@ def _follow(
     now: datetime,
 ) -> None:
     """Have jobs for what is *served*; what is not *known* as it is now is checked."""
-
-    def last(name: str, kind: RunKind) -> datetime | None:
-        found = runs(state, name, 1, kind=kind)
-        return found[0].started_at if found else None
-
     detectors = {name: one.detector for name, one in served.items()}
     try:
-        schedule.follow(detectors.values(), last, now)
+        schedule.follow(detectors.values(), lambda name, kind: last_run(state, name, kind), now)
     except ScorebackError as error:  # the state is busy, say: the next look does it
         _log.error("%s. Try: %s", error, error.hint)
         return
@@ -111,6 +112,17 @@ def _follow(
             schedule.check_soon(name)
     known.clear()
     known.update(detectors)
+
+
+def last_run(state: State, detector: str, kind: RunKind) -> datetime | None:
+    """When a job of *detector* last began; long ago, where that run was stopped half-way.
+
+    A run that was lost counts: it may be what killed its process, and would do so at every start.
+    """
+    found = runs(state, detector, 1, kind=kind)
+    if not found:
+        return None
+    return _LONG_AGO if found[0].status == "stopped" else found[0].started_at
 
 
 def _nothing(watch: DetectorWatch) -> ConfigError:

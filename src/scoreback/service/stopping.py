@@ -54,7 +54,7 @@ def signals() -> Iterator[Callable[[float], bool]]:
 
     def wait(seconds: float) -> bool:
         ready, _, _ = select.select([inlet], [], [], seconds)
-        return bool(ready) and bool(os.read(inlet, 64))
+        return bool(ready) and any(number in SIGNALS for number in os.read(inlet, 64))
 
     try:
         yield wait

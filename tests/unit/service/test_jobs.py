@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from scoreback.service.detector_watch import Served
 from scoreback.service.jobs import Jobs
 from scoreback.service.schedule import JobKind
 from scoreback.service.settings import Settings
+from scoreback.service.state import State
 from scoreback.service.stopping import Stop, Stopped
 
 T = datetime(2026, 6, 1, tzinfo=UTC)
@@ -35,11 +36,13 @@ def stop() -> Stop:
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, stop: Stop, caplog: pytest.LogCaptureFixture) -> Jobs:
+def jobs(tmp_path: Path, stop: Stop, caplog: pytest.LogCaptureFixture) -> Iterator[Jobs]:
     caplog.set_level(logging.INFO, "scoreback")
-    made = Jobs(Settings(home=tmp_path / "home"), stop, lambda: T)
-    made.serve({"one": Served(Path("one.yml"), parse_detector(TEXT))})
-    return made
+    settings = Settings(home=tmp_path / "home")
+    with State.open(settings.state) as state:
+        made = Jobs(settings, state, stop, lambda: T)
+        made.serve({"one": Served(Path("one.yml"), parse_detector(TEXT))})
+        yield made
 
 
 @pytest.fixture
@@ -167,7 +170,7 @@ def test_waiting_names_what_runs_still(jobs: Jobs, does: Callable[..., None]) ->
     thread = threading.Thread(target=jobs.run, args=("score", "one"))
     thread.start()
     begun.wait(30)
-    assert jobs.wait(0) == ["score of one"]
+    assert jobs.wait(0) == [("score", "one")]
     go_on.set()
     assert jobs.wait(30) == []
     thread.join()

@@ -15,9 +15,10 @@ from scoreback.errors import ConfigError, StateError
 from scoreback.models.detector import Detector
 from scoreback.service import jobs, schedule
 from scoreback.service import serve as module
+from scoreback.service.runs import end_run, start_run, stop_run
 from scoreback.service.runs import runs as listed_runs
 from scoreback.service.settings import Settings
-from scoreback.service.state import RunKind
+from scoreback.service.state import RunKind, State
 
 SECONDS = 60  # more than any of this takes
 TEXT = """
@@ -164,10 +165,32 @@ def test_a_job_that_does_not_come_to_a_step_is_abandoned_in_time(
         assert served.ended()
         assert served.abandoned.is_set()
         go_on.set()
-    assert any(
-        "is abandoned; the next run does it again" in record.getMessage()
-        for record in caplog.records
-    )
+    assert any("given up" in record.getMessage() for record in caplog.records)
+
+
+def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(
+    tmp_path: Path,
+) -> None:
+    began = datetime(2026, 6, 1, tzinfo=UTC)
+    with State.open(tmp_path) as state:
+        assert module.last_run(state, "one", "train") is None
+        run = start_run(state, "one", "train", began)
+        assert module.last_run(state, "one", "train") == began
+        assert module.last_run(state, "one", "score") is None
+        stop_run(state, "one", "score", began)  # another kind: this one goes on
+        end_run(state, run, "failed", began, error="x")
+        start_run(state, "one", "train", began)
+        stop_run(state, "one", "train", began)
+        stopped = module.last_run(state, "one", "train")
+        assert stopped is not None
+        assert stopped < began - timedelta(days=365)
+        start_run(state, "one", "train", began)
+        start_run(state, "one", "score", began)
+        start_run(state, "one", "train", began)
+        assert [run.status for run in listed_runs(state, "one", kind="train")] == [
+            "running", "lost", "stopped", "failed",
+        ]  # fmt: skip
+        assert listed_runs(state, "one", kind="score")[0].status == "running"
 
 
 def test_without_a_sound_detector_nothing_is_served(
