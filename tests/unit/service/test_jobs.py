@@ -204,3 +204,30 @@ def test_the_checks_findings_are_logged_by_their_weight(
     assert level == "ERROR"
     assert "tiny" in text
     assert "Try: " in text
+
+
+@pytest.mark.parametrize("approval", ["manual", "automatic"])
+def test_a_training_makes_a_candidate_that_the_gate_decides_on(
+    jobs: Jobs,
+    does: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    approval: str,
+) -> None:
+    judged = SimpleNamespace(at_budget=SimpleNamespace(precision=0.5))
+    version = SimpleNamespace(version="v1-aa")
+    trained = SimpleNamespace(version=version, training=SimpleNamespace(evaluation=judged))
+    does(lambda: trained)
+    promoted: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        module,
+        "promote",
+        lambda _app, _d, name, *, by, at: promoted.append((name, by + f"{at:%Y}")),
+    )
+    text = TEXT + f"gate: {{approval: {approval}}}\n"
+    jobs.serve({"one": Served(Path("one.yml"), parse_detector(text))})
+    jobs.run("train", "one")
+    assert promoted == ([] if approval == "manual" else [("v1-aa", "scoreback2026")])
+    last = said(caplog)[-1][1]
+    assert "trained v1-aa, precision 0.50 at the budget" in last
+    assert ("scoreback promote one.yml v1-aa" in last) == (approval == "manual")

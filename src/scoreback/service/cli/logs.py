@@ -19,13 +19,18 @@ class LogFormat(StrEnum):
 def start_logging(form: LogFormat) -> None:
     """Write our own events, and other libraries' warnings, to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Json() if form == LogFormat.JSON else _Text())
+    handler.setFormatter(formatter(form))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("scoreback").setLevel(logging.INFO)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # we say ourselves what jobs do
     logging.captureWarnings(capture=True)
+
+
+def formatter(form: LogFormat) -> logging.Formatter:
+    """Makes the lines of *form*."""
+    return _Json() if form == LogFormat.JSON else _Text()
 
 
 class _Text(logging.Formatter):
