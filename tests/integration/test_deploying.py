@@ -157,7 +157,7 @@ def test_a_detector_that_does_not_score_yet_has_no_rule(
     ended = scoreback("plan", other)
     assert ended.code == 0
     assert "newcomer has no version that scores yet" in ended.out
-    assert "newcomer" not in scoreback("apply", other, "--json").json["items"]
+    assert not actions(scoreback("apply", other, "--json"))
 
 
 def test_what_the_connection_needs_is_made_first_and_once(

@@ -108,7 +108,8 @@ def test_help_and_version_import_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "load", "train", "score", "verdict", "validate", "promote"]
+    "command",
+    ["demo", "load", "train", "score", "verdict", "validate", "promote", "plan", "remove", "serve"],
 )
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert not _loaded_by(command, "--help") & set(HEAVY)

@@ -27,7 +27,7 @@ from scoreback.models.quantities import (
 from scoreback.models.wrong import WrongValue
 
 __all__ = [
-    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
+    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
     "Keep", "Labels", "Schedule", "Split", "Train", "VerdictLabels", "WindowFeature", "Write",
     "format_duration", "parse_duration",
 ]  # fmt: skip
@@ -199,6 +199,16 @@ class Write(Part):
     )
 
 
+class Gate(Part):
+    """What a freshly trained candidate has to pass before it scores."""
+
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual",
+        description="who promotes a candidate: a person, or training itself as long as no version"
+        " scores yet",
+    )
+
+
 class Schedule(Part):
     """When each job is due, as cron lines in UTC."""
 
@@ -245,5 +255,6 @@ class Detector(Part):
     alerts: Alerts = Field(
         description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
     )
+    gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")

@@ -1,7 +1,7 @@
 """A workspace, open: its settings, its SIEM and its state, passed to every job."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -64,10 +64,15 @@ class App:
 
 
 @contextmanager
-def opened(settings: Settings, connection: Connection | None = None) -> Iterator[App]:
+def opened(
+    settings: Settings, state: State | None = None, connection: Connection | None = None
+) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
-    The SIEM is reached by *connection*, else by the one that the settings choose.
+    Args:
+        settings: of the workspace.
+        state: its state, where that is open already: it stays open.
+        connection: how to reach the SIEM; by default the one that the settings choose.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
@@ -81,7 +86,7 @@ def opened(settings: Settings, connection: Connection | None = None) -> Iterator
             f"workspace folder {settings.home} cannot be used: {error.strerror}",
             hint="name another folder with --home or SCOREBACK_HOME",
         ) from error
-    with State.open(settings.state) as state:
+    with State.open(settings.state) if state is None else nullcontext(state) as state:
         connector = load_connector(connection.connector).open(connection.name, connection.settings)
         with closing(_Closable(connector)):
             yield App(settings, connector, state)

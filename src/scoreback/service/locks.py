@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
 @contextmanager
-def hold_lock(folder: Path, name: str, *, wait: float = 0, what: str = "") -> Iterator[None]:
+def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterator[None]:
     """Hold the lock *name* in *folder*; the system frees it when the process ends, killed or not.
 
     Who holds it is written beside the lock, as trying for a lock may empty the lock's own file.
@@ -22,8 +22,8 @@ def hold_lock(folder: Path, name: str, *, wait: float = 0, what: str = "") -> It
     Args:
         folder: where lock files lie.
         name: of the lock.
+        what: what it guards, in the words of an error.
         wait: seconds to wait for whoever holds it.
-        what: the lock in words, for the error; by default, the detector *name*.
 
     Raises:
         StateError: it is held; says by which process.
@@ -40,7 +40,7 @@ def hold_lock(folder: Path, name: str, *, wait: float = 0, what: str = "") -> It
                 hint="check the permissions of the state folder",
             ) from error
         raise StateError(
-            f"{what or f'detector {name!r}'} is in use by {_said_by(holder)}",
+            f"{what} is in use by {_said_by(holder)}",
             hint="wait until that process is done, or end it; nothing is lost",
         ) from error
     try:

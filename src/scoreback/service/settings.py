@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         description="how long after its arrival time an event may still turn up; else what the"
         " connector says",
     )
+    jobs: int = Field(default=2, ge=1, description="detectors that `serve` scores at once")
     threads: int = Field(default=2, ge=1, description="threads for learning and scoring")
 
     @classmethod
