@@ -22,7 +22,7 @@ ALL_PYTHON = [
 ]  # fmt: skip
 HEAVY = (
     "numpy", "pandas", "xgboost", "sklearn", "scipy", "duckdb", "pyarrow", "sqlalchemy", "alembic",
-    "elasticsearch", "splunklib",
+    "elasticsearch", "sigma", "splunklib",
 )  # fmt: skip
 RUNS_WHAT_IT_READS = {
     "pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code",
@@ -114,7 +114,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "load", "train", "score", "verdict", "validate", "promote"]
+    "command", ["demo", "import-sigma", "load", "train", "score", "verdict", "validate", "promote"]
 )
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert not _loaded_by(command, "--help") & set(HEAVY)

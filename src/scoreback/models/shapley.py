@@ -63,12 +63,9 @@ class ShapleyTables:
     def of(cls, document: Any, width: int) -> Self | None:  # noqa: ANN401 - see `Nodes.of`
         """The tables of a decoded XGBoost model with *width* features.
 
-        None where they would be too large, or the model holds no numbers to count with.
+        None where they would be too large.
         """
-        nodes = Nodes.of(document)
-        if not nodes.are_sound():
-            return None
-        paths = Paths.of(nodes)
+        paths = Paths.of(Nodes.of(document))
         if paths.width.max() > _MOST_FEATURES:
             return None
         if int((paths.width << paths.width).sum()) > MOST_CELLS:

@@ -52,13 +52,6 @@ class Nodes:
             is_leaf=left < 0,
         )
 
-    def are_sound(self) -> bool:
-        """Whether shares of rows and values of leaves are numbers to count with."""
-        below = self.parent >= 0
-        covers = np.concatenate([self.cover[self.parent[below]], self.cover[below]])
-        values = self.threshold[self.is_leaf]
-        return bool((covers > 0).all() and np.isfinite(covers).all() and np.isfinite(values).all())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
