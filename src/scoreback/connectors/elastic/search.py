@@ -62,7 +62,7 @@ class PointInTime:
         """Let the server free what it holds; it does so by itself later when this fails."""
         body = msgspec.json.encode({"id": self._pit})
         try:
-            self._client.send("DELETE", "/_pit", body, good=(404,))
+            self._client.send("DELETE", "/_pit", body, good=(404,), attempts=1)
         except (SiemRefused, SiemUnavailable):
             return
 
