@@ -250,9 +250,7 @@ def test_a_node_that_dies_while_it_is_read_is_asked_no_more_than_set(
     with pytest.raises(SiemUnavailable, match="503"):
         rows(elastic, f"{fresh_prefix}-events", WINDOW)
     closing = elasticsearch_proxy.seen("DELETE", "_pit")
-    assert (
-        len(closing) == 2
-    )  # that of slicing and that of reading, once each: the server lets go of it by itself; nobody waits for that
+    assert len(closing) == 2  # of slicing and of reading, once each: the server frees it anyway
 
 
 def test_one_dead_node_among_several_does_not_stop_the_others(
