@@ -69,7 +69,7 @@ def sources(url: str, index: str) -> list[dict[str, Any]]:
 
 def rows(
     connector: ElasticConnector,
-    index: str,
+    index: str | list[str],
     window: TimeWindow,
     fields: Iterable[str] = (),
     **selection: object,
