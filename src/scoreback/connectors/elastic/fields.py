@@ -47,9 +47,11 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
     kinds: dict[str, tuple[str, ...]] = {}
     valued: set[str] = set()
     asked = sorted({*known, *above})
-    for start in range(0, len(asked), 500):
-        some = asked[start : start + 500]
-        found = _capabilities(client, selection, some, empty=True)
+    for start in range(0, max(1, len(asked)), 250):
+        some = asked[start : start + 250] or [selection.time]
+        below = [f"{name}.*" for name in some]  # objects are told of only with what they hold
+        found = _capabilities(client, selection, [*some, *below], empty=True)
+        found = {name: types for name, types in found.items() if name in some}
         kinds |= {name: tuple(sorted(types)) for name, types in found.items()}
         valued |= {
             n for n, types in found.items() if all(t["aggregatable"] for t in types.values())
