@@ -5,7 +5,7 @@ Fields come from ``_source`` (measured cheaper for client and server than asking
 Times come from doc values, as the server itself understands them, however they are written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -21,7 +21,8 @@ from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.flatten import MAX_TEXT, as_text
 from scoreback.errors import SiemUnavailable
 
-_US_OF_MS = 1_000.0
+_US_OF_MS, _NS_OF_US = 1_000, 1_000
+_EXACT = pa.decimal128(25, 6)  # milliseconds with their nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,17 @@ class HitDecoder:
     """Decodes pages of one query."""
 
     def __init__(
-        self, selection: Selection, fields: Sequence[str], asked: Sequence[str] = ()
+        self,
+        selection: Selection,
+        fields: Sequence[str],
+        asked: Sequence[str] = (),
+        valued: Container[str] = (),
     ) -> None:
-        """Prepare for *fields* of the sources, and *asked* ones that the server looks up."""
-        self._asked = tuple(asked)
+        """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
+
+        Those that are *valued* are looked up in what is kept beside the documents.
+        """
+        self._asked, self._valued = tuple(asked), valued
         self._selection = selection
         self._sources = FieldDecoder([name for name in fields if name not in self._asked])
         wanted = [selection.time, selection.arrival, *self._asked]
@@ -66,8 +74,10 @@ class HitDecoder:
             "docvalue_fields": [{"field": name, "format": "epoch_millis"} for name in times],
             "track_total_hits": False,
         }
-        if self._asked:
-            body["fields"] = [{"field": name} for name in self._asked]
+        body["docvalue_fields"] += [{"field": n} for n in self._asked if n in self._valued]
+        shown = [{"field": name} for name in self._asked if name not in self._valued]
+        if shown:
+            body["fields"] = shown
         if sequence:
             body["seq_no_primary_term"] = True
         return body
@@ -160,20 +170,29 @@ def _refs(hits: Sequence[Any]) -> list[str]:
 
 
 def _times(looked_up: Sequence[Any], member: str) -> pa.Array:
-    """Doc values in milliseconds, with decimals where the field has finer ones."""
+    """Doc values in milliseconds, with decimals where the field has finer ones, as microseconds.
+
+    What is finer is cut off, never rounded: an event would leave the window that it is asked for by
+    and not reach the next one.
+    """
     found = map(attrgetter(member), looked_up)
     texts = pa.array([values[0] if values else None for values in found], pa.string())
-    milliseconds = texts.cast(pa.float64())
-    known = pc.is_valid(milliseconds).to_numpy(zero_copy_only=False)
-    values = milliseconds.fill_null(0.0).to_numpy() * _US_OF_MS
-    micros = np.rint(values).astype(np.int64)
-    return pa.array(micros, pa.int64(), mask=~known)
+    try:
+        return pc.multiply(texts.cast(pa.int64()), _US_OF_MS)
+    except pa.ArrowInvalid:
+        exact = texts.cast(_EXACT)
+    nanos = np.frombuffer(exact.buffers()[1], np.int64)[::2]  # of 128 bits the lower half
+    return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))
 
 
 def _text_column(looked_up: Sequence[Any], member: str) -> pa.Array:
     found = map(attrgetter(member), looked_up)
     firsts = [values[0] if values else None for values in found]
-    return pa.array([None if v is None else as_text(v) for v in firsts], pa.string())
+    return _no_longer_than_text(pa.array([_text(v) for v in firsts], pa.string()))
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    return value if value is None or isinstance(value, str) else as_text(value)
 
 
 def _no_longer_than_text(column: pa.Array) -> pa.Array:

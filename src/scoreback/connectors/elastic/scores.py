@@ -12,7 +12,7 @@ from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.members import events_of
 from scoreback.connectors.elastic.names import OWN, Names
-from scoreback.errors import SiemRefused
+from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
 ECS_VERSION = "9.2.0"
@@ -74,18 +74,25 @@ class Scores:
         ids = list(score_ids)
         if not ids:
             return set()
-        path = f"/{self._names.scores}"
-        if self._client.call("POST", f"{path}/_refresh", absent=(404,)) is None:
+        stream = self._names.scores
+        refreshed = self._client.call("POST", f"/{stream}/_refresh", absent=(404,))
+        if refreshed is None:
             return set()  # no stream yet: nothing is stored
+        if refreshed["_shards"]["failed"]:
+            raise SiemUnavailable(
+                f"not every shard of {stream} can be read: what is stored there is not known",
+                hint="wait until the cluster's health is green or yellow; nothing is lost",
+            )
         found: set[str] = set()
         for start in range(0, len(ids), LOOKUP_IDS):
             some = ids[start : start + LOOKUP_IDS]
             body = {
-                "size": len(some) * 2 if len(some) * 2 <= 10_000 else 10_000,
+                "size": len(some),
                 "_source": False,
                 "query": {"ids": {"values": some}},
+                "collapse": {"field": "scoreback.score_id"},  # some may be there more than once
             }
-            answer = self._client.call("POST", f"{path}/_search", body, absent=(404,)) or {}
+            answer = self._client.search(stream, body, absent=(404,)) or {}
             found.update(hit["_id"] for hit in answer.get("hits", {}).get("hits", []))
         return found
 
