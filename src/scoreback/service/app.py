@@ -65,11 +65,14 @@ def opened(settings: Settings) -> Iterator[App]:
 
 
 def needed_fields(detector: Detector) -> tuple[str, ...]:
-    """Every event field that *detector* reads, sorted."""
-    fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
-    fields.update(detector.split.hold_out)
-    if detector.train.today_queue:
-        fields.add(detector.train.today_queue)
+    """Every event field that *detector* reads, sorted; of a group, what its units are made of."""
+    if detector.group is not None:
+        fields = set(detector.group.sources)
+    else:
+        fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
+        fields.update(detector.split.hold_out)
+        if detector.train.today_queue:
+            fields.add(detector.train.today_queue)
     if detector.labels.field:
         fields.add(detector.labels.field.name)
         if detector.labels.field.time:

@@ -38,10 +38,11 @@ def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifa
         expected_hash=version.artifact_hash,
         threads=app.settings.threads,
     )
-    if (artifact.features, artifact.lag) != (tuple(detector.features), detector.lag):
+    wanted = (tuple(detector.features), detector.lag, detector.unit)
+    if (artifact.features, artifact.lag, artifact.manifest.unit) != wanted:
         raise ArtifactError(
             f"{version.version} of {detector.name!r} was trained for other features or another lag"
-            " than its file has now",
+            " or unit than its file has now",
             hint="train again, or give the file its earlier features back",
         )
     return artifact
