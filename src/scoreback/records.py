@@ -185,6 +185,12 @@ def members_of(event_ref: str) -> Members | None:
 UNIT_REF = '{"unit_of":'  # how the ref of a unit begins, and no ref of an event
 
 
+def unit_ref(members: Members) -> str:
+    """The ref of a unit of *members*, as `members_of` reads it."""
+    content = {"unit_of": members.events, "members": members.named[:MEMBERS]}
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
     """Half-open ``[since, until)`` on a named clock."""
@@ -271,13 +277,13 @@ class Alert:
     detector: str
     version: str
     entity: str | None
-    event_id: str  # the event that opened it
+    event_id: str  # the event, or unit of events, that opened it
     event_time: datetime
     raised_at: datetime
     score: float
     risk: float
     severity: Severity
-    events: int  # how many events it stands for, the opening one included
+    events: int  # how many events, or units, it stands for, the opening one included
     reasons: str  # JSON list
     verdict: Verdict | None = None
     closed_at: datetime | None = None

@@ -35,10 +35,7 @@ def check_unit(detector: Detector) -> Iterator[Problem]:
 
 def _own_names(unit: GroupUnit) -> Iterator[Problem]:
     for i, name in enumerate(unit.group):
-        if name in EVENT_TIMES:
-            what = f"{name!r} differs with every event, so it groups nothing"
-            yield Problem(("unit", "group", i), what, "windows of time are cut by unit.every")
-        elif name in unit.group[:i]:
+        if name in unit.group[:i]:
             yield Problem(("unit", "group", i), f"{name!r} is there already", "remove it")
     for each in unit.reduced:
         key: Key = ("unit", "fields", each.name)

@@ -13,7 +13,14 @@
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from scoreback.models.feature_spec import InputField, InputFields, Part
 from scoreback.models.problems import closest, kind_of
@@ -24,6 +31,7 @@ REDUCERS = (
     "first", "last", "min", "max", "sum", "mean", "count", "distinct", "any", "most_common",
 )  # fmt: skip
 EVENTS = "events"  # what count takes for all events, whatever fields they have
+_INPUT: TypeAdapter[str] = TypeAdapter(InputField)
 _EXAMPLE = "write for example network.bytes: sum, or largest: {max: network.bytes}"
 
 
@@ -41,7 +49,7 @@ class Reduction(Part):
     reducer: Literal[
         "first", "last", "min", "max", "sum", "mean", "count", "distinct", "any", "most_common",
     ] = Field(description="how the values of a group's events become one")  # fmt: skip
-    field: InputField | None = Field(
+    field: FieldName | None = Field(
         default=None, description="the field of the events, where it is not called as the unit's"
     )
 
@@ -54,6 +62,10 @@ def _read(value: object) -> object:
         ((reducer, field),) = value.items()
         if not isinstance(field, str):
             raise WrongValue(f"expected the name of a field, found {kind_of(field)}", hint=_EXAMPLE)
+        try:
+            _INPUT.validate_python(field)
+        except ValidationError as error:  # here, so that the error's key is the one of the file
+            raise error.errors()[0]["ctx"]["error"] from error
     elif isinstance(value, str):
         reducer, field = value, None
     else:

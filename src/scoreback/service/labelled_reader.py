@@ -93,7 +93,8 @@ class LabelledReader:
         if self._grouping is None:
             return history
         uncast = {**self._grouping.uncast, **history.uncast}
-        return replace(history, late=self._grouping.late, uncast=uncast)
+        found = self._grouping
+        return replace(history, late=found.late, uncast=uncast, ungrouped=found.ungrouped)
 
     def _events(self) -> Iterator[EventBatch]:
         query = self._app.query(self._detector)

@@ -126,6 +126,7 @@ def train_detector(
         save(artifact, app.artifact_folder(detector.name, version.version))
         read = {
             "late_events": data.history.late,
+            "ungrouped_events": data.history.ungrouped,
             "uncast": dict(data.history.uncast),
             "unparsable_labels": data.unparsable_labels,
         }

@@ -79,8 +79,8 @@ def batch_of(events: Sequence[Event], ids: Sequence[int] | None = None) -> Event
         ["alerts"] * len(events),
         [START + timedelta(seconds=e[0]) for e in events],
         [START + timedelta(seconds=e[0] + e[1]) for e in events],
-        *([e[2 + n] for e in events] for n in range(len(FIELDS))),
     ]
+    columns += [[e[2 + n] for e in events] for n in range(len(FIELDS))]
     schema = pa.schema([*EVENT_COLUMNS, *(pa.field(f, pa.string()) for f in FIELDS)])
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)]
     return EventBatch(pa.RecordBatch.from_arrays(arrays, schema=schema))
@@ -129,7 +129,7 @@ def by_definition(events: Sequence[Event]) -> dict[tuple[object, ...], dict[str,
 
 def as_defined(table: pa.Table) -> dict[tuple[object, ...], dict[str, object]]:
     texts = ("first", "flag", "last", "most")
-    found = {}
+    found: dict[tuple[object, ...], dict[str, object]] = {}
     for row in table.to_pylist():
         minute = (row["event_time"] - START) // timedelta(minutes=1)
         values = {
@@ -265,6 +265,25 @@ def test_a_missing_part_of_the_key_is_a_value_like_another() -> None:
         units_of([batch_of([(5, 0, "a", None, "1", None), (6, 0, "a", "", "2", None)])])
     )
     assert found[0, "a", None]["events"] == 2.0
+
+
+@given(events_of, st.integers(0, 600), st.integers(31, 7200))
+@settings(max_examples=20)
+def test_a_clock_that_is_set_back_changes_no_unit_of_others(
+    events: list[Event], at: int, change: int
+) -> None:
+    """A sensor whose clock is set back stamps its events too early: they arrive late."""
+    on_time = [e for e in events if e[1] <= 30]
+    if not on_time:
+        return
+    stamped = [(e[0] - change, e[1] + change, *e[2:]) for e in on_time if e[0] > at]
+    found = Grouping(UNITS, START - timedelta(days=1), END, members=True)
+    found.add(batch_of([*on_time, *stamped]))
+    mixed = [pa.Table.from_batches([unit.batch]) for unit in found.units()]
+    found.close()
+    assert found.late == len(stamped)
+    alone = units_of([batch_of(on_time)])
+    assert not alone.num_rows if not mixed else pa.concat_tables(mixed).equals(alone)
 
 
 def test_events_before_1970_have_windows_too() -> None:

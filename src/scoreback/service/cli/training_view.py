@@ -23,6 +23,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         show.say(f"left out as too young for labels: {counts['immature']:,} events of {shown}")
     if outcome.unparsable_labels:
         show.say(f"labels without a readable time, not used: {outcome.unparsable_labels:,}")
+    if outcome.history.ungrouped:
+        show.say(f"events without a field of unit.group, in no unit: {outcome.history.ungrouped:,}")
     for name, count in outcome.history.uncast.items():
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:
