@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scoreback.errors import StateError
@@ -22,6 +23,7 @@ from scoreback.models.units import Sums, UnitPlan, UnitQueries
 from scoreback.records import EventBatch, TimeWindow
 
 _EVER = (-(1 << 62), 1 << 62)
+_UNTIL = "_"  # in the name of a state, before the start of the first window that is open
 
 
 class OnlineUnits:
@@ -48,14 +50,19 @@ class OnlineUnits:
         """Take *events*, all that arrived in *window*, and give the rows of units that closed.
 
         As `OnlineFeatures.step`; units that arrive before *ready_until* close. ``pending`` of the
-        state names the sums of those that are open.
+        state names the sums of those that are open, and says up to which window all have closed.
 
         Raises:
             StateError: a state file is missing or damaged.
         """
         grouped = [self._queries.group(EventBatch(batch)) for batch in events.to_batches()]
-        sums = self._queries.merged([self._open(state.pending), *(g.sums for g in grouped)])
-        ends = self._queries.complete_before(ready_until)
+        before = _EVER[0] if state.pending is None else int(state.pending.rpartition(_UNTIL)[2])
+        arrived = self._queries.merged([g.sums for g in grouped])
+        # A SIEM that shows an event only after its unit has closed: it is late, whatever it says.
+        missed = int(pc.sum(arrived.between(_EVER[0], before).units["events"]).as_py() or 0)
+        fresh = arrived.between(before, _EVER[1])
+        sums = self._queries.merged([self._open(state.pending), fresh])
+        ends = max(before, self._queries.complete_before(ready_until))
         closed = self._queries.rows(sums.between(_EVER[0], ends))
         # Units arrive on their own: this slice is that of the units, not that of the events.
         closing = TimeWindow(since=window.since, until=ready_until)
@@ -63,11 +70,12 @@ class OnlineUnits:
             closed.table, closing, StateFiles(state.slices),
             ready_until=ready_until, score_since=score_since,
         )  # fmt: skip
-        pending = self._keep(sums.between(ends, _EVER[1]), slice_name(closing))
+        name = f"{slice_name(closing)}{_UNTIL}{ends}"
+        self._keep(sums.between(ends, _EVER[1]), name)
         return replace(
             step,
-            state=StateFiles(step.state.slices, pending),
-            late=sum(g.late for g in grouped),
+            state=StateFiles(step.state.slices, name),
+            late=missed + sum(g.late for g in grouped),
             ungrouped=sum(g.ungrouped for g in grouped),
             uncast={**closed.uncast, **step.uncast},
         )
@@ -100,12 +108,9 @@ class OnlineUnits:
                 ) from error
         return Sums(*tables)
 
-    def _keep(self, sums: Sums, name: str) -> str | None:
-        if not sums.num_rows:
-            return None
+    def _keep(self, sums: Sums, name: str) -> None:
         for path, table in zip(self._files(name), _tables(sums), strict=True):
             write_state(path, table)
-        return name
 
     def _files(self, name: str) -> list[Path]:
         return [self._folder / f"{field.name}-{name}.parquet" for field in fields(Sums)]

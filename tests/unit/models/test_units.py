@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,7 +200,8 @@ def online(
             engine.close()
             engine = OnlineUnits(UNITS, PLAN, folder, carried)
     engine.close()
-    assert state.pending is None
+    assert state.pending is not None
+    assert not sum(pq.read_table(path).num_rows for path in (folder / "open").iterdir())
     return pa.concat_tables(parts).sort_by([("event_time", "ascending"), ("event_id", "ascending")])
 
 
@@ -324,6 +326,25 @@ def test_of_a_million_events_in_one_unit_no_more_is_held_than_the_names_of_the_f
     assert (members.events, unit["events"], unit["bytes"]) == (1_000_000, "1000000", "1000000")
     assert len(members.named) == MEMBERS
     queries.close()
+
+
+def test_an_event_that_a_siem_shows_after_its_unit_has_closed_is_late(tmp_path: Path) -> None:
+    engine, state = OnlineUnits(UNITS, PLAN, tmp_path, NAMES), StateFiles()
+    whole = pa.Table.from_batches(
+        [batch_of([(5, 0, "a", "x", "1", None), (6, 1, "a", "x", "2", None)]).batch]
+    )
+    found = []
+    since = START
+    for shown, seconds in ((whole.slice(0, 1), 95), (whole.slice(1, 1), 100)):
+        until = pc.max(shown["arrival_time"]).as_py() + timedelta(microseconds=1)
+        step = engine.step(
+            shown, TimeWindow(since=since, until=until), state,
+            ready_until=START + timedelta(seconds=seconds), score_since=START,
+        )  # fmt: skip
+        since, state = until, step.state
+        found.append((step.rows["field:events"].to_pylist(), step.late))
+    assert found == [(["1"], 0), ([], 1)]
+    engine.close()
 
 
 def test_damaged_open_units_are_an_error_that_names_the_folder(tmp_path: Path) -> None:
