@@ -19,7 +19,7 @@ TIME = pa.timestamp("us", tz="UTC")
 MEMBERS = 1000  # events of a unit whose names its event_ref carries: the first by time, then id
 
 # An event, or a unit of events as a detector groups them. A unit's id is a digest of its key and
-# window, its event_time the last microsecond of the window, its arrival_time that plus the lag.
+# window, its event_time that of its last event, its arrival_time when it closed.
 EVENT_COLUMNS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),  # stable text id, unique in its stream

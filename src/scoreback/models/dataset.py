@@ -20,8 +20,7 @@ from scoreback.suppression import DAY_US
 TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
 QUEUE = "today_queue"  # optional column: the number that `train.today_queue` names, as text
 HOLD_OUT = "hold_out"  # optional column: the value that `split.hold_out` groups by
-# Optional columns of units of several events, µs: times of the first and the last of them.
-FIRST_EVENT, LAST_EVENT = "first_event", "last_event"
+FIRST_EVENT = "first_event"  # optional column: when a unit's first event was, µs
 _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 
 Mask = NDArray[np.bool_]
@@ -54,8 +53,7 @@ class Dataset:
     features: pa.Table  # one column per feature, as computed
     event_ids: pa.Array
     times: NDArray[np.int64]  # event time, microseconds
-    firsts: NDArray[np.int64]  # of a group's events; else the event time itself
-    lasts: NDArray[np.int64]
+    firsts: NDArray[np.int64]  # of a group's events the first; else the event time itself
     arrivals: NDArray[np.int64]
     entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
     entity_names: pa.Array
@@ -94,8 +92,7 @@ class Dataset:
             features=columns.take(order).combine_chunks(),
             event_ids=ids.filter(pa.array(first)),
             times=times,
-            firsts=_whole(rows, FIRST_EVENT, order, times),
-            lasts=_whole(rows, LAST_EVENT, order, times),
+            firsts=_firsts(rows, order, times),
             arrivals=_microseconds(rows.column("arrival_time").take(order)),
             entities=pc.fill_null(entities.indices, -1).to_numpy().astype(np.int64),
             entity_names=entities.dictionary,
@@ -259,12 +256,10 @@ def _number(text: str) -> float:
     return -np.inf if np.isnan(number) else number
 
 
-def _whole(
-    rows: pa.Table, name: str, order: pa.Array, otherwise: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    if name not in rows.column_names:
-        return otherwise
-    return np.asarray(flat(rows.column(name).take(order)).to_numpy(), dtype=np.int64)
+def _firsts(rows: pa.Table, order: pa.Array, times: NDArray[np.int64]) -> NDArray[np.int64]:
+    if FIRST_EVENT not in rows.column_names:
+        return times
+    return np.asarray(flat(rows.column(FIRST_EVENT).take(order)).to_numpy(), dtype=np.int64)
 
 
 def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -5,8 +5,9 @@ by entity, that is every event of the alert's entity at most ``window`` before o
 that opened it. An incident names its entity and its time itself. What such a label says counts for
 each event as if it had been given to that event, with the same time of coming to exist.
 
-A unit of several events lasts from the first to the last of them, and a label of its entity reaches
-it when it touches that time; around the unit of an alert, ``window`` is counted from its ends.
+A unit of several events lasts from the first of them to the last, which is its time, and a label
+of its entity reaches it when it touches that span; around the unit of an alert, ``window`` is
+counted from its ends.
 """
 
 import numpy as np
@@ -62,7 +63,7 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     label = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = by_time[first[label] + within]
-    touches = (data.lasts[rows] >= since[label]) & (data.firsts[rows] < until[label])
+    touches = data.firsts[rows] < until[label]
     label, rows = label[touches], rows[touches]
     named = labels.filter(pa.array(spread)).take(pa.array(label))
     ids = data.event_ids.take(pa.array(rows)).cast(pa.string())
@@ -89,7 +90,7 @@ def _about_entities(
         seen[seen] = data.entities[row[seen]] >= 0  # an absent entity stands for itself
         code[seen] = data.entities[row[seen]]
         since[seen] = data.firsts[row[seen]] - int(reach)
-        until[seen] = data.lasts[row[seen]] + int(reach) + 1
+        until[seen] = data.times[row[seen]] + int(reach) + 1
         spread = spread | seen
     return spread, since[spread], until[spread], code[spread]
 

@@ -35,6 +35,7 @@ class OnlineUnits:
         """Prepare for events that carry what *units* reads; rows carry *fields* of the units."""
         self._features = OnlineFeatures(plan, folder, fields)
         self._queries = UnitQueries(units)
+        self._every = units.every
         self._folder = folder / "open"
         self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -68,7 +69,8 @@ class OnlineUnits:
         closing = TimeWindow(since=window.since, until=ready_until)
         step = self._features.step(
             closed.table, closing, StateFiles(state.slices),
-            ready_until=ready_until, score_since=score_since,
+            ready_until=ready_until + self._every,  # as all that ended before them closed with them
+            score_since=score_since,
         )  # fmt: skip
         name = f"{slice_name(closing)}{_UNTIL}{ends}"
         self._keep(sums.between(ends, _EVER[1]), name)

@@ -67,12 +67,6 @@ def _times(detector: Detector, unit: GroupUnit) -> Iterator[Problem]:
         history = format_duration(detector.train.history)
         what = f"windows of {every} do not fit into the {history} that are learnt from"
         yield Problem(("unit", "every"), what, "write a shorter every, or a longer train.history")
-    for i, feature in enumerate(detector.features):
-        if isinstance(feature, WindowFeature) and feature.over < unit.every:
-            over = format_duration(feature.over)
-            what = f"within {over} there is no earlier unit: each is {every} long"
-            hint = f"write over: {every} or longer; it looks at earlier units, not at events"
-            yield Problem(("features", i, "over"), what, hint)
 
 
 def _uses_without_a_reducer(detector: Detector, unit: GroupUnit) -> Iterator[Problem]:

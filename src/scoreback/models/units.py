@@ -6,9 +6,10 @@ that arrived later than its event time + ``lag`` is late and belongs to no unit,
 that has none of the group's fields. Where only some are missing, missing is a value like another:
 an event without a user is still somebody's on that host.
 
-A unit's time is the last microsecond of its window, and it arrives ``lag`` later, when no event can
-join it any more. So a unit is on time by the late rule, is never older than what it is made of, and
-units of one window, being of equal time, are not each other's history.
+A unit's time is that of its last event, and it arrives at the last microsecond of its window +
+``lag``, when no event can join it any more. So nothing in a unit is newer than its time, and units
+that ended before it, in its own window too, are its history as earlier events are an event's. As
+that is up to ``every`` + ``lag`` before it arrives, by the late rule no unit is late.
 
 What is kept of the events are sums: sums of sums are sums, whatever comes in which portion. So a
 unit is the same however the stream is cut, and one of a million events is as small as another.
@@ -29,7 +30,7 @@ from scoreback.models.reducers import finished, sums_of, value_of, with_values
 from scoreback.models.unit_spec import EVENTS, Reduced
 from scoreback.records import EVENT_COLUMNS, MEMBERS, UNIT_REF, EventBatch
 
-FIRST, LAST = "unit:first", "unit:last"  # columns of a unit: its events' times, µs as text
+FIRST = "unit:first"  # column of a unit: the time of its first event, µs as text
 _MEMORY_LIMIT = "1GB"
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -96,7 +97,7 @@ class Grouped:
 
 @dataclass(frozen=True, slots=True)
 class UnitRows:
-    """Units as events: `EVENT_COLUMNS`, the key, the reduced fields, `FIRST` and `LAST`."""
+    """Units as events: `EVENT_COLUMNS`, the key, the reduced fields, and `FIRST`."""
 
     table: pa.Table
     uncast: Mapping[str, int]  # reduced field → values that could not be read
@@ -158,7 +159,7 @@ class UnitQueries:
         table = self._query(
             self._finished(), units=sums.units, counted=sums.values, named=sums.members
         )
-        fields = [*self._plan.group, *(r.name for r in reduced), FIRST, LAST]
+        fields = [*self._plan.group, *(r.name for r in reduced), FIRST]
         schema = pa.schema([*EVENT_COLUMNS, *(pa.field(name, pa.string()) for name in fields)])
         uncast: dict[str, int] = {}
         for i, each in enumerate(reduced):
@@ -216,21 +217,19 @@ class UnitQueries:
 
     def _finished(self) -> str:
         plan = self._plan
-        end = f"start + {plan.every // _MICROSECOND - 1}"
+        closes = f"start + {(plan.every + plan.lag) // _MICROSECOND - 1}"
         ref = f"{literal(UNIT_REF)} || events || ',\"members\":' || coalesce(list, '[]') || '}}'"
         columns = [
             "units.unit AS event_id",
             f"{ref} AS event_ref",
-            f"make_timestamptz({end}) AS event_time",
-            f"make_timestamptz({end} + {plan.lag // _MICROSECOND}) AS arrival_time",
+            "make_timestamptz(last) AS event_time",
+            f"make_timestamptz({closes}) AS arrival_time",
         ]
         columns += [
             f"{key} AS {quoted(name)}" for key, name in zip(self._keys, plan.group, strict=True)
         ]
         columns += [f"{finished(i, r)} AS {quoted(r.name)}" for i, r in enumerate(plan.reduced)]
-        columns += [
-            f"first::VARCHAR AS {quoted(FIRST)}", f"last::VARCHAR AS {quoted(LAST)}",
-        ]  # fmt: skip
+        columns.append(f"first::VARCHAR AS {quoted(FIRST)}")
         joins = "".join(
             f" LEFT JOIN ({value_of(i, r)}) most{i} ON most{i}.unit = units.unit"
             for i, r in enumerate(plan.reduced)
@@ -239,7 +238,7 @@ class UnitQueries:
         return (
             f"SELECT {', '.join(columns)} FROM units LEFT JOIN (SELECT unit, "  # noqa: S608
             "to_json(list([ref, id] ORDER BY time, id, ref))::VARCHAR AS list FROM named"
-            f" GROUP BY unit) names ON names.unit = units.unit{joins} ORDER BY start, units.unit"
+            f" GROUP BY unit) names ON names.unit = units.unit{joins} ORDER BY last, units.unit"
         )
 
     def _query(self, sql: str, **tables: pa.Table) -> pa.Table:

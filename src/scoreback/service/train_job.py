@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from scoreback.errors import DataError
 from scoreback.models.artifact import save
-from scoreback.models.dataset import FIRST_EVENT, LAST_EVENT
+from scoreback.models.dataset import FIRST_EVENT
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.models.history import reach
 from scoreback.models.rows import History, feature_rows
 from scoreback.models.training import Progress, Training, train
-from scoreback.models.units import FIRST, LAST, UnitPlan
+from scoreback.models.units import FIRST, UnitPlan
 from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.account import account_of, write_account
 from scoreback.service.app import App
@@ -69,7 +69,7 @@ def read_training_data(
     if detector.train.today_queue:
         fields.append(detector.train.today_queue)
     if units is not None:
-        fields += [FIRST, LAST]
+        fields.append(FIRST)
     history = feature_rows(plan, reader.read(), since=since, fields=tuple(dict.fromkeys(fields)))
     if units is not None:
         history = reader.with_counts(history)
@@ -151,8 +151,7 @@ def _named(rows: pa.Table, detector: Detector) -> pa.Table:
     if detector.train.today_queue:
         table = table.append_column("today_queue", rows["field:" + detector.train.today_queue])
     if detector.group is not None:
-        for name, carried in ((FIRST_EVENT, FIRST), (LAST_EVENT, LAST)):
-            table = table.append_column(name, rows["field:" + carried].cast(pa.int64()))
+        table = table.append_column(FIRST_EVENT, rows["field:" + FIRST].cast(pa.int64()))
     for name in features:
         table = table.append_column(name, rows[name])
     return table

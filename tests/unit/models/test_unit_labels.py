@@ -139,21 +139,16 @@ def test_a_verdict_on_an_event_reaches_its_unit_and_one_on_an_unknown_event_noth
 
 
 def units(*spans: tuple[int, int, str]) -> Dataset:
-    """Units from their first to their last event, in hours, of an entity, in windows of 4 h."""
-    ends = [BEGIN + (last // 4 * 4 + 4) * HOUR - timedelta(microseconds=1) for _, last, _ in spans]
-    micros = [
-        [BEGIN + hour * HOUR for hour, _, _ in spans],
-        [BEGIN + h * HOUR for _, h, _ in spans],
-    ]
-    first, last = (pa.array(times, TIME).cast(pa.int64()) for times in micros)
+    """Units from their first to their last event, in hours, of an entity."""
+    firsts = [BEGIN + first * HOUR for first, _, _ in spans]
+    ends = [BEGIN + last * HOUR for _, last, _ in spans]
     rows = pa.table(
         {
             "event_id": [f"u{i}" for i in range(len(spans))],
             "event_time": pa.array(ends, TIME),
             "arrival_time": pa.array(ends, TIME),
             "entity": [entity for _, _, entity in spans],
-            "first_event": first,
-            "last_event": last,
+            "first_event": pa.array(firsts, TIME).cast(pa.int64()),
             "x": [1.0] * len(spans),
         }
     )

@@ -23,7 +23,7 @@ from scoreback.models.online import StateFiles
 from scoreback.models.online_units import OnlineUnits
 from scoreback.models.rows import feature_rows
 from scoreback.models.unit_spec import EVENTS, Reduced
-from scoreback.models.units import FIRST, LAST, UnitPlan, UnitQueries
+from scoreback.models.units import FIRST, UnitPlan, UnitQueries
 from scoreback.records import EVENT_COLUMNS, MEMBERS, EventBatch, TimeWindow, members_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ PLAN = FeaturePlan(
             kind="sum", field="events", by=("host.name",), over=timedelta(minutes=5), name="events"
         ),
     ),
-    LAG,
+    LAG + UNITS.every,
 )
 
 Event = tuple[int, int, str | None, str | None, str | None, str | None]  # time s, delay s, fields
@@ -180,7 +180,7 @@ def online(
 ) -> pa.Table:
     """Rows of the units that closed, in steps that end at *cuts*; nothing new may arrive in one."""
     whole = pa.Table.from_batches([batch_of(events).batch])
-    carried = (*NAMES, FIRST, LAST)
+    carried = (*NAMES, FIRST)
     engine, state, since, parts = OnlineUnits(UNITS, PLAN, folder, carried), StateFiles(), START, []
     for cut in [*sorted(cuts), 2000]:
         ready = max(since, START + timedelta(seconds=cut))
@@ -216,7 +216,7 @@ def test_units_and_their_cells_are_the_same_however_the_stream_is_cut(
         found = online(events, cuts, Path(folder), restart=restart)
     group = Grouping(UNITS, START, END, members=True)
     group.add(batch_of(events))
-    expected = feature_rows(PLAN, group.units(), since=START, fields=(*NAMES, FIRST, LAST)).rows
+    expected = feature_rows(PLAN, group.units(), since=START, fields=(*NAMES, FIRST)).rows
     if expected.num_rows:
         assert found.equals(expected)
     else:
@@ -241,8 +241,8 @@ def test_a_unit_closes_when_its_window_and_the_lag_are_past_and_not_before() -> 
     closes = START + timedelta(seconds=90)
     assert units_of([batch], closes - timedelta(microseconds=1)).num_rows == 0
     (unit,) = units_of([batch], closes).to_pylist()
-    assert unit["event_time"] == START + timedelta(seconds=60) - timedelta(microseconds=1)
-    assert unit["arrival_time"] == unit["event_time"] + LAG
+    assert unit["event_time"] == START + timedelta(seconds=5)
+    assert unit["arrival_time"] == closes - timedelta(microseconds=1)
 
 
 def test_late_events_and_those_without_any_key_belong_to_no_unit_and_are_counted() -> None:
@@ -294,7 +294,7 @@ def test_events_before_1970_have_windows_too() -> None:
     found.add(batch_of([(long_ago + i, 0, "a", "x", "1", None) for i in (0, 40)]))
     (batch,) = found.units()
     times = [t.strftime("%H:%M:%S") for t in batch.batch["event_time"].to_pylist()]
-    assert times == ["23:59:59", "00:00:59"]
+    assert times == ["23:59:30", "00:00:10"]
     found.close()
 
 
