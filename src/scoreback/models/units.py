@@ -12,7 +12,9 @@ that ended before it, in its own window too, are its history as earlier events a
 that is up to ``every`` + ``lag`` before it arrives, by the late rule no unit is late.
 
 What is kept of the events are sums: sums of sums are sums, whatever comes in which portion. So a
-unit is the same however the stream is cut, and one of a million events is as small as another.
+unit is the same however the stream is cut, and one of a million events is as small as another, but
+for values that are told apart one by one (``distinct``, ``most_common``). Each event is taken to
+come once, as readers promise.
 """
 
 from collections.abc import Mapping, Sequence

@@ -144,7 +144,7 @@ def as_defined(table: pa.Table) -> dict[tuple[object, ...], dict[str, object]]:
 
 
 @given(events_of)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_unit_is_what_the_definition_says(events: list[Event]) -> None:
     found = as_defined(units_of([batch_of(events)])) if events else {}
     expected = by_definition(events)
@@ -158,7 +158,7 @@ def test_a_unit_is_what_the_definition_says(events: list[Event]) -> None:
 
 
 @given(events_of, st.randoms(use_true_random=False), st.integers(1, 7))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_neither_order_nor_batches_change_a_unit(
     events: list[Event], random: object, size: int
 ) -> None:
@@ -206,7 +206,7 @@ def online(
 
 
 @given(events_of, st.lists(st.integers(1, 900), max_size=6), st.booleans())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_units_and_their_cells_are_the_same_however_the_stream_is_cut(
     events: list[Event], cuts: list[int], restart: bool
 ) -> None:
@@ -224,7 +224,7 @@ def test_units_and_their_cells_are_the_same_however_the_stream_is_cut(
 
 
 @given(events_of, st.integers(0, 900))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_what_arrives_later_changes_no_closed_unit(events: list[Event], cut: int) -> None:
     until = START + timedelta(seconds=cut)
     arrived = [i for i, e in enumerate(events) if e[0] + e[1] < cut]
