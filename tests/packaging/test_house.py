@@ -117,8 +117,17 @@ def test_help_and_version_import_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "demo", "import-sigma", "load", "train", "score", "verdict", "validate", "promote", "plan",
-        "remove", "serve",
+        "demo",
+        "import-sigma",
+        "load",
+        "train",
+        "score",
+        "verdict",
+        "validate",
+        "promote",
+        "plan",
+        "remove",
+        "serve",
     ],
 )
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:

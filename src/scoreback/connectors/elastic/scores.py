@@ -128,7 +128,7 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "scoreback.entity": table["entity"],
         "scoreback.reasons": table["reasons"],
         "scoreback.event.id": table["event_id"],
-        "scoreback.event.index": events_of(table)["event_index"],
+        "scoreback.event.index": events_of(table, all_members=False)["event_index"],
     }
     constants = {
         "ecs.version": ECS_VERSION,
