@@ -3,30 +3,106 @@
 `prepare` runs once in the benchmark's process, `ours` in a fresh process for each run.
 """
 
+import tempfile
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow.compute as pc
+from features import DETECTOR
 from pipeline_task import Task
 
-from scoreback.models.artifact import Artifact
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.models.algorithms import algorithms
+from scoreback.models.artifact import Artifact, load, save
+from scoreback.models.detector import Keep, Labels, VerdictLabels, Write
+from scoreback.records import Enrichment, ModelVersion, ScoreBatch, WriteReport
+from scoreback.service.app import App
+from scoreback.service.score_job import score
+from scoreback.service.settings import Settings
+from scoreback.service.state import State
 
-BUILT = False
+algorithms()  # libraries are loaded before anything is measured
+BUILT = True
 """Whether the ways of this file take part; until then `pipeline.py` judges the raw limit."""
 
 
 def prepare(folder: Path, artifact: Artifact, url: str) -> None:
-    """Lay down in *folder* what `ours` needs: a workspace with the artefact as champion.
+    """Lay down in *folder* what `ours` needs: the artefact, and the cluster's templates.
 
     Args:
         folder: `Task.folder` of every run.
         artifact: the model of the other ways, for the detector ``detectors/features.yml``.
         url: where Elasticsearch answers.
     """
-    raise NotImplementedError
+    # Above any score, so that nothing alerts: the other ways explain nothing either.
+    manifest = artifact.manifest.model_copy(update={"threshold": 1.0})
+    save(replace(artifact, manifest=manifest), folder / "artifact")
+    with_resources = _connector(url)
+    for resource in with_resources.resources():
+        with_resources.apply(resource)
+    with_resources.close_connection()
 
 
 def ours(task: Task, *, in_place: bool) -> tuple[int, float]:
     """Run the score job over all events of the task; the count and the sum of its scores.
 
-    The sum is that of the model's probabilities, which `pipeline.py` compares between all ways.
+    Every score is stored, as the other ways store every score.
     """
-    raise NotImplementedError
+    write = Write(keep=Keep(top=1.0, sample=1.0), enrich="in_place" if in_place else "none")
+    detector = DETECTOR.model_copy(
+        update={
+            "events": {"elastic": {"index": task.source}},
+            "labels": Labels(verdicts=VerdictLabels(join="event")),
+            "write": write,
+        }
+    )
+    artifact = load(Path(task.folder) / "artifact", threads=1)
+    version = ModelVersion(
+        detector=detector.name, version=task.run, status="champion", artifact_hash="",
+        algorithm="xgboost", trained_as_of=datetime.fromisoformat(task.since),
+        created_at=datetime.fromisoformat(task.since), parent=None, row_hash="",
+    )  # fmt: skip
+    connector = _Summing(_connector(task.url))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(home=Path(folder), connector="elastic", threads=1)
+        with State.open(settings.state) as state:
+            app = App(settings, connector, state)  # type: ignore[arg-type]  # but for the sum
+            # Late enough that no event still waits for others of its time.
+            outcome = score(
+                app, detector, version, artifact,
+                now=datetime.fromisoformat(task.until) + detector.lag,
+            )
+    return outcome.scored, connector.total
+
+
+def _connector(url: str) -> ElasticConnector:
+    settings = {"hosts": [url], "namespace": "bench", "replicas": 0, "settle": "PT0S"}
+    return ElasticConnector.open("bench", settings)
+
+
+class _Summing:
+    """A connector that adds up the scores which it writes."""
+
+    def __init__(self, connector: ElasticConnector) -> None:
+        self._connector = connector
+        self.total = 0.0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the door is
+        return getattr(self._connector, name)
+
+    def write(self, scores: ScoreBatch) -> WriteReport:
+        """Write *scores*, all of which the cluster has to take."""
+        report = self._connector.write(scores)
+        if report.written != scores.num_rows:
+            raise RuntimeError(f"not every score was written: {report}")
+        self.total += pc.sum(scores.batch.column("score")).as_py() or 0.0
+        return report
+
+    def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
+        """Enrich events with *scores*, all of which the cluster has to take."""
+        report = self._connector.enrich(scores, how)
+        if report.refused:
+            raise RuntimeError(f"not every event was updated: {report.refused[:3]}")
+        return report
