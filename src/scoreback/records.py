@@ -77,6 +77,15 @@ class Stage(StrEnum):
     BACKFILL = "backfill"
 
 
+class Enrichment(StrEnum):
+    """Where scores are put beside their history, so that searches of events find them."""
+
+    NONE = "none"
+    EVENT = "event"  # a lookup of events
+    ENTITY = "entity"  # a lookup of entities, each with its latest stored score
+    IN_PLACE = "in_place"  # a field on the event itself
+
+
 class Severity(StrEnum):
     """Severity of an alert, in the words that both SIEMs use."""
 
@@ -155,6 +164,11 @@ def score_id(detector: str, version: str, stage: str, connection: str, event_id:
         data = part.encode()
         digest.update(len(data).to_bytes(4, "big") + data)
     return digest.hexdigest()
+
+
+def own_fields(detector: str) -> tuple[str, str]:
+    """The fields that hold the score of *detector*, and its version, on an enriched event."""
+    return (f"scoreback.detectors.{detector}.score", f"scoreback.detectors.{detector}.version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +289,7 @@ class Refused:
 
     item_id: str
     reason: str
+    document: str = ""  # as it was sent, so that it can be mended and sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

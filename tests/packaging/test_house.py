@@ -30,7 +30,8 @@ RUNS_WHAT_IT_READS = {
 }  # fmt: skip
 # It asks connectors whether their slices survive pickling, on objects of its own making.
 PICKLES_ITS_OWN = {"scoreback/connectors/testing.py": {"pickle"}}
-COMES_WITH = {"pydantic_core": "pydantic"}  # pins it to one version, and documents its names
+# Modules of a library that another one pins to a version and documents as its own.
+COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}
 
 
 @pytest.mark.parametrize("name", ["connectors", "models", "service"])

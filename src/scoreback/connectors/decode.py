@@ -4,7 +4,7 @@ What a document means is defined in `scoreback.connectors.flatten`. The typed de
 nearly all documents; those that it has no type for are flattened one by one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -52,11 +52,39 @@ class FieldDecoder:
         if all(name.count(".") <= MAX_DOTS and _typed(name) for name in self._fields):
             self._shape = _Shape({name: spellings(name) for name in fields})
 
+    @property
+    def type(self) -> type[msgspec.Struct] | None:
+        """The type of a document, to be a part of a larger type; None where there is none.
+
+        Decode with ``float_hook=str``; what it gives is for `columns`.
+        """
+        return self._shape.level.type if self._shape else None
+
     def decode(self, documents: Sequence[str]) -> Decoded:
         """One column for each field, whether or not a document has it."""
         found, hard = _values(self._shape, documents)
-        slow, bad = _flattened([documents[row] for row in hard], self._fields)
-        return _together(found, self._fields, hard, slow, bad, len(documents))
+        return self._whole(found, hard, [documents[row] for row in hard], len(documents))
+
+    def columns(
+        self, found: Sequence[Any], documents: Callable[[Sequence[int]], Sequence[str]]
+    ) -> Decoded:
+        """The same for values of `type`, None for an empty document.
+
+        Args:
+            found: the documents, decoded.
+            documents: gives the texts of some rows: those that need the slow way.
+        """
+        if self._shape is None:
+            raise ValueError("there is no type that these values could be of")
+        empty = self._shape.level.empty
+        columns, hard = _gathered(self._shape, [empty if f is None else f for f in found], set())
+        return self._whole(columns, hard, documents(hard) if hard else [], len(found))
+
+    def _whole(
+        self, columns: Mapping[str, pa.Array], hard: Sequence[int], texts: Sequence[str], rows: int
+    ) -> Decoded:
+        slow, bad = _flattened(texts, self._fields)
+        return _together(columns, self._fields, hard, slow, bad, rows)
 
 
 class AllFieldsDecoder:
@@ -173,6 +201,13 @@ def _values(
             found.append(empty)
         if found[-1] is empty:
             hard.add(row)
+    return _gathered(shape, found, hard)
+
+
+def _gathered(
+    shape: _Shape, found: Sequence[Any], hard: set[int]
+) -> tuple[dict[str, pa.Array], list[int]]:
+    """The columns of decoded documents; those that turn out to need the slow way join *hard*."""
     values: dict[Pointer, list[Any]] = {}
     shape.level.gather(found, (), values)
     columns = {}

@@ -189,6 +189,11 @@ class Write(Part):
     """What is written back."""
 
     keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
+    enrich: Literal["none", "event", "entity", "in_place"] = Field(
+        default="none",
+        description="where stored scores are put beside their history, if the SIEM can: a lookup"
+        " by event or by entity, or a field on the event itself",
+    )
     copy_fields: list[FieldName] = Field(
         default=[], description="event fields copied onto each score"
     )

@@ -11,8 +11,8 @@ from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
-from scoreback.records import EventQuery
-from scoreback.service.connections import connection_of
+from scoreback.records import Enrichment, EventQuery, own_fields
+from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
@@ -37,7 +37,20 @@ class App:
                 f"detector {detector.name!r} has no selection for the SIEM {kind!r}",
                 hint=f"add events.{kind} to its file",
             )
-        return EventQuery(selection=detector.events[kind], fields=needed_fields(detector))
+        fields = (*needed_fields(detector), *self.written_fields(detector))
+        return EventQuery(selection=detector.events[kind], fields=fields)
+
+    def enrichment(self, detector: Detector) -> Enrichment:
+        """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
+        wanted = Enrichment(detector.write.enrich)
+        able = wanted in self.connector.capabilities.enrichments
+        return wanted if able else Enrichment.NONE
+
+    def written_fields(self, detector: Detector) -> tuple[str, ...]:
+        """Fields of our own on events that scoring compares with: what an event has already."""
+        if self.enrichment(detector) != Enrichment.IN_PLACE:
+            return ()
+        return own_fields(detector.name)
 
     @property
     def settle(self) -> timedelta:
@@ -51,17 +64,20 @@ class App:
 
 
 @contextmanager
-def opened(settings: Settings, state: State | None = None) -> Iterator[App]:
+def opened(
+    settings: Settings, connection: Connection | None = None, *, state: State | None = None
+) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
     Args:
         settings: of the workspace.
+        connection: how the SIEM is reached; else as the settings choose.
         state: its state, where that is open already: it stays open.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
     """
-    connection = connection_of(settings)
+    connection = connection or connection_of(settings)
     settings = settings.model_copy(update={"connector": connection.connector})
     try:
         settings.home.mkdir(parents=True, exist_ok=True)

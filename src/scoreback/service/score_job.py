@@ -111,7 +111,8 @@ class _Run:
         self._query = app.query(detector)
         self._plan_hash = plan_hash(detector, self._query)
         folder = app.settings.state / "windows" / detector.name / self._plan_hash
-        self._online = OnlineFeatures(self._plan, folder, carried_fields(detector))
+        self._carried = (*carried_fields(detector), *app.written_fields(detector))
+        self._online = OnlineFeatures(self._plan, folder, self._carried)
 
     def close(self) -> None:
         self._online.close()
@@ -186,6 +187,7 @@ class _Run:
         scores = kept_scores(
             self._scorer, step.rows, scored, self._detector, self._version,
             connection=self._app.connector.name, stage=self._stage, scored_at=self._now,
+            carried=self._carried,
         )  # fmt: skip
         histogram = histogram_of(
             batch_id, step.rows, scored.scores, self._version, self._stage, window
@@ -199,7 +201,8 @@ class _Run:
             outbox=f"{batch_id}.parquet",
             next_progress=after,
         )
-        done = publish(self._app.state, self._app.connector, batch, scores, histogram)
+        enrichment = self._app.enrichment(self._detector)
+        done = publish(self._app.state, self._app.connector, batch, scores, histogram, enrichment)
         self.outcome.published.append(done)
         self.outcome.scored += step.rows.num_rows
         self.outcome.late += step.late

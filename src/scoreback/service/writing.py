@@ -1,5 +1,6 @@
 """What is written of a step: the kept scores, and a histogram of all of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
@@ -34,11 +35,12 @@ def kept_scores(
     connection: str,
     stage: Stage,
     scored_at: datetime,
+    carried: Sequence[str],
 ) -> ScoreBatch:
     """The scores that are stored: those at or above the floor, and a sample of the rest.
 
     Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
-    their reasons.
+    their reasons; all carry the event fields *carried*, their entity among them.
     """
     kept = scored.kept | _sampled(rows["event_id"], version.version, detector.write.keep.sample)
     chosen = pa.array(np.flatnonzero(kept))
@@ -64,7 +66,9 @@ def kept_scores(
         _reasons(scorer, rows, alerts),
     ]
     schema = SCORE_COLUMNS
-    for name in detector.write.copy_fields:
+    for name in carried:
+        if name in schema.names:
+            continue
         schema = schema.append(pa.field(name, pa.string()))
         columns.append(rows.column("field:" + name))
     arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]

@@ -173,7 +173,7 @@ def test_the_workspace_says_how_long_events_may_come_late_or_else_the_connector_
     with opened(Settings(home=tmp_path)) as app:
         assert app.settle == timedelta(0)
         slow = Capabilities(
-            acknowledges_writes=False, closing_reasons=False, updates_in_place=False,
+            acknowledges_writes=False, closing_reasons=False, enrichments=frozenset(),
             native_scoring=False, raises_alerts=False, settle=timedelta(minutes=1),
         )  # fmt: skip
         monkeypatch.setattr(app.connector, "capabilities", slow)

@@ -1,0 +1,78 @@
+// The "GET /" and "HEAD /" answers, which real Elasticsearch keeps in a module (rest-root)
+// that is not published on Maven Central. Values come from the running server itself.
+package scoreback.node;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+import org.apache.lucene.util.Version;
+import org.elasticsearch.Build;
+import org.elasticsearch.client.internal.node.NodeClient;
+import org.elasticsearch.cluster.ClusterState;
+import org.elasticsearch.cluster.metadata.IndexNameExpressionResolver;
+import org.elasticsearch.cluster.node.DiscoveryNodes;
+import org.elasticsearch.cluster.service.ClusterService;
+import org.elasticsearch.common.io.stream.NamedWriteableRegistry;
+import org.elasticsearch.common.settings.ClusterSettings;
+import org.elasticsearch.common.settings.IndexScopedSettings;
+import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.common.settings.SettingsFilter;
+import org.elasticsearch.features.NodeFeature;
+import org.elasticsearch.plugins.ActionPlugin;
+import org.elasticsearch.plugins.Plugin;
+import org.elasticsearch.rest.BaseRestHandler;
+import org.elasticsearch.rest.RestController;
+import org.elasticsearch.rest.RestHandler;
+import org.elasticsearch.rest.RestRequest;
+import org.elasticsearch.rest.RestResponse;
+import org.elasticsearch.rest.RestStatus;
+import org.elasticsearch.xcontent.XContentBuilder;
+
+public class RootPlugin extends Plugin implements ActionPlugin {
+    private volatile ClusterService cluster;
+
+    @Override
+    public Collection<?> createComponents(PluginServices services) {
+        cluster = services.clusterService();
+        return List.of();
+    }
+
+    @Override
+    public Collection<RestHandler> getRestHandlers(Settings settings, NamedWriteableRegistry registry, RestController controller,
+            ClusterSettings clusterSettings, IndexScopedSettings indexSettings, SettingsFilter filter,
+            IndexNameExpressionResolver resolver, Supplier<DiscoveryNodes> nodes, Predicate<NodeFeature> features) {
+        return List.of(new Root());
+    }
+
+    private final class Root extends BaseRestHandler {
+        @Override
+        public String getName() { return "root"; }
+
+        @Override
+        public List<Route> routes() {
+            return List.of(new Route(RestRequest.Method.GET, "/"), new Route(RestRequest.Method.HEAD, "/"));
+        }
+
+        @Override
+        protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
+            return channel -> {
+                ClusterState state = cluster.state();
+                Build b = Build.current();
+                XContentBuilder x = channel.newBuilder();
+                x.startObject().field("name", cluster.getNodeName())
+                    .field("cluster_name", cluster.getClusterName().value())
+                    .field("cluster_uuid", state.metadata().clusterUUID())
+                    .startObject("version").field("number", b.qualifiedVersion())
+                    .field("build_flavor", b.flavor()).field("build_type", b.type().displayName())
+                    .field("build_hash", b.hash()).field("build_date", b.date()).field("build_snapshot", b.isSnapshot())
+                    .field("lucene_version", Version.LATEST.toString())
+                    .field("minimum_wire_compatibility_version", b.minWireCompatVersion())
+                    .field("minimum_index_compatibility_version", b.minIndexCompatVersion())
+                    .endObject().field("tagline", "You Know, for Search").endObject();
+                channel.sendResponse(new RestResponse(RestStatus.OK, x));
+            };
+        }
+    }
+}
