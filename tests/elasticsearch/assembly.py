@@ -93,14 +93,14 @@ def _fetch(made: Path) -> None:
 
 
 def _add_module(made: Path, runtime: Java) -> None:
-    """Our module that answers ``GET /``: the server's own is not published."""
-    module = made / "modules" / "rest-root"
+    """Our module for two answers of the server whose own modules are not published."""
+    module = made / "modules" / "handlers"
     module.mkdir()
     (module / "plugin-descriptor.properties").write_text(
-        f"name=rest-root\ndescription=GET /\nversion={VERSION}\nelasticsearch.version={VERSION}\n"
-        "java.version=21\nclassname=scoreback.node.RootPlugin\n"
+        f"name=handlers\ndescription=What is not published\nversion={VERSION}\n"
+        f"elasticsearch.version={VERSION}\njava.version=21\nclassname=scoreback.node.Handlers\n"
     )
-    _compile(runtime, made, "RootPlugin", module / "rest-root.jar")
+    _compile(runtime, made, "Handlers", module / "handlers.jar")
 
 
 def _compile(runtime: Java, made: Path, name: str, jar: Path) -> None:

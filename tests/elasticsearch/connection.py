@@ -1,7 +1,8 @@
 """A connection of ours to the node of the test run, with names that no other test has."""
 
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from scoreback.connectors.elastic import ElasticConnector
@@ -14,26 +15,44 @@ SAMPLE = "contract"
 
 
 @contextmanager
-def connected(url: str, name: str = "contract", **settings: object) -> Iterator[ElasticConnector]:
+def connected(
+    url: str,
+    name: str = "contract",
+    *,
+    through: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    apply: bool = True,
+    **settings: object,
+) -> Iterator[ElasticConnector]:
     """A connector whose resources are applied in a namespace of its own.
 
     What it made is removed afterwards, but for data streams: the node cannot delete those.
+
+    Args:
+        url: Of the node; resources are made and removed there.
+        name: Of the connection.
+        through: Where the connector itself connects, a proxy say; the node without it.
+        sleep: Waits between attempts.
+        apply: Whether resources are made at all.
+        settings: More of them.
     """
-    given = {"namespace": f"t{uuid.uuid4().hex[:12]}", "replicas": 0, "hosts": [url]}
-    connector = ElasticConnector.open(name, given | settings)
+    given = {"namespace": f"t{uuid.uuid4().hex[:12]}", "replicas": 0, **settings}
+    direct = ElasticConnector.open(name, given | {"hosts": [url]})
+    connector = None
     try:
-        for resource in connector.resources():
-            connector.apply(resource)
+        for resource in direct.resources() if apply else ():
+            direct.apply(resource)
+        connector = ElasticConnector.open(name, given | {"hosts": [through or url]}, sleep=sleep)
         yield connector
     finally:
-        connector.close_connection()
-        with_data = ElasticConnector.open(name, given | settings | {"hosts": [url]})
-        for resource in reversed(with_data.resources()):
+        if connector is not None:
+            connector.close_connection()
+        for resource in reversed(direct.resources()):
             try:
-                with_data.remove(resource)
+                direct.remove(resource)
             except SiemRefused:  # a stream, or the template that one still uses
                 continue
-        with_data.close_connection()
+        direct.close_connection()
 
 
 def sample_index(connector: ElasticConnector, stream: str = SAMPLE) -> str:

@@ -30,6 +30,9 @@ from tests.elasticsearch.assembly import MAIN_CLASS, assembled, class_path
 from tests.elasticsearch.java import Java, Missing, java
 
 ADDRESS = "SCOREBACK_TEST_ELASTICSEARCH"
+# A third less CPU to start, and no threads that compete with the tests for few cores. What runs
+# long or is measured wants Java's defaults.
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _STOPS_WITHIN = 20.0
 
 
@@ -58,7 +61,7 @@ def running(
     *,
     heap: str = "512m",
     settings: Mapping[str, str] | None = None,
-    jvm_options: tuple[str, ...] = (),
+    jvm_options: tuple[str, ...] = QUICK,
     start_within: float = 180.0,
 ) -> Iterator[Node]:
     """Start one node with a data folder of its own, and stop it at the end.
@@ -66,7 +69,7 @@ def running(
     Args:
         heap: The size of its heap, as Java writes it.
         settings: Node settings beside, or instead of, those in ``Boot.java``.
-        jvm_options: More options of Java.
+        jvm_options: Options of Java beside those that the node needs.
         start_within: Seconds until it must be green.
 
     Raises:
@@ -82,7 +85,7 @@ def running(
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, str(home), str(run), *pairs],
-                cwd=home,  # the class path is relative to it, as the class archive wants
+                cwd=home,  # the class path is relative to it
                 stdin=subprocess.PIPE,  # closed when we end, however we end: it then stops too
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,7 +104,6 @@ def _command(
     options = [
         f"-Xms{heap}",
         f"-Xmx{heap}",
-        "-Xshare:auto",
         f"-Djava.io.tmpdir={run}",
         "--enable-native-access=ALL-UNNAMED",
         "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",  # its library is unpublished

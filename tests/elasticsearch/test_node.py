@@ -1,12 +1,14 @@
 """The node itself, as other tests rely on it."""
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from tests.elasticsearch.fixtures import asked, remove
 from tests.elasticsearch.node import ADDRESS, NodeFailed, running
@@ -67,6 +69,25 @@ def test_a_command_runs_beside_a_node_and_its_exit_code_is_ours() -> None:
         asked(address, "GET", "/")
 
 
+def test_a_node_does_not_outlive_what_started_it_even_if_that_is_killed() -> None:
+    command = [sys.executable, str(SCRIPT), "--heap", "256m"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        said = re.match(r"(http://\S+) \(process (\d+)\)", starter.stdout.readline())
+        assert said
+        arguments = Path(f"/proc/{said[2]}/cmdline").read_text().split("\0")
+        folders = [Path(one) for one in arguments if one.startswith("/")]
+        folder = next(one for one in folders if one.name.startswith("scoreback-node-"))
+        assert folder.exists()
+        starter.kill()
+    deadline = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
+    with pytest.raises(ConnectionRefusedError):
+        asked(said[1], "GET", "/")
+
+
 def test_what_a_test_made_is_removed_by_its_prefix(
     elasticsearch_url: str, fresh_prefix: str
 ) -> None:
@@ -75,10 +96,21 @@ def test_what_a_test_made_is_removed_by_its_prefix(
         client.cluster.put_component_template(name=f"{fresh_prefix}-part", template={})
         client.indices.put_index_template(
             name=f"{fresh_prefix}-whole",
-            index_patterns=[f"{fresh_prefix}-*"],
+            index_patterns=[f"{fresh_prefix}-stream"],
             composed_of=[f"{fresh_prefix}-part"],
+            data_stream={},
         )
+        event = {"@timestamp": "2026-03-01T00:00:00Z"}
+        client.index(index=f"{fresh_prefix}-stream", op_type="create", document=event)
+        client.indices.rollover(alias=f"{fresh_prefix}-stream")
         remove(elasticsearch_url, fresh_prefix)
-        assert not client.indices.get(index=f"{fresh_prefix}*", expand_wildcards="all")
+        assert not client.indices.get(index=f"*{fresh_prefix}*", expand_wildcards="all")
         assert not client.indices.exists_index_template(name=f"{fresh_prefix}-whole")
         assert not client.cluster.exists_component_template(name=f"{fresh_prefix}-part")
+
+
+def test_a_data_stream_that_is_not_there_cannot_be_removed(
+    elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    with Elasticsearch(elasticsearch_url) as client, pytest.raises(NotFoundError):
+        client.indices.delete_data_stream(name=f"{fresh_prefix}-none")

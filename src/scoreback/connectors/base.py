@@ -111,6 +111,11 @@ class ScoreWriter(Protocol):
 
         When it returns, what it counts as written survives a crash. Refused items are reported,
         none is dropped in silence.
+
+        A score may be of a unit of several events: its ``event_id`` is then that of no event, and
+        its ``event_ref`` names the events (`scoreback.records.members_of`). It is stored like any
+        other, once; enrichment writes it onto each event named, each by the ref and id that this
+        door's reader gave it.
         """
         ...
 

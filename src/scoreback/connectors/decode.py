@@ -26,7 +26,7 @@ from scoreback.connectors.flatten import (
 )
 from scoreback.errors import DataError
 
-CHUNK = 2_000  # documents at a time: more objects than the processor's cache holds cost double
+CHUNK = 1_000  # documents at a time: more objects than the processor's cache holds cost double
 MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
 MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
 
@@ -76,9 +76,17 @@ class FieldDecoder:
         """
         if self._shape is None:
             raise ValueError("there is no type that these values could be of")
+        if not found:
+            return self.decode([])
         empty = self._shape.level.empty
-        columns, hard = _gathered(self._shape, [empty if f is None else f for f in found], set())
-        return self._whole(columns, hard, documents(hard) if hard else [], len(found))
+        parts, hard = [], list[int]()
+        for start in range(0, len(found), CHUNK):
+            some = [empty if f is None else f for f in found[start : start + CHUNK]]
+            columns, rows = _gathered(self._shape, some, set())
+            parts.append(columns)
+            hard.extend(start + row for row in rows)
+        whole = {name: pa.concat_arrays([p[name] for p in parts]) for name in self._shape.spelt}
+        return self._whole(whole, hard, documents(hard) if hard else [], len(found))
 
     def _whole(
         self, columns: Mapping[str, pa.Array], hard: Sequence[int], texts: Sequence[str], rows: int
@@ -171,7 +179,7 @@ class _Level:
             group = self.groups.get(key)
             if group is None:
                 into[*above, key] = values
-            elif any(value is not group.empty for value in values):
+            elif set(map(id, values)) != {id(group.empty)}:
                 group.gather([value or group.empty for value in values], (*above, key), into)
 
 
@@ -221,6 +229,11 @@ def _gathered(
 
 def _column(values: list[Any], hard: set[int]) -> pa.Array:
     """*values* as text; the rows whose value is an object are added to *hard*."""
+    if values and type(values[0]) is int:  # spares an attempt as text; no value is a float
+        try:
+            return pa.array(values, pa.int64()).cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            pass
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError):

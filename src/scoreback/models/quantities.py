@@ -148,7 +148,8 @@ def _field_name(value: str) -> str:
     return value
 
 
-_FIELD_NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_@.\-]{0,254}")
+FIELD_NAME = r"[A-Za-z_@][A-Za-z0-9_@.\-]{0,254}"
+_FIELD_NAME = re.compile(FIELD_NAME)
 _SCALAR = {"type": ["string", "integer", "boolean"]}
 
 
@@ -163,6 +164,7 @@ _duration = (
 )
 Duration = Annotated[timedelta, *_duration]
 OverDuration = Annotated[timedelta, _at_least(timedelta(minutes=1)), *_duration]
+WindowDuration = Annotated[timedelta, _at_least(timedelta(seconds=1)), *_duration]
 DayDuration = Annotated[timedelta, _at_least(timedelta(days=1)), *_duration]
 
 _rate = (
@@ -192,13 +194,18 @@ Texts = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
 ]
-_FIELD = {"type": "string", "pattern": rf"^{_FIELD_NAME.pattern}$"}
+FIELD_SCHEMA = {"type": "string", "pattern": rf"^{_FIELD_NAME.pattern}$"}
 FieldNames = Annotated[
     tuple[FieldName, ...],
     BeforeValidator(_listed),
     Field(min_length=1, max_length=4),
     WithJsonSchema(
-        {"anyOf": [_FIELD, {"type": "array", "items": _FIELD, "minItems": 1, "maxItems": 4}]}
+        {
+            "anyOf": [
+                FIELD_SCHEMA,
+                {"type": "array", "items": FIELD_SCHEMA, "minItems": 1, "maxItems": 4},
+            ]
+        }
     ),
 ]
 Pattern = Annotated[str, AfterValidator(check_pattern)]

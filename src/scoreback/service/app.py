@@ -48,8 +48,8 @@ class App:
 
     def written_fields(self, detector: Detector) -> tuple[str, ...]:
         """Fields of our own on events that scoring compares with: what an event has already."""
-        if self.enrichment(detector) != Enrichment.IN_PLACE:
-            return ()
+        if self.enrichment(detector) != Enrichment.IN_PLACE or detector.group is not None:
+            return ()  # a unit of several events has no one score to compare with
         return own_fields(detector.name)
 
     @property
@@ -65,14 +65,14 @@ class App:
 
 @contextmanager
 def opened(
-    settings: Settings, connection: Connection | None = None, *, state: State | None = None
+    settings: Settings, state: State | None = None, connection: Connection | None = None
 ) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
     Args:
         settings: of the workspace.
-        connection: how the SIEM is reached; else as the settings choose.
         state: its state, where that is open already: it stays open.
+        connection: how to reach the SIEM; by default the one that the settings choose.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
@@ -93,11 +93,14 @@ def opened(
 
 
 def needed_fields(detector: Detector) -> tuple[str, ...]:
-    """Every event field that *detector* reads, sorted."""
-    fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
-    fields.update(detector.split.hold_out)
-    if detector.train.today_queue:
-        fields.add(detector.train.today_queue)
+    """Every event field that *detector* reads, sorted; of a group, what its units are made of."""
+    if detector.group is not None:
+        fields = set(detector.group.sources)
+    else:
+        fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
+        fields.update(detector.split.hold_out)
+        if detector.train.today_queue:
+            fields.add(detector.train.today_queue)
     if detector.labels.field:
         fields.add(detector.labels.field.name)
         if detector.labels.field.time:

@@ -55,10 +55,11 @@ def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifa
         ArtifactError: it is damaged, or was trained for another feature plan.
     """
     artifact = stored_artifact(app, detector.name, version)
-    if (artifact.features, artifact.lag) != (tuple(detector.features), detector.lag):
+    wanted = (tuple(detector.features), detector.lag, detector.unit)
+    if (artifact.features, artifact.lag, artifact.manifest.unit) != wanted:
         raise ArtifactError(
             f"{version.version} of {detector.name!r} was trained for other features or another lag"
-            " than its file has now",
+            " or unit than its file has now",
             hint="train again, or give the file its earlier features back",
         )
     return artifact

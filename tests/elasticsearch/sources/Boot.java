@@ -2,17 +2,19 @@
 // The shipped bootstrap is passed by, as the agent jar of its entitlements is not published.
 //   Boot <home> <run folder> [setting=value ...]
 // What the node writes lies in the run folder, so that several nodes share one home. The HTTP port is the
-// system's choice and is told in <run folder>/http.port. The end of standard input stops the node: it never
-// outlives what started it.
+// system's choice and is told in <run folder>/http.port. The end of standard input stops the node and removes
+// the run folder: neither outlives what started it, even if that was killed.
 package scoreback.node;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 import org.elasticsearch.common.logging.LogConfigurator;
 import org.elasticsearch.common.settings.Settings;
@@ -22,6 +24,8 @@ import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
 public class Boot {
+    private static volatile boolean orphaned;
+
     public static void main(String[] args) throws Exception {
         Path home = Path.of(args[0]).toAbsolutePath();
         Path run = Path.of(args[1]).toAbsolutePath();
@@ -65,6 +69,9 @@ public class Boot {
             } catch (Exception failure) {
                 failure.printStackTrace();
             }
+            if (orphaned) {
+                remove(run);
+            }
             stopped.countDown();
         }));
         stopWithStandardInput();
@@ -80,10 +87,19 @@ public class Boot {
             } catch (IOException gone) {
                 // As good as the end.
             }
+            orphaned = true;
             System.exit(0);
         });
         watch.setDaemon(true);
         watch.start();
+    }
+
+    private static void remove(Path folder) {
+        try (Stream<Path> all = Files.walk(folder)) {
+            all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+        } catch (IOException failure) {
+            failure.printStackTrace();
+        }
     }
 
     private static void tellPort(Node node, Path run) throws IOException {

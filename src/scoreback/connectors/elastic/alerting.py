@@ -151,7 +151,7 @@ class Alerting:
         }
         found: list[Mapping[str, Any]] = []
         while True:
-            answer = self._client.call("POST", f"/{self._names.alerts}/_search", body)
+            answer = self._client.search(self._names.alerts, body)
             hits = answer["hits"]["hits"]
             found.extend(_opened(hit["_source"]) for hit in hits)
             if len(hits) < PAGE:

@@ -48,9 +48,7 @@ class Alerts:
         found: list[Alert] = []
         while True:
             size = min(PAGE, left)
-            answer = self._client.call(
-                "POST", f"/{self._names.alerts}/_search", body | {"size": size}
-            )
+            answer = self._client.search(self._names.alerts, body | {"size": size})
             hits = answer["hits"]["hits"]
             found.extend(self._with_counts([hit["_source"] for hit in hits]))
             left = left - len(hits) if limit is not None else PAGE
@@ -115,9 +113,7 @@ class Alerts:
                     }
                 },
             }
-            answer = self._client.call(
-                "POST", f"/{self._names.scores}/_search", body, absent=(404,)
-            )
+            answer = self._client.search(self._names.scores, body, absent=(404,))
             buckets = (answer or {}).get("aggregations", {}).get("alerts", {}).get("buckets", [])
             counts |= {str(b["key"]): int(b["members"]["value"]) for b in buckets}
         return [_alert(s, counts.get(i, 1)) for i, s in zip(ids, sources, strict=True)]

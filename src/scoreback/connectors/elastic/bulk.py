@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from scoreback.connectors.elastic.client import Client, InDoubtError
+from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.failures import InDoubtError, full_disk
 from scoreback.connectors.elastic.transport import NDJSON
 from scoreback.errors import SiemUnavailable
 from scoreback.records import Refused
@@ -87,16 +88,17 @@ def _send(
     params: Mapping[str, object] | None,
 ) -> None:
     """Send *items*, and those among them again that there was no room for."""
+    why = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             answer = client.send(
                 "POST", path, _body(lines, items), content=NDJSON, good=(413,),
                 doubtful=settle is not None, params={"filter_path": _FILTER, **(params or {})},
             )  # fmt: skip
-        except InDoubtError:
+        except InDoubtError as error:
             if settle is None or attempt == ATTEMPTS:
                 raise
-            client.wait(attempt)
+            client.wait(attempt, error.retry_after)
             there = settle(items.tolist())
             report.done.extend(there)
             items = np.array([i for i in items.tolist() if i not in there], np.int64)
@@ -106,14 +108,14 @@ def _send(
         if answer.status == 413:
             _halves(client, path, lines, items, report, settle, params)
             return
-        items = _told(answer.body, items, report)
+        items, why = _told(answer.body, items, report)
         if not len(items):
             return
-        _log.warning("%d of the items found no room; they are sent again", len(items))
+        _log.warning("%d of the items found no room; they are sent again: %s", len(items), why)
         client.wait(attempt)
     raise SiemUnavailable(
-        f"the server had no room for {len(items)} documents in {ATTEMPTS} attempts",
-        hint="its disks or write queues are full; nothing is lost, try again later",
+        f"the server had no room for {len(items)} documents in {ATTEMPTS} attempts: {why}",
+        hint=full_disk(why) or "its write queues are full; nothing is lost, try again later",
     )
 
 
@@ -136,24 +138,39 @@ def _halves(
 
 def _told(
     body: bytes, items: np.ndarray[tuple[int], np.dtype[np.int64]], report: BulkReport
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Sort *items* by what the server said; those to send again."""
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], str]:
+    """Sort *items* by what the server said; those to send again, and why."""
     if body.startswith(b'{"errors":false'):
         report.done.extend(items.tolist())
-        return items[:0]
-    answer = _DECODER.decode(body)
-    again = []
-    for number, told in zip(items.tolist(), answer.items, strict=True):
+        return items[:0], ""
+    again, why = [], ""
+    for number, told in zip(items.tolist(), _answered(body, len(items)), strict=True):
         item = next(iter(told.values()))
+        said = f"{item.error.type}: {item.error.reason}"[:500] if item.error else ""
         if item.status in _FULL:
             again.append(number)
+            why = said
         elif item.status == 409:
             report.conflicts.append(number)
         elif item.error is not None:
-            report.refused[number] = f"{item.error.type}: {item.error.reason}"[:500]
+            report.refused[number] = said
         else:
             report.done.append(number)
-    return np.array(again, np.int64)
+    return np.array(again, np.int64), why
+
+
+def _answered(body: bytes, count: int) -> list[dict[str, _Item]]:
+    """What an answer says of each of *count* items."""
+    try:
+        found = _DECODER.decode(body).items
+    except msgspec.DecodeError:
+        found = []
+    if len(found) != count:
+        raise SiemUnavailable(
+            f"the answer to a bulk request of {count} documents speaks of {len(found)}",
+            hint="is a proxy between us and the cluster in trouble? Writing again changes nothing",
+        )
+    return found
 
 
 def _requests(

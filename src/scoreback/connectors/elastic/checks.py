@@ -186,7 +186,7 @@ def _shares(
         "aggs": {name: {"filter": query} for name, query in filters.items()},
     }
     try:
-        answer = client.call("POST", f"/{selection.index}/_search", body)
+        answer = client.search(selection.index, body)
     except SiemRefused as error:
         yield Finding(what=error.message, fix="mend the query of events.elastic")
         return

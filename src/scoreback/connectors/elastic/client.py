@@ -15,12 +15,14 @@ import elastic_transport
 import elasticsearch
 import msgspec
 
+from scoreback.connectors.elastic.failures import Failures, InDoubtError, never_sent
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.connectors.elastic.transport import JSON, WireTransport, connect, never_sent
-from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
+from scoreback.connectors.elastic.transport import JSON, WireTransport, connect
+from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAJORS = (8, 9)
 _AGAIN = frozenset({429, 502, 503, 504})
+_FROM_A_GATEWAY = frozenset({502, 503, 504})  # what is behind it may have acted all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,6 @@ class Answer:
         return msgspec.json.decode(self.body) if self.body else None
 
 
-class InDoubtError(SiemUnavailable):
-    """A request may have reached the server, but its answer did not reach us."""
-
-
 class Client:
     """One connection; safe to use from several threads."""
 
@@ -52,6 +50,7 @@ class Client:
     ) -> None:
         """Prepare to connect as *name*; nothing is sent yet."""
         self._name, self._settings, self._sleep = name, settings, sleep
+        self._failures = Failures(name, settings)
         self._client = connect(settings)
         self.version = ""
         self.flavor = ""
@@ -105,7 +104,24 @@ class Client:
         """
         data = None if body is None else msgspec.json.encode(body)
         answer = self.send(method, path, data, good=absent, params=params)
-        return None if answer.status in absent else answer.json
+        if answer.status in absent:
+            return None
+        try:
+            return answer.json
+        except msgspec.DecodeError as error:
+            raise self._failures.unreadable(method, path) from error
+
+    def search(
+        self, index: str, body: Mapping[str, object], *, absent: tuple[int, ...] = ()
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Search *index*; an answer that lacks a shard's part is none.
+
+        Raises:
+            SiemUnavailable: no answer, or not from every shard.
+            SiemRefused: the server said no.
+        """
+        whole = {"allow_partial_search_results": False}
+        return self.call("POST", f"/{index}/_search", body, absent=absent, params=whole)
 
     def send(
         self,
@@ -116,6 +132,7 @@ class Client:
         content: str = JSON,
         good: tuple[int, ...] = (),
         doubtful: bool = False,
+        attempts: int | None = None,
         params: Mapping[str, object] | None = None,
     ) -> Answer:
         """Make a request, again while that can help; the body comes undecoded.
@@ -127,6 +144,7 @@ class Client:
             content: type of the body.
             good: statuses that are answers beside those from 200 to 299.
             doubtful: say so, rather than try again, when the server may have acted unheard.
+            attempts: in place of those of the settings.
             params: of the query; those that are None are left out.
 
         Raises:
@@ -136,31 +154,32 @@ class Client:
         """
         headers = {"accept": JSON} | ({} if body is None else {"content-type": content})
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
-        for attempt in range(1, self._settings.attempts + 1):
-            last = attempt == self._settings.attempts
+        attempts = attempts or self._settings.attempts
+        for attempt in range(1, attempts + 1):
+            last = attempt == attempts
             try:
                 found = self._client.perform_request(
                     method, path, params=query, headers=headers, body=body
                 )
                 return Answer(found.meta.status, _bytes(found.body))
             except elasticsearch.UnsupportedProductError as error:
-                raise self._refused("another product than Elasticsearch answers") from error
+                raise self._failures.other_product() from error
             except elasticsearch.ApiError as error:
-                status = error.meta.status
+                status, after = error.meta.status, error.meta.headers.get("retry-after")
                 if status in good:
                     return Answer(status, _bytes(error.body))
                 if status not in _AGAIN:
-                    raise self._no(method, path, status, _bytes(error.body)) from None
+                    raise self._failures.refused(method, path, status, _bytes(error.body)) from None
+                if doubtful and status in _FROM_A_GATEWAY:
+                    raise self._failures.gave_up(method, path, status, after) from None
                 if last:
-                    raise self._busy(method, path, status, _bytes(error.body)) from None
-                self.wait(attempt, error.meta.headers.get("retry-after"))
-            except elastic_transport.TlsError as error:
-                raise self._untrusted() from error
+                    raise self._failures.busy(method, path, status, _bytes(error.body)) from None
+                self.wait(attempt, after)
             except elastic_transport.TransportError as error:
-                if doubtful and not never_sent(error):
-                    raise InDoubtError(self._silence(error), hint=self._hint()) from error
-                if last:
-                    raise SiemUnavailable(self._silence(error), hint=self._hint()) from error
+                in_doubt = doubtful and not never_sent(error)
+                told = self._failures.silence(error, *([InDoubtError] if in_doubt else []))
+                if in_doubt or last or not isinstance(told, SiemUnavailable):
+                    raise told from error
                 self.wait(attempt)
         raise AssertionError("unreachable")
 
@@ -171,62 +190,9 @@ class Client:
         asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
         self._sleep(max(drawn, min(asked, 10 * longest)))
 
-    def _refused(self, why: str) -> SiemRefused:
-        return SiemRefused(
-            f"connection {self._name!r}: {why}",
-            hint="check the address: Elasticsearch 8.19 or later, or 9.x, is supported",
-        )
-
-    def _no(self, method: str, path: str, status: int, body: bytes) -> SiemRefused:
-        hints = {
-            401: "check the API key or password of the connection; has it expired?",
-            403: "give the connection's user or API key the right that is named",
-            404: "check that it exists, and run `scoreback check` and `scoreback plan`",
-            413: "the server takes smaller requests only: raise http.max_content_length there",
-        }
-        return SiemRefused(
-            f"connection {self._name!r}: {method} {path} was refused with {status}: {reason(body)}",
-            hint=hints.get(status, "run `scoreback check` for what is missing"),
-        )
-
-    def _busy(self, method: str, path: str, status: int, body: bytes) -> SiemUnavailable:
-        return SiemUnavailable(
-            f"connection {self._name!r}: {method} {path} got {status} in each of"
-            f" {self._settings.attempts} attempts: {reason(body)}",
-            hint="the cluster is overloaded or starting; nothing is lost, try again later",
-        )
-
-    def _untrusted(self) -> ConfigError:
-        return ConfigError(
-            f"connection {self._name!r}: the server's certificate is not trusted",
-            hint="name its authority with ca_file or fingerprint",
-        )
-
-    def _silence(self, error: elastic_transport.TransportError) -> str:
-        late = isinstance(error, elastic_transport.ConnectionTimeout)
-        what = f"no answer within {self._settings.timeout:g} s" if late else "no connection"
-        return f"connection {self._name!r}: {what}"
-
-    def _hint(self) -> str:
-        where = ", ".join(self._settings.hosts) or "the cloud deployment"
-        return f"is {where} up, and does a firewall let us through? Nothing is lost"
-
-
-def reason(body: bytes) -> str:
-    """Why the server refused, in its own words, short."""
-    try:
-        found = msgspec.json.decode(body)
-        error = found["error"]
-        if isinstance(error, str):
-            return error[:300]
-        cause = (error.get("root_cause") or [error])[0]
-        return f"{cause.get('type')}: {cause.get('reason')}"[:300]
-    except (msgspec.DecodeError, TypeError, KeyError, AttributeError, IndexError):
-        return body[:200].decode(errors="replace") or "no reason was given"
-
 
 def _bytes(body: object) -> bytes:
-    return body if isinstance(body, bytes) else b""
+    return body if isinstance(body, bytes) else str(body or "").encode()
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 """Elasticsearch as one connector: every door over one client."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -65,10 +66,16 @@ class ElasticConnector:
         self._sample = SampleEvents(client, settings)
 
     @classmethod
-    def open(cls, name: str, settings: Mapping[str, object]) -> Self:
-        """Open the connection that *settings* describe, and ask who answers."""
+    def open(
+        cls,
+        name: str,
+        settings: Mapping[str, object],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Self:
+        """Open the connection that *settings* describe, and ask who answers; *sleep* waits."""
         typed = ElasticSettings.of(name, settings)
-        client = Client(name, typed)
+        client = Client(name, typed, sleep=sleep)
         try:
             client.open()
         except BaseException:

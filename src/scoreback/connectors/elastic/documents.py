@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ESCAPED = r'["\\\x00-\x1f]'
+_QUOTE, _BACKSLASH, _FIRST_PRINTABLE = 0x22, 0x5C, 0x20
 
 
 def documents(
@@ -22,16 +23,21 @@ def documents(
         Text, one object a row. Keys may be dotted: Elasticsearch reads them as objects.
     """
     rows = len(next(iter(columns.values())))
+    if rows == 0:
+        return pa.array([], pa.string())
     fixed = "".join(
         f"{_json(key)}:{_json(value)}," for key, value in constants.items() if value is not None
     )
     parts: list[object] = ["{" + fixed]
     for key, column in columns.items():
-        values = _values(column)
-        named = pc.binary_join_element_wise(f"{_json(key)}:", values, ",", "")
-        parts.append(pc.coalesce(named, "") if values.null_count else named)
-    if rows == 0:
-        return pa.array([], pa.string())
+        if column.null_count == rows:
+            continue
+        before, values, after = _written(_whole(column))
+        around = [f"{_json(key)}:{before}", values, f"{after},"]
+        if column.null_count:
+            parts.append(pc.coalesce(pc.binary_join_element_wise(*around, ""), ""))
+        else:
+            parts.extend(around)
     joined = pc.binary_join_element_wise(*parts, "")
     return pc.binary_join_element_wise(pc.utf8_rtrim(joined, ","), "}", "")
 
@@ -46,30 +52,36 @@ def actions(
     return pc.binary_join_element_wise(f'{{"{kind}":', heads, "}\n", sources, "\n", "")
 
 
-def quoted(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Text as JSON strings; null stays null."""
-    whole = _whole(column)
-    special = pc.match_substring_regex(whole, _ESCAPED)
-    if not pc.any(special).as_py():
-        return pc.binary_join_element_wise('"', whole, '"', "")
-    encode = msgspec.json.encode
-    return pa.array(
-        [None if text is None else encode(text).decode() for text in whole.to_pylist()],
-        pa.string(),
-    )
-
-
-def _values(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
+    """What stands before each value, the values as JSON has them, and what stands after."""
     kind = column.type
     if pa.types.is_string(kind):
-        return quoted(column)
-    whole = _whole(column)
+        return '"', column if _is_plain(column) else _escaped(column), '"'
     if pa.types.is_boolean(kind):
-        return pc.if_else(whole, "true", "false")
+        return "", pc.if_else(column, "true", "false"), ""
     if pa.types.is_timestamp(kind):
-        written = pc.replace_substring(whole.cast(pa.string()), " ", "T", max_replacements=1)
-        return pc.binary_join_element_wise('"', written, '"', "")
-    return whole.cast(pa.string())
+        # With its zone a time is thirty times slower to write, and it is UTC anyway.
+        written = column.cast(pa.timestamp("us")).cast(pa.string())
+        return '"', pc.replace_substring(written, " ", "T", max_replacements=1), 'Z"'
+    return "", column.cast(pa.string()), ""
+
+
+def _is_plain(column: pa.Array) -> bool:
+    """Whether no text holds a character that JSON escapes."""
+    offsets = np.frombuffer(column.buffers()[1], np.int32)
+    first, last = offsets[column.offset], offsets[column.offset + len(column)]
+    data = column.buffers()[2]
+    if data is None or first == last:
+        return True
+    text = np.frombuffer(data, np.uint8)[first:last]
+    special = (text < _FIRST_PRINTABLE) | (text == _QUOTE) | (text == _BACKSLASH)
+    return not special.any()
+
+
+def _escaped(column: pa.Array) -> pa.Array:
+    """Texts as JSON writes them, without their quotes."""
+    texts = [None if text is None else _json(text)[1:-1] for text in column.to_pylist()]
+    return pa.array(texts, pa.string())
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

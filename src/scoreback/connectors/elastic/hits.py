@@ -5,8 +5,9 @@ Fields come from ``_source`` (measured cheaper for client and server than asking
 Times come from doc values, as the server itself understands them, however they are written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -15,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.connectors.decode import FieldDecoder
+from scoreback.connectors.elastic.collection import COLLECTION
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.flatten import MAX_TEXT, as_text
 from scoreback.errors import SiemUnavailable
 
-_US_OF_MS = 1_000.0
+_US_OF_MS, _NS_OF_US = 1_000, 1_000
+_EXACT = pa.decimal128(25, 6)  # milliseconds with their nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,17 @@ class HitDecoder:
     """Decodes pages of one query."""
 
     def __init__(
-        self, selection: Selection, fields: Sequence[str], asked: Sequence[str] = ()
+        self,
+        selection: Selection,
+        fields: Sequence[str],
+        asked: Sequence[str] = (),
+        valued: Container[str] = (),
     ) -> None:
-        """Prepare for *fields* of the sources, and *asked* ones that the server looks up."""
-        self._asked = tuple(asked)
+        """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
+
+        Those that are *valued* are looked up in what is kept beside the documents.
+        """
+        self._asked, self._valued = tuple(asked), valued
         self._selection = selection
         self._sources = FieldDecoder([name for name in fields if name not in self._asked])
         wanted = [selection.time, selection.arrival, *self._asked]
@@ -53,6 +63,7 @@ class HitDecoder:
             rename={f"m{i}": name for i, name in enumerate(wanted)},
             gc=False,
         )
+        self._nothing = looked_up()
         self._typed = _decoder(looked_up, self._sources.type) if self._sources.type else None
         self._loose = _decoder(looked_up, msgspec.Raw)
 
@@ -63,8 +74,10 @@ class HitDecoder:
             "docvalue_fields": [{"field": name, "format": "epoch_millis"} for name in times],
             "track_total_hits": False,
         }
-        if self._asked:
-            body["fields"] = [{"field": name} for name in self._asked]
+        body["docvalue_fields"] += [{"field": n} for n in self._asked if n in self._valued]
+        shown = [{"field": name} for name in self._asked if name not in self._valued]
+        if shown:
+            body["fields"] = shown
         if sequence:
             body["seq_no_primary_term"] = True
         return body
@@ -75,6 +88,10 @@ class HitDecoder:
         Raises:
             SiemUnavailable: the answer is cut short, or no answer of a search.
         """
+        with COLLECTION.paused():
+            return self._decode(body)
+
+    def _decode(self, body: bytes) -> Page:
         found = None
         if self._typed is not None:
             try:
@@ -91,18 +108,18 @@ class HitDecoder:
             ) from error
         hits = answer.hits.hits
         columns = self._columns(hits, body, loose=loose)
-        looked_up = [hit.fields for hit in hits]
+        looked_up = [hit.fields or self._nothing for hit in hits]
         for number, name in enumerate(self._asked, start=2):
             columns[name] = _text_column(looked_up, f"m{number}")
         return Page(
-            ids=[hit.id for hit in hits],
-            refs=[_ref(hit) for hit in hits],
+            ids=list(map(attrgetter("id"), hits)),
+            refs=_refs(hits),
             time=_times(looked_up, "m0"),
             arrival=_times(looked_up, "m1"),
             columns=columns,
             pit=answer.pit_id,
             after=hits[-1].sort if hits else None,
-            without_source=any(hit.source is None for hit in hits),
+            without_source=type(None) in set(map(type, map(attrgetter("source"), hits))),
         )
 
     def _columns(self, hits: Sequence[Any], body: bytes, *, loose: bool) -> dict[str, pa.Array]:
@@ -145,27 +162,37 @@ def _document(hit: Any) -> str:  # noqa: ANN401 - a type made above
     return bytes(hit.source).decode(errors="replace") if hit.source is not None else "{}"
 
 
-def _ref(hit: Any) -> str:  # noqa: ANN401 - a type made above
-    if hit.seq_no is None:
-        return str(hit.index)
-    return f"{hit.index} {hit.seq_no} {hit.primary_term}"
+def _refs(hits: Sequence[Any]) -> list[str]:
+    """Where each event is, and which state of it was read, where that was asked for."""
+    if not hits or hits[0].seq_no is None:
+        return list(map(attrgetter("index"), hits))
+    return [f"{hit.index} {hit.seq_no} {hit.primary_term}" for hit in hits]
 
 
 def _times(looked_up: Sequence[Any], member: str) -> pa.Array:
-    """Doc values in milliseconds, with decimals where the field has finer ones."""
-    found = [getattr(fields, member, None) for fields in looked_up]
+    """Doc values in milliseconds, with decimals where the field has finer ones, as microseconds.
+
+    What is finer is cut off, never rounded: an event would leave the window that it is asked for by
+    and not reach the next one.
+    """
+    found = map(attrgetter(member), looked_up)
     texts = pa.array([values[0] if values else None for values in found], pa.string())
-    milliseconds = texts.cast(pa.float64())
-    known = pc.is_valid(milliseconds).to_numpy(zero_copy_only=False)
-    values = milliseconds.fill_null(0.0).to_numpy() * _US_OF_MS
-    micros = np.rint(values).astype(np.int64)
-    return pa.array(micros, pa.int64(), mask=~known)
+    try:
+        return pc.multiply(texts.cast(pa.int64()), _US_OF_MS)
+    except pa.ArrowInvalid:
+        exact = texts.cast(_EXACT)
+    nanos = np.frombuffer(exact.buffers()[1], np.int64)[::2]  # of 128 bits the lower half
+    return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))
 
 
 def _text_column(looked_up: Sequence[Any], member: str) -> pa.Array:
-    found = [getattr(fields, member, None) for fields in looked_up]
+    found = map(attrgetter(member), looked_up)
     firsts = [values[0] if values else None for values in found]
-    return pa.array([None if v is None else as_text(v) for v in firsts], pa.string())
+    return _no_longer_than_text(pa.array([_text(v) for v in firsts], pa.string()))
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    return value if value is None or isinstance(value, str) else as_text(value)
 
 
 def _no_longer_than_text(column: pa.Array) -> pa.Array:

@@ -131,8 +131,9 @@ class _Chunks:
 
     def _chunk(self, pit: PointInTime, since: int, until: int) -> pa.Table:
         """All events of ``[since, until)``, sorted."""
+        asked = self.there.asked if self.there.shown else self.fields
         try:
-            pages = self._pages(pit, since, until, self.there.asked)
+            pages = self._pages(pit, since, until, asked)
         except _NoSource:
             pages = self._pages(pit, since, until, self.fields)
         tables = [self._table(page) for page in pages]
@@ -145,7 +146,8 @@ class _Chunks:
         return whole.filter(inside).sort_by(order)
 
     def _pages(self, pit: PointInTime, since: int, until: int, asked: Sequence[str]) -> list[Page]:
-        hits = HitDecoder(self.clock.selection, self._in_document(), self._renamed(asked))
+        valued = self.there.valued if set(asked) >= set(self.fields) else ()
+        hits = HitDecoder(self.clock.selection, self._in_document(), self._renamed(asked), valued)
         body = hits.request(sequence=self.there.sequence)
         body |= {"query": self.clock.query(since, until), "sort": ["_shard_doc"]}
         if set(asked) >= set(self.fields):

@@ -45,7 +45,6 @@ _EVENT = {
     "dataset": _KEYWORD,
     "ingested": {"type": "date"},
     "risk_score": {"type": "float"},
-    "risk_score_norm": {"type": "float"},
     "severity": _LONG,
 }
 _RULE = dict.fromkeys(("id", "name", "version", "ruleset"), _KEYWORD)

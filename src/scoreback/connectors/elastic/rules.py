@@ -73,7 +73,7 @@ class Rules:
             "bool": {"filter": [{"terms": {"detector": detectors}}, {"term": {"enabled": True}}]}
         }
         body = {"size": MAX_RULES, "query": query, "sort": ["name"]}
-        found = self._client.call("POST", f"/{self._index}/_search", body)
+        found = self._client.search(self._index, body)
         return [_rule(hit["_source"]["rule"]) for hit in found["hits"]["hits"]]
 
     def _document(self, name: str) -> dict[str, Any] | None:

@@ -10,12 +10,21 @@ from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.members import events_of
 from scoreback.connectors.elastic.names import OWN, Names
-from scoreback.errors import SiemRefused
+from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
 ECS_VERSION = "9.2.0"
 LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
+# Columns that nearly always have one value for a whole batch.
+_SHARED = frozenset(
+    {
+        "event.ingested", "event.severity", "rule.id", "rule.name", "rule.version",
+        "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.stage",
+        "scoreback.alert", "scoreback.event.index",
+    }
+)  # fmt: skip
 # Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
 _SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
 
@@ -65,18 +74,25 @@ class Scores:
         ids = list(score_ids)
         if not ids:
             return set()
-        path = f"/{self._names.scores}"
-        if self._client.call("POST", f"{path}/_refresh", absent=(404,)) is None:
+        stream = self._names.scores
+        refreshed = self._client.call("POST", f"/{stream}/_refresh", absent=(404,))
+        if refreshed is None:
             return set()  # no stream yet: nothing is stored
+        if refreshed["_shards"]["failed"]:
+            raise SiemUnavailable(
+                f"not every shard of {stream} can be read: what is stored there is not known",
+                hint="wait until the cluster's health is green or yellow; nothing is lost",
+            )
         found: set[str] = set()
         for start in range(0, len(ids), LOOKUP_IDS):
             some = ids[start : start + LOOKUP_IDS]
             body = {
-                "size": len(some) * 2 if len(some) * 2 <= 10_000 else 10_000,
+                "size": len(some),
                 "_source": False,
                 "query": {"ids": {"values": some}},
+                "collapse": {"field": "scoreback.score_id"},  # some may be there more than once
             }
-            answer = self._client.call("POST", f"{path}/_search", body, absent=(404,)) or {}
+            answer = self._client.search(stream, body, absent=(404,)) or {}
             found.update(hit["_id"] for hit in answer.get("hits", {}).get("hits", []))
         return found
 
@@ -93,12 +109,10 @@ def _first_of_each(table: pa.Table) -> pa.Table:
 def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
     """The documents of *table*'s scores, in ECS."""
     risk = table["risk"]
-    index = pc.utf8_split_whitespace(table["event_ref"], max_splits=1)
     columns = {
         "@timestamp": table["event_time"],
         "event.ingested": table["scored_at"],
         "event.risk_score": risk,
-        "event.risk_score_norm": risk,
         "event.severity": _severity(risk),
         "rule.id": table["detector"],
         "rule.name": table["detector"],
@@ -114,12 +128,7 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "scoreback.entity": table["entity"],
         "scoreback.reasons": table["reasons"],
         "scoreback.event.id": table["event_id"],
-        "scoreback.event.index": pc.list_element(index, 0),
-    }
-    columns |= {
-        name: table[name]
-        for name in table.column_names
-        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
+        "scoreback.event.index": events_of(table, all_members=False)["event_index"],
     }
     constants = {
         "ecs.version": ECS_VERSION,
@@ -128,6 +137,14 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "event.dataset": "scoreback.scores",
         "rule.ruleset": "scoreback",
     }
+    for name in table.column_names:
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN):
+            # An event may have a rule of its own; in a score, `rule` is the detector.
+            taken = name in columns or name in constants
+            columns[f"{OWN}event.{name}" if taken else name] = table[name]
+    for key in [key for key in columns if key in _SHARED]:
+        if len(pc.unique(columns[key])) == 1:  # written once, not once a row
+            constants[key] = columns.pop(key)[0].as_py()
     return documents(columns, constants)
 
 

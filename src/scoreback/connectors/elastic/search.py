@@ -51,8 +51,14 @@ class PointInTime:
     def aggregate(self, query: dict[str, Any], aggregations: dict[str, Any]) -> dict[str, Any]:
         """The *aggregations* over *query*, and ``total`` hits beside them."""
         body = {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
-        found = msgspec.json.decode(self.search(body))
-        return {**found.get("aggregations", {}), "total": found["hits"]["total"]["value"]}
+        try:
+            found = msgspec.json.decode(self.search(body))
+            return {**found.get("aggregations", {}), "total": found["hits"]["total"]["value"]}
+        except (msgspec.DecodeError, TypeError, KeyError) as error:
+            raise SiemUnavailable(
+                "the answer to a search is not one of Elasticsearch's",
+                hint="is a proxy between us and the cluster in trouble? Nothing is lost",
+            ) from error
 
     def renew(self, pit: str) -> None:
         """Use *pit*, the id that the last answer gave."""
@@ -62,7 +68,7 @@ class PointInTime:
         """Let the server free what it holds; it does so by itself later when this fails."""
         body = msgspec.json.encode({"id": self._pit})
         try:
-            self._client.send("DELETE", "/_pit", body, good=(404,))
+            self._client.send("DELETE", "/_pit", body, good=(404,), attempts=1)
         except (SiemRefused, SiemUnavailable):
             return
 

@@ -4,7 +4,6 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-import elastic_transport
 import elasticsearch
 from elastic_transport import NodeConfig, RequestsHttpNode, Serializer, Transport
 
@@ -12,7 +11,6 @@ from scoreback.connectors.elastic.settings import ElasticSettings
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 _WIRE = re.compile(r"application/vnd\.elasticsearch\+([a-z-]+); ?compatible-with=\d+")
-_NEVER_SENT = ("refused", "resolve", "resolution", "unreachable", "no route")
 
 
 def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
@@ -90,9 +88,3 @@ def _with_port(host: str) -> str:
     """The client insists on a port; Elasticsearch's own is 9200."""
     parts = urlsplit(host)
     return host if parts.port else f"{parts.scheme}://{parts.netloc}:9200{parts.path}"
-
-
-def never_sent(error: elastic_transport.TransportError) -> bool:
-    """Whether the request cannot have reached a server."""
-    text = str(error).lower()
-    return any(sign in text for sign in _NEVER_SENT)

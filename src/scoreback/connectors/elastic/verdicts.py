@@ -49,7 +49,7 @@ class Verdicts:
             "sort": ["label_time", "verdict_id"],
         }
         while True:
-            found = self._client.call("POST", f"/{self._index}/_search", body)
+            found = self._client.search(self._index, body)
             hits = found["hits"]["hits"]
             if hits:
                 yield LabelBatch(_batch([hit["_source"] for hit in hits]))
@@ -67,7 +67,7 @@ class Verdicts:
             "query": {"term": {"alert_id": alert.alert_id}},
             "sort": [{"label_time": "desc"}],
         }
-        found = self._client.call("POST", f"/{self._index}/_search", body)
+        found = self._client.search(self._index, body)
         last = next((hit["_source"] for hit in found["hits"]["hits"]), None)
         if last is not None:
             latest = parsed(last["label_time"])

@@ -59,7 +59,7 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
     company = Company(seed=seed, start=START)
     stories, pages = [], []
     namespace = f"demo_{int(options.now().timestamp()):x}" if elastic else None
-    with opened(options.settings(home), _connection(elastic, namespace)) as app:
+    with opened(options.settings(home), connection=_connection(elastic, namespace)) as app:
         for resource in app.connector.resources():
             app.connector.apply(resource)
         for stream, file in DETECTORS:

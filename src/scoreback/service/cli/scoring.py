@@ -49,6 +49,7 @@ def score(
         "read": outcome.read,
         "scored": outcome.scored,
         "late": outcome.late,
+        **({} if detector.group is None else {"in no group": outcome.ungrouped}),
         "stored": sum(p.written for p in outcome.published),
         "already there": sum(p.already_there for p in outcome.published),
         "refused": sum(p.refused for p in outcome.published),

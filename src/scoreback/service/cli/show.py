@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -42,7 +43,8 @@ def table(
         right = index < len(numbers) and numbers[index] == "r"
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        # A list of a file, [host.name], is no markup.
+        shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     _console().print(shown)
 
 

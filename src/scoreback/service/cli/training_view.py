@@ -12,17 +12,20 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     """Print what was learnt from, how the candidates did, and what the winner promises."""
     training = outcome.training
     counts = training.counts
+    units = "events" if detector.group is None else "units"
     show.say(
-        f"{detector.name}: {counts['rows']:,} events, {counts['usable']:,} old enough to use;"
+        f"{detector.name}: {counts['rows']:,} {units}, {counts['usable']:,} old enough to use;"
         f" {counts['positives']:,} positives, {counts['negatives']:,} negatives,"
         f" {counts['unlabelled']:,} unlabelled"
     )
     if training.immature_days:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
-        show.say(f"left out as too young for labels: {counts['immature']:,} events of {shown}")
+        show.say(f"left out as too young for labels: {counts['immature']:,} {units} of {shown}")
     if outcome.unparsable_labels:
         show.say(f"labels without a readable time, not used: {outcome.unparsable_labels:,}")
+    if outcome.history.ungrouped:
+        show.say(f"events without a field of unit.group, in no unit: {outcome.history.ungrouped:,}")
     for name, count in outcome.history.uncast.items():
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:
@@ -125,23 +128,33 @@ def _held_out(outcome: TrainOutcome) -> None:
 
 def _breakdown(found: Breakdown) -> None:
     if len(found.weeks) > 1:
-        show.table("Week by week", _CUT, [_cut(week) for week in found.weeks], numbers=" rrrrr")
+        show.table("Week by week", _CUT, [_cut(week) for week in found.weeks], numbers=" rrrrrr")
         show.say(f"area under time {show.figure(found.area_under_time)}")
     if found.sources:
         rows = [_cut(source) for source in found.sources]
-        show.table("By source, on the same days", _CUT, rows, numbers=" rrrrr")
+        show.table("By source, on the same days", _CUT, rows, numbers=" rrrrrr")
         show.say(
             f"mean average precision {show.figure(found.macro_average_precision)},"
             f" worst {show.figure(found.worst_average_precision)}"
         )
+    every = found.all_entities
+    if every.alerted:
+        worst = f"; most false alerts: {every.worst_false_alerts} of {every.worst}"
+        show.say(
+            f"{every.alerted:,} entities had alerts, mean precision"
+            f" {show.figure(every.mean_precision, 2)}{worst if every.worst else ''};"
+            f" {every.found} of {every.attacked} attacked ones were found"
+        )
 
 
-_CUT = ("", "events", "positives", "alerts", "true", "average precision")
+_CUT = ("", "events", "positives", "alerts", "true", "precision, 90 %", "average precision")
 
 
 def _cut(cut: Cut) -> tuple[object, ...]:
     return (
         cut.name, f"{cut.units:,}", f"{cut.positives:,}", cut.alerts, cut.true_alerts,
+        "-" if cut.precision_low is None
+        else f"{cut.precision_low:.2f} to {cut.precision_high:.2f}",
         show.figure(cut.average_precision),
     )  # fmt: skip
 
