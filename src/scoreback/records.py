@@ -7,7 +7,7 @@ the feature language casts them, so that ``443``, ``"443"`` and a keyword mean t
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -80,6 +80,15 @@ class Stage(StrEnum):
     SHADOW = "shadow"
     AUDIT = "audit"
     BACKFILL = "backfill"
+
+
+class Enrichment(StrEnum):
+    """Where scores are put beside their history, so that searches of events find them."""
+
+    NONE = "none"
+    EVENT = "event"  # a lookup of events
+    ENTITY = "entity"  # a lookup of entities, each with its latest stored score
+    IN_PLACE = "in_place"  # a field on the event itself
 
 
 class Severity(StrEnum):
@@ -155,11 +164,31 @@ class ScoreBatch(_Columns):
 
 def score_id(detector: str, version: str, stage: str, connection: str, event_id: str) -> str:
     """The name of one score for ever: sha256 over the length-prefixed parts, in hex."""
-    digest = hashlib.sha256()
-    for part in (detector, version, stage, connection, event_id):
-        data = part.encode()
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.hexdigest()
+    return score_ids(detector, version, stage, connection, [event_id])[0]
+
+
+def score_ids(
+    detector: str, version: str, stage: str, connection: str, event_ids: Iterable[str]
+) -> list[str]:
+    """The `score_id` of each of *event_ids*; what they share is digested once."""
+    shared = hashlib.sha256()
+    for part in (detector, version, stage, connection):
+        shared.update(_prefixed(part.encode()))
+    found = []
+    for event_id in event_ids:
+        digest = shared.copy()
+        digest.update(_prefixed(event_id.encode()))
+        found.append(digest.hexdigest())
+    return found
+
+
+def _prefixed(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def own_fields(detector: str) -> tuple[str, str]:
+    """The fields that hold the score of *detector*, and its version, on an enriched event."""
+    return (f"scoreback.detectors.{detector}.score", f"scoreback.detectors.{detector}.version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +338,7 @@ class Refused:
 
     item_id: str
     reason: str
+    document: str = ""  # as it was sent, so that it can be mended and sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

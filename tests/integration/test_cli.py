@@ -152,6 +152,22 @@ def test_check_finds_what_is_missing(
     assert ended.code == 0, ended.out
 
 
+def test_check_says_which_window_has_more_keys_than_fit(
+    scoreback: Callable[..., Ended], export: Path, detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    text = detector.read_text().replace(
+        "{number: size}", "{count: events, by: [host.name, size], over: 7d}"
+    )
+    detector.write_text(text)
+    assert scoreback("check", detector).code == 0
+    monkeypatch.setattr("scoreback.service.check_job.MAX_KEYS", 20)
+    ended = scoreback("check", detector, "--json")
+    assert ended.code == 3
+    assert "keys of host.name, size within 7d do not fit" in ended.out
+    assert "about" in ended.out
+
+
 def test_a_training_with_one_class_only_is_refused_with_the_numbers(
     scoreback: Callable[..., Ended], export: Path, detector: Path
 ) -> None:
@@ -180,7 +196,7 @@ def test_an_unknown_version_or_alert_or_verdict_is_an_error(
 
 
 def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[..., Ended]) -> None:
-    ended = scoreback("serve")
+    ended = scoreback("backtest")
     assert ended.code == 2
     assert "not built yet" in ended.err
 

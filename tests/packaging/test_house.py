@@ -22,7 +22,7 @@ ALL_PYTHON = [
 ]  # fmt: skip
 HEAVY = (
     "numpy", "pandas", "xgboost", "sklearn", "scipy", "duckdb", "pyarrow", "sqlalchemy", "alembic",
-    "elasticsearch", "splunklib",
+    "elasticsearch", "sigma", "splunklib",
 )  # fmt: skip
 RUNS_WHAT_IT_READS = {
     "pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code",
@@ -30,7 +30,9 @@ RUNS_WHAT_IT_READS = {
 }  # fmt: skip
 # It asks connectors whether their slices survive pickling, on objects of its own making.
 PICKLES_ITS_OWN = {"scoreback/connectors/testing.py": {"pickle"}}
-COMES_WITH = {"pydantic_core": "pydantic"}  # pins it to one version, and documents its names
+EXTRAS_OF_USERS = ("sigma",)  # what the product imports only when asked for; the others are ours
+# Modules of a library that another one pins to a version and documents as its own.
+COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}
 
 
 @pytest.mark.parametrize("name", ["connectors", "models", "service"])
@@ -66,9 +68,10 @@ def test_every_library_that_is_imported_is_declared() -> None:
         used |= _imported(path)
     foreign = used - set(sys.stdlib_module_names) - {"scoreback"}
     owners = packages_distributions()
+    declared = _declared().union(*(_extra(name) for name in EXTRAS_OF_USERS))
     for module in sorted(foreign):
         named = {_normal(owner) for owner in [COMES_WITH.get(module), *owners[module]] if owner}
-        assert named & _declared(), f"{module} comes with {named}, which setup.cfg does not name"
+        assert named & declared, f"{module} comes with {named}, which setup.cfg does not name"
 
 
 def test_every_library_that_is_declared_is_imported() -> None:
@@ -84,8 +87,13 @@ def test_the_lock_has_every_declared_library() -> None:
     lock = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
     locked = {_normal(line.split("==")[0]) for line in lock.splitlines() if "==" in line}
     extras = _config()["options.extras_require"]
-    wanted = _declared().union(*(_requirements(extras[extra]) for extra in extras))
+    wanted = _declared().union(*(_extra(name) for name in extras))
     assert wanted | {"setuptools"} <= locked
+
+
+def test_what_an_extra_of_users_needs_is_there_when_tests_run() -> None:
+    for name in EXTRAS_OF_USERS:
+        assert _extra(name) <= _extra("test"), name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
@@ -107,7 +115,20 @@ def test_help_and_version_import_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "load", "train", "score", "verdict", "validate", "promote"]
+    "command",
+    [
+        "demo",
+        "import-sigma",
+        "load",
+        "train",
+        "score",
+        "verdict",
+        "validate",
+        "promote",
+        "plan",
+        "remove",
+        "serve",
+    ],
 )
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert not _loaded_by(command, "--help") & set(HEAVY)
@@ -190,6 +211,18 @@ def _config() -> ConfigParser:
 
 def _declared() -> set[str]:
     return _requirements(_config()["options"]["install_requires"])
+
+
+def _extra(name: str) -> set[str]:
+    """What the extra *name* installs beside the product, through extras of ours that it names."""
+    found: set[str] = set()
+    for line in _config()["options.extras_require"][name].split("\n"):
+        ours = re.fullmatch(r"scoreback\[([\w, -]+)\]", line.strip())
+        if ours:
+            found = found.union(*(_extra(inner.strip()) for inner in ours[1].split(",")))
+        else:
+            found |= _requirements(line)
+    return found
 
 
 def _requirements(text: str) -> set[str]:

@@ -7,12 +7,13 @@ SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (ret
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, Self, runtime_checkable
 
 from scoreback.records import (
     Alert,
     AlertRule,
+    Enrichment,
     EventBatch,
     EventQuery,
     Finding,
@@ -35,9 +36,11 @@ class Capabilities:
 
     acknowledges_writes: bool  # a write that returned is stored and can be read back
     closing_reasons: bool  # analysts' verdicts come with a reason
-    updates_in_place: bool  # a field can be written onto the event itself
+    enrichments: frozenset[Enrichment]  # where scores can be put beside their history
     native_scoring: bool  # a model can run inside the SIEM
     raises_alerts: bool  # applied alert rules raise alerts without our help
+    # How long after its arrival time an event may still turn up; the workspace can say otherwise.
+    settle: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,24 @@ class ScoreWriter(Protocol):
 
 
 @runtime_checkable
+class Enricher(Protocol):
+    """Puts scores where searches of events find them."""
+
+    def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
+        """Put *scores* where *how* says; doing it again changes nothing.
+
+        Onto events (`Enrichment.IN_PLACE`), *scores* carry beside their own columns what the events
+        had when they were read: ``scoreback.detectors.NAME.score`` and ``.version`` of their
+        detector. A score that an event has already is counted, and nothing is sent for it. An older
+        score never replaces a newer one in a lookup.
+
+        Raises:
+            SiemRefused: *how* is none of the connector's ``capabilities.enrichments``.
+        """
+        ...
+
+
+@runtime_checkable
 class HealthWriter(Protocol):
     """Writes how a detector is doing."""
 
@@ -194,7 +215,14 @@ class Deployer(Protocol):
 
 @runtime_checkable
 class Connector(
-    EventReader, LabelReader, ScoreWriter, HealthWriter, AlertActions, Deployer, Protocol
+    EventReader,
+    LabelReader,
+    ScoreWriter,
+    Enricher,
+    HealthWriter,
+    AlertActions,
+    Deployer,
+    Protocol,
 ):
     """All the doors of one SIEM connection."""
 

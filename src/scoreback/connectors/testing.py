@@ -27,7 +27,7 @@ from scoreback.connectors.testing_data import (
     seed_events,
     unit_score_of,
 )
-from scoreback.records import Histogram, Severity, Standing, TimeWindow, Verdict
+from scoreback.records import Enrichment, Histogram, Severity, Standing, TimeWindow, Verdict
 
 __all__ = ["CHECKS", "Subject"]
 
@@ -216,6 +216,22 @@ def check_what_the_connection_needs_is_applied_and_told(subject: Subject) -> Non
         expect(found.standing == Standing.CURRENT, f"{resource.kind} {resource.name} is {found}")
 
 
+def check_enriching_twice_changes_nothing(subject: Subject) -> None:
+    """Each enrichment that the connector names takes scores, and takes them again."""
+    seed_events(subject, 20)
+    for how in Enrichment:
+        if how in subject.connector.capabilities.enrichments:
+            scores = scores_of(subject, range(5, 12))
+            report = subject.connector.enrich(scores, how)
+            expect((report.written, report.refused) == (7, ()), f"{how} gives {report}")
+            subject.settle()
+            report = subject.connector.enrich(scores_of(subject, range(5, 12)), how)
+            expect(not report.refused, f"{how} a second time gives {report}")
+        elif how != Enrichment.NONE:
+            none = scores_of(subject, range(1))
+            expect_refused(lambda: subject.connector.enrich(none, how))  # noqa: B023 - at once
+
+
 def check_a_histogram_can_be_written_again(subject: Subject) -> None:
     """The same histogram twice is no error."""
     histogram = Histogram(
@@ -251,6 +267,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_an_unknown_alert_is_refused,
     check_rules_are_applied_and_removed_as_often_as_one_likes,
     check_what_the_connection_needs_is_applied_and_told,
+    check_enriching_twice_changes_nothing,
     check_a_histogram_can_be_written_again,
     check_a_connection_can_be_let_go_twice,
 )

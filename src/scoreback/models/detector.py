@@ -29,7 +29,7 @@ from scoreback.models.unit_spec import GroupUnit
 from scoreback.models.wrong import WrongValue
 
 __all__ = [
-    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
+    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
     "GroupUnit", "Keep", "Labels", "Schedule", "Split", "Train", "Unit", "VerdictLabels",
     "WindowFeature", "Write", "format_duration", "parse_duration",
 ]  # fmt: skip
@@ -191,8 +191,23 @@ class Write(Part):
     """What is written back."""
 
     keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
+    enrich: Literal["none", "event", "entity", "in_place"] = Field(
+        default="none",
+        description="where stored scores are put beside their history, if the SIEM can: a lookup"
+        " by event or by entity, or a field on the event itself",
+    )
     copy_fields: list[FieldName] = Field(
         default=[], description="event fields copied onto each score"
+    )
+
+
+class Gate(Part):
+    """What a freshly trained candidate has to pass before it scores."""
+
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual",
+        description="who promotes a candidate: a person, or training itself as long as no version"
+        " scores yet",
     )
 
 
@@ -257,6 +272,7 @@ class Detector(Part):
     alerts: Alerts = Field(
         description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
     )
+    gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
 

@@ -86,9 +86,11 @@ _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 
 # Keys of the design that a later version understands: refused by name, never ignored.
 _LATER_KEYS: dict[Key, str] = {
-    ("gate",): "remove it; promote a version with `scoreback promote`",
+    **{
+        ("gate", name): "remove it; of the gate only approval is there yet"
+        for name in ("min_precision", "min_verdicts", "beat", "shadow")
+    },
     ("locked",): "remove it; there are no settings pages yet that could override the file",
-    ("write", "enrich"): "remove it",
     ("schedule", "monitor"): "remove it",
 }
 

@@ -36,6 +36,7 @@ _NEGATIVE = frozenset(
 _RARELY = 0.5  # share of events without a field, from which on it is left out
 _NAMES = 1000  # values of a category, at most
 _MOST_WINDOWS = 3  # categories whose habits are followed
+_NO_WRAPPING = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def draft(
             categories.append(field.name)
         choices.append(Choice(field.name, "features", ", ".join(next(iter(f)) for f in mine)))
     features.append({"hour_of_day": "event_time"})
-    features += _windows(entity, categories)
+    features += windows(entity, categories)
     text = _text(name, siem, selection, entity, label, time, features, events)
     return Draft(text, tuple(choices), label is not None)
 
@@ -162,7 +163,8 @@ def _features(field: Field) -> list[dict[str, object]]:
     return [{"category": name}]
 
 
-def _windows(entity: str, categories: Sequence[str]) -> list[dict[str, object]]:
+def windows(entity: str, categories: Sequence[str]) -> list[dict[str, object]]:
+    """Window features that follow the habits of *entity*."""
     found: list[dict[str, object]] = [{"count": "events", "by": entity, "over": "1h"}]
     for name in categories[:_MOST_WINDOWS]:
         found.append({"distinct": name, "by": entity, "over": "1h"})
@@ -177,11 +179,11 @@ def _text(
     lines = [
         f"# Drafted from {events:,} events. Read every line: names and types were looked at,",
         "# not what the fields mean, nor when they are filled in.",
-        f"name: {name}",
+        f"name: {flow(name)}",
         "use_case: threat_detection         # or incident_response, vulnerability_management",
         "events:",
-        f"  {siem}: {_flow(dict(selection))}",
-        f"entity: {_flow(entity)}",
+        f"  {siem}: {flow(dict(selection))}",
+        f"entity: {flow(entity)}",
         "labels:",
     ]
     if label is None:
@@ -193,12 +195,12 @@ def _text(
         positive = [v for v in label.values if _plain(v) in _POSITIVE]
         negative = [v for v in label.values if _plain(v) in _NEGATIVE]
         open_ = [v for v in label.values if v not in (*positive, *negative)]
-        lines += ["  field:", f"    name: {_flow(label.name)}", f"    positive: {_flow(positive)}"]
-        lines += [f"    negative: {_flow(negative)}"] if negative else []
+        lines += ["  field:", f"    name: {flow(label.name)}", f"    positive: {flow(positive)}"]
+        lines += [f"    negative: {flow(negative)}"] if negative else []
         if open_:
-            lines.append(f"    # neither, so unlabelled until you say: {_flow(open_)}")
+            lines.append(f"    # neither, so unlabelled until you say: {flow(open_)}")
         if time is not None:
-            lines.append(f"    time: {_flow(time.name)}")
+            lines.append(f"    time: {flow(time.name)}")
         else:
             lines.append(
                 "    delay: 1d                      # how long after the event it is known"
@@ -206,7 +208,7 @@ def _text(
     lines += [
         "  mature_after: 7d                 # younger days are neither learnt from nor judged"
     ]
-    lines += ["features:", *(f"  - {_flow(dict(feature))}" for feature in features)]
+    lines += ["features:", *(f"  - {flow(dict(feature))}" for feature in features)]
     lines += ["alerts: {budget: 20/day}           # how many your team can read"]
     return "\n".join(lines) + "\n"
 
@@ -215,8 +217,9 @@ def _plain(value: str) -> str:
     return " ".join(value.lower().replace("_", " ").split())
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
+    """*value* as YAML on one line, as long as no text in it holds a line break."""
     text: str = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
+        value, default_flow_style=True, sort_keys=False, width=_NO_WRAPPING, allow_unicode=True
     )
     return text.removesuffix("\n").removesuffix("\n...")

@@ -190,13 +190,25 @@ def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[in
 def _interval(
     parts: Sequence[_Shown], replays: Sequence[Replay], seed: int
 ) -> tuple[float | None, float | None]:
-    """Bootstrap interval of precision, drawing days and entities, as alerts of both go together."""
     truth = np.concatenate([p.truth for p in parts]) == 1
-    if not len(truth):
-        return None, None
     offsets = np.cumsum([0, *(int(np.ceil(r.after.days)) + 1 for r in replays)])
     days = np.concatenate([p.days + o for p, o in zip(parts, offsets[:-1], strict=True)])
-    entities = np.concatenate([p.entities for p in parts])
+    return precision_interval(truth, days, np.concatenate([p.entities for p in parts]), seed)
+
+
+def precision_interval(
+    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+) -> tuple[float | None, float | None]:
+    """Bootstrap interval of alerts' precision, drawing days and entities: alerts of both go along.
+
+    Args:
+        truth: whether each alert is true.
+        days: the day of each, in any numbers.
+        entities: the entity of each, -1 where it has none.
+        seed: of the draws.
+    """
+    if not len(truth):
+        return None, None
     absent = entities < 0  # each stands for itself
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
     day, entity = (np.unique(v, return_inverse=True)[1] for v in (days, entities))

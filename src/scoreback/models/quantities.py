@@ -148,7 +148,8 @@ def _field_name(value: str) -> str:
     return value
 
 
-_FIELD_NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_@.\-]{0,254}")
+FIELD_NAME = r"[A-Za-z_@][A-Za-z0-9_@.\-]{0,254}"
+_FIELD_NAME = re.compile(FIELD_NAME)
 _SCALAR = {"type": ["string", "integer", "boolean"]}
 
 

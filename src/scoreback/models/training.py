@@ -164,7 +164,9 @@ def train(
         pitfalls=pitfalls(
             data, known, plan.origins, own, single, latest.single_feature, gap,
         ),
-        breakdown=breakdown(data, plan.origins, winner, thresholds, rule),
+        breakdown=breakdown(
+            data, plan.origins, winner, thresholds, rule, detector.train.seed
+        ),
         behaviour=behaviour(
             detector, data, chosen, winner, thresholds, plan.origins[-1], latest
         ),

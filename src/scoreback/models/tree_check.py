@@ -68,6 +68,11 @@ def _check_tree(tree: Mapping[str, Value], width: int) -> None:
     parents[0], parents[children] = _NO_PARENT, np.tile(np.flatnonzero(inner), 2)
     if not np.array_equal(columns["parents"], parents):
         raise ValueError("a tree's nodes do not hang together")
+    covers, conditions = columns["sum_hessian"], columns["split_conditions"]
+    if inner.any() and not ((covers > 0) & np.isfinite(covers)).all():
+        raise ValueError("a tree does not say how many rows came through its nodes")
+    if not np.isfinite(conditions[~inner]).all() or np.isnan(conditions[inner]).any():
+        raise ValueError("a tree holds values that are no numbers")
     split = columns["split_indices"].astype(np.int64)
     if not 0 <= int(split.min()) <= int(split.max()) < width:
         raise ValueError("a tree asks for a feature that the model does not have")

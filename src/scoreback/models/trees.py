@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.matrix_file import let_go, row_blocks
 from scoreback.models.model import Floats, Lesson, Matrix, Range
+from scoreback.models.shapley import ShapleyTables
 from scoreback.models.tree_check import check_boosted_trees
 from scoreback.models.ubjson import decode
 
@@ -35,7 +37,7 @@ _LEAST_LEAF = 3.0
 _COLUMNS_PER_NODE = 0.7
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TreeModel:
     """Boosted trees, and the UBJSON bytes that they are."""
 
@@ -76,6 +78,28 @@ class TreeModel:
 
     def contributions(self, matrix: Matrix) -> Floats:
         """Exact Shapley values of each row, then the base."""
+        if self._tables is None:
+            return self._by_xgboost(matrix)
+        found = np.empty((len(matrix), self.width + 1))
+        found[:, :-1] = self._tables.contributions(matrix)
+        found[:, -1] = self._base
+        return found
+
+    @cached_property
+    def _tables(self) -> ShapleyTables | None:
+        """Made when the first row is explained: a tenth of the time that XGBoost takes each time.
+
+        None for deep trees, as a forest has: there XGBoost computes the same values row by row.
+        """
+        return ShapleyTables.of(decode(self.stored), self.width)
+
+    @cached_property
+    def _base(self) -> float:
+        """What the model says of a row that nothing is known of; the intercept is in it."""
+        row = np.zeros((1, self.width), dtype=np.float32)
+        return float(self._by_xgboost(row)[0, -1])
+
+    def _by_xgboost(self, matrix: Matrix) -> Floats:
         found = self.booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
         return np.asarray(found, dtype=np.float64)
 

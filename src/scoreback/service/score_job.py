@@ -109,7 +109,7 @@ class _Run:
         self._app, self._detector, self._version = app, detector, version
         self._artifact, self._scorer = artifact, Scorer(artifact)
         self._now, self._stage = now, stage
-        self._until = now - app.settings.settle
+        self._until = now - app.settle
         self._plan = FeaturePlan.of(detector)
         self._query = app.query(detector)
         self._plan_hash = plan_hash(detector, self._query)
@@ -117,9 +117,11 @@ class _Run:
         self._units = UnitPlan.of(detector)
         self._online: OnlineFeatures | OnlineUnits
         if self._units is None:
-            self._online = OnlineFeatures(self._plan, folder, carried_fields(detector))
-        else:
-            self._online = OnlineUnits(self._units, self._plan, folder, carried_fields(detector))
+            self._carried = (*carried_fields(detector), *app.written_fields(detector))
+            self._online = OnlineFeatures(self._plan, folder, self._carried)
+        else:  # what its events have already is no field of a unit
+            self._carried = carried_fields(detector)
+            self._online = OnlineUnits(self._units, self._plan, folder, self._carried)
 
     def close(self) -> None:
         self._online.close()
@@ -196,6 +198,7 @@ class _Run:
         scores = kept_scores(
             self._scorer, step.rows, scored, self._detector, self._version,
             connection=self._app.connector.name, stage=self._stage, scored_at=self._now,
+            carried=self._carried,
         )  # fmt: skip
         histogram = histogram_of(
             batch_id, step.rows, scored.scores, self._version, self._stage, window
@@ -209,7 +212,8 @@ class _Run:
             outbox=f"{batch_id}.parquet",
             next_progress=after,
         )
-        done = publish(self._app.state, self._app.connector, batch, scores, histogram)
+        enrichment = self._app.enrichment(self._detector)
+        done = publish(self._app.state, self._app.connector, batch, scores, histogram, enrichment)
         self.outcome.published.append(done)
         self.outcome.scored += step.rows.num_rows
         self.outcome.late += step.late

@@ -1,5 +1,6 @@
 """What every model promises: exact contributions, the same margin in any batch, bytes and back."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from scoreback.models.algorithms import algorithms
 from scoreback.models.linear import fit_single_feature
 from scoreback.models.model import Lesson, Matrix, Model, log_odds_of, score_of
 from scoreback.models.ranking import average_precision
+from scoreback.models.tree_check import check_boosted_trees
 from scoreback.models.trees import LEAST_ROUNDS
 
 NAMES = sorted(algorithms())
@@ -122,6 +124,18 @@ def test_trees_of_another_kind_are_refused() -> None:
         stored = bytes(xgb.train(parameters | {"nthread": 1}, rows, 2).save_raw("ubj"))
         with pytest.raises(ValueError, match=r"trees|XGBoost|num_class|round"):
             algorithms()["xgboost"].from_bytes(stored, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("sum_hessian", 0.0), ("sum_hessian", float("nan")), ("split_conditions", float("nan"))],
+)
+def test_trees_that_nothing_can_be_counted_with_are_refused(column: str, value: float) -> None:
+    stored = xgb.Booster(model_file=bytearray(MODELS["xgboost"].to_bytes())).save_raw("json")
+    document = json.loads(bytes(stored))
+    document["learner"]["gradient_booster"]["model"]["trees"][1][column][2] = value
+    with pytest.raises(ValueError, match=r"rows came through|no numbers"):
+        check_boosted_trees(document)
 
 
 def test_later_days_without_positives_do_not_stop_boosting() -> None:

@@ -82,8 +82,9 @@ def test_texts_of_events_are_shown_and_never_run(account: dict[str, Any]) -> Non
     account["behaviour"]["leanings"][0]["feature"] = hostile
     account["breakdown"]["sources"] = [
         {"name": hostile, "units": 3, "positives": 1, "alerts": 1, "true_alerts": 1,
-         "average_precision": 0.5}
+         "average_precision": 0.5, "precision_low": 0.2, "precision_high": 1.0}
     ]  # fmt: skip
+    account["breakdown"]["all_entities"]["worst"] = hostile
     found = _Page(report_page(account, "candidate"))
     assert "script" not in found.tags
     assert "<script>alert(1)</script>" in found.text

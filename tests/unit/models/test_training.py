@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from scoreback.errors import TrainingRefused
-from scoreback.models import trees
+from scoreback.models import forests, trees
 from scoreback.models.candidates import BASELINE
 from scoreback.models.dataset import Dataset, known_at
 from scoreback.models.detector import Detector
@@ -67,15 +67,36 @@ def test_row_order_and_label_order_change_no_bit(
     assert again.evaluations == training.evaluations
 
 
-def test_threads_change_no_bit(
-    make_history: MakeHistory, make_detector: MakeDetector, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "algorithm", ["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]
+)
+def test_neither_threads_nor_the_order_of_rows_change_a_bit(
+    algorithm: str,
+    make_history: MakeHistory,
+    make_detector: MakeDetector,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trees, "LEAST_ROUNDS", 8)  # threads on a busy machine are slow
-    monkeypatch.setattr(trees, "MAX_ROUNDS", 10)
-    rows, labels, as_of = make_history()
+    for module in (trees, forests):  # threads on a busy machine are slow
+        monkeypatch.setattr(module, "LEAST_ROUNDS", 8)
+        monkeypatch.setattr(module, "MAX_ROUNDS", 10)
+    monkeypatch.setattr(forests, "FOREST_TREES", 20)
+    # A line is no match for the plain rule on the smaller history.
+    larger = {"seed": 4, "events": 6000, "days": 40} if algorithm == "logistic_regression" else {}
+    rows, labels, as_of = make_history(**larger)
     rows = rows.drop_columns(["hold_out"])
-    one, two = (train(make_detector(), rows, labels, as_of, threads=n) for n in (1, 2))
+    detector = make_detector(train={"algorithms": [algorithm]})
+    draw = np.random.default_rng(2)
+    one = train(detector, rows, labels, as_of, threads=1)
+    two = train(
+        detector,
+        rows.take(draw.permutation(len(rows))),
+        labels.take(draw.permutation(len(labels))),
+        as_of,
+        threads=2,
+    )
+    assert one.chosen == algorithm
     assert one.artifact.artifact_hash == two.artifact.artifact_hash
+    assert one.evaluations == two.evaluations
 
 
 def test_what_comes_after_the_cut_off_changes_no_bit(

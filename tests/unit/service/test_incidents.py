@@ -1,12 +1,28 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from scoreback.errors import ConfigError, DataError
+from scoreback.models.dataset import Dataset, known_at
+from scoreback.models.detector import Detector
+from scoreback.models.joins import event_labels
+from scoreback.records import TIME
 from scoreback.service.incidents import incident_labels
 
 HEADER = "entity,from,to,verdict,known\n"
+
+DETECTOR = Detector.model_validate(
+    {
+        "name": "lab",
+        "events": {"local": {"stream": "alerts"}},
+        "entity": "host.name",
+        "labels": {"incidents": "incidents.csv", "mature_after": "0s"},
+        "features": [{"kind": "number", "field": "x", "name": "x"}],
+        "alerts": {"budget": "5/day"},
+    }
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -62,3 +78,30 @@ def test_a_file_that_is_not_there_or_no_text_is_refused_by_name(tmp_path: Path) 
     path.write_bytes(b"entity,from,to,verdict\n\xff\xfe,,,\n")
     with pytest.raises(DataError, match="no CSV text"):
         incident_labels(path)
+
+
+def test_incidents_that_overlap_or_go_on_label_each_event_by_the_latest_word(
+    tmp_path: Path,
+) -> None:
+    text = HEADER + (
+        "a,2026-03-01T00:00,2026-03-01T04:00,true_positive,2026-03-02\n"
+        "a,2026-03-01T02:00,2026-03-01T06:00,false_positive,2026-03-05\n"  # overlaps, known later
+        "a,2026-03-01T08:00,,true_positive,2026-03-03\n"  # goes on
+        "a,2026-03-01T09:00,2026-03-01T10:00,true_positive,2026-03-03\n"  # within it
+    )
+    hours = list(range(12))
+    rows = pa.table(
+        {
+            "event_id": [f"e{hour}" for hour in hours],
+            "event_time": pa.array([datetime(2026, 3, 1, h, tzinfo=UTC) for h in hours], TIME),
+            "arrival_time": pa.array([datetime(2026, 3, 1, h, tzinfo=UTC) for h in hours], TIME),
+            "entity": ["a"] * 12,
+            "x": [1.0] * 12,
+        }
+    )
+    data = Dataset.of(rows, DETECTOR)
+    labels = event_labels(data, incident_labels(written(tmp_path, text)), DETECTOR)
+    known = known_at(data, labels, DETECTOR, datetime(2026, 3, 9, tzinfo=UTC))
+    assert known.truth.tolist() == [1, 1, 0, 0, 0, 0, -1, -1, 1, 1, 1, 1]
+    earlier = known_at(data, labels, DETECTOR, datetime(2026, 3, 4, tzinfo=UTC))
+    assert earlier.truth.tolist() == [1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1]

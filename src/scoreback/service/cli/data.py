@@ -93,12 +93,13 @@ def check(
     from dataclasses import asdict
 
     from scoreback.service.app import opened
+    from scoreback.service.check_job import check_detector
 
     found: list[tuple[str, Finding]] = []
     with opened(options.settings(home)) as app:
         for file in files:
             detector = options.detector(file)
-            findings = app.connector.check(app.query(detector))
+            findings = check_detector(app, detector, options.now())
             found.extend((detector.name, finding) for finding in findings)
     if json:
         show.as_json([{"detector": name} | asdict(finding) for name, finding in found])

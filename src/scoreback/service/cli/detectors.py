@@ -1,11 +1,14 @@
 """Commands that draft detector files and check them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scoreback.service.cli import options, show
+
+if TYPE_CHECKING:
+    from scoreback.models.draft import Draft
 
 
 def new(
@@ -23,35 +26,73 @@ def new(
     """Draft a detector file from a sample of events, and say what became of each field."""
     from dataclasses import asdict
 
-    from scoreback.errors import ConfigError
     from scoreback.models.detector_file import load_detector
     from scoreback.service.app import opened
     from scoreback.service.draft_job import draft_detector
 
-    path = out or Path(f"{name}.yml")
-    if path.exists():
-        raise ConfigError(f"{path} is there already", hint="name another file with --out")
+    path = _new_file(out, name)
     selection = options.pairs(select, "--select", "--select stream=alerts")
     with opened(options.settings(home)) as app:
         found = draft_detector(app, name, selection, options.now())
+    _write(path, found)
+    if json:
+        show.as_json({"file": str(path)} | asdict(found))
+    else:
+        _show_choices(f"Fields of the sample, as {path} uses them", found)
+        if not found.complete:
+            show.say("No label was found: say in the file where the answer comes from.")
+        show.say(f"Read {path} and change it; then: scoreback train {path}")
+    load_detector(path)  # what was drafted has to be valid
+
+
+def import_sigma(
+    rule: Annotated[Path, typer.Argument(help="File with one Sigma rule.", show_default=False)],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the detector (else after the rule's title).", metavar="NAME"),
+    ] = None,
+    out: options.Out = None,
+    json: options.Json = False,
+) -> None:
+    """Draft a detector file from a Sigma rule: its selection, and features by its fields."""
+    from dataclasses import asdict
+
+    from scoreback.connectors.registry import connector_names
+    from scoreback.service.sigma_job import draft_from_sigma
+
+    called, found = draft_from_sigma(rule, name, connector_names())
+    path = _new_file(out, called)
+    _write(path, found)
+    if json:
+        show.as_json({"file": str(path)} | asdict(found))
+        return
+    _show_choices(f"Fields of the rule, as {path} uses them", found)
+    show.say("The selection was not run. Choose in the file where labels come from, then:")
+    show.say(f"  scoreback validate {path} && scoreback check {path}")
+
+
+def _new_file(out: Path | None, name: str) -> Path:
+    from scoreback.errors import ConfigError
+
+    path = out or Path(f"{name}.yml")
+    if path.exists():
+        raise ConfigError(f"{path} is there already", hint="name another file with --out")
+    return path
+
+
+def _write(path: Path, found: "Draft") -> None:
+    from scoreback.errors import ConfigError
+
     try:
         path.write_text(found.text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", hint="use --out"
         ) from error
-    if json:
-        show.as_json({"file": str(path)} | asdict(found))
-    else:
-        show.table(
-            f"Fields of the sample, as {path} uses them",
-            ("field", "use", "why"),
-            [(c.field, c.use, c.why) for c in found.choices],
-        )
-        if not found.complete:
-            show.say("No label was found: say in the file where the answer comes from.")
-        show.say(f"Read {path} and change it; then: scoreback train {path}")
-    load_detector(path)  # what was drafted has to be valid
+
+
+def _show_choices(title: str, found: "Draft") -> None:
+    show.table(title, ("field", "use", "why"), [(c.field, c.use, c.why) for c in found.choices])
 
 
 def validate(

@@ -55,6 +55,11 @@ def fail(error: ScorebackError) -> None:
         typer.echo(f"  try: {error.hint}", err=True)
 
 
+def warn(text: str) -> None:
+    """What somebody should know although it went on, to standard error."""
+    typer.echo(f"scoreback: {text}", err=True)
+
+
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error that counts upwards; silent where no person watches."""

@@ -128,23 +128,33 @@ def _held_out(outcome: TrainOutcome) -> None:
 
 def _breakdown(found: Breakdown) -> None:
     if len(found.weeks) > 1:
-        show.table("Week by week", _CUT, [_cut(week) for week in found.weeks], numbers=" rrrrr")
+        show.table("Week by week", _CUT, [_cut(week) for week in found.weeks], numbers=" rrrrrr")
         show.say(f"area under time {show.figure(found.area_under_time)}")
     if found.sources:
         rows = [_cut(source) for source in found.sources]
-        show.table("By source, on the same days", _CUT, rows, numbers=" rrrrr")
+        show.table("By source, on the same days", _CUT, rows, numbers=" rrrrrr")
         show.say(
             f"mean average precision {show.figure(found.macro_average_precision)},"
             f" worst {show.figure(found.worst_average_precision)}"
         )
+    every = found.all_entities
+    if every.alerted:
+        worst = f"; most false alerts: {every.worst_false_alerts} of {every.worst}"
+        show.say(
+            f"{every.alerted:,} entities had alerts, mean precision"
+            f" {show.figure(every.mean_precision, 2)}{worst if every.worst else ''};"
+            f" {every.found} of {every.attacked} attacked ones were found"
+        )
 
 
-_CUT = ("", "events", "positives", "alerts", "true", "average precision")
+_CUT = ("", "events", "positives", "alerts", "true", "precision, 90 %", "average precision")
 
 
 def _cut(cut: Cut) -> tuple[object, ...]:
     return (
         cut.name, f"{cut.units:,}", f"{cut.positives:,}", cut.alerts, cut.true_alerts,
+        "-" if cut.precision_low is None
+        else f"{cut.precision_low:.2f} to {cut.precision_high:.2f}",
         show.figure(cut.average_precision),
     )  # fmt: skip
 
