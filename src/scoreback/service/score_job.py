@@ -119,7 +119,8 @@ class _Run:
         if self._units is None:
             self._carried = (*carried_fields(detector), *app.written_fields(detector))
             self._online = OnlineFeatures(self._plan, folder, self._carried)
-        else:  # what its events have already is no field of a unit
+        else:  # its events are asked for what they have already, as that tells where to write; but
+            # it is no field of a unit, and has no one value
             self._carried = carried_fields(detector)
             self._online = OnlineUnits(self._units, self._plan, folder, self._carried)
 

@@ -20,11 +20,11 @@ def test_a_unit_has_a_row_for_each_event_that_its_reference_names() -> None:
     assert found["score"].to_pylist() == [0.9, 0.9, 0.1]
 
 
-def test_asked_for_one_row_a_score_a_unit_keeps_its_own_id() -> None:
+def test_asked_for_one_row_a_score_a_unit_keeps_its_own_id_and_has_no_index() -> None:
     scores = pa.table({"event_id": ["u"], "event_ref": [UNIT], "score": [0.9]})
     found = events_of(scores, all_members=False)
     assert found["event_id"].to_pylist() == ["u"]
-    assert found["event_index"].to_pylist() == ["logs-a"]
+    assert found["event_index"].to_pylist() == [None]
 
 
 def test_events_that_were_read_without_sequence_numbers_have_none() -> None:
