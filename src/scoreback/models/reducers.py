@@ -92,7 +92,7 @@ def finished(i: int, reduced: Reduced) -> str:
         case "mean":
             return f"CASE WHEN numbers{i} > 0 THEN {_text(f'{thousandths} / numbers{i}')} END"
         case "count":
-            return "events::VARCHAR" if reduced.field == EVENTS else f"numbers{i}::VARCHAR"
+            return "units.events::VARCHAR" if reduced.field == EVENTS else f"numbers{i}::VARCHAR"
         case "any":
             return f"CASE WHEN pick{i} THEN 'true' WHEN NOT pick{i} THEN 'false' END"
         case "distinct":

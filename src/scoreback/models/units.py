@@ -218,20 +218,21 @@ class UnitQueries:
         ).cast(_MEMBERS)
 
     def _finished(self) -> str:
-        plan = self._plan
-        closes = f"start + {(plan.every + plan.lag) // _MICROSECOND - 1}"
-        ref = f"{literal(UNIT_REF)} || events || ',\"members\":' || coalesce(list, '[]') || '}}'"
+        plan = self._plan  # a field may be called like a column of ours: those are qualified
+        closes = f"units.start + {(plan.every + plan.lag) // _MICROSECOND - 1}"
+        members = "',\"members\":' || coalesce(names.list, '[]') || '}'"
+        ref = f"{literal(UNIT_REF)} || units.events || {members}"
         columns = [
             "units.unit AS event_id",
             f"{ref} AS event_ref",
-            "make_timestamptz(last) AS event_time",
+            "make_timestamptz(units.last) AS event_time",
             f"make_timestamptz({closes}) AS arrival_time",
         ]
         columns += [
             f"{key} AS {quoted(name)}" for key, name in zip(self._keys, plan.group, strict=True)
         ]
         columns += [f"{finished(i, r)} AS {quoted(r.name)}" for i, r in enumerate(plan.reduced)]
-        columns.append(f"first::VARCHAR AS {quoted(FIRST)}")
+        columns.append(f"units.first::VARCHAR AS {quoted(FIRST)}")
         joins = "".join(
             f" LEFT JOIN ({value_of(i, r)}) most{i} ON most{i}.unit = units.unit"
             for i, r in enumerate(plan.reduced)
@@ -240,7 +241,8 @@ class UnitQueries:
         return (
             f"SELECT {', '.join(columns)} FROM units LEFT JOIN (SELECT unit, "  # noqa: S608
             "to_json(list([ref, id] ORDER BY time, id, ref))::VARCHAR AS list FROM named"
-            f" GROUP BY unit) names ON names.unit = units.unit{joins} ORDER BY last, units.unit"
+            f" GROUP BY unit) names ON names.unit = units.unit{joins}"
+            " ORDER BY units.last, units.unit"
         )
 
     def _query(self, sql: str, **tables: pa.Table) -> pa.Table:

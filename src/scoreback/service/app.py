@@ -48,8 +48,8 @@ class App:
 
     def written_fields(self, detector: Detector) -> tuple[str, ...]:
         """Fields of our own on events that scoring compares with: what an event has already."""
-        if self.enrichment(detector) != Enrichment.IN_PLACE or detector.group is not None:
-            return ()  # a unit of several events has no one score to compare with
+        if self.enrichment(detector) != Enrichment.IN_PLACE:
+            return ()
         return own_fields(detector.name)
 
     @property

@@ -114,12 +114,14 @@ class _Run:
         self._query = app.query(detector)
         self._plan_hash = plan_hash(detector, self._query)
         folder = app.settings.state / "windows" / detector.name / self._plan_hash
-        self._carried = (*carried_fields(detector), *app.written_fields(detector))
         self._units = UnitPlan.of(detector)
         self._online: OnlineFeatures | OnlineUnits
         if self._units is None:
+            self._carried = (*carried_fields(detector), *app.written_fields(detector))
             self._online = OnlineFeatures(self._plan, folder, self._carried)
-        else:
+        else:  # its events are asked for what they have already, as that tells where to write; but
+            # it is no field of a unit, and has no one value
+            self._carried = carried_fields(detector)
             self._online = OnlineUnits(self._units, self._plan, folder, self._carried)
 
     def close(self) -> None:

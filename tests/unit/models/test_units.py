@@ -328,6 +328,20 @@ def test_of_a_million_events_in_one_unit_no_more_is_held_than_the_names_of_the_f
     queries.close()
 
 
+def test_fields_may_be_called_like_columns_of_ours() -> None:
+    names = ("unit", "start", "time", "key", "late", "list", "pick0", "g0", "last", "id", "batch")
+    plan = UnitPlan(("unit",), UNITS.every, LAG, tuple(Reduced(n, "first", n) for n in names[1:]))
+    batch = batch_of([(i, 0, "a", "x", "1", None) for i in (50, 5)]).batch
+    for i, name in enumerate(names):
+        batch = batch.append_column(name, pa.array([f"{name}-x", f"{name}-{9 - i}"]))
+    queries = UnitQueries(plan)
+    rows = queries.rows(queries.merged([queries.group(EventBatch(batch)).sums])).table
+    assert [t.second for t in rows["event_time"].to_pylist()] == [5, 50]
+    assert rows["list"].to_pylist() == ["list-4", "list-x"]
+    assert rows["unit"].to_pylist() == ["unit-9", "unit-x"]
+    queries.close()
+
+
 def test_an_event_that_a_siem_shows_after_its_unit_has_closed_is_late(tmp_path: Path) -> None:
     engine, state = OnlineUnits(UNITS, PLAN, tmp_path, NAMES), StateFiles()
     whole = pa.Table.from_batches(
