@@ -6,15 +6,16 @@ BIN := $(VENV)/bin
 # Idle learning threads give up their core instead of spinning on it.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help demo test check unit benchmark acceptance lock schema clean
+.PHONY: help demo demo-elastic test check unit benchmark acceptance lock schema clean
 
 help:
-	@echo "make demo        the whole cycle on the embedded SIEM, with a simulated company"
-	@echo "make test        all tests"
-	@echo "make check       ruff, ruff format, mypy --strict, import-linter"
-	@echo "make benchmark   speed and memory, as ratios in one run"
-	@echo "make acceptance  what is too long for every change: real data, benchmarks"
-	@echo "make lock        resolve requirements-dev.in into requirements-dev.lock (needs uv)"
+	@echo "make demo           the whole cycle on the embedded SIEM, with a simulated company"
+	@echo "make demo-elastic   the same on a real Elasticsearch node, fetched for it"
+	@echo "make test           all tests"
+	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
+	@echo "make benchmark      speed and memory, as ratios in one run"
+	@echo "make acceptance     what is too long for every change: real data, benchmarks"
+	@echo "make lock           resolve requirements-dev.in into requirements-dev.lock (needs uv)"
 
 # The product alone: what a user installs.
 $(VENV)/product: setup.cfg requirements-dev.lock
@@ -34,8 +35,14 @@ $(VENV)/development: $(VENV)/product
 demo: $(VENV)/product
 	$(BIN)/scoreback demo
 
+# The same on a real Elasticsearch node, which is fetched, started and stopped again.
+demo-elastic: $(VENV)/development
+	$(BIN)/python tests/elasticsearch/node.py -- \
+		sh -c '$(BIN)/scoreback demo --elastic "$$SCOREBACK_TEST_ELASTICSEARCH"'
+
+# One Elasticsearch node for the whole run, if this machine has what it needs.
 test: $(VENV)/development
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile
 
 unit: $(VENV)/development
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract

@@ -6,7 +6,8 @@ the feature language casts them, so that ``443``, ``"443"`` and a keyword mean t
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,11 +16,15 @@ from typing import Literal
 import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
+MEMBERS = 1000  # events of a unit whose names its event_ref carries: the first by time, then id
 
+# An event, or a unit of events as a detector groups them. A unit's id is a digest of its key and
+# window, its event_time that of its last event, its arrival_time when it closed.
 EVENT_COLUMNS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),  # stable text id, unique in its stream
-        pa.field("event_ref", pa.string(), nullable=False),  # where to write; its door knows
+        # Where to write; its door knows. A unit's is JSON: see `members_of`.
+        pa.field("event_ref", pa.string(), nullable=False),
         pa.field("event_time", TIME, nullable=False),  # clamped: never after arrival_time
         pa.field("arrival_time", TIME, nullable=False),  # when the SIEM had it
     ]
@@ -42,8 +47,8 @@ LABEL_COLUMNS = pa.schema(
 SCORE_COLUMNS = pa.schema(
     [
         pa.field("score_id", pa.string(), nullable=False),
-        pa.field("event_id", pa.string(), nullable=False),
-        pa.field("event_ref", pa.string(), nullable=False),
+        pa.field("event_id", pa.string(), nullable=False),  # of the event, or of the unit
+        pa.field("event_ref", pa.string(), nullable=False),  # of the event, or `members_of` a unit
         pa.field("event_time", TIME, nullable=False),
         pa.field("scored_at", TIME, nullable=False),  # rules read scores by this clock
         pa.field("entity", pa.string()),
@@ -75,6 +80,15 @@ class Stage(StrEnum):
     SHADOW = "shadow"
     AUDIT = "audit"
     BACKFILL = "backfill"
+
+
+class Enrichment(StrEnum):
+    """Where scores are put beside their history, so that searches of events find them."""
+
+    NONE = "none"
+    EVENT = "event"  # a lookup of events
+    ENTITY = "entity"  # a lookup of entities, each with its latest stored score
+    IN_PLACE = "in_place"  # a field on the event itself
 
 
 class Severity(StrEnum):
@@ -150,11 +164,60 @@ class ScoreBatch(_Columns):
 
 def score_id(detector: str, version: str, stage: str, connection: str, event_id: str) -> str:
     """The name of one score for ever: sha256 over the length-prefixed parts, in hex."""
-    digest = hashlib.sha256()
-    for part in (detector, version, stage, connection, event_id):
-        data = part.encode()
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.hexdigest()
+    return score_ids(detector, version, stage, connection, [event_id])[0]
+
+
+def score_ids(
+    detector: str, version: str, stage: str, connection: str, event_ids: Iterable[str]
+) -> list[str]:
+    """The `score_id` of each of *event_ids*; what they share is digested once."""
+    shared = hashlib.sha256()
+    for part in (detector, version, stage, connection):
+        shared.update(_prefixed(part.encode()))
+    found = []
+    for event_id in event_ids:
+        digest = shared.copy()
+        digest.update(_prefixed(event_id.encode()))
+        found.append(digest.hexdigest())
+    return found
+
+
+def _prefixed(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def own_fields(detector: str) -> tuple[str, str]:
+    """The fields that hold the score of *detector*, and its version, on an enriched event."""
+    return (f"scoreback.detectors.{detector}.score", f"scoreback.detectors.{detector}.version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """The events that a unit was made of."""
+
+    events: int  # all of them
+    named: tuple[tuple[str, str], ...]  # (event_ref, event_id) of the first `MEMBERS`
+
+
+def members_of(event_ref: str) -> Members | None:
+    """The events of a unit by its *event_ref*; None where that is the ref of an event.
+
+    A unit's ref is ``{"unit_of": 3, "members": [[event_ref, event_id], ...]}``: how many events it
+    has, and which. A door writes a unit's score onto each of them.
+    """
+    if not event_ref.startswith(UNIT_REF):
+        return None
+    found = json.loads(event_ref)
+    return Members(events=found["unit_of"], named=tuple((r, i) for r, i in found["members"]))
+
+
+UNIT_REF = '{"unit_of":'  # how the ref of a unit begins, and no ref of an event
+
+
+def unit_ref(members: Members) -> str:
+    """The ref of a unit of *members*, as `members_of` reads it."""
+    content = {"unit_of": members.events, "members": members.named[:MEMBERS]}
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,13 +306,13 @@ class Alert:
     detector: str
     version: str
     entity: str | None
-    event_id: str  # the event that opened it
+    event_id: str  # the event, or unit of events, that opened it
     event_time: datetime
     raised_at: datetime
     score: float
     risk: float
     severity: Severity
-    events: int  # how many events it stands for, the opening one included
+    events: int  # how many events, or units, it stands for, the opening one included
     reasons: str  # JSON list
     verdict: Verdict | None = None
     closed_at: datetime | None = None
@@ -275,6 +338,7 @@ class Refused:
 
     item_id: str
     reason: str
+    document: str = ""  # as it was sent, so that it can be mended and sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

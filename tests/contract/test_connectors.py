@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,17 @@ from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.connectors.testing import CHECKS, Subject
 from scoreback.records import EventBatch
+from tests.elasticsearch import connection
 
 
-def local(folder: Path) -> Subject:
+@contextmanager
+def local(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
     connector = LocalConnector.open("contract", {"path": str(folder)})
 
     def seed(events: EventBatch) -> None:
         connector.add_events("contract", events)
 
-    return Subject(
+    yield Subject(
         connector=connector,
         seed=seed,
         selection={"stream": "contract"},
@@ -24,22 +27,36 @@ def local(folder: Path) -> Subject:
     )
 
 
-SUBJECTS: dict[str, Callable[[Path], Subject]] = {"local": local}
+@contextmanager
+def elastic(_: Path, request: pytest.FixtureRequest) -> Iterator[Subject]:
+    url = request.getfixturevalue("elasticsearch_url")
+    with connection.connected(url) as connector:
+        yield connection.subject(url, connector)
 
 
-@pytest.mark.parametrize("name", connector_names())
+Opened = Callable[[Path, pytest.FixtureRequest], AbstractContextManager[Subject]]
+SUBJECTS: dict[str, Opened] = {"elastic": elastic, "local": local}
+SERVERS = {"elastic"}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.server] if name in SERVERS else [])
+    for name in connector_names()
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_installed_connector_has_a_subject_and_all_the_doors(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     assert name in SUBJECTS, f"say in SUBJECTS how connector {name!r} is tested"
-    subject = SUBJECTS[name](tmp_path)
-    assert isinstance(subject.connector, load_connector(name))
-    assert isinstance(subject.connector, Connector)
+    with SUBJECTS[name](tmp_path, request) as subject:
+        assert isinstance(subject.connector, load_connector(name))
+        assert isinstance(subject.connector, Connector)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", connector_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_connector_keeps_the_contract(
-    name: str, check: Callable[[Subject], None], tmp_path: Path
+    name: str, check: Callable[[Subject], None], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    check(SUBJECTS[name](tmp_path))
+    with SUBJECTS[name](tmp_path, request) as subject:
+        check(subject)

@@ -12,7 +12,7 @@ from scoreback.models.detector_file import load_detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
-from scoreback.service.demo.play import EmbeddedSiem
+from scoreback.service.demo.play import SampleSiem
 from scoreback.service.rules import promote
 from scoreback.service.settings import Settings
 from scoreback.service.train_job import train_detector
@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Pat
     home = tmp_path_factory.mktemp("trained") / "home"
     company = Company(seed=7, start=START, days=DAYS)
     with opened(Settings(home=home)) as app:
-        siem: EmbeddedSiem = app.connector  # type: ignore[assignment]  # the embedded one
+        siem: SampleSiem = app.connector  # type: ignore[assignment]  # the embedded one
         for one in company.days("endpoint"):
             siem.add_events("endpoint", with_refs(one.events))
         verdicts = company.verdicts("endpoint").cast(LABEL_COLUMNS).combine_chunks()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scoreback.connectors.local import connector, scores
-from scoreback.models import online
+from scoreback.models import online, online_units
 from scoreback.models.detector_file import load_detector
 from scoreback.service import publish, score_job
 from scoreback.service.app import opened
@@ -23,7 +23,8 @@ from scoreback.service.state import State
 from scoreback.service.versions import Versions
 
 POINTS: dict[str, tuple[Any, str]] = {
-    "window state": (online.OnlineFeatures, "_write"),
+    "window state": (online, "write_state"),
+    "open units": (online_units, "write_state"),
     "outbox": (publish, "_store"),
     "begin": (State, "begin_batch"),
     "write": (connector.LocalConnector, "write"),

@@ -196,7 +196,7 @@ def test_an_unknown_version_or_alert_or_verdict_is_an_error(
 
 
 def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[..., Ended]) -> None:
-    ended = scoreback("serve")
+    ended = scoreback("backtest")
     assert ended.code == 2
     assert "not built yet" in ended.err
 

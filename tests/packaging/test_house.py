@@ -31,7 +31,8 @@ RUNS_WHAT_IT_READS = {
 # It asks connectors whether their slices survive pickling, on objects of its own making.
 PICKLES_ITS_OWN = {"scoreback/connectors/testing.py": {"pickle"}}
 EXTRAS_OF_USERS = ("sigma",)  # what the product imports only when asked for; the others are ours
-COMES_WITH = {"pydantic_core": "pydantic"}  # pins it to one version, and documents its names
+# Modules of a library that another one pins to a version and documents as its own.
+COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}
 
 
 @pytest.mark.parametrize("name", ["connectors", "models", "service"])
@@ -114,7 +115,20 @@ def test_help_and_version_import_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "import-sigma", "load", "train", "score", "verdict", "validate", "promote"]
+    "command",
+    [
+        "demo",
+        "import-sigma",
+        "load",
+        "train",
+        "score",
+        "verdict",
+        "validate",
+        "promote",
+        "plan",
+        "remove",
+        "serve",
+    ],
 )
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert not _loaded_by(command, "--help") & set(HEAVY)

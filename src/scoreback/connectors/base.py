@@ -7,12 +7,13 @@ SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (ret
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, Self, runtime_checkable
 
 from scoreback.records import (
     Alert,
     AlertRule,
+    Enrichment,
     EventBatch,
     EventQuery,
     Finding,
@@ -35,9 +36,11 @@ class Capabilities:
 
     acknowledges_writes: bool  # a write that returned is stored and can be read back
     closing_reasons: bool  # analysts' verdicts come with a reason
-    updates_in_place: bool  # a field can be written onto the event itself
+    enrichments: frozenset[Enrichment]  # where scores can be put beside their history
     native_scoring: bool  # a model can run inside the SIEM
     raises_alerts: bool  # applied alert rules raise alerts without our help
+    # How long after its arrival time an event may still turn up; the workspace can say otherwise.
+    settle: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +111,34 @@ class ScoreWriter(Protocol):
 
         When it returns, what it counts as written survives a crash. Refused items are reported,
         none is dropped in silence.
+
+        A score may be of a unit of several events: its ``event_id`` is then that of no event, and
+        its ``event_ref`` names the events (`scoreback.records.members_of`). It is stored like any
+        other, once; enrichment writes it onto each event named, each by the ref and id that this
+        door's reader gave it.
         """
         ...
 
     def existing(self, score_ids: Iterable[str]) -> set[str]:
         """Those of *score_ids* that are stored: how a batch in doubt is settled."""
+        ...
+
+
+@runtime_checkable
+class Enricher(Protocol):
+    """Puts scores where searches of events find them."""
+
+    def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
+        """Put *scores* where *how* says; doing it again changes nothing.
+
+        Onto events (`Enrichment.IN_PLACE`), *scores* carry beside their own columns what the events
+        had when they were read: ``scoreback.detectors.NAME.score`` and ``.version`` of their
+        detector. A score that an event has already is counted, and nothing is sent for it. An older
+        score never replaces a newer one in a lookup.
+
+        Raises:
+            SiemRefused: *how* is none of the connector's ``capabilities.enrichments``.
+        """
         ...
 
 
@@ -189,7 +215,14 @@ class Deployer(Protocol):
 
 @runtime_checkable
 class Connector(
-    EventReader, LabelReader, ScoreWriter, HealthWriter, AlertActions, Deployer, Protocol
+    EventReader,
+    LabelReader,
+    ScoreWriter,
+    Enricher,
+    HealthWriter,
+    AlertActions,
+    Deployer,
+    Protocol,
 ):
     """All the doors of one SIEM connection."""
 

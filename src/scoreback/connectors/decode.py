@@ -4,7 +4,7 @@ What a document means is defined in `scoreback.connectors.flatten`. The typed de
 nearly all documents; those that it has no type for are flattened one by one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -26,7 +26,7 @@ from scoreback.connectors.flatten import (
 )
 from scoreback.errors import DataError
 
-CHUNK = 2_000  # documents at a time: more objects than the processor's cache holds cost double
+CHUNK = 1_000  # documents at a time: more objects than the processor's cache holds cost double
 MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
 MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
 
@@ -52,11 +52,47 @@ class FieldDecoder:
         if all(name.count(".") <= MAX_DOTS and _typed(name) for name in self._fields):
             self._shape = _Shape({name: spellings(name) for name in fields})
 
+    @property
+    def type(self) -> type[msgspec.Struct] | None:
+        """The type of a document, to be a part of a larger type; None where there is none.
+
+        Decode with ``float_hook=str``; what it gives is for `columns`.
+        """
+        return self._shape.level.type if self._shape else None
+
     def decode(self, documents: Sequence[str]) -> Decoded:
         """One column for each field, whether or not a document has it."""
         found, hard = _values(self._shape, documents)
-        slow, bad = _flattened([documents[row] for row in hard], self._fields)
-        return _together(found, self._fields, hard, slow, bad, len(documents))
+        return self._whole(found, hard, [documents[row] for row in hard], len(documents))
+
+    def columns(
+        self, found: Sequence[Any], documents: Callable[[Sequence[int]], Sequence[str]]
+    ) -> Decoded:
+        """The same for values of `type`, None for an empty document.
+
+        Args:
+            found: the documents, decoded.
+            documents: gives the texts of some rows: those that need the slow way.
+        """
+        if self._shape is None:
+            raise ValueError("there is no type that these values could be of")
+        if not found:
+            return self.decode([])
+        empty = self._shape.level.empty
+        parts, hard = [], list[int]()
+        for start in range(0, len(found), CHUNK):
+            some = [empty if f is None else f for f in found[start : start + CHUNK]]
+            columns, rows = _gathered(self._shape, some, set())
+            parts.append(columns)
+            hard.extend(start + row for row in rows)
+        whole = {name: pa.concat_arrays([p[name] for p in parts]) for name in self._shape.spelt}
+        return self._whole(whole, hard, documents(hard) if hard else [], len(found))
+
+    def _whole(
+        self, columns: Mapping[str, pa.Array], hard: Sequence[int], texts: Sequence[str], rows: int
+    ) -> Decoded:
+        slow, bad = _flattened(texts, self._fields)
+        return _together(columns, self._fields, hard, slow, bad, rows)
 
 
 class AllFieldsDecoder:
@@ -143,7 +179,7 @@ class _Level:
             group = self.groups.get(key)
             if group is None:
                 into[*above, key] = values
-            elif any(value is not group.empty for value in values):
+            elif set(map(id, values)) != {id(group.empty)}:
                 group.gather([value or group.empty for value in values], (*above, key), into)
 
 
@@ -173,6 +209,13 @@ def _values(
             found.append(empty)
         if found[-1] is empty:
             hard.add(row)
+    return _gathered(shape, found, hard)
+
+
+def _gathered(
+    shape: _Shape, found: Sequence[Any], hard: set[int]
+) -> tuple[dict[str, pa.Array], list[int]]:
+    """The columns of decoded documents; those that turn out to need the slow way join *hard*."""
     values: dict[Pointer, list[Any]] = {}
     shape.level.gather(found, (), values)
     columns = {}
@@ -186,6 +229,11 @@ def _values(
 
 def _column(values: list[Any], hard: set[int]) -> pa.Array:
     """*values* as text; the rows whose value is an object are added to *hard*."""
+    if values and type(values[0]) is int:  # spares an attempt as text; no value is a float
+        try:
+            return pa.array(values, pa.int64()).cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            pass
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -25,8 +25,9 @@ from scoreback.connectors.testing_data import (
     read_all,
     scores_of,
     seed_events,
+    unit_score_of,
 )
-from scoreback.records import Histogram, Severity, Standing, TimeWindow, Verdict
+from scoreback.records import Enrichment, Histogram, Severity, Standing, TimeWindow, Verdict
 
 __all__ = ["CHECKS", "Subject"]
 
@@ -114,6 +115,17 @@ def check_writing_a_score_twice_changes_nothing(subject: Subject) -> None:
     ids = [*first.batch.column("score_id").to_pylist(), "no such score"]
     subject.settle()
     expect(subject.connector.existing(ids) == set(ids[:-1]), "existing() does not tell them apart")
+
+
+def check_a_score_of_a_unit_of_events_is_stored_like_any_other(subject: Subject) -> None:
+    """Its id is that of no event and its ref names several; it is stored once all the same."""
+    seed_events(subject, 5)
+    unit = unit_score_of(subject, range(3))
+    reports = [subject.connector.write(unit) for _ in range(2)]
+    subject.settle()
+    for report, expected in zip(reports, ((1, 0), (0, 1)), strict=True):
+        expect((report.written, report.already_there) == expected, f"a write gives {report}")
+    expect(subject.connector.existing(["contract-unit-score"]) != set(), "it is not there")
 
 
 def check_only_live_scores_over_the_threshold_raise_alerts(subject: Subject) -> None:
@@ -204,6 +216,22 @@ def check_what_the_connection_needs_is_applied_and_told(subject: Subject) -> Non
         expect(found.standing == Standing.CURRENT, f"{resource.kind} {resource.name} is {found}")
 
 
+def check_enriching_twice_changes_nothing(subject: Subject) -> None:
+    """Each enrichment that the connector names takes scores, and takes them again."""
+    seed_events(subject, 20)
+    for how in Enrichment:
+        if how in subject.connector.capabilities.enrichments:
+            scores = scores_of(subject, range(5, 12))
+            report = subject.connector.enrich(scores, how)
+            expect((report.written, report.refused) == (7, ()), f"{how} gives {report}")
+            subject.settle()
+            report = subject.connector.enrich(scores_of(subject, range(5, 12)), how)
+            expect(not report.refused, f"{how} a second time gives {report}")
+        elif how != Enrichment.NONE:
+            none = scores_of(subject, range(1))
+            expect_refused(lambda: subject.connector.enrich(none, how))  # noqa: B023 - at once
+
+
 def check_a_histogram_can_be_written_again(subject: Subject) -> None:
     """The same histogram twice is no error."""
     histogram = Histogram(
@@ -233,11 +261,13 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_an_empty_window_gives_nothing,
     check_what_does_not_exist_is_refused,
     check_writing_a_score_twice_changes_nothing,
+    check_a_score_of_a_unit_of_events_is_stored_like_any_other,
     check_only_live_scores_over_the_threshold_raise_alerts,
     check_closing_an_alert_gives_a_label,
     check_an_unknown_alert_is_refused,
     check_rules_are_applied_and_removed_as_often_as_one_likes,
     check_what_the_connection_needs_is_applied_and_told,
+    check_enriching_twice_changes_nothing,
     check_a_histogram_can_be_written_again,
     check_a_connection_can_be_let_go_twice,
 )

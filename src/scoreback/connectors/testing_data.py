@@ -15,10 +15,12 @@ from scoreback.records import (
     AlertRule,
     EventBatch,
     EventQuery,
+    Members,
     ScoreBatch,
     Severity,
     TimeWindow,
     score_id,
+    unit_ref,
 )
 
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -114,6 +116,18 @@ def scores_of(
     }
     arrays = [pa.array(columns[f.name], f.type) for f in SCORE_COLUMNS]
     return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=SCORE_COLUMNS))
+
+
+def unit_score_of(subject: Subject, numbers: range) -> ScoreBatch:
+    """One score, of a unit that the seeded events are members of."""
+    events = scores_of(subject, numbers).batch
+    pairs = zip(*(events.column(n).to_pylist() for n in ("event_ref", "event_id")), strict=True)
+    ref = unit_ref(Members(events=events.num_rows, named=tuple(pairs)))
+    named = {"score_id": "contract-unit-score", "event_id": "contract-unit", "event_ref": ref}
+    unit = events.slice(0, 1)
+    for name, value in named.items():
+        unit = unit.set_column(unit.schema.get_field_index(name), name, pa.array([value]))
+    return ScoreBatch(unit)
 
 
 def contract_rule() -> AlertRule:

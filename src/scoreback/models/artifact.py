@@ -103,6 +103,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
         format_version=FORMAT_VERSION,
         detector=detector.name,
         entity=detector.entity,
+        unit=detector.unit,
         features=tuple(detector.features),
         lag_seconds=int(detector.lag.total_seconds()),
         algorithm=fit.model.algorithm,

@@ -20,6 +20,7 @@ from scoreback.suppression import DAY_US
 TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
 QUEUE = "today_queue"  # optional column: the number that `train.today_queue` names, as text
 HOLD_OUT = "hold_out"  # optional column: the value that `split.hold_out` groups by
+FIRST_EVENT = "first_event"  # optional column: when a unit's first event was, µs
 _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 
 Mask = NDArray[np.bool_]
@@ -52,6 +53,7 @@ class Dataset:
     features: pa.Table  # one column per feature, as computed
     event_ids: pa.Array
     times: NDArray[np.int64]  # event time, microseconds
+    firsts: NDArray[np.int64]  # of a group's events the first; else the event time itself
     arrivals: NDArray[np.int64]
     entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
     entity_names: pa.Array
@@ -84,11 +86,13 @@ class Dataset:
         first[np.unique(codes, return_index=True)[1]] = True
         order = order.filter(pa.array(first))
         entities = flat(rows.column("entity")).take(order).dictionary_encode()
+        times = _microseconds(rows.column("event_time").take(order))
         held = flat(rows.column(HOLD_OUT)).take(order) if HOLD_OUT in rows.column_names else None
         return cls(
             features=columns.take(order).combine_chunks(),
             event_ids=ids.filter(pa.array(first)),
-            times=_microseconds(rows.column("event_time").take(order)),
+            times=times,
+            firsts=_firsts(rows, order, times),
             arrivals=_microseconds(rows.column("arrival_time").take(order)),
             entities=pc.fill_null(entities.indices, -1).to_numpy().astype(np.int64),
             entity_names=entities.dictionary,
@@ -250,6 +254,12 @@ def _number(text: str) -> float:
     except ValueError:
         return -np.inf
     return -np.inf if np.isnan(number) else number
+
+
+def _firsts(rows: pa.Table, order: pa.Array, times: NDArray[np.int64]) -> NDArray[np.int64]:
+    if FIRST_EVENT not in rows.column_names:
+        return times
+    return np.asarray(flat(rows.column(FIRST_EVENT).take(order)).to_numpy(), dtype=np.int64)
 
 
 def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -8,9 +8,10 @@ from them, and so do the words of `validate --explain`.
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from scoreback.models.feature_spec import WRITTEN_AFTER_CLOSING, EventFeature, Part, WindowFeature
+from scoreback.models.problems import UNIT_TAGS
 from scoreback.models.quantities import (
     CronLine,
     DayDuration,
@@ -24,12 +25,13 @@ from scoreback.models.quantities import (
     format_duration,
     parse_duration,
 )
+from scoreback.models.unit_spec import GroupUnit
 from scoreback.models.wrong import WrongValue
 
 __all__ = [
-    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels",
-    "Keep", "Labels", "Schedule", "Split", "Train", "VerdictLabels", "WindowFeature", "Write",
-    "format_duration", "parse_duration",
+    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
+    "GroupUnit", "Keep", "Labels", "Schedule", "Split", "Train", "Unit", "VerdictLabels",
+    "WindowFeature", "Write", "format_duration", "parse_duration",
 ]  # fmt: skip
 
 
@@ -189,8 +191,23 @@ class Write(Part):
     """What is written back."""
 
     keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
+    enrich: Literal["none", "event", "entity", "in_place"] = Field(
+        default="none",
+        description="where stored scores are put beside their history, if the SIEM can: a lookup"
+        " by event or by entity, or a field on the event itself",
+    )
     copy_fields: list[FieldName] = Field(
         default=[], description="event fields copied onto each score"
+    )
+
+
+class Gate(Part):
+    """What a freshly trained candidate has to pass before it scores."""
+
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual",
+        description="who promotes a candidate: a person, or training itself as long as no version"
+        " scores yet",
     )
 
 
@@ -204,6 +221,19 @@ class Schedule(Part):
 Selection = Annotated[dict[str, Any], Field(min_length=1)]
 
 
+_EVENT, _GROUP = UNIT_TAGS
+
+
+def _kind_of_unit(value: object) -> str:
+    return _GROUP if isinstance(value, dict | GroupUnit) else _EVENT
+
+
+Unit = Annotated[
+    Annotated[Literal["event"], Tag(_EVENT)] | Annotated[GroupUnit, Tag(_GROUP)],
+    Discriminator(_kind_of_unit),
+]
+
+
 class Detector(Part):
     """One detector file."""
 
@@ -215,8 +245,10 @@ class Detector(Part):
         default="threat_detection", description="what it is for"
     )
     owner: str = Field(default="", description="who is asked when it is sick")
-    unit: Literal["event"] = Field(
-        default="event", description="what is scored, budgeted and judged"
+    unit: Unit = Field(
+        default="event",
+        description="what is scored, budgeted and judged: event, or a group of events",
+        examples=["{group: [host.name, rule.id], every: 1m}"],
     )
     lag: Duration = Field(
         default=timedelta(minutes=5), description="an event that arrives later than this is late"
@@ -240,5 +272,11 @@ class Detector(Part):
     alerts: Alerts = Field(
         description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
     )
+    gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
+
+    @property
+    def group(self) -> GroupUnit | None:
+        """The unit where it is a group of events; None where each event is one."""
+        return self.unit if isinstance(self.unit, GroupUnit) else None

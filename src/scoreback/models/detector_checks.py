@@ -8,6 +8,7 @@ from scoreback.models.feature_spec import EventFeature, WindowFeature, is_or_is_
 from scoreback.models.located_yaml import Key
 from scoreback.models.problems import Problem
 from scoreback.models.quantities import format_duration
+from scoreback.models.unit_checks import check_unit
 
 # Columns of a stored score: `scoreback.records.SCORE_COLUMNS`, as a test holds.
 SCORE_NAMES = (
@@ -24,6 +25,7 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
     yield from _label_as_input(detector)
     yield from _nothing_to_learn_from(detector)
     yield from _copied_over_scores(detector)
+    yield from check_unit(detector)
     for siem, selection in detector.events.items():
         for word in ("search", "query"):
             text = selection.get(word)

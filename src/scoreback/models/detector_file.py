@@ -86,15 +86,16 @@ _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 
 # Keys of the design that a later version understands: refused by name, never ignored.
 _LATER_KEYS: dict[Key, str] = {
-    ("gate",): "remove it; promote a version with `scoreback promote`",
+    **{
+        ("gate", name): "remove it; of the gate only approval is there yet"
+        for name in ("min_precision", "min_verdicts", "beat", "shadow")
+    },
     ("locked",): "remove it; there are no settings pages yet that could override the file",
-    ("write", "enrich"): "remove it",
     ("schedule", "monitor"): "remove it",
 }
 
 
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
-    ("unit",): (lambda value: isinstance(value, dict), "write unit: event"),
     ("alerts", "deliver"): (lambda v: v in ("risk", "rank"), "write deliver: finding"),
     ("write", "copy_fields"): (lambda v: v == "default", "list the fields: [host.name, user.name]"),
 }
@@ -108,8 +109,7 @@ def _not_built(root: dict[str, object]) -> Iterator[Problem]:
     for key, (is_later, hint) in _LATER_VALUES.items():
         value = _at(root, key)
         if is_later(value):
-            named = "a unit of groups" if isinstance(value, dict) else repr(value)
-            yield Problem(key, f"{named} is not built yet", hint)
+            yield Problem(key, f"{value!r} is not built yet", hint)
 
 
 def _at(root: dict[str, object], key: Key) -> object:
@@ -135,8 +135,8 @@ def _settings(part: BaseModel, prefix: str, *, given: bool) -> Iterator[Setting]
                 form = _written({**short_form(feature), "name": feature.name})
                 yield Setting(f"features[{i}]", form, is_default=False)
         elif isinstance(value, dict):
-            for inner, selection in value.items():
-                yield Setting(f"{prefix}{name}.{inner}", _written(selection), is_default=not here)
+            for inner, form in written[name].items():
+                yield Setting(f"{prefix}{name}.{inner}", _written(form), is_default=not here)
         else:
             yield Setting(f"{prefix}{name}", _written(written[name]), is_default=not here)
 

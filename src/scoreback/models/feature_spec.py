@@ -83,6 +83,7 @@ def _with(value: object) -> str:
 
 
 InputField = Annotated[FieldName, AfterValidator(_known_in_time)]
+InputFields = Annotated[FieldNames, AfterValidator(_inputs)]
 FeatureName = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -132,7 +133,7 @@ class WindowFeature(Part):
     field: Annotated[InputField, AfterValidator(_no_time)] | None = Field(
         description="the field it reads; None for count and since_last, which look at events"
     )
-    by: Annotated[FieldNames, AfterValidator(_inputs)] = Field(
+    by: InputFields = Field(
         description="field or fields that earlier events must share", examples=["source.ip"]
     )
     over: OverDuration = Field(description="how far back the window reaches", examples=["1h"])

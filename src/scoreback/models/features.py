@@ -29,12 +29,14 @@ class FeaturePlan:
     """The features of a detector, in the order of the file: one column each."""
 
     features: tuple[EventFeature | WindowFeature, ...]
-    lag: timedelta
+    lag: timedelta  # of a unit of events, until it closes: the width of its window too
 
     @classmethod
     def of(cls, detector: Detector) -> Self:
         """The plan of *detector*."""
-        return cls(tuple(detector.features), detector.lag)
+        group = detector.group
+        lag = detector.lag if group is None else detector.lag + group.every
+        return cls(tuple(detector.features), lag)
 
     @property
     def event_features(self) -> tuple[EventFeature, ...]:

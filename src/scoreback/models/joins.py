@@ -4,6 +4,10 @@ An analyst who closes an alert has judged what the alert showed. Where the detec
 by entity, that is every event of the alert's entity at most ``window`` before or after the event
 that opened it. An incident names its entity and its time itself. What such a label says counts for
 each event as if it had been given to that event, with the same time of coming to exist.
+
+A unit of several events lasts from the first of them to the last, which is its time, and a label
+of its entity reaches it when it touches that span; around the unit of an alert, ``window`` is
+counted from its ends.
 """
 
 import numpy as np
@@ -14,6 +18,7 @@ from numpy.typing import NDArray
 from scoreback.errors import DataError
 from scoreback.models.dataset import Dataset, flat
 from scoreback.models.detector import Detector
+from scoreback.models.unit_labels import subjects
 from scoreback.records import LABEL_COLUMNS, TIME
 
 VERDICT = "verdict"  # the source of labels that analysts gave by closing alerts
@@ -39,12 +44,15 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     by_time = np.lexsort((data.times, data.entities))
     codes, times = data.entities[by_time], data.times[by_time]
     begins, ends = (np.searchsorted(codes, entity, side) for side in ("left", "right"))
-    # Within its entity's rows, which are in order of time, each label covers one run.
+    # Within its entity's rows, which are in order of time, each label covers one run; one of units
+    # goes on for as long as units last, and is looked through below.
+    longest = int((data.times - data.firsts).max(initial=0))
+    further = np.minimum(until, _NEVER - longest) + longest
     first, last = begins.copy(), begins.copy()
     for i in range(len(entity)):
         own = times[begins[i] : ends[i]]
         first[i] += np.searchsorted(own, since[i])
-        last[i] += np.searchsorted(own, until[i])
+        last[i] += np.searchsorted(own, further[i])
     counts = np.maximum(last - first, 0)
     total = int(counts.sum())
     if total > MAX_LABELS:
@@ -55,10 +63,12 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     label = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = by_time[first[label] + within]
+    touches = data.firsts[rows] < until[label]
+    label, rows = label[touches], rows[touches]
     named = labels.filter(pa.array(spread)).take(pa.array(label))
     ids = data.event_ids.take(pa.array(rows)).cast(pa.string())
     joined = named.set_column(0, LABEL_COLUMNS.field("event_id"), ids)
-    return pa.concat_tables([kept, joined.cast(LABEL_COLUMNS)])
+    return pa.concat_tables([kept, joined.select(LABEL_COLUMNS.names)], promote_options="default")
 
 
 def _about_entities(
@@ -73,13 +83,13 @@ def _about_entities(
     verdicts = detector.labels.verdicts
     if verdicts is not None and verdicts.join == "entity" and verdicts.window is not None:
         of_alerts = pc.equal(labels.column("source"), VERDICT).to_numpy() & ~unnamed
-        place = pc.index_in(flat(labels.column("event_id")), value_set=data.event_ids)
+        place = pc.index_in(flat(subjects(labels)), value_set=data.event_ids)
         row = pc.fill_null(place, -1).to_numpy()
         reach = verdicts.window.total_seconds() * 1e6
         seen = of_alerts & (row >= 0)
         seen[seen] = data.entities[row[seen]] >= 0  # an absent entity stands for itself
         code[seen] = data.entities[row[seen]]
-        since[seen] = data.times[row[seen]] - int(reach)
+        since[seen] = data.firsts[row[seen]] - int(reach)
         until[seen] = data.times[row[seen]] + int(reach) + 1
         spread = spread | seen
     return spread, since[spread], until[spread], code[spread]

@@ -2,6 +2,11 @@
 
 A label has a time of its own, when it came to exist. What a training may use as of day D is what
 existed on D; everything here takes that moment and never looks past it.
+
+A unit of several events is positive when any of them is. Else it is unknown when somebody looked at
+one of them and could not tell; else it is negative when one of them is. Events that nobody judged
+say nothing. A label of the unit itself, as our alerts and incidents give, is by somebody who saw it
+whole: it counts like one more event, and what was said of single events before it counts no more.
 """
 
 from dataclasses import dataclass
@@ -16,6 +21,7 @@ from numpy.typing import NDArray
 from scoreback.models.detector import Detector, FieldLabels
 from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdict
 
+UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
 
 # Codes of `Settled.verdicts`, kept beside the truth: "benign positive" may count either way.
@@ -101,7 +107,7 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
 
 
 def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
-    """What *labels* said of each event as of *as_of*: later labels do not exist yet.
+    """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
 
     The latest label of an event wins. Labels of the same time that disagree, and a latest label
     that is undetermined, leave the event without a truth (not even ``presumed_benign`` fills it:
@@ -127,14 +133,44 @@ def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
     truth = np.where(contradicting, UNKNOWN, meaning[verdicts]).astype(np.int8)
     undetermined = ~contradicting & (verdicts == UNUSABLE)
     verdicts[contradicting] = UNUSABLE
+    ids = coded.dictionary
+    if UNIT in known.column_names:
+        first = np.zeros(count, dtype=np.int64)  # any row of an event names the unit of all
+        first[event] = np.arange(len(event))
+        units = _combined(known.column(UNIT)).take(pa.array(first))
+        ids, truth, verdicts = _of_units(ids, units, latest, truth, verdicts)
     return Settled(
-        event_ids=coded.dictionary,
+        event_ids=ids,
         truth=truth,
         verdicts=verdicts,
         contradicting=int(contradicting.sum()),
         undetermined=int(undetermined.sum()),
         not_yet=events.num_rows - known.num_rows,
     )
+
+
+def _of_units(
+    ids: pa.Array,
+    units: pa.Array,
+    latest: NDArray[np.int64],
+    truth: NDArray[np.int8],
+    verdicts: NDArray[np.int8],
+) -> tuple[pa.Array, NDArray[np.int8], NDArray[np.int8]]:
+    """What holds for units, given what holds for each labelled event and for labelled units."""
+    subjects = pc.coalesce(units, ids).dictionary_encode()
+    subject = subjects.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    count = len(subjects.dictionary)
+    whole = pc.is_null(units).to_numpy(zero_copy_only=False)
+    given = np.full(count, np.iinfo(np.int64).min)
+    given[subject[whole]] = latest[whole]
+    counts = whole | (latest > given[subject])
+    found = np.full(count, UNKNOWN, dtype=np.int8)
+    for value in (0, UNKNOWN, 1):  # what comes later stands above
+        found[subject[counts & (truth == value)]] = value
+    agreeing = counts & (truth == found[subject])
+    smallest = np.full(count, UNUSABLE, dtype=np.int8)
+    np.minimum.at(smallest, subject[agreeing], verdicts[agreeing])
+    return subjects.dictionary, found, smallest
 
 
 def _meanings(detector: Detector) -> NDArray[np.int8]:

@@ -53,7 +53,7 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {reason}", hint="check the file") from error
     if len(data) > LARGEST_FILE:
         raise ConfigError(
-            f"{path} is larger than {LARGEST_FILE // 1024} KB", hint="is this a detector file?"
+            f"{path} is larger than {LARGEST_FILE // 1024} KB", hint="is this the right file?"
         )
     try:
         return data.decode("utf-8-sig")
@@ -133,7 +133,7 @@ class _Loader(yaml.SafeLoader):
         self.values += 1
         if self.values > _MOST_VALUES:
             raise _Refused(
-                f"holds more than {_MOST_VALUES} values", "is this a detector file?", mark
+                f"holds more than {_MOST_VALUES} values", "is this the right file?", mark
             )
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -188,7 +188,7 @@ def _plain(text: str) -> object:
 
 def _hint(said: str) -> str:
     if "single document" in said:
-        return "keep one detector in one file, without ---"
+        return "keep one document in one file, without ---"
     if "\\t" in said or "tab" in said:
         return "indent with spaces, not tabs"
     if "mapping values" in said or "':'" in said or "block mapping" in said:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scoreback.models.dataset import is_category
-from scoreback.models.detector import EventFeature, WindowFeature
+from scoreback.models.detector import EventFeature, Unit, WindowFeature
 from scoreback.models.texts import BUCKETS
 
 FORMAT: Literal["scoreback-model"] = "scoreback-model"
@@ -68,6 +68,7 @@ class Manifest(_Strict):
     format_version: Literal[1]
     detector: str
     entity: str
+    unit: Unit = "event"
     features: tuple[EventFeature | WindowFeature, ...] = Field(min_length=1)
     lag_seconds: int = Field(ge=0)  # windows depend on it
     algorithm: str

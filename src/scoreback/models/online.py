@@ -54,6 +54,7 @@ class Step:
     state: StateFiles
     late: int
     uncast: Mapping[str, int]
+    ungrouped: int = 0  # events that belong to no unit, as they have none of the group's fields
 
 
 class OnlineFeatures:
@@ -92,7 +93,7 @@ class OnlineFeatures:
         Raises:
             StateError: a state file is missing or damaged.
         """
-        name = f"{_us(window.since)}-{_us(window.until)}"
+        name = slice_name(window)
         slices = state.slices
         if self._remember(events, name):
             slices = (*slices, name)
@@ -129,8 +130,8 @@ class OnlineFeatures:
         if not any(table.num_rows for table in raw):
             return False
         sums = [closed_buckets(s, table) for s, table in zip(self._series, raw, strict=True)]
-        self._write(f"raw-{name}.parquet", _stacked(raw))
-        self._write(f"sums-{name}.parquet", _stacked(sums))
+        write_state(self._folder / f"raw-{name}.parquet", _stacked(raw))
+        write_state(self._folder / f"sums-{name}.parquet", _stacked(sums))
         return True
 
     def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.Table, pa.Table]:
@@ -205,7 +206,7 @@ class OnlineFeatures:
             history = [_of_series(kept, index) for index in range(len(self._series))]
             if kind == "sums":
                 history = [closed_buckets(s, h) for s, h in zip(self._series, history, strict=True)]
-            self._write(f"{kind}-{name}.parquet", _stacked(history))
+            write_state(self._folder / f"{kind}-{name}.parquet", _stacked(history))
         return name
 
     def _files(self, kind: str, slices: Sequence[str]) -> str:
@@ -234,16 +235,23 @@ class OnlineFeatures:
     def _keep_pending(self, rest: pa.Table, name: str) -> str | None:
         if not rest.num_rows:
             return None
-        self._write(f"pending-{name}.parquet", rest)
+        write_state(self._folder / f"pending-{name}.parquet", rest)
         return f"pending-{name}.parquet"
 
-    def _write(self, name: str, table: pa.Table) -> None:
-        partial = self._folder / (name + ".partial")
-        with partial.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._folder / name)
+
+def slice_name(window: TimeWindow) -> str:
+    """What files are called that came from the slice *window*."""
+    return f"{_us(window.since)}-{_us(window.until)}"
+
+
+def write_state(path: Path, table: pa.Table) -> None:
+    """Write *table* to *path*, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _of_series(stored: pa.Table, index: int) -> pa.Table:

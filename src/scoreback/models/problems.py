@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import UnionType
-from typing import Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 from scoreback.errors import ConfigError
 from scoreback.models.located_yaml import Document, Key
 from scoreback.models.wrong import WrongValue
+
+UNIT_TAGS = ("<event>", "<group>")  # by which pydantic tells the two forms of a unit apart
 
 _EXPECTED = {
     "string_type": "text",
@@ -93,7 +95,7 @@ def problems_of(
         root: where the validated value stands in the file.
         rename: names of the model's keys in the file, where they differ.
     """
-    errors = error.errors(include_url=False)
+    errors = [_without_tags(found) for found in error.errors(include_url=False)]
     misspelt = set(_misspelt(errors, model))
     for found in errors:
         if found["type"] == "missing" and found["loc"] in misspelt:
@@ -102,6 +104,12 @@ def problems_of(
         if rename and location and location[0] in rename:
             location = (rename[str(location[0])], *location[1:])
         yield _problem(root + location, found, model)
+
+
+def _without_tags(found: ErrorDetails) -> ErrorDetails:
+    """*found* without what pydantic adds to its location and no file has."""
+    location = tuple(part for part in found["loc"] if part not in (*UNIT_TAGS, "[key]"))
+    return {**found, "loc": location}
 
 
 def _misspelt(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[Key]:
@@ -176,6 +184,8 @@ def model_within(annotation: object) -> type[BaseModel] | None:
     """The model that *annotation* is, or that it is when it is not None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return model_within(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         found = [model_within(part) for part in get_args(annotation)]
         return next((part for part in found if part), None)

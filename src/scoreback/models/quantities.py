@@ -164,6 +164,7 @@ _duration = (
 )
 Duration = Annotated[timedelta, *_duration]
 OverDuration = Annotated[timedelta, _at_least(timedelta(minutes=1)), *_duration]
+WindowDuration = Annotated[timedelta, _at_least(timedelta(seconds=1)), *_duration]
 DayDuration = Annotated[timedelta, _at_least(timedelta(days=1)), *_duration]
 
 _rate = (
@@ -193,13 +194,18 @@ Texts = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
 ]
-_FIELD = {"type": "string", "pattern": rf"^{_FIELD_NAME.pattern}$"}
+FIELD_SCHEMA = {"type": "string", "pattern": rf"^{_FIELD_NAME.pattern}$"}
 FieldNames = Annotated[
     tuple[FieldName, ...],
     BeforeValidator(_listed),
     Field(min_length=1, max_length=4),
     WithJsonSchema(
-        {"anyOf": [_FIELD, {"type": "array", "items": _FIELD, "minItems": 1, "maxItems": 4}]}
+        {
+            "anyOf": [
+                FIELD_SCHEMA,
+                {"type": "array", "items": FIELD_SCHEMA, "minItems": 1, "maxItems": 4},
+            ]
+        }
     ),
 ]
 Pattern = Annotated[str, AfterValidator(check_pattern)]

@@ -24,6 +24,7 @@ class History:
     rows: pa.Table  # IDENTITY, the fields asked for as text, then one column per feature
     late: int  # events whose windows are missing by the late rule
     uncast: Mapping[str, int]  # feature → values that could not be read
+    ungrouped: int = 0  # events without any of the fields that units are grouped by
 
 
 def feature_rows(

@@ -1,8 +1,9 @@
 """A workspace, open: its settings, its SIEM and its state, passed to every job."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from scoreback.connectors.base import Connector
@@ -10,7 +11,8 @@ from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
-from scoreback.records import EventQuery
+from scoreback.records import Enrichment, EventQuery, own_fields
+from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
@@ -35,7 +37,26 @@ class App:
                 f"detector {detector.name!r} has no selection for the SIEM {kind!r}",
                 hint=f"add events.{kind} to its file",
             )
-        return EventQuery(selection=detector.events[kind], fields=needed_fields(detector))
+        fields = (*needed_fields(detector), *self.written_fields(detector))
+        return EventQuery(selection=detector.events[kind], fields=fields)
+
+    def enrichment(self, detector: Detector) -> Enrichment:
+        """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
+        wanted = Enrichment(detector.write.enrich)
+        able = wanted in self.connector.capabilities.enrichments
+        return wanted if able else Enrichment.NONE
+
+    def written_fields(self, detector: Detector) -> tuple[str, ...]:
+        """Fields of our own on events that scoring compares with: what an event has already."""
+        if self.enrichment(detector) != Enrichment.IN_PLACE or detector.group is not None:
+            return ()  # a unit of several events has no one score to compare with
+        return own_fields(detector.name)
+
+    @property
+    def settle(self) -> timedelta:
+        """How long after its arrival time an event may still turn up in this SIEM."""
+        chosen = self.settings.settle
+        return self.connector.capabilities.settle if chosen is None else chosen
 
     def artifact_folder(self, detector: str, version: str) -> Path:
         """Where the artefact of one version lies."""
@@ -43,12 +64,21 @@ class App:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[App]:
+def opened(
+    settings: Settings, state: State | None = None, connection: Connection | None = None
+) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
+    Args:
+        settings: of the workspace.
+        state: its state, where that is open already: it stays open.
+        connection: how to reach the SIEM; by default the one that the settings choose.
+
     Raises:
-        ConfigError: its folder cannot be made.
+        ConfigError: its folder cannot be made, or its connection is not described as it should be.
     """
+    connection = connection or connection_of(settings)
+    settings = settings.model_copy(update={"connector": connection.connector})
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,20 +86,21 @@ def opened(settings: Settings) -> Iterator[App]:
             f"workspace folder {settings.home} cannot be used: {error.strerror}",
             hint="name another folder with --home or SCOREBACK_HOME",
         ) from error
-    with State.open(settings.state) as state:
-        connector = load_connector(settings.connector).open(
-            settings.connection, settings.connector_settings
-        )
+    with State.open(settings.state) if state is None else nullcontext(state) as state:
+        connector = load_connector(connection.connector).open(connection.name, connection.settings)
         with closing(_Closable(connector)):
             yield App(settings, connector, state)
 
 
 def needed_fields(detector: Detector) -> tuple[str, ...]:
-    """Every event field that *detector* reads, sorted."""
-    fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
-    fields.update(detector.split.hold_out)
-    if detector.train.today_queue:
-        fields.add(detector.train.today_queue)
+    """Every event field that *detector* reads, sorted; of a group, what its units are made of."""
+    if detector.group is not None:
+        fields = set(detector.group.sources)
+    else:
+        fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
+        fields.update(detector.split.hold_out)
+        if detector.train.today_queue:
+            fields.add(detector.train.today_queue)
     if detector.labels.field:
         fields.add(detector.labels.field.name)
         if detector.labels.field.time:

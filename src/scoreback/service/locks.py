@@ -14,17 +14,23 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 
 
 @contextmanager
-def hold_lock(folder: Path, name: str) -> Iterator[None]:
+def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterator[None]:
     """Hold the lock *name* in *folder*; the system frees it when the process ends, killed or not.
 
     Who holds it is written beside the lock, as trying for a lock may empty the lock's own file.
+
+    Args:
+        folder: where lock files lie.
+        name: of the lock.
+        what: what it guards, in the words of an error.
+        wait: seconds to wait for whoever holds it.
 
     Raises:
         StateError: it is held; says by which process.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a lock")
-    lock, holder = FileLock(folder / f"{name}.lock", timeout=0), folder / f"{name}.pid"
+    lock, holder = FileLock(folder / f"{name}.lock", timeout=wait), folder / f"{name}.pid"
     try:
         lock.acquire()
     except OSError as error:
@@ -34,7 +40,7 @@ def hold_lock(folder: Path, name: str) -> Iterator[None]:
                 hint="check the permissions of the state folder",
             ) from error
         raise StateError(
-            f"detector {name!r} is in use by {_said_by(holder)}",
+            f"{what} is in use by {_said_by(holder)}",
             hint="wait until that process is done, or end it; nothing is lost",
         ) from error
     try:

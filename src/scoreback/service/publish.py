@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from scoreback.connectors.base import Connector
 from scoreback.errors import StateError
-from scoreback.records import Histogram, Refused, ScoreBatch, utc
+from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, utc
 from scoreback.service.state import Batch, State
 
 
@@ -32,17 +32,34 @@ class Published:
     refused: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """What a batch writes, as the outbox keeps it."""
+
+    scores: ScoreBatch
+    histogram: Histogram
+    enrichment: Enrichment
+
+
 def publish(
-    state: State, connector: Connector, batch: Batch, scores: ScoreBatch, histogram: Histogram
+    state: State,
+    connector: Connector,
+    batch: Batch,
+    scores: ScoreBatch,
+    histogram: Histogram,
+    enrichment: Enrichment = Enrichment.NONE,
 ) -> Published:
     """Write *scores* and *histogram*, then make ``batch.next_progress`` the current progress.
+
+    Scores are written before they enrich anything, so that an enriched event always has a history.
 
     Raises:
         SiemUnavailable: nothing is lost; `settle` finishes the batch later.
     """
-    _store(_outbox(state, batch.detector) / batch.outbox, scores, histogram)
+    parcel = _Parcel(scores, histogram, enrichment)
+    _store(_outbox(state, batch.detector) / batch.outbox, parcel)
     state.begin_batch(batch)
-    return _send(state, connector, batch, scores, histogram)
+    return _send(state, connector, batch, parcel, scores)
 
 
 def settle(state: State, connector: Connector, detector: str) -> int:
@@ -50,28 +67,33 @@ def settle(state: State, connector: Connector, detector: str) -> int:
     doubtful = state.batches_in_doubt(detector)
     outbox = _outbox(state, detector)
     for batch in doubtful:
-        scores, histogram = _load(outbox / batch.outbox)
+        parcel = _load(outbox / batch.outbox)
+        scores = parcel.scores
         stored = connector.existing(scores.batch.column("score_id").to_pylist())
         missing = pc.invert(
             pc.is_in(scores.batch.column("score_id"), value_set=pa.array(stored, pa.string()))
         )
-        _send(state, connector, batch, ScoreBatch(scores.batch.filter(missing)), histogram)
+        _send(state, connector, batch, parcel, ScoreBatch(scores.batch.filter(missing)))
     for path in outbox.glob("*"):
         path.unlink(missing_ok=True)  # never begun: the step is computed again
     return len(doubtful)
 
 
 def _send(
-    state: State, connector: Connector, batch: Batch, scores: ScoreBatch, histogram: Histogram
+    state: State, connector: Connector, batch: Batch, parcel: _Parcel, missing: ScoreBatch
 ) -> Published:
-    report = connector.write(scores)
-    if histogram.counts:
-        connector.write_histogram(histogram)
-    if report.refused:
-        _keep_refused(state.refused / f"{batch.batch_id}.ndjson", report.refused)
+    """Write the *missing* scores of *parcel*, and all the rest of it, which may come twice."""
+    report = connector.write(missing)
+    refused = report.refused
+    if parcel.enrichment != Enrichment.NONE and parcel.scores.num_rows:
+        refused += connector.enrich(parcel.scores, parcel.enrichment).refused
+    if parcel.histogram.counts:
+        connector.write_histogram(parcel.histogram)
+    if refused:
+        _keep_refused(state.refused / f"{batch.batch_id}.ndjson", refused)
     state.finish_batch(batch.batch_id, batch.next_progress)
     (_outbox(state, batch.detector) / batch.outbox).unlink(missing_ok=True)
-    return Published(report.written, report.already_there, len(report.refused))
+    return Published(report.written, report.already_there, len(refused))
 
 
 def _outbox(state: State, detector: str) -> Path:
@@ -81,13 +103,17 @@ def _outbox(state: State, detector: str) -> Path:
 
 def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # whole documents may lie in it
     path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in refused))
 
 
-def _store(path: Path, scores: ScoreBatch, histogram: Histogram) -> None:
+def _store(path: Path, parcel: _Parcel) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = json.dumps(asdict(histogram), default=str)
-    table = pa.Table.from_batches([scores.batch]).replace_schema_metadata({"histogram": about})
+    about = {
+        "histogram": json.dumps(asdict(parcel.histogram), default=str),
+        "enrichment": parcel.enrichment.value,
+    }
+    table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         pq.write_table(table, file)
@@ -96,10 +122,12 @@ def _store(path: Path, scores: ScoreBatch, histogram: Histogram) -> None:
     partial.replace(path)
 
 
-def _load(path: Path) -> tuple[ScoreBatch, Histogram]:
+def _load(path: Path) -> _Parcel:
     try:
         table = pq.read_table(path)
-        about: Mapping[str, object] = json.loads((table.schema.metadata or {})[b"histogram"])
+        told = table.schema.metadata or {}
+        about: Mapping[str, object] = json.loads(told[b"histogram"])
+        enrichment = Enrichment(told.get(b"enrichment", b"none").decode())
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
         raise StateError(
             f"the outbox file {path} of a batch in doubt cannot be read: {error}",
@@ -112,7 +140,8 @@ def _load(path: Path) -> tuple[ScoreBatch, Histogram]:
         for column in whole.columns
     ]
     schema = table.schema.remove_metadata()
-    return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=schema)), _histogram(about)
+    scores = ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return _Parcel(scores, _histogram(about), enrichment)
 
 
 def _histogram(about: Mapping[str, object]) -> Histogram:

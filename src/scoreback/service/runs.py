@@ -11,10 +11,9 @@ from pydantic import TypeAdapter
 
 from scoreback.errors import StateError
 from scoreback.service import tables
-from scoreback.service.state import State
+from scoreback.service.state import RunKind, State
 
-RunKind = Literal["score", "train"]
-RunEnd = Literal["done", "failed"]
+RunEnd = Literal["done", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +25,20 @@ class Run:
     kind: RunKind
     started_at: datetime
     ended_at: datetime | None
-    status: Literal["running", "done", "failed", "lost"]  # lost: its process was killed
+    # stopped: asked to, between two steps; lost: its process was killed
+    status: Literal["running", "done", "failed", "stopped", "lost"]
     counts: Mapping[str, float]
     error: str | None
 
 
 def start_run(state: State, detector: str, kind: RunKind, at: datetime) -> int:
-    """Write down that a run began; its id. Call it while holding the detector's lock.
+    """Write down that a run began; its id. Call it while holding that job of the detector.
 
-    Whatever is still called running was killed, as the lock is ours now: it becomes lost.
+    Whatever of its kind is still called running was killed, as the lock is ours: it becomes lost.
     """
     t = tables.runs
-    lost = sa.update(t).where(t.c.detector == detector, t.c.status == "running")
+    mine = (t.c.detector == detector, t.c.kind == kind)
+    lost = sa.update(t).where(*mine, t.c.status == "running")
     values = {"detector": detector, "kind": kind, "started_at": at, "status": "running"}
     with state.database.writes() as connection:
         connection.execute(lost.values(status="lost"))
@@ -70,12 +71,28 @@ def end_run(
             raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
 
 
-def runs(state: State, detector: str | None = None, limit: int | None = None) -> Sequence[Run]:
+def stop_run(state: State, detector: str, kind: RunKind, at: datetime) -> None:
+    """Write down that the run that is going on was given up, as its process ends now."""
+    t = tables.runs
+    mine = (t.c.detector == detector, t.c.kind == kind, t.c.status == "running")
+    with state.database.writes() as connection:
+        connection.execute(sa.update(t).where(*mine).values(status="stopped", ended_at=at))
+
+
+def runs(
+    state: State,
+    detector: str | None = None,
+    limit: int | None = None,
+    *,
+    kind: RunKind | None = None,
+) -> Sequence[Run]:
     """Runs, newest first."""
     t = tables.runs
     query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
     if detector is not None:
         query = query.where(t.c.detector == detector)
+    if kind is not None:
+        query = query.where(t.c.kind == kind)
     with state.database.reads() as connection:
         rows = connection.execute(query).all()
     return [

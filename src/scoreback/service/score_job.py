@@ -21,7 +21,9 @@ from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.models.history import reach
 from scoreback.models.online import OnlineFeatures, StateFiles, Step
+from scoreback.models.online_units import OnlineUnits
 from scoreback.models.scoring import Scorer
+from scoreback.models.units import UnitPlan
 from scoreback.records import (
     EVENT_COLUMNS,
     EventQuery,
@@ -46,6 +48,7 @@ class ScoreOutcome:
     read: int = 0
     scored: int = 0
     late: int = 0
+    ungrouped: int = 0
     alerts: int = 0
     published: list[Published] = field(default_factory=list)
     settled: int = 0
@@ -106,12 +109,18 @@ class _Run:
         self._app, self._detector, self._version = app, detector, version
         self._artifact, self._scorer = artifact, Scorer(artifact)
         self._now, self._stage = now, stage
-        self._until = now - app.settings.settle
+        self._until = now - app.settle
         self._plan = FeaturePlan.of(detector)
         self._query = app.query(detector)
         self._plan_hash = plan_hash(detector, self._query)
         folder = app.settings.state / "windows" / detector.name / self._plan_hash
-        self._online = OnlineFeatures(self._plan, folder, carried_fields(detector))
+        self._carried = (*carried_fields(detector), *app.written_fields(detector))
+        self._units = UnitPlan.of(detector)
+        self._online: OnlineFeatures | OnlineUnits
+        if self._units is None:
+            self._online = OnlineFeatures(self._plan, folder, self._carried)
+        else:
+            self._online = OnlineUnits(self._units, self._plan, folder, self._carried)
 
     def close(self) -> None:
         self._online.close()
@@ -136,6 +145,8 @@ class _Run:
         resumed = self._app.state.latest_watermark(self._detector.name)
         first = resumed if resumed is not None else first  # another plan scored up to there
         watermark = min(first - reach(self._plan) - self._plan.lag, self._until)
+        if self._units is not None:
+            watermark = self._units.window_of(watermark)  # no unit is read in part
         return Progress(
             detector=self._detector.name,
             plan_hash=self._plan_hash,
@@ -186,6 +197,7 @@ class _Run:
         scores = kept_scores(
             self._scorer, step.rows, scored, self._detector, self._version,
             connection=self._app.connector.name, stage=self._stage, scored_at=self._now,
+            carried=self._carried,
         )  # fmt: skip
         histogram = histogram_of(
             batch_id, step.rows, scored.scores, self._version, self._stage, window
@@ -199,10 +211,12 @@ class _Run:
             outbox=f"{batch_id}.parquet",
             next_progress=after,
         )
-        done = publish(self._app.state, self._app.connector, batch, scores, histogram)
+        enrichment = self._app.enrichment(self._detector)
+        done = publish(self._app.state, self._app.connector, batch, scores, histogram, enrichment)
         self.outcome.published.append(done)
         self.outcome.scored += step.rows.num_rows
         self.outcome.late += step.late
+        self.outcome.ungrouped += step.ungrouped
         self.outcome.alerts += int(pc.sum(scores.batch.column("alert")).as_py() or 0)
         for name, count in step.uncast.items():
             self.outcome.uncast[name] = self.outcome.uncast.get(name, 0) + count
@@ -252,6 +266,8 @@ def plan_hash(detector: Detector, query: EventQuery) -> str:
         "selection": query.selection,
         "fields": query.fields,
     }
+    if detector.group is not None:
+        parts["unit"] = detector.group.model_dump(mode="json")
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

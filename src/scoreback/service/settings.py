@@ -1,37 +1,61 @@
 """Where a workspace lives and which SIEM it speaks to."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scoreback.errors import ConfigError
+
+PREFIX = "SCOREBACK_"
 
 
 class Settings(BaseSettings):
     """Settings of one workspace; each can be given as ``SCOREBACK_<NAME>`` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="SCOREBACK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     home: Path = Field(
         default=Path(".scoreback"), description="folder of state, models and embedded SIEM"
     )
     connector: str = Field(
-        default="local", description="connector of the SIEM, by its entry point's name"
+        default="local",
+        description="connector of the SIEM, by its entry point's name; else the one that the"
+        " connection's file names",
     )
     connection: str = Field(
         default="local", description="name of the connection; part of each score's id"
     )
-    settle: timedelta = Field(
-        default=timedelta(0),
-        description="how long after its arrival time an event may still turn up",
+    connection_file: Path | None = Field(
+        default=None,
+        description="file of the connection; else connections/<connection>.yml in the workspace",
     )
+    settle: timedelta | None = Field(
+        default=None,
+        description="how long after its arrival time an event may still turn up; else what the"
+        " connector says",
+    )
+    jobs: int = Field(default=2, ge=1, description="detectors that `serve` scores at once")
     threads: int = Field(default=2, ge=1, description="threads for learning and scoring")
 
-    @property
-    def connector_settings(self) -> Mapping[str, object]:
-        """What the connector is opened with."""
-        return {"path": str(self.home / "siem")}
+    @classmethod
+    def read(cls, home: Path | None = None) -> Self:
+        """The settings of the environment, with *home* on top where it is given.
+
+        Raises:
+            ConfigError: one has a value that cannot be used; names it and says what it means.
+        """
+        try:
+            return cls() if home is None else cls(home=home)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)[0]
+            name = str(found["loc"][0])
+            raise ConfigError(
+                f"setting {PREFIX}{name.upper()} cannot be used: {found['msg']}",
+                hint=f"it is: {cls.model_fields[name].description}",
+            ) from None
 
     @property
     def state(self) -> Path:

@@ -6,13 +6,14 @@ changes both in one transaction, so that after a crash either the batch is in do
 the old one, or the batch is done and the progress the new one.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -23,6 +24,8 @@ from scoreback.records import utc
 from scoreback.service import tables
 from scoreback.service.database import Database
 from scoreback.service.locks import hold_lock
+
+RunKind = Literal["score", "train"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class State:
         """Wrap an open *database* in *folder*; callers use `open`."""
         self.folder = folder
         self.database = database
+        self._held = threading.local()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -103,14 +107,32 @@ class State:
         return self.folder / "refused"
 
     @contextmanager
-    def lock(self, detector: str) -> Iterator[None]:
-        """Hold *detector* alone; let go of when the process ends, however it ends.
+    def lock(self, detector: str, job: RunKind = "score", *, wait: float = 0) -> Iterator[None]:
+        """Hold a *job* of *detector* alone; let go of when the process ends, however it ends.
+
+        Whatever decides which version scores holds the job of scoring. Training holds its own, so
+        that scoring does not wait for hours. A thread that holds one already goes on.
+
+        Args:
+            detector: whom nobody else shall work on.
+            job: in which regard.
+            wait: seconds to wait for whoever does.
 
         Raises:
-            StateError: another process holds it; says which.
+            StateError: another process, or another thread, holds it; says which process.
         """
-        with hold_lock(self.folder / "locks", detector):
+        held: set[str] = self._held.__dict__.setdefault("names", set())
+        name = detector if job == "score" else f"{detector}.{job}"
+        if name in held:
             yield
+            return
+        what = f"detector {detector!r}" if job == "score" else f"training of {detector!r}"
+        with hold_lock(self.folder / "locks", name, wait=wait, what=what):
+            held.add(name)
+            try:
+                yield
+            finally:
+                held.discard(name)
 
     def progress(self, detector: str, plan_hash: str) -> Progress | None:
         """How far *detector* got with that feature plan; None before its first batch."""

@@ -1,28 +1,27 @@
 """Reads a detector's history and labels, trains, and registers what came out as a candidate."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from scoreback.connectors.base import Connector
 from scoreback.errors import DataError
 from scoreback.models.artifact import save
+from scoreback.models.dataset import FIRST_EVENT
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.models.history import reach
-from scoreback.models.labels import labels_from_field
 from scoreback.models.rows import History, feature_rows
 from scoreback.models.training import Progress, Training, train
-from scoreback.records import LABEL_COLUMNS, EventBatch, ModelVersion, TimeWindow
+from scoreback.models.units import FIRST, UnitPlan
+from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.account import account_of, write_account
 from scoreback.service.app import App
-from scoreback.service.incidents import incident_labels
 from scoreback.service.journal import journalled
+from scoreback.service.labelled_reader import LabelledReader
 from scoreback.service.versions import Versions
 
 
@@ -60,31 +59,28 @@ def read_training_data(
     Raises:
         DataError: no event in the detector's history.
     """
-    plan = FeaturePlan.of(detector)
+    plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     since = as_of - detector.train.history
-    window = TimeWindow(since=since - reach(plan) - plan.lag, until=as_of)
-    reader = _LabelledReader(app.connector, detector)
+    begin = since - reach(plan) - plan.lag
+    if units is not None:
+        begin = units.window_of(begin)  # no unit is read in part
+    reader = LabelledReader(app, detector, TimeWindow(since=begin, until=as_of), progress)
     fields = [detector.entity, *detector.split.hold_out]
     if detector.train.today_queue:
         fields.append(detector.train.today_queue)
-    history = feature_rows(
-        plan,
-        reader.read(app, window),
-        since=since,
-        fields=tuple(dict.fromkeys(fields)),
-        progress=progress,
-    )
+    if units is not None:
+        fields.append(FIRST)
+    history = feature_rows(plan, reader.read(), since=since, fields=tuple(dict.fromkeys(fields)))
+    if units is not None:
+        history = reader.with_counts(history)
     if not history.rows.num_rows:
         raise DataError(
-            f"detector {detector.name!r}: no event between {since:%Y-%m-%d} and {as_of:%Y-%m-%d}",
-            hint="check the selection with `scoreback check`, or move --as-of into the data's time",
+            f"detector {detector.name!r}: no {reader.what} between {since:%Y-%m-%d} and"
+            f" {as_of:%Y-%m-%d}",
+            hint=reader.hint,
         )
-    labels = pa.concat_tables([LABEL_COLUMNS.empty_table(), *reader.labels])
-    if detector.labels.incidents is not None:
-        incidents = incident_labels(Path(detector.labels.incidents))
-        labels = pa.concat_tables([labels, incidents])
     rows = _named(history.rows, detector)
-    return TrainingData(rows, labels, history, reader.unparsable)
+    return TrainingData(rows, reader.labels(), history, reader.unparsable)
 
 
 def train_detector(
@@ -130,38 +126,13 @@ def train_detector(
         save(artifact, app.artifact_folder(detector.name, version.version))
         read = {
             "late_events": data.history.late,
+            "ungrouped_events": data.history.ungrouped,
             "uncast": dict(data.history.uncast),
             "unparsable_labels": data.unparsable_labels,
         }
         account = account_of(detector, training, version, read)
         write_account(app, account)
     return TrainOutcome(version, training, data.history, data.unparsable_labels, account)
-
-
-class _LabelledReader:
-    """Reads events and, on the way, the labels that their own fields carry."""
-
-    def __init__(self, connector: Connector, detector: Detector) -> None:
-        self._connector, self._detector = connector, detector
-        self.labels: list[pa.Table] = []
-        self.unparsable = 0
-
-    def read(self, app: App, window: TimeWindow) -> Iterator[EventBatch]:
-        if self._detector.labels.verdicts:
-            for labels in self._connector.labels(window.since):
-                self.labels.append(pa.Table.from_batches([labels.batch]))
-        for piece in self._connector.slices(app.query(self._detector), window):
-            for batch in self._connector.read(piece):
-                self._label(batch)
-                yield batch
-
-    def _label(self, batch: EventBatch) -> None:
-        spec = self._detector.labels.field
-        if spec is None:
-            return
-        found = labels_from_field(batch, spec)
-        self.unparsable += found.unparsable
-        self.labels.append(pa.Table.from_batches([found.labels.batch]))
 
 
 def _named(rows: pa.Table, detector: Detector) -> pa.Table:
@@ -179,6 +150,8 @@ def _named(rows: pa.Table, detector: Detector) -> pa.Table:
         table = table.append_column("hold_out", rows["field:" + name])
     if detector.train.today_queue:
         table = table.append_column("today_queue", rows["field:" + detector.train.today_queue])
+    if detector.group is not None:
+        table = table.append_column(FIRST_EVENT, rows["field:" + FIRST].cast(pa.int64()))
     for name in features:
         table = table.append_column(name, rows[name])
     return table

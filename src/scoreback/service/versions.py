@@ -89,6 +89,23 @@ class Versions:
             row = _champion(connection, detector)
             return None if row is None else _version(row)
 
+    def detectors(self) -> builtins.list[str]:
+        """Names of the detectors that have a version, sorted."""
+        t = tables.versions
+        query = sa.select(t.c.detector).distinct().order_by(t.c.detector)
+        with self._database.reads() as connection:
+            return [*connection.execute(query).scalars()]
+
+    def earlier(self, detector: str) -> ModelVersion:
+        """The version that a rollback leads to.
+
+        Raises:
+            StateError: none scored before the champion.
+        """
+        with self._database.reads() as connection:
+            _, target = _earlier(connection, detector)
+            return _get(connection, detector, target.version)
+
     def promote(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
         """Let *version* score; the champion before it retires. Promoting the champion is no error.
 
@@ -113,16 +130,8 @@ class Versions:
         Raises:
             StateError: none scored before it; nothing is changed.
         """
-        p = tables.promotions
         with self._database.writes() as connection:
-            top = _top(connection, detector)
-            if top is None or top.below is None:
-                found = f"{top.version} is the first" if top is not None else "none was promoted"
-                raise StateError(
-                    f"detector {detector!r} has no earlier champion to go back to: {found}",
-                    hint=f"promote one of its versions: {_listed(connection, detector)}",
-                )
-            target = connection.execute(sa.select(p).where(p.c.id == top.below)).one()
+            top, target = _earlier(connection, detector)
             version = _get(connection, detector, target.version)
             _crown(connection, version)
             _step(connection, version, "rollback", by, at, target.below)
@@ -195,6 +204,21 @@ def _top(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]]
     p = tables.promotions
     query = sa.select(p).where(p.c.detector == detector).order_by(p.c.id.desc()).limit(1)
     return connection.execute(query).one_or_none()
+
+
+def _earlier(
+    connection: sa.Connection, detector: str
+) -> tuple[sa.Row[tuple[object, ...]], sa.Row[tuple[object, ...]]]:
+    """The step that made the champion of now, and the one that a rollback leads to."""
+    top = _top(connection, detector)
+    if top is None or top.below is None:
+        found = f"{top.version} is the first" if top is not None else "none was promoted"
+        raise StateError(
+            f"detector {detector!r} has no earlier champion to go back to: {found}",
+            hint=f"promote one of its versions: {_listed(connection, detector)}",
+        )
+    p = tables.promotions
+    return top, connection.execute(sa.select(p).where(p.c.id == top.below)).one()
 
 
 def _crown(connection: sa.Connection, version: ModelVersion) -> None:

@@ -1,5 +1,6 @@
 """What is written of a step: the kept scores, and a histogram of all of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
@@ -18,7 +19,7 @@ from scoreback.records import (
     ScoreBatch,
     Stage,
     TimeWindow,
-    score_id,
+    score_ids,
 )
 
 BINS = 20
@@ -34,21 +35,22 @@ def kept_scores(
     connection: str,
     stage: Stage,
     scored_at: datetime,
+    carried: Sequence[str],
 ) -> ScoreBatch:
     """The scores that are stored: those at or above the floor, and a sample of the rest.
 
     Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
-    their reasons.
+    their reasons; all carry the event fields *carried*, their entity among them.
     """
     kept = scored.kept | _sampled(rows["event_id"], version.version, detector.write.keep.sample)
-    chosen = pa.array(np.flatnonzero(kept))
-    rows = rows.take(chosen)
+    if not kept.all():
+        rows = rows.take(pa.array(np.flatnonzero(kept)))
     scores, risks, alerts = scored.scores[kept], scored.risks[kept], scored.alerts[kept]
     count = rows.num_rows
     ids = rows.column("event_id").to_pylist()
     who = (detector.name, version.version, stage.value, connection)
     columns = [
-        pa.array([score_id(*who, event_id) for event_id in ids], pa.string()),
+        pa.array(score_ids(*who, ids), pa.string()),
         rows.column("event_id"),
         rows.column("event_ref"),
         rows.column("event_time"),
@@ -64,7 +66,9 @@ def kept_scores(
         _reasons(scorer, rows, alerts),
     ]
     schema = SCORE_COLUMNS
-    for name in detector.write.copy_fields:
+    for name in carried:
+        if name in schema.names:
+            continue
         schema = schema.append(pa.field(name, pa.string()))
         columns.append(rows.column("field:" + name))
     arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
@@ -102,6 +106,8 @@ def histogram_of(
 
 def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[np.bool_]:
     """A seeded sample: the first 64 bits of a digest of version and event id, below *share*."""
+    if share in (0.0, 1.0):
+        return np.full(len(event_ids), share == 1.0)
     ids = pa.table({"n": np.arange(len(event_ids)), "id": event_ids})  # noqa: F841 - read by name
     with duckdb.connect(config={"memory_limit": "500MB", "threads": 1}) as engine:
         drawn = engine.sql(

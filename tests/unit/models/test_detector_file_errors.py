@@ -183,10 +183,9 @@ def test_repeated_features_and_names_are_refused() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("entity:", "unit: {group: [host.name], every: 1m}\nentity:", "unit"),
         ("20/day", "20/day, deliver: risk", "alerts.deliver"),
-        ("entity:", "gate: {min_precision: 0.3}\nentity:", "gate"),
-        ("entity:", "write: {enrich: entity}\nentity:", "write.enrich"),
+        ("entity:", "gate: {min_precision: 0.3}\nentity:", "gate.min_precision"),
+        ("entity:", "gate: {beat: [champion]}\nentity:", "gate.beat"),
         ("entity:", "write: {copy_fields: default}\nentity:", "write.copy_fields"),
         ("entity:", "schedule: {monitor: 15 * * * *}\nentity:", "schedule.monitor"),
         ("entity:", "locked: [alerts.budget]\nentity:", "locked"),

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread, Timer
 
 import pytest
 
@@ -86,3 +87,43 @@ def test_names_that_would_leave_the_folder_are_refused(tmp_path: Path) -> None:
         for name in ("../x", "", "a/b", ".."):
             with pytest.raises(ValueError, match="cannot name a lock"), state.lock(name):
                 pass
+
+
+def test_training_and_scoring_of_one_detector_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with State.open(tmp_path) as one, State.open(tmp_path) as two:
+        in_use = pytest.raises(StateError, match="training of 'd' is in use by process")
+        with one.lock("d", "train"), two.lock("d"), in_use, two.lock("d", "train"):
+            pass
+        with two.lock("d", "train"):
+            pass
+
+
+def test_a_thread_that_holds_a_detector_goes_on_and_another_thread_is_refused(
+    tmp_path: Path,
+) -> None:
+    refused: list[StateError] = []
+
+    def attempt(state: State) -> None:
+        try:
+            with state.lock("d"):
+                pass
+        except StateError as error:
+            refused.append(error)
+
+    with State.open(tmp_path) as state:
+        with state.lock("d"):
+            with state.lock("d"):
+                pass
+            other = Thread(target=attempt, args=(state,))
+            other.start()
+            other.join()
+        assert len(refused) == 1
+        attempt(state)
+        assert len(refused) == 1
+
+
+def test_who_waits_gets_the_detector_when_it_is_let_go(tmp_path: Path) -> None:
+    with State.open(tmp_path) as state, holder(tmp_path) as process:
+        Timer(0.2, process.kill).start()
+        with state.lock("d", wait=60):
+            pass

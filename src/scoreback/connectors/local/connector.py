@@ -15,7 +15,9 @@ from scoreback.connectors.local.rules import Rules
 from scoreback.connectors.local.scores import existing_scores, write_scores
 from scoreback.connectors.local.store import Store, folder_of
 from scoreback.connectors.local.verdicts import add_verdicts, labels
+from scoreback.errors import SiemRefused
 from scoreback.records import (
+    Enrichment,
     EventBatch,
     EventQuery,
     Finding,
@@ -33,7 +35,7 @@ class LocalConnector(Rules, Alerts):
     capabilities = Capabilities(
         acknowledges_writes=True,
         closing_reasons=True,
-        updates_in_place=False,
+        enrichments=frozenset(),  # its view `events_enriched` shows every stored score
         native_scoring=False,
         raises_alerts=True,
     )
@@ -74,6 +76,13 @@ class LocalConnector(Rules, Alerts):
     def existing(self, score_ids: Iterable[str]) -> set[str]:
         """Those of *score_ids* that are stored."""
         return existing_scores(self.store, score_ids)
+
+    def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
+        """Refused: the view `events_enriched` shows every stored score beside its event."""
+        raise SiemRefused(
+            f"the embedded SIEM has no enrichment {how.value!r} for {scores.num_rows} scores",
+            hint="its view events_enriched shows stored scores beside their events",
+        )
 
     def evaluate(self) -> int:
         """Let the alert rules look at scores that a crash kept from them; alerts opened."""

@@ -8,6 +8,7 @@ from scoreback.connectors.local.engine import identifier, literal, open_engine, 
 from scoreback.connectors.local.reader import Reader, fields_of
 from scoreback.connectors.local.segments import Segment, listed
 from scoreback.connectors.local.store import Store
+from scoreback.records import UNIT_REF
 
 _TYPES = {
     "score": "DOUBLE", "risk": "DOUBLE", "alert": "BOOLEAN", "detector": "VARCHAR",
@@ -20,8 +21,9 @@ def open_enriched(store: Store, stream: str) -> duckdb.DuckDBPyConnection:
 
     The view has each event once: its fields, and ``scoreback.score``, ``scoreback.risk``,
     ``scoreback.alert``, ``scoreback.detector``, ``scoreback.version`` and ``scoreback.reasons`` of
-    the live score that was made last, null where there is none. It shows what the SIEM held when
-    it was opened.
+    the live score that was made last, null where there is none. The score of a unit of several
+    events shows on each of them, as far as its ref names them. The view shows what the SIEM held
+    when it was opened.
 
     Raises:
         SiemRefused: no such stream, or a segment is damaged.
@@ -50,9 +52,16 @@ def _latest(store: Store, scores: Sequence[Segment], stream: str) -> str:
     columns = ", ".join(
         name if name in there else f"NULL::{kind} AS {name}" for name, kind in _TYPES.items()
     )
-    return (
-        f"SELECT event_id, {columns} "  # noqa: S608
+    unit = f"starts_with(event_ref, {literal(UNIT_REF)})"
+    scored = (
+        f"SELECT score_id, scored_at, {columns}, unnest(CASE WHEN {unit} "  # noqa: S608
+        'THEN from_json(event_ref, \'{"members":[["VARCHAR"]]}\').members '
+        "ELSE [[event_ref, event_id]] END) AS event "
         f"FROM {parquet(store.segments.intact(segment) for segment in scores)} "
-        f"WHERE stage = 'live' AND event_ref = {literal(stream)} "
-        "QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY scored_at DESC, score_id) = 1"
+        f"WHERE stage = 'live' AND (event_ref = {literal(stream)} OR {unit})"
+    )
+    return (
+        f"SELECT event[2] AS event_id, {', '.join(_TYPES)} FROM ({scored}) "  # noqa: S608
+        f"WHERE event[1] = {literal(stream)} QUALIFY row_number() "
+        "OVER (PARTITION BY event[2] ORDER BY scored_at DESC, score_id) = 1"
     )

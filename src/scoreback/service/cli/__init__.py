@@ -8,10 +8,13 @@ import typer
 
 from scoreback import __version__
 from scoreback.errors import ScorebackError
-from scoreback.service.cli import data, demo, detectors, learning, scoring
+from scoreback.service.cli import data, demo, deploying, detectors, learning, scoring, serving
 from scoreback.service.cli.show import fail
 
-EXIT_CODES = "0 done; 1 could not be done; 2 wrong usage; 3 done in part (rejected rows, findings)"
+EXIT_CODES = (
+    "0 done; 1 could not be done; 2 wrong usage;"
+    " 3 done in part, or something to do (rejected rows, findings, a plan)"
+)
 
 app = typer.Typer(
     help="Train detectors on your SIEM's own labels and write the scores back into it.",
@@ -34,16 +37,16 @@ app.command()(learning.versions)
 app.command()(learning.report)
 app.command()(learning.promote)
 app.command()(learning.rollback)
+app.command()(deploying.plan)
+app.command()(deploying.apply)
+app.command()(deploying.remove)
+app.command()(serving.serve)
 
 # Commands of the design whose part is not there yet: refused by name, never half done.
 NOT_BUILT = {
     "backtest": "replaying a detector over past days",
     "test": "testing a detector against expected alerts",
     "pause": "pausing a detector's alerts",
-    "plan": "showing what would change in a SIEM",
-    "apply": "changing a SIEM's resources",
-    "remove": "removing a SIEM's resources",
-    "serve": "running detectors on their schedule",
     "settings": "editing settings",
 }
 

@@ -1,11 +1,14 @@
 """The demo: the whole cycle on a simulated company, from nothing, in one command."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scoreback.service.cli import options, show
+
+if TYPE_CHECKING:
+    from scoreback.service.connections import Connection
 
 
 def demo(
@@ -16,10 +19,20 @@ def demo(
     reports: Annotated[
         Path, typer.Option(help="Write the training reports here.", metavar="FOLDER")
     ] = Path("scoreback-demo"),
+    elastic: Annotated[
+        str | None,
+        typer.Option(
+            help="Play it on this Elasticsearch, in a new namespace: a test cluster's address.",
+            metavar="URL",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
     json: options.Json = False,
 ) -> None:
-    """Play the main job on the embedded SIEM with a simulated company (a few minutes)."""
+    """Play the main job with a simulated company (a few minutes), on the embedded SIEM by default.
+
+    On a cluster it writes to data streams, indices and templates of a namespace of its own.
+    """
     import tempfile
 
     from scoreback.errors import ConfigError
@@ -29,13 +42,13 @@ def demo(
             raise ConfigError(
                 f"{home} is not empty", hint="name a new folder: the demo writes a whole SIEM there"
             )
-        _play(home, reports, seed, json)
+        _play(home, reports, elastic, seed, json)
         return
     with tempfile.TemporaryDirectory(prefix="scoreback-demo-") as folder:
-        _play(Path(folder), reports, seed, json)
+        _play(Path(folder), reports, elastic, seed, json)
 
 
-def _play(home: Path, reports: Path, seed: int, json: bool) -> None:
+def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool) -> None:
     from scoreback.service.app import opened
     from scoreback.service.cli.demo_view import story_json, summary
     from scoreback.service.demo import SYNTHETIC_NOTICE
@@ -45,10 +58,15 @@ def _play(home: Path, reports: Path, seed: int, json: bool) -> None:
 
     company = Company(seed=seed, start=START)
     stories, pages = [], []
-    with opened(options.settings(home)) as app:
+    namespace = f"demo_{int(options.now().timestamp()):x}" if elastic else None
+    with opened(options.settings(home), connection=_connection(elastic, namespace)) as app:
+        for resource in app.connector.resources():
+            app.connector.apply(resource)
         for stream, file in DETECTORS:
             with show.stages(file.removesuffix(".yml")) as stage:
-                stories.append(play(app, company, stream, file, lambda text: stage(0, 0, text)))
+                stories.append(
+                    play(app, company, stream, file, lambda text: stage(0, 0, text), namespace)
+                )
             story = stories[-1]
             name, version = story.detector.name, story.second.version.version
             page = reports / f"{name}.html"
@@ -63,3 +81,13 @@ def _play(home: Path, reports: Path, seed: int, json: bool) -> None:
         show.say("The report of each last training, to open in a browser:")
         for page in pages:
             show.say(f"  {page}")
+
+
+def _connection(elastic: str | None, namespace: str | None) -> "Connection | None":
+    """The test cluster at *elastic*; its events are all there before they are read."""
+    if elastic is None:
+        return None
+    from scoreback.service.connections import Connection
+
+    settings = {"hosts": [elastic], "namespace": namespace, "settle": "PT0S", "replicas": 0}
+    return Connection("demo", "elastic", settings)

@@ -24,8 +24,10 @@ def train(
 
     from scoreback.service.app import opened
     from scoreback.service.cli.training_view import training_tables
+    from scoreback.service.gate import decide
     from scoreback.service.rules import promote as promote_version
     from scoreback.service.train_job import train_detector
+    from scoreback.service.versions import SERVICE
 
     detector = options.detector(file)
     now = options.now()
@@ -38,6 +40,8 @@ def train(
         version = outcome.version
         if promote:
             version = promote_version(app, detector, version.version, by=options.user(), at=now)
+        elif decide(app, detector, version).promote:
+            version = promote_version(app, detector, version.version, by=SERVICE, at=now)
     if json:
         show.as_json(outcome.account | {"version": asdict(version)})
         return

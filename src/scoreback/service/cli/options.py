@@ -35,17 +35,14 @@ def settings(home: Path | None) -> Settings:
     """Settings from the environment, with *home* on top."""
     from scoreback.service.settings import Settings
 
-    return Settings(home=home) if home is not None else Settings()
+    return Settings.read(home)
 
 
 def detector(path: Path) -> Detector:
     """The detector of *path*, refused where it names a SIEM that is not installed."""
-    from scoreback.models.detector_file import load_detector
-    from scoreback.service.app import refuse_unknown_siems
+    from scoreback.service.detector_files import read_detector
 
-    found = load_detector(path)
-    refuse_unknown_siems(found)
-    return found
+    return read_detector(path)
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -24,36 +24,32 @@ def score(
     """Score what arrived since the last run, write scores back and raise alerts."""
     from scoreback.errors import StateError
     from scoreback.service.app import opened
-    from scoreback.service.rules import deploy
-    from scoreback.service.score_job import score as score_events
-    from scoreback.service.versions import Versions
+    from scoreback.service.live import score_live
 
     detector = options.detector(file)
     now = options.moment(until, "--until") or options.now()
-    with opened(options.settings(home)) as app:
-        champion = Versions(app.state).champion(detector.name)
-        if champion is None:
-            raise StateError(
-                f"detector {detector.name!r} has no version that scores",
-                hint=f"train one and let it score: scoreback train {file} --promote",
-            )
-        artifact = deploy(app, detector, champion)
-        with show.counting("scoring") as count:
-            outcome = score_events(
-                app,
-                detector,
-                champion,
-                artifact,
-                now=now,
-                since=options.moment(since, "--since"),
-                progress=count,
-            )
+    with opened(options.settings(home)) as app, show.counting("scoring") as count:
+        run = score_live(
+            app,
+            detector,
+            now=now,
+            since=options.moment(since, "--since"),
+            warn=show.warn,
+            progress=count,
+        )
+    if run is None:
+        raise StateError(
+            f"detector {detector.name!r} has no version that scores",
+            hint=f"train one and let it score: scoreback train {file} --promote",
+        )
+    champion, outcome = run.champion, run.outcome
     summary = {
         "detector": detector.name,
         "version": champion.version,
         "read": outcome.read,
         "scored": outcome.scored,
         "late": outcome.late,
+        **({} if detector.group is None else {"in no group": outcome.ungrouped}),
         "stored": sum(p.written for p in outcome.published),
         "already there": sum(p.already_there for p in outcome.published),
         "refused": sum(p.refused for p in outcome.published),

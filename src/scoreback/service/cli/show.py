@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -42,7 +43,8 @@ def table(
         right = index < len(numbers) and numbers[index] == "r"
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        # A list of a file, [host.name], is no markup.
+        shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     _console().print(shown)
 
 
@@ -51,6 +53,11 @@ def fail(error: ScorebackError) -> None:
     typer.echo(f"scoreback: {error.message}", err=True)
     if error.hint:
         typer.echo(f"  try: {error.hint}", err=True)
+
+
+def warn(text: str) -> None:
+    """What somebody should know although it went on, to standard error."""
+    typer.echo(f"scoreback: {text}", err=True)
 
 
 @contextmanager

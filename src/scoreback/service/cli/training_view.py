@@ -12,17 +12,20 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     """Print what was learnt from, how the candidates did, and what the winner promises."""
     training = outcome.training
     counts = training.counts
+    units = "events" if detector.group is None else "units"
     show.say(
-        f"{detector.name}: {counts['rows']:,} events, {counts['usable']:,} old enough to use;"
+        f"{detector.name}: {counts['rows']:,} {units}, {counts['usable']:,} old enough to use;"
         f" {counts['positives']:,} positives, {counts['negatives']:,} negatives,"
         f" {counts['unlabelled']:,} unlabelled"
     )
     if training.immature_days:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
-        show.say(f"left out as too young for labels: {counts['immature']:,} events of {shown}")
+        show.say(f"left out as too young for labels: {counts['immature']:,} {units} of {shown}")
     if outcome.unparsable_labels:
         show.say(f"labels without a readable time, not used: {outcome.unparsable_labels:,}")
+    if outcome.history.ungrouped:
+        show.say(f"events without a field of unit.group, in no unit: {outcome.history.ungrouped:,}")
     for name, count in outcome.history.uncast.items():
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:

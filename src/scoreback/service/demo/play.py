@@ -33,8 +33,8 @@ FILES = Path(__file__).parent / "detectors"
 WHO = "demo"
 
 
-class EmbeddedSiem(Connector, Protocol):
-    """The embedded SIEM also takes events and verdicts in, as any SIEM does by its own means."""
+class SampleSiem(Connector, Protocol):
+    """A SIEM that also takes events and verdicts in, as any SIEM does by its own means."""
 
     def add_events(self, stream: str, events: EventBatch) -> WriteReport:
         """Add *events* to *stream*, each id once."""
@@ -58,10 +58,22 @@ class Story:
 
 
 def play(
-    app: App, company: Company, stream: StreamName, file: str, tell: Callable[[str], None]
+    app: App,
+    company: Company,
+    stream: StreamName,
+    file: str,
+    tell: Callable[[str], None],
+    namespace: str | None = None,
 ) -> Story:
-    """Play the cycle for one detector over the company's days."""
-    return _Play(app, company, stream, load_detector(FILES / file), tell).story()
+    """Play the cycle for one detector over the company's days.
+
+    With a *namespace* the detector reads the sample events of that one alone.
+    """
+    detector = load_detector(FILES / file)
+    if namespace is not None:
+        index = str(detector.events["elastic"]["index"]).replace("*", namespace)
+        detector = detector.model_copy(update={"events": {"elastic": {"index": index}}})
+    return _Play(app, company, stream, detector, tell).story()
 
 
 class _Play:
@@ -75,7 +87,7 @@ class _Play:
     ) -> None:
         self._app, self._company, self._stream = app, company, stream
         self._detector, self._tell = detector, tell
-        self._siem = cast("EmbeddedSiem", app.connector)
+        self._siem = cast("SampleSiem", app.connector)
         self._days = list(company.days(stream))
         self._analysts = company.analysts(stream)
         self._verdicts = company.verdicts(stream)

@@ -184,6 +184,21 @@ def test_the_enriched_view_shows_the_latest_live_score_of_each_event(
     ]
 
 
+def test_the_enriched_view_shows_the_score_of_a_unit_on_each_of_its_events(
+    siem: LocalConnector, make_events: MakeEvents, make_scores: MakeScores
+) -> None:
+    siem.add_events("s", make_events(range(5)))
+    siem.add_events("other", make_events(range(5)))
+    ref = '{"unit_of":3,"members":[["s","e0"],["s","e1"],["other","e2"]]}'
+    siem.write(make_scores([(60, "a")], score=0.7, ref=ref))
+    siem.write(make_scores([(1, "a"), (4, "a")], score=0.6, at=START - timedelta(days=1)))
+    with open_enriched(siem.store, "s") as connection:
+        found = connection.sql(
+            'SELECT event_id, "scoreback.score" FROM events_enriched ORDER BY event_id'
+        ).fetchall()
+    assert found == [("e0", 0.7), ("e1", 0.7), ("e2", None), ("e3", None), ("e4", 0.6)]
+
+
 def verdicts(rows: Sequence[dict[str, object]]) -> LabelBatch:
     defaults = {"label_time": START, "labeller": "ada", "source": "export"}
     arrays = [

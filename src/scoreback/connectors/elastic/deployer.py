@@ -1,0 +1,171 @@
+"""Puts what we need into the cluster, with a mark that says it is ours and what was written."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from scoreback import __version__
+from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.resources import COMPONENT, INDEX, STREAM, TEMPLATE
+from scoreback.errors import SiemRefused
+from scoreback.records import Found, Resource, Standing
+
+_PATHS = {
+    COMPONENT: "/_component_template/{}",
+    TEMPLATE: "/_index_template/{}",
+    STREAM: "/_data_stream/{}",
+    INDEX: "/{}",
+}
+_OWNER = "scoreback"
+# What a server adds by itself, by version; an absent value means the same.
+_DEFAULTS: Mapping[str, object] = {
+    "template.lifecycle.enabled": "true",
+    "data_stream.hidden": "false",
+    "data_stream.allow_custom_routing": "false",
+}
+_NOT_OURS = ("created_date", "modified_date", "version")
+
+
+def standing(client: Client, wanted: Resource) -> Found:
+    """How *wanted* stands in the cluster now."""
+    if wanted.kind == STREAM:
+        return Found(standing=Standing.CURRENT)  # its first document makes it, by its template
+    there = _there(client, wanted)
+    if there is None:
+        return Found(standing=Standing.ABSENT)
+    body, mark = there
+    now, will = _flat(body), _flat(wanted.body)
+    if wanted.kind == INDEX:  # settings and fields that others added harm nobody
+        now = {k: v for k, v in now.items() if k in will}
+    differences = _differences(now, will)
+    if not mark:
+        return Found(standing=Standing.FOREIGN, differences=differences)
+    if not differences:
+        return Found(standing=Standing.CURRENT)
+    written = mark.get("digest") == _digest(now)
+    kind = Standing.OUTDATED if written else Standing.EDITED
+    return Found(standing=kind, differences=differences)
+
+
+def apply(client: Client, wanted: Resource) -> None:
+    """Create or replace *wanted*; what an index holds stays.
+
+    Raises:
+        SiemRefused: a right is missing, or an index cannot become what is wanted.
+    """
+    if wanted.kind == STREAM:
+        return
+    mark = {_OWNER: {"digest": _digest(_flat(wanted.body)), "written_by": __version__}}
+    if wanted.kind == INDEX:
+        _apply_index(client, wanted, mark)
+        return
+    client.call("PUT", _PATHS[wanted.kind].format(wanted.name), {**wanted.body, "_meta": mark})
+    if wanted.kind == COMPONENT:
+        _update_stream(client, wanted)
+
+
+def remove(client: Client, what: Resource) -> None:
+    """Remove *what*, with the data that it holds; it need not be there.
+
+    Raises:
+        SiemRefused: a right is missing, or it is in use.
+    """
+    if what.kind in (INDEX, STREAM) and _there(client, what) is None:
+        return
+    client.call("DELETE", _PATHS[what.kind].format(what.name), absent=(404,))
+
+
+def _apply_index(client: Client, wanted: Resource, mark: Mapping[str, object]) -> None:
+    mappings = {**_mapping(wanted.body, "mappings"), "_meta": mark}
+    if _there(client, wanted) is None:
+        client.call("PUT", f"/{wanted.name}", {**wanted.body, "mappings": mappings})
+        return
+    try:
+        client.call("PUT", f"/{wanted.name}/_mapping", mappings)
+    except SiemRefused as error:
+        raise SiemRefused(
+            f"index {wanted.name} cannot take our mapping: {error.message}",
+            hint="copy what it holds to an index of another name, remove it and apply again",
+        ) from error
+
+
+def _update_stream(client: Client, component: Resource) -> None:
+    """Give an existing stream its new mapping, or a new backing index where that cannot be."""
+    stream = component.name.partition("@")[0]
+    if _there(client, Resource(kind=STREAM, name=stream, body={})) is None:
+        return
+    template = _mapping(component.body, "template")
+    try:
+        client.call("PUT", f"/{stream}/_mapping", template["mappings"])
+    except SiemRefused:
+        client.call("POST", f"/{stream}/_rollover")
+
+
+def _there(client: Client, wanted: Resource) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """The body as the cluster has it and our mark on it, empty where there is none."""
+    if wanted.kind == STREAM:
+        found = client.call("GET", f"/_resolve/index/{wanted.name}", absent=(404,))
+        return ({}, {}) if found and found["data_streams"] else None
+    path = _PATHS[wanted.kind].format(wanted.name)
+    found = client.call("GET", path, absent=(404,))
+    if not found:
+        return None
+    if wanted.kind == INDEX:
+        index = found.get(wanted.name)
+        if index is None:
+            return None
+        mappings = dict(index["mappings"])
+        mark = mappings.pop("_meta", {}).get(_OWNER, {})
+        return {"mappings": mappings, "settings": index["settings"]}, mark
+    key, inner = {
+        COMPONENT: ("component_templates", "component_template"),
+        TEMPLATE: ("index_templates", "index_template"),
+    }[wanted.kind]
+    body = dict(found[key][0][inner])
+    mark = body.pop("_meta", {}).get(_OWNER, {})
+    return body, mark
+
+
+def _flat(body: object, above: str = "") -> dict[str, str]:
+    """Leaves by dotted path as text: what a server gives back may be nested in another way."""
+    if isinstance(body, Mapping):
+        found: dict[str, str] = {}
+        for key, below in body.items():
+            if not above and key.startswith(_NOT_OURS):
+                continue
+            found |= _flat(below, f"{above}.{key}" if above else str(key))
+        if not body and above:
+            found[above] = "{}"
+        return {
+            k: v
+            for k, v in found.items()
+            if _DEFAULTS.get(k) != v and (k, v) != ("data_stream", "{}")
+        }
+    if isinstance(body, list | tuple):
+        if body and isinstance(body[0], Mapping):
+            parts = {str(i): item for i, item in enumerate(body)}
+            return _flat(parts, above)
+        return {above: msgspec.json.encode(list(body)).decode()}
+    return {above: str(body).lower() if isinstance(body, bool) else str(body)}
+
+
+def _differences(now: Mapping[str, str], will: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{key}: {now.get(key, 'absent')} -> {will.get(key, 'absent')}"
+        for key in sorted({*now, *will})
+        if now.get(key) != will.get(key)
+    )
+
+
+def _digest(flat: Mapping[str, str]) -> str:
+    return hashlib.sha256(msgspec.json.encode(sorted(flat.items()))).hexdigest()[:32]
+
+
+def _mapping(body: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    found = body.get(key, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+__all__: Sequence[str] = ["apply", "remove", "standing"]

@@ -1,0 +1,142 @@
+"""What a failed request means, in words for a person: what is wrong with what, and what to do."""
+
+import base64
+import ssl
+from collections.abc import Iterator
+
+import elastic_transport
+import msgspec
+
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
+
+DISK_FULL = "its disks are too full: free some space there or add a node; nothing is lost"
+_HINTS = {
+    401: "check the API key or password of the connection; has it expired?",
+    403: "give the connection's user or API key the right that is named",
+    404: "check that it exists, and run `scoreback check` and `scoreback plan`",
+    413: "the server takes smaller requests only: raise http.max_content_length there",
+}
+_NEVER_SENT = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
+_BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)
+
+
+class InDoubtError(SiemUnavailable):
+    """A request may have reached the server, but its answer did not reach us."""
+
+    retry_after: str | None = None  # what a gateway asked for
+
+
+class Failures:
+    """Failures of one connection, as errors."""
+
+    def __init__(self, name: str, settings: ElasticSettings) -> None:
+        """Speak of the connection called *name*."""
+        self._who, self._settings = f"connection {name!r}", settings
+        self._secrets = [s for n in ("api_key", "password") if (s := settings.secret(n))]
+        sent = f"{settings.user}:{settings.secret('password')}"  # as basic authentication has it
+        self._secrets.append(base64.b64encode(sent.encode()).decode())
+
+    def other_product(self) -> SiemRefused:
+        """Something answers, but not Elasticsearch."""
+        return SiemRefused(
+            f"{self._who}: another product than Elasticsearch answers",
+            hint="check the address: Elasticsearch 8.19 or later, or 9.x, is supported",
+        )
+
+    def refused(self, method: str, path: str, status: int, body: bytes) -> SiemRefused:
+        """The server said no."""
+        return SiemRefused(
+            f"{self._who}: {method} {path} was refused with {status}: {self._reason(body)}",
+            hint=_HINTS.get(status, "run `scoreback check` for what is missing"),
+        )
+
+    def busy(self, method: str, path: str, status: int, body: bytes) -> SiemUnavailable:
+        """The server has no room, however often it was asked."""
+        why = self._reason(body)
+        return SiemUnavailable(
+            f"{self._who}: {method} {path} got {status} in each of"
+            f" {self._settings.attempts} attempts: {why}",
+            hint=full_disk(why)
+            or "the cluster is overloaded or starting; nothing is lost, try again later",
+        )
+
+    def gave_up(self, method: str, path: str, status: int, after: str | None) -> InDoubtError:
+        """A gateway between us and the server answered in its place."""
+        error = InDoubtError(
+            f"{self._who}: {method} {path} got {status}, so the server may have acted",
+            hint="is the cluster overloaded, or a gateway before it impatient? Nothing is lost",
+        )
+        error.retry_after = after
+        return error
+
+    def silence(
+        self, error: elastic_transport.TransportError, kind: type[SiemUnavailable] = SiemUnavailable
+    ) -> SiemError | ConfigError:
+        """No answer came."""
+        if isinstance(error, elastic_transport.TlsError) and not _within(error, _BROKE_OFF):
+            return ConfigError(
+                f"{self._who}: the server's certificate is not trusted",
+                hint="name its authority with ca_file or fingerprint",
+            )
+        late = isinstance(error, elastic_transport.ConnectionTimeout)
+        what = f"no answer within {self._settings.timeout:g} s" if late else "no connection"
+        where = ", ".join(self._settings.hosts) or "the cloud deployment"
+        return kind(
+            f"{self._who}: {what}",
+            hint=f"is {where} up, and does a firewall let us through? Nothing is lost",
+        )
+
+    def unreadable(self, method: str, path: str) -> SiemUnavailable:
+        """An answer is no JSON, as it broke off or something else gave it."""
+        return SiemUnavailable(
+            f"{self._who}: the answer to {method} {path} is not JSON",
+            hint="is a proxy between us and the cluster in trouble? Nothing is lost",
+        )
+
+    def _reason(self, body: bytes) -> str:
+        """Why the server refused; whatever answers may repeat what we sent, but not our secrets."""
+        why = reason(body)
+        for secret in self._secrets:
+            why = why.replace(secret, "***")
+        return why
+
+
+def reason(body: bytes) -> str:
+    """Why the server refused, in its own words, short."""
+    try:
+        found = msgspec.json.decode(body)
+        error = found["error"]
+        if isinstance(error, str):
+            return error[:300]
+        cause = (error.get("root_cause") or [error])[0]
+        return f"{cause.get('type')}: {cause.get('reason')}"[:300]
+    except (msgspec.DecodeError, TypeError, KeyError, AttributeError, IndexError):
+        return body[:200].decode(errors="replace") or "no reason was given"
+
+
+def full_disk(why: str) -> str:
+    """What to do where *why* says that the disks are too full, else nothing."""
+    return DISK_FULL if "disk usage" in why or "read-only-allow-delete" in why else ""
+
+
+def never_sent(error: elastic_transport.TransportError) -> bool:
+    """Whether the request cannot have reached a server."""
+    return any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
+
+
+def _within(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What *error* was made of, wherever a library kept it."""
+    waiting: list[object] = [*getattr(error, "errors", ()), error.__cause__]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]

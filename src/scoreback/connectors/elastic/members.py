@@ -1,0 +1,60 @@
+"""The events that scores are about, taken out of their references."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.records import UNIT_REF, members_of
+
+
+def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
+    """*scores* with the columns ``event_index``, ``seq_no`` and ``primary_term`` of their events.
+
+    The last two are null where events were read without them, as nothing is written onto events. A
+    unit of several events has a row for each that its reference names; without *all_members* it
+    has its one row, of no index.
+    """
+    refs = scores["event_ref"]
+    units = pc.starts_with(refs, UNIT_REF)
+    if pc.any(units).as_py():
+        if all_members:
+            scores = _members(scores)
+            refs = scores["event_ref"]
+        else:
+            refs = pc.if_else(units, None, refs)
+    plain = refs.combine_chunks()
+    if not pc.any(pc.match_substring(plain, " ")).as_py():
+        none = pa.nulls(len(plain), pa.int64())
+        whole = scores.append_column("event_index", plain)
+        return whole.append_column("seq_no", none).append_column("primary_term", none)
+    parts = pc.split_pattern(plain, " ")
+    known = pc.equal(pc.list_value_length(parts), 3)
+    padded = pc.if_else(
+        known, plain, pc.binary_join_element_wise(pc.list_element(parts, 0), "-", "-", " ")
+    )
+    whole_parts = pc.split_pattern(padded, " ")
+    numbers = [
+        pc.if_else(known, pc.list_element(whole_parts, n), None).cast(pa.int64()) for n in (1, 2)
+    ]
+    return (
+        scores.append_column("event_index", pc.list_element(whole_parts, 0))
+        .append_column("seq_no", numbers[0])
+        .append_column("primary_term", numbers[1])
+    )
+
+
+def _members(scores: pa.Table) -> pa.Table:
+    """A row for each event; those of a unit have its score."""
+    rows, refs, ids = [], [], []
+    pairs = zip(scores["event_ref"].to_pylist(), scores["event_id"].to_pylist(), strict=True)
+    for row, (ref, event_id) in enumerate(pairs):
+        unit = members_of(ref)
+        for member_ref, member_id in unit.named if unit else ((ref, event_id),):
+            rows.append(row)
+            refs.append(member_ref)
+            ids.append(member_id)
+    found = scores.take(pa.array(np.array(rows, dtype=np.int64)))
+    for name, values in (("event_ref", refs), ("event_id", ids)):
+        place = found.column_names.index(name)
+        found = found.set_column(place, name, pa.array(values, pa.string()))
+    return found

@@ -1,0 +1,200 @@
+"""What a connection needs in its cluster: templates of the data streams, and indices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.records import Resource
+
+COMPONENT, TEMPLATE = "component_template", "index_template"
+STREAM, INDEX = "data_stream", "index"
+PRIORITY = 500  # Elastic's own templates have 100 to 250; the highest one rules
+
+_KEYWORD = {"type": "keyword", "ignore_above": 1024}
+_DOUBLE, _BOOLEAN, _LONG = {"type": "double"}, {"type": "boolean"}, {"type": "long"}
+_NANOS = {"type": "date_nanos"}
+_TEXT_KEPT = {"type": "keyword", "index": False, "doc_values": False}
+
+# Copied event fields: text as it is written in the event, addresses as addresses.
+_COPIED = [
+    {
+        "addresses": {
+            "path_match": ["*.ip", "ip"],
+            "match_mapping_type": "string",
+            "mapping": {"type": "ip", "ignore_malformed": True},
+        }
+    },
+    {"texts": {"match_mapping_type": "string", "mapping": _KEYWORD}},
+]
+
+_DETECTOR = {
+    "detector": _KEYWORD,
+    "version": _KEYWORD,
+    "stage": _KEYWORD,
+    "threshold": _DOUBLE,
+    "score": _DOUBLE,
+    "entity": _KEYWORD,
+    "reasons": _TEXT_KEPT,
+    "event": {"properties": {"id": _KEYWORD, "index": _KEYWORD}},
+}
+
+_EVENT = {
+    "kind": _KEYWORD,
+    "provider": _KEYWORD,
+    "dataset": _KEYWORD,
+    "ingested": {"type": "date"},
+    "risk_score": {"type": "float"},
+    "severity": _LONG,
+}
+_RULE = dict.fromkeys(("id", "name", "version", "ruleset"), _KEYWORD)
+_ECS = {
+    "@timestamp": _NANOS,
+    "ecs": {"properties": {"version": _KEYWORD}},
+    "event": {"properties": _EVENT},
+    "rule": {"properties": _RULE},
+    "threat": {"properties": {"technique": {"properties": {"id": _KEYWORD}}}},
+}
+
+SCORES: dict[str, Any] = {
+    "dynamic_templates": _COPIED,
+    "properties": _ECS
+    | {
+        "scoreback": {
+            "properties": _DETECTOR
+            | {"score_id": _KEYWORD, "alert": _BOOLEAN, "alert_id": _KEYWORD}
+        }
+    },
+}
+HEALTH: dict[str, Any] = {
+    "dynamic": False,
+    "properties": _ECS
+    | {
+        "scoreback": {
+            "properties": {
+                "detector": _KEYWORD,
+                "version": _KEYWORD,
+                "stage": _KEYWORD,
+                "histogram": {
+                    "properties": {
+                        "id": _KEYWORD,
+                        "since": _NANOS,
+                        "until": _NANOS,
+                        "scored": _LONG,
+                        "counts": {"type": "long", "index": False},
+                    }
+                },
+            }
+        }
+    },
+}
+ALERTS: dict[str, Any] = {
+    "dynamic": False,
+    "properties": _ECS
+    | {
+        "host": {"properties": {"name": _KEYWORD}},
+        "scoreback": {
+            "properties": _DETECTOR
+            | {
+                "alert_id": _KEYWORD,
+                "rule": _KEYWORD,
+                "severity": _KEYWORD,
+                "raised_at": _NANOS,
+                "verdict": _KEYWORD,
+                "closed_at": _NANOS,
+                "labeller": _KEYWORD,
+            }
+        },
+    },
+}
+VERDICTS: dict[str, Any] = {
+    "dynamic": False,
+    "properties": dict.fromkeys(
+        ("verdict_id", "alert_id", "event_id", "entity", "verdict", "labeller", "source"), _KEYWORD
+    )
+    | dict.fromkeys(("label_time", "since", "until"), _NANOS),
+}
+RULES: dict[str, Any] = {
+    "dynamic": False,
+    "properties": {
+        "name": _KEYWORD,
+        "detector": _KEYWORD,
+        "enabled": _BOOLEAN,
+        "rule": {"type": "object", "enabled": False},
+        "_digest": _KEYWORD,
+    },
+}
+LOOKUP: dict[str, Any] = {
+    "dynamic": False,
+    "properties": {
+        "scoreback": {
+            "properties": {k: v for k, v in _DETECTOR.items() if k != "reasons"}
+            | {
+                "risk": {"type": "float"},
+                "alert": _BOOLEAN,
+                "scored_at": _NANOS,
+                "event_time": _NANOS,
+            }
+        }
+    },
+}
+
+
+def resources(settings: ElasticSettings) -> Sequence[Resource]:
+    """All that *settings* call for, in the order of making."""
+    names = Names(settings.namespace)
+    return (
+        *_stream(settings, names.scores, SCORES),
+        *_stream(settings, names.health, HEALTH),
+        _index(settings, names.alerts, ALERTS),
+        _index(settings, names.verdicts, VERDICTS),
+        _index(settings, names.rules, RULES),
+        _index(settings, names.events_lookup, LOOKUP, mode="lookup"),
+        _index(settings, names.entities_lookup, LOOKUP, mode="lookup"),
+    )
+
+
+def _stream(settings: ElasticSettings, name: str, mappings: dict[str, Any]) -> list[Resource]:
+    """The templates of a data stream, and the stream, which the first document makes.
+
+    ``@custom`` is the user's own component template, as in Elastic's integrations: it may be
+    absent, and what it says wins.
+    """
+    rules: dict[str, Any] = {"index": _replicas(settings)}
+    template: dict[str, Any] = {"settings": rules}
+    if settings.ilm_policy:
+        rules["index"] |= {"lifecycle": {"name": settings.ilm_policy, "prefer_ilm": True}}
+    else:
+        template["lifecycle"] = {"data_retention": settings.retention}
+    return [
+        Resource(
+            kind=COMPONENT, name=f"{name}@mappings", body={"template": {"mappings": mappings}}
+        ),
+        Resource(
+            kind=TEMPLATE,
+            name=name,
+            body={
+                "index_patterns": [name],
+                "data_stream": {},
+                "priority": PRIORITY,
+                "composed_of": [f"{name}@mappings", f"{name}@custom"],
+                "ignore_missing_component_templates": [f"{name}@custom"],
+                "template": template,
+            },
+        ),
+        Resource(kind=STREAM, name=name, body={}, holds_data=True),
+    ]
+
+
+def _index(
+    settings: ElasticSettings, name: str, mappings: dict[str, Any], mode: str | None = None
+) -> Resource:
+    index: dict[str, Any] = _replicas(settings) | ({"mode": mode} if mode else {})
+    body: dict[str, Any] = {"mappings": mappings}
+    if index:
+        body["settings"] = {"index": index}
+    return Resource(kind=INDEX, name=name, body=body, holds_data=True)
+
+
+def _replicas(settings: ElasticSettings) -> dict[str, Any]:
+    return {} if settings.replicas is None else {"number_of_replicas": settings.replicas}

@@ -1,0 +1,68 @@
+"""Puts events into a cluster as a shipper would: for the demo and for tests, never for production.
+
+They go to a data stream of their own with the event's id as ``_id``, so each is there once.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from scoreback.connectors.elastic import bulk
+from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
+
+PREFIX = "logs-scoreback_demo."
+
+
+class SampleEvents:
+    """Data streams of sample events, ``logs-scoreback_demo.NAME-NAMESPACE``."""
+
+    def __init__(self, client: Client, settings: ElasticSettings) -> None:
+        """Write through *client*."""
+        self._client, self._settings = client, settings
+        self._prepared: set[str] = set()
+
+    def stream(self, name: str) -> str:
+        """The data stream of sample stream *name*."""
+        return f"{PREFIX}{name}-{self._settings.namespace}"
+
+    def add(
+        self, name: str, events: EventBatch, mapping: Mapping[str, object] | None = None
+    ) -> WriteReport:
+        """Add *events* to sample stream *name*, each id once, and make them visible."""
+        stream = self.stream(name)
+        if stream not in self._prepared:
+            self._prepare(stream, mapping or {})
+            self._prepared.add(stream)
+        table = pa.Table.from_batches([events.batch])
+        columns = {"@timestamp": table["event_time"], "event.ingested": table["arrival_time"]}
+        columns |= {n: table[n] for n in table.column_names if n not in EVENT_COLUMNS.names}
+        lines = actions("create", {"_id": table["event_id"]}, documents(columns, {}))
+        report = bulk.send(self._client, f"/{stream}/_bulk", lines, params={"refresh": True})
+        ids = table["event_id"].to_pylist()
+        return WriteReport(
+            written=len(report.done),
+            already_there=len(report.conflicts),
+            refused=bulk.refusals(ids, lines, report),
+        )
+
+    def _prepare(self, stream: str, mapping: Mapping[str, object]) -> None:
+        """A template for *stream*: times to the microsecond, texts as keywords."""
+        nanos = {"type": "date_nanos"}
+        properties = {"@timestamp": nanos, "event": {"properties": {"ingested": nanos}}}
+        texts = {"texts": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}
+        index = {} if self._settings.replicas is None else {
+            "number_of_replicas": self._settings.replicas
+        }  # fmt: skip
+        body = {
+            "index_patterns": [stream],
+            "data_stream": {},
+            "priority": 600,
+            "template": {
+                "settings": {"index": index},
+                "mappings": {"dynamic_templates": [texts], "properties": properties, **mapping},
+            },
+        }
+        self._client.call("PUT", f"/_index_template/{stream}", body)

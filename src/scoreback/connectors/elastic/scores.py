@@ -1,0 +1,164 @@
+"""Writes scores into their data stream, each once as read."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.elastic import bulk
+from scoreback.connectors.elastic.alerting import Alerting
+from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.members import events_of
+from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
+
+ECS_VERSION = "9.2.0"
+LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
+# Columns that nearly always have one value for a whole batch.
+_SHARED = frozenset(
+    {
+        "event.ingested", "event.severity", "rule.id", "rule.name", "rule.version",
+        "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.stage",
+        "scoreback.alert", "scoreback.event.index",
+    }
+)  # fmt: skip
+# Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
+_SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
+
+
+class Scores:
+    """The data stream of scores."""
+
+    def __init__(self, client: Client, names: Names, alerting: Alerting) -> None:
+        """Write through *client*; *alerting* is told of scores before they are stored."""
+        self._client, self._names, self._alerting = client, names, alerting
+
+    def write(self, scores: ScoreBatch) -> WriteReport:
+        """Store *scores*; what is there already is counted.
+
+        Alerts come first: their ids follow from the scores, so that a write which is repeated after
+        a crash finds them. A score knows the alert that it belongs to.
+
+        Raises:
+            SiemUnavailable: what was stored stays; writing all again changes nothing.
+            SiemRefused: nothing can be written, a right or the templates are missing.
+        """
+        if not scores.num_rows:
+            return WriteReport(written=0)
+        table = _first_of_each(pa.Table.from_batches([scores.batch]))
+        ids = table["score_id"].to_pylist()
+        alerts = self._alerting.raise_alerts(table)
+        lines = actions("create", {"_id": table["score_id"]}, _sources(table, alerts))
+
+        def stored(items: Sequence[int]) -> set[int]:
+            there = self.existing([ids[i] for i in items])
+            return {i for i in items if ids[i] in there}
+
+        path = f"/{self._names.scores}/_bulk"
+        report = bulk.send(
+            self._client, path, lines, settle=stored, params={"require_data_stream": True}
+        )
+        _refuse_missing_templates(report.refused)
+        repeated = scores.num_rows - table.num_rows
+        return WriteReport(
+            written=len(report.done),
+            already_there=len(report.conflicts) + repeated,
+            refused=bulk.refusals(ids, lines, report),
+        )
+
+    def existing(self, score_ids: Iterable[str]) -> set[str]:
+        """Those of *score_ids* that are stored, in whichever backing index."""
+        ids = list(score_ids)
+        if not ids:
+            return set()
+        stream = self._names.scores
+        refreshed = self._client.call("POST", f"/{stream}/_refresh", absent=(404,))
+        if refreshed is None:
+            return set()  # no stream yet: nothing is stored
+        if refreshed["_shards"]["failed"]:
+            raise SiemUnavailable(
+                f"not every shard of {stream} can be read: what is stored there is not known",
+                hint="wait until the cluster's health is green or yellow; nothing is lost",
+            )
+        found: set[str] = set()
+        for start in range(0, len(ids), LOOKUP_IDS):
+            some = ids[start : start + LOOKUP_IDS]
+            body = {
+                "size": len(some),
+                "_source": False,
+                "query": {"ids": {"values": some}},
+                "collapse": {"field": "scoreback.score_id"},  # some may be there more than once
+            }
+            answer = self._client.search(stream, body, absent=(404,)) or {}
+            found.update(hit["_id"] for hit in answer.get("hits", {}).get("hits", []))
+        return found
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    """Each id once, as a batch may hold one twice."""
+    ids = table["score_id"].to_pylist()
+    if len(set(ids)) == len(ids):
+        return table
+    first = {score_id: i for i, score_id in reversed(list(enumerate(ids)))}
+    return table.take(pa.array(sorted(first.values())))
+
+
+def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
+    """The documents of *table*'s scores, in ECS."""
+    risk = table["risk"]
+    columns = {
+        "@timestamp": table["event_time"],
+        "event.ingested": table["scored_at"],
+        "event.risk_score": risk,
+        "event.severity": _severity(risk),
+        "rule.id": table["detector"],
+        "rule.name": table["detector"],
+        "rule.version": table["version"],
+        "scoreback.score_id": table["score_id"],
+        "scoreback.score": table["score"],
+        "scoreback.threshold": table["threshold"],
+        "scoreback.alert": table["alert"],
+        "scoreback.alert_id": alerts,
+        "scoreback.detector": table["detector"],
+        "scoreback.version": table["version"],
+        "scoreback.stage": table["stage"],
+        "scoreback.entity": table["entity"],
+        "scoreback.reasons": table["reasons"],
+        "scoreback.event.id": table["event_id"],
+        "scoreback.event.index": events_of(table, all_members=False)["event_index"],
+    }
+    constants = {
+        "ecs.version": ECS_VERSION,
+        "event.kind": "enrichment",
+        "event.provider": "scoreback",
+        "event.dataset": "scoreback.scores",
+        "rule.ruleset": "scoreback",
+    }
+    for name in table.column_names:
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN):
+            # An event may have a rule of its own; in a score, `rule` is the detector.
+            taken = name in columns or name in constants
+            columns[f"{OWN}event.{name}" if taken else name] = table[name]
+    for key in [key for key in columns if key in _SHARED]:
+        if len(pc.unique(columns[key])) == 1:  # written once, not once a row
+            constants[key] = columns.pop(key)[0].as_py()
+    return documents(columns, constants)
+
+
+def _severity(risk: pa.ChunkedArray) -> pa.Array:
+    values = risk.to_numpy()
+    bands = [values >= lowest for lowest, _ in _SEVERITIES]
+    return pa.array(np.select(bands, [severity for _, severity in _SEVERITIES], 21))
+
+
+def _refuse_missing_templates(refused: dict[int, str]) -> None:
+    """Without our template a document would make an index of whatever shape."""
+    why = next(iter(refused.values()), "")
+    if why.startswith("index_not_found_exception"):
+        raise SiemRefused(
+            f"the data stream of scores has no template: {why}",
+            hint="run `scoreback apply` once with a key that may create templates",
+        )

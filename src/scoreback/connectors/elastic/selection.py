@@ -1,0 +1,129 @@
+"""A detector's selection in Elasticsearch's words: indices, a Lucene query, a Query DSL filter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from scoreback.errors import SiemRefused
+
+HINT = "write elastic: {index: logs-NAME-*, query: 'event.kind: \"alert\"'}"
+_KEYS = frozenset({"index", "query", "filter", "time", "arrival"})
+_MS = 1_000  # microseconds; a `date` field knows no finer time
+_SCRIPTED = ("script", "script_score", "function_score", "percolate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which documents are events, and which of their fields say when."""
+
+    index: str  # an expression: names, aliases, data streams, patterns, clusters; by comma
+    filters: tuple[Mapping[str, Any], ...]
+    time: str = "@timestamp"
+    arrival: str = "event.ingested"
+
+    @classmethod
+    def of(cls, selection: Mapping[str, object], clusters: Sequence[str] = ()) -> Self:
+        """Read the keys of *selection*; *clusters* are read beside each other, '' being ours.
+
+        Raises:
+            SiemRefused: a key is missing, unknown or of the wrong type.
+        """
+        unknown = sorted(set(selection) - _KEYS)
+        if unknown:
+            raise SiemRefused(
+                f"a selection of Elasticsearch has no key {unknown[0]!r}",
+                hint=f"keys that exist: {', '.join(sorted(_KEYS))}",
+            )
+        filters: list[Mapping[str, Any]] = []
+        query, given = selection.get("query"), selection.get("filter")
+        if query is not None:
+            if not isinstance(query, str) or not query.strip():
+                raise SiemRefused(f"query is {query!r}, not a Lucene query", hint=HINT)
+            filters.append({"query_string": {"query": query, "analyze_wildcard": True}})
+        if given is not None:
+            if not isinstance(given, dict) or not given:
+                raise SiemRefused(f"filter is {given!r}, not a Query DSL object", hint=HINT)
+            _refuse_scripts(given)
+            filters.append(given)
+        named = {}
+        for key in ("time", "arrival"):
+            value = selection.get(key)
+            if value is not None:
+                if not isinstance(value, str) or not value:
+                    raise SiemRefused(f"{key} is {value!r}, not the name of a field", hint=HINT)
+                named[key] = value
+        return cls(index=_index(selection.get("index"), clusters), filters=tuple(filters), **named)
+
+    def on_arrival(self, since: int, until: int, lag: timedelta) -> dict[str, Any]:
+        """The query for events that arrived in ``[since, until)``, microseconds; at most 1 ms more.
+
+        An event without an arrival time counts as arrived *lag* after its own time.
+        """
+        shift = lag // timedelta(microseconds=1)
+        known = {"exists": {"field": self.arrival}}
+        return self._query(
+            [
+                _range(self.arrival, since, until),
+                {
+                    "bool": {
+                        "filter": [_range(self.time, since - shift, until - shift)],
+                        "must_not": [known],
+                    }
+                },
+            ]
+        )
+
+    def on_event_time(self, since: int, until: int) -> dict[str, Any]:
+        """The query for events of ``[since, until)``, and some that arrived then.
+
+        An event that claims a time after its arrival counts at its arrival. One that happened
+        before is left out here: a history that is loaded at once arrives within one window.
+        """
+        before = {"range": {self.time: {"lt": since // _MS, "format": "epoch_millis"}}}
+        arrived = {"filter": [_range(self.arrival, since, until)], "must_not": [before]}
+        return self._query([_range(self.time, since, until), {"bool": arrived}])
+
+    def everything(self) -> dict[str, Any]:
+        """The query for all events."""
+        return {"bool": {"filter": list(self.filters)}}
+
+    def _query(self, either: list[dict[str, Any]]) -> dict[str, Any]:
+        times = {"bool": {"should": either, "minimum_should_match": 1}}
+        return {"bool": {"filter": [*self.filters, times]}}
+
+
+def _range(field: str, since: int, until: int) -> dict[str, Any]:
+    """Whole milliseconds around the bounds, as a `date` field drops what is finer."""
+    bounds = {"gte": since // _MS, "lt": -(-until // _MS), "format": "epoch_millis"}
+    return {"range": {field: bounds}}
+
+
+def _index(asked: object, clusters: Sequence[str]) -> str:
+    names = [asked] if isinstance(asked, str) else asked
+    if not isinstance(names, list | tuple) or not names:
+        raise SiemRefused(f"index is {asked!r}, not a name or a list of names", hint=HINT)
+    found = []
+    for name in names:
+        if not isinstance(name, str) or not name.strip() or any(c in name for c in ' ,"\\/?#'):
+            raise SiemRefused(f"{name!r} is no name of an index", hint=HINT)
+        if ":" in name or not clusters:
+            found.append(name)
+        else:
+            found.extend(f"{cluster}:{name}" if cluster else name for cluster in clusters)
+    return ",".join(found)
+
+
+def _refuse_scripts(query: object) -> None:
+    """A selection selects: scripts may cost anything and change with the server's settings."""
+    if isinstance(query, dict):
+        for key, below in query.items():
+            if key in _SCRIPTED:
+                raise SiemRefused(
+                    f"filter has {key!r}: a selection runs no script",
+                    hint="select by fields alone, or let an ingest pipeline write a field",
+                )
+            _refuse_scripts(below)
+    elif isinstance(query, list):
+        for below in query:
+            _refuse_scripts(below)

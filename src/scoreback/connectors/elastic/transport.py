@@ -1,0 +1,90 @@
+"""The official client, set up: nodes, TLS, authentication, proxy, and the wire version."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import elasticsearch
+from elastic_transport import NodeConfig, RequestsHttpNode, Serializer, Transport
+
+from scoreback.connectors.elastic.settings import ElasticSettings
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+_WIRE = re.compile(r"application/vnd\.elasticsearch\+([a-z-]+); ?compatible-with=\d+")
+
+
+def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
+    """A client for *settings* that decodes nothing and tries everything once; nothing is sent."""
+    options: dict[str, Any] = {
+        "transport_class": WireTransport,
+        "serializers": {JSON: _Undecoded(), NDJSON: _Undecoded()},
+        "request_timeout": settings.timeout,
+        "max_retries": 0,
+        "retry_on_status": (),
+        "http_compress": False,
+    }
+    secure = bool(settings.cloud_id) or any(h.startswith("https") for h in settings.hosts)
+    if secure:
+        options["verify_certs"] = settings.verify_tls
+        options["ssl_show_warn"] = False
+        if settings.ca_file:
+            options["ca_certs"] = str(settings.ca_file)
+        if settings.fingerprint:
+            options["ssl_assert_fingerprint"] = settings.fingerprint
+    key, password = settings.secret("api_key"), settings.secret("password")
+    if key:
+        options["api_key"] = key
+    elif settings.user and password:
+        options["basic_auth"] = (settings.user, password)
+    if settings.proxy:
+        options["node_class"] = _through(settings.proxy)
+    if settings.cloud_id:
+        return elasticsearch.Elasticsearch(cloud_id=settings.cloud_id, **options)
+    return elasticsearch.Elasticsearch([_with_port(host) for host in settings.hosts], **options)
+
+
+class _Undecoded(Serializer):
+    """Hands bytes through in both directions."""
+
+    def dumps(self, data: Any) -> bytes:  # noqa: ANN401 - as the base class has it
+        return bytes(data)
+
+    def loads(self, data: bytes) -> bytes:
+        return data
+
+
+class WireTransport(Transport):
+    """Speaks the server's own major version: a client of version 9 cannot otherwise talk to 8."""
+
+    major: int | None = None  # not known before the first answer, which any version gives
+
+    def perform_request(self, method: str, target: str, **options: Any) -> Any:  # noqa: ANN401
+        """Make a request with the version in its headers."""
+        headers = dict(options.pop("headers", None) or {})
+        for name in ("accept", "content-type"):
+            if name in headers:
+                headers[name] = _WIRE.sub(self._wire, headers[name])
+        return super().perform_request(method, target, headers=headers, **options)
+
+    def _wire(self, found: re.Match[str]) -> str:
+        if self.major is None:
+            return f"application/{found[1]}"
+        return f"application/vnd.elasticsearch+{found[1]}; compatible-with={self.major}"
+
+
+def _through(proxy: str) -> type[RequestsHttpNode]:
+    """A kind of node that is reached through *proxy*, whatever the environment says."""
+
+    class Proxied(RequestsHttpNode):
+        def __init__(self, config: NodeConfig) -> None:
+            super().__init__(config)
+            self.session.trust_env = False
+            self.session.proxies = {"http": proxy, "https": proxy}
+
+    return Proxied
+
+
+def _with_port(host: str) -> str:
+    """The client insists on a port; Elasticsearch's own is 9200."""
+    parts = urlsplit(host)
+    return host if parts.port else f"{parts.scheme}://{parts.netloc}:9200{parts.path}"

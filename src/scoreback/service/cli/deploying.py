@@ -1,0 +1,190 @@
+"""Commands that say what would change in the SIEM, and that change it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoreback.service.cli import options, show
+
+if TYPE_CHECKING:
+    from scoreback.service.deploy import Item, Plan, Removal
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Detector files, or folders of them; without any, only what the connection needs.",
+        show_default=False,
+    ),
+]
+
+
+def plan(files: Files = None, home: options.Home = None, json: options.Json = False) -> None:
+    """Say what would change in the SIEM, and change nothing.
+
+    Ends with 0 when all stands as wanted, and with 3 when there is something to do.
+    """
+    from scoreback.service.app import opened
+    from scoreback.service.deploy import plan as plan_changes
+    from scoreback.service.detector_files import read_detectors
+
+    detectors = read_detectors(files or ())
+    with opened(options.settings(home)) as app:
+        found = plan_changes(app, detectors.values())
+    _show(found, json)
+    if found.todo:
+        raise typer.Exit(show.PARTLY)
+
+
+def apply(
+    files: Files = None,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Replace also what was edited by hand or is not ours."),
+    ] = False,
+    by: options.By = "",
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Create in the SIEM what is wanted there, and bring up to date what is ours.
+
+    Ends with 3 when something was left alone, as somebody edited it by hand or made it themselves.
+    """
+    from scoreback.service.app import opened
+    from scoreback.service.deploy import apply as apply_changes
+    from scoreback.service.detector_files import read_detectors
+
+    detectors = read_detectors(files or ())
+    with opened(options.settings(home)) as app:
+        found = apply_changes(
+            app,
+            detectors.values(),
+            take_over=take_over,
+            by=by or options.user(),
+            at=options.now(),
+        )
+    _show(found, json)
+    if found.todo:
+        if not json:
+            show.say("What is not Scoreback's alone was left as it is; to replace it: --take-over")
+        raise typer.Exit(show.PARTLY)
+
+
+def remove(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="All rules of the workspace's detectors, and what the connection needs."
+        ),
+    ] = False,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="With --all: also what holds scores and counts.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    by: options.By = "",
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Take alert rules, or everything of ours, out of the SIEM; alerts stay.
+
+    Ends with 3 when something stays that was asked for.
+    """
+    from scoreback.errors import ConfigError
+    from scoreback.service.app import opened
+    from scoreback.service.deploy import removable
+    from scoreback.service.deploy import remove as remove_all
+    from scoreback.service.detector_files import read_detectors
+
+    if not files and not everything:
+        raise ConfigError("nothing is named", hint="name detector files, or say --all")
+    if with_data and not everything:
+        raise ConfigError("rules hold no data", hint="say --all --with-data, or leave it out")
+    names = [detector.name for detector in read_detectors(files or ()).values()]
+    with opened(options.settings(home)) as app:
+        found = removable(app, names, everything=everything, with_data=with_data)
+        if any(not removal.stays for removal in found):
+            if not yes:
+                _ask(found)
+            found = remove_all(app, found, by=by or options.user(), at=options.now())
+    _show_removed(found, json)
+    if any(removal.stays for removal in found):
+        raise typer.Exit(show.PARTLY)
+
+
+def _show(found: "Plan", json: bool) -> None:
+    if json:
+        show.as_json(
+            {
+                "items": [
+                    {
+                        "kind": item.kind,
+                        "name": item.wanted.name,
+                        "standing": item.found.standing,
+                        "action": item.action,
+                        "done": item.done,
+                        "differences": item.found.differences,
+                    }
+                    for item in found.items
+                ],
+                "not_scoring": found.not_scoring,
+            }
+        )
+        return
+    if found.items:
+        show.table(
+            "In the SIEM",
+            ("kind", "name", "action", "differences"),
+            [
+                (item.kind, item.wanted.name, _word(item), "\n".join(item.found.differences))
+                for item in found.items
+            ],
+        )
+    for name in found.not_scoring:
+        show.say(f"{name} has no version that scores yet, so it has no alert rule.")
+    if not found.todo:
+        show.say("All stands as wanted.")
+
+
+def _word(item: "Item") -> str:
+    from scoreback.service.deploy import Action
+
+    if not item.done:
+        return item.action
+    return {Action.CREATE: "created", Action.UPDATE: "updated"}.get(item.action, "taken over")
+
+
+def _ask(found: Sequence["Removal"]) -> None:
+    from scoreback.errors import ConfigError
+
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "removing asks first, and nobody is there to answer", hint="say --yes if it is meant"
+        )
+    for removal in found:
+        fate = f"stays: {removal.stays}" if removal.stays else "is removed"
+        typer.echo(f"{removal.kind} {removal.name} {fate}", err=True)
+    typer.confirm("Go on?", abort=True, err=True)
+
+
+def _show_removed(found: Sequence["Removal"], json: bool) -> None:
+    if json:
+        show.as_json(
+            [
+                {"kind": r.kind, "name": r.name, "removed": not r.stays, "why": r.stays}
+                for r in found
+            ]
+        )
+        return
+    if not found:
+        show.say("There is nothing of ours.")
+        return
+    rows = [(r.kind, r.name, f"stays: {r.stays}" if r.stays else "removed") for r in found]
+    show.table("In the SIEM", ("kind", "name", ""), rows)
+    if any(r.kind == "alert_rule" and not r.stays for r in found):
+        show.say("The next scoring of a detector brings its rule back: take it off the schedule.")

@@ -1,0 +1,83 @@
+"""A connection of ours to the node of the test run, with names that no other test has."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.testing import Subject
+from scoreback.errors import SiemRefused
+from scoreback.records import EventBatch
+from tests.elasticsearch.fixtures import asked
+
+SAMPLE = "contract"
+
+
+@contextmanager
+def connected(
+    url: str,
+    name: str = "contract",
+    *,
+    through: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    apply: bool = True,
+    **settings: object,
+) -> Iterator[ElasticConnector]:
+    """A connector whose resources are applied in a namespace of its own.
+
+    What it made is removed afterwards, but for data streams: the node cannot delete those.
+
+    Args:
+        url: Of the node; resources are made and removed there.
+        name: Of the connection.
+        through: Where the connector itself connects, a proxy say; the node without it.
+        sleep: Waits between attempts.
+        apply: Whether resources are made at all.
+        settings: More of them.
+    """
+    given = {"namespace": f"t{uuid.uuid4().hex[:12]}", "replicas": 0, **settings}
+    direct = ElasticConnector.open(name, given | {"hosts": [url]})
+    connector = None
+    try:
+        for resource in direct.resources() if apply else ():
+            direct.apply(resource)
+        connector = ElasticConnector.open(name, given | {"hosts": [through or url]}, sleep=sleep)
+        yield connector
+    finally:
+        if connector is not None:
+            connector.close_connection()
+        for resource in reversed(direct.resources()):
+            try:
+                direct.remove(resource)
+            except SiemRefused:  # a stream, or the template that one still uses
+                continue
+        direct.close_connection()
+
+
+def sample_index(connector: ElasticConnector, stream: str = SAMPLE) -> str:
+    """The data stream that sample events of *stream* go to."""
+    return f"logs-scoreback_demo.{stream}-{connector.settings.namespace}"
+
+
+def refresh(url: str, pattern: str = "_all") -> None:
+    """Make all that was written visible to searches."""
+    asked(url, "POST", f"/{pattern}/_refresh?expand_wildcards=all")
+
+
+def subject(url: str, connector: ElasticConnector) -> Subject:
+    """*connector* for the contract's checks."""
+
+    def seed(events: EventBatch) -> None:
+        connector.add_events(SAMPLE, events)
+
+    def settle() -> None:
+        refresh(url, f"*{connector.settings.namespace}*")
+
+    return Subject(
+        connector=connector,
+        seed=seed,
+        selection={"index": sample_index(connector)},
+        unknown_selection={"index": "no-such-index"},
+        settle=settle,
+    )

@@ -1,0 +1,354 @@
+"""What stands in the SIEM against what is wanted: shown, changed, left alone, taken out."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+
+from scoreback.connectors.local import LocalConnector
+from scoreback.errors import SiemRefused
+from scoreback.models.detector import Detector
+from scoreback.records import AlertRule, Found, ModelVersion, Resource, Standing
+from scoreback.service import app as workspaces
+from scoreback.service import cli
+from scoreback.service.app import App, opened
+from scoreback.service.audit import audit_log
+from scoreback.service.rules import deploy, promote, rollback
+from scoreback.service.settings import Settings
+from scoreback.service.versions import Versions
+
+TEMPLATE = Resource(kind="template", name="scores", body={"a": 1})
+STREAM = Resource(kind="stream", name="scores-default", body={}, holds_data=True)
+
+
+class EditableSiem(LocalConnector):
+    """The embedded SIEM with what it cannot have itself: resources, and other people's hands."""
+
+    needed: ClassVar[tuple[Resource, ...]] = ()
+    there: ClassVar[dict[str, Standing]] = {}
+    calls: ClassVar[list[str]] = []
+    undeletable: ClassVar[set[str]] = set()
+
+    def resources(self) -> Sequence[Resource]:
+        return self.needed
+
+    def standing(self, wanted: AlertRule | Resource) -> Found:
+        if wanted.name in self.there:
+            return Found(standing=self.there[wanted.name], differences=("a: 2 -> 1",))
+        if isinstance(wanted, Resource):
+            return Found(standing=Standing.ABSENT)
+        return super().standing(wanted)
+
+    def apply(self, wanted: AlertRule | Resource) -> None:
+        self.calls.append(f"apply {wanted.name}")
+        if isinstance(wanted, Resource):
+            self.there[wanted.name] = Standing.CURRENT
+        else:
+            self.there.pop(wanted.name, None)
+            super().apply(wanted)
+
+    def remove(self, what: str | Resource) -> None:
+        name = what if isinstance(what, str) else what.name
+        if name in self.undeletable:
+            raise SiemRefused(f"{name} is in use")
+        self.calls.append(f"remove {name}")
+        self.there.pop(name, None)
+        if isinstance(what, str):
+            super().remove(what)
+
+
+@pytest.fixture
+def siem(monkeypatch: pytest.MonkeyPatch) -> type[EditableSiem]:
+    monkeypatch.setattr(workspaces, "load_connector", lambda _: EditableSiem)
+    fresh: dict[str, object] = {"needed": (), "there": {}, "calls": [], "undeletable": set()}
+    for name, value in fresh.items():
+        monkeypatch.setattr(EditableSiem, name, value)
+    return EditableSiem
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def scoreback(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    monkeypatch.setenv("SCOREBACK_HOME", str(workspace))
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        found = capsys.readouterr()
+        return Ended(code, found.out, found.err)
+
+    return run
+
+
+def actions(ended: Ended) -> dict[str, str]:
+    return {item["name"]: item["action"] for item in ended.json["items"]}
+
+
+def test_where_all_stands_as_wanted_plan_ends_with_0_and_apply_changes_nothing(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+) -> None:
+    ended = scoreback("plan", file)
+    assert ended.code == 0, ended.err
+    assert detector.name in ended.out
+    assert "All stands as wanted." in ended.out
+    assert scoreback("apply", file).code == 0
+    with opened(Settings(home=workspace)) as app:
+        assert {entry.action for entry in audit_log(app.state)} <= {"register", "promote"}
+
+
+def test_a_rule_that_is_gone_is_planned_with_3_made_by_apply_and_written_down(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+) -> None:
+    with opened(Settings(home=workspace)) as app:
+        wanted = app.connector.current(detector.name)
+        app.connector.remove(detector.name)
+    ended = scoreback("plan", file, "--json")
+    assert (ended.code, actions(ended)) == (3, {detector.name: "create"})
+    ended = scoreback("apply", file, "--by", "ann")
+    assert ended.code == 0, ended.err
+    assert "created" in ended.out
+    with opened(Settings(home=workspace)) as app:
+        assert app.connector.current(detector.name) == wanted
+        entry = audit_log(app.state)[0]
+    assert (entry.actor, entry.action, entry.detector) == ("ann", "apply", detector.name)
+    assert entry.detail["kind"] == "alert_rule"
+
+
+def test_a_changed_file_is_shown_with_what_differs(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed.yml"
+    changed.write_text(file.read_text().replace("alerts:", "owner: someone\nalerts:", 1))
+    if "\nowner:" in file.read_text():
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("owner:")]
+        changed.write_text("\n".join(["owner: someone", *lines]))
+    ended = scoreback("plan", changed, "--json")
+    assert (ended.code, actions(ended)) == (3, {detector.name: "update"})
+    assert "-> someone" in ended.json["items"][0]["differences"][0]
+    assert "updated" in scoreback("apply", changed).out
+    assert scoreback("plan", changed).code == 0
+
+
+def test_a_detector_that_does_not_score_yet_has_no_rule(
+    scoreback: Callable[..., Ended], file: Path, tmp_path: Path, detector: Detector
+) -> None:
+    other = tmp_path / "other.yml"
+    other.write_text(file.read_text().replace(f"name: {detector.name}", "name: newcomer"))
+    ended = scoreback("plan", other)
+    assert ended.code == 0
+    assert "newcomer has no version that scores yet" in ended.out
+    assert not actions(scoreback("apply", other, "--json"))
+
+
+def test_what_the_connection_needs_is_made_first_and_once(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, siem: type[EditableSiem]
+) -> None:
+    siem.needed = (TEMPLATE, STREAM)
+    siem.there = {"scores": Standing.OUTDATED, detector.name: Standing.OUTDATED}
+    ended = scoreback("plan", "--json")
+    assert (ended.code, actions(ended)) == (3, {"scores": "update", "scores-default": "create"})
+    assert not siem.calls
+    assert scoreback("apply", file).code == 0
+    assert siem.calls == ["apply scores", "apply scores-default", f"apply {detector.name}"]
+    assert scoreback("apply", file).code == 0
+    assert len(siem.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("standing", "action"),
+    [(Standing.EDITED, "edited by hand"), (Standing.FOREIGN, "somebody else's")],
+)
+def test_what_others_changed_is_left_alone_until_it_is_taken_over(
+    scoreback: Callable[..., Ended],
+    file: Path,
+    detector: Detector,
+    siem: type[EditableSiem],
+    standing: Standing,
+    action: str,
+    workspace: Path,
+) -> None:
+    siem.needed = (TEMPLATE,)
+    siem.there = {"scores": standing, detector.name: standing}
+    ended = scoreback("apply", file, "--json")
+    assert (ended.code, set(actions(ended).values())) == (3, {action})
+    assert not siem.calls
+    ended = scoreback("apply", file)
+    assert "--take-over" in ended.out
+    assert "a: 2 -> 1" in ended.out
+    ended = scoreback("apply", file, "--take-over", "--by", "ann")
+    assert ended.code == 0, ended.err
+    assert siem.calls == ["apply scores", f"apply {detector.name}"]
+    with opened(Settings(home=workspace)) as app:
+        taken = [entry for entry in audit_log(app.state) if entry.action == "take_over"]
+    assert [entry.detail["name"] for entry in taken] == [detector.name, "scores"]
+
+
+def test_scoring_goes_on_with_a_rule_that_was_edited_and_says_so(
+    scoreback: Callable[..., Ended],
+    file: Path,
+    detector: Detector,
+    siem: type[EditableSiem],
+    end: datetime,
+) -> None:
+    siem.there = {detector.name: Standing.EDITED}
+    ended = scoreback("score", file, "--until", end.isoformat(), "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["scored"] > 0
+    assert f"alert rule '{detector.name}' was edited by hand" in ended.err
+    assert "scoreback plan" in ended.err
+    assert not siem.calls
+
+
+@pytest.mark.parametrize("change", ["promote", "rollback"])
+def test_promote_and_rollback_refuse_an_edited_rule_before_anything_changes(
+    workspace: Path, detector: Detector, siem: type[EditableSiem], end: datetime, change: str
+) -> None:
+    with opened(Settings(home=workspace)) as app:
+        second = _second_version(app, _version(app, detector))
+        if change == "rollback":
+            promote(app, detector, second, by="ann", at=end)
+        before = _champion(app, detector)
+        siem.there = {detector.name: Standing.EDITED}
+        siem.calls.clear()
+        attempts = {
+            "promote": lambda: promote(app, detector, second, by="ann", at=end),
+            "rollback": lambda: rollback(app, detector, by="ann", at=end),
+        }
+        with pytest.raises(SiemRefused, match="was edited by hand; nothing was changed") as caught:
+            attempts[change]()
+        assert "scoreback apply --take-over" in caught.value.hint
+        assert _champion(app, detector) == before
+        assert not siem.calls
+
+
+def test_a_first_promotion_over_somebody_elses_rule_says_to_rename(
+    workspace: Path, detector: Detector, siem: type[EditableSiem], end: datetime
+) -> None:
+    with opened(Settings(home=workspace)) as app:
+        champion = _champion(app, detector)
+        with app.state.database.writes() as connection:
+            connection.exec_driver_sql("UPDATE versions SET status = 'candidate'")
+        siem.there = {detector.name: Standing.FOREIGN}
+        with pytest.raises(SiemRefused, match="is not Scoreback's") as caught:
+            promote(app, detector, champion, by="ann", at=end)
+        assert "rename" in caught.value.hint
+
+
+def test_removing_a_rule_leaves_its_alerts_and_scoring_brings_it_back(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path, end: datetime
+) -> None:
+    assert scoreback("score", file, "--until", end.isoformat()).code == 0
+    ended = scoreback("remove", file, "--yes", "--by", "ann")
+    assert ended.code == 0, ended.err
+    assert "brings its rule back" in ended.out
+    with opened(Settings(home=workspace)) as app:
+        assert app.connector.current(detector.name) is None
+        assert app.connector.alerts(detector=detector.name)
+        assert audit_log(app.state)[0].action == "remove"
+        deploy(app, detector, _version(app, detector))
+        assert app.connector.current(detector.name) is not None
+    assert scoreback("remove", file, "--yes").code == 0
+    assert "nothing of ours" in scoreback("remove", file, "--yes").out
+
+
+def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_ours(
+    scoreback: Callable[..., Ended], detector: Detector, siem: type[EditableSiem]
+) -> None:
+    policy = Resource(kind="policy", name="theirs", body={})
+    siem.needed = (policy, TEMPLATE, STREAM)
+    siem.there = {
+        "theirs": Standing.FOREIGN,
+        "scores": Standing.EDITED,
+        "scores-default": Standing.CURRENT,
+    }
+    ended = scoreback("remove", "--all", "--yes")
+    assert ended.code == 3
+    assert siem.calls == [f"remove {detector.name}", "remove scores"]
+    assert "it holds data" in ended.out
+    assert "somebody else's" in ended.out
+    ended = scoreback("remove", "--all", "--with-data", "--yes", "--json")
+    removed = {item["name"] for item in ended.json if item["removed"]}
+    assert (ended.code, removed) == (3, {"scores-default"})
+
+
+def test_what_the_siem_will_not_remove_does_not_stop_the_rest(
+    scoreback: Callable[..., Ended], siem: type[EditableSiem]
+) -> None:
+    siem.needed = (TEMPLATE, Resource(kind="template", name="counts", body={}))
+    siem.there = {"scores": Standing.CURRENT, "counts": Standing.CURRENT}
+    siem.undeletable = {"counts"}
+    ended = scoreback("remove", "--all", "--yes")
+    assert ended.code == 3
+    assert "counts is in use" in ended.out
+    assert siem.calls[-1] == "remove scores"
+
+
+def test_removing_asks_first_and_needs_somebody_to_answer(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+) -> None:
+    assert "name detector files" in scoreback("remove").err
+    assert "--all" in scoreback("remove", file, "--with-data").err
+    ended = scoreback("remove", file)
+    assert ended.code == 1
+    assert "--yes" in ended.err
+    with opened(Settings(home=workspace)) as app:
+        assert app.connector.current(detector.name) is not None
+
+
+def test_a_folder_stands_for_the_detector_files_in_it_and_names_are_unique(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, tmp_path: Path
+) -> None:
+    folder = tmp_path / "detectors"
+    folder.mkdir()
+    assert "holds no detector file" in scoreback("plan", folder).err
+    (folder / "a.yml").write_text(file.read_text())
+    (folder / ".hidden.yml").write_text("name: [")
+    assert detector.name in scoreback("plan", folder).out
+    (folder / "b.yaml").write_text(file.read_text())
+    ended = scoreback("plan", folder)
+    assert ended.code == 1
+    assert "a.yml" in ended.err
+    assert "b.yaml" in ended.err
+
+
+def _champion(app: App, detector: Detector) -> str:
+    return _version(app, detector).version
+
+
+def _version(app: App, detector: Detector) -> ModelVersion:
+    found = Versions(app.state).champion(detector.name)
+    assert found is not None
+    return found
+
+
+def _second_version(app: App, first: ModelVersion) -> str:
+    """A candidate with the model of *first* under a number of its own, without a training."""
+    for artifact in ("0" * 64, first.artifact_hash):  # equal to the newest, it would be no new one
+        second = Versions(app.state).register(
+            detector=first.detector, artifact_hash=artifact, algorithm=first.algorithm,
+            trained_as_of=first.trained_as_of, created_at=first.created_at,
+            row_hash=first.row_hash, metrics=first.metrics,
+        )  # fmt: skip
+    source, copy = (app.artifact_folder(first.detector, v.version) for v in (first, second))
+    shutil.copytree(source, copy)
+    return second.version

@@ -1,0 +1,338 @@
+"""What an event is, however its index maps it: times, names, shapes and sizes."""
+
+import pickle
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.flatten import MAX_TEXT
+from scoreback.errors import SiemRefused
+from scoreback.records import EventQuery, TimeWindow
+from tests.elasticsearch.batches import BY_EVENT_TIME, DAY, START, WINDOW, event_ids, events
+from tests.elasticsearch.direct import done, fill, make, rows
+from tests.elasticsearch.proxy import Proxy
+
+pytestmark = pytest.mark.server
+DATES = ("@timestamp", "event.ingested")
+
+
+def one(found: list[dict[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in found]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "written"),
+    [
+        ({"type": "date"}, lambda t: int(t.timestamp() * 1000)),
+        ({"type": "date"}, lambda t: str(int(t.timestamp() * 1000))),
+        ({"type": "date"}, lambda t: t.isoformat()),
+        ({"type": "date"}, lambda t: t.strftime("%Y-%m-%dT%H:%M:%S+02:00")),
+        ({"type": "date"}, lambda t: t.strftime("%Y-%m-%dT%H:%M:%S.000Z")),
+        ({"type": "date", "format": "yyyy/MM/dd HH:mm:ss"}, lambda t: f"{t:%Y/%m/%d %H:%M:%S}"),
+        ({"type": "date", "format": "epoch_second"}, lambda t: int(t.timestamp())),
+        ({"type": "date_nanos"}, lambda t: f"{t:%Y-%m-%dT%H:%M:%S}.000000000Z"),
+    ],
+)
+def test_times_are_the_same_however_they_are_written(
+    mapping: dict[str, Any],
+    written: Any,  # noqa: ANN401 - a function of the table
+    elastic: ElasticConnector,
+    elasticsearch_url: str,
+    fresh_prefix: str,
+) -> None:
+    shift = timedelta(hours=2) if "+02:00" in str(written(START)) else timedelta(0)
+    times = [START + timedelta(minutes=n) for n in range(5)]
+    make(
+        elasticsearch_url,
+        f"{fresh_prefix}-a",
+        {"@timestamp": mapping, "event": {"properties": {"ingested": mapping}}},
+    )
+    documents = [
+        {"_id": str(n), "@timestamp": written(t + shift), "event": {"ingested": written(t + shift)}}
+        for n, t in enumerate(times)
+    ]
+    fill(elasticsearch_url, f"{fresh_prefix}-a", documents)
+    for window in (WINDOW, BY_EVENT_TIME):
+        found = rows(elastic, f"{fresh_prefix}-a", window)
+        assert one(found, "event_time") == one(found, "arrival_time") == times
+        assert event_ids(found) == [str(n) for n in range(5)]
+
+
+def test_no_event_falls_between_two_windows_whatever_its_nanoseconds(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    nanos = {"type": "date_nanos"}
+    index = f"{fresh_prefix}-nanos"
+    properties = {"@timestamp": nanos, "event": {"properties": {"ingested": nanos}}}
+    make(elasticsearch_url, index, properties)
+    parts = ["999999999", "000000000", "000000001", "000999999", "001000000", "000499600"]
+    parts += ["123456789", "123456499", "123456500", "999999500", "999999499"]
+    documents = [
+        {"_id": part, "@timestamp": f"2026-03-01T12:00:0{n % 2}.{part}Z"}
+        for n, part in enumerate(parts)
+    ]
+    for document in documents:
+        document["event.ingested"] = document["@timestamp"]
+    fill(elasticsearch_url, index, documents)
+    for clock in ("arrival", "event"):
+        cuts = [0, 123_456, 123_457, 1_000_000, 1_000_001, 1_001_000, 2_000_000, 3_000_000]
+        found = []
+        for a, b in pairwise(cuts):
+            window = TimeWindow(
+                since=START + timedelta(microseconds=a),
+                until=START + timedelta(microseconds=b),
+                clock=clock,
+            )
+            found += event_ids(rows(elastic, index, window))
+        assert sorted(found) == sorted(parts)
+
+
+def test_events_without_a_time_are_left_and_those_without_an_arrival_count_as_late_as_set(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-times"
+    make(elasticsearch_url, index)
+    at = START.isoformat()
+    fill(
+        elasticsearch_url,
+        index,
+        [
+            {"_id": "none", "host": {"name": "a"}},
+            {"_id": "only-time", "@timestamp": at},
+            {"_id": "only-arrival", "event": {"ingested": at}},
+            {"_id": "future", "@timestamp": "2031-01-01T00:00:00Z", "event": {"ingested": at}},
+            {"_id": "null", "@timestamp": None, "event": {"ingested": None}},
+            {"_id": "list", "@timestamp": [at, "2026-03-01T12:00:09Z"], "event.ingested": at},
+        ],
+    )
+    lag = elastic.settings.arrival_lag
+    for window in (WINDOW, BY_EVENT_TIME):
+        found = {row["event_id"]: row for row in rows(elastic, index, window)}
+        assert set(found) == {"only-time", "only-arrival", "future", "list"}
+        assert found["only-time"]["arrival_time"] == START + lag
+        assert found["future"]["event_time"] == START  # no event happens after it arrived
+        assert found["only-arrival"]["event_time"] == START
+    just_before = TimeWindow(since=START, until=START + lag)
+    assert "only-time" not in event_ids(rows(elastic, index, just_before))
+
+
+def test_dotted_and_nested_names_lists_and_absent_fields_are_one_column(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-shapes"
+    make(
+        elasticsearch_url,
+        index,
+        {
+            "labels": {"type": "flattened"},
+            "alerts": {"type": "nested", "properties": {"name": {"type": "keyword"}}},
+            "src": {"type": "alias", "path": "source.ip"},
+            "source": {"properties": {"ip": {"type": "ip"}}},
+        },
+    )
+    shapes: list[dict[str, Any]] = [
+        {"host.name": "dotted", "labels": {"team": "red"}, "alerts": [{"name": "a"}]},
+        {"host": {"name": "nested"}, "labels": {"team.lead": "x"}, "source": {"ip": "10.0.0.1"}},
+        {"host": {"name": ["first", "second"]}, "labels.team": "blue", "source.ip": "10.0.0.2"},
+        {"host": {"name": None}, "alerts": {"name": ["b", "c"]}},
+        {"host": {}, "labels": {"team": ["green", "x"]}},
+        {"host": [{"name": "in-list"}, {"name": "other"}]},
+    ]
+    fill(
+        elasticsearch_url,
+        index,
+        [{**event, **shape} for event, shape in zip(_without_host(6), shapes, strict=True)],
+    )
+    fields = ["host.name", "labels.team", "alerts.name", "src", "source.ip"]
+    found = rows(elastic, index, WINDOW, fields)
+    assert one(found, "host.name") == ["dotted", "nested", "first", None, None, "in-list"]
+    assert one(found, "labels.team") == ["red", None, "blue", None, "green", None]
+    assert one(found, "alerts.name") == ["a", None, None, "b", None, None]
+    assert (
+        one(found, "src") == one(found, "source.ip") == [None, "10.0.0.1", "10.0.0.2", *[None] * 3]
+    )
+
+
+def _without_host(count: int) -> list[dict[str, Any]]:
+    return [{k: v for k, v in e.items() if k != "host"} for e in events(range(count))]
+
+
+def test_an_alias_in_one_index_and_a_field_in_another_give_both_their_values(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    """So it is while a shipper moves to ECS: the old name becomes an alias of the new one."""
+    keyword = {"type": "keyword"}
+    make(elasticsearch_url, f"{fresh_prefix}-old", {"src": keyword})
+    make(
+        elasticsearch_url,
+        f"{fresh_prefix}-new",
+        {"src": {"type": "alias", "path": "source.address"}, "source.address": keyword},
+    )
+    old, new = events(range(2))
+    fill(elasticsearch_url, f"{fresh_prefix}-old", [{**old, "src": "a"}])
+    fill(elasticsearch_url, f"{fresh_prefix}-new", [{**new, "source": {"address": "b"}}])
+    assert one(rows(elastic, f"{fresh_prefix}-*", WINDOW, ["src"]), "src") == ["a", "b"]
+
+
+@pytest.mark.parametrize("source", [{"enabled": False}, {"excludes": ["host"]}])
+def test_fields_are_found_where_documents_do_not_show_them(
+    source: dict[str, Any], elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-sourceless"
+    properties = {"host.name": {"type": "keyword"}, "n": {"type": "long"}, "b": {"type": "boolean"}}
+    make(elasticsearch_url, index, properties, _source=source)
+    fill(elasticsearch_url, index, [{**e, "n": 7, "b": True} for e in events(range(3))])
+    found = rows(elastic, index, WINDOW, ["host.name", "n", "b"])
+    assert one(found, "host.name") == ["host-0", "host-1", "host-2"]
+    assert one(found, "n") == ["7"] * 3
+    assert one(found, "b") == ["true"] * 3
+
+
+def test_runtime_fields_and_dynamic_ones_are_read(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-runtime"
+    make(elasticsearch_url, index, dynamic="runtime", runtime={"shell": {"type": "keyword"}})
+    documents = [{**e, "shell": "/bin/sh", "size": 1.50} for e in events(range(2))]
+    fill(elasticsearch_url, index, documents)
+    found = rows(elastic, index, WINDOW, ["shell", "size"])
+    assert one(found, "shell") == ["/bin/sh"] * 2
+    assert one(found, "size") == ["1.5"] * 2
+
+
+@pytest.mark.parametrize("name", ["kubernetes.labels.app.io/name", "a b", "100%", "x?y#z", "ä.ö"])
+def test_any_name_that_a_field_can_have_is_read(
+    name: str, elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-names"
+    make(elasticsearch_url, index)
+    fill(elasticsearch_url, index, [{**e, name: "v"} for e in events(range(2))])
+    assert one(rows(elastic, index, WINDOW, [name]), name) == ["v", "v"]
+
+
+def test_ten_thousand_fields_are_listed_and_hundreds_of_long_names_read(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-wide"
+    body = {"index": {"mapping": {"total_fields": {"limit": 40_000}}}}
+    make(elasticsearch_url, index)
+    done(elasticsearch_url, "PUT", f"/{index}/_settings", body)
+    [event] = events(range(1))
+    wide = {f"field_with_a_long_name_that_says_what_it_means_{n:05d}": "v" for n in range(10_000)}
+    fill(elasticsearch_url, index, [{**event, "w": wide}])
+    fields = elastic.fields({"index": index})
+    assert len([name for name in fields if name.startswith("w.")]) == 10_000
+    asked = [f"w.{name}" for name in list(wide)[:300]]
+    [found] = rows(elastic, index, WINDOW, asked)
+    assert {found[name] for name in asked} == {"v"}
+
+
+@pytest.mark.parametrize("source", [True, False])
+def test_a_text_of_a_megabyte_is_read_and_a_longer_one_is_missing(
+    source: bool, elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-long"
+    text = {"type": "text", "store": not source}
+    make(elasticsearch_url, index, {"message": text}, _source={"enabled": source})
+    long = ["é" * MAX_TEXT, "é" * (MAX_TEXT + 1), "short"]
+    documents = [{**e, "message": m} for e, m in zip(events(range(3)), long, strict=True)]
+    fill(elasticsearch_url, index, documents)
+    found = one(rows(elastic, index, WINDOW, ["message"]), "message")
+    assert [len(m) if m else None for m in found][:2] in ([MAX_TEXT, None], [None, None])
+    assert not source or len(found[0]) == MAX_TEXT
+    assert not source or found[2] == "short"
+
+
+def test_aliases_patterns_and_lists_of_indices_give_each_event_once(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    for n, name in enumerate(("a", "b")):
+        make(elasticsearch_url, f"{fresh_prefix}-{name}")
+        numbers = range(n * 5, n * 5 + 5)
+        fill(elasticsearch_url, f"{fresh_prefix}-{name}", events(numbers))
+    add = [{"add": {"index": f"{fresh_prefix}-*", "alias": f"{fresh_prefix}-all"}}]
+    done(elasticsearch_url, "POST", "/_aliases", {"actions": add})
+    pattern, both = f"{fresh_prefix}-*", [f"{fresh_prefix}-a", f"{fresh_prefix}-b"]
+    for expression in (f"{fresh_prefix}-all", pattern, both, [*both, pattern]):
+        assert event_ids(rows(elastic, expression, WINDOW)) == [f"e{n:05d}" for n in range(10)]
+
+
+def test_slices_can_be_sent_to_other_machines_and_give_every_event_once(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-sliced"
+    make(elasticsearch_url, index)
+    fill(elasticsearch_url, index, events(range(100)))
+    query = EventQuery(selection={"index": index}, fields=("host.name",))
+    for window in (WINDOW, BY_EVENT_TIME):
+        pieces = pickle.loads(pickle.dumps(elastic.slices(query, window, 7)))  # noqa: S301 - ours
+        found = [b.batch["event_id"].to_pylist() for p in pieces for b in elastic.read(p)]
+        assert [name for some in found for name in some] == [f"e{n:05d}" for n in range(100)]
+
+
+def test_an_event_that_becomes_visible_late_is_read_by_the_window_of_its_arrival(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-late"
+    make(elasticsearch_url, index)
+    [late] = events([5])
+    late["@timestamp"] = (START - 30 * DAY).isoformat()
+    fill(elasticsearch_url, index, events(range(5)))
+    assert len(rows(elastic, index, WINDOW)) == 5
+    fill(elasticsearch_url, index, [late])
+    assert event_ids(rows(elastic, index, WINDOW)) == [f"e{n:05d}" for n in range(6)]
+    assert len(rows(elastic, index, BY_EVENT_TIME)) == 5
+
+
+def test_history_that_was_loaded_at_once_is_not_read_again_with_the_hour_of_loading(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str, elasticsearch_proxy: Proxy
+) -> None:
+    """On the clock of events the window of the loading holds none of the history."""
+    index = f"{fresh_prefix}-loaded"
+    make(elasticsearch_url, index)
+    old = [{**e, "event": {"ingested": (START + DAY).isoformat()}} for e in events(range(50))]
+    fill(elasticsearch_url, index, old)
+    window = TimeWindow(since=START + DAY, until=START + 2 * DAY, clock="event")
+    assert rows(elastic, index, window) == []
+    answers = [s.reply.document for s in elasticsearch_proxy.seen("POST", "/_search") if s.reply]
+    assert not any(answer["hits"]["hits"] for answer in answers)
+    assert len(rows(elastic, index, BY_EVENT_TIME)) == 50
+
+
+def test_a_query_that_matches_nothing_reads_nothing(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    make(elasticsearch_url, f"{fresh_prefix}-some")
+    fill(elasticsearch_url, f"{fresh_prefix}-some", events(range(5)))
+    query = "host.name: nobody"
+    assert rows(elastic, f"{fresh_prefix}-some", WINDOW, ["host.name"], query=query) == []
+    assert rows(elastic, f"{fresh_prefix}-some", TimeWindow(since=START, until=START)) == []
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [{"query": "host.name: ("}, {"query": "a AND OR"}, {"filter": {"trem": {"a": 1}}}],
+)
+def test_a_query_that_is_not_understood_is_refused_with_the_servers_words(
+    selection: dict[str, Any], elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    make(elasticsearch_url, f"{fresh_prefix}-some")
+    fill(elasticsearch_url, f"{fresh_prefix}-some", events(range(2)))
+    with pytest.raises(SiemRefused, match="400"):
+        rows(elastic, f"{fresh_prefix}-some", WINDOW, **selection)
+
+
+def test_indices_that_map_a_field_in_different_ways_are_read_together(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    kinds: list[tuple[dict[str, Any], Any]] = [
+        ({"type": "keyword"}, "80"), ({"type": "long"}, 80), ({"properties": {}}, {"in": 80}),
+    ]  # fmt: skip
+    for n, (mapping, value) in enumerate(kinds):
+        make(elasticsearch_url, f"{fresh_prefix}-{n}", {"port": mapping})
+        [event] = events([n])
+        fill(elasticsearch_url, f"{fresh_prefix}-{n}", [{**event, "port": value}])
+    assert one(rows(elastic, f"{fresh_prefix}-*", WINDOW, ["port"]), "port") == ["80", "80", None]

@@ -1,0 +1,233 @@
+"""One job's trouble: said once with the next step, and never the end of the others."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scoreback.errors import SiemRefused, SiemUnavailable, TrainingRefused
+from scoreback.models.detector_file import parse_detector
+from scoreback.service import jobs as module
+from scoreback.service.detector_watch import Served
+from scoreback.service.jobs import Jobs
+from scoreback.service.schedule import JobKind
+from scoreback.service.settings import Settings
+from scoreback.service.state import State
+from scoreback.service.stopping import Stop, Stopped
+
+T = datetime(2026, 6, 1, tzinfo=UTC)
+TEXT = """
+name: one
+events: {local: {stream: tiny}}
+entity: host.name
+labels: {verdicts: {join: event}}
+features: [number: size]
+alerts: {budget: 5/day}
+"""
+
+
+@pytest.fixture
+def stop() -> Stop:
+    return Stop()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, stop: Stop, caplog: pytest.LogCaptureFixture) -> Iterator[Jobs]:
+    caplog.set_level(logging.INFO, "scoreback")
+    settings = Settings(home=tmp_path / "home")
+    with State.open(settings.state) as state:
+        made = Jobs(settings, state, stop, lambda: T)
+        made.serve({"one": Served(Path("one.yml"), parse_detector(TEXT))})
+        yield made
+
+
+@pytest.fixture
+def does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes scoring and training raise what it is given, or do it."""
+
+    def set_to(what: Exception | Callable[[], object]) -> None:
+        def act(*_args: object, **_kwargs: object) -> object:
+            if isinstance(what, Exception):
+                raise what
+            return what()
+
+        monkeypatch.setattr(module, "score_live", act)
+        monkeypatch.setattr(module, "train_detector", act)
+
+    return set_to
+
+
+def scored() -> object:
+    done = SimpleNamespace(read=2, scored=2, alerts=1, settled=0, published=[])
+    return SimpleNamespace(champion=SimpleNamespace(version="v1"), outcome=done)
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    found = [(r.levelname, r.getMessage()) for r in caplog.records]
+    caplog.clear()
+    return found
+
+
+def test_a_siem_that_does_not_answer_is_said_once_and_again_when_it_does(
+    jobs: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for seconds in (1, 2, 3):
+        does(SiemUnavailable(f"no answer in {seconds} s", hint="start it"))
+        jobs.run("score", "one")
+    ((level, text),) = said(caplog)
+    assert level == "WARNING"
+    assert "no answer in 1 s" in text
+    assert "tried again at the next run" in text
+    assert "Try: start it" in text
+    does(scored)
+    jobs.run("score", "one")
+    assert [text for _, text in said(caplog)] == [
+        "v1 read 2 events and scored 2, 1 above the threshold", "works again",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "level"),
+    [
+        (SiemRefused("no right to read x", hint="grant it"), "score", "ERROR"),
+        (TrainingRefused("only 3 positives", hint="wait"), "train", "WARNING"),
+        (ValueError("surprise"), "score", "ERROR"),
+    ],
+)
+def test_other_trouble_is_logged_with_its_remedy_and_said_again_only_when_it_changes(
+    jobs: Jobs,
+    does: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    kind: JobKind,
+    level: str,
+) -> None:
+    does(error)
+    jobs.run(kind, "one")
+    jobs.run(kind, "one")
+    lines = [line for line in said(caplog) if line[1] != "training begins"]
+    assert len(lines) == 1
+    assert lines[0][0] == level
+    assert str(error) in lines[0][1]
+    does(SiemRefused("something else"))
+    jobs.run(kind, "one")
+    assert ("ERROR", "something else") in said(caplog)
+
+
+def test_a_mistake_of_ours_is_one_line_that_says_where(
+    jobs: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    does(ValueError("surprise"))
+    jobs.run("score", "one")
+    ((_, text),) = said(caplog)
+    assert "test_jobs.py" in text
+    assert "\n" not in text
+
+
+def test_without_a_champion_the_next_step_is_named_once(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs.run("score", "one")  # the real one, on an empty workspace
+    jobs.run("score", "one")
+    ((level, text),) = said(caplog)
+    assert level == "WARNING"
+    assert "scoreback train one.yml" in text
+
+
+def test_a_job_that_is_asked_to_end_does_so_quietly_and_none_begins_afterwards(
+    jobs: Jobs, stop: Stop, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    does(Stopped())
+    jobs.run("score", "one")
+    assert [level for level, _ in said(caplog)] == ["INFO"]
+    stop.ask()
+    does(ValueError("never"))
+    jobs.run("score", "one")
+    assert not said(caplog)
+
+
+def test_a_detector_that_is_not_served_any_more_is_left_out(
+    jobs: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    does(ValueError("never"))
+    jobs.run("score", "gone")
+    assert not said(caplog)
+
+
+def test_waiting_names_what_runs_still(jobs: Jobs, does: Callable[..., None]) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> object:
+        begun.set()
+        go_on.wait(30)
+        return scored()
+
+    does(slowly)
+    thread = threading.Thread(target=jobs.run, args=("score", "one"))
+    thread.start()
+    begun.wait(30)
+    assert jobs.wait(0) == [("score", "one")]
+    go_on.set()
+    assert jobs.wait(30) == []
+    thread.join()
+
+
+def test_a_warning_about_the_rule_is_said_once_while_it_lasts(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    edited = True
+
+    def act(*_args: object, warn: Callable[[str], None], **_kwargs: object) -> object:
+        if edited:
+            warn("the rule was edited")
+        return scored()
+
+    monkeypatch.setattr(module, "score_live", act)
+    jobs.run("score", "one")
+    jobs.run("score", "one")
+    edited = False
+    jobs.run("score", "one")
+    edited = True
+    jobs.run("score", "one")
+    assert [text for _, text in said(caplog)].count("the rule was edited") == 2
+
+
+def test_the_checks_findings_are_logged_by_their_weight(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs.run("check", "one")  # the real one: the workspace has no stream
+    ((level, text),) = said(caplog)
+    assert level == "ERROR"
+    assert "tiny" in text
+    assert "Try: " in text
+
+
+@pytest.mark.parametrize("approval", ["manual", "automatic"])
+def test_a_training_makes_a_candidate_that_the_gate_decides_on(
+    jobs: Jobs,
+    does: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    approval: str,
+) -> None:
+    judged = SimpleNamespace(at_budget=SimpleNamespace(precision=0.5))
+    version = SimpleNamespace(version="v1-aa")
+    trained = SimpleNamespace(version=version, training=SimpleNamespace(evaluation=judged))
+    does(lambda: trained)
+    promoted: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        module,
+        "promote",
+        lambda _app, _d, name, *, by, at: promoted.append((name, by + f"{at:%Y}")),
+    )
+    text = TEXT + f"gate: {{approval: {approval}}}\n"
+    jobs.serve({"one": Served(Path("one.yml"), parse_detector(text))})
+    jobs.run("train", "one")
+    assert promoted == ([] if approval == "manual" else [("v1-aa", "scoreback2026")])
+    last = said(caplog)[-1][1]
+    assert "trained v1-aa, precision 0.50 at the budget" in last
+    assert ("scoreback promote one.yml v1-aa" in last) == (approval == "manual")
