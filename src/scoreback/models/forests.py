@@ -3,8 +3,9 @@
 Both run their fitting so that threads change no bit: a forest's trees are seeded one by one, and
 boosting, whose sums depend on how rows are shared among threads, takes one.
 
-Classes are not weighted. Balanced weights, on two simulated months of alert triage with 1.7 % of
-positives, changed average precision by -0.02 and -0.05 for the forest, by -0.01 twice for boosting.
+Classes are not weighted. On simulated months of alert triage (1.7 % positives), two of them,
+balanced weights changed average precision by -0.02 and -0.05 for the forest and by -0.01 twice for
+boosting; on one of endpoint events the forest's rose by 0.02, and eight of 25 true alerts were lost.
 """
 
 from typing import Any
