@@ -54,6 +54,7 @@ check: $(VENV)/development
 	$(BIN)/lint-imports
 
 benchmark: $(VENV)/development
+	$(BIN)/python benchmarks/explaining.py
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/training.py

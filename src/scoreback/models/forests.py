@@ -2,6 +2,10 @@
 
 Both run their fitting so that threads change no bit: a forest's trees are seeded one by one, and
 boosting, whose sums depend on how rows are shared among threads, takes one.
+
+Classes are not weighted. On simulated months of alert triage (1.7 % positives), two of them,
+balanced weights changed average precision by -0.02 and -0.05 for the forest and by -0.01 twice for
+boosting; on one of endpoint events the forest's rose by 0.02, but 8 of 25 true alerts were lost.
 """
 
 from typing import Any

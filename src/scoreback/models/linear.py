@@ -104,7 +104,8 @@ def _share(term: _Term, column: NDArray[np.float32]) -> Floats:
 def fit_logistic_regression(lesson: Lesson) -> LinearModel:
     """Fit by L-BFGS on standardised features, missing values at the mean with an indicator.
 
-    BLAS runs on one thread: with two, the last digits differ from run to run.
+    BLAS runs on one thread: with two, the last digits differ from run to run. Classes are not
+    weighted: balanced weights changed average precision by -0.07 and +0.01 on two simulated months.
     """
     wide = lesson.matrix.astype(np.float64)
     missing = np.isnan(wide)
