@@ -152,7 +152,7 @@ def test_events_that_come_while_we_read_come_once_or_not_at_all(
         for batch in elastic.read(piece):
             yield from batch.batch["event_id"].to_pylist()
 
-    found = []
+    found: list[str] = []
     for event in read():
         if not found:
             fill(elasticsearch_url, index, events(range(COUNT, COUNT + 50)))

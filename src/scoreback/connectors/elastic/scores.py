@@ -123,17 +123,18 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "scoreback.event.id": table["event_id"],
         "scoreback.event.index": pc.list_element(index, 0),
     }
-    columns |= {
-        name: table[name]
-        for name in table.column_names
-        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
-    }
     constants = {
         "ecs.version": ECS_VERSION,
         "event.kind": "enrichment",
         "event.provider": "scoreback",
         "event.dataset": "scoreback.scores",
         "rule.ruleset": "scoreback",
+    }
+    ours = {*columns, *constants}  # of these names the score's own value counts
+    columns |= {
+        f"scoreback.event.{name}" if name in ours else name: table[name]
+        for name in table.column_names
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
     }
     return documents(columns, constants)
 
