@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from scoreback.errors import ScorebackError
 
@@ -42,7 +43,8 @@ def table(
         right = index < len(numbers) and numbers[index] == "r"
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        # Text: what a SIEM says may look like markup.
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     _console().print(shown)
 
 
