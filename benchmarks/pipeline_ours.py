@@ -71,7 +71,10 @@ def ours(task: Task, *, in_place: bool) -> tuple[int, float]:
             app = App(settings, connector, state)  # type: ignore[arg-type]  # but for the sum
             # Late enough that no event still waits for others of its time.
             outcome = score(
-                app, detector, version, artifact,
+                app,
+                detector,
+                version,
+                artifact,
                 now=datetime.fromisoformat(task.until) + detector.lag,
             )
     return outcome.scored, connector.total

@@ -1,7 +1,8 @@
 """Scores a workspace and kills itself, with no chance to tidy up, at a named point.
 
-Run as a program: ``killed_run.py HOME DETECTOR NOW POINT before|after CALL``: at the CALL-th call
-of POINT, before or after it. The points are the moves of a scoring step, in their order.
+Run as a program: ``killed_run.py HOME DETECTOR NOW POINT before|after CALL [CONNECTION]``: at the
+CALL-th call of POINT, before or after it. The points are the moves of a scoring step, in their
+order. CONNECTION is one of the workspace's; without it, its embedded SIEM.
 """
 
 import os
@@ -12,42 +13,66 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scoreback.connectors.local import connector, scores
+from scoreback.connectors.elastic import bulk
+from scoreback.connectors.elastic.alerting import Alerting
+from scoreback.connectors.local import scores
+from scoreback.connectors.registry import load_connector
 from scoreback.models import online, online_units
 from scoreback.models.detector_file import load_detector
 from scoreback.service import publish, score_job
 from scoreback.service.app import opened
+from scoreback.service.connections import connection_of
 from scoreback.service.rules import deploy
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 from scoreback.service.versions import Versions
 
+THE_CONNECTOR = "the class of the connection's connector"
 POINTS: dict[str, tuple[Any, str]] = {
     "window state": (online, "write_state"),
     "open units": (online_units, "write_state"),
     "outbox": (publish, "_store"),
     "begin": (State, "begin_batch"),
-    "write": (connector.LocalConnector, "write"),
+    "write": (THE_CONNECTOR, "write"),
     "score segment": (scores, "_store_new"),
     "alerts": (scores, "evaluate"),
-    "histogram": (connector.LocalConnector, "write_histogram"),
+    "alerts of elastic": (Alerting, "raise_alerts"),
+    "bulk request": (bulk, "_send"),
+    "enrich": (THE_CONNECTOR, "enrich"),
+    "histogram": (THE_CONNECTOR, "write_histogram"),
     "finish": (State, "finish_batch"),
     "tidy": (online.OnlineFeatures, "forget_others"),
 }
 STEP_ROWS = 1500  # several steps, so that there is a middle
+CLUSTER_STEP_ROWS = 500  # of a cluster, which is given fewer events
+BULK_ITEMS = 10  # and several bulk requests of each step
 
 
-def main(home: Path, file: Path, now: datetime, point: str, when: str, call: int) -> None:
-    """Score up to *now*, and die on the way unless *point* is empty."""
-    score_job.STEP_ROWS = STEP_ROWS
-    if point:
-        owner, name = POINTS[point]
-        setattr(owner, name, _deadly(getattr(owner, name), when, call))
+def settings_of(home: Path, connection: str = "") -> Settings:
+    """The workspace in *home*, with one of its connections."""
+    return Settings(home=home, connection=connection) if connection else Settings(home=home)
+
+
+def score_all(settings: Settings, file: Path, now: datetime) -> None:
+    """Score up to *now*, in several steps."""
     detector = load_detector(file)
-    with opened(Settings(home=home)) as app:
+    with opened(settings) as app:
         champion = Versions(app.state).champion(detector.name)
         assert champion is not None
         score_job.score(app, detector, champion, deploy(app, detector, champion), now=now)
+
+
+def main(settings: Settings, file: Path, now: datetime, point: str, when: str, call: int) -> None:
+    """Score up to *now*, and die on the way unless *point* is empty."""
+    connector = connection_of(settings).connector
+    score_job.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
+    bulk.MAX_ITEMS = BULK_ITEMS
+    if point:
+        owner, name = POINTS[point]
+        if owner is THE_CONNECTOR:
+            owner = load_connector(connector)
+        setattr(owner, name, _deadly(getattr(owner, name), when, call))
+    score_all(settings, file, now)
 
 
 def _deadly(real: Callable[..., Any], when: str, call: int) -> Callable[..., Any]:
@@ -67,5 +92,12 @@ def _deadly(real: Callable[..., Any], when: str, call: int) -> Callable[..., Any
 
 
 if __name__ == "__main__":
-    folder, path, moment, where, side, number = sys.argv[1:]
-    main(Path(folder), Path(path), datetime.fromisoformat(moment), where, side, int(number))
+    folder, path, moment, where, side, number, *named = sys.argv[1:]
+    main(
+        settings_of(Path(folder), *named),
+        Path(path),
+        datetime.fromisoformat(moment),
+        where,
+        side,
+        int(number),
+    )

@@ -15,16 +15,13 @@ import pytest
 
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.segments import listed
-from scoreback.models.detector_file import load_detector
 from scoreback.records import SCORE_COLUMNS
 from scoreback.service import score_job
 from scoreback.service.app import opened
-from scoreback.service.rules import deploy
-from scoreback.service.score_job import score
 from scoreback.service.settings import Settings
-from scoreback.service.versions import Versions
+from tests.integration import killed_run
 
-PROGRAM = Path(__file__).with_name("killed_run.py")
+PROGRAM = Path(killed_run.__file__)
 # After a move is before the next one; "before" adds what only a first half could leave behind.
 DEATHS = [
     ("window state", "before"), ("window state", "after"), ("outbox", "after"), ("begin", "after"),
@@ -41,17 +38,13 @@ def killed(home: Path, file: Path, now: datetime, point: str, when: str, call: i
 
 
 def run(home: Path, file: Path, now: datetime) -> None:
-    detector = load_detector(file)
-    with opened(Settings(home=home)) as app:
-        champion = Versions(app.state).champion(detector.name)
-        assert champion is not None
-        score(app, detector, champion, deploy(app, detector, champion), now=now)
+    killed_run.score_all(killed_run.settings_of(home), file, now)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_job, "STEP_ROWS", 1500)  # as killed_run.py has it
+        patch.setattr(score_job, "STEP_ROWS", killed_run.STEP_ROWS)
         yield
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from scoreback.connectors.elastic.alerting import flat
 from scoreback.connectors.elastic.client import Client
@@ -60,7 +61,7 @@ class Alerts:
         """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
         for _ in range(ATTEMPTS):
             found = self._client.call(
-                "GET", f"/{self._names.alerts}/_doc/{alert_id}", absent=(404,)
+                "GET", f"/{self._names.alerts}/_doc/{quote(alert_id, safe='')}", absent=(404,)
             )
             if not found or not found.get("found"):
                 raise SiemRefused(
@@ -78,7 +79,7 @@ class Alerts:
             }
             done = self._client.call(
                 "POST",
-                f"/{self._names.alerts}/_update/{alert_id}",
+                f"/{self._names.alerts}/_update/{quote(alert_id, safe='')}",
                 {"doc": change},
                 absent=(409,),
                 params={

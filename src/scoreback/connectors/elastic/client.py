@@ -52,6 +52,7 @@ class Client:
         self._name, self._settings, self._sleep = name, settings, sleep
         self._failures = Failures(name, settings)
         self._client = connect(settings)
+        self.made: set[str] = set()  # indices of ours that are known to be there
         self.version = ""
         self.flavor = ""
 

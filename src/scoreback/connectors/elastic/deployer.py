@@ -82,6 +82,10 @@ def _apply_index(client: Client, wanted: Resource, mark: Mapping[str, object]) -
     if _there(client, wanted) is None:
         client.call("PUT", f"/{wanted.name}", {**wanted.body, "mappings": mappings})
         return
+    replicas = _flat(wanted.body).get("settings.index.number_of_replicas")
+    if replicas is not None:  # what else an index is made with stays for its life
+        body = {"index": {"number_of_replicas": int(replicas)}}
+        client.call("PUT", f"/{wanted.name}/_settings", body)
     try:
         client.call("PUT", f"/{wanted.name}/_mapping", mappings)
     except SiemRefused as error:

@@ -15,6 +15,7 @@ from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.in_place import update_events
+from scoreback.connectors.elastic.made import require
 from scoreback.connectors.elastic.members import events_of
 from scoreback.connectors.elastic.names import Names
 from scoreback.errors import SiemRefused
@@ -52,6 +53,7 @@ class Enrich:
     def _look_up(
         self, index: str, events: pa.Table, ids: pa.Array, version: pa.ChunkedArray
     ) -> WriteReport:
+        require(self._client, index)
         sources = documents(
             {
                 "scoreback.detector": events["detector"],

@@ -61,12 +61,18 @@ def _changed(events: pa.Table) -> pa.Table:
         if not {f"{own}.score", f"{own}.version"} <= names:
             continue
         alike = pc.and_(
-            pc.equal(events[f"{own}.score"], events["score"].cast(pa.string())),
+            pc.equal(_numbers(events[f"{own}.score"]), events["score"]),
             pc.equal(events[f"{own}.version"], events["version"]),
         )
         here = pc.and_(pc.equal(detectors, detector), pc.fill_null(alike, False))
         same |= here.to_numpy()
     return events.filter(pa.array(~same))
+
+
+def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What the server wrote: 1.0E-5 where we write 1e-05; what is no number is missing."""
+    number = pc.match_substring_regex(texts, r"^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$")
+    return pc.if_else(number, texts, None).cast(pa.float64())
 
 
 def _updates(events: pa.Table) -> pa.Array:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from scoreback.connectors.elastic.client import Client
+from scoreback.connectors.elastic.made import require
 from scoreback.connectors.elastic.names import Names
+from scoreback.errors import SiemRefused
 from scoreback.records import AlertRule, Found, Severity, Standing
 
 MAX_RULES = 10_000
@@ -25,29 +27,30 @@ class Rules:
     def current(self, name: str) -> AlertRule | None:
         """The rule called *name*, or None."""
         found = self._document(name)
-        return None if found is None else _rule(found["rule"])
+        return None if found is None else _rule(name, _kept(found))
 
     def standing(self, wanted: AlertRule) -> Found:
         """How *wanted* stands; a document whose digest is not its rule's was edited by hand."""
         found = self._document(wanted.name)
         if found is None:
             return Found(standing=Standing.ABSENT)
-        now, will = dict(found["rule"]), _body(wanted)
+        now, will = _kept(found), _body(wanted)
         differences = tuple(
             f"{key}: {now.get(key, 'absent')} -> {will.get(key, 'absent')}"
             for key in sorted({*now, *will})
             if now.get(key) != will.get(key)
         )
-        if not differences:
-            return Found(standing=Standing.CURRENT)
         if not found.get("_digest"):
             return Found(standing=Standing.FOREIGN, differences=differences)
+        if not differences:
+            return Found(standing=Standing.CURRENT)
         ours = found["_digest"] == _digest(now)
         kind = Standing.OUTDATED if ours else Standing.EDITED
         return Found(standing=kind, differences=differences)
 
     def apply(self, rule: AlertRule) -> None:
         """Create or replace *rule*; whether it is enabled stays as the user left it."""
+        require(self._client, self._index)
         there = self._document(rule.name) or {}
         body = _body(rule)
         document = {
@@ -74,7 +77,7 @@ class Rules:
         }
         body = {"size": MAX_RULES, "query": query, "sort": ["name"]}
         found = self._client.search(self._index, body)
-        return [_rule(hit["_source"]["rule"]) for hit in found["hits"]["hits"]]
+        return [_rule(hit["_id"], _kept(hit["_source"])) for hit in found["hits"]["hits"]]
 
     def _document(self, name: str) -> dict[str, Any] | None:
         found = self._client.call("GET", f"/{self._index}/_doc/{name}", absent=(404,))
@@ -91,15 +94,27 @@ def _body(rule: AlertRule) -> dict[str, Any]:
     }
 
 
-def _rule(body: Mapping[str, Any]) -> AlertRule:
-    return AlertRule(
-        **{
-            **body,
-            "throttle": timedelta(microseconds=body["throttle"]),
-            "severity": Severity(body["severity"]),
-            "attack": tuple(body["attack"]),
-        }
-    )
+def _kept(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rule in *document*; empty where somebody's hand left none."""
+    found = document.get("rule")
+    return found if isinstance(found, dict) else {}
+
+
+def _rule(name: str, body: Mapping[str, Any]) -> AlertRule:
+    try:
+        return AlertRule(
+            **{
+                **body,
+                "throttle": timedelta(microseconds=body["throttle"]),
+                "severity": Severity(body["severity"]),
+                "attack": tuple(body["attack"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SiemRefused(
+            f"the alert rule {name!r} was edited so that it cannot be read: {error}",
+            hint="see `scoreback plan`; `scoreback apply --take-over` writes it anew",
+        ) from error
 
 
 def _digest(body: Mapping[str, Any]) -> str:

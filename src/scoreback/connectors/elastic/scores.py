@@ -137,11 +137,12 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
         "event.dataset": "scoreback.scores",
         "rule.ruleset": "scoreback",
     }
-    for name in table.column_names:
-        if name not in SCORE_COLUMNS.names and not name.startswith(OWN):
-            # An event may have a rule of its own; in a score, `rule` is the detector.
-            taken = name in columns or name in constants
-            columns[f"{OWN}event.{name}" if taken else name] = table[name]
+    ours = {*columns, *constants}  # of these names the score's own value counts
+    columns |= {
+        f"{OWN}event.{name}" if name in ours else name: table[name]
+        for name in table.column_names
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
+    }
     for key in [key for key in columns if key in _SHARED]:
         if len(pc.unique(columns[key])) == 1:  # written once, not once a row
             constants[key] = columns.pop(key)[0].as_py()

@@ -1,5 +1,6 @@
 """Settings of a connection to Elasticsearch: typed, checked, and without a secret in sight."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -7,11 +8,17 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from scoreback.errors import ConfigError
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
+_KEY = re.compile(r"[\x21-\x7e]+").fullmatch
 _SECRETS = ("api_key", "password")
 
 
@@ -34,12 +41,16 @@ class ElasticSettings(BaseSettings):
     password_file: Path | None = Field(default=None, description="file that holds the password")
     ca_file: Path | None = Field(default=None, description="certificates that are trusted (PEM)")
     fingerprint: str | None = Field(
-        default=None, description="SHA-256 fingerprint of the server's certificate authority"
+        default=None,
+        pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
+        description="SHA-256 fingerprint of the server's certificate authority",
     )
     verify_tls: bool = Field(
         default=True, description="check the server's certificate; false is for a test bench"
     )
-    proxy: str | None = Field(default=None, description="HTTP proxy on the way, http://HOST:PORT")
+    proxy: SecretStr | None = Field(  # its address may hold a password
+        default=None, description="HTTP proxy on the way, http://HOST:PORT"
+    )
     namespace: Namespace = Field(
         default="default", description="last part of the names of all that is written"
     )
@@ -74,9 +85,6 @@ class ElasticSettings(BaseSettings):
     replicas: Annotated[int, Field(ge=0, le=9)] | None = Field(
         default=None, description="copies of what is written; the cluster's own default without it"
     )
-    dead_letters: Path | None = Field(
-        default=None, description="folder for documents that the server refused, with reasons"
-    )
 
     @classmethod
     def settings_customise_sources(
@@ -110,6 +118,11 @@ class ElasticSettings(BaseSettings):
                 + ("no such setting" if unknown else first["msg"].removeprefix("Value error, ")),
                 hint=f"settings that exist: {known}" if unknown else _description(cls, key),
             ) from None
+        except SettingsError as error:  # its cause would show the value
+            raise ConfigError(
+                f"connection {name!r}: {error}",
+                hint="write lists in the environment as JSON",
+            ) from None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -117,7 +130,7 @@ class ElasticSettings(BaseSettings):
             raise ValueError("name either hosts or cloud_id")
         for host in self.hosts:
             parts = urlsplit(host)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
                 raise ValueError("a host is not https://HOST:PORT")
             if parts.username or parts.password:
                 raise ValueError("a host holds a user or password; use user and password_file")
@@ -140,16 +153,31 @@ class ElasticSettings(BaseSettings):
         given: SecretStr | None = getattr(self, name)
         path: Path | None = getattr(self, f"{name}_file")
         if given is not None or path is None:
-            return given.get_secret_value() if given is not None else None
+            return _whole(name, given.get_secret_value()) if given is not None else None
         try:
             if path.stat().st_mode & 0o077:
                 raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}")
-            return path.read_text().strip()
+            return _whole(f"{name}_file", path.read_text())
         except OSError as error:
             raise ConfigError(
                 f"{name}_file {path} cannot be read: {error.strerror}",
                 hint="name a file that the service's user can read",
             ) from error
+        except UnicodeDecodeError:
+            raise ConfigError(
+                f"{name}_file {path} is not text", hint="write the secret alone into it, as UTF-8"
+            ) from None
+
+
+def _whole(name: str, secret: str) -> str:
+    """*secret*, in a shape that a header can take: else the error of a library would show it."""
+    secret = secret.strip()
+    if not secret or not secret.isprintable() or (name.startswith("api") and not _KEY(secret)):
+        raise ConfigError(
+            f"{name} is empty, or holds characters that it cannot have",
+            hint="copy it again, as one line",
+        )
+    return secret
 
 
 def _description(cls: type[ElasticSettings], key: str) -> str:

@@ -1,6 +1,9 @@
 """The official client, set up: nodes, TLS, authentication, proxy, and the wire version."""
 
+import base64
 import re
+import ssl
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,13 +11,37 @@ import elasticsearch
 from elastic_transport import NodeConfig, RequestsHttpNode, Serializer, Transport
 
 from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.errors import ConfigError
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 _WIRE = re.compile(r"application/vnd\.elasticsearch\+([a-z-]+); ?compatible-with=\d+")
 
 
 def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
-    """A client for *settings* that decodes nothing and tries everything once; nothing is sent."""
+    """A client for *settings* that decodes nothing and tries everything once; nothing is sent.
+
+    Raises:
+        ConfigError: the library cannot use what they say: a cloud id, a file of certificates.
+    """
+    if settings.ca_file:
+        try:
+            ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:  # SSLError is one, too
+            raise ConfigError(
+                f"ca_file {settings.ca_file} cannot be used: {error.strerror}",
+                hint="name a file of certificates in PEM",
+            ) from error
+    try:
+        return _client(settings)
+    except ValueError as error:
+        said = "" if settings.proxy else f": {error}"  # it may quote the proxy
+        raise ConfigError(
+            f"the connection cannot be made from its settings{said}",
+            hint="check cloud_id, hosts, ca_file and fingerprint",
+        ) from None
+
+
+def _client(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
     options: dict[str, Any] = {
         "transport_class": WireTransport,
         "serializers": {JSON: _Undecoded(), NDJSON: _Undecoded()},
@@ -35,9 +62,10 @@ def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
     if key:
         options["api_key"] = key
     elif settings.user and password:
-        options["basic_auth"] = (settings.user, password)
+        both = f"{settings.user}:{password}".encode()  # the library itself takes ASCII alone
+        options["basic_auth"] = base64.b64encode(both).decode()
     if settings.proxy:
-        options["node_class"] = _through(settings.proxy)
+        options["node_class"] = _through(settings.proxy.get_secret_value())
     if settings.cloud_id:
         return elasticsearch.Elasticsearch(cloud_id=settings.cloud_id, **options)
     return elasticsearch.Elasticsearch([_with_port(host) for host in settings.hosts], **options)
@@ -78,6 +106,14 @@ def _through(proxy: str) -> type[RequestsHttpNode]:
     class Proxied(RequestsHttpNode):
         def __init__(self, config: NodeConfig) -> None:
             super().__init__(config)
+            if config.ssl_assert_fingerprint:  # else only direct connections would compare it
+                adapter = self.session.get_adapter("https://")
+                adapter.proxy_manager_for = partial(  # type: ignore[attr-defined]
+                    adapter.proxy_manager_for,  # type: ignore[attr-defined]
+                    assert_fingerprint=config.ssl_assert_fingerprint,
+                    assert_hostname=False,
+                    cert_reqs="CERT_NONE",
+                )
             self.session.trust_env = False
             self.session.proxies = {"http": proxy, "https": proxy}
 

@@ -12,6 +12,7 @@ from scoreback.connectors.base import BATCH_ROWS
 from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.made import require
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.times import parsed, text
 from scoreback.records import (
@@ -92,6 +93,7 @@ class Verdicts:
 
     def add(self, batch: LabelBatch) -> WriteReport:
         """Add verdicts that analysts gave elsewhere; the same verdict again changes nothing."""
+        require(self._client, self._index)
         table = pa.Table.from_batches([batch.batch]).select(LABEL_COLUMNS.names)
         rows = table.to_pylist()
         wrong = {n: why for n, row in enumerate(rows) if (why := _wrong(row))}

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import typer
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from scoreback.errors import ScorebackError
 
@@ -43,8 +43,8 @@ def table(
         right = index < len(numbers) and numbers[index] == "r"
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        # A list of a file, [host.name], is no markup.
-        shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        # Text: what a SIEM or a file says, [host.name] say, may look like markup.
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     _console().print(shown)
 
 

@@ -1,0 +1,221 @@
+"""Killed at each step of writing to a cluster, whatever it does meanwhile: once as read."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scoreback.connectors.elastic import ElasticConnector, bulk
+from scoreback.service import score_job
+from scoreback.service.demo.company import Company
+from tests.elasticsearch.connection import connected, sample_index
+from tests.elasticsearch.direct import done, sources
+from tests.elasticsearch.faults import refuses, resets
+from tests.elasticsearch.proxy import Proxy
+from tests.integration import killed_run
+from tests.integration.conftest import START, TRAINED, day, with_refs
+
+pytestmark = pytest.mark.server
+PROGRAM = Path(killed_run.__file__)
+NAME = "cluster"
+END = day(TRAINED + 2)
+FIRST_DAY = TRAINED - 1  # the windows of the first hours see little: the same in every run
+DEATHS = [
+    ("begin", "after", 2), ("alerts of elastic", "after", 2), ("bulk request", "after", 1),
+    ("bulk request", "after", 4), ("write", "after", 2), ("enrich", "after", 2),
+    ("histogram", "after", 2), ("finish", "before", 2), ("finish", "after", 2),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _several_steps() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score_job, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
+        patch.setattr(bulk, "MAX_ITEMS", killed_run.BULK_ITEMS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def detector_file(
+    applied: ElasticConnector, file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The detector, over the events of three days in the cluster; many of its scores are kept."""
+    company = Company(seed=7, start=START, days=TRAINED + 2)
+    for one in list(company.days("endpoint"))[FIRST_DAY:]:
+        applied.add_events("endpoint", with_refs(one.events))
+    text = file.read_text()
+    stream = sample_index(applied, "endpoint")
+    text = text.replace("logs-scoreback_demo.endpoint-*", stream)
+    text = text.replace("write:\n", "write:\n  enrich: entity\n  keep: {sample: 5%}\n")
+    assert stream in text
+    path = tmp_path_factory.mktemp("detector") / "endpoint_threats.yml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def cluster(elasticsearch_url: str) -> Iterator[ElasticConnector]:
+    """A namespace of its own for what is written."""
+    with connected(elasticsearch_url, NAME) as connector:
+        yield connector
+
+
+def workspace_of(trained: Path, home: Path, url: str, namespace: str) -> Path:
+    """A copy of the trained workspace, connected to *namespace* of the node at *url*."""
+    shutil.copytree(trained, home)
+    (home / "connections").mkdir()
+    settings = {"hosts": [url], "namespace": namespace, "settle": "PT0S", "replicas": 0}
+    text = json.dumps({"connector": "elastic", "longest_wait": 0.01, **settings})
+    (home / "connections" / f"{NAME}.yml").write_text(text)
+    return home
+
+
+@pytest.fixture
+def home(trained: Path, tmp_path: Path, cluster: ElasticConnector, elasticsearch_url: str) -> Path:
+    """A workspace that writes to the node itself."""
+    return workspace_of(trained, tmp_path / "w", elasticsearch_url, cluster.settings.namespace)
+
+
+def run(home: Path, file: Path, now: datetime = END) -> None:
+    killed_run.score_all(killed_run.settings_of(home, NAME), file, now)
+
+
+def killed(home: Path, file: Path, point: str, when: str, call: int) -> None:
+    command = [sys.executable, str(PROGRAM), str(home), str(file), END.isoformat()]
+    ended = subprocess.run([*command, point, when, str(call), NAME], check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def everything(cluster: ElasticConnector) -> tuple[dict[str, Any], dict[str, int]]:
+    """What is there as read, and how many raw documents too many of each kind."""
+    url, namespace = cluster.settings.hosts[0], cluster.settings.namespace
+    raw = {
+        "scores": sources(url, f"scoreback.scores-{namespace}"),
+        "counts": sources(url, f"scoreback.health-{namespace}"),
+    }
+    alerts = sources(url, f"scoreback-alerts-{namespace}")
+    entities = sources(url, f"scoreback-lookup-entities-{namespace}")
+    read = {
+        kind: {hit["_id"]: without_clock(hit["_source"]) for hit in hits}
+        for kind, hits in {**raw, "alerts": alerts, "entities": entities}.items()
+    }
+    read["listed"] = {a.alert_id: {"events": a.events} for a in cluster.alerts()}
+    doubled = {
+        kind: sum(n - 1 for n in Counter(hit["_id"] for hit in hits).values())
+        for kind, hits in raw.items()
+    }
+    return read, doubled
+
+
+def without_clock(source: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in source.items() if key != "_clock"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    trained: Path,
+    detector_file: Path,
+    elasticsearch_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    with connected(elasticsearch_url, NAME) as cluster:
+        folder = tmp_path_factory.mktemp("undisturbed") / "home"
+        run(
+            workspace_of(trained, folder, elasticsearch_url, cluster.settings.namespace),
+            detector_file,
+        )
+        found, doubled = everything(cluster)
+    assert len(found["scores"]) > 50
+    assert len(found["alerts"]) > 2
+    assert len(found["counts"]) > 10
+    assert doubled == {"scores": 0, "counts": 0}
+    return found
+
+
+@pytest.mark.parametrize(("point", "when", "call"), DEATHS)
+def test_a_run_killed_at_any_step_is_made_good_by_the_next(
+    point: str,
+    when: str,
+    call: int,
+    home: Path,
+    cluster: ElasticConnector,
+    detector_file: Path,
+    undisturbed: dict[str, Any],
+) -> None:
+    killed(home, detector_file, point, when, call)
+    run(home, detector_file)
+    assert everything(cluster) == (undisturbed, {"scores": 0, "counts": 0})
+
+
+@pytest.mark.parametrize(
+    ("point", "when", "call"), [("bulk request", "after", 4), ("write", "after", 2)]
+)
+def test_a_rollover_between_the_crash_and_the_settling_doubles_no_score(
+    point: str,
+    when: str,
+    call: int,
+    home: Path,
+    cluster: ElasticConnector,
+    detector_file: Path,
+    elasticsearch_url: str,
+    undisturbed: dict[str, Any],
+) -> None:
+    killed(home, detector_file, point, when, call)
+    for kind in ("scores", "health"):
+        stream = f"scoreback.{kind}-{cluster.settings.namespace}"
+        done(elasticsearch_url, "POST", f"/{stream}/_rollover")
+    run(home, detector_file)
+    assert everything(cluster) == (undisturbed, {"scores": 0, "counts": 0})
+
+
+def test_counts_that_were_written_before_a_crash_and_a_rollover_count_once_by_their_id(
+    home: Path,
+    cluster: ElasticConnector,
+    detector_file: Path,
+    elasticsearch_url: str,
+    undisturbed: dict[str, Any],
+) -> None:
+    """The one raw duplicate that is left: counts are not looked up before they are written."""
+    killed(home, detector_file, "histogram", "after", 1)
+    stream = f"scoreback.health-{cluster.settings.namespace}"
+    done(elasticsearch_url, "POST", f"/{stream}/_rollover")
+    run(home, detector_file)
+    found, doubled = everything(cluster)
+    assert found == undisturbed
+    assert doubled["scores"] == 0
+
+
+def test_answers_that_get_lost_double_nothing(
+    trained: Path,
+    tmp_path: Path,
+    cluster: ElasticConnector,
+    detector_file: Path,
+    elasticsearch_proxy: Proxy,
+    elasticsearch_url: str,
+    undisturbed: dict[str, Any],
+) -> None:
+    """The server took the documents, then the connection broke, and the stream rolled over."""
+    namespace = cluster.settings.namespace
+    home = workspace_of(trained, tmp_path / "w", elasticsearch_proxy.url, namespace)
+    stream = f"scoreback.scores-{namespace}"
+
+    def lost(sent: Any, forward: Any) -> Any:  # noqa: ANN401 - of the proxy
+        forward(sent)
+        done(elasticsearch_url, "POST", f"/{stream}/_rollover")
+        return resets()(sent, forward)
+
+    elasticsearch_proxy.add(lost, path=f"{stream}/_bulk", times=2)
+    elasticsearch_proxy.add(lost, path=f"{stream}/_bulk", skip=3, times=1)
+    elasticsearch_proxy.add(resets(after_server=True), path="alerts.*/_bulk", times=1)
+    elasticsearch_proxy.add(resets(after_server=True), path="health.*/_bulk", times=1)
+    elasticsearch_proxy.add(refuses(503), path="_search", skip=5, times=2)
+    run(home, detector_file)
+    assert everything(cluster) == (undisturbed, {"scores": 0, "counts": 0})
