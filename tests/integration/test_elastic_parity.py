@@ -86,7 +86,8 @@ def played(
     for one in company.days(stream):
         connector.add_events(stream, with_refs(one.events))
     verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
-    connector.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
+    for batch in verdicts.to_batches():  # none for a detector whose labels come from a field
+        connector.add_verdicts(LabelBatch(batch))
     settings = Settings(home=home, connector=kind, connection="parity")
     with State.open(settings.state) as state:
         app = App(settings, connector, state)

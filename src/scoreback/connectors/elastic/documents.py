@@ -28,7 +28,7 @@ def documents(
     fixed = "".join(
         f"{_json(key)}:{_json(value)}," for key, value in constants.items() if value is not None
     )
-    parts: list[object] = ["{" + fixed]
+    parts: list[object] = [pa.repeat("{" + fixed, rows)]
     for key, column in columns.items():
         if column.null_count == rows:
             continue

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic import bulk
-from scoreback.connectors.elastic.documents import actions, documents, quoted
+from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.in_place import _numbers
 from scoreback.records import TIME
 
@@ -76,12 +76,6 @@ def test_each_item_of_a_bulk_request_is_two_lines(rows: list[dict[str, Any]]) ->
         assert json.loads(head) == {"create": {"_id": f'"{number}\n'}}
         assert json.loads(source).get("a.text") == row["a.text"]
         assert rest == ""
-
-
-@given(st.lists(st.none() | TEXTS, max_size=8))
-def test_quoted_texts_read_as_they_were(texts: list[str | None]) -> None:
-    found = quoted(pa.array(texts, pa.string())).to_pylist()
-    assert [None if one is None else json.loads(one) for one in found] == texts
 
 
 @given(
