@@ -14,6 +14,7 @@ from features import DETECTOR
 from pipeline_task import Task
 
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.names import Names
 from scoreback.models.algorithms import algorithms
 from scoreback.models.artifact import Artifact, load, save
 from scoreback.models.detector import Keep, Labels, VerdictLabels, Write
@@ -26,6 +27,9 @@ from scoreback.service.state import State
 algorithms()  # libraries are loaded before anything is measured
 BUILT = True
 """Whether the ways of this file take part; until then `pipeline.py` judges the raw limit."""
+
+SCORES = Names("bench").scores
+"""The data stream that they write to."""
 
 
 def prepare(folder: Path, artifact: Artifact, url: str) -> None:

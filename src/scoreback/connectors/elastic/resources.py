@@ -14,7 +14,8 @@ PRIORITY = 500  # Elastic's own templates have 100 to 250; the highest one rules
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
 _DOUBLE, _BOOLEAN, _LONG = {"type": "double"}, {"type": "boolean"}, {"type": "long"}
 _NANOS = {"type": "date_nanos"}
-_TEXT_KEPT = {"type": "keyword", "index": False, "doc_values": False}
+# Kept in the document alone: each index of a field costs the cluster time for every score.
+_ONLY_KEPT = {"type": "keyword", "index": False, "doc_values": False}
 
 # Copied event fields: text as it is written in the event, addresses as addresses.
 _COPIED = [
@@ -32,25 +33,26 @@ _DETECTOR = {
     "detector": _KEYWORD,
     "version": _KEYWORD,
     "stage": _KEYWORD,
-    "threshold": _DOUBLE,
+    "threshold": {"type": "double", "index": False},
     "score": _DOUBLE,
     "entity": _KEYWORD,
-    "reasons": _TEXT_KEPT,
+    "reasons": _ONLY_KEPT,
     "event": {"properties": {"id": _KEYWORD, "index": _KEYWORD}},
 }
 
 _EVENT = {
     "kind": _KEYWORD,
-    "provider": _KEYWORD,
+    "provider": _ONLY_KEPT,
     "dataset": _KEYWORD,
     "ingested": {"type": "date"},
-    "risk_score": {"type": "float"},
-    "severity": _LONG,
+    "risk_score": {"type": "float", "index": False},
+    "severity": {"type": "long", "index": False},
 }
-_RULE = dict.fromkeys(("id", "name", "version", "ruleset"), _KEYWORD)
+# The rule is the detector, by whose own fields scores are found.
+_RULE = {"name": _KEYWORD} | dict.fromkeys(("id", "version", "ruleset"), _ONLY_KEPT)
 _ECS = {
     "@timestamp": _NANOS,
-    "ecs": {"properties": {"version": _KEYWORD}},
+    "ecs": {"properties": {"version": _ONLY_KEPT}},
     "event": {"properties": _EVENT},
     "rule": {"properties": _RULE},
     "threat": {"properties": {"technique": {"properties": {"id": _KEYWORD}}}},

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic import bulk
+from scoreback.connectors.elastic.alerting import flat
 from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.in_place import _numbers
 from scoreback.records import TIME
@@ -56,7 +57,7 @@ def test_documents_hold_what_rows_hold(rows: list[dict[str, Any]], whole: bool) 
     if not whole and rows:  # in several chunks, and not from the first row on
         made = pa.concat_tables([table(rows[:1]), made, table(rows[:1])]).slice(1, len(rows))
     columns = {name: made[name] for name in TYPES}
-    found = [json.loads(text) for text in documents(columns, CONSTANTS).to_pylist()]
+    found = [flat(json.loads(text)) for text in documents(columns, CONSTANTS).to_pylist()]
     assert len(found) == len(rows)
     for document, row in zip(found, rows, strict=True):
         assert {name: back(document, name) for name in TYPES} == row
@@ -74,7 +75,7 @@ def test_each_item_of_a_bulk_request_is_two_lines(rows: list[dict[str, Any]]) ->
     for number, (text, row) in enumerate(zip(lines.to_pylist(), rows, strict=True)):
         head, source, rest = text.split("\n")
         assert json.loads(head) == {"create": {"_id": f'"{number}\n'}}
-        assert json.loads(source).get("a.text") == row["a.text"]
+        assert flat(json.loads(source)).get("a.text") == row["a.text"]
         assert rest == ""
 
 
