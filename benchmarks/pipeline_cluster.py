@@ -92,8 +92,8 @@ class Cluster:
         self.ask("PUT", f"/{index}", {"settings": _SETTINGS, "mappings": mappings})
 
     def remove(self, stream: str) -> None:
-        """Remove a data stream with its events."""
-        self.ask("DELETE", f"/_data_stream/{stream}")
+        """Remove a data stream with its documents, if it is there."""
+        self.ask("DELETE", f"/_data_stream/{stream}", missing=True)
 
     def settle(self) -> None:
         """Wait until the node has nothing left to do."""
