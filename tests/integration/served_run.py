@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from apscheduler.triggers.base import BaseTrigger
+
 from scoreback.connectors.local import reader
 from scoreback.models.detector import Detector
 from scoreback.service import schedule, score_job
@@ -26,13 +28,13 @@ from scoreback.service.stopping import Stop, signals
 STEP_ROWS = 1500  # several steps, so that there is a middle
 
 
-class Often:
+class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
     """Scoring is due all the time, training never."""
 
-    def __init__(self, kind: RunKind) -> None:
+    def __init__(self, _detector: Detector, kind: RunKind) -> None:
         self._kind = kind
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         if self._kind == "train":
             return datetime(2100, 1, 1, tzinfo=UTC)
         return now if previous is None else max(previous, now) + timedelta(milliseconds=50)
@@ -55,18 +57,8 @@ def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
             wait=wait,
             abandon=serving._abandon,
             look_again=timedelta(milliseconds=50),
-            trigger=_trigger,
+            trigger=Often,
         )
-
-
-def _trigger(_detector: Detector, kind: RunKind) -> Any:  # noqa: ANN401 - as APScheduler has it
-    from apscheduler.triggers.base import BaseTrigger
-
-    often = Often(kind)
-    made = type(
-        "Due", (BaseTrigger,), {"get_next_fire_time": staticmethod(often.get_next_fire_time)}
-    )
-    return made()
 
 
 def _signal_at(number: int, call: int) -> None:

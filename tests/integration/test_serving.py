@@ -26,6 +26,7 @@ from scoreback.service.runs import runs
 from scoreback.service.settings import Settings
 
 PROGRAM = Path(__file__).with_name("served_run.py")
+CLI = ("-c", "from scoreback.service.cli import main; main()")
 SECONDS = 180  # more than any of these takes; then the process is killed and the test fails
 
 
@@ -171,8 +172,7 @@ def test_a_file_that_breaks_or_goes_keeps_its_detector_running_and_a_new_one_is_
 def test_the_command_serves_a_folder_refuses_a_second_one_and_ends_at_a_signal(
     workspace: Path, folder: Path
 ) -> None:
-    command = ("-m", "scoreback.service.cli.main", "serve", folder, "--home", workspace)
-    command = ("-c", "from scoreback.service.cli import main; main()", *command[2:])
+    command = (*CLI, "serve", folder, "--home", workspace)
     with started(*command, "--log-format", "json") as service:
         line = json.loads(service.until("serving on"))
         assert line["level"] == "info"
@@ -187,7 +187,7 @@ def test_the_command_serves_a_folder_refuses_a_second_one_and_ends_at_a_signal(
 def test_nothing_to_serve_is_an_error_that_says_where_it_looked(
     workspace: Path, tmp_path: Path
 ) -> None:
-    call = ("-c", "from scoreback.service.cli import main; main()", "serve", "--home", workspace)
+    call = (*CLI, "serve", "--home", workspace)
     for path, why in ((tmp_path / "gone.yml", "does not exist"), (tmp_path / "x", "no detector")):
         if path.suffix != ".yml":
             path.mkdir()

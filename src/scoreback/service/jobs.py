@@ -75,7 +75,7 @@ class Jobs:
     def _tried(self, kind: JobKind, served: Served) -> None:
         about = {"detector": served.detector.name, "job": kind}
         try:
-            with opened(self._settings, self._state) as app:
+            with opened(self._settings, state=self._state) as app:
                 {"score": self._score, "train": self._train, "check": self._check}[kind](
                     app, served.path, served.detector
                 )

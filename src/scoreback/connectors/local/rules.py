@@ -54,6 +54,8 @@ class Rules:
 
     def remove(self, what: str | Resource) -> None:
         """Remove the rule called *what*, if it is there; its alerts stay."""
+        if isinstance(what, Resource):
+            return  # none was ever made here
         with self._ledger.writing() as connection:
             connection.execute(ledger.rules.delete().where(ledger.rules.c.name == what))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scoreback.connectors.local import LocalConnector, alerting, scores
 from scoreback.connectors.local.store import Store
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, ScoreBatch, Severity, Verdict
+from scoreback.records import AlertRule, Resource, ScoreBatch, Severity, Verdict
 from scoreback.suppression import Suppression, opened_by
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -110,6 +110,14 @@ def test_a_rule_that_the_user_switched_off_stays_off(
     assert groups(siem) == [("e50", "a", 1)]
     with pytest.raises(SiemRefused, match="no alert rule"):
         siem.set_enabled("other", enabled=True)
+
+
+def test_a_resource_is_refused_by_name_and_removing_one_is_no_error(siem: LocalConnector) -> None:
+    template = Resource(kind="template", name="scores", body={})
+    assert siem.resources() == ()
+    siem.remove(template)
+    with pytest.raises(SiemRefused, match="no template 'scores'"):
+        siem.apply(template)
 
 
 def test_a_new_version_continues_the_cap_of_the_day(
