@@ -15,7 +15,7 @@ from typing import Any
 from scoreback.connectors.local import connector, scores
 from scoreback.models import online, online_units
 from scoreback.models.detector_file import load_detector
-from scoreback.service import publish, score_job
+from scoreback.service import cutter, publish, score_job
 from scoreback.service.app import opened
 from scoreback.service.rules import deploy
 from scoreback.service.settings import Settings
@@ -39,7 +39,7 @@ STEP_ROWS = 1500  # several steps, so that there is a middle
 
 def main(home: Path, file: Path, now: datetime, point: str, when: str, call: int) -> None:
     """Score up to *now*, and die on the way unless *point* is empty."""
-    score_job.STEP_ROWS = STEP_ROWS
+    cutter.STEP_ROWS = STEP_ROWS
     if point:
         owner, name = POINTS[point]
         setattr(owner, name, _deadly(getattr(owner, name), when, call))

@@ -17,7 +17,7 @@ from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.segments import listed
 from scoreback.models.detector_file import load_detector
 from scoreback.records import SCORE_COLUMNS
-from scoreback.service import score_job
+from scoreback.service import cutter
 from scoreback.service.app import opened
 from scoreback.service.rules import deploy
 from scoreback.service.score_job import score
@@ -51,7 +51,7 @@ def run(home: Path, file: Path, now: datetime) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_job, "STEP_ROWS", 1500)  # as killed_run.py has it
+        patch.setattr(cutter, "STEP_ROWS", 1500)  # as killed_run.py has it
         yield
 
 

@@ -8,7 +8,8 @@ from scoreback.models.detector import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.rules import deploy
-from scoreback.service.score_job import ScoreOutcome, score
+from scoreback.service.score_job import score
+from scoreback.service.score_run import ScoreOutcome
 from scoreback.service.versions import Versions
 
 
