@@ -65,14 +65,14 @@ class App:
 
 @contextmanager
 def opened(
-    settings: Settings, connection: Connection | None = None, *, state: State | None = None
+    settings: Settings, state: State | None = None, connection: Connection | None = None
 ) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
     Args:
         settings: of the workspace.
-        connection: how the SIEM is reached; else as the settings choose.
         state: its state, where that is open already: it stays open.
+        connection: how to reach the SIEM; by default the one that the settings choose.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.

@@ -23,9 +23,12 @@ from scoreback.service.settings import Settings
 from scoreback.service.state import State
 from scoreback.service.stopping import Stop, Stopped
 from scoreback.service.train_job import train_detector
+from scoreback.service.troubles import Troubles
 from scoreback.service.versions import SERVICE
 
 LITTLE_PATIENCE = 5.0  # seconds that scoring waits for whoever works on its detector
+
+_UNAVAILABLE = "unavailable"
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +46,7 @@ class Jobs:
         """Work on the workspace of *settings*, whose *state* is open, until *stop* is asked."""
         self._settings, self._state, self._stop, self._clock = settings, state, stop, clock
         self._served: Mapping[str, Served] = {}
-        self._told: dict[tuple[str, str], str] = {}
+        self._troubles = Troubles()
         self._running: dict[int, tuple[JobKind, str]] = {}  # by thread
         self._ended = threading.Condition()
 
@@ -84,7 +87,7 @@ class Jobs:
             return
         except SiemUnavailable as error:
             text = f"the SIEM is not available: {error}. It is tried again at the next run"
-            self._tell(logging.WARNING, about, "unavailable", _with_hint(text, error))
+            self._tell(logging.WARNING, about, _UNAVAILABLE, _with_hint(text, error))
             return
         except (TrainingRefused, _NotYet) as error:
             self._tell(logging.WARNING, about, str(error), _with_hint(str(error), error))
@@ -95,15 +98,17 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - one job's mistake must not end the others
             self._tell(logging.ERROR, about, repr(error), _traced(error))
             return
-        if self._told.pop((about["detector"], kind), None) is not None:
+        if self._troubles.is_over((about["detector"], kind)):
             _log.info("works again", extra=about)
 
     def _tell(self, level: int, about: dict[str, str], trouble: str, text: str) -> None:
-        """Log *text* unless the same trouble was the last that this job had."""
-        key = (about["detector"], about["job"])
-        known = self._told.get(key) == trouble
-        self._told[key] = trouble
-        _log.log(logging.DEBUG if known else level, "%s", text, extra=about)
+        """Log *text* unless the same trouble was the last that this job had.
+
+        That the SIEM does not answer is every job's trouble, and said by the first.
+        """
+        job, shared = (about["detector"], about["job"]), trouble == _UNAVAILABLE
+        news = self._troubles.is_news(job, trouble, text, shared=shared)
+        _log.log(level if news else logging.DEBUG, "%s", text, extra=about)
 
     def _score(self, app: App, path: Path, detector: Detector) -> None:
         about = {"detector": detector.name, "job": "score"}
@@ -116,7 +121,7 @@ class Jobs:
         for warning in warned:
             self._tell(logging.WARNING, rule, warning, warning)
         if not warned:
-            self._told.pop((detector.name, "rule"), None)
+            self._troubles.is_over((detector.name, "rule"))
         if run is None:
             raise _NotYet(
                 "no version scores yet", hint=f"scoreback train {path}, then scoreback promote"

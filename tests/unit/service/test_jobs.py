@@ -90,6 +90,22 @@ def test_a_siem_that_does_not_answer_is_said_once_and_again_when_it_does(
     ]  # fmt: skip
 
 
+def test_that_the_siem_does_not_answer_is_said_by_one_job_for_all(
+    jobs: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    does(SiemUnavailable("no answer"))
+    jobs.run("score", "one")
+    jobs.run("train", "one")
+    assert [level for level, text in said(caplog) if "no answer" in text] == ["WARNING"]
+    does(scored)
+    jobs.run("score", "one")
+    assert said(caplog)[-1] == ("INFO", "works again")
+    does(SiemUnavailable("no answer"))
+    jobs.run("train", "one")  # still the trouble it had
+    jobs.run("score", "one")  # news again
+    assert [level for level, text in said(caplog) if "no answer" in text] == ["WARNING"]
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "level"),
     [

@@ -17,15 +17,18 @@ class LogFormat(StrEnum):
 
 
 def start_logging(form: LogFormat) -> None:
-    """Write our own events, and other libraries' warnings, to standard error."""
+    """Write our own events, and other libraries' errors, to standard error.
+
+    What libraries warn of, a retry say, becomes a trouble of ours when it does not go by itself.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(form))
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)
+    root.setLevel(logging.ERROR)
     logging.getLogger("scoreback").setLevel(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # we say ourselves what jobs do
     logging.captureWarnings(capture=True)
+    logging.getLogger("py.warnings").setLevel(logging.WARNING)
 
 
 def formatter(form: LogFormat) -> logging.Formatter:
