@@ -103,7 +103,7 @@ def _groups(runs: Sequence[ScoreRun]) -> deque[list[ScoreRun]]:
     """Those that can be fed by one read, by how far they read: who is behind delays nobody."""
     found: dict[tuple[datetime, str], list[ScoreRun]] = {}
     for run in runs:
-        found.setdefault((run.watermark, selected(run.query)), []).append(run)
+        found.setdefault((run.watermark, selected(run.query.selection)), []).append(run)
     return deque(found[key] for key in sorted(found, reverse=True))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,9 +52,9 @@ def starting_point(app: App, job: ScoreJob, until: datetime) -> Progress:
     return Progress(detector=detector.name, plan_hash=named, watermark=watermark, score_since=first)
 
 
-def selected(query: EventQuery) -> str:
-    """Names the events of *query*: the same text for the same selection, however it is written."""
-    return json.dumps(query.selection, sort_keys=True, default=str)
+def selected(selection: Mapping[str, object]) -> str:
+    """Names the events of *selection*: the same text, in whatever order its keys are written."""
+    return json.dumps(selection, sort_keys=True, default=str)
 
 
 def plan_hash(detector: Detector, query: EventQuery) -> str:
