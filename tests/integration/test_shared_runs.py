@@ -5,6 +5,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_two_files_of_one_name_are_refused(
     assert "both describe" in err
 
 
-def test_the_service_scores_them_in_one_job_with_one_read(
+def test_the_service_scores_them_in_one_job_with_one_read_once_those_behind_have_caught_up(
     home: Path, folder: Path, reads: list[Slice], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "scoreback")
@@ -132,16 +133,36 @@ def test_the_service_scores_them_in_one_job_with_one_read(
     )
     assert set(names) == set(FILES)
     with State.open(settings.state) as state:
-        jobs = Jobs(settings, state, Stop(), lambda: now)
+        jobs, apart = Jobs(settings, state, Stop(), lambda: now), list[str]()
+        jobs.apart = apart.append
         jobs.serve(served)
         jobs.run("score", *names)
+        assert apart == ["grouped", "slow"]  # their windows reach back; none waits for them
+        assert said(caplog) == ["plain"]
+        for name in apart:
+            jobs.run("score", name)
+        assert said(caplog) == apart
+        now += timedelta(minutes=40)
+        jobs.run("score", "plain")
+        now += timedelta(minutes=40)
         reads.clear()
         caplog.clear()
+        jobs.run("score", *names)  # a little ahead, a little behind: read at once, end alike
+        assert len(reads) == 2
+        assert said(caplog) == list(names)
+        reads.clear()
         now = END
         jobs.run("score", *names)
-    assert len(reads) == 1
-    lines = [record for record in caplog.records if "above the threshold" in record.getMessage()]
-    assert [record.detector for record in lines] == list(names)  # type: ignore[attr-defined]
+        assert apart == ["grouped", "slow"]
+        assert len(reads) == 1
+        assert said(caplog) == list(names)
     with opened(settings) as app:
         for name in names:
-            assert [run.status for run in runs(app.state, name, kind="score")] == ["done", "done"]
+            assert {run.status for run in runs(app.state, name, kind="score")} == {"done"}
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The detectors that a line says were scored."""
+    lines = [record for record in caplog.records if "above the threshold" in record.getMessage()]
+    caplog.clear()
+    return [record.detector for record in lines]  # type: ignore[attr-defined]

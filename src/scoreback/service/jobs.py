@@ -16,7 +16,7 @@ from scoreback.models.detector import Detector
 from scoreback.service.app import App, opened
 from scoreback.service.detector_watch import Served
 from scoreback.service.gate import decide
-from scoreback.service.live import LiveRun, score_live_together
+from scoreback.service.live import LiveRun, behind, score_live_together
 from scoreback.service.rules import promote
 from scoreback.service.schedule import JobKind
 from scoreback.service.settings import Settings
@@ -47,6 +47,7 @@ class Jobs:
         self._settings, self._state, self._stop, self._clock = settings, state, stop, clock
         self._served: Mapping[str, Served] = {}
         self._troubles = Troubles()
+        self.apart: Callable[[str], None] | None = None  # has a detector scored in a job of its own
         self._running: dict[int, tuple[JobKind, tuple[str, ...]]] = {}  # by thread
         self._ended = threading.Condition()
 
@@ -94,27 +95,30 @@ class Jobs:
         names = [one.detector.name for one in served]
         try:
             with opened(self._settings, state=self._state) as app:
-                failed = self._done(app, kind, served)
+                ended = self._done(app, kind, served)
         except Stopped:
             text = "stopped between two steps; nothing is lost"
             _log.info(text, extra=_about(kind, *names))
             return
         except Exception as error:  # noqa: BLE001 - one job's mistake must not end the others
-            failed = dict.fromkeys(names, error)
-        # What a group has in common, a SIEM that does not answer say, is one line for all of it.
-        for trouble in {id(one): one for one in failed.values()}.values():
-            self._say(kind, [name for name in names if failed.get(name) is trouble], trouble)
-        over = [n for n in names if n not in failed and self._troubles.is_over((n, kind))]
-        if over:
-            _log.info("works again", extra=_about(kind, *over))
+            ended = dict.fromkeys(names, error)
+        # What several have in common, a SIEM that does not answer say, is one line for all.
+        for trouble in {id(one): one for one in ended.values()}.values():
+            of = [name for name, error in ended.items() if error is trouble]
+            if trouble is not None:
+                self._say(kind, of, trouble)
+            elif over := [name for name in of if self._troubles.is_over((name, kind))]:
+                _log.info("works again", extra=_about(kind, *over))
 
-    def _done(self, app: App, kind: JobKind, served: Sequence[Served]) -> Mapping[str, Exception]:
-        """Do it; what went wrong, by detector."""
+    def _done(
+        self, app: App, kind: JobKind, served: Sequence[Served]
+    ) -> Mapping[str, Exception | None]:
+        """Do it; what went wrong, if anything, for each detector that it was done for."""
         if kind == "score":
             return self._score(app, served)
         for one in served:
             (self._train if kind == "train" else self._check)(app, one.path, one.detector)
-        return {}
+        return dict.fromkeys(one.detector.name for one in served)
 
     def _say(self, kind: JobKind, names: Sequence[str], error: Exception) -> None:
         """Log what ended the runs of *names*."""
@@ -137,27 +141,44 @@ class Jobs:
         news = [self._troubles.is_news((n, job), trouble, text, shared=shared) for n in names]
         _log.log(level if any(news) else logging.DEBUG, "%s", text, extra=_about(job, *names))
 
-    def _score(self, app: App, served: Sequence[Served]) -> Mapping[str, Exception]:
-        failed: dict[str, Exception] = {}
+    def _score(self, app: App, served: Sequence[Served]) -> Mapping[str, Exception | None]:
+        ended: dict[str, Exception | None] = {}
+        now = self._clock()
+        served = self._in_step(app, served, now)
         runs = score_live_together(
-            app, [one.detector for one in served], now=self._clock(), progress=self._stop.here,
+            app, [one.detector for one in served], now=now, progress=self._stop.here,
             wait=LITTLE_PATIENCE,
         )  # fmt: skip
         for one, run in zip(served, runs, strict=True):
-            name, error = one.detector.name, run.outcome.error
+            name = one.detector.name
+            ended[name] = run.outcome.error
             for warning in run.warnings:
                 self._tell(logging.WARNING, "rule", [name], warning, warning)
-            if error is not None:
-                failed[name] = error
+            if run.outcome.error is not None:
                 continue
             if not run.warnings:
                 self._troubles.is_over((name, "rule"))
             if run.champion is None:
                 hint = f"scoreback train {one.path}, then scoreback promote"
-                failed[name] = _NotYet("no version scores yet", hint=hint)
+                ended[name] = _NotYet("no version scores yet", hint=hint)
                 continue
             _log_run(app, run)
-        return failed
+        return ended
+
+    def _in_step(self, app: App, served: Sequence[Served], now: datetime) -> Sequence[Served]:
+        """Those that are to be scored here; who is far behind catches up in a job of its own.
+
+        So a detector that has much to read keeps none of the others from being scored.
+        """
+        if self.apart is None or len(served) == 1:
+            return served
+        late = behind(app, [one.detector for one in served], now)
+        left = [one for one in served if one.detector.name not in late]
+        with self._ended:
+            self._running[threading.get_ident()] = "score", tuple(one.detector.name for one in left)
+        for name in sorted(late):
+            self.apart(name)
+        return left
 
     def _train(self, app: App, path: Path, detector: Detector) -> None:
         about = _about("train", detector.name)

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from scoreback.errors import SiemUnavailable
+from scoreback.errors import ConfigError, SiemUnavailable
 from scoreback.models.detector import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.rules import deploy
 from scoreback.service.score_job import score_together
-from scoreback.service.score_plan import ScoreJob
+from scoreback.service.score_plan import ScoreJob, starting_point
 from scoreback.service.score_run import ScoreOutcome
 from scoreback.service.versions import Versions
+
+FAR_BEHIND = timedelta(hours=1)  # of arrivals: more to read than others should have to wait for
 
 
 @dataclass(slots=True)
@@ -107,6 +109,26 @@ def score_live_together(
         for (run, _), outcome in zip(jobs, outcomes, strict=True):
             run.outcome = outcome
     return runs
+
+
+def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
+    """Names of those of *detectors* that are `FAR_BEHIND` the one that has read furthest.
+
+    Those that are a little behind are better read for at the same time: they end where the others
+    do, and share the next read. It is what was true a moment ago: nothing is held, and what is in
+    doubt is not settled.
+    """
+    read: dict[str, datetime] = {}
+    for detector in detectors:
+        champion = Versions(app.state).champion(detector.name)
+        if champion is not None:
+            try:
+                at = starting_point(app, detector, champion, until=now - app.settle)
+            except ConfigError:
+                continue  # its run says so
+            read[detector.name] = at.watermark
+    furthest = max(read.values(), default=now)
+    return {name for name, watermark in read.items() if furthest - watermark > FAR_BEHIND}
 
 
 def _job(app: App, run: LiveRun, since: datetime | None) -> ScoreJob | None:

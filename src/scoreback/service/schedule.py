@@ -206,6 +206,13 @@ class Schedule:
         if first is not None and (due is None or first < due):
             self._scheduler.modify_job(job, next_run_time=first)
 
+    def score_apart(self, name: str) -> None:
+        """Score a detector once, soon, by itself."""
+        self._scheduler.add_job(
+            self._run, None, ("score", name), id=f"apart:{name}", replace_existing=True,
+            executor="score",
+        )  # fmt: skip
+
     def check_soon(self, name: str) -> None:
         """Check what the SIEM lacks for a detector, once, beside what else runs."""
         self._scheduler.add_job(

@@ -27,24 +27,32 @@ class ScoreJob:
     stage: Stage = Stage.LIVE  # written on each score
 
 
-def starting_point(app: App, job: ScoreJob, until: datetime) -> Progress:
+def starting_point(
+    app: App,
+    detector: Detector,
+    version: ModelVersion,
+    *,
+    since: datetime | None = None,
+    until: datetime,
+) -> Progress:
     """Where the last run stopped, or far enough before the first events that windows are full.
 
     Args:
         app: the open workspace.
-        job: what would go on.
+        detector: whose events.
+        version: whose model.
+        since: where a first run begins, by arrival time; by default, where training ended.
         until: a first run begins no later.
 
     Raises:
         ConfigError: the detector has no selection for this SIEM.
     """
-    detector = job.detector
     named = plan_hash(detector, app.query(detector))
     found = app.state.progress(detector.name, named)
     if found is not None:
         return found
     resumed = app.state.latest_watermark(detector.name)  # another plan scored up to there
-    first = resumed or job.since or job.version.trained_as_of
+    first = resumed or since or version.trained_as_of
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     watermark = min(first - reach(plan) - plan.lag, until)
     if units is not None:

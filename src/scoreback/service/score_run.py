@@ -94,7 +94,9 @@ class ScoreRun:
             self._carried = (*carried_fields(job.detector), *app.written_fields(job.detector))
             self._scorer = Scorer(job.artifact)
             self.outcome.settled = settle(app.state, app.connector, job.detector.name)
-            self._at = starting_point(app, job, self._until)
+            self._at = starting_point(
+                app, job.detector, job.version, since=job.since, until=self._until
+            )
             if self._at.watermark > self._until:
                 raise StateError(
                     f"the clock says {self._until:%Y-%m-%d %H:%M:%S} UTC, but events that arrived"

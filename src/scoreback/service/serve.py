@@ -64,6 +64,7 @@ def serve(
         schedule = Schedule(
             jobs.run, at_once=settings.jobs, siem=connection.connector, trigger=trigger
         )
+        jobs.apart = schedule.score_apart
         served = watch.look()
         if not served:
             raise _nothing(watch)
