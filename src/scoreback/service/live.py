@@ -101,7 +101,7 @@ def score_live_together(
                         held.push(own.pop_all())
             except SiemUnavailable as error:  # asking it once more would only wait once more
                 for each in runs:
-                    each.outcome.error = error
+                    each.outcome.error = each.outcome.error or error
                 return runs
             except Exception as error:  # noqa: BLE001 - the others go on
                 run.outcome.error = error

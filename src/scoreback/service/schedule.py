@@ -224,8 +224,8 @@ class Schedule:
         """When that job of that detector runs next; None where there is no such job."""
         for job, plan in self._planned.items():
             if plan.kind == kind and name in plan.names:
-                found: datetime | None = self._scheduler.get_job(job).next_run_time
-                return found
+                waiting = self._scheduler.get_job(job)
+                return None if waiting is None else waiting.next_run_time
         return None
 
     def _left_out(self, event: JobSubmissionEvent) -> None:

@@ -1,5 +1,6 @@
 """When jobs are due: decided by a clock that is passed in, so nothing here waits."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -189,3 +190,22 @@ def test_a_new_selection_moves_a_detector_to_another_job(schedule: Schedule) -> 
     jobs = {job.id: job.args for job in schedule._scheduler.get_jobs()}
     assert jobs["score:one"] == ("score", "one")
     assert jobs["score:two"] == ("score", "two")
+
+
+def test_a_detector_can_be_scored_once_by_itself_beside_the_job_that_it_shares() -> None:
+    ran, done = list[tuple[str, ...]](), threading.Event()
+
+    def run(*job: str) -> None:
+        ran.append(job)
+        done.set()
+
+    schedule = Schedule(run, at_once=1, siem="local")
+    schedule.start()
+    try:
+        schedule.follow([detector("one", stream="a"), detector("two", stream="a")], never, T)
+        schedule.score_apart("two")
+        assert done.wait(60)
+        assert schedule.due("score", "two") == T + late_by("one", "score")
+    finally:
+        schedule.stop()
+    assert ran == [("score", "two")]
