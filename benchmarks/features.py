@@ -34,7 +34,7 @@ from scoreback.models.scoring import Scorer
 from scoreback.models.threshold import RiskMap
 from scoreback.models.trees import TreeModel, fit_xgboost
 from scoreback.records import EVENT_COLUMNS, EventBatch
-from scoreback.service.score_job import STEP_ROWS
+from scoreback.service.cutter import STEP_ROWS
 
 DETECTOR = load_detector(Path(__file__).parent / "detectors" / "features.yml")
 PLAN = FeaturePlan.of(DETECTOR)

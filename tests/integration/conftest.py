@@ -16,6 +16,7 @@ from scoreback.service.demo.play import SampleSiem
 from scoreback.service.rules import promote
 from scoreback.service.settings import Settings
 from scoreback.service.train_job import train_detector
+from tests.integration.alike import train_all
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 TRAINED, DAYS = 18, 24
@@ -55,6 +56,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Pat
         siem.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
         outcome = train_detector(app, detector, as_of=day(TRAINED), now=day(TRAINED))
         promote(app, detector, outcome.version.version, by="test", at=day(TRAINED))
+    return home
+
+
+@pytest.fixture(scope="session")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with three trained detectors of one selection; copy it before use."""
+    home = tmp_path_factory.mktemp("alike") / "home"
+    train_all(home)
     return home
 
 

@@ -19,7 +19,7 @@ from scoreback.connectors.local import scores
 from scoreback.connectors.registry import load_connector
 from scoreback.models import online, online_units
 from scoreback.models.detector_file import load_detector
-from scoreback.service import publish, score_job
+from scoreback.service import cutter, publish, score_job
 from scoreback.service.app import opened
 from scoreback.service.connections import connection_of
 from scoreback.service.rules import deploy
@@ -65,7 +65,7 @@ def score_all(settings: Settings, file: Path, now: datetime) -> None:
 def main(settings: Settings, file: Path, now: datetime, point: str, when: str, call: int) -> None:
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
-    score_job.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
+    cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:
         owner, name = POINTS[point]

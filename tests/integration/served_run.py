@@ -18,7 +18,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from scoreback.connectors.local import reader
 from scoreback.models.detector import Detector
-from scoreback.service import schedule, score_job
+from scoreback.service import cutter, schedule
 from scoreback.service.cli import logs, serving
 from scoreback.service.serve import serve
 from scoreback.service.settings import Settings
@@ -42,7 +42,7 @@ class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
 
 def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
     """Serve *path* on *home* until a signal comes."""
-    score_job.STEP_ROWS = STEP_ROWS
+    cutter.STEP_ROWS = STEP_ROWS
     setattr(reader, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which the reader took from base
     schedule.SPREAD = timedelta(0)
     if name != "-":

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector, bulk
-from scoreback.service import score_job
+from scoreback.service import cutter
 from scoreback.service.demo.company import Company
 from tests.elasticsearch.connection import connected, sample_index
 from tests.elasticsearch.direct import done, sources
@@ -38,7 +38,7 @@ DEATHS = [
 @pytest.fixture(autouse=True, scope="module")
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_job, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
+        patch.setattr(cutter, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
         patch.setattr(bulk, "MAX_ITEMS", killed_run.BULK_ITEMS)
         yield
 

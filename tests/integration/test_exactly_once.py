@@ -16,7 +16,7 @@ import pytest
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.segments import listed
 from scoreback.records import SCORE_COLUMNS
-from scoreback.service import score_job
+from scoreback.service import cutter
 from scoreback.service.app import opened
 from scoreback.service.settings import Settings
 from tests.integration import killed_run
@@ -44,7 +44,7 @@ def run(home: Path, file: Path, now: datetime) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_job, "STEP_ROWS", killed_run.STEP_ROWS)
+        patch.setattr(cutter, "STEP_ROWS", killed_run.STEP_ROWS)
         yield
 
 

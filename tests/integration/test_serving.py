@@ -19,7 +19,7 @@ from scoreback.connectors.local import LocalConnector, reader
 from scoreback.connectors.local.segments import listed
 from scoreback.models.detector import Detector
 from scoreback.records import SCORE_COLUMNS
-from scoreback.service import score_job
+from scoreback.service import cutter
 from scoreback.service.app import opened
 from scoreback.service.live import score_live
 from scoreback.service.runs import runs
@@ -109,7 +109,7 @@ def undisturbed(
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     shutil.copytree(trained, home)
     with pytest.MonkeyPatch.context() as patch, opened(Settings(home=home)) as app:
-        patch.setattr(score_job, "STEP_ROWS", 1500)  # both as served_run.py has them
+        patch.setattr(cutter, "STEP_ROWS", 1500)  # both as served_run.py has them
         patch.setattr(reader, "BATCH_ROWS", 1500)
         assert score_live(app, detector, now=end, warn=pytest.fail) is not None
     return found(home, detector)

@@ -2,27 +2,28 @@
 
 Jobs are made in code and kept in memory: what was missed while nobody served is found from the
 list of runs. One job of a kind runs at a time for a detector; what came due meanwhile runs once.
+Detectors that select the same events, and are due at the same times, are scored by one job.
 """
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from scoreback.models.cron import apscheduler_line
 from scoreback.models.detector import Detector
+from scoreback.service.score_plan import selected
 from scoreback.service.state import RunKind
 
 SPREAD = timedelta(seconds=20)  # within it starts are spread: most schedules say "*/5"
-KINDS: tuple[RunKind, ...] = ("score", "train")
 
 JobKind = Literal["score", "train", "check"]
 
@@ -79,6 +80,38 @@ def first_run(
     return now + late_by(name, kind) if missed else trigger.get_next_fire_time(None, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job of one or several detectors, which share the events and the cron line."""
+
+    kind: RunKind
+    detectors: tuple[Detector, ...]  # by name
+    line: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its detectors."""
+        return tuple(detector.name for detector in self.detectors)
+
+
+def planned(detectors: Iterable[Detector], siem: str) -> Mapping[str, Planned]:
+    """The jobs that *detectors* need with the connector *siem*, each under its id."""
+    groups: dict[tuple[str, str, str], list[Detector]] = {}
+    for detector in sorted(detectors, key=lambda d: d.name):
+        selection = detector.events.get(siem)
+        # One that selects nothing there is told so when it runs, and is nobody's trouble.
+        events = detector.name if selection is None else selected(selection)
+        score, train = detector.schedule.score, detector.schedule.train
+        groups.setdefault(("score", str(score), events), []).append(detector)
+        groups.setdefault(("train", str(train), detector.name), []).append(detector)
+    return {
+        f"{kind}:{group[0].name}": Planned(
+            "score" if kind == "score" else "train", tuple(group), line
+        )
+        for (kind, line, _), group in groups.items()
+    }
+
+
 class Schedule:
     """Runs the jobs of detectors in threads, each when it is due.
 
@@ -87,21 +120,29 @@ class Schedule:
 
     def __init__(
         self,
-        run: Callable[[JobKind, str], None],
+        run: Callable[..., None],
         *,
         at_once: int,
+        siem: str,
         trigger: Callable[[Detector, RunKind], Trigger] = trigger_of,
     ) -> None:
-        """Call *run* with a kind of job and a detector's name; *at_once* detectors are scored."""
-        self._run, self._trigger = run, trigger
-        self._schedules: dict[str, str] = {}  # by job
+        """Call *run* with a kind of job and its detectors' names.
+
+        Args:
+            run: does a job.
+            at_once: jobs of scoring that run at the same time.
+            siem: the connector whose events are read.
+            trigger: when a job of a detector is due.
+        """
+        self._run, self._siem, self._trigger = run, siem, trigger
+        self._planned: Mapping[str, Planned] = {}  # by id
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"score": ThreadPoolExecutor(at_once), "train": ThreadPoolExecutor(1)},
             # However late a run starts, it starts once: its events have waited for it.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        self._scheduler.add_listener(_left_out, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._left_out, EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """Jobs run from now on."""
@@ -124,24 +165,53 @@ class Schedule:
             last: when a job of a detector last began; asked for what is new here.
             now: the clock.
         """
-        wanted = {f"{kind}:{d.name}": (d, kind) for d in detectors for kind in KINDS}
-        for gone in self._schedules.keys() - wanted.keys():
+        wanted = planned(detectors, self._siem)
+        for gone in self._planned.keys() - wanted.keys():
             self._scheduler.remove_job(gone)
-            del self._schedules[gone]
-        for job, (detector, kind) in wanted.items():
-            line = str(getattr(detector.schedule, kind))
-            if self._schedules.get(job) == line:
-                continue
-            trigger = self._trigger(detector, kind)
-            if job in self._schedules:
+        done = {job: known for job, known in self._planned.items() if job in wanted}
+        self._planned = done
+        for job, plan in wanted.items():
+            known = done.get(job)
+            if known is None or (known.names, known.line) != (plan.names, plan.line):
+                self._plan(job, plan, known, last, now)
+            done[job] = plan
+
+    def _plan(
+        self,
+        job: str,
+        plan: Planned,
+        known: Planned | None,
+        last: Callable[[str, RunKind], datetime | None],
+        now: datetime,
+    ) -> None:
+        """Have *job* run as *plan* says, which is new or another than what is *known*."""
+        trigger, arguments = self._trigger(plan.detectors[0], plan.kind), (plan.kind, *plan.names)
+        title = f"{plan.kind}:{', '.join(plan.names)}"
+        if known is not None:
+            self._scheduler.modify_job(job, args=arguments, name=title)
+            if known.line != plan.line:
                 self._scheduler.reschedule_job(job, trigger=trigger)
-            else:
-                first = first_run(trigger, kind, detector.name, last(detector.name, kind), now)
-                self._scheduler.add_job(
-                    self._run, trigger, (kind, detector.name), id=job, name=job, executor=kind,
-                    next_run_time=first,
-                )  # fmt: skip
-            self._schedules[job] = line
+        came = [name for name in plan.names if known is None or name not in known.names]
+        times = [
+            first_run(trigger, plan.kind, plan.names[0], last(n, plan.kind), now) for n in came
+        ]
+        first = min((time for time in times if time is not None), default=None)
+        if known is None:
+            self._scheduler.add_job(
+                self._run, trigger, arguments, id=job, name=title, executor=plan.kind,
+                next_run_time=first,
+            )  # fmt: skip
+            return
+        due = self._scheduler.get_job(job).next_run_time
+        if first is not None and (due is None or first < due):
+            self._scheduler.modify_job(job, next_run_time=first)
+
+    def score_apart(self, name: str) -> None:
+        """Score a detector once, soon, by itself."""
+        self._scheduler.add_job(
+            self._run, None, ("score", name), id=f"apart:{name}", replace_existing=True,
+            executor="score",
+        )  # fmt: skip
 
     def check_soon(self, name: str) -> None:
         """Check what the SIEM lacks for a detector, once, beside what else runs."""
@@ -152,14 +222,14 @@ class Schedule:
 
     def due(self, kind: RunKind, name: str) -> datetime | None:
         """When that job of that detector runs next; None where there is no such job."""
-        try:
-            found: datetime | None = self._scheduler.get_job(f"{kind}:{name}").next_run_time
-        except (AttributeError, JobLookupError):
-            return None
-        return found
+        for job, plan in self._planned.items():
+            if plan.kind == kind and name in plan.names:
+                waiting = self._scheduler.get_job(job)
+                return None if waiting is None else waiting.next_run_time
+        return None
 
-
-def _left_out(event: JobSubmissionEvent) -> None:
-    kind, _, name = event.job_id.partition(":")
-    about = {"detector": name, "job": kind}
-    _log.info("the run before is still going on; this one is left out", extra=about)
+    def _left_out(self, event: JobSubmissionEvent) -> None:
+        plan = self._planned.get(event.job_id)
+        kind, _, name = event.job_id.partition(":")
+        about = {"detector": name if plan is None else ", ".join(plan.names), "job": kind}
+        _log.info("the run before is still going on; this one is left out", extra=about)

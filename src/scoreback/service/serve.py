@@ -61,7 +61,10 @@ def serve(
     ):
         watch, stop = DetectorWatch(paths), Stop()
         jobs = Jobs(settings, state, stop, clock)
-        schedule = Schedule(jobs.run, at_once=settings.jobs, trigger=trigger)
+        schedule = Schedule(
+            jobs.run, at_once=settings.jobs, siem=connection.connector, trigger=trigger
+        )
+        jobs.apart = schedule.score_apart
         served = watch.look()
         if not served:
             raise _nothing(watch)

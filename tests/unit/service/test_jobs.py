@@ -10,11 +10,15 @@ from types import SimpleNamespace
 import pytest
 
 from scoreback.errors import SiemRefused, SiemUnavailable, TrainingRefused
+from scoreback.models.detector import Detector
 from scoreback.models.detector_file import parse_detector
+from scoreback.records import ModelVersion
 from scoreback.service import jobs as module
 from scoreback.service.detector_watch import Served
 from scoreback.service.jobs import Jobs
+from scoreback.service.live import LiveRun
 from scoreback.service.schedule import JobKind
+from scoreback.service.score_run import ScoreOutcome
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 from scoreback.service.stopping import Stop, Stopped
@@ -55,15 +59,27 @@ def does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 raise what
             return what()
 
-        monkeypatch.setattr(module, "score_live", act)
+        monkeypatch.setattr(module, "score_live_together", act)
         monkeypatch.setattr(module, "train_detector", act)
 
     return set_to
 
 
-def scored() -> object:
-    done = SimpleNamespace(read=2, scored=2, alerts=1, settled=0, published=[])
-    return SimpleNamespace(champion=SimpleNamespace(version="v1"), outcome=done)
+def run_of(name: str, error: Exception | None = None) -> LiveRun:
+    champion = ModelVersion(
+        detector=name, version="v1", status="champion", artifact_hash="a", algorithm="xgboost",
+        trained_as_of=T, created_at=T, parent=None, row_hash="r",
+    )  # fmt: skip
+    outcome = ScoreOutcome(read=2, scored=2, alerts=1, error=error)
+    return LiveRun(one(name).detector, champion, outcome)
+
+
+def scored() -> list[LiveRun]:
+    return [run_of("one")]
+
+
+def one(name: str) -> Served:
+    return Served(Path(f"{name}.yml"), parse_detector(TEXT.replace("name: one", f"name: {name}")))
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -197,12 +213,13 @@ def test_a_warning_about_the_rule_is_said_once_while_it_lasts(
 ) -> None:
     edited = True
 
-    def act(*_args: object, warn: Callable[[str], None], **_kwargs: object) -> object:
+    def act(*_args: object, **_kwargs: object) -> list[LiveRun]:
+        (run,) = scored()
         if edited:
-            warn("the rule was edited")
-        return scored()
+            run.warnings.append("the rule was edited")
+        return [run]
 
-    monkeypatch.setattr(module, "score_live", act)
+    monkeypatch.setattr(module, "score_live_together", act)
     jobs.run("score", "one")
     jobs.run("score", "one")
     edited = False
@@ -247,3 +264,68 @@ def test_a_training_makes_a_candidate_that_the_gate_decides_on(
     last = said(caplog)[-1][1]
     assert "trained v1-aa, precision 0.50 at the budget" in last
     assert ("scoreback promote one.yml v1-aa" in last) == (approval == "manual")
+
+
+@pytest.fixture
+def pair(jobs: Jobs) -> Jobs:
+    jobs.serve({name: one(name) for name in ("one", "two")})
+    return jobs
+
+
+def spoken(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    found = [(r.detector, r.getMessage()) for r in caplog.records]  # type: ignore[attr-defined]
+    caplog.clear()
+    return found
+
+
+def test_detectors_of_one_job_have_a_line_each_and_one_that_fails_is_its_own_trouble(
+    pair: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    done = "v1 read 2 events and scored 2, 1 above the threshold"
+    refused = SiemRefused("no right to write", hint="grant it")
+    does(lambda: [run_of("one", refused), run_of("two")])
+    pair.run("score", "one", "two")
+    assert spoken(caplog) == [("two", done), ("one", "no right to write. Try: grant it")]
+    does(lambda: [run_of("one"), run_of("two")])
+    pair.run("score", "one", "two")
+    assert spoken(caplog) == [("one", done), ("two", done), ("one", "works again")]
+
+
+def test_what_ends_all_of_one_job_is_one_line_with_all_names(
+    pair: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    away = SiemUnavailable("no answer")
+    does(lambda: [run_of("one", away), run_of("two", away)])
+    pair.run("score", "one", "two")
+    pair.run("score", "one", "two")
+    ((who, text),) = spoken(caplog)
+    assert who == "one, two"
+    assert "no answer" in text
+    does(Stopped())
+    pair.run("score", "one", "two")
+    assert spoken(caplog) == [("one, two", "stopped between two steps; nothing is lost")]
+
+
+def test_a_detector_that_is_scored_already_is_left_out_of_a_job_beside_it(
+    pair: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, go_on, asked = threading.Event(), threading.Event(), []
+
+    def act(_app: object, detectors: list[Detector], **_kwargs: object) -> list[LiveRun]:
+        names = [detector.name for detector in detectors]
+        asked.append(names)
+        if names == ["one"]:
+            begun.set()
+            go_on.wait(30)
+        return [run_of(name) for name in names]
+
+    monkeypatch.setattr(module, "score_live_together", act)
+    thread = threading.Thread(target=pair.run, args=("score", "one"))
+    thread.start()
+    begun.wait(30)
+    pair.run("score", "one", "two")
+    assert asked == [["one"], ["two"]]
+    assert ("one", "the run before is still going on; this one is left out") in spoken(caplog)
+    assert pair.wait(0) == [("score", "one")]
+    go_on.set()
+    thread.join()

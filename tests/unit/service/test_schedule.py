@@ -1,5 +1,6 @@
 """When jobs are due: decided by a clock that is passed in, so nothing here waits."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 TEXT = """
 name: {name}
-events: {{local: {{stream: tiny}}}}
+events: {{local: {{stream: {stream}}}}}
 entity: host.name
 labels: {{verdicts: {{join: event}}}}
 features: [number: size]
@@ -31,8 +32,9 @@ schedule: {{score: "{score}", train: "0 3 * * 0"}}
 """
 
 
-def detector(name: str = "one", score: str = "*/5 * * * *") -> Detector:
-    return parse_detector(TEXT.format(name=name, score=score))
+def detector(name: str = "one", score: str = "*/5 * * * *", stream: str = "") -> Detector:
+    """By default each has a stream of its own, and so a job of its own."""
+    return parse_detector(TEXT.format(name=name, score=score, stream=stream or name))
 
 
 def never(_name: str, _kind: RunKind) -> None:
@@ -40,13 +42,13 @@ def never(_name: str, _kind: RunKind) -> None:
 
 
 @pytest.fixture
-def ran() -> list[tuple[str, str]]:
+def ran() -> list[tuple[str, ...]]:
     return []
 
 
 @pytest.fixture
-def schedule(ran: list[tuple[str, str]]) -> Iterator[Schedule]:
-    made = Schedule(lambda kind, name: ran.append((kind, name)), at_once=1)
+def schedule(ran: list[tuple[str, ...]]) -> Iterator[Schedule]:
+    made = Schedule(lambda *job: ran.append(job), at_once=1, siem="local")
     made.start()
     yield made
     made.stop()
@@ -132,3 +134,78 @@ def test_every_job_runs_one_at_a_time_once_however_late(schedule: Schedule) -> N
     for job in jobs:
         assert (job.max_instances, job.coalesce, job.misfire_grace_time) == (1, True, None)
         assert job.executor == job.id.partition(":")[0]  # training never takes scoring's threads
+
+
+def test_detectors_that_select_the_same_and_are_due_at_the_same_times_share_a_job(
+    schedule: Schedule,
+) -> None:
+    schedule.follow(
+        [
+            detector("two", stream="same"),
+            detector("one", stream="same"),
+            detector("three", stream="other"),
+            detector("four", score="*/7 * * * *", stream="same"),
+        ],
+        never,
+        T,
+    )
+    jobs = {job.id: (*job.args, job.name) for job in schedule._scheduler.get_jobs()}
+    assert jobs["score:one"] == ("score", "one", "two", "score:one, two")
+    assert jobs["score:three"][:2] == ("score", "three")
+    assert jobs["score:four"][:2] == ("score", "four")
+    assert {job for job in jobs if job.startswith("train:")} == {  # each on its own
+        "train:one", "train:two", "train:three", "train:four",
+    }  # fmt: skip
+    assert schedule.due("score", "two") == schedule.due("score", "one")
+
+
+def test_a_detector_of_another_siem_only_shares_no_job(schedule: Schedule) -> None:
+    there = parse_detector(
+        TEXT.format(name="x", score="* * * * *", stream="s").replace("local:", "elastic:")
+        .replace("{stream: s}", "{index: logs-*}")
+    )  # fmt: skip
+    other = there.model_copy(update={"name": "y"})
+    schedule.follow([there, other], never, T)
+    assert {job.id for job in schedule._scheduler.get_jobs()} >= {"score:x", "score:y"}
+
+
+def test_a_detector_that_joins_a_job_that_ran_makes_it_run_soon_and_one_that_leaves_does_not(
+    schedule: Schedule,
+) -> None:
+    one, two = detector("one", stream="same"), detector("two", stream="same")
+    schedule.follow([one], lambda _name, _kind: T - MINUTE, T)
+    regular = T + 3 * MINUTE + late_by("one", "score")
+    assert schedule.due("score", "one") == regular
+    schedule.follow([one, two], lambda _name, _kind: None, T)
+    assert schedule.due("score", "two") == T + late_by("one", "score")
+    schedule.follow([one], never, T)
+    (job,) = (job for job in schedule._scheduler.get_jobs() if job.id.startswith("score"))
+    assert job.args == ("score", "one")
+    assert schedule.due("score", "two") is None
+
+
+def test_a_new_selection_moves_a_detector_to_another_job(schedule: Schedule) -> None:
+    schedule.follow([detector("one", stream="a"), detector("two", stream="a")], never, T)
+    schedule.follow([detector("one", stream="a"), detector("two", stream="b")], never, T)
+    jobs = {job.id: job.args for job in schedule._scheduler.get_jobs()}
+    assert jobs["score:one"] == ("score", "one")
+    assert jobs["score:two"] == ("score", "two")
+
+
+def test_a_detector_can_be_scored_once_by_itself_beside_the_job_that_it_shares() -> None:
+    ran, done = list[tuple[str, ...]](), threading.Event()
+
+    def run(*job: str) -> None:
+        ran.append(job)
+        done.set()
+
+    schedule = Schedule(run, at_once=1, siem="local")
+    schedule.start()
+    try:
+        schedule.follow([detector("one", stream="a"), detector("two", stream="a")], never, T)
+        schedule.score_apart("two")
+        assert done.wait(60)
+        assert schedule.due("score", "two") == T + late_by("one", "score")
+    finally:
+        schedule.stop()
+    assert ran == [("score", "two")]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from scoreback.errors import ConfigError, StateError
 from scoreback.models.detector import Detector
 from scoreback.service import jobs, schedule
 from scoreback.service import serve as module
+from scoreback.service.live import LiveRun
 from scoreback.service.runs import end_run, start_run, stop_run
 from scoreback.service.runs import runs as listed_runs
 from scoreback.service.settings import Settings
@@ -88,13 +88,13 @@ def serving(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
             train(detector.name)
             raise StateError("enough for a test")
 
-        def score_one(_app: object, detector: Detector, **_rest: object) -> object:
-            score(detector.name)
-            done = SimpleNamespace(read=0, scored=0, alerts=0, settled=0, published=[])
-            return SimpleNamespace(champion=SimpleNamespace(version="v1"), outcome=done)
+        def score_all(_app: object, detectors: list[Detector], **_rest: object) -> object:
+            for detector in detectors:
+                score(detector.name)
+            return [LiveRun(detector) for detector in detectors]
 
         monkeypatch.setattr(jobs, "train_detector", train_one)
-        monkeypatch.setattr(jobs, "score_live", score_one)
+        monkeypatch.setattr(jobs, "score_live_together", score_all)
         served = Served(Settings(home=tmp_path / "home"), folder)
         try:
             yield served

@@ -1,15 +1,26 @@
 """Commands that score, and that close alerts."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scoreback.service.cli import options, show
 
+if TYPE_CHECKING:
+    from scoreback.service.live import LiveRun
+
 
 def score(
-    file: options.DetectorFile,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
+    ],
     until: Annotated[
         str | None,
         typer.Option(help="Score what arrived before this time (else now).", metavar="TIME"),
@@ -21,51 +32,78 @@ def score(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Score what arrived since the last run, write scores back and raise alerts."""
-    from scoreback.errors import StateError
-    from scoreback.service.app import opened
-    from scoreback.service.live import score_live
+    """Score what arrived since the last run, write scores back and raise alerts.
 
-    detector = options.detector(file)
+    Of several detectors, those that select the same events share one read of them.
+    """
+    from scoreback.service.app import opened
+    from scoreback.service.detector_files import read_detectors
+    from scoreback.service.live import score_live_together
+
+    detectors = read_detectors(files)
     now = options.moment(until, "--until") or options.now()
     with opened(options.settings(home)) as app, show.counting("scoring") as count:
-        run = score_live(
+        runs = score_live_together(
             app,
-            detector,
+            list(detectors.values()),
             now=now,
             since=options.moment(since, "--since"),
-            warn=show.warn,
             progress=count,
         )
-    if run is None:
-        raise StateError(
-            f"detector {detector.name!r} has no version that scores",
-            hint=f"train one and let it score: scoreback train {file} --promote",
-        )
-    champion, outcome = run.champion, run.outcome
-    summary = {
-        "detector": detector.name,
-        "version": champion.version,
-        "read": outcome.read,
-        "scored": outcome.scored,
-        "late": outcome.late,
-        **({} if detector.group is None else {"in no group": outcome.ungrouped}),
-        "stored": sum(p.written for p in outcome.published),
-        "already there": sum(p.already_there for p in outcome.published),
-        "refused": sum(p.refused for p in outcome.published),
-        "above the threshold": outcome.alerts,
-        "batches in doubt settled": outcome.settled,
-    }
-    if json:
-        show.as_json(
-            {k.replace(" ", "_"): v for k, v in summary.items()} | {"uncast": outcome.uncast}
-        )
+    for run in runs:
+        for warning in run.warnings:
+            show.warn(warning)
+    if len(runs) == 1:
+        _one(next(iter(detectors)), runs[0], json)
     else:
-        show.pairs(f"Scored by {champion.version}", summary)
-        for name, count_ in outcome.uncast.items():
-            show.say(f"feature {name}: {count_} values could not be read and count as missing")
+        _several(dict(zip(detectors, runs, strict=True)), json)
+
+
+def _one(file: Path, run: LiveRun, json: bool) -> None:
+    from scoreback.service.cli import scoring_view as view
+
+    error = view.trouble(file, run)
+    if error is not None:
+        raise error
+    summary = view.summary(run)
+    if json:
+        show.as_json(view.as_json(run))
+    else:
+        show.pairs(f"Scored by {summary['version']}", summary)
+        _say_uncast(run)
     if summary["refused"]:
         raise typer.Exit(show.PARTLY)
+
+
+def _several(runs: dict[Path, LiveRun], json: bool) -> None:
+    """A row each; what went wrong with some ends with 3, with all of them with 1."""
+    from scoreback.errors import ScorebackError
+    from scoreback.service.cli import scoring_view as view
+
+    troubles = {file: view.trouble(file, run) for file, run in runs.items()}
+    if json:
+        show.as_json([view.as_json(run, troubles[file]) for file, run in runs.items()])
+    else:
+        view.show_table(list(runs.values()))
+        for run in runs.values():
+            _say_uncast(run)
+    failed = [error for error in troubles.values() if error is not None]
+    for file, error in troubles.items():
+        if isinstance(error, ScorebackError):
+            named = f"{runs[file].detector.name}: {error.message}"
+            show.fail(ScorebackError(named, hint=error.hint))
+    for error in failed:
+        if not isinstance(error, ScorebackError):
+            raise error  # a mistake of ours: with all that says where
+    if len(failed) == len(runs):
+        raise typer.Exit(show.FAILED)
+    if failed or any(p.refused for run in runs.values() for p in run.outcome.published):
+        raise typer.Exit(show.PARTLY)
+
+
+def _say_uncast(run: LiveRun) -> None:
+    for name, count in run.outcome.uncast.items():
+        show.say(f"feature {name}: {count} values could not be read and count as missing")
 
 
 def verdict(

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from scoreback.errors import ScorebackError
 
-DONE, PARTLY = 0, 3
+DONE, FAILED, PARTLY = 0, 1, 3
 
 
 def say(text: str = "") -> None:

@@ -1,0 +1,58 @@
+"""What scoring runs did, as rows for people and as JSON for machines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scoreback.errors import ScorebackError, StateError
+from scoreback.service.cli import show
+from scoreback.service.live import LiveRun
+
+# Of a summary, what a row of several detectors shows.
+_COLUMNS = (
+    "detector", "version", "read", "scored", "late", "stored", "already there", "refused",
+    "above the threshold",
+)  # fmt: skip
+
+
+def trouble(file: Path, run: LiveRun) -> Exception | None:
+    """What kept the detector of *file* from being scored to the end; None: nothing."""
+    if run.outcome.error is None and run.champion is None:
+        return StateError(
+            f"detector {run.detector.name!r} has no version that scores",
+            hint=f"train one and let it score: scoreback train {file} --promote",
+        )
+    return run.outcome.error
+
+
+def summary(run: LiveRun) -> dict[str, object]:
+    """What one run did, in the words of a table."""
+    outcome = run.outcome
+    return {
+        "detector": run.detector.name,
+        "version": None if run.champion is None else run.champion.version,
+        "read": outcome.read,
+        "scored": outcome.scored,
+        "late": outcome.late,
+        **({} if run.detector.group is None else {"in no group": outcome.ungrouped}),
+        "stored": sum(p.written for p in outcome.published),
+        "already there": sum(p.already_there for p in outcome.published),
+        "refused": sum(p.refused for p in outcome.published),
+        "above the threshold": outcome.alerts,
+        "batches in doubt settled": outcome.settled,
+    }
+
+
+def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
+    """What one run did, and what went wrong with it."""
+    found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
+    found["uncast"] = run.outcome.uncast
+    if error is not None:
+        found["error"] = str(error)
+        found["hint"] = error.hint if isinstance(error, ScorebackError) else ""
+    return found
+
+
+def show_table(runs: Sequence[LiveRun]) -> None:
+    """A row for each of *runs*."""
+    rows = [[summary(run)[name] for name in _COLUMNS] for run in runs]
+    show.table("Scored", _COLUMNS, rows, numbers="  rrrrrrr")

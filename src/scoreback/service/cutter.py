@@ -1,0 +1,64 @@
+"""Cuts events that come in order of arrival into steps that end between two arrival times."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.records import TimeWindow
+
+STEP_ROWS = 20_000  # events in a step at least, once it can be cut: bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What arrived in a window."""
+
+    window: TimeWindow
+    events: pa.Table | None  # None: nothing arrived
+    last: bool
+
+
+class Cutter:
+    """Holds events back until they make a step: one step's at most, and the batch that ends it."""
+
+    def __init__(self, since: datetime) -> None:
+        """Cut what arrives from *since* on."""
+        self._since = since
+        self._held: pa.Table | None = None
+
+    @property
+    def held(self) -> int:
+        """Events that are in no step yet."""
+        return 0 if self._held is None else int(self._held.num_rows)
+
+    def feed(self, events: pa.Table) -> Cut | None:
+        """Take *events*, none older than those before; a step, if that made one.
+
+        Those of the newest arrival time are held back: more of that time may follow.
+        """
+        held = events if self._held is None else pa.concat_tables([self._held, events])
+        self._held = held
+        if held.num_rows < STEP_ROWS:
+            return None
+        newest = pc.max(held["arrival_time"])
+        before = held.filter(pc.less(held["arrival_time"], newest))
+        if not before.num_rows:
+            return None
+        window = TimeWindow(since=self._since, until=newest.as_py())
+        self._held = held.filter(pc.equal(held["arrival_time"], newest))
+        self._since = window.until
+        return Cut(window, before, last=False)
+
+    def last(self) -> Cut:
+        """What is left, as the last step.
+
+        Its window ends just after the last arrival, not at the clock: what a reader is given later
+        with an older time than the clock's is still read, as long as it is newer than what was
+        read.
+        """
+        until = self._since
+        if self._held is not None:
+            until = pc.max(self._held["arrival_time"]).as_py() + timedelta(microseconds=1)
+        return Cut(TimeWindow(since=self._since, until=until), self._held, last=True)
