@@ -75,7 +75,7 @@ def read_with_own(elastic: ElasticConnector, index: str, name: str) -> list[dict
 
 def onto(rows: Sequence[dict[str, Any]], name: str, values: Sequence[float]) -> ScoreBatch:
     """Scores for events that were read as *rows*."""
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Any] = {
         "event_id": [row["event_id"] for row in rows],
         "event_ref": [row["event_ref"] for row in rows],
         "score": list(values),
