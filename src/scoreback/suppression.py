@@ -13,6 +13,7 @@ join an alert whose opening lies within `throttle` of them on either side.
 """
 
 from bisect import insort
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,7 +32,12 @@ class Suppression:
 
 
 def opened_by(
-    times: NDArray[np.int64], entities: NDArray[np.int64], rule: Suppression, *, already: int = 0
+    times: NDArray[np.int64],
+    entities: NDArray[np.int64],
+    rule: Suppression,
+    *,
+    already: int = 0,
+    opens: Container[int] = (),
 ) -> NDArray[np.int64]:
     """For each hit, the position of the hit that opened the alert it belongs to.
 
@@ -40,6 +46,7 @@ def opened_by(
         entities: entity codes, -1 where the entity is absent; shape (n,).
         rule: cap and throttle.
         already: how many of the first hits are known to have opened an alert in an earlier run.
+        opens: positions of later hits that opened one in a run that broke off.
 
     Returns:
         Positions, shape (n,); ``result[i] == i`` where hit i opens an alert. Suppression is
@@ -55,7 +62,7 @@ def opened_by(
         if entity < 0:
             continue
         opened = openings.setdefault((entity, day), [])
-        if i >= already:
+        if i >= already and i not in opens:
             near = next((p for t, p in reversed(opened) if abs(moment - t) < throttle), None)
             if near is None and len(opened) >= rule.per_entity:
                 near = opened[-1][1]

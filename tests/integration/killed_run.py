@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scoreback.connectors.elastic import bulk
+from scoreback.connectors.elastic import bulk, reader
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.local import scores
 from scoreback.connectors.registry import load_connector
@@ -65,7 +65,12 @@ def score_all(settings: Settings, file: Path, now: datetime) -> None:
 def main(settings: Settings, file: Path, now: datetime, point: str, when: str, call: int) -> None:
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
+<<<<<<< HEAD
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
+=======
+    score_job.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
+    vars(reader)["BATCH_ROWS"] = CLUSTER_STEP_ROWS
+>>>>>>> days
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:
         owner, name = POINTS[point]

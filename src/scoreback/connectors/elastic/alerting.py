@@ -61,6 +61,11 @@ class Alerting:
         times = hits["event_time"].cast(pa.int64()).to_numpy()
         entities = hits["entity"].to_pylist()
         before = self._alerts_of_days(rule.name, times, entities)
+        there = {str(alert["alert_id"]) for alert in before}
+        own = [_alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
+        # Alerts that these hits opened before a crash count in their turn, as they did then.
+        opened_here = set(own)
+        before = [alert for alert in before if alert["alert_id"] not in opened_here]
         codes: dict[str, int] = {}
         coded = [
             -1 if e is None else codes.setdefault(e, len(codes))
@@ -72,10 +77,9 @@ class Alerting:
             np.array(coded, dtype=np.int64),
             Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
             already=len(before),
+            opens={len(before) + row for row, name in enumerate(own) if name in there},
         )
-        names = [str(alert["alert_id"]) for alert in before]
-        names += [_alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
-        there = set(names[: len(before)])
+        names = [*(str(alert["alert_id"]) for alert in before), *own]
         new = [
             position - len(before)
             for position in range(len(before), len(names))
