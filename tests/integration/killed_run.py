@@ -17,7 +17,7 @@ from scoreback.connectors.elastic import bulk, reader
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.local import scores
 from scoreback.connectors.registry import load_connector
-from scoreback.models import online, online_units
+from scoreback.models import online
 from scoreback.models.detector_file import load_detector
 from scoreback.service import cutter, publish, score_job
 from scoreback.service.app import opened
@@ -29,8 +29,7 @@ from scoreback.service.versions import Versions
 
 THE_CONNECTOR = "the class of the connection's connector"
 POINTS: dict[str, tuple[Any, str]] = {
-    "window state": (online, "write_state"),
-    "open units": (online_units, "write_state"),
+    "window state": (online.OnlineFeatures, "_write"),
     "outbox": (publish, "_store"),
     "begin": (State, "begin_batch"),
     "write": (THE_CONNECTOR, "write"),
@@ -65,12 +64,8 @@ def score_all(settings: Settings, file: Path, now: datetime) -> None:
 def main(settings: Settings, file: Path, now: datetime, point: str, when: str, call: int) -> None:
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
-<<<<<<< HEAD
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
-=======
-    score_job.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
     vars(reader)["BATCH_ROWS"] = CLUSTER_STEP_ROWS
->>>>>>> days
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:
         owner, name = POINTS[point]

@@ -13,13 +13,8 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
-from scoreback.connectors.elastic import ElasticConnector, bulk
-from scoreback.service import cutter
-=======
 from scoreback.connectors.elastic import ElasticConnector, bulk, reader
-from scoreback.service import score_job
->>>>>>> days
+from scoreback.service import cutter
 from scoreback.service.demo.company import Company
 from tests.elasticsearch.connection import connected, sample_index
 from tests.elasticsearch.direct import done, sources
@@ -43,12 +38,8 @@ DEATHS = [
 @pytest.fixture(autouse=True, scope="module")
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-<<<<<<< HEAD
         patch.setattr(cutter, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
-=======
-        patch.setattr(score_job, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
         patch.setattr(reader, "BATCH_ROWS", killed_run.CLUSTER_STEP_ROWS)
->>>>>>> days
         patch.setattr(bulk, "MAX_ITEMS", killed_run.BULK_ITEMS)
         yield
 
