@@ -97,7 +97,9 @@ class OnlineFeatures:
         slices = state.slices
         if self._remember(events, name):
             slices = (*slices, name)
-        wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
+        wanted = events
+        if window.since < score_since:
+            wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
         waiting = pa.concat_tables([self._pending(state, wanted.schema), wanted])
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
@@ -122,9 +124,9 @@ class OnlineFeatures:
 
     def _remember(self, events: pa.Table, name: str) -> bool:
         """Write raw history and sums of one slice; False where nothing was on time."""
-        queries = [self._queries.of(EventBatch(batch)) for batch in events.to_batches()]
-        if not queries or not self._series:
+        if not events.num_rows or not self._series:
             return False
+        queries = [self._queries.of(EventBatch(batch)) for batch in events.to_batches()]
         asked = pa.concat_tables(queries)
         raw = [history_of(series, asked) for series in self._series]
         if not any(table.num_rows for table in raw):

@@ -43,11 +43,12 @@ class Cutter:
         if held.num_rows < STEP_ROWS:
             return None
         newest = pc.max(held["arrival_time"])
-        before = held.filter(pc.less(held["arrival_time"], newest))
-        if not before.num_rows:
+        older = pc.sum(pc.less(held["arrival_time"], newest)).as_py()
+        if not older:
             return None
+        before = held.slice(0, older)  # in order, so the newest are the last
         window = TimeWindow(since=self._since, until=newest.as_py())
-        self._held = held.filter(pc.equal(held["arrival_time"], newest))
+        self._held = held.slice(older)
         self._since = window.until
         return Cut(window, before, last=False)
 

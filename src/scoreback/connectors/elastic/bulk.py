@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +17,7 @@ from scoreback.records import Refused
 
 MAX_ITEMS = 5_000
 MAX_BYTES = 8_000_000  # of one request; the server takes 100 MB, proxies in between often less
+AT_ONCE = 2  # requests: the cluster writes one while we make the next
 ATTEMPTS = 8  # for items that the server had no room for
 _FULL = frozenset({429, 503})
 _FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
@@ -72,10 +74,20 @@ def send(
             and sending all of them again changes nothing.
         SiemRefused: the server refused the request as a whole.
     """
-    report = BulkReport()
-    for items in _requests(lines, np.arange(len(lines))):
+
+    def request(items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> BulkReport:
+        report = BulkReport()
         _send(client, path, lines, items, report, settle, params)
-    return report
+        return report
+
+    requests = list(_requests(lines, np.arange(len(lines))))
+    whole = BulkReport()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scoreback-write") as pool:
+        for report in pool.map(request, requests) if len(requests) > 1 else map(request, requests):
+            whole.done.extend(report.done)
+            whole.conflicts.extend(report.conflicts)
+            whole.refused |= report.refused
+    return whole
 
 
 def _send(

@@ -143,7 +143,9 @@ class _Chunks:
         times = whole[name].cast(pa.int64())
         inside = pc.and_(pc.greater_equal(times, since), pc.less(times, until))
         order = [(name, "ascending"), ("event_id", "ascending"), ("event_ref", "ascending")]
-        return whole.filter(inside).sort_by(order)
+        if not pc.all(inside).as_py():
+            whole = whole.filter(inside)
+        return whole.sort_by(order)
 
     def _pages(self, pit: PointInTime, since: int, until: int, asked: Sequence[str]) -> list[Page]:
         valued = self.there.valued if set(asked) >= set(self.fields) else ()
