@@ -3,6 +3,7 @@
 `prepare` runs once in the benchmark's process, `ours` in a fresh process for each run.
 """
 
+import math
 import tempfile
 from dataclasses import replace
 from datetime import datetime
@@ -49,12 +50,16 @@ def prepare(folder: Path, artifact: Artifact, url: str) -> None:
     with_resources.close_connection()
 
 
-def ours(task: Task, *, in_place: bool) -> tuple[int, float]:
+ALL = Keep(top=1.0, sample=1.0)
+
+
+def ours(task: Task, *, in_place: bool, keep: Keep | None = ALL) -> tuple[int, float]:
     """Run the score job over all events of the task; the count and the sum of its scores.
 
-    Every score is stored, as the other ways store every score.
+    Every score is stored, as the other ways store every score; or only those that the product
+    keeps by itself, and then there is no sum.
     """
-    write = Write(keep=Keep(top=1.0, sample=1.0), enrich="in_place" if in_place else "none")
+    write = Write(keep=keep or Keep(), enrich="in_place" if in_place else "none")
     detector = DETECTOR.model_copy(
         update={
             "events": {"elastic": {"index": task.source}},
@@ -81,7 +86,7 @@ def ours(task: Task, *, in_place: bool) -> tuple[int, float]:
                 artifact,
                 now=datetime.fromisoformat(task.until) + detector.lag,
             )
-    return outcome.scored, connector.total
+    return outcome.scored, connector.total if keep else math.nan
 
 
 def _connector(url: str) -> ElasticConnector:

@@ -21,6 +21,7 @@ WAYS: dict[str, dict[str, object]] = {
     "raw, apart, our ids by index": {"in_place": False, "slices": 2, "ids": "index"},
     "ours, in place": {"in_place": True},
     "ours, apart": {"in_place": False},
+    "ours, as by default": {"in_place": False, "keep": None},
 }
 
 if __name__ == "__main__":
