@@ -177,6 +177,31 @@ def test_an_alias_in_one_index_and_a_field_in_another_give_both_their_values(
     assert one(rows(elastic, f"{fresh_prefix}-*", WINDOW, ["src"]), "src") == ["a", "b"]
 
 
+def test_what_a_field_holds_does_not_depend_on_what_else_is_asked_for(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    """Or one read could not serve several detectors: each would see what the others ask for."""
+    index = f"{fresh_prefix}-mixed"
+    properties = {
+        "size": {"type": "double"}, "port": {"type": "long"}, "flag": {"type": "boolean"},
+        "src": {"type": "alias", "path": "source.ip"},
+        "source": {"properties": {"ip": {"type": "ip"}}},
+    }  # fmt: skip
+    make(elasticsearch_url, index, properties, runtime={"shell": {"type": "keyword"}})
+    odd: list[dict[str, Any]] = [
+        {"size": 1.50, "port": "443", "flag": "true", "source.ip": "10.0.0.1", "shell": "sh"},
+        {"size": "2e3", "port": 80.0, "flag": False, "source": {"ip": ["10.0.0.2"]}},
+        {"port": [9, 1]},
+    ]
+    both = zip(events(range(3)), odd, strict=True)
+    fill(elasticsearch_url, index, [{**event, **more} for event, more in both])
+    own = "scoreback.detectors.one.score"
+    fields = ["host.name", "size", "port", "flag", "src", "source.ip", "shell", own]
+    together = rows(elastic, index, WINDOW, fields)
+    for name in fields:
+        assert one(rows(elastic, index, WINDOW, [name]), name) == one(together, name), name
+
+
 @pytest.mark.parametrize("source", [{"enabled": False}, {"excludes": ["host"]}])
 def test_fields_are_found_where_documents_do_not_show_them(
     source: dict[str, Any], elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
