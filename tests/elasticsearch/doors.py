@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.alerting import flat
 from tests.elasticsearch.connection import connected
 from tests.elasticsearch.direct import sources
 from tests.elasticsearch.proxy import Proxy
@@ -44,4 +45,4 @@ def stored(applied: ElasticConnector, detector: str) -> list[str]:
     """The ids of all stored scores of *detector*, each as often as it is there."""
     stream = f"scoreback.scores-{applied.settings.namespace}"
     found = sources(applied.settings.hosts[0], stream)
-    return sorted(h["_id"] for h in found if h["_source"]["scoreback.detector"] == detector)
+    return sorted(h["_id"] for h in found if flat(h["_source"])["scoreback.detector"] == detector)

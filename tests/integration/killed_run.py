@@ -17,7 +17,7 @@ from scoreback.connectors.elastic import bulk, reader
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.local import scores
 from scoreback.connectors.registry import load_connector
-from scoreback.models import online
+from scoreback.models import online, online_units
 from scoreback.models.detector_file import load_detector
 from scoreback.service import cutter, publish, score_job
 from scoreback.service.app import opened
@@ -29,7 +29,8 @@ from scoreback.service.versions import Versions
 
 THE_CONNECTOR = "the class of the connection's connector"
 POINTS: dict[str, tuple[Any, str]] = {
-    "window state": (online.OnlineFeatures, "_write"),
+    "window state": (online, "write_state"),
+    "open units": (online_units, "write_state"),
     "outbox": (publish, "_store"),
     "begin": (State, "begin_batch"),
     "write": (THE_CONNECTOR, "write"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.alerting import flat
 from scoreback.records import Enrichment, EventQuery, ScoreBatch, own_fields
 from tests.elasticsearch.batches import DAY, START, WINDOW, events, scores
 from tests.elasticsearch.direct import done, fill, make, request, sources
@@ -34,7 +35,8 @@ def looked_up(elastic: ElasticConnector, url: str, kind: str, of: str) -> dict[s
     """Score by event or entity, of the detector *of*."""
     found = sources(url, f"scoreback-lookup-{kind}-{elastic.settings.namespace}")
     key = "scoreback.event.id" if kind == "events" else "scoreback.entity"
-    own = [hit["_source"] for hit in found if hit["_source"]["scoreback.detector"] == of]
+    documents = [flat(hit["_source"]) for hit in found]
+    own = [document for document in documents if document["scoreback.detector"] == of]
     assert len({source[key] for source in own}) == len(own)
     return {source[key]: source["scoreback.score"] for source in own}
 

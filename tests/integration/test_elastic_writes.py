@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector, bulk
+from scoreback.connectors.elastic.alerting import flat
 from scoreback.connectors.elastic.scores import LOOKUP_IDS
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Enrichment, Verdict
@@ -126,7 +127,8 @@ def test_copied_fields_that_have_a_name_of_ours_do_not_replace_it(
     batch = scores([1], of=name, event__kind=["alert"], rule__id=["SID 7"], host__name=["h"])
     assert elastic.write(batch).written == 1
     found = sources(elasticsearch_url, f"scoreback.scores-{elastic.settings.namespace}")
-    [document] = [h["_source"] for h in found if h["_source"]["rule.name"] == name]
+    documents = [flat(hit["_source"]) for hit in found]
+    [document] = [one for one in documents if one["rule.name"] == name]
     assert (document["event.kind"], document["rule.id"]) == ("enrichment", name)
     assert document["scoreback.event.event.kind"] == "alert"
     assert document["scoreback.event.rule.id"] == "SID 7"
