@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 def request(url: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
     """Status and answer of one request with a JSON body, or one for each line of a list."""
     where = urlsplit(url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=180)
     lines = body if isinstance(body, list) else [body]
     data = None if body is None else "".join(json.dumps(line) + "\n" for line in lines)
     kind = "application/x-ndjson" if isinstance(body, list) else "application/json"

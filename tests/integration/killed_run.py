@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,14 @@ def main(settings: Settings, file: Path, now: datetime, point: str, when: str, c
 
 
 def _deadly(real: Callable[..., Any], when: str, call: int) -> Callable[..., Any]:
-    calls = 0
+    numbers = count(1)  # of calls, which may come from several threads
 
     def replacement(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it stands for
-        nonlocal calls
-        calls += 1
-        if calls == call and when == "before":
+        dies = next(numbers) == call
+        if dies and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = real(*args, **kwargs)
-        if calls == call and when == "after":
+        if dies and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

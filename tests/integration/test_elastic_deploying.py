@@ -12,6 +12,8 @@ import pytest
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.service import cli
 from tests.elasticsearch.direct import done, request
+from tests.elasticsearch.faults import refuses
+from tests.elasticsearch.proxy import Proxy
 
 pytestmark = pytest.mark.server
 PARTLY = 3  # the exit code where something was left
@@ -215,13 +217,20 @@ def test_remove_leaves_nothing_behind_of_what_was_applied(
 
 
 def test_a_stream_that_the_server_will_not_remove_is_named_and_stays(
-    scoreback: Callable[..., Ended], file: Path, elasticsearch_url: str, namespace: str
+    scoreback: Callable[..., Ended],
+    file: Path,
+    workspace: Path,
+    elasticsearch_url: str,
+    elasticsearch_proxy: Proxy,
+    namespace: str,
 ) -> None:
-    """The core server of the tests has no handler for it; a full one may lack the right."""
+    """The key may lack the right, and the server may not know how."""
     assert scoreback("apply", file).code == 0
     stream = f"scoreback.scores-{namespace}"
     document = {"@timestamp": "2026-03-01T00:00:00Z"}
     done(elasticsearch_url, "PUT", f"/{stream}/_create/1", document)
+    write_connection(workspace, elasticsearch_proxy.url, namespace)
+    elasticsearch_proxy.add(refuses(403), method="DELETE", path="_data_stream", times=None)
     ended = scoreback("remove", "--all", "--with-data", "--yes")
     assert ended.code == PARTLY
     assert stream in ended.out + ended.err

@@ -1,6 +1,6 @@
 """Rows as JSON documents, column by column: no object per row is made."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,18 +13,21 @@ _QUOTE, _BACKSLASH, _FIRST_PRINTABLE = 0x22, 0x5C, 0x20
 
 
 def documents(
-    columns: Mapping[str, pa.Array | pa.ChunkedArray], constants: Mapping[str, object]
+    columns: Mapping[str, pa.Array | pa.ChunkedArray],
+    constants: Mapping[str, object],
+    *,
+    objects: Collection[str] = (),
 ) -> pa.Array:
     """One JSON object for each row; a null is left out.
 
     Args:
         columns: key → values: text, numbers, truths, or times with a zone. Floats are finite.
         constants: key → one value for all rows; None is left out.
+        objects: first parts of dotted keys that become objects, which Elasticsearch reads more
+            cheaply than dotted keys. Each needs a member that every row has.
 
     Returns:
-        Text, one object a row. A dotted key is a member of an inner object, which Elasticsearch
-        reads more cheaply than dotted names; but an inner object whose members may all be absent
-        stays dotted.
+        Text, one object a row, its keys in order.
     """
     rows = len(next(iter(columns.values())))
     if rows == 0:
@@ -34,7 +37,7 @@ def documents(
         if column.null_count < rows:
             members[key] = _Member.of_column(_whole(column))
     parts: list[object] = [pa.repeat("{", rows)]
-    _write(parts, members)
+    _write(parts, members, objects)
     joined = pc.binary_join_element_wise(*parts, "")
     return pc.binary_join_element_wise(pc.utf8_rtrim(joined, ","), "}", "")
 
@@ -71,25 +74,25 @@ class _Member:
         return self.values is None or not self.values.null_count
 
 
-def _write(parts: list[object], members: Mapping[str, _Member]) -> None:
-    """Append *members* of one object to *parts*, each with a comma behind it."""
-    inner: dict[str, dict[str, _Member]] = {}
+def _write(parts: list[object], members: Mapping[str, _Member], objects: Collection[str]) -> None:
+    """Append *members* to *parts*, each with a comma behind it."""
+    inner: dict[str, dict[str, _Member]] = {first: {} for first in objects}
     for key, member in members.items():
-        first, dot, rest = key.partition(".")
-        if dot:
-            inner.setdefault(first, {})[rest] = member
+        first, _, rest = key.partition(".")
+        if first in inner:
+            inner[first][rest] = member
     for key, member in members.items():
-        first, dot, rest = key.partition(".")
-        group = inner.get(first) if dot else None
-        # The last member has no comma behind it, so it has to be there in every row.
-        sure = [k for k, one in (group or {}).items() if one.sure and "." not in k]
-        if group is None or not sure:
+        first, _, rest = key.partition(".")
+        if first not in inner:
             _append(parts, key, member, ",")
-        elif next(iter(group)) == rest:  # its first member; the others come with it
-            last = sure[-1]
+        elif next(iter(inner[first])) == rest:  # its first member; the others come with it
+            # The last one has no comma behind it, so it has to be there in every row.
+            last = next(k for k, one in reversed(inner[first].items()) if one.sure)
             parts.append(f"{_json(first)}:{{")
-            _write(parts, {k: one for k, one in group.items() if k != last})
-            _append(parts, last, group[last], "},")
+            for name, one in inner[first].items():
+                if name != last:
+                    _append(parts, name, one, ",")
+            _append(parts, last, inner[first][last], "},")
 
 
 def _append(parts: list[object], key: str, member: _Member, end: str) -> None:

@@ -70,6 +70,7 @@ class Enrich:
                 "scoreback.scored_at": events["scored_at"],
             },
             {},
+            objects=("scoreback",),
         )
         heads = {
             "_id": ids,

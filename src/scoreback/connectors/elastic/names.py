@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+OBJECTS = ("ecs", "event", "rule", "scoreback")  # of every document of ours
 OWN = "scoreback."  # how our own fields begin, on events too
 
 

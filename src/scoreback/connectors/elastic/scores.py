@@ -11,7 +11,7 @@ from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.members import events_of
-from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.connectors.elastic.names import OBJECTS, OWN, Names
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
@@ -146,7 +146,7 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
     for key in [key for key in columns if key in _SHARED]:
         if len(pc.unique(columns[key])) == 1:  # written once, not once a row
             constants[key] = columns.pop(key)[0].as_py()
-    return documents(columns, constants)
+    return documents(columns, constants, objects=OBJECTS)
 
 
 def _severity(risk: pa.ChunkedArray) -> pa.Array:

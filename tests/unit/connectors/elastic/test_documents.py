@@ -67,6 +67,21 @@ def test_documents_hold_what_rows_hold(rows: list[dict[str, Any]], whole: bool) 
 
 @given(ROWS)
 @settings(deadline=None)
+def test_objects_hold_their_members_whichever_of_them_are_absent(
+    rows: list[dict[str, Any]],
+) -> None:
+    made = table(rows)
+    sure = pa.array([str(n) for n in range(len(rows))], pa.string())
+    columns = {"o.t": made["a.text"], "o.sure": sure, "n": made["n"], "o.x.y": made["b"]}
+    found = [json.loads(t) for t in documents(columns, {}, objects=("o",)).to_pylist()]
+    for number, (document, row) in enumerate(zip(found, rows, strict=True)):
+        inner = {"t": row["a.text"], "sure": str(number), "x.y": row["b"]}
+        assert document["o"] == {k: v for k, v in inner.items() if v is not None}
+        assert document.get("n") == row["n"]
+
+
+@given(ROWS)
+@settings(deadline=None)
 def test_each_item_of_a_bulk_request_is_two_lines(rows: list[dict[str, Any]]) -> None:
     made = table(rows)
     ids = pa.array([f'"{n}\n' for n in range(len(rows))], pa.string())
