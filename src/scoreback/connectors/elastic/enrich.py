@@ -38,13 +38,13 @@ class Enrich:
             return update_events(self._client, events_of(table))
         if how == Enrichment.EVENT:
             events = events_of(table)
-            keys = [events["detector"], events["event_index"], events["event_id"]]
+            keys = [events["detector"], events["stage"], events["event_index"], events["event_id"]]
             index, version = self._names.events_lookup, events["scored_at"]
             return self._look_up(index, events, _digests(keys), version)
         if how == Enrichment.ENTITY:
             latest = _latest_of_entities(table)
             events = events_of(latest, all_members=False)
-            digests = _digests([events["detector"], events["entity"]])
+            digests = _digests([events["detector"], events["stage"], events["entity"]])
             return self._look_up(self._names.entities_lookup, events, digests, events["event_time"])
         raise SiemRefused(
             f"scores cannot be put {how.value!r}", hint="choose event, entity or in_place"
@@ -87,12 +87,12 @@ class Enrich:
 
 
 def _latest_of_entities(table: pa.Table) -> pa.Table:
-    """Of each detector and entity the score with the latest event; without an entity, none."""
+    """Of each detector, stage and entity the score of the latest event; none without an entity."""
     known = table.filter(pc.is_valid(table["entity"]))
     order = [("event_time", "ascending"), ("score_id", "ascending")]
     known = known.sort_by(order)
-    pairs = zip(known["detector"].to_pylist(), known["entity"].to_pylist(), strict=True)
-    last = {pair: row for row, pair in enumerate(pairs)}
+    whose = zip(*(known[n].to_pylist() for n in ("detector", "stage", "entity")), strict=True)
+    last = {key: row for row, key in enumerate(whose)}
     return known.take(pa.array(sorted(last.values()), pa.int64()))
 
 

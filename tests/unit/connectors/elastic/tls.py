@@ -14,6 +14,8 @@ from threading import Thread
 
 import pytest
 
+from tests.elasticsearch.node import in_ci
+
 INFO = {"version": {"number": "9.2.2", "build_flavor": "default"}}
 
 
@@ -34,6 +36,8 @@ class Certificate:
 def certificate(folder: Path) -> Certificate:
     """Make one in *folder*; skips where there is nothing to make it with."""
     openssl = shutil.which("openssl")
+    if openssl is None and in_ci():
+        pytest.fail("no certificate without the command openssl")
     if openssl is None:
         pytest.skip("no certificate without the command openssl")
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
