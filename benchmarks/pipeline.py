@@ -28,7 +28,7 @@ import numpy as np
 from features import PLAN, ByColumns, documents, scorer_of
 from numpy.typing import NDArray
 from pipeline_cluster import SPAN, START, Cluster, spread
-from pipeline_ours import BUILT, SCORES, prepare
+from pipeline_ours import SCORES, prepare
 from pipeline_run import WAYS
 from pipeline_task import Model, Task
 
@@ -41,8 +41,8 @@ from tests.elasticsearch.node import running
 
 LEARNT = 50_000
 AS_BY_DEFAULT = "ours, as by default"
-SUBJECT = "ours, apart" if BUILT else "raw, apart, our ids by create"
-COMPARED = [name for name in WAYS if BUILT or not name.startswith("ours")]
+SUBJECT = "ours, apart"
+COMPARED = list(WAYS)
 WARMING = ["naive, apart", "raw, apart, 2 slices", "raw, in place, 2 slices"]
 
 Figures = dict[str, Any]
@@ -140,9 +140,9 @@ def headline(rounds: list[dict[str, Figures]]) -> dict[str, float]:
         "wall_vs_naive": _ratio(rounds, "naive, in place", SUBJECT, "wall_s"),
         "wall_vs_naive_apart": _ratio(rounds, "naive, apart", SUBJECT, "wall_s"),
     }
-    in_place = "ours, in place" if BUILT else "raw, in place, 2 slices"
+    in_place = "ours, in place"
     found["in_place_client_cpu_vs_naive"] = _ratio(rounds, "naive, in place", in_place, "cpu_s")
-    for what in ("cpu", "wall") if BUILT else ():  # what is stored without being asked for more
+    for what in ("cpu", "wall"):  # what is stored without being asked for more
         for base in ("naive, in place", "naive, apart"):
             ratio = _ratio(rounds, base, AS_BY_DEFAULT, f"{what}_s")
             found[f"by_default_{what}_vs_{base}"] = ratio
@@ -167,8 +167,7 @@ def main() -> None:
         running(heap=arguments.heap, jvm_options=()) as node,
     ):
         model.save(Path(folder))
-        if BUILT:
-            prepare(Path(folder), scorer.artifact, node.url)
+        prepare(Path(folder), scorer.artifact, node.url)
         bench = Bench(Cluster(node.url, node.pid), node.url, Path(folder), texts)
         bench.fill(arguments.events)
         for way in WARMING:  # a fresh node is several times slower

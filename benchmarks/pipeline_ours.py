@@ -26,8 +26,6 @@ from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
 algorithms()  # libraries are loaded before anything is measured
-BUILT = True
-"""Whether the ways of this file take part; until then `pipeline.py` judges the raw limit."""
 
 SCORES = Names("bench").scores
 """The data stream that they write to."""
