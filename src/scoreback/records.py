@@ -3,6 +3,7 @@
 Columns are Arrow record batches with a declared schema (`EVENT_COLUMNS`, `LABEL_COLUMNS`,
 `SCORE_COLUMNS`). Times are UTC microseconds. Event fields are text under their ECS dotted names:
 the feature language casts them, so that ``443``, ``"443"`` and a keyword mean the same everywhere.
+A door may give float64 instead where only the number counts, which spares writing and reading it.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
+FIELD_TYPES = (pa.string(), pa.float64())  # of event fields
 MEMBERS = 1000  # events of a unit whose names its event_ref carries: the first by time, then id
 
 # An event, or a unit of events as a detector groups them. A unit's id is a digest of its key and
@@ -125,7 +127,10 @@ class _Columns:
 
 
 class EventBatch(_Columns):
-    """Events: `EVENT_COLUMNS`, then the fields asked for, as text (null where absent)."""
+    """Events: `EVENT_COLUMNS`, then the fields asked for; null where absent.
+
+    Fields are text; one of which only the number counts may be float64 (`EventQuery.numbers`).
+    """
 
     __slots__ = ()
 
@@ -133,7 +138,7 @@ class EventBatch(_Columns):
         """Refuse a batch whose declared columns are missing, mistyped or null."""
         self._check(EVENT_COLUMNS)
         for found in self.batch.schema:
-            if found.name not in EVENT_COLUMNS.names and found.type != pa.string():
+            if found.name not in EVENT_COLUMNS.names and found.type not in FIELD_TYPES:
                 raise ValueError(f"event field {found.name!r} is {found.type}, not text")
 
     @property
@@ -243,6 +248,7 @@ class EventQuery:
 
     selection: Mapping[str, object]  # e.g. {"stream": "alerts"} or {"index": ..., "query": ...}
     fields: tuple[str, ...]  # ECS dotted names
+    numbers: frozenset[str] = frozenset()  # of these only the number counts, not how it is written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

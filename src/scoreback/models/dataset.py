@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.errors import DataError
 from scoreback.models.detector import Detector, EventFeature, WindowFeature
 from scoreback.models.labels import NO_VERDICT, UNKNOWN, Settled, settle
@@ -231,12 +232,6 @@ def feature_columns(rows: pa.Table, features: Sequence[EventFeature | WindowFeat
                 hint="compute the rows with the feature plan of this model",
             ) from error
     return pa.table(columns, names=[f.name for f in features])
-
-
-def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """One array of a column that may come in chunks."""
-    combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def _queue(rows: pa.Table, order: pa.Array) -> NDArray[np.float64] | None:

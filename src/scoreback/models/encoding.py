@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.models.dataset import feature_columns, flat, is_category
+from scoreback.columns import flat
+from scoreback.models.dataset import feature_columns, is_category
 from scoreback.models.detector import EventFeature, WindowFeature
 from scoreback.models.matrix_file import let_go, new_matrix, row_blocks
 from scoreback.models.model import Matrix

@@ -12,7 +12,9 @@ from typing import Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from scoreback.columns import flat
 from scoreback.models.detector import Detector, EventFeature, WindowFeature
 from scoreback.records import EventBatch
 
@@ -61,6 +63,19 @@ class FeaturePlan:
                 found.add(feature.field)
         return tuple(sorted(found - {"event_time", "arrival_time"}))
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The event fields of which every feature that reads them reads the number alone."""
+        texts: set[str] = set()
+        numbers: set[str] = set()
+        for feature in self.features:
+            read = {feature.field, getattr(feature, "divisor", None)} - {None}
+            numeric = isinstance(feature, EventFeature) and feature.kind in ("number", "ratio")
+            (numbers if numeric else texts).update(map(str, read))
+            if isinstance(feature, WindowFeature):
+                texts.update(feature.by)
+        return frozenset(numbers - texts - {"event_time", "arrival_time"})
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
@@ -78,7 +93,6 @@ class EventFeatures:
         self._features = plan.event_features
         self._engine = duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "threads": threads})
         self._engine.execute("SET TimeZone = 'UTC'")
-        self._query = _select(self._features)
 
     def rows(self, events: EventBatch) -> FeatureRows:
         """One column per event feature of *events*, in their order.
@@ -88,29 +102,50 @@ class EventFeatures:
         """
         if not self._features:
             return FeatureRows(pa.table({}), {})
-        batch = events.batch  # noqa: F841 - the query reads it by name
-        table = self._engine.sql(self._query).to_arrow_table().combine_chunks()
+        columns = self._columns(events.batch)
         names = [f.name for f in self._features]
-        columns = [table.column(f"f{i}") for i in range(len(names))]
         uncast = {name: count for name, count in _uncast(self._features, events, columns) if count}
         return FeatureRows(pa.table(columns, names=names), uncast)
+
+    def _columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        """A column for each feature; those that a field holds as they are, take no query."""
+        found = {i: _as_it_is(feature, batch) for i, feature in enumerate(self._features)}
+        asked = tuple(f"{_expression(self._features[i], batch)} AS f{i}"
+                      for i, column in found.items() if column is None)  # fmt: skip
+        if asked:
+            query = f"SELECT {', '.join(asked)} FROM batch"  # noqa: S608 - names are quoted below
+            table = self._engine.sql(query).to_arrow_table().combine_chunks()
+            found |= {int(name[1:]): flat(table.column(name)) for name in table.column_names}
+        return [found[i] for i in range(len(found))]
 
     def close(self) -> None:
         """Let go of the engine."""
         self._engine.close()
 
 
-def _select(features: tuple[EventFeature, ...]) -> str:
-    columns = ", ".join(f"{_expression(f)} AS f{i}" for i, f in enumerate(features))
-    return f"SELECT {columns} FROM batch"  # noqa: S608 - names are quoted below
+def _as_it_is(feature: EventFeature, batch: pa.RecordBatch) -> pa.Array | None:
+    """The column of *feature*, where a field of *batch* is one already."""
+    if feature.kind == "category":
+        column = batch.column(feature.field)
+        return None if pc.any(pc.equal(column, "")).as_py() else column
+    if feature.kind == "number" and _is_number(feature.field, batch):
+        column = batch.column(feature.field)
+        return column if pc.all(pc.is_finite(column)).as_py() is not False else None
+    return None
+
+
+def _is_number(field: str, batch: pa.RecordBatch) -> bool:
+    return bool(batch.schema.field(field).type == pa.float64())
 
 
 def _text(field: str) -> str:
     return f"nullif({quoted(field)}, '')"
 
 
-def _number(field: str) -> str:
+def _number(field: str, batch: pa.RecordBatch) -> str:
     cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
+    if _is_number(field, batch):
+        cast = quoted(field)
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
 
 
@@ -120,7 +155,7 @@ def _time(field: str) -> str:
     return f"TRY_CAST({_text(field)} AS TIMESTAMPTZ)"
 
 
-def _expression(feature: EventFeature) -> str:
+def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
     text = _text(feature.field)
     match feature.kind:
         case "category":
@@ -128,7 +163,7 @@ def _expression(feature: EventFeature) -> str:
         case "ngrams":
             return f"left({text}, {TEXT_LIMIT})"
         case "number":
-            return _number(feature.field)
+            return _number(feature.field, batch)
         case "length":
             return f"length({text})::DOUBLE"
         case "entropy":
@@ -138,7 +173,8 @@ def _expression(feature: EventFeature) -> str:
         case "matches":
             return f"regexp_matches({text}, {literal(feature.pattern or '')})::INT::DOUBLE"
         case "ratio":
-            return f"{_number(feature.field)} / nullif({_number(feature.divisor or '')}, 0)"
+            above, below = (_number(name or "", batch) for name in (feature.field, feature.divisor))
+            return f"{above} / nullif({below}, 0)"
         case "hour_of_day":
             return f"hour({_time(feature.field)})::DOUBLE"
         case "day_of_week":
@@ -152,7 +188,7 @@ def _expression(feature: EventFeature) -> str:
 
 
 def _uncast(
-    features: tuple[EventFeature, ...], events: EventBatch, columns: list[pa.ChunkedArray]
+    features: tuple[EventFeature, ...], events: EventBatch, columns: list[pa.Array]
 ) -> Iterator[tuple[str, int]]:
     names = events.batch.schema.names
     for feature, column in zip(features, columns, strict=True):
@@ -160,8 +196,12 @@ def _uncast(
             if feature.field not in names or feature.field in ("event_time", "arrival_time"):
                 continue
             given = events.batch.column(feature.field)
-            empty = int(pa.compute.sum(pa.compute.equal(given, "")).as_py() or 0)
+            empty = 0 if _is_number(feature.field, events.batch) else _count_empty(given)
             yield feature.name, column.null_count - given.null_count - empty
+
+
+def _count_empty(texts: pa.Array) -> int:
+    return int(pc.sum(pc.equal(texts, "")).as_py() or 0)
 
 
 def quoted(identifier: str) -> str:

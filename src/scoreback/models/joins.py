@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.errors import DataError
-from scoreback.models.dataset import Dataset, flat
+from scoreback.models.dataset import Dataset
 from scoreback.models.detector import Detector
 from scoreback.models.unit_labels import subjects
 from scoreback.records import LABEL_COLUMNS, TIME

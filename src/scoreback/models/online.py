@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoreback.columns import together
 from scoreback.errors import StateError
 from scoreback.models.features import EventFeatures, FeaturePlan, literal
 from scoreback.models.history import (
@@ -100,7 +101,7 @@ class OnlineFeatures:
         wanted = events
         if window.since < score_since:
             wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
-        waiting = pa.concat_tables([self._pending(state, wanted.schema), wanted])
+        waiting = together([self._pending(state, wanted.schema), wanted])
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
         pending = self._keep_pending(rest, name)
@@ -230,7 +231,7 @@ class OnlineFeatures:
         if state.pending is None:
             return schema.empty_table()
         try:
-            return pq.read_table(self._folder / state.pending).select(schema.names).cast(schema)
+            return pq.read_table(self._folder / state.pending).select(schema.names)
         except (OSError, pa.ArrowInvalid, KeyError) as error:
             raise self._damaged(error) from error
 

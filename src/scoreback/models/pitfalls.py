@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoreback.models.dataset import Dataset, Known, Mask, flat, row_digests
+from scoreback.columns import flat
+from scoreback.models.dataset import Dataset, Known, Mask, row_digests
 from scoreback.models.evaluation import Evaluation
 from scoreback.models.splits import Origin
 

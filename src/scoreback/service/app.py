@@ -38,7 +38,8 @@ class App:
                 hint=f"add events.{kind} to its file",
             )
         fields = (*needed_fields(detector), *self.written_fields(detector))
-        return EventQuery(selection=detector.events[kind], fields=fields)
+        numbers = number_fields(detector)
+        return EventQuery(selection=detector.events[kind], fields=fields, numbers=numbers)
 
     def enrichment(self, detector: Detector) -> Enrichment:
         """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
@@ -92,20 +93,33 @@ def opened(
             yield App(settings, connector, state)
 
 
+def number_fields(detector: Detector) -> frozenset[str]:
+    """The fields of *detector* of which nothing but the number counts."""
+    if detector.group is not None:
+        return frozenset()
+    return FeaturePlan.of(detector).numbers - _beside_features(detector) - _of_labels(detector)
+
+
 def needed_fields(detector: Detector) -> tuple[str, ...]:
     """Every event field that *detector* reads, sorted; of a group, what its units are made of."""
     if detector.group is not None:
         fields = set(detector.group.sources)
     else:
-        fields = {detector.entity, *FeaturePlan.of(detector).fields, *detector.write.copy_fields}
-        fields.update(detector.split.hold_out)
-        if detector.train.today_queue:
-            fields.add(detector.train.today_queue)
-    if detector.labels.field:
-        fields.add(detector.labels.field.name)
-        if detector.labels.field.time:
-            fields.add(detector.labels.field.time)
-    return tuple(sorted(fields))
+        fields = {*FeaturePlan.of(detector).fields, *_beside_features(detector)}
+    return tuple(sorted(fields | _of_labels(detector)))
+
+
+def _beside_features(detector: Detector) -> set[str]:
+    """Fields that are read for other ends than features and labels."""
+    fields = {detector.entity, *detector.write.copy_fields, *detector.split.hold_out}
+    if detector.train.today_queue:
+        fields.add(detector.train.today_queue)
+    return fields
+
+
+def _of_labels(detector: Detector) -> set[str]:
+    found = detector.labels.field
+    return {name for name in (found.name, found.time) if name} if found else set()
 
 
 def refuse_unknown_siems(detector: Detector) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.columns import together
 from scoreback.records import TimeWindow
 
 STEP_ROWS = 20_000  # events in a step at least, once it can be cut: bounds memory
@@ -38,7 +39,7 @@ class Cutter:
 
         Those of the newest arrival time are held back: more of that time may follow.
         """
-        held = events if self._held is None else pa.concat_tables([self._held, events])
+        held = events if self._held is None else together([self._held, events])
         self._held = held
         if held.num_rows < STEP_ROWS:
             return None

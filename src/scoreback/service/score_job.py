@@ -110,7 +110,12 @@ def _groups(runs: Sequence[ScoreRun]) -> deque[list[ScoreRun]]:
 def _read(app: App, runs: Sequence[ScoreRun], until: datetime, told: Callable[[int], None]) -> None:
     """Feed *runs*, which have read equally far, with what arrived up to *until*, and end them."""
     fields = dict.fromkeys(name for run in runs for name in run.query.fields)
-    query = EventQuery(selection=runs[0].query.selection, fields=tuple(fields))
+    texts = {name for run in runs for name in set(run.query.fields) - run.query.numbers}
+    query = EventQuery(
+        selection=runs[0].query.selection,
+        fields=tuple(fields),
+        numbers=frozenset(fields.keys() - texts),
+    )
     window = TimeWindow(since=runs[0].watermark, until=until)
     with closing(_batches(app, query, window)) as batches:
         for batch in batches:

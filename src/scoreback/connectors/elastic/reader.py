@@ -7,18 +7,20 @@ last whole chunk: nothing is missing and nothing comes twice.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.columns import together
 from scoreback.connectors.base import BATCH_ROWS, Slice
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.cuts import Clock, cut, quantiles
 from scoreback.connectors.elastic.fields import Mapped, mapped
-from scoreback.connectors.elastic.hits import HitDecoder, Page
+from scoreback.connectors.elastic.hits import HitDecoder
+from scoreback.connectors.elastic.pages import Page
 from scoreback.connectors.elastic.search import Expired, PointInTime, point_in_time
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
@@ -71,7 +73,7 @@ class Reader:
         fields = tuple(dict.fromkeys(query.fields))
         clock = self._clock(query, piece.window)
         there = mapped(self._client, clock.selection, fields)
-        chunks = _Chunks(self._client, clock, fields, there)
+        chunks = _Chunks(self._client, clock, fields, frozenset(query.numbers), there)
         since, until = micros(piece.window.since), micros(piece.window.until)
         for table in chunks.read(since, until):
             for start in range(0, table.num_rows, BATCH_ROWS):
@@ -93,8 +95,10 @@ class _Chunks:
     client: Client
     clock: Clock
     fields: tuple[str, ...]
+    numbers: frozenset[str]
     there: Mapped
     page_rows: int = PAGE_ROWS
+    decoders: dict[tuple[str, ...], HitDecoder] = field(default_factory=dict)  # by asked fields
 
     def read(self, since: int, until: int) -> Iterator[pa.Table]:
         """The events of ``[since, until)`` in order, some thousands at a time."""
@@ -136,9 +140,9 @@ class _Chunks:
             pages = self._pages(pit, since, until, asked)
         except _NoSource:
             pages = self._pages(pit, since, until, self.fields)
-        tables = [self._table(page) for page in pages]
-        schema = pa.schema([*EVENT_COLUMNS, *(pa.field(n, pa.string()) for n in self.fields)])
-        whole = pa.concat_tables([schema.empty_table(), *tables])
+        empty = pa.schema([*EVENT_COLUMNS, *((name, pa.string()) for name in self.fields)])
+        tables = [self._table(page) for page in pages if len(page.ids)]
+        whole = together(tables or [empty.empty_table()])
         name = "arrival_time" if self.clock.arrival else "event_time"
         times = whole[name].cast(pa.int64())
         inside = pc.and_(pc.greater_equal(times, since), pc.less(times, until))
@@ -148,8 +152,7 @@ class _Chunks:
         return whole.sort_by(order)
 
     def _pages(self, pit: PointInTime, since: int, until: int, asked: Sequence[str]) -> list[Page]:
-        valued = self.there.valued if set(asked) >= set(self.fields) else ()
-        hits = HitDecoder(self.clock.selection, self._in_document(), self._renamed(asked), valued)
+        hits = self._decoder(asked)
         body = hits.request(sequence=self.there.sequence)
         body |= {"query": self.clock.query(since, until), "sort": ["_shard_doc"]}
         if set(asked) >= set(self.fields):
@@ -166,7 +169,7 @@ class _Chunks:
             except SiemUnavailable as error:
                 raise Expired(error.message, hint=error.hint) from error
             pit.renew(page.pit)
-            if page.ids:
+            if len(page.ids):
                 if page.without_source and body.get("_source") is not False:
                     raise _NoSource
                 pages.append(page)
@@ -176,26 +179,34 @@ class _Chunks:
                 return pages
             after = page.after
 
-    def _in_document(self) -> list[str]:
-        return [self.there.path(name) for name in self.fields]
-
-    def _renamed(self, asked: Sequence[str]) -> list[str]:
-        return [self.there.path(name) for name in asked]
+    def _decoder(self, asked: Sequence[str]) -> HitDecoder:
+        """One for all pages, as it learns from them."""
+        path = self.there.path
+        return self.decoders.setdefault(
+            tuple(asked),
+            HitDecoder(
+                self.clock.selection,
+                list(map(path, self.fields)),
+                numbers=[path(name) for name in self.numbers],
+                asked=list(map(path, asked)),
+                valued=self.there.valued if set(asked) >= set(self.fields) else (),
+            ),
+        )
 
     def _table(self, page: Page) -> pa.Table:
         lag = self.clock.lag // timedelta(microseconds=1)
         arrival = pc.coalesce(page.arrival, pc.add(page.time, lag))
         time = pc.min_element_wise(page.time, arrival, skip_nulls=True)
         columns = {
-            "event_id": pa.array(page.ids, pa.string()),
-            "event_ref": pa.array(page.refs, pa.string()),
+            "event_id": page.ids,
+            "event_ref": page.refs,
             "event_time": time.cast(TIME),
             "arrival_time": arrival.cast(TIME),
         }
         columns |= {name: page.columns[self.there.path(name)] for name in self.fields}
         table = pa.table(columns)
-        schema = pa.schema([*EVENT_COLUMNS, *(pa.field(n, pa.string()) for n in self.fields)])
-        return table.filter(pc.is_valid(table["arrival_time"])).cast(schema)
+        table = table.filter(pc.is_valid(table["arrival_time"]))
+        return table.cast(pa.schema([*EVENT_COLUMNS, *list(table.schema)[len(EVENT_COLUMNS) :]]))
 
 
 class _NoSource(Exception):

@@ -52,8 +52,8 @@ def test_a_page_gives_what_a_plain_decoder_gives(
     for name in FIELDS:
         expected = [flattened(parsed(json.dumps(source)), FIELDS).get(name) for source in sources]
         assert found.columns[name].to_pylist() == expected
-    assert found.ids == [str(n) for n in range(len(rows))]
-    assert found.refs == [f"i {n} 1" for n in range(len(rows))]
+    assert found.ids.to_pylist() == [str(n) for n in range(len(rows))]
+    assert found.refs.to_pylist() == [f"i {n} 1" for n in range(len(rows))]
     assert found.time.to_pylist() == [None if ns is None else ns // 1000 for ns in times]
     assert found.after == ([len(rows) - 1] if rows else None)
 

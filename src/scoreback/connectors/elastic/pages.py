@@ -1,0 +1,40 @@
+"""What a page of search hits gives, whoever decodes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_US_OF_MS, _NS_OF_US = 1_000, 1_000
+_EXACT = pa.decimal128(25, 6)  # milliseconds with their nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The events of one answer, in its order."""
+
+    ids: pa.Array
+    refs: pa.Array  # index, or index, sequence number and primary term
+    time: pa.Array  # microseconds, int64; null where a document has none
+    arrival: pa.Array
+    columns: Mapping[str, pa.Array]  # text, or float64 of a number; null where absent
+    pit: str
+    after: list[Any] | None  # where the next page begins; None: this was the last
+    without_source: bool  # some document came without its source
+
+
+def micros_of(milliseconds: pa.Array) -> pa.Array:
+    """Doc values in milliseconds, with decimals where the field has finer ones, as microseconds.
+
+    What is finer is cut off, never rounded: an event would leave the window that it is asked for by
+    and not reach the next one.
+    """
+    try:
+        return pc.multiply(milliseconds.cast(pa.int64()), _US_OF_MS)
+    except pa.ArrowInvalid:
+        exact = milliseconds.cast(_EXACT)
+    nanos = np.frombuffer(exact.buffers()[1], np.int64)[::2]  # of 128 bits the lower half
+    return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))

@@ -1,0 +1,65 @@
+"""A page whose values have the types that were learnt: Arrow reads it in one call."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.elastic.pages import Page, micros_of
+from scoreback.connectors.elastic.selection import Selection
+from scoreback.connectors.typed import Layout, firsts, read
+
+_TEXTS = pa.list_(pa.string())
+
+
+class TypedHits:
+    """Decodes pages of one layout, on any thread."""
+
+    def __init__(self, selection: Selection, layout: Layout) -> None:
+        """Prepare to find the times of *selection* and the fields of *layout*."""
+        self._layout = layout
+        self._times = (selection.time, selection.arrival)
+        names = dict.fromkeys(self._times)  # both clocks may be one field
+        hit = {
+            "_id": pa.string(), "_index": pa.string(), "_source": layout.type,
+            "_seq_no": pa.int64(), "_primary_term": pa.int64(), "sort": pa.list_(pa.int64()),
+            "fields": pa.struct([(name, _TEXTS) for name in names]),
+        }  # fmt: skip
+        hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
+        self._schema = pa.schema([("pit_id", pa.string()), ("hits", hits)])
+
+    def decode(self, body: bytes) -> Page:
+        """The page that *body* holds.
+
+        Raises:
+            ValueError: some value has another type, or this is no answer of a search.
+        """
+        answer = read(body, self._schema)
+        pit, outer = answer.flatten()
+        (lists,) = outer.flatten()
+        if lists.null_count:
+            raise ValueError("no hits, and no list of none")
+        hits = lists.flatten()
+        found = dict(zip((field.name for field in hits.type), hits.flatten(), strict=True))
+        if found["_id"].null_count or found["_index"].null_count:
+            raise ValueError("a hit without a name")
+        looked_up = dict(zip(dict.fromkeys(self._times), found["fields"].flatten(), strict=True))
+        times = {name: micros_of(firsts(values)) for name, values in looked_up.items()}
+        return Page(
+            ids=found["_id"],
+            refs=_refs(found),
+            time=times[self._times[0]],
+            arrival=times[self._times[1]],
+            columns=self._layout.columns(found["_source"]),
+            pit=pit[0].as_py() or "",
+            after=found["sort"][-1].as_py() or [] if len(hits) else None,
+            without_source=found["_source"].null_count > 0,
+        )
+
+
+def _refs(hit: dict[str, pa.Array]) -> pa.Array:
+    """Where each event is, and which state of it was read, where that was asked for."""
+    states: list[Any] = [hit[name] for name in ("_seq_no", "_primary_term")]
+    if states[0].null_count == len(states[0]):
+        return hit["_index"]
+    return pc.binary_join_element_wise(hit["_index"], *(s.cast(pa.string()) for s in states), " ")
