@@ -119,8 +119,7 @@ def scores_of_local(siem: LocalConnector) -> dict[str, tuple[float, float, bool]
 def scores_of_elastic(siem: ElasticConnector) -> dict[str, tuple[float, float, bool]]:
     found = hits(siem, f"scoreback.scores-{siem.settings.namespace}")
     return {
-        s["scoreback.score_id"]: (s["scoreback.score"], s["event.risk_score"], s["scoreback.alert"])
-        for s in found
+        s["_id"]: (s["scoreback.score"], s["event.risk_score"], s["scoreback.alert"]) for s in found
     }
 
 
@@ -136,7 +135,7 @@ def counted(siem: ElasticConnector) -> int:
 
 def hits(siem: ElasticConnector, index: str) -> list[dict[str, Any]]:
     answer = siem.client.call("POST", f"/{index}/_search", {"size": 10_000})
-    return [flat(hit["_source"]) for hit in answer["hits"]["hits"]]
+    return [flat(hit["_source"]) | {"_id": hit["_id"]} for hit in answer["hits"]["hits"]]
 
 
 def comparable(alert: Alert) -> Alert:

@@ -96,14 +96,14 @@ class Alerts:
         )
 
     def _with_counts(self, sources: Sequence[Mapping[str, Any]]) -> list[Alert]:
-        """Alerts with the number of events that each stands for, each score counted once."""
+        """Alerts with the number of events that each stands for, each event counted once."""
         ids = [str(flat(source)["scoreback.alert_id"]) for source in sources]
         if not ids:
             return []
         counts: dict[str, int] = {}
         for start in range(0, len(ids), 1_000):
             some = ids[start : start + 1_000]
-            members = {"cardinality": {"field": "scoreback.score_id", "precision_threshold": 1_000}}
+            members = {"cardinality": {"field": "scoreback.event.id", "precision_threshold": 1_000}}
             body = {
                 "size": 0,
                 "query": {"terms": {"scoreback.alert_id": some}},

@@ -20,7 +20,7 @@ SPARSE = 0.5  # a field that more than half of the events lack is worth a word
 SKEW = 30.0  # seconds between our clock and the cluster's that are worth a word
 _TIMES = frozenset({"date", "date_nanos"})
 _TESTED = (8, 19)
-_SCORE_TYPES = {"scoreback.score": "double", "scoreback.score_id": "keyword"}
+_SCORE_TYPES = {"scoreback.score": "double", "scoreback.event.id": "keyword"}
 
 
 def check(

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.columns import flat
+
 _QUOTE, _BACKSLASH, _FIRST_PRINTABLE = 0x22, 0x5C, 0x20
 
 
@@ -27,29 +29,31 @@ def documents(
             cheaply than dotted keys. Each needs a member that every row has.
 
     Returns:
-        Text, one object a row, its keys in order.
+        Text, one object a row, its keys about in order: the last is one that every row has.
     """
     rows = len(next(iter(columns.values())))
-    if rows == 0:
-        return pa.array([], pa.string())
-    members = {key: _Member.of(value) for key, value in constants.items() if value is not None}
-    for key, column in columns.items():
-        if column.null_count < rows:
-            members[key] = _Member.of_column(_whole(column))
-    parts: list[object] = [pa.repeat("{", rows)]
-    _write(parts, members, objects)
-    joined = pc.binary_join_element_wise(*parts, "")
-    return pc.binary_join_element_wise(pc.utf8_rtrim(joined, ","), "}", "")
+    return _joined(_object(columns, constants, objects), rows)
 
 
 def actions(
     kind: str, columns: Mapping[str, pa.Array | pa.ChunkedArray], sources: pa.Array
 ) -> pa.Array:
     """Lines of a bulk request: *kind* with its metadata, then the source; one text a row."""
-    if not len(sources):
-        return pa.array([], pa.string())
-    heads = documents(columns, {})
-    return pc.binary_join_element_wise(f'{{"{kind}":', heads, "}\n", sources, "\n", "")
+    head = _object(columns, {}, ())
+    return _joined([f'{{"{kind}":', *head, "}\n", sources, "\n"], len(sources))
+
+
+def creations(
+    ids: pa.Array | pa.ChunkedArray,
+    columns: Mapping[str, pa.Array | pa.ChunkedArray],
+    constants: Mapping[str, object],
+    *,
+    objects: Collection[str] = (),
+) -> pa.Array:
+    """What `actions` gives for creating the `documents` under *ids*, written in one go."""
+    head = _object({"_id": ids}, {}, ())
+    source = _object(columns, constants, objects)
+    return _joined(['{"create":', *head, "}\n", *source, "\n"], len(ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +72,80 @@ class _Member:
     def of_column(cls, column: pa.Array) -> Self:
         return cls(*_written(column))
 
-    @property
-    def sure(self) -> bool:
-        """Whether every row has it."""
-        return self.values is None or not self.values.null_count
+
+_Members = dict[str, "_Member | _Members"]
+_Parts = list[str | pa.Array]
 
 
-def _write(parts: list[object], members: Mapping[str, _Member], objects: Collection[str]) -> None:
-    """Append *members* to *parts*, each with a comma behind it."""
-    inner: dict[str, dict[str, _Member]] = {first: {} for first in objects}
+def _object(
+    columns: Mapping[str, pa.Array | pa.ChunkedArray],
+    constants: Mapping[str, object],
+    objects: Collection[str],
+) -> _Parts:
+    """What each row's object is joined from."""
+    members: _Members = {k: _Member.of(v) for k, v in constants.items() if v is not None}
+    for key, column in columns.items():
+        if column.null_count < len(column):
+            members[key] = _Member.of_column(flat(column))
+    return _written_object(_grouped(members, objects))
+
+
+def _grouped(members: _Members, objects: Collection[str]) -> _Members:
+    """*members*, those of each of *objects* together where the first of them stands."""
+    found: _Members = {}
     for key, member in members.items():
         first, _, rest = key.partition(".")
-        if first in inner:
-            inner[first][rest] = member
+        group = found.setdefault(first, {}) if first in objects else None
+        if isinstance(group, dict):
+            group[rest] = member
+        else:
+            found[key] = member
+    return found
+
+
+def _written_object(members: _Members) -> _Parts:
+    """One that every row has comes last, as no comma follows it."""
+    last = next((key for key, one in reversed(members.items()) if _is_sure(one)), None)
+    parts: _Parts = []
     for key, member in members.items():
-        first, _, rest = key.partition(".")
-        if first not in inner:
-            _append(parts, key, member, ",")
-        elif next(iter(inner[first])) == rest:  # its first member; the others come with it
-            # The last one has no comma behind it, so it has to be there in every row.
-            last = next(k for k, one in reversed(inner[first].items()) if one.sure)
-            parts.append(f"{_json(first)}:{{")
-            for name, one in inner[first].items():
-                if name != last:
-                    _append(parts, name, one, ",")
-            _append(parts, last, inner[first][last], "},")
+        if key != last:
+            parts += _written_member(key, member, ",")
+    if last is not None:
+        return ["{", *parts, *_written_member(last, members[last], ""), "}"]
+    rows = next((len(part) for part in parts if not isinstance(part, str)), 0)
+    return ["{", pc.utf8_rtrim(_joined(parts, rows), ","), "}"]
 
 
-def _append(parts: list[object], key: str, member: _Member, end: str) -> None:
-    before, after = f"{_json(key)}:{member.before}", f"{member.after}{end}"
+def _is_sure(member: "_Member | _Members") -> bool:
+    """Whether every row has it."""
+    return isinstance(member, dict) or member.values is None or not member.values.null_count
+
+
+def _written_member(key: str, member: "_Member | _Members", end: str) -> _Parts:
+    name = f"{_json(key)}:"
+    if isinstance(member, dict):
+        return [name, *_written_object(member), end]
+    before, after = name + member.before, member.after + end
     if member.values is None:
-        parts.append(before + after)
-    elif member.values.null_count:
-        written = pc.binary_join_element_wise(before, member.values, after, "")
-        parts.append(pc.coalesce(written, ""))
-    else:
-        parts.extend([before, member.values, after])
+        return [before + after]
+    if member.values.null_count:
+        return [pc.coalesce(pc.binary_join_element_wise(before, member.values, after, ""), "")]
+    return [before, member.values, after]
+
+
+def _joined(parts: _Parts, rows: int) -> pa.Array:
+    """*parts* of each row, one after the other; texts are of all rows."""
+    if not rows:
+        return pa.array([], pa.string())
+    few: _Parts = []
+    for part in parts:
+        if few and isinstance(part, str) and isinstance(few[-1], str):
+            few[-1] += part  # each part costs once for every row
+        else:
+            few.append(part)
+    if not any(isinstance(part, pa.Array) for part in few):
+        return pa.repeat("".join(map(str, few)), rows)
+    return pc.binary_join_element_wise(*few, "")
 
 
 def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
@@ -136,13 +178,6 @@ def _escaped(column: pa.Array) -> pa.Array:
     """Texts as JSON writes them, without their quotes."""
     texts = [None if text is None else _json(text)[1:-1] for text in column.to_pylist()]
     return pa.array(texts, pa.string())
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        found = column.combine_chunks()
-        return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
-    return column
 
 
 def _json(value: object) -> str:

@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 from scoreback.connectors.elastic import bulk
 from scoreback.connectors.elastic.alerting import Alerting
 from scoreback.connectors.elastic.client import Client
-from scoreback.connectors.elastic.documents import actions, documents
+from scoreback.connectors.elastic.documents import creations
 from scoreback.connectors.elastic.members import events_of
-from scoreback.connectors.elastic.names import OBJECTS, OWN, Names
+from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.connectors.elastic.resources import RULE
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
@@ -20,9 +21,8 @@ LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
 # Columns that nearly always have one value for a whole batch.
 _SHARED = frozenset(
     {
-        "event.ingested", "event.severity", "rule.id", "rule.name", "rule.version",
-        "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.stage",
-        "scoreback.alert", "scoreback.event.index",
+        "event.ingested", "event.severity", "scoreback.alert", "scoreback.detector",
+        "scoreback.event.index", "scoreback.stage", "scoreback.threshold", "scoreback.version",
     }
 )  # fmt: skip
 # Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
@@ -51,7 +51,7 @@ class Scores:
         table = _first_of_each(pa.Table.from_batches([scores.batch]))
         ids = table["score_id"].to_pylist()
         alerts = self._alerting.raise_alerts(table)
-        lines = actions("create", {"_id": table["score_id"]}, _sources(table, alerts))
+        lines = _creations(table, alerts)
 
         def stored(items: Sequence[int]) -> set[int]:
             there = self.existing([ids[i] for i in items])
@@ -85,16 +85,19 @@ class Scores:
             )
         found: set[str] = set()
         for start in range(0, len(ids), LOOKUP_IDS):
-            some = ids[start : start + LOOKUP_IDS]
-            body = {
-                "size": len(some),
-                "_source": False,
-                "query": {"ids": {"values": some}},
-                "collapse": {"field": "scoreback.score_id"},  # some may be there more than once
-            }
-            answer = self._client.search(stream, body, absent=(404,)) or {}
-            found.update(hit["_id"] for hit in answer.get("hits", {}).get("hits", []))
+            found |= self._there(ids[start : start + LOOKUP_IDS])
         return found
+
+    def _there(self, ids: Sequence[str]) -> set[str]:
+        """Those of *ids* that are stored; each may be in several backing indices."""
+        size = 2 * len(ids)
+        body = {"size": size, "_source": False, "query": {"ids": {"values": ids}}}
+        answer = self._client.search(self._names.scores, body, absent=(404,)) or {}
+        hits = answer.get("hits", {}).get("hits", [])
+        if len(hits) < size or len(ids) == 1:
+            return {hit["_id"] for hit in hits}
+        middle = len(ids) // 2  # so many copies that some id's may be beyond the answer
+        return self._there(ids[:middle]) | self._there(ids[middle:])
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:
@@ -106,18 +109,14 @@ def _first_of_each(table: pa.Table) -> pa.Table:
     return table.take(pa.array(sorted(first.values())))
 
 
-def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
-    """The documents of *table*'s scores, in ECS."""
+def _creations(table: pa.Table, alerts: pa.Array) -> pa.Array:
+    """Lines that create the documents of *table*'s scores, in ECS."""
     risk = table["risk"]
     columns = {
         "@timestamp": table["event_time"],
         "event.ingested": table["scored_at"],
         "event.risk_score": risk,
         "event.severity": _severity(risk),
-        "rule.id": table["detector"],
-        "rule.name": table["detector"],
-        "rule.version": table["version"],
-        "scoreback.score_id": table["score_id"],
         "scoreback.score": table["score"],
         "scoreback.threshold": table["threshold"],
         "scoreback.alert": table["alert"],
@@ -133,11 +132,8 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
     constants = {
         "ecs.version": ECS_VERSION,
         "event.kind": "enrichment",
-        "event.provider": "scoreback",
-        "event.dataset": "scoreback.scores",
-        "rule.ruleset": "scoreback",
     }
-    ours = {*columns, *constants}  # of these names the score's own value counts
+    ours = {*columns, *constants, *RULE}  # of these names the score's own value counts
     columns |= {
         f"{OWN}event.{name}" if name in ours else name: table[name]
         for name in table.column_names
@@ -146,7 +142,8 @@ def _sources(table: pa.Table, alerts: pa.Array) -> pa.Array:
     for key in [key for key in columns if key in _SHARED]:
         if len(pc.unique(columns[key])) == 1:  # written once, not once a row
             constants[key] = columns.pop(key)[0].as_py()
-    return documents(columns, constants, objects=OBJECTS)
+    ids = table["score_id"]
+    return creations(ids, columns, constants, objects=("ecs", "event", "scoreback"))
 
 
 def _severity(risk: pa.ChunkedArray) -> pa.Array:
