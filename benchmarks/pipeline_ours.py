@@ -3,6 +3,7 @@
 `prepare` runs once in the benchmark's process, `ours` in a fresh process for each run.
 """
 
+import importlib
 import math
 import tempfile
 from dataclasses import replace
@@ -25,7 +26,9 @@ from scoreback.service.score_job import score
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
-algorithms()  # libraries are loaded before anything is measured
+# Libraries are loaded before anything is measured.
+algorithms()
+importlib.import_module("alembic.context")
 
 SCORES = Names("bench").scores
 """The data stream that they write to."""

@@ -210,7 +210,7 @@ def _documents(task: Task, hits: list[_Hit], scores: NDArray[np.float32], ids: I
     for hit, score in zip(hits, scores.tolist(), strict=True):
         action = '{"create":{}}'
         if ids != "theirs":
-            name = hashlib.sha256(f"{hit.index}\0{hit.id}\0{task.run}".encode()).hexdigest()
+            name = hashlib.sha256(f"{hit.index}\0{hit.id}\0{task.run}".encode()).hexdigest()[:32]
             action = f'{{"{ids}":{{"_id":"{name}"}}}}'
         lines.append(
             f'{action}\n{{"@timestamp":"{hit.source.at}","scoreback":{{"score":{score!r},'

@@ -7,7 +7,7 @@ takes any document; what both take is the same in both.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +15,8 @@ import pyarrow.json as pj
 
 from scoreback.connectors.flatten import MAX_TEXT, Pointer, spellings
 
-LEARNT_FROM = 500  # documents
 MAX_DOTS = 5  # in a field's name: its spellings double with each
-_TEXT, _NUMBER = pa.string(), pa.float64()
+_TEXT, _NUMBER, _NOTHING = pa.string(), pa.float64(), pa.null()
 _KINDS = {str: _TEXT, bool: pa.bool_(), int: pa.int64()}
 
 _Tree = dict[str, "_Tree | pa.DataType"]
@@ -28,42 +27,58 @@ class Layout:
     """Where documents hold the asked fields, and of which type each is."""
 
     type: pa.StructType  # of a document
-    spelt: Mapping[str, Sequence[Pointer]]
-
-    @classmethod
-    def learnt(
-        cls, fields: Collection[str], numbers: Collection[str], documents: Iterable[Any]
-    ) -> Self | None:
-        """The layout of *documents*, plain decoded JSON; None where values have no one type.
-
-        Of fields in *numbers* only the number counts; the text of any other fraction would not be
-        what is written.
-        """
-        if not fields or any(name.count(".") > MAX_DOTS for name in fields):
-            return None
-        spelt = {name: spellings(name) for name in fields}
-        seen = list(documents)
-        tree: _Tree = {}
-        try:
-            for name, pointers in spelt.items():
-                found = {p: _kinds(values_at(seen, p)) for p in pointers}
-                kinds = set[type]().union(*(kinds for kinds, _ in found.values()))
-                whole = _one_type(kinds, number=name in numbers)
-                for pointer, (_, in_lists) in found.items():
-                    _put(tree, pointer, pa.list_(whole) if in_lists else whole)
-        except _NoOneTypeError:
-            return None
-        return cls(_struct(tree), spelt)
+    _spelt: Mapping[str, Sequence[Pointer]]
 
     def columns(self, documents: pa.StructArray) -> dict[str, pa.Array]:
         """A column for each field: text, or float64 of what is a number; null where absent."""
         found = dict(_leaves(documents, ()))
+        nothing = pa.nulls(len(documents), _TEXT)
         columns = {}
-        for name, pointers in self.spelt.items():
-            arrays = [found[pointer] for pointer in pointers]
-            there = [array for array in arrays if array.null_count < len(array)] or arrays[:1]
-            columns[name] = pc.coalesce(*there) if len(there) > 1 else there[0]
+        for name, pointers in self._spelt.items():
+            arrays = [found[pointer] for pointer in pointers if pointer in found]
+            columns[name] = pc.coalesce(*arrays) if len(arrays) > 1 else (arrays or [nothing])[0]
         return columns
+
+
+class Shapes:
+    """What documents were seen to hold of some fields."""
+
+    def __init__(self, fields: Collection[str], numbers: Collection[str]) -> None:
+        """Know nothing yet of *fields*; of those in *numbers* only the number counts."""
+        usable = all(name.count(".") <= MAX_DOTS for name in fields)
+        self._spelt = {name: spellings(name) for name in fields} if usable else {}
+        self._numbers = numbers
+        self._kinds: dict[Pointer, set[type]] = {}
+        self._listed: dict[Pointer, set[bool]] = {}
+
+    def learn(self, documents: Sequence[Any]) -> None:
+        """Look at *documents*, as a plain JSON decoder gives them."""
+        for pointer in (p for pointers in self._spelt.values() for p in pointers):
+            for value in _values(documents, pointer):
+                listed = isinstance(value, list)
+                self._listed.setdefault(pointer, set()).add(listed)
+                kinds = self._kinds.setdefault(pointer, set())
+                kinds.update(map(type, value if listed else (value,)))
+
+    def layout(self) -> Layout | None:
+        """What every document that was seen fits into; None where values have no one type.
+
+        A fraction whose text is wanted has none: Arrow does not keep how it is written.
+        """
+        if not self._spelt or any(len(listed) > 1 for listed in self._listed.values()):
+            return None
+        tree: _Tree = {}
+        for name, pointers in self._spelt.items():
+            seen = [pointer for pointer in pointers if pointer in self._kinds]
+            kinds = set[type]().union(*(self._kinds[pointer] for pointer in seen)) - {type(None)}
+            kind = _one_type(kinds, number=name in self._numbers)
+            for pointer in seen:
+                listed = True in self._listed[pointer]
+                if kind is None or not _put(tree, pointer, pa.list_(kind) if listed else kind):
+                    return None
+        for pointer in (p for pointers in self._spelt.values() for p in pointers):
+            _put_nothing(tree, pointer)  # so that a value there is refused, and not overlooked
+        return Layout(_struct(tree), self._spelt)
 
 
 def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
@@ -82,7 +97,7 @@ def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
     )
     if found.num_rows != 1:
         raise ValueError(f"{found.num_rows} objects instead of one")
-    return found.to_struct_array().combine_chunks()
+    return found.to_batches()[0].to_struct_array()
 
 
 def as_text(column: pa.Array) -> pa.Array:
@@ -101,55 +116,41 @@ def firsts(lists: pa.ListArray) -> pa.Array:
     return lists.values.take(pc.if_else(some, lists.offsets[:-1], None))
 
 
-class _NoOneTypeError(Exception):
-    pass
-
-
-def values_at(documents: Iterable[Any], pointer: Pointer) -> Iterator[Any]:
+def _values(documents: Iterable[Any], pointer: Pointer) -> Iterator[Any]:
     """What each of *documents* holds at *pointer*, where it holds anything."""
     for document in documents:
         value = document
         for key in pointer:
-            if value is None:
-                break
-            if not isinstance(value, dict):
-                raise _NoOneTypeError
-            value = value.get(key)
+            value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
             yield value
 
 
-def _kinds(values: Iterable[Any]) -> tuple[set[type], bool]:
-    """The types of *values*, and whether they are in lists."""
-    kinds: set[type] = set()
-    listed: set[bool] = set()
-    for value in values:
-        listed.add(isinstance(value, list))
-        kinds.update(map(type, value if isinstance(value, list) else (value,)))
-    if len(listed) > 1:
-        raise _NoOneTypeError
-    return kinds - {type(None)}, True in listed
-
-
-def _one_type(kinds: set[type], *, number: bool) -> pa.DataType:
-    """The type of values of *kinds*; a fraction has none where its text is wanted."""
-    if number and kinds <= {int, float}:
+def _one_type(kinds: set[type], *, number: bool) -> pa.DataType | None:
+    if number and kinds and kinds <= {int, float}:
         return _NUMBER
-    if len(kinds) > 1 or not kinds <= _KINDS.keys():
-        raise _NoOneTypeError
-    return _KINDS[kinds.pop()] if kinds else _TEXT
+    if not kinds:
+        return _TEXT
+    return _KINDS.get(next(iter(kinds))) if len(kinds) == 1 else None
 
 
-def _put(tree: _Tree, pointer: Pointer, kind: pa.DataType) -> None:
+def _put(tree: _Tree, pointer: Pointer, kind: pa.DataType) -> bool:
+    """Whether there is room for a value at *pointer*: no object, and no value above."""
     *above, last = pointer
     for key in above:
         below = tree.setdefault(key, {})
         if not isinstance(below, dict):
-            raise _NoOneTypeError
+            return False
         tree = below
-    if last in tree:
-        raise _NoOneTypeError  # a value here, and an object there
-    tree[last] = kind
+    return tree.setdefault(last, kind) is kind
+
+
+def _put_nothing(tree: _Tree, pointer: Pointer) -> None:
+    for key in pointer:
+        below = tree.setdefault(key, _NOTHING)
+        if not isinstance(below, dict):
+            return
+        tree = below
 
 
 def _struct(tree: _Tree) -> pa.StructType:
@@ -163,6 +164,6 @@ def _leaves(array: pa.StructArray, above: Pointer) -> Iterator[tuple[Pointer, pa
         here = (*above, field.name)
         if pa.types.is_struct(field.type):
             yield from _leaves(values, here)
-        else:
+        elif field.type != _NOTHING:
             plain = firsts(values) if pa.types.is_list(field.type) else values
             yield here, plain if plain.type == _NUMBER else as_text(plain)

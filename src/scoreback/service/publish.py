@@ -116,7 +116,8 @@ def _store(path: Path, parcel: _Parcel) -> None:
     table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        pq.write_table(table, file)
+        # Read once at most, and gone in a moment: what costs time to make small is not worth it.
+        pq.write_table(table, file, compression="none", use_dictionary=False)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

@@ -2,19 +2,28 @@
 
 Fields come from ``_source`` (measured cheaper for client and server than asking for each by
 ``fields``), but for those that a document need not hold: constant keywords and runtime fields.
-Times come from doc values, as the server itself understands them, however they are written.
+Times are what the server itself understands of them, however they are written: its doc values. A
+document's own text is read instead, which costs both sides less, once a page has shown that it says
+the same; where that ends, doc values are asked for again.
 """
 
 from collections.abc import Collection, Container, Sequence
+from threading import Lock
 from typing import Any
 
 from scoreback.connectors.elastic.loose_hits import LooseHits
 from scoreback.connectors.elastic.pages import Page
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.elastic.typed_hits import TypedHits
-from scoreback.connectors.typed import Layout
+from scoreback.connectors.typed import Shapes
 
+LOOKED_UP = "docvalue_fields"
+FIRST = 500  # documents that are learnt from at first; all of a page that did not fit
 ATTEMPTS = 3  # pages in a row that Arrow refuses: then documents have no types worth learning
+
+
+class TimesUnclear(Exception):
+    """Documents do not tell their times as the server understands them."""
 
 
 class HitDecoder:
@@ -36,19 +45,22 @@ class HitDecoder:
         """
         self._selection, self._asked, self._valued = selection, tuple(asked), valued
         self._fields = [name for name in fields if name not in self._asked]
-        self._numbers = frozenset(numbers)
         self._loose = LooseHits(selection, self._fields, self._asked)
+        times = (selection.time, selection.arrival)
+        self._shapes = Shapes(dict.fromkeys([*self._fields, *times]), frozenset(numbers))
+        self._lock = Lock()
         self._typed: TypedHits | None = None
         self._left = 0 if self._asked else ATTEMPTS
+        self._trusted: bool | None = None  # whether documents tell their times; None: unknown
 
     def request(self, *, sequence: bool) -> dict[str, Any]:
         """What a search has to ask for, beside query, order and size."""
         times = (self._selection.time, self._selection.arrival)
-        body: dict[str, Any] = {
-            "docvalue_fields": [{"field": name, "format": "epoch_millis"} for name in times],
-            "track_total_hits": False,
-        }
-        body["docvalue_fields"] += [{"field": n} for n in self._asked if n in self._valued]
+        body: dict[str, Any] = {"track_total_hits": False}
+        if not self._trusted:
+            values = [{"field": name, "format": "epoch_millis"} for name in times]
+            values += [{"field": name} for name in self._asked if name in self._valued]
+            body[LOOKED_UP] = values
         shown = [{"field": name} for name in self._asked if name not in self._valued]
         if shown:
             body["fields"] = shown
@@ -56,30 +68,42 @@ class HitDecoder:
             body["seq_no_primary_term"] = True
         return body
 
-    def decode(self, body: bytes) -> Page:
-        """The page that *body* holds.
+    def decode(self, body: bytes, *, looked_up: bool = True) -> Page:
+        """The page that *body* holds, whose request asked for `LOOKED_UP` or did not.
 
         Raises:
+            TimesUnclear: the times have to be looked up; the same page is to be asked for again.
             SiemUnavailable: the answer is cut short, or no answer of a search.
         """
         if self._left:
             typed = self._typed or self._learnt(body)
             if typed is not None:
                 try:
-                    page = typed.decode(body)
+                    page, told = typed.decode(body, looked_up=looked_up)
                 except ValueError:
                     self._typed = None  # the next page is learnt from
                     self._left -= 1
                 else:
                     self._typed, self._left = typed, ATTEMPTS
+                    if looked_up and len(page.ids) and self._trusted is not False:
+                        self._trusted = told
                     return page
+        if not looked_up:
+            self.distrust()
+            raise TimesUnclear
         return self._loose.decode(body)
 
+    def distrust(self) -> None:
+        """Look times up from now on."""
+        self._trusted = False
+
     def _learnt(self, body: bytes) -> TypedHits | None:
-        documents = self._loose.some_documents(body)
+        documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
         if not documents:
             return None  # nothing to learn from
-        layout = Layout.learnt(self._fields, self._numbers, documents)
+        with self._lock:
+            self._shapes.learn(documents)
+            layout = self._shapes.layout()
         if layout is None:
             self._left -= 1
             return None

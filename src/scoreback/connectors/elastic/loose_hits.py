@@ -12,7 +12,7 @@ from scoreback.connectors.elastic.collection import COLLECTION
 from scoreback.connectors.elastic.pages import Page, micros_of
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.flatten import as_text as text_of
-from scoreback.connectors.typed import LEARNT_FROM, as_text
+from scoreback.connectors.typed import as_text
 from scoreback.errors import SiemUnavailable
 
 
@@ -45,10 +45,10 @@ class LooseHits:
         with COLLECTION.paused():
             return self._decode(body)
 
-    def some_documents(self, body: bytes) -> list[Any]:
-        """Some documents of the page that *body* holds, as plain values; none if it is no page."""
+    def documents(self, body: bytes, most: int | None) -> list[Any]:
+        """Documents of the page that *body* holds, as plain values; none if it is no page."""
         try:
-            hits = self._loose.decode(body).hits.hits[:LEARNT_FROM]
+            hits = self._loose.decode(body).hits.hits[:most]
             return [msgspec.json.decode(hit.source) for hit in hits if hit.source is not None]
         except (msgspec.DecodeError, RecursionError):
             return []

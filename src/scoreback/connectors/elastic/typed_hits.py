@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.elastic.pages import Page, micros_of
+from scoreback.connectors.elastic.pages import Page, micros_of, micros_of_text
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.typed import Layout, firsts, read
 
@@ -16,26 +16,29 @@ class TypedHits:
     """Decodes pages of one layout, on any thread."""
 
     def __init__(self, selection: Selection, layout: Layout) -> None:
-        """Prepare to find the times of *selection* and the fields of *layout*."""
+        """Prepare to find the fields of *layout*, the times of *selection* among them."""
         self._layout = layout
         self._times = (selection.time, selection.arrival)
-        names = dict.fromkeys(self._times)  # both clocks may be one field
+        self._looked_up = list(dict.fromkeys(self._times))  # both clocks may be one field
         hit = {
             "_id": pa.string(), "_index": pa.string(), "_source": layout.type,
             "_seq_no": pa.int64(), "_primary_term": pa.int64(), "sort": pa.list_(pa.int64()),
-            "fields": pa.struct([(name, _TEXTS) for name in names]),
+            "fields": pa.struct([(name, _TEXTS) for name in self._looked_up]),
         }  # fmt: skip
         hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
         self._schema = pa.schema([("pit_id", pa.string()), ("hits", hits)])
 
-    def decode(self, body: bytes) -> Page:
-        """The page that *body* holds.
+    def decode(self, body: bytes, *, looked_up: bool) -> tuple[Page, bool]:
+        """The page that *body* holds, and whether its documents alone tell the same times.
+
+        Args:
+            body: the answer.
+            looked_up: whether it has the times as the server understands them.
 
         Raises:
             ValueError: some value has another type, or this is no answer of a search.
         """
-        answer = read(body, self._schema)
-        pit, outer = answer.flatten()
+        pit, outer = read(body, self._schema).flatten()
         (lists,) = outer.flatten()
         if lists.null_count:
             raise ValueError("no hits, and no list of none")
@@ -43,18 +46,29 @@ class TypedHits:
         found = dict(zip((field.name for field in hits.type), hits.flatten(), strict=True))
         if found["_id"].null_count or found["_index"].null_count:
             raise ValueError("a hit without a name")
-        looked_up = dict(zip(dict.fromkeys(self._times), found["fields"].flatten(), strict=True))
-        times = {name: micros_of(firsts(values)) for name, values in looked_up.items()}
-        return Page(
+        columns = self._layout.columns(found["_source"])
+        try:
+            told = {name: micros_of_text(columns[name]) for name in self._looked_up}
+        except ValueError:
+            if not looked_up:
+                raise
+            told = {}
+        times = told
+        if looked_up:
+            values = found["fields"].flatten()
+            pairs = zip(self._looked_up, values, strict=True)
+            times = {name: micros_of(firsts(lists)) for name, lists in pairs}
+        page = Page(
             ids=found["_id"],
             refs=_refs(found),
             time=times[self._times[0]],
             arrival=times[self._times[1]],
-            columns=self._layout.columns(found["_source"]),
+            columns=columns,
             pit=pit[0].as_py() or "",
             after=found["sort"][-1].as_py() or [] if len(hits) else None,
             without_source=found["_source"].null_count > 0,
         )
+        return page, all(name in told and told[name].equals(times[name]) for name in times)
 
 
 def _refs(hit: dict[str, pa.Array]) -> pa.Array:

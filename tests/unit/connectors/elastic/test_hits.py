@@ -1,13 +1,14 @@
 """A page of hits gives what a plain JSON decoder gives, however the documents are shaped."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoreback.connectors.elastic.hits import HitDecoder
+from scoreback.connectors.elastic.hits import LOOKED_UP, HitDecoder, TimesUnclear
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.flatten import flattened, parsed
 from scoreback.errors import SiemUnavailable
@@ -23,14 +24,19 @@ value = st.recursive(
 nanos = st.integers(-(10**18), 4 * 10**18)
 
 
-def page(sources: list[dict[str, Any]], times: list[int | None]) -> bytes:
+def page(
+    sources: list[dict[str, Any]],
+    times: Sequence[int | None],
+    looked_up: Sequence[dict[str, Any]] | None = None,
+) -> bytes:
+    if looked_up is None:
+        looked_up = [{} if t is None else {"@timestamp": [milliseconds(t)]} for t in times]
     hits = [
         {
             "_index": "i", "_id": str(n), "_source": source, "sort": [n],
-            "_seq_no": n, "_primary_term": 1,
-            "fields": {} if time is None else {"@timestamp": [milliseconds(time)]},
+            "_seq_no": n, "_primary_term": 1, "fields": fields,
         }
-        for n, (source, time) in enumerate(zip(sources, times, strict=True))
+        for n, (source, fields) in enumerate(zip(sources, looked_up, strict=True))
     ]  # fmt: skip
     return json.dumps({"pit_id": "p", "took": 1, "hits": {"hits": hits}}).encode()
 
@@ -56,6 +62,78 @@ def test_a_page_gives_what_a_plain_decoder_gives(
     assert found.refs.to_pylist() == [f"i {n} 1" for n in range(len(rows))]
     assert found.time.to_pylist() == [None if ns is None else ns // 1000 for ns in times]
     assert found.after == ([len(rows) - 1] if rows else None)
+
+
+@given(st.lists(st.lists(st.dictionaries(key, value, max_size=4), max_size=4), max_size=6))
+@settings(deadline=None)
+def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
+    for sources in pages:
+        found = decoder.decode(page(sources, [10**15] * len(sources)))
+        for name in FIELDS:
+            expected = [flattened(parsed(json.dumps(s)), FIELDS).get(name) for s in sources]
+            assert found.columns[name].to_pylist() == expected
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**80), 2**80)
+seldom = st.one_of(numbers, numbers, numbers, st.sampled_from(["1.50", "", "none", True, None]))
+
+
+@given(st.lists(st.lists(seldom, max_size=6), max_size=5))
+@settings(deadline=None)
+def test_of_a_number_field_the_number_is_kept_and_what_is_none_as_text(
+    pages: list[list[Any]],
+) -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"], numbers=["port"])
+    for values in pages:
+        column = decoder.decode(page([{"port": v} for v in values], [0] * len(values)))
+        for found, given_value in zip(column.columns["port"].to_pylist(), values, strict=True):
+            if isinstance(given_value, float | int) and not isinstance(given_value, bool):
+                assert float(found) == float(given_value)
+            else:
+                assert found == (str(given_value).lower() if given_value is True else given_value)
+
+
+STAMPS = {"@timestamp": "2026-03-01T10:00:00.123Z", "event": {"ingested": "2026-03-01T10:00:01Z"}}
+STAMPED = 1_772_359_200_123
+
+
+def test_documents_that_tell_the_servers_times_are_believed_from_then_on() -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
+    assert LOOKED_UP in decoder.request(sequence=False)
+    looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
+    known = decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
+    assert LOOKED_UP not in decoder.request(sequence=False)
+    told = decoder.decode(page([STAMPS | {"port": 2}], [], [{}]), looked_up=False)
+    assert (told.time, told.arrival) == (known.time, known.arrival)
+    assert told.time.to_pylist() == [STAMPED * 1000]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"@timestamp": "01.03.2026 10:00", "port": 1},
+        {"@timestamp": STAMPED, "port": 1},
+        {"@timestamp": "2026-03-01T10:00:00", "port": 1},
+        {"@timestamp": ["2026-03-01T10:00:00Z", 7], "port": 1},
+        {"@timestamp": "2026-03-01T10:00:00Z", "port": {"other": 1}},
+    ],
+)
+def test_a_page_that_does_not_tell_its_times_is_asked_for_again(source: dict[str, Any]) -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
+    looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
+    decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
+    with pytest.raises(TimesUnclear):
+        decoder.decode(page([source], [], [{}]), looked_up=False)
+    assert LOOKED_UP in decoder.request(sequence=False)
+    assert decoder.decode(page([source], [], [looked_up])).time.to_pylist() == [STAMPED * 1000]
+    assert LOOKED_UP in decoder.request(sequence=False)  # and never believed again
+
+
+def test_a_document_that_tells_another_time_than_the_server_is_not_believed() -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
+    decoder.decode(page([STAMPS | {"port": 1}], [STAMPED * 10**6 + 10**6]))
+    assert LOOKED_UP in decoder.request(sequence=False)
 
 
 @given(st.integers(-(10**15), 9 * 10**15))
