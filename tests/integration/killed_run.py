@@ -67,7 +67,7 @@ def main(settings: Settings, file: Path, now: datetime, point: str, when: str, c
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
-    vars(reader)["BATCH_ROWS"] = CLUSTER_STEP_ROWS
+    reader.CHUNK_ROWS = CLUSTER_STEP_ROWS
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:
         owner, name = POINTS[point]

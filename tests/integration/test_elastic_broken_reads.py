@@ -20,7 +20,7 @@ ALL = [f"e{n:05d}" for n in range(COUNT)]
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks of several pages, without thousands of events."""
-    monkeypatch.setattr(reader, "BATCH_ROWS", 100)
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 100)
     monkeypatch.setattr(reader, "PAGE_ROWS", 40)
 
 

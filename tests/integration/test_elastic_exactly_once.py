@@ -39,7 +39,7 @@ DEATHS = [
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutter, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
-        patch.setattr(reader, "BATCH_ROWS", killed_run.CLUSTER_STEP_ROWS)
+        patch.setattr(reader, "CHUNK_ROWS", killed_run.CLUSTER_STEP_ROWS)
         patch.setattr(bulk, "MAX_ITEMS", killed_run.BULK_ITEMS)
         yield
 

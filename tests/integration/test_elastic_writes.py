@@ -128,11 +128,29 @@ def test_copied_fields_that_have_a_name_of_ours_do_not_replace_it(
     assert elastic.write(batch).written == 1
     found = sources(elasticsearch_url, f"scoreback.scores-{elastic.settings.namespace}")
     documents = [flat(hit["_source"]) for hit in found]
-    [document] = [one for one in documents if one["rule.name"] == name]
-    assert (document["event.kind"], document["rule.id"]) == ("enrichment", name)
+    [document] = [one for one in documents if one["scoreback.detector"] == name]
+    assert (document["event.kind"], "rule.id" in document) == ("enrichment", False)
     assert document["scoreback.event.event.kind"] == "alert"
     assert document["scoreback.event.rule.id"] == "SID 7"
     assert document["host.name"] == "h"
+
+
+def test_scores_are_found_by_the_names_that_ecs_gives_to_rules(
+    name: str, elastic: ElasticConnector, elasticsearch_url: str
+) -> None:
+    elastic.write(scores(range(3), of=name))
+    done(elasticsearch_url, "POST", f"/scoreback.scores-{elastic.settings.namespace}/_refresh")
+    for field, wanted in [("rule.id", name), ("rule.name", name), ("rule.version", "v1-aa")]:
+        body = {
+            "query": {"bool": {"filter": [{"term": {"rule.name": name}}]}},
+            "aggs": {"values": {"terms": {"field": field}}},
+            "fields": [field],
+        }
+        stream = f"scoreback.scores-{elastic.settings.namespace}"
+        answer = done(elasticsearch_url, "POST", f"/{stream}/_search", body)
+        assert {hit["fields"][field][0] for hit in answer["hits"]["hits"]} == {wanted}
+        buckets = answer["aggregations"]["values"]["buckets"]
+        assert [(b["key"], b["doc_count"]) for b in buckets] == [(wanted, 3)]
 
 
 def test_scores_that_are_there_more_than_once_are_all_found(
