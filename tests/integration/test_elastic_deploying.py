@@ -194,7 +194,7 @@ def test_our_template_wins_over_a_wider_one_of_lower_priority(
         stream = f"scoreback.scores-{namespace}"
         path = f"/_index_template/_simulate_index/{stream}"
         properties = done(elasticsearch_url, "POST", path)["template"]["mappings"]["properties"]
-        assert properties["scoreback"]["properties"]["score"]["type"] == "double"
+        assert properties["scoreback.score"]["type"] == "double"
     finally:
         request(elasticsearch_url, "DELETE", f"/_index_template/{wider}")
 

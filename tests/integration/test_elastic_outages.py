@@ -194,7 +194,7 @@ def test_a_document_that_no_request_can_hold_is_refused_alone_and_by_name(
     [refused] = report.refused
     assert refused.item_id == ids([0], name)[0]
     assert "too" in refused.reason or "large" in refused.reason
-    assert json.loads(refused.document)["scoreback"]["event.id"] == "e00000"
+    assert json.loads(refused.document)["scoreback.event.id"] == "e00000"
     assert stored(applied, name) == sorted(ids(range(1, 4), name))
 
 

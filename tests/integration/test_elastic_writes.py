@@ -76,17 +76,28 @@ def test_full_disks_stop_rules_and_lookups_with_the_same_advice(
 
 
 def test_scores_that_do_not_fit_the_mapping_are_refused_with_reason_and_document(
-    name: str, elastic: ElasticConnector, applied: ElasticConnector
+    name: str, elastic: ElasticConnector, applied: ElasticConnector, elasticsearch_url: str
 ) -> None:
-    """`dns.question` is a value since the first score: it cannot be an object any more."""
-    elastic.write(scores([1], of=name, dns__question=["a"]))
-    report = elastic.write(scores([2, 3], of=name, dns__question__name=["x.example", None]))
+    elastic.write(scores([1], of=name))
+    stream = f"scoreback.scores-{elastic.settings.namespace}"
+    mapping = {"properties": {"dns.count": {"type": "long"}}}  # as a template of the user's may say
+    done(elasticsearch_url, "PUT", f"/{stream}/_mapping", mapping)
+    report = elastic.write(scores([2, 3], of=name, dns__count=["many", None]))
     assert (report.written, len(report.refused)) == (1, 1)
     [refused] = report.refused
     assert refused.item_id == ids([2], name)[0]
     assert "document_parsing_exception" in refused.reason
-    assert json.loads(refused.document)["dns.question.name"] == "x.example"
+    assert json.loads(refused.document)["dns.count"] == "many"
     assert stored(applied, name) == sorted(ids([1, 3], name))
+
+
+def test_a_field_may_be_copied_whose_name_begins_as_another_ones(
+    name: str, elastic: ElasticConnector, applied: ElasticConnector
+) -> None:
+    """Two detectors may copy `dns.question` and `dns.question.name`: no object has to hold both."""
+    elastic.write(scores([1], of=name, dns__question=["a"]))
+    assert elastic.write(scores([2], of=name, dns__question__name=["x.example"])).written == 1
+    assert stored(applied, name) == sorted(ids([1, 2], name))
 
 
 def test_a_plain_index_under_the_streams_name_takes_no_score(

@@ -47,12 +47,10 @@ def creations(
     ids: pa.Array | pa.ChunkedArray,
     columns: Mapping[str, pa.Array | pa.ChunkedArray],
     constants: Mapping[str, object],
-    *,
-    objects: Collection[str] = (),
 ) -> pa.Array:
     """What `actions` gives for creating the `documents` under *ids*, written in one go."""
     head = _object({"_id": ids}, {}, ())
-    source = _object(columns, constants, objects)
+    source = _object(columns, constants, ())
     return _joined(['{"create":', *head, "}\n", *source, "\n"], len(ids))
 
 

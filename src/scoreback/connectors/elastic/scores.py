@@ -142,8 +142,7 @@ def _creations(table: pa.Table, alerts: pa.Array) -> pa.Array:
     for key in [key for key in columns if key in _SHARED]:
         if len(pc.unique(columns[key])) == 1:  # written once, not once a row
             constants[key] = columns.pop(key)[0].as_py()
-    ids = table["score_id"]
-    return creations(ids, columns, constants, objects=("ecs", "event", "scoreback"))
+    return creations(table["score_id"], columns, constants)
 
 
 def _severity(risk: pa.ChunkedArray) -> pa.Array:
