@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -69,8 +70,12 @@ class OnlineFeatures:
         self._fields = fields
         self._events = EventFeatures(plan)
         self._queries = WindowQueries(plan)
-        self._engine = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
         folder.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first window: opening costs as much as thousands of events."""
+        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
 
     def step(
         self,
@@ -109,10 +114,11 @@ class OnlineFeatures:
             slices = (self._compact(slices, window.until),)
         return Step(rows, StateFiles(slices, pending), late, uncast)
 
-    def forget_others(self, state: StateFiles) -> None:
-        """Delete files of the folder that do not count; call it once *state* is committed."""
-        known = {state.pending}
-        known.update(f"{kind}-{name}.parquet" for name in state.slices for kind in ("raw", "sums"))
+    def forget_others(self, *states: StateFiles) -> None:
+        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        known = {state.pending for state in states}
+        slices = {name for state in states for name in state.slices}
+        known.update(f"{kind}-{name}.parquet" for name in slices for kind in ("raw", "sums"))
         for path in self._folder.glob("*.parquet*"):
             if path.name not in known:
                 path.unlink(missing_ok=True)
@@ -121,7 +127,8 @@ class OnlineFeatures:
         """Let go of the engines."""
         self._events.close()
         self._queries.close()
-        self._engine.close()
+        if "_engine" in self.__dict__:
+            self._engine.close()
 
     def _remember(self, events: pa.Table, name: str) -> bool:
         """Write raw history and sums of one slice; False where nothing was on time."""

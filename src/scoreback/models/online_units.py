@@ -82,10 +82,11 @@ class OnlineUnits:
             uncast={**closed.uncast, **step.uncast},
         )
 
-    def forget_others(self, state: StateFiles) -> None:
-        """Delete files of the folder that do not count; call it once *state* is committed."""
-        self._features.forget_others(state)
-        known = {path.name for path in self._files(state.pending)} if state.pending else set()
+    def forget_others(self, *states: StateFiles) -> None:
+        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        self._features.forget_others(*states)
+        pending = [state.pending for state in states if state.pending]
+        known = {path.name for name in pending for path in self._files(name)}
         for path in self._folder.glob("*.parquet*"):
             if path.name not in known:
                 path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ several. What goes wrong in a run ends that run only, and is told in its outcome
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -47,6 +48,15 @@ class ScoreOutcome:
     error: Exception | None = None  # what ended it early; what was published before stands
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch that is being published, and what counts once it is."""
+
+    step: Step
+    alerts: int
+    outcome: Future[Published]
+
+
 class ScoreRun:
     """One run, from `begin` over `feed`, as often as there are events, to `finish`.
 
@@ -61,6 +71,7 @@ class ScoreRun:
         self._app, self._job, self._now = app, job, now
         self._until = now - app.settle
         self._held = ExitStack()
+        self._sent: _Sent | None = None  # the batch on its way
 
     def __enter__(self) -> "ScoreRun":
         """Itself, not begun."""
@@ -108,6 +119,9 @@ class ScoreRun:
                 )
             self._online = self._opened_features()
             self._held.callback(self._online.close)
+            # A batch is sent while the next is made: SIEM and detector both have work.
+            self._sender = ThreadPoolExecutor(1, thread_name_prefix="scoreback-publish")
+            self._held.callback(self._let_go_of_sender)
             self._cutter = Cutter(self.watermark)
             self.going = True
 
@@ -124,6 +138,8 @@ class ScoreRun:
         """Nothing more is read: score what is left, and let go of the detector."""
         with self._alone():
             self._step(self._cutter.last(), self._until)
+            self._await_sent()
+            self._online.forget_others(_files(self._at))
             self.going = False
             self._held.close()
 
@@ -166,7 +182,7 @@ class ScoreRun:
         if cut.events is None and at.pending is None:
             return  # nothing arrived and nothing waits
         events = cut.events if cut.events is not None else _no_events(self.query)
-        before = StateFiles(at.segments, at.pending)
+        before = _files(at)
         step = self._online.step(
             events, cut.window, before, ready_until=ready_until, score_since=at.score_since
         )
@@ -179,13 +195,11 @@ class ScoreRun:
             pending=step.state.pending,
         )
         self._publish(step, cut.window, ready_until, after)
-        self._at = after
-        self._online.forget_others(step.state)
 
     def _publish(
         self, step: Step, window: TimeWindow, ready_until: datetime, after: Progress
     ) -> None:
-        job, app, done = self._job, self._app, self.outcome
+        job, app = self._job, self._app
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
         batch_id = score_id(
@@ -208,15 +222,43 @@ class ScoreRun:
             next_progress=after,
         )
         enrichment = app.enrichment(job.detector)
-        done.published.append(
-            publish(app.state, app.connector, batch, scores, histogram, enrichment)
+        self._await_sent()  # progress is made in order: only one batch is ever in doubt
+        self._online.forget_others(_files(self._at), step.state)
+        sending = self._sender.submit(
+            publish, app.state, app.connector, batch, scores, histogram, enrichment
         )
+        alerts = int(pc.sum(scores.batch.column("alert")).as_py() or 0)
+        self._sent = _Sent(step, alerts, sending)
+        self._at = after
+
+    def _await_sent(self) -> None:
+        """Wait for the batch on its way, and count it.
+
+        Raises:
+            ScorebackError: it did not get through; it is in doubt, and settled by the next run.
+        """
+        if self._sent is None:
+            return
+        sent, self._sent = self._sent, None
+        step, done = sent.step, self.outcome
+        done.published.append(sent.outcome.result())
+        done.alerts += sent.alerts
         done.scored += step.rows.num_rows
         done.late += step.late
         done.ungrouped += step.ungrouped
-        done.alerts += int(pc.sum(scores.batch.column("alert")).as_py() or 0)
         for name, count in step.uncast.items():
             done.uncast[name] = done.uncast.get(name, 0) + count
+
+    def _let_go_of_sender(self) -> None:
+        self._sender.shutdown()
+        try:
+            self._await_sent()
+        except Exception as error:  # noqa: BLE001 - what ended the run before it is told of first
+            self.outcome.error = self.outcome.error or error
+
+
+def _files(progress: Progress) -> StateFiles:
+    return StateFiles(progress.segments, progress.pending)
 
 
 def _no_events(query: EventQuery) -> pa.Table:
