@@ -6,6 +6,8 @@ import pyarrow.compute as pc
 
 from scoreback.records import UNIT_REF, members_of
 
+_STATE = r"^(?P<index>[^ ]+) (?P<seq_no>[0-9]+) (?P<primary_term>[0-9]+)$"
+
 
 def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
     """*scores* with the columns ``event_index``, ``seq_no`` and ``primary_term`` of their events.
@@ -27,19 +29,11 @@ def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
         none = pa.nulls(len(plain), pa.int64())
         whole = scores.append_column("event_index", plain)
         return whole.append_column("seq_no", none).append_column("primary_term", none)
-    parts = pc.split_pattern(plain, " ")
-    known = pc.equal(pc.list_value_length(parts), 3)
-    padded = pc.if_else(
-        known, plain, pc.binary_join_element_wise(pc.list_element(parts, 0), "-", "-", " ")
-    )
-    whole_parts = pc.split_pattern(padded, " ")
-    numbers = [
-        pc.if_else(known, pc.list_element(whole_parts, n), None).cast(pa.int64()) for n in (1, 2)
-    ]
+    index, seq_no, term = pc.extract_regex(plain, _STATE).flatten()  # null where there is none
     return (
-        scores.append_column("event_index", pc.list_element(whole_parts, 0))
-        .append_column("seq_no", numbers[0])
-        .append_column("primary_term", numbers[1])
+        scores.append_column("event_index", pc.coalesce(index, plain))
+        .append_column("seq_no", seq_no.cast(pa.int64()))
+        .append_column("primary_term", term.cast(pa.int64()))
     )
 
 
