@@ -78,8 +78,9 @@ class EventReader(Protocol):
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         """Yield the events of *piece* in order of (window clock, event_id), each id once.
 
-        Each batch has at most `BATCH_ROWS` rows and exactly the query's fields, as text; a field
-        that an event lacks is null. ``event_time`` is never after ``arrival_time``. Reading again
+        Each batch has at most `BATCH_ROWS` rows and exactly the query's fields, as text or, of
+        those in ``query.numbers``, as float64 where every value is a number; a field that an event
+        lacks is null. ``event_time`` is never after ``arrival_time``. Reading again
         gives the same events; what arrives later has a later arrival time.
 
         Raises:

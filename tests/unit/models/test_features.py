@@ -6,10 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from scoreback.models.detector import EventFeature
+from scoreback.models.detector import EventFeature, WindowFeature
 from scoreback.models.features import TEXT_LIMIT, EventFeatures, FeaturePlan, FeatureRows
-from scoreback.records import EVENT_COLUMNS, EventBatch
+from scoreback.records import EVENT_COLUMNS, TIME, EventBatch
 
 MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
 
@@ -52,6 +54,57 @@ def test_a_number_is_read_from_text_and_what_is_none_is_missing_and_counted() ->
         None,
     ]
     assert found.uncast == {"f": 4}
+
+
+NUMBERS = st.none() | st.floats() | st.integers(-(10**15), 10**15).map(float)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8))
+@settings(deadline=None)
+def test_a_number_means_the_same_as_text_and_as_float(
+    pairs: list[tuple[float | None, float | None]],
+) -> None:
+    features = (
+        EventFeature(kind="number", field="x", name="n"),
+        EventFeature(kind="ratio", field="x", divisor="y", name="r"),
+    )
+    columns = [pa.array(values, pa.float64()) for values in zip(*pairs, strict=True)]
+    ids, times = [str(i) for i in range(len(pairs))], pa.array([MONDAY] * len(pairs), TIME)
+    engine = EventFeatures(FeaturePlan(features, timedelta(0)))
+    found = []
+    for kind in (pa.string(), pa.float64()):
+        arrays = [pa.array(ids), pa.array(ids), times, times, *(c.cast(kind) for c in columns)]
+        schema = pa.schema([*EVENT_COLUMNS, ("x", kind), ("y", kind)])
+        found.append(engine.rows(EventBatch(pa.RecordBatch.from_arrays(arrays, schema=schema))))
+    engine.close()
+    as_text, as_float = found
+    assert as_float.table.equals(as_text.table)
+    assert as_float.uncast == as_text.uncast
+
+
+@pytest.mark.parametrize(
+    ("more", "numbers"),
+    [
+        ([], {"bytes", "packets", "port"}),
+        ([{"kind": "category", "field": "port"}], {"bytes", "packets"}),
+        ([{"kind": "length", "field": "bytes"}], {"packets", "port"}),
+        ([{"kind": "sum", "field": "packets", "by": ["host"], "over": "1h"}], {"bytes", "port"}),
+        ([{"kind": "count", "field": None, "by": ["bytes"], "over": "1h"}], {"packets", "port"}),
+    ],
+)
+def test_a_field_is_a_number_where_every_feature_reads_it_as_one(
+    more: list[dict[str, Any]], numbers: set[str]
+) -> None:
+    given_features = [
+        {"kind": "ratio", "field": "bytes", "divisor": "packets"},
+        {"kind": "number", "field": "port"},
+        *more,
+    ]
+    features = tuple(
+        (WindowFeature if "over" in one else EventFeature).model_validate(one | {"name": str(i)})
+        for i, one in enumerate(given_features)
+    )
+    assert FeaturePlan(features, timedelta(0)).numbers == numbers
 
 
 def test_a_category_is_the_text_itself_and_an_empty_one_is_missing() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import elastic_transport
 import elasticsearch
 import msgspec
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from scoreback.connectors.elastic.failures import Failures, InDoubtError, never_sent
 from scoreback.connectors.elastic.settings import ElasticSettings
@@ -188,8 +190,17 @@ class Client:
         """Sleep before attempt *attempt* + 1: longer each time, and as the server asks."""
         longest = self._settings.longest_wait
         drawn = random.uniform(0.5, 1.0) * min(longest, 2.0 ** (attempt - 1))  # noqa: S311 - jitter
-        asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-        self._sleep(max(drawn, min(asked, 10 * longest)))
+        self._sleep(max(drawn, min(_seconds(retry_after), 10 * longest)))
+
+
+def _seconds(retry_after: str | None) -> float:
+    """What a ``Retry-After`` header asks for, a number or a date; what is neither asks nothing."""
+    if not retry_after:
+        return 0.0
+    try:
+        return Retry().parse_retry_after(retry_after)
+    except InvalidHeader:
+        return 0.0
 
 
 def _bytes(body: object) -> bytes:
