@@ -31,7 +31,7 @@ from scoreback.records import (
 from scoreback.service.app import App, opened
 from scoreback.service.rules import deploy, load_artifact, promote
 from scoreback.service.score_job import score
-from scoreback.service.score_run import ScoreOutcome
+from scoreback.service.score_outcome import ScoreOutcome
 from scoreback.service.settings import Settings
 from scoreback.service.train_job import read_training_data, train_detector
 from scoreback.service.versions import Versions

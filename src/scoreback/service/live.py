@@ -11,8 +11,8 @@ from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.rules import deploy
 from scoreback.service.score_job import score_together
+from scoreback.service.score_outcome import ScoreOutcome
 from scoreback.service.score_plan import ScoreJob, starting_point
-from scoreback.service.score_run import ScoreOutcome
 from scoreback.service.versions import Versions
 
 FAR_BEHIND = timedelta(hours=1)  # of arrivals: more to read than others should have to wait for

@@ -15,8 +15,9 @@ from scoreback.models.artifact import Artifact
 from scoreback.models.detector import Detector
 from scoreback.records import EventBatch, EventQuery, ModelVersion, Stage, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.score_outcome import ScoreOutcome
 from scoreback.service.score_plan import ScoreJob, selected
-from scoreback.service.score_run import ScoreOutcome, ScoreRun
+from scoreback.service.score_run import ScoreRun
 from scoreback.service.stopping import Stopped
 
 

@@ -9,7 +9,7 @@ several. What goes wrong in a run ends that run only, and is told in its outcome
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 
@@ -27,25 +27,11 @@ from scoreback.service.app import App
 from scoreback.service.cutter import Cut, Cutter
 from scoreback.service.journal import journalled
 from scoreback.service.publish import Published, publish, settle
+from scoreback.service.score_outcome import ScoreOutcome
 from scoreback.service.score_plan import ScoreJob, carried_fields, starting_point
 from scoreback.service.state import Batch, Progress
 from scoreback.service.stopping import Stopped
 from scoreback.service.writing import histogram_of, kept_scores
-
-
-@dataclass(slots=True)
-class ScoreOutcome:
-    """What one run did."""
-
-    read: int = 0
-    scored: int = 0
-    late: int = 0
-    ungrouped: int = 0
-    alerts: int = 0
-    published: list[Published] = field(default_factory=list)
-    settled: int = 0
-    uncast: dict[str, int] = field(default_factory=dict)
-    error: Exception | None = None  # what ended it early; what was published before stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +226,7 @@ class ScoreRun:
         if self._sent is None:
             return
         sent, self._sent = self._sent, None
-        step, done = sent.step, self.outcome
-        done.published.append(sent.outcome.result())
-        done.alerts += sent.alerts
-        done.scored += step.rows.num_rows
-        done.late += step.late
-        done.ungrouped += step.ungrouped
-        for name, count in step.uncast.items():
-            done.uncast[name] = done.uncast.get(name, 0) + count
+        self.outcome.add(sent.step, sent.alerts, sent.outcome.result())
 
     def _let_go_of_sender(self) -> None:
         self._sender.shutdown()

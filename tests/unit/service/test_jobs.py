@@ -18,7 +18,7 @@ from scoreback.service.detector_watch import Served
 from scoreback.service.jobs import Jobs
 from scoreback.service.live import LiveRun
 from scoreback.service.schedule import JobKind
-from scoreback.service.score_run import ScoreOutcome
+from scoreback.service.score_outcome import ScoreOutcome
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 from scoreback.service.stopping import Stop, Stopped
