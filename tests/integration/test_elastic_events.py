@@ -1,7 +1,7 @@
 """What an event is, however its index maps it: times, names, shapes and sizes."""
 
 import pickle
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -59,6 +59,26 @@ def test_times_are_the_same_however_they_are_written(
         found = rows(elastic, f"{fresh_prefix}-a", window)
         assert one(found, "event_time") == one(found, "arrival_time") == times
         assert event_ids(found) == [str(n) for n in range(5)]
+
+
+@pytest.mark.parametrize("others", [[], [1772366400500], ["2026-03-01T12:00:00.5+00:00"]])
+def test_a_time_finer_than_its_mapping_is_what_the_server_keeps_of_it(
+    others: list[object], elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    """Whether the document is asked or the server: a watermark of one has to suit the other."""
+    date = {"type": "date"}
+    properties = {"@timestamp": date, "event": {"properties": {"ingested": date}}}
+    make(elasticsearch_url, f"{fresh_prefix}-fine", properties)
+    written = [*(f"2026-03-01T12:00:00.{n}Z" for n in ("1234567", "123999", "123")), *others]
+    documents = [
+        {"_id": str(n), "@timestamp": text, "event": {"ingested": text}}
+        for n, text in enumerate(written)
+    ]
+    fill(elasticsearch_url, f"{fresh_prefix}-fine", documents)
+    found = rows(elastic, f"{fresh_prefix}-fine", WINDOW)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    kept = [noon + timedelta(milliseconds=ms) for ms in [123] * 3 + [500] * len(others)]
+    assert one(found, "event_time") == one(found, "arrival_time") == kept
 
 
 def test_no_event_falls_between_two_windows_whatever_its_nanoseconds(

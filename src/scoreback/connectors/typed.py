@@ -27,6 +27,7 @@ class Layout:
     """Where documents hold the asked fields, and of which type each is."""
 
     type: pa.StructType  # of a document
+    listed: frozenset[str]  # fields that come in lists
     _spelt: Mapping[str, Sequence[Pointer]]
 
     def columns(self, documents: pa.StructArray) -> dict[str, pa.Array]:
@@ -78,7 +79,9 @@ class Shapes:
                     return None
         for pointer in (p for pointers in self._spelt.values() for p in pointers):
             _put_nothing(tree, pointer)  # so that a value there is refused, and not overlooked
-        return Layout(_struct(tree), self._spelt)
+        in_lists = {pointer for pointer, listed in self._listed.items() if True in listed}
+        names = {name for name, pointers in self._spelt.items() if in_lists & set(pointers)}
+        return Layout(_struct(tree), frozenset(names), self._spelt)
 
 
 def read(body: bytes, schema: pa.Schema) -> pa.StructArray:

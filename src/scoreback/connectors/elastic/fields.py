@@ -13,6 +13,11 @@ from scoreback.errors import SiemRefused
 
 _NO_VALUES = frozenset({"object", "nested"})
 _IN_ONE_LINE = 2_000  # characters of names in an address; the server takes 4,096 in all
+_EXACT_TO = {"date": 1_000, "date_nanos": 1}
+_ISO = "strict_date_optional_time"
+# What a mapping of a date may have beside, as it changes nothing of what is read.
+_WITHOUT_EFFECT = frozenset({"type", "format", "index", "doc_values", "store", "meta",
+                             "ignore_malformed"})  # fmt: skip
 _NOT_IN_DOCUMENTS = frozenset({"constant_keyword"})  # the mapping knows the value
 
 
@@ -27,6 +32,9 @@ class Mapped:
     paths: Mapping[str, str] = field(default_factory=dict)  # alias → where the value is
     shown: bool = True  # whether documents show all that was put into them
     valued: frozenset[str] = frozenset()  # fields whose values are kept beside the documents
+    # Time fields of which documents themselves tell what the server knows, and how finely it does:
+    # in microseconds. A server cuts off what is finer.
+    told: Mapping[str, int] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """Where a document holds the value of field *name*."""
@@ -70,6 +78,7 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
         paths=paths,
         shown=_shown(client, selection),
         valued=frozenset(valued),
+        told=_told(client, selection),
     )
 
 
@@ -137,6 +146,32 @@ def _stored(
     alike = {name: next(iter(paths)) for name, paths in found.items() if len(paths) == 1}
     aliases = {name: path for name, path in alike.items() if path != name}
     return aliases, alike.keys() - aliases.keys()
+
+
+def _told(client: Client, selection: Selection) -> dict[str, int]:
+    """The time fields that every index has as a plain date, with the default format."""
+    times = dict.fromkeys((selection.time, selection.arrival))
+    names = ",".join(quote(name, safe="") for name in times)
+    answer = client.call("GET", f"/{selection.index}/_mapping/field/{names}", absent=(404,))
+    found: dict[str, set[int | None]] = {name: set() for name in times}
+    for index in (answer or {}).values():
+        for name, units in found.items():
+            leaves = index.get("mappings", {}).get(name, {}).get("mapping", {}).values()
+            units.update(_unit(leaf) for leaf in leaves)
+            if not leaves:
+                units.add(None)
+    alike = {name: next(iter(units)) for name, units in found.items() if len(units) == 1}
+    return {name: unit for name, unit in alike.items() if unit is not None}
+
+
+def _unit(leaf: Mapping[str, Any]) -> int | None:
+    """Microseconds that a date of this mapping is exact to; None where it may say something else.
+
+    A format of its own, a value that stands in for null or a script: then only the server knows.
+    """
+    unit = _EXACT_TO.get(leaf.get("type", ""))
+    own = leaf.keys() - _WITHOUT_EFFECT
+    return unit if not own and leaf.get("format", _ISO) in (_ISO, f"{_ISO}||epoch_millis") else None
 
 
 def _in_lines(names: Sequence[str]) -> Iterator[list[str]]:

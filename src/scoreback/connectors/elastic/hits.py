@@ -2,13 +2,14 @@
 
 Fields come from ``_source`` (measured cheaper for client and server than asking for each by
 ``fields``), but for those that a document need not hold: constant keywords and runtime fields.
-Times are what the server itself understands of them, however they are written: its doc values. A
-document's own text is read instead, which costs both sides less, once a page has shown that it says
-the same; where that ends, doc values are asked for again.
+Times are what the server itself understands of them, however they are written: its doc values.
+Where mappings say that documents tell the same in ISO 8601, that is read instead, which costs both
+sides less; from a document on that writes another form, doc values are asked for.
 """
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 from scoreback.connectors.elastic.loose_hits import LooseHits
@@ -37,11 +38,13 @@ class HitDecoder:
         numbers: Collection[str] = (),
         asked: Sequence[str] = (),
         valued: Container[str] = (),
+        told: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
 
         Those that are *valued* are looked up in what is kept beside the documents. Of fields in
-        *numbers* only the number counts: they may come as float64.
+        *numbers* only the number counts: they may come as float64. *told* are time fields that
+        documents tell, and the microseconds that the server keeps them exact to.
         """
         self._selection, self._asked, self._valued = selection, tuple(asked), valued
         self._fields = [name for name in fields if name not in self._asked]
@@ -51,7 +54,8 @@ class HitDecoder:
         self._lock = Lock()
         self._typed: TypedHits | None = None
         self._left = 0 if self._asked else ATTEMPTS
-        self._trusted: bool | None = None  # whether documents tell their times; None: unknown
+        self._units = told
+        self._trusted = not self._asked and told.keys() >= set(times)
 
     def request(self, *, sequence: bool) -> dict[str, Any]:
         """What a search has to ask for, beside query, order and size."""
@@ -79,23 +83,18 @@ class HitDecoder:
             typed = self._typed or self._learnt(body)
             if typed is not None:
                 try:
-                    page, told = typed.decode(body, looked_up=looked_up)
+                    page = typed.decode(body, looked_up=looked_up)
                 except ValueError:
                     self._typed = None  # the next page is learnt from
                     self._left -= 1
                 else:
                     self._typed, self._left = typed, ATTEMPTS
-                    if looked_up and len(page.ids) and self._trusted is not False:
-                        self._trusted = told
                     return page
-        if not looked_up:
-            self.distrust()
+        page = self._loose.decode(body)
+        if not looked_up and len(page.ids):
+            self._trusted = False
             raise TimesUnclear
-        return self._loose.decode(body)
-
-    def distrust(self) -> None:
-        """Look times up from now on."""
-        self._trusted = False
+        return page
 
     def _learnt(self, body: bytes) -> TypedHits | None:
         documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
@@ -107,4 +106,4 @@ class HitDecoder:
         if layout is None:
             self._left -= 1
             return None
-        return TypedHits(self._selection, layout)
+        return TypedHits(self._selection, layout, self._units)

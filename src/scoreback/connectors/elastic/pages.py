@@ -40,15 +40,15 @@ def micros_of(milliseconds: pa.Array) -> pa.Array:
     return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))
 
 
-def micros_of_text(texts: pa.Array) -> pa.Array:
-    """Times in ISO 8601 with their zone as microseconds; what is finer is cut off.
+def micros_of_text(texts: pa.Array, unit: int) -> pa.Array:
+    """Times in ISO 8601 with their zone as microseconds; what is finer than *unit* is cut off.
 
     Raises:
         ValueError: some text is no such time.
     """
     try:
-        return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        exact, of_unit = texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), unit
     except pa.ArrowInvalid:
-        nanos = texts.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
-    floors = np.floor_divide(pc.fill_null(nanos, 0).to_numpy(), _NS_OF_US)
-    return pa.array(floors, mask=pc.is_null(nanos).to_numpy(zero_copy_only=False))
+        exact, of_unit = texts.cast(pa.timestamp("ns", "UTC")).cast(pa.int64()), unit * _NS_OF_US
+    floors = np.floor_divide(pc.fill_null(exact, 0).to_numpy(), of_unit) * unit
+    return pa.array(floors, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))

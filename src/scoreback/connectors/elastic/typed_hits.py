@@ -1,5 +1,6 @@
 """A page whose values have the types that were learnt: Arrow reads it in one call."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +16,12 @@ _TEXTS = pa.list_(pa.string())
 class TypedHits:
     """Decodes pages of one layout, on any thread."""
 
-    def __init__(self, selection: Selection, layout: Layout) -> None:
-        """Prepare to find the fields of *layout*, the times of *selection* among them."""
-        self._layout = layout
+    def __init__(self, selection: Selection, layout: Layout, units: Mapping[str, int]) -> None:
+        """Prepare to find the fields of *layout*, the times of *selection* among them.
+
+        Where documents tell times, *units* are the microseconds that the server keeps of each.
+        """
+        self._layout, self._units = layout, units
         self._times = (selection.time, selection.arrival)
         self._looked_up = list(dict.fromkeys(self._times))  # both clocks may be one field
         hit = {
@@ -28,12 +32,13 @@ class TypedHits:
         hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
         self._schema = pa.schema([("pit_id", pa.string()), ("hits", hits)])
 
-    def decode(self, body: bytes, *, looked_up: bool) -> tuple[Page, bool]:
-        """The page that *body* holds, and whether its documents alone tell the same times.
+    def decode(self, body: bytes, *, looked_up: bool) -> Page:
+        """The page that *body* holds.
 
         Args:
             body: the answer.
-            looked_up: whether it has the times as the server understands them.
+            looked_up: whether it has the times as the server understands them; otherwise the
+                documents' own count.
 
         Raises:
             ValueError: some value has another type, or this is no answer of a search.
@@ -47,18 +52,15 @@ class TypedHits:
         if found["_id"].null_count or found["_index"].null_count:
             raise ValueError("a hit without a name")
         columns = self._layout.columns(found["_source"])
-        try:
-            told = {name: micros_of_text(columns[name]) for name in self._looked_up}
-        except ValueError:
-            if not looked_up:
-                raise
-            told = {}
-        times = told
         if looked_up:
             values = found["fields"].flatten()
             pairs = zip(self._looked_up, values, strict=True)
             times = {name: micros_of(firsts(lists)) for name, lists in pairs}
-        page = Page(
+        elif self._layout.listed.isdisjoint(self._looked_up):
+            times = {n: micros_of_text(columns[n], self._units[n]) for n in self._looked_up}
+        else:
+            raise ValueError("several times, of which the server takes the first by time")
+        return Page(
             ids=found["_id"],
             refs=_refs(found),
             time=times[self._times[0]],
@@ -68,7 +70,6 @@ class TypedHits:
             after=found["sort"][-1].as_py() or [] if len(hits) else None,
             without_source=found["_source"].null_count > 0,
         )
-        return page, all(name in told and told[name].equals(times[name]) for name in times)
 
 
 def _refs(hit: dict[str, pa.Array]) -> pa.Array:

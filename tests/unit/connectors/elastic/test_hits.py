@@ -1,7 +1,7 @@
 """A page of hits gives what a plain JSON decoder gives, however the documents are shaped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -98,15 +98,33 @@ STAMPS = {"@timestamp": "2026-03-01T10:00:00.123Z", "event": {"ingested": "2026-
 STAMPED = 1_772_359_200_123
 
 
-def test_documents_that_tell_the_servers_times_are_believed_from_then_on() -> None:
-    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
-    assert LOOKED_UP in decoder.request(sequence=False)
-    looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
-    known = decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
+TOLD = {"@timestamp": 1_000, "event.ingested": 1_000}  # as a `date` has them
+
+
+def telling(told: Mapping[str, int] = TOLD) -> HitDecoder:
+    return HitDecoder(Selection.of({"index": "i"}), ["port"], told=told)
+
+
+def test_times_are_read_from_documents_where_mappings_say_that_they_tell_them() -> None:
+    decoder = telling()
     assert LOOKED_UP not in decoder.request(sequence=False)
-    told = decoder.decode(page([STAMPS | {"port": 2}], [], [{}]), looked_up=False)
-    assert (told.time, told.arrival) == (known.time, known.arrival)
-    assert told.time.to_pylist() == [STAMPED * 1000]
+    told = decoder.decode(page([STAMPS | {"port": 2}, {"port": 1}], [], [{}, {}]), looked_up=False)
+    assert told.time.to_pylist() == [STAMPED * 1000, None]
+    assert told.arrival.to_pylist() == [(STAMPED + 877) * 1000, None]
+
+
+@pytest.mark.parametrize("told", [{}, {"@timestamp": 1_000}, {"event.ingested": 1}])
+def test_times_are_looked_up_unless_documents_tell_both(told: Mapping[str, int]) -> None:
+    assert LOOKED_UP in telling(told).request(sequence=False)
+
+
+@pytest.mark.parametrize(("unit", "micros"), [(1_000, STAMPED * 1000), (1, STAMPED * 1000 + 456)])
+@pytest.mark.parametrize("more", ["", "789"])
+def test_a_document_tells_no_more_than_the_server_keeps(unit: int, micros: int, more: str) -> None:
+    told = dict.fromkeys(TOLD, unit)
+    source = {"@timestamp": f"2026-03-01T10:00:00.123456{more}Z", "port": 1}
+    found = telling(told).decode(page([source, {"port": 1}], [], [{}, {}]), looked_up=False)
+    assert found.time.to_pylist() == [micros, None]
 
 
 @pytest.mark.parametrize(
@@ -115,25 +133,25 @@ def test_documents_that_tell_the_servers_times_are_believed_from_then_on() -> No
         {"@timestamp": "01.03.2026 10:00", "port": 1},
         {"@timestamp": STAMPED, "port": 1},
         {"@timestamp": "2026-03-01T10:00:00", "port": 1},
-        {"@timestamp": ["2026-03-01T10:00:00Z", 7], "port": 1},
+        {"@timestamp": ["2026-03-01T10:00:00Z"], "port": 1},
         {"@timestamp": "2026-03-01T10:00:00Z", "port": {"other": 1}},
     ],
 )
 def test_a_page_that_does_not_tell_its_times_is_asked_for_again(source: dict[str, Any]) -> None:
-    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
-    looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
-    decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
+    decoder = telling()
     with pytest.raises(TimesUnclear):
         decoder.decode(page([source], [], [{}]), looked_up=False)
     assert LOOKED_UP in decoder.request(sequence=False)
+    looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
     assert decoder.decode(page([source], [], [looked_up])).time.to_pylist() == [STAMPED * 1000]
+    decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
     assert LOOKED_UP in decoder.request(sequence=False)  # and never believed again
 
 
-def test_a_document_that_tells_another_time_than_the_server_is_not_believed() -> None:
-    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"])
-    decoder.decode(page([STAMPS | {"port": 1}], [STAMPED * 10**6 + 10**6]))
-    assert LOOKED_UP in decoder.request(sequence=False)
+def test_an_empty_page_tells_nothing_and_is_not_asked_for_again() -> None:
+    decoder = telling()
+    assert len(decoder.decode(page([], []), looked_up=False).ids) == 0
+    assert LOOKED_UP not in decoder.request(sequence=False)
 
 
 @given(st.integers(-(10**15), 9 * 10**15))
