@@ -184,10 +184,10 @@ def score_ids(
     shared = hashlib.sha256()
     for part in (detector, version, stage, connection):
         shared.update(_prefixed(part.encode()))
-    found, begun = [], shared.copy  # by a name of its own: this runs for every score
+    found = []
     for event_id in event_ids:
-        digest, data = begun(), event_id.encode()
-        digest.update(len(data).to_bytes(4, "big") + data)
+        digest = shared.copy()
+        digest.update(_prefixed(event_id.encode()))
         found.append(digest.hexdigest()[:ID_DIGITS])
     return found
 

@@ -80,8 +80,8 @@ class EventReader(Protocol):
 
         Each batch has at most `BATCH_ROWS` rows and exactly the query's fields, as text or, of
         those in ``query.numbers``, as float64 where every value is a number; a field that an event
-        lacks is null. ``event_time`` is never after ``arrival_time``. Reading again
-        gives the same events; what arrives later has a later arrival time.
+        lacks is null. ``event_time`` is never after ``arrival_time``. Reading again gives the same
+        events; what arrives later has a later arrival time.
 
         Raises:
             SiemUnavailable: the SIEM did not answer; what was yielded stands.

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from scoreback.connectors.decode import MAX_DOTS
 from scoreback.connectors.flatten import MAX_TEXT, Pointer, spellings
 
-MAX_DOTS = 5  # in a field's name: its spellings double with each
 _TEXT, _NUMBER, _NOTHING = pa.string(), pa.float64(), pa.null()
 _KINDS = {str: _TEXT, bool: pa.bool_(), int: pa.int64()}
 

@@ -127,7 +127,7 @@ def _as_it_is(feature: EventFeature, batch: pa.RecordBatch) -> pa.Array | None:
     """The column of *feature*, where a field of *batch* is one already."""
     if feature.kind == "category":
         column = batch.column(feature.field)
-        return None if pc.any(pc.equal(column, "")).as_py() else column
+        return None if _count_empty(column) else column
     if feature.kind == "number" and _is_number(feature.field, batch):
         column = batch.column(feature.field)
         return column if pc.all(pc.is_finite(column)).as_py() is not False else None

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scoreback.columns import together
+from scoreback.columns import flat, together
 from scoreback.errors import StateError
 from scoreback.models.features import EventFeatures, FeaturePlan, literal
 from scoreback.models.history import (
@@ -282,14 +282,7 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    whole = table.combine_chunks()
-    return pa.RecordBatch.from_arrays(
-        [
-            column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
-            for column in whole.columns
-        ],
-        schema=table.schema,
-    )
+    return pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=table.schema)
 
 
 def _us(moment: datetime) -> int:

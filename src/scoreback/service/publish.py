@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoreback.columns import flat
 from scoreback.connectors.base import Connector
 from scoreback.errors import StateError
 from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, utc
@@ -135,12 +136,8 @@ def _load(path: Path) -> _Parcel:
             hint="restore it from a backup of the state folder, or move the folder away to start"
             " scoring afresh with --since",
         ) from error
-    whole = table.combine_chunks()
-    arrays = [
-        column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
-        for column in whole.columns
-    ]
     schema = table.schema.remove_metadata()
+    arrays = list(map(flat, table.columns))
     scores = ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return _Parcel(scores, _histogram(about), enrichment)
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.models.detector import Detector
 from scoreback.models.scoring import Scorer, Scores
 from scoreback.records import (
@@ -71,9 +72,7 @@ def kept_scores(
             continue
         schema = schema.append(pa.field(name, pa.string()))
         columns.append(rows.column("field:" + name))
-    arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
-    flat = [a.chunk(0) if isinstance(a, pa.ChunkedArray) else a for a in arrays]
-    return ScoreBatch(pa.RecordBatch.from_arrays(flat, schema=schema))
+    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, columns)), schema=schema))
 
 
 def histogram_of(

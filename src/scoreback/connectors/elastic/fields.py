@@ -1,8 +1,9 @@
 """What the indices of a selection know of fields: which exist, of which kind, under which name."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -67,7 +68,8 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
     for name in known:
         _require(client, selection, kinds, name)
     inside = {name: kinds[name] for name in known if name in kinds}
-    paths, stored = _stored(client, selection, known)
+    leaves = _leaves(client, selection, dict.fromkeys([*known, selection.time, selection.arrival]))
+    paths, stored = _stored({name: leaves[name] for name in known})
     constant = [n for n, types in inside.items() if _NOT_IN_DOCUMENTS & set(types)]
     runtime = [n for n in inside if n not in stored and n not in paths]  # only in the query
     return Mapped(
@@ -78,7 +80,7 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
         paths=paths,
         shown=_shown(client, selection),
         valued=frozenset(valued),
-        told=_told(client, selection),
+        told=_told({name: leaves[name] for name in (selection.time, selection.arrival)}),
     )
 
 
@@ -127,41 +129,47 @@ def _require(
     )
 
 
+def _leaves(
+    client: Client, selection: Selection, fields: Iterable[str]
+) -> dict[str, list[list[Mapping[str, Any]]]]:
+    """Of each of *fields* how each index maps it: not at all, or by one definition."""
+    found: dict[str, list[list[Mapping[str, Any]]]] = {}
+    for some in _in_lines(list(fields)):
+        names = ",".join(quote(name, safe="") for name in some)
+        answer = client.call("GET", f"/{selection.index}/_mapping/field/{names}", absent=(404,))
+        indices = [index.get("mappings", {}) for index in (answer or {}).values()]
+        for name in some:
+            abouts = (index.get(name, {}).get("mapping", {}) for index in indices)
+            found[name] = [list(about.values()) for about in abouts]
+    return found
+
+
 def _stored(
-    client: Client, selection: Selection, fields: Sequence[str]
+    leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
 ) -> tuple[dict[str, str], set[str]]:
     """Aliases and where they lead, and the fields that documents hold under their own names.
 
     What is an alias in some indices and something else in others is in neither.
     """
-    found: dict[str, set[str]] = {}  # name → where its value is
-    for some in _in_lines(fields):
-        names = ",".join(quote(name, safe="") for name in some)
-        answer = client.call("GET", f"/{selection.index}/_mapping/field/{names}", absent=(404,))
-        for index in (answer or {}).values():
-            for name, about in index.get("mappings", {}).items():
-                leaves = about.get("mapping", {}).values()
-                paths = {leaf["path"] for leaf in leaves if leaf.get("type") == "alias"}
-                found.setdefault(name, set()).update(paths or {name})
-    alike = {name: next(iter(paths)) for name, paths in found.items() if len(paths) == 1}
+    alike: dict[str, str] = {}
+    for name, of_indices in leaves.items():
+        paths = {leaf["path"] if leaf.get("type") == "alias" else name
+                 for leaf in chain.from_iterable(of_indices)}  # fmt: skip
+        if len(paths) == 1:
+            alike[name] = paths.pop()
     aliases = {name: path for name, path in alike.items() if path != name}
     return aliases, alike.keys() - aliases.keys()
 
 
-def _told(client: Client, selection: Selection) -> dict[str, int]:
+def _told(leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> dict[str, int]:
     """The time fields that every index has as a plain date, with the default format."""
-    times = dict.fromkeys((selection.time, selection.arrival))
-    names = ",".join(quote(name, safe="") for name in times)
-    answer = client.call("GET", f"/{selection.index}/_mapping/field/{names}", absent=(404,))
-    found: dict[str, set[int | None]] = {name: set() for name in times}
-    for index in (answer or {}).values():
-        for name, units in found.items():
-            leaves = index.get("mappings", {}).get(name, {}).get("mapping", {}).values()
-            units.update(_unit(leaf) for leaf in leaves)
-            if not leaves:
-                units.add(None)
-    alike = {name: next(iter(units)) for name, units in found.items() if len(units) == 1}
-    return {name: unit for name, unit in alike.items() if unit is not None}
+    found: dict[str, int] = {}
+    for name, of_indices in leaves.items():
+        units = {_unit(leaf) for index in of_indices for leaf in index or [{}]}
+        unit = units.pop() if len(units) == 1 else None
+        if unit is not None:
+            found[name] = unit
+    return found
 
 
 def _unit(leaf: Mapping[str, Any]) -> int | None:

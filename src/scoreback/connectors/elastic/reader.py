@@ -188,18 +188,18 @@ class _Chunks:
 
     def _decoder(self, asked: Sequence[str]) -> HitDecoder:
         """One for all pages, as it learns from them."""
-        path = self.there.path
-        return self.decoders.setdefault(
-            tuple(asked),
-            HitDecoder(
+        path, key = self.there.path, tuple(asked)
+        if key not in self.decoders:
+            decoder = HitDecoder(
                 self.clock.selection,
                 list(map(path, self.fields)),
                 numbers=[path(name) for name in self.numbers],
                 asked=list(map(path, asked)),
                 told=self.there.told,
                 valued=self.there.valued if set(asked) >= set(self.fields) else (),
-            ),
-        )
+            )
+            self.decoders.setdefault(key, decoder)  # another thread may have been faster
+        return self.decoders[key]
 
     def _table(self, page: Page) -> pa.Table:
         lag = self.clock.lag // timedelta(microseconds=1)
