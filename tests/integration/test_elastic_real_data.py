@@ -25,13 +25,16 @@ from scoreback.service.state import State
 from scoreback.service.train_job import train_detector
 from tests.elasticsearch.connection import connected, refresh, sample_index
 from tests.integration.test_elastic_parity import comparable, scores_of_elastic, scores_of_local
+from tests.shared_data import DATA, require
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"there is no folder {DATA}"),
-]
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _data() -> None:
+    require(DATA)
+
 
 FLOWS = {
     "source.ip": "src_ip", "destination.port": "dst_port", "network.transport": "proto",

@@ -5,16 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.shared_data import DATA, require
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.mark.skipif(not (DATA / "cve-kev").is_dir(), reason=f"there is no folder cve-kev in {DATA}")
 def test_exploited_vulnerabilities_of_later_months_are_found_better_than_by_their_base_score() -> (
     None
 ):
+    require(DATA / "cve-kev")
     script = str(ROOT / "benchmarks" / "real_data.py")
     command = [sys.executable, script, str(DATA), "--only", "cve", "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
