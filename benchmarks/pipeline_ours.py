@@ -22,7 +22,6 @@ from scoreback.models.artifact import Artifact, load, save
 from scoreback.models.detector import Keep, Labels, VerdictLabels, Write
 from scoreback.records import Enrichment, ModelVersion, ScoreBatch, WriteReport
 from scoreback.service.app import App
-from scoreback.service.memory import keep_memory_flat
 from scoreback.service.score_job import score
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
@@ -30,7 +29,6 @@ from scoreback.service.state import State
 # Libraries are loaded before anything is measured.
 algorithms()
 importlib.import_module("alembic.context")
-keep_memory_flat()  # as every command does
 
 SCORES = Names("bench").scores
 """The data stream that they write to."""

@@ -1,6 +1,7 @@
 """From events to what windows are computed over: queries, raw history, and closed buckets."""
 
 from datetime import timedelta
+from functools import cached_property
 
 import duckdb
 import pyarrow as pa
@@ -38,10 +39,8 @@ class WindowQueries:
 
     def __init__(self, plan: FeaturePlan) -> None:
         """Prepare the one query that computes times, keys and values for *plan*."""
-        self._engine = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
-        lag = int(plan.lag / timedelta(microseconds=1))
-        late = f"epoch_us(arrival_time) - epoch_us(event_time) > {lag}"
-        columns = {"time": "epoch_us(event_time)", "late": late}
+        self._lag = pa.scalar(plan.lag, pa.duration("us"))
+        columns: dict[str, str] = {}
         for series in all_series(plan):
             columns[key_column(series)] = _key(series.by)
             if series.shape == "values":
@@ -49,16 +48,30 @@ class WindowQueries:
             elif series.shape == "numbers":
                 columns[number_column(series)] = _thousandths(series.field)
         select = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
-        self._query = f"SELECT {select} FROM batch"  # noqa: S608 - names are quoted
+        self._query = f"SELECT {select} FROM batch" if columns else ""  # noqa: S608 - quoted
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first window: opening costs as much as thousands of events."""
+        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
 
     def of(self, events: EventBatch) -> pa.Table:
         """One row per event, in their order, as `windows.window_columns` asks for."""
-        batch = events.batch  # noqa: F841 - the query reads it by name
-        return self._engine.sql(self._query).to_arrow_table()
+        batch = events.batch
+        delay = pc.subtract(batch["arrival_time"], batch["event_time"])
+        found = pa.table({
+            "time": batch["event_time"].cast(pa.int64()), "late": pc.greater(delay, self._lag),
+        })  # fmt: skip
+        if self._query:
+            keys = self._engine.sql(self._query).to_arrow_table()
+            for name in keys.column_names:
+                found = found.append_column(name, keys[name])
+        return found
 
     def close(self) -> None:
         """Let go of the engine."""
-        self._engine.close()
+        if "_engine" in self.__dict__:
+            self._engine.close()
 
 
 def history_of(series: Series, queries: pa.Table) -> pa.Table:

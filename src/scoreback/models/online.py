@@ -106,7 +106,7 @@ class OnlineFeatures:
         wanted = events
         if window.since < score_since:
             wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
-        waiting = together([self._pending(state, wanted.schema), wanted])
+        waiting = _one_batch(together([self._pending(state, wanted.schema), wanted]))
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
         pending = self._keep_pending(rest, name)
@@ -144,18 +144,22 @@ class OnlineFeatures:
         write_state(self._folder / f"sums-{name}.parquet", _stacked(sums))
         return True
 
-    def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.Table, pa.Table]:
+    def _split(
+        self, waiting: pa.RecordBatch, ready_until: datetime
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """What is ready, sorted by event time and id, and what is not."""
         lag = pa.scalar(self._plan.lag, pa.duration("us"))
         delay = pc.subtract(waiting["arrival_time"], waiting["event_time"])
         settled = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
         ready = pc.or_(settled, pc.greater(delay, lag))
-        return waiting.filter(ready), waiting.filter(pc.invert(ready))
+        order = pc.sort_indices(waiting, [("event_time", "ascending"), ("event_id", "ascending")])
+        # One copy of what is ready, as every copy of whole events tells in the cost of a step.
+        return waiting.take(order.filter(ready.take(order))), waiting.filter(pc.invert(ready))
 
     def _rows(
-        self, ready: pa.Table, slices: Sequence[str]
+        self, ready: pa.RecordBatch, slices: Sequence[str]
     ) -> tuple[pa.Table, int, Mapping[str, int]]:
-        ready = ready.sort_by([("event_time", "ascending"), ("event_id", "ascending")])
-        batch = EventBatch(_one_batch(ready))
+        batch = EventBatch(ready)
         part, uncast = event_part(self._events, batch, self._fields)
         queries = self._queries.of(batch)
         history = self._history(queries, slices)
@@ -238,14 +242,15 @@ class OnlineFeatures:
         if state.pending is None:
             return schema.empty_table()
         try:
-            return pq.read_table(self._folder / state.pending).select(schema.names)
+            with pq.ParquetFile(self._folder / state.pending) as file:
+                return file.read().select(schema.names)
         except (OSError, pa.ArrowInvalid, KeyError) as error:
             raise self._damaged(error) from error
 
-    def _keep_pending(self, rest: pa.Table, name: str) -> str | None:
+    def _keep_pending(self, rest: pa.RecordBatch, name: str) -> str | None:
         if not rest.num_rows:
             return None
-        write_state(self._folder / f"pending-{name}.parquet", rest)
+        write_state(self._folder / f"pending-{name}.parquet", pa.Table.from_batches([rest]))
         return f"pending-{name}.parquet"
 
 

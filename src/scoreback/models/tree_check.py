@@ -1,8 +1,10 @@
 """Whether a decoded XGBoost model is one that can be scored with safely."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoreback.models.ubjson import Value
 
@@ -40,42 +42,69 @@ def check_boosted_trees(document: Value) -> None:
         _expect(shape, "num_parallel_tree", 1)
         _expect(_mapping(learner["learner_model_param"]), "num_class", 0)
         _expect(_mapping(learner["learner_model_param"]), "num_target", 1)
-        for tree in trees:
-            _check_tree(_mapping(tree), width)
+        _check_forest([_mapping(tree) for tree in trees], width)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError("it is not an XGBoost model") from error
 
 
-def _check_tree(tree: Mapping[str, Value], width: int) -> None:
+def _check_forest(trees: Sequence[Mapping[str, Value]], width: int) -> None:
+    """Check the nodes of all *trees* at once: one by one, loading a model takes twice as long."""
+    sizes = np.array([_size(tree, width) for tree in trees], dtype=np.int64)
+    if not sizes.size:
+        return
+    nodes = {name: np.concatenate([np.asarray(tree[name]) for tree in trees]) for name in _PER_NODE}
+    roots = np.cumsum(sizes) - sizes
+    _check_shape(nodes, sizes, roots)
+    inner = nodes["left_children"] != -1
+    covers, conditions = nodes["sum_hessian"], nodes["split_conditions"]
+    splits = np.logical_or.reduceat(inner, roots)  # a tree of one leaf may have seen no rows
+    if not ((covers > 0) & np.isfinite(covers))[np.repeat(splits, sizes)].all():
+        raise ValueError("a tree does not say how many rows came through its nodes")
+    if not np.isfinite(conditions[~inner]).all() or np.isnan(conditions[inner]).any():
+        raise ValueError("a tree holds values that are no numbers")
+    if nodes["split_type"].any():
+        raise ValueError("a tree splits by category, which models here never do")
+    split = nodes["split_indices"].astype(np.int64)
+    if not 0 <= int(split.min()) <= int(split.max()) < width:
+        raise ValueError("a tree asks for a feature that the model does not have")
+
+
+def _size(tree: Mapping[str, Value], width: int) -> int:
+    """The number of nodes of *tree*, all of which are there."""
     shape = _mapping(tree["tree_param"])
     nodes = int(str(shape["num_nodes"]))
     _expect(shape, "num_feature", width)
     _expect(shape, "num_deleted", 0)
     _expect(shape, "size_leaf_vector", 1)
-    columns = {name: np.asarray(tree[name]) for name in _PER_NODE}
-    if nodes < 1 or any(column.shape != (nodes,) for column in columns.values()):
+    if nodes < 1 or any(np.asarray(tree[name]).shape != (nodes,) for name in _PER_NODE):
         raise ValueError("a tree lacks some of its nodes")
-    if any(np.asarray(tree[name]).size for name in _NO_CATEGORIES) or columns["split_type"].any():
+    if any(np.asarray(tree[name]).size for name in _NO_CATEGORIES):
         raise ValueError("a tree splits by category, which models here never do")
-    left, right = (columns[f"{side}_children"].astype(np.int64) for side in ("left", "right"))
+    return nodes
+
+
+def _check_shape(
+    nodes: Mapping[str, NDArray[Any]], sizes: NDArray[np.int64], roots: NDArray[np.int64]
+) -> None:
+    """Every node but the roots is the child of one, in its own tree, and knows of which."""
+    left, right = (nodes[f"{side}_children"].astype(np.int64) for side in ("left", "right"))
     inner = left != -1
-    children = np.concatenate((left[inner], right[inner]))
-    parents = np.empty(nodes, dtype=np.int64)
-    if not (right[~inner] == -1).all() or not np.array_equal(
-        np.sort(children), np.arange(1, nodes)
+    above = np.flatnonzero(inner)
+    first, size = (np.repeat(each, sizes)[inner] for each in (roots, sizes))
+    sides = left[inner], right[inner]
+    astray = (right[~inner] != -1).any() or any(((s < 1) | (s >= size)).any() for s in sides)
+    children = np.concatenate([side + first for side in sides])
+    parents = np.full(len(left), _NO_PARENT, dtype=np.int64)
+    if not astray:
+        parents[children] = np.tile(above - first, 2)
+    is_root = np.zeros(len(left), dtype=bool)
+    is_root[roots] = True
+    if (
+        astray
+        or not np.array_equal(np.sort(children), np.flatnonzero(~is_root))
+        or not np.array_equal(nodes["parents"], parents)
     ):
         raise ValueError("a tree's nodes do not hang together")
-    parents[0], parents[children] = _NO_PARENT, np.tile(np.flatnonzero(inner), 2)
-    if not np.array_equal(columns["parents"], parents):
-        raise ValueError("a tree's nodes do not hang together")
-    covers, conditions = columns["sum_hessian"], columns["split_conditions"]
-    if inner.any() and not ((covers > 0) & np.isfinite(covers)).all():
-        raise ValueError("a tree does not say how many rows came through its nodes")
-    if not np.isfinite(conditions[~inner]).all() or np.isnan(conditions[inner]).any():
-        raise ValueError("a tree holds values that are no numbers")
-    split = columns["split_indices"].astype(np.int64)
-    if not 0 <= int(split.min()) <= int(split.max()) < width:
-        raise ValueError("a tree asks for a feature that the model does not have")
 
 
 def _expect(parameters: Mapping[str, Value], name: str, expected: int) -> None:

@@ -4,12 +4,17 @@ XGBoost's own reader is for files it wrote itself: a truncated one makes it read
 for any amount of memory, or abort the process. So a file is read here first.
 """
 
-import struct
+from struct import Struct, error
 
 import numpy as np
 
-_NUMBERS = {"i": ">b", "U": ">B", "I": ">h", "l": ">i", "L": ">q", "d": ">f", "D": ">d"}
-_LITERALS = {"T": True, "F": False, "Z": None}
+_NUMBERS = {
+    b"i": Struct(">b"), b"U": Struct(">B"), b"I": Struct(">h"), b"l": Struct(">i"),
+    b"L": Struct(">q"), b"d": Struct(">f"), b"D": Struct(">d"),
+}  # fmt: skip
+_LENGTHS = {marker: form for marker, form in _NUMBERS.items() if marker in b"iUIlL"}
+_DTYPES = {marker: np.dtype(form.format) for marker, form in _NUMBERS.items()}
+_LITERALS = {b"T": True, b"F": False, b"Z": None}
 _DEEPEST = 32  # nesting; a model needs about eight
 
 Value = object  # dict, list, numpy array of numbers, str, int, float, bool or None
@@ -22,7 +27,10 @@ def decode(content: bytes) -> Value:
         ValueError: it is not one whole UBJSON value.
     """
     reader = _Reader(content)
-    value = reader.value(reader.marker(), depth=0)
+    try:
+        value = reader.value(reader.marker(), depth=0)
+    except error as short:
+        raise ValueError("it ends too early") from short
     if reader.at != len(content):
         raise ValueError("there are bytes after its end")
     return value
@@ -41,34 +49,38 @@ class _Reader:
         self.at += count
         return self.content[self.at - count : self.at]
 
-    def marker(self) -> str:
-        return self.take(1).decode("latin-1")
+    def marker(self) -> bytes:
+        """The next byte; at the end none, which is no marker of anything."""
+        self.at += 1
+        return self.content[self.at - 1 : self.at]
 
-    def value(self, marker: str, depth: int) -> Value:
+    def value(self, marker: bytes, depth: int) -> Value:
         if depth > _DEEPEST:
             raise ValueError("it is nested too deeply")
+        if marker == b"S":
+            return self.text()
+        if marker == b"[":
+            return self.array(depth)
+        if marker == b"{":
+            return self.mapping(depth)
+        if marker in _NUMBERS:
+            return self.number(_NUMBERS[marker])
         if marker in _LITERALS:
             return _LITERALS[marker]
-        if marker in _NUMBERS:
-            return self.number(marker)
-        if marker == "S":
-            return self.text()
-        if marker == "{":
-            return self.mapping(depth)
-        if marker == "[":
-            return self.array(depth)
-        raise ValueError(f"it holds an unknown marker {marker!r}")
+        raise ValueError(
+            f"it holds an unknown marker {marker!r}" if marker else "it ends too early"
+        )
 
-    def number(self, marker: str) -> int | float:
-        form = _NUMBERS[marker]
-        found: int | float = struct.unpack(form, self.take(struct.calcsize(form)))[0]
+    def number(self, form: Struct) -> int | float:
+        found: int | float = form.unpack_from(self.content, self.at)[0]
+        self.at += form.size
         return found
 
     def count(self) -> int:
         marker = self.marker()
-        if marker not in "iUIlL":
+        if marker not in _LENGTHS:
             raise ValueError(f"a length has the marker {marker!r}")
-        return int(self.number(marker))
+        return int(self.number(_LENGTHS[marker]))
 
     def text(self) -> str:
         return self.take(self.count()).decode()
@@ -80,27 +92,27 @@ class _Reader:
             if key in found:
                 raise ValueError(f"it holds {key!r} twice")
             found[key] = self.value(self.marker(), depth + 1)
-        self.take(1)
+        self.at += 1
         return found
 
     def array(self, depth: int) -> Value:
         marker = self.marker()
-        if marker == "$":
+        if marker == b"$":
             return self.numbers()
-        if marker == "#":
+        if marker == b"#":
             count = self.count()
             if count > len(self.content) - self.at:  # each element takes a byte at least
                 raise ValueError("it ends too early")
             return [self.value(self.marker(), depth + 1) for _ in range(count)]
         found = []
-        while marker != "]":
+        while marker != b"]":
             found.append(self.value(marker, depth + 1))
             marker = self.marker()
         return found
 
     def numbers(self) -> Value:
         kind = self.marker()
-        if kind not in _NUMBERS or self.marker() != "#":
+        if kind not in _DTYPES or self.marker() != b"#":
             raise ValueError("it holds an array of an unknown type")
-        dtype = np.dtype(_NUMBERS[kind])
+        dtype = _DTYPES[kind]
         return np.frombuffer(self.take(self.count() * dtype.itemsize), dtype=dtype)

@@ -13,7 +13,6 @@ from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
 from scoreback.records import Enrichment, EventQuery, own_fields
 from scoreback.service.connections import Connection, connection_of
-from scoreback.service.memory import keep_memory_flat
 from scoreback.service.settings import Settings
 from scoreback.service.state import State
 
@@ -79,7 +78,6 @@ def opened(
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
     """
-    keep_memory_flat()
     connection = connection or connection_of(settings)
     settings = settings.model_copy(update={"connector": connection.connector})
     try:

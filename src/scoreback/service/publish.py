@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from scoreback.columns import flat
 from scoreback.connectors.base import Connector
@@ -117,8 +116,9 @@ def _store(path: Path, parcel: _Parcel) -> None:
     table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        # Read once at most, and gone in a moment: what costs time to make small is not worth it.
-        pq.write_table(table, file, compression="none", use_dictionary=False)
+        # Read once at most, and gone in a moment: columns as they lie in memory cost least.
+        with pa.ipc.new_file(file, table.schema) as outbox:
+            outbox.write_table(table)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -126,7 +126,9 @@ def _store(path: Path, parcel: _Parcel) -> None:
 
 def _load(path: Path) -> _Parcel:
     try:
-        table = pq.read_table(path)
+        with pa.OSFile(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
         told = table.schema.metadata or {}
         about: Mapping[str, object] = json.loads(told[b"histogram"])
         enrichment = Enrichment(told.get(b"enrichment", b"none").decode())

@@ -204,7 +204,7 @@ class ScoreRun:
             version=job.version.version,
             since=window.since,
             until=window.until,
-            outbox=f"{batch_id}.parquet",
+            outbox=f"{batch_id}.arrow",
             next_progress=after,
         )
         enrichment = app.enrichment(job.detector)

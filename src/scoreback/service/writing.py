@@ -6,7 +6,6 @@ from datetime import datetime
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
@@ -24,6 +23,7 @@ from scoreback.records import (
 )
 
 BINS = 20
+_HOUR_US = 3_600_000_000
 
 
 def kept_scores(
@@ -84,11 +84,11 @@ def histogram_of(
     window: TimeWindow,
 ) -> Histogram:
     """Count all *scores* by hour of event time, `BINS` equal bins each."""
-    hours = pc.floor_temporal(rows.column("event_time"), unit="hour")
-    coded = hours.combine_chunks().dictionary_encode()
+    hours = flat(rows.column("event_time")).cast(pa.int64()).to_numpy() // _HOUR_US
+    coded = pa.array(hours * _HOUR_US).dictionary_encode()
     bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    counts = np.zeros((len(coded.dictionary), BINS), dtype=np.int64)
-    np.add.at(counts, (coded.indices.to_numpy(), bins), 1)
+    places = coded.indices.to_numpy() * BINS + bins
+    counts = np.bincount(places, minlength=len(coded.dictionary) * BINS).reshape(-1, BINS)
     return Histogram(
         histogram_id=histogram_id,
         detector=version.detector,
@@ -97,8 +97,10 @@ def histogram_of(
         since=window.since,
         until=window.until,
         counts={
-            hour.isoformat(): row.tolist()
-            for hour, row in sorted(zip(coded.dictionary.to_pylist(), counts, strict=True))
+            hour.isoformat(): row
+            for hour, row in sorted(
+                zip(coded.dictionary.cast(TIME).to_pylist(), counts.tolist(), strict=True)
+            )
         },
     )
 

@@ -128,6 +128,12 @@ def test_digits_are_counted() -> None:
     assert column("digits", ["a1b22", "none", ""]) == [3, 0, None]
 
 
+@given(st.lists(st.none() | st.text()))
+def test_digits_are_those_of_ascii_wherever_the_text_stands(texts: list[str | None]) -> None:
+    expected = [sum(c in "0123456789" for c in text) if text else None for text in texts]
+    assert column("digits", [*texts, "9"]) == [*expected, 1]
+
+
 def test_matches_searches_a_regular_expression() -> None:
     assert column("matches", ["x.PHP", "x.html", None], pattern=r"(?i)\.php$") == [1, 0, None]
 

@@ -97,13 +97,16 @@ class HitDecoder:
         return page
 
     def _learnt(self, body: bytes) -> TypedHits | None:
-        documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
-        if not documents:
-            return None  # nothing to learn from
         with self._lock:
+            if self._typed is not None:
+                return self._typed  # learnt by another thread meanwhile
+            documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
+            if not documents:
+                return None  # nothing to learn from
             self._shapes.learn(documents)
             layout = self._shapes.layout()
-        if layout is None:
-            self._left -= 1
-            return None
-        return TypedHits(self._selection, layout, self._units)
+            if layout is None:
+                self._left -= 1
+                return None
+            self._typed = TypedHits(self._selection, layout, self._units)
+            return self._typed

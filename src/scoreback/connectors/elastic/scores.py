@@ -17,6 +17,7 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
 ECS_VERSION = "9.2.0"
+AT_ONCE = 10_000  # documents written out at once: a third cheaper than all those of a step
 LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
 # Columns that nearly always have one value for a whole batch.
 _SHARED = frozenset(
@@ -49,24 +50,36 @@ class Scores:
         if not scores.num_rows:
             return WriteReport(written=0)
         table = _first_of_each(pa.Table.from_batches([scores.batch]))
-        ids = table["score_id"].to_pylist()
         alerts = self._alerting.raise_alerts(table)
+        parts = [
+            self._create(table.slice(start, AT_ONCE), alerts.slice(start, AT_ONCE))
+            for start in range(0, table.num_rows, AT_ONCE)
+        ]
+        repeated = scores.num_rows - table.num_rows
+        return WriteReport(
+            written=sum(part.written for part in parts),
+            already_there=sum(part.already_there for part in parts) + repeated,
+            refused=tuple(refused for part in parts for refused in part.refused),
+        )
+
+    def _create(self, table: pa.Table, alerts: pa.Array) -> WriteReport:
+        ids = table["score_id"]
         lines = _creations(table, alerts)
 
         def stored(items: Sequence[int]) -> set[int]:
-            there = self.existing([ids[i] for i in items])
-            return {i for i in items if ids[i] in there}
+            names = ids.take(pa.array(items, pa.int64())).to_pylist()
+            there = self.existing(names)
+            return {i for i, name in zip(items, names, strict=True) if name in there}
 
         path = f"/{self._names.scores}/_bulk"
         report = bulk.send(
             self._client, path, lines, settle=stored, params={"require_data_stream": True}
         )
         _refuse_missing_templates(report.refused)
-        repeated = scores.num_rows - table.num_rows
         return WriteReport(
             written=len(report.done),
-            already_there=len(report.conflicts) + repeated,
-            refused=bulk.refusals(ids, lines, report),
+            already_there=len(report.conflicts),
+            refused=bulk.refusals(ids.to_pylist() if report.refused else [], lines, report),
         )
 
     def existing(self, score_ids: Iterable[str]) -> set[str]:

@@ -10,6 +10,7 @@ from scoreback import __version__
 from scoreback.errors import ScorebackError
 from scoreback.service.cli import data, demo, deploying, detectors, learning, scoring, serving
 from scoreback.service.cli.show import fail
+from scoreback.service.memory import keep_memory_flat
 
 EXIT_CODES = (
     "0 done; 1 could not be done; 2 wrong usage;"
@@ -60,6 +61,7 @@ def main() -> None:
         raise SystemExit(2)
     # Idle learning threads give up their core instead of spinning on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_memory_flat()
     try:
         app()
     except ScorebackError as error:
