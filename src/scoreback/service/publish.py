@@ -19,7 +19,14 @@ import pyarrow.compute as pc
 from scoreback.columns import flat
 from scoreback.connectors.base import Connector
 from scoreback.errors import StateError
-from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, utc
+from scoreback.records import (
+    SCORE_COLUMNS,
+    Enrichment,
+    Histogram,
+    Refused,
+    ScoreBatch,
+    utc,
+)
 from scoreback.service.state import Batch, State
 
 
@@ -130,18 +137,23 @@ def _load(path: Path) -> _Parcel:
             table = pa.ipc.open_file(file).read_all()
         table.validate(full=True)
         told = table.schema.metadata or {}
-        about: Mapping[str, object] = json.loads(told[b"histogram"])
         enrichment = Enrichment(told.get(b"enrichment", b"none").decode())
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+        histogram = _histogram(json.loads(told[b"histogram"]))
+        scores = _scores(table)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StateError(
             f"the outbox file {path} of a batch in doubt cannot be read: {error}",
             hint="restore it from a backup of the state folder, or move the folder away to start"
             " scoring afresh with --since",
         ) from error
+    return _Parcel(scores, histogram, enrichment)
+
+
+def _scores(table: pa.Table) -> ScoreBatch:
     schema = table.schema.remove_metadata()
-    arrays = list(map(flat, table.columns))
-    scores = ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return _Parcel(scores, _histogram(about), enrichment)
+    if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
+        raise ValueError("it holds other columns than scores have")
+    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))
 
 
 def _histogram(about: Mapping[str, object]) -> Histogram:

@@ -138,6 +138,33 @@ def test_trees_that_nothing_can_be_counted_with_are_refused(column: str, value: 
         check_boosted_trees(document)
 
 
+ASTRAY = [
+    ("left_children", 0, 10_000),  # beyond its own tree: the next one's nodes lie there
+    ("right_children", 0, 0),  # back to the root
+    ("left_children", 0, 2),  # a child of two
+    ("right_children", 0, -1),  # half a split
+    ("parents", 1, 2),
+    ("split_indices", 0, 4),
+    ("split_type", 0, 1),
+]
+
+
+@pytest.mark.parametrize(("column", "node", "value"), ASTRAY)
+def test_a_tree_whose_nodes_lead_astray_is_refused_whichever_tree_it_is(
+    column: str, node: int, value: int
+) -> None:
+    stored = xgb.Booster(model_file=bytearray(MODELS["xgboost"].to_bytes())).save_raw("json")
+    document = json.loads(bytes(stored))
+    check_boosted_trees(document)
+    trees = document["learner"]["gradient_booster"]["model"]["trees"]
+    for tree in (trees[0], trees[-1]):
+        right, tree[column][node] = tree[column][node], value
+        assert right != value
+        with pytest.raises(ValueError, match=r"hang together|does not have|by category"):
+            check_boosted_trees(document)
+        tree[column][node] = right
+
+
 def test_later_days_without_positives_do_not_stop_boosting() -> None:
     given = lesson()
     assert given.later_truth is not None

@@ -41,7 +41,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 def batch(name: str, detector: str = "d", after: Progress = AFTER) -> Batch:
     return Batch(
         batch_id=name, detector=detector, version="v1-00000000", since=T,
-        until=T + timedelta(minutes=5), outbox=f"{name}.parquet", next_progress=after,
+        until=T + timedelta(minutes=5), outbox=f"{name}.arrow", next_progress=after,
     )  # fmt: skip
 
 
