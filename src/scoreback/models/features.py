@@ -91,13 +91,13 @@ class EventFeatures:
     """Computes event features of batches; holds one in-memory engine for all of them."""
 
     def __init__(self, plan: FeaturePlan, *, threads: int = 1) -> None:
-        """Prepare the one query that computes every event feature of *plan*."""
+        """Prepare to compute every event feature of *plan*."""
         self._features = plan.event_features
         self._threads = threads
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Opened for the first feature that is computed."""
+        """Opened for the first feature that needs a query."""
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY_LIMIT, "threads": self._threads,
         }  # fmt: skip
@@ -155,12 +155,11 @@ def _digits(texts: pa.Array) -> pa.Array:
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     text = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
-    seen = np.zeros(len(text) + 1, np.int32)
-    np.cumsum(
-        text - ord("0") < 10, dtype=np.int32, out=seen[1:]
-    )  # what is smaller than "0" wraps around
+    digit = np.zeros(len(text) + 1, np.bool_)  # one more: the last text may be empty
+    np.less(text - ord("0"), 10, out=digit[:-1])  # what is smaller than "0" wraps around
+    counts = np.add.reduceat(digit, ends[:-1] - ends[0], dtype=np.int32)  # of empty ones anything
     missing = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
-    return pa.array(np.diff(seen[ends - ends[0]]).astype(np.float64), mask=missing)
+    return pa.array(counts.astype(np.float64), mask=missing)
 
 
 def _is_number(field: str, batch: pa.RecordBatch) -> bool:

@@ -38,7 +38,7 @@ class WindowQueries:
     """Turns events into window queries; holds one in-memory engine for all batches."""
 
     def __init__(self, plan: FeaturePlan) -> None:
-        """Prepare the one query that computes times, keys and values for *plan*."""
+        """Prepare the one query that computes keys and values for *plan*."""
         self._lag = pa.scalar(plan.lag, pa.duration("us"))
         columns: dict[str, str] = {}
         for series in all_series(plan):

@@ -106,7 +106,7 @@ class OnlineFeatures:
         wanted = events
         if window.since < score_since:
             wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
-        waiting = _one_batch(together([self._pending(state, wanted.schema), wanted]))
+        waiting = together([self._pending(state, wanted.schema), wanted])
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
         pending = self._keep_pending(rest, name)
@@ -144,17 +144,16 @@ class OnlineFeatures:
         write_state(self._folder / f"sums-{name}.parquet", _stacked(sums))
         return True
 
-    def _split(
-        self, waiting: pa.RecordBatch, ready_until: datetime
-    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.RecordBatch, pa.Table]:
         """What is ready, sorted by event time and id, and what is not."""
         lag = pa.scalar(self._plan.lag, pa.duration("us"))
         delay = pc.subtract(waiting["arrival_time"], waiting["event_time"])
         settled = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
         ready = pc.or_(settled, pc.greater(delay, lag))
-        order = pc.sort_indices(waiting, [("event_time", "ascending"), ("event_id", "ascending")])
-        # One copy of what is ready, as every copy of whole events tells in the cost of a step.
-        return waiting.take(order.filter(ready.take(order))), waiting.filter(pc.invert(ready))
+        # Every copy of whole events tells in the cost of a step: two where all are ready.
+        batch = _one_batch(waiting if pc.all(ready).as_py() else waiting.filter(ready))
+        order = pc.sort_indices(batch, [("event_time", "ascending"), ("event_id", "ascending")])
+        return batch.take(order), waiting.filter(pc.invert(ready))
 
     def _rows(
         self, ready: pa.RecordBatch, slices: Sequence[str]
@@ -247,10 +246,10 @@ class OnlineFeatures:
         except (OSError, pa.ArrowInvalid, KeyError) as error:
             raise self._damaged(error) from error
 
-    def _keep_pending(self, rest: pa.RecordBatch, name: str) -> str | None:
+    def _keep_pending(self, rest: pa.Table, name: str) -> str | None:
         if not rest.num_rows:
             return None
-        write_state(self._folder / f"pending-{name}.parquet", pa.Table.from_batches([rest]))
+        write_state(self._folder / f"pending-{name}.parquet", rest)
         return f"pending-{name}.parquet"
 
 

@@ -4,7 +4,8 @@ XGBoost's own reader is for files it wrote itself: a truncated one makes it read
 for any amount of memory, or abort the process. So a file is read here first.
 """
 
-from struct import Struct, error
+import struct
+from struct import Struct
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def decode(content: bytes) -> Value:
     reader = _Reader(content)
     try:
         value = reader.value(reader.marker(), depth=0)
-    except error as short:
+    except struct.error as short:
         raise ValueError("it ends too early") from short
     if reader.at != len(content):
         raise ValueError("there are bytes after its end")
@@ -101,7 +102,7 @@ class _Reader:
             return self.numbers()
         if marker == b"#":
             count = self.count()
-            if count > len(self.content) - self.at:  # each element takes a byte at least
+            if not 0 <= count <= len(self.content) - self.at:  # each element takes a byte at least
                 raise ValueError("it ends too early")
             return [self.value(self.marker(), depth + 1) for _ in range(count)]
         found = []

@@ -6,14 +6,14 @@ events. Measured while scoring 100,000 events from a cluster: 470 MB at the peak
 come to 577, and half as many page faults.
 """
 
-import ctypes
 import os
 
-_MALLOPT = {  # of glibc's malloc.h
-    -8: 2,  # M_ARENA_MAX
-    -3: 32 << 20,  # M_MMAP_THRESHOLD, the most there is
-    -1: 64 << 20,  # M_TRIM_THRESHOLD
+_MALLOPT = {  # the number in glibc's malloc.h, our choice, and where an admin's would stand
+    "M_ARENA_MAX": (-8, 2, "MALLOC_ARENA_MAX"),
+    "M_MMAP_THRESHOLD": (-3, 32 << 20, "MALLOC_MMAP_THRESHOLD_"),
+    "M_TRIM_THRESHOLD": (-1, 64 << 20, "MALLOC_TRIM_THRESHOLD_"),
 }
+_TUNABLES = "GLIBC_TUNABLES"  # and the newer place for all of them
 _ARROW = {
     "ARROW_DEFAULT_MEMORY_POOL": "jemalloc",
     "JE_ARROW_MALLOC_CONF": "oversize_threshold:0,dirty_decay_ms:10000,muzzy_decay_ms:10000",
@@ -26,11 +26,14 @@ def keep_memory_flat() -> None:
     Where there is no choice, as with another C library than glibc, nothing changes.
     """
     try:
+        import ctypes  # a Python may lack it
+
         libc = ctypes.CDLL(None)
-        libc.gnu_get_libc_version  # noqa: B018 - Arrow has jemalloc where there is glibc
-    except (AttributeError, OSError, TypeError):
+        libc.gnu_get_libc_version  # noqa: B018 - for this one Arrow's wheels have jemalloc
+        for number, value, variable in _MALLOPT.values():
+            if variable not in os.environ and _TUNABLES not in os.environ:
+                libc.mallopt(number, value)
+    except (AttributeError, ImportError, OSError, TypeError):
         return
-    for parameter, value in _MALLOPT.items():
-        libc.mallopt(parameter, value)
     for name, choice in _ARROW.items():
         os.environ.setdefault(name, choice)

@@ -146,6 +146,10 @@ ASTRAY = [
     ("parents", 1, 2),
     ("split_indices", 0, 4),
     ("split_type", 0, 1),
+    ("left_children", 0, 1.5),
+    ("split_indices", 0, float("inf")),
+    ("parents", 1, 10**30),
+    ("split_type", 0, "0"),
 ]
 
 
@@ -160,9 +164,22 @@ def test_a_tree_whose_nodes_lead_astray_is_refused_whichever_tree_it_is(
     for tree in (trees[0], trees[-1]):
         right, tree[column][node] = tree[column][node], value
         assert right != value
-        with pytest.raises(ValueError, match=r"hang together|does not have|by category"):
+        with pytest.raises(ValueError, match=r"hang together|does not have|by category|no"):
             check_boosted_trees(document)
         tree[column][node] = right
+
+
+def test_a_tree_with_a_circle_beside_its_root_is_refused() -> None:
+    stored = xgb.Booster(model_file=bytearray(MODELS["xgboost"].to_bytes())).save_raw("json")
+    document = json.loads(bytes(stored))
+    trees = document["learner"]["gradient_booster"]["model"]["trees"]
+    columns = {name: values[:3] for name, values in trees[0].items() if isinstance(values, list)}
+    columns |= {
+        "left_children": [-1, 1, -1], "right_children": [-1, 2, -1], "parents": [2**31 - 1, 1, 1],
+    }  # fmt: skip
+    trees[0] = {"id": 0, **columns, "tree_param": {**trees[0]["tree_param"], "num_nodes": "3"}}
+    with pytest.raises(ValueError, match="hang together"):
+        check_boosted_trees(document)
 
 
 def test_later_days_without_positives_do_not_stop_boosting() -> None:

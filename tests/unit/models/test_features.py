@@ -132,6 +132,7 @@ def test_digits_are_counted() -> None:
 def test_digits_are_those_of_ascii_wherever_the_text_stands(texts: list[str | None]) -> None:
     expected = [sum(c in "0123456789" for c in text) if text else None for text in texts]
     assert column("digits", [*texts, "9"]) == [*expected, 1]
+    assert column("digits", [None, *texts]) == [None, *expected]
 
 
 def test_matches_searches_a_regular_expression() -> None:

@@ -19,7 +19,7 @@ from scoreback.connectors.elastic.typed_hits import TypedHits
 from scoreback.connectors.typed import Shapes
 
 LOOKED_UP = "docvalue_fields"
-FIRST = 500  # documents that are learnt from at first; all of a page that did not fit
+FIRST = 500  # documents that are learnt from at first; all of the page after one that did not fit
 ATTEMPTS = 3  # pages in a row that Arrow refuses: then documents have no types worth learning
 
 
@@ -79,16 +79,15 @@ class HitDecoder:
             TimesUnclear: the times have to be looked up; the same page is to be asked for again.
             SiemUnavailable: the answer is cut short, or no answer of a search.
         """
-        if self._left:
+        if self._left > 0:
             typed = self._typed or self._learnt(body)
             if typed is not None:
                 try:
                     page = typed.decode(body, looked_up=looked_up)
                 except ValueError:
-                    self._typed = None  # the next page is learnt from
-                    self._left -= 1
+                    self._count(typed, fits=False)
                 else:
-                    self._typed, self._left = typed, ATTEMPTS
+                    self._count(typed, fits=True)
                     return page
         page = self._loose.decode(body)
         if not looked_up and len(page.ids):
@@ -96,10 +95,21 @@ class HitDecoder:
             raise TimesUnclear
         return page
 
+    def _count(self, typed: TypedHits, *, fits: bool) -> None:
+        """After a page that does not fit, the next one is learnt from; once for all threads."""
+        with self._lock:
+            if self._typed is not typed:
+                return  # other types have been learnt meanwhile
+            if fits:
+                self._left = ATTEMPTS
+            else:
+                self._typed = None
+                self._left -= 1
+
     def _learnt(self, body: bytes) -> TypedHits | None:
         with self._lock:
-            if self._typed is not None:
-                return self._typed  # learnt by another thread meanwhile
+            if self._typed is not None or self._left <= 0:
+                return self._typed  # another thread has learnt, or given up, meanwhile
             documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
             if not documents:
                 return None  # nothing to learn from

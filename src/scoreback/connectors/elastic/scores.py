@@ -17,7 +17,9 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
 
 ECS_VERSION = "9.2.0"
-AT_ONCE = 10_000  # documents written out at once: a third cheaper than all those of a step
+# Documents written out at once, a third cheaper than all of a step: for each of the requests that
+# are on their way together as many as it takes.
+PART_ROWS = bulk.AT_ONCE * bulk.MAX_ITEMS
 LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
 # Columns that nearly always have one value for a whole batch.
 _SHARED = frozenset(
@@ -52,8 +54,8 @@ class Scores:
         table = _first_of_each(pa.Table.from_batches([scores.batch]))
         alerts = self._alerting.raise_alerts(table)
         parts = [
-            self._create(table.slice(start, AT_ONCE), alerts.slice(start, AT_ONCE))
-            for start in range(0, table.num_rows, AT_ONCE)
+            self._create(table.slice(start, PART_ROWS), alerts.slice(start, PART_ROWS))
+            for start in range(0, table.num_rows, PART_ROWS)
         ]
         repeated = scores.num_rows - table.num_rows
         return WriteReport(
