@@ -26,9 +26,15 @@ class Ended(NamedTuple):
 
     @property
     def actions(self) -> dict[str, str]:
-        """Each thing but streams, which their first document makes → what is done about it."""
+        """Each thing but streams, which have the names of their templates → what is done."""
         items = json.loads(self.out)["items"]
         return {i["name"]: i["action"] for i in items if i["kind"] != "data_stream"}
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """Each stream → what is done about it."""
+        items = json.loads(self.out)["items"]
+        return {i["name"]: i["action"] for i in items if i["kind"] == "data_stream"}
 
     @property
     def changed(self) -> set[str]:
@@ -107,6 +113,44 @@ def test_apply_makes_all_that_plan_shows_and_then_there_is_nothing_to_do(
     assert changed[f"scoreback-alerts-{namespace}"] == "update"
     assert scoreback("apply", file).code == 0
     assert scoreback("plan", file, "--json").changed == set()
+
+
+def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_another(
+    scoreback: Callable[..., Ended],
+    file: Path,
+    workspace: Path,
+    elasticsearch_url: str,
+    namespace: str,
+) -> None:
+    assert scoreback("apply", file).code == 0
+    scores, health = f"scoreback.scores-{namespace}", f"scoreback.health-{namespace}"
+    kept = {name: f"/_data_stream/{name}/_lifecycle" for name in (scores, health)}
+    for name in kept:
+        document = {"@timestamp": "2026-03-01T12:00:00Z"}
+        done(elasticsearch_url, "POST", f"/{name}/_doc?refresh=true", document)
+
+    def retention(name: str) -> str:
+        found = done(elasticsearch_url, "GET", kept[name])["data_streams"][0]["lifecycle"]
+        return str(found["data_retention"])
+
+    assert {retention(name) for name in kept} == {"365d"}
+    assert set(scoreback("plan", file, "--json").streams.values()) == {"nothing"}
+    done(elasticsearch_url, "PUT", kept[health], {"data_retention": "700d"})
+    write_connection(workspace, elasticsearch_url, namespace, retention="30d")
+    planned = scoreback("plan", file, "--json")
+    assert planned.changed == {scores, health}
+    assert planned.streams == {scores: "update", health: "edited by hand"}
+    assert "lifecycle.data_retention: 365d -> 30d" in planned.out
+    assert "lifecycle.data_retention: 700d -> 30d" in planned.out
+    assert scoreback("apply", file, "--json").code == PARTLY
+    assert (retention(scores), retention(health)) == ("30d", "700d")
+    shown = scoreback("plan", file, "--json")
+    assert shown.changed == set()
+    assert shown.streams == {scores: "nothing", health: "edited by hand"}
+    assert scoreback("apply", file, "--take-over", "--json").code == 0
+    assert retention(health) == "30d"
+    ended = scoreback("plan", file, "--json")
+    assert (ended.code, set(ended.streams.values())) == (0, {"nothing"})
 
 
 def test_what_somebody_edited_is_shown_and_left_until_it_may_be_taken_over(

@@ -1,7 +1,8 @@
-// Two answers that Elasticsearch keeps in modules which are not published: "GET /" and
-// "DELETE /_data_stream/NAME". What they say and do comes from the running server's own classes.
+// Answers that Elasticsearch keeps in modules which are not published: "GET /", "DELETE /_data_stream/NAME",
+// "GET" and "PUT /_data_stream/NAME/_lifecycle". What they say and do comes from the running server's own classes.
 package scoreback.node;
 
+import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
@@ -17,6 +18,7 @@ import org.elasticsearch.client.internal.node.NodeClient;
 import org.elasticsearch.cluster.ClusterState;
 import org.elasticsearch.cluster.ClusterStateUpdateTask;
 import org.elasticsearch.cluster.metadata.DataStream;
+import org.elasticsearch.cluster.metadata.DataStreamLifecycle;
 import org.elasticsearch.cluster.metadata.IndexNameExpressionResolver;
 import org.elasticsearch.cluster.metadata.MetadataDataStreamsService;
 import org.elasticsearch.cluster.metadata.ProjectId;
@@ -40,7 +42,9 @@ import org.elasticsearch.rest.RestRequest;
 import org.elasticsearch.rest.RestResponse;
 import org.elasticsearch.rest.RestStatus;
 import org.elasticsearch.rest.action.RestToXContentListener;
+import org.elasticsearch.xcontent.ToXContent;
 import org.elasticsearch.xcontent.XContentBuilder;
+import org.elasticsearch.xcontent.XContentParser;
 
 public class Handlers extends Plugin implements ActionPlugin {
     private volatile ClusterService cluster;
@@ -55,7 +59,7 @@ public class Handlers extends Plugin implements ActionPlugin {
     public Collection<RestHandler> getRestHandlers(Settings settings, NamedWriteableRegistry registry, RestController controller,
             ClusterSettings clusterSettings, IndexScopedSettings indexSettings, SettingsFilter filter,
             IndexNameExpressionResolver resolver, Supplier<DiscoveryNodes> nodes, Predicate<NodeFeature> features) {
-        return List.of(new Root(), new DeleteDataStream(settings, resolver));
+        return List.of(new Root(), new DeleteDataStream(settings, resolver), new Lifecycle(resolver));
     }
 
     private final class Root extends BaseRestHandler {
@@ -121,6 +125,74 @@ public class Handlers extends Plugin implements ActionPlugin {
                     Set<DataStream> streams = resolver.dataStreamNames(project, IndicesOptions.fromOptions(false, true, true, true), names)
                         .stream().map(project.dataStreams()::get).collect(Collectors.toSet());
                     return MetadataDataStreamsService.deleteDataStreams(state.projectState(ProjectId.DEFAULT), streams, settings);
+                }
+
+                @Override
+                public void clusterStateProcessed(ClusterState before, ClusterState after) {
+                    listener.onResponse(AcknowledgedResponse.TRUE);
+                }
+
+                @Override
+                public void onFailure(Exception failure) { listener.onFailure(failure); }
+            };
+        }
+    }
+
+    private final class Lifecycle extends BaseRestHandler {
+        private final IndexNameExpressionResolver resolver;
+
+        Lifecycle(IndexNameExpressionResolver resolver) { this.resolver = resolver; }
+
+        @Override
+        public String getName() { return "data_stream_lifecycle"; }
+
+        @Override
+        public List<Route> routes() {
+            String path = "/_data_stream/{name}/_lifecycle";
+            return List.of(new Route(RestRequest.Method.GET, path), new Route(RestRequest.Method.PUT, path));
+        }
+
+        @Override
+        protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) throws IOException {
+            String[] names = request.param("name").split(",");
+            if (request.method() == RestRequest.Method.GET) {
+                return channel -> show(names, channel);
+            }
+            DataStreamLifecycle wanted;
+            try (XContentParser parser = request.contentParser()) {
+                wanted = DataStreamLifecycle.dataLifecycleFromXContent(parser);
+            }
+            return channel -> cluster.submitUnbatchedStateUpdateTask("set-lifecycle", change(names, wanted, channel));
+        }
+
+        private List<DataStream> streams(ClusterState state, String[] names) {
+            ProjectMetadata project = state.metadata().getProject(ProjectId.DEFAULT);
+            return resolver.dataStreamNames(project, IndicesOptions.fromOptions(false, true, true, true), names)
+                .stream().map(project.dataStreams()::get).toList();
+        }
+
+        private void show(String[] names, RestChannel channel) throws IOException {
+            XContentBuilder x = channel.newBuilder();
+            x.startObject().startArray("data_streams");
+            for (DataStream stream : streams(cluster.state(), names)) {
+                x.startObject().field("name", stream.getName());
+                if (stream.getDataLifecycle() != null) {
+                    x.field("lifecycle");
+                    stream.getDataLifecycle().toXContent(x, ToXContent.EMPTY_PARAMS);
+                }
+                x.endObject();
+            }
+            channel.sendResponse(new RestResponse(RestStatus.OK, x.endArray().endObject()));
+        }
+
+        private ClusterStateUpdateTask change(String[] names, DataStreamLifecycle wanted, RestChannel channel) {
+            RestToXContentListener<AcknowledgedResponse> listener = new RestToXContentListener<>(channel);
+            return new ClusterStateUpdateTask(Priority.HIGH) {
+                @Override
+                public ClusterState execute(ClusterState state) {
+                    List<DataStream> streams = streams(state, names);
+                    return state.copyAndUpdateProject(ProjectId.DEFAULT, project -> streams.forEach(
+                        stream -> project.put(stream.copy().setLifecycle(wanted).build())));
                 }
 
                 @Override

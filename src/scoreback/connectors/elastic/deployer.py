@@ -18,7 +18,9 @@ _PATHS = {
     STREAM: "/_data_stream/{}",
     INDEX: "/{}",
 }
+_LIFECYCLE = "/_data_stream/{}/_lifecycle"
 _OWNER = "scoreback"
+_ABSENT = "absent"
 # What a server adds by itself, by version; an absent value means the same.
 _DEFAULTS: Mapping[str, object] = {
     "template.lifecycle.enabled": "true",
@@ -31,7 +33,7 @@ _NOT_OURS = ("created_date", "modified_date", "version")
 def standing(client: Client, wanted: Resource) -> Found:
     """How *wanted* stands in the cluster now."""
     if wanted.kind == STREAM:
-        return Found(standing=Standing.CURRENT)  # its first document makes it, by its template
+        return _standing_of_stream(client, wanted)
     there = _there(client, wanted)
     if there is None:
         return Found(standing=Standing.ABSENT)
@@ -56,11 +58,14 @@ def apply(client: Client, wanted: Resource) -> None:
         SiemRefused: a right is missing, or an index cannot become what is wanted.
     """
     if wanted.kind == STREAM:
+        _keep(client, wanted.name, _retention(wanted.body))
         return
     mark = {_OWNER: {"digest": _digest(_flat(wanted.body)), "written_by": __version__}}
     if wanted.kind == INDEX:
         _apply_index(client, wanted, mark)
         return
+    if wanted.kind == TEMPLATE:
+        _follow(client, wanted)
     client.call("PUT", _PATHS[wanted.kind].format(wanted.name), {**wanted.body, "_meta": mark})
     if wanted.kind == COMPONENT:
         _update_stream(client, wanted)
@@ -105,6 +110,55 @@ def _update_stream(client: Client, component: Resource) -> None:
         client.call("PUT", f"/{stream}/_mapping", template["mappings"])
     except SiemRefused:
         client.call("POST", f"/{stream}/_rollover")
+
+
+def _standing_of_stream(client: Client, wanted: Resource) -> Found:
+    """Whether a stream keeps what it should; until there is one, its template says what it will."""
+    will, there = _retention(wanted.body), _lifecycle(client, wanted.name)
+    now = None if there is None else _retention(there)
+    if will == _ABSENT or now in (None, will):  # where a policy rules, it says what is kept
+        return Found(standing=Standing.CURRENT)
+    kind = Standing.OUTDATED if now == _told(client, wanted.name) else Standing.EDITED
+    return Found(standing=kind, differences=(f"lifecycle.data_retention: {now} -> {will}",))
+
+
+def _keep(client: Client, stream: str, retention: str) -> None:
+    """Let *stream* keep what it holds for so long; how it is downsampled is for others to say."""
+    there = _lifecycle(client, stream)
+    if there is None or retention == _ABSENT:
+        return
+    now = _mapping(there, "lifecycle")
+    others = {key: now[key] for key in ("downsampling", "downsampling_method") if key in now}
+    client.call("PUT", _LIFECYCLE.format(stream), {**others, "data_retention": retention})
+
+
+def _follow(client: Client, template: Resource) -> None:
+    """Give a stream that follows its template the new retention, before the template has it."""
+    will = _retention(_mapping(template.body, "template"))
+    there = _lifecycle(client, template.name)
+    if there is not None and _retention(there) == _told(client, template.name):
+        _keep(client, template.name, will)
+
+
+def _lifecycle(client: Client, stream: str) -> Mapping[str, Any] | None:
+    """What the cluster says of the stream's lifecycle, None where there is no stream."""
+    found = client.call("GET", _LIFECYCLE.format(stream), absent=(404,))
+    return found["data_streams"][0] if found and found["data_streams"] else None
+
+
+def _told(client: Client, stream: str) -> str | None:
+    """How long a template of ours lets a new stream keep it; None if there is none as we wrote."""
+    there = _there(client, Resource(kind=TEMPLATE, name=stream, body={}))
+    if there is None or there[1].get("digest") != _digest(_flat(there[0])):
+        return None
+    return _retention(_mapping(there[0], "template"))
+
+
+def _retention(body: Mapping[str, object]) -> str:
+    lifecycle = _mapping(body, "lifecycle")
+    return (
+        str(lifecycle.get("data_retention", _ABSENT)) if lifecycle.get("enabled", True) else _ABSENT
+    )
 
 
 def _there(client: Client, wanted: Resource) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
@@ -157,7 +211,7 @@ def _flat(body: object, above: str = "") -> dict[str, str]:
 
 def _differences(now: Mapping[str, str], will: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
-        f"{key}: {now.get(key, 'absent')} -> {will.get(key, 'absent')}"
+        f"{key}: {now.get(key, _ABSENT)} -> {will.get(key, _ABSENT)}"
         for key in sorted({*now, *will})
         if now.get(key) != will.get(key)
     )

@@ -176,15 +176,17 @@ def resources(settings: ElasticSettings) -> Sequence[Resource]:
 def _stream(settings: ElasticSettings, name: str, mappings: dict[str, Any]) -> list[Resource]:
     """The templates of a data stream, and the stream, which the first document makes.
 
+    A template says what a new stream keeps; one that is there is told by itself.
+
     ``@custom`` is the user's own component template, as in Elastic's integrations: it may be
     absent, and what it says wins.
     """
     rules: dict[str, Any] = {"index": _replicas(settings)}
-    template: dict[str, Any] = {"settings": rules}
+    retention: dict[str, Any] = {}
     if settings.ilm_policy:
         rules["index"] |= {"lifecycle": {"name": settings.ilm_policy, "prefer_ilm": True}}
     else:
-        template["lifecycle"] = {"data_retention": settings.retention}
+        retention = {"lifecycle": {"data_retention": settings.retention}}
     return [
         Resource(
             kind=COMPONENT, name=f"{name}@mappings", body={"template": {"mappings": mappings}}
@@ -198,10 +200,10 @@ def _stream(settings: ElasticSettings, name: str, mappings: dict[str, Any]) -> l
                 "priority": PRIORITY,
                 "composed_of": [f"{name}@mappings", f"{name}@custom"],
                 "ignore_missing_component_templates": [f"{name}@custom"],
-                "template": template,
+                "template": {"settings": rules, **retention},
             },
         ),
-        Resource(kind=STREAM, name=name, body={}, holds_data=True),
+        Resource(kind=STREAM, name=name, body=retention, holds_data=True),
     ]
 
 
