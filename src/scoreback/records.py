@@ -6,20 +6,16 @@ the feature language casts them, so that ``443``, ``"443"`` and a keyword mean t
 A door may give float64 instead where only the number counts, which spares writing and reading it.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
-ID_DIGITS = 32  # of a score's name
 FIELD_TYPES = (pa.string(), pa.float64())  # of event fields
-MEMBERS = 1000  # events of a unit whose names its event_ref carries: the first by time, then id
 
 # An event, or a unit of events as a detector groups them. A unit's id is a digest of its key and
 # window, its event_time that of its last event, its arrival_time when it closed.
@@ -158,6 +154,15 @@ class LabelBatch(_Columns):
         self._check(LABEL_COLUMNS)
 
 
+def wrong_label(row: Mapping[str, Any]) -> str:
+    """Why no door can take *row* of a `LabelBatch` as a verdict; nothing where it can."""
+    if row["verdict"] not in list(Verdict):
+        return f"verdict {row['verdict']!r} is unknown"
+    if row["event_id"] is None and None in (row["entity"], row["since"], row["until"]):
+        return "it names neither an event nor an entity with a time"
+    return ""
+
+
 class ScoreBatch(_Columns):
     """Scores: `SCORE_COLUMNS`, then copied event fields as text."""
 
@@ -166,68 +171,6 @@ class ScoreBatch(_Columns):
     def __post_init__(self) -> None:
         """Refuse a batch whose declared columns are missing, mistyped or null."""
         self._check(SCORE_COLUMNS)
-
-
-def score_id(detector: str, version: str, stage: str, connection: str, event_id: str) -> str:
-    """The name of one score for ever: of sha256 over the length-prefixed parts 128 bits, in hex.
-
-    Of ten thousand million scores two share a name with a chance of one in 10^19; a longer name is
-    what an index of scores would spend most on.
-    """
-    return score_ids(detector, version, stage, connection, [event_id])[0]
-
-
-def score_ids(
-    detector: str, version: str, stage: str, connection: str, event_ids: Iterable[str]
-) -> list[str]:
-    """The `score_id` of each of *event_ids*; what they share is digested once."""
-    shared = hashlib.sha256()
-    for part in (detector, version, stage, connection):
-        shared.update(_prefixed(part.encode()))
-    found = []
-    for event_id in event_ids:
-        digest = shared.copy()
-        digest.update(_prefixed(event_id.encode()))
-        found.append(digest.hexdigest()[:ID_DIGITS])
-    return found
-
-
-def _prefixed(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
-
-
-def own_fields(detector: str) -> tuple[str, str]:
-    """The fields that hold the score of *detector*, and its version, on an enriched event."""
-    return (f"scoreback.detectors.{detector}.score", f"scoreback.detectors.{detector}.version")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Members:
-    """The events that a unit was made of."""
-
-    events: int  # all of them
-    named: tuple[tuple[str, str], ...]  # (event_ref, event_id) of the first `MEMBERS`
-
-
-def members_of(event_ref: str) -> Members | None:
-    """The events of a unit by its *event_ref*; None where that is the ref of an event.
-
-    A unit's ref is ``{"unit_of": 3, "members": [[event_ref, event_id], ...]}``: how many events it
-    has, and which. A door writes a unit's score onto each of them.
-    """
-    if not event_ref.startswith(UNIT_REF):
-        return None
-    found = json.loads(event_ref)
-    return Members(events=found["unit_of"], named=tuple((r, i) for r, i in found["members"]))
-
-
-UNIT_REF = '{"unit_of":'  # how the ref of a unit begins, and no ref of an event
-
-
-def unit_ref(members: Members) -> str:
-    """The ref of a unit of *members*, as `members_of` reads it."""
-    content = {"unit_of": members.events, "members": members.named[:MEMBERS]}
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,58 +197,6 @@ class EventQuery:
     selection: Mapping[str, object]  # e.g. {"stream": "alerts"} or {"index": ..., "query": ...}
     fields: tuple[str, ...]  # ECS dotted names
     numbers: frozenset[str] = frozenset()  # of these only the number counts, not how it is written
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRule:
-    """What a SIEM needs to raise alerts from one detector's live scores."""
-
-    name: str
-    detector: str
-    version: str
-    threshold: float  # on score, 0..1
-    per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
-    throttle: timedelta  # hits of an entity within it join that entity's open alert
-    budget: float  # alerts a day that the threshold was fitted to
-    severity: Severity
-    owner: str = ""
-    description: str = ""
-    attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
-
-    def __post_init__(self) -> None:
-        """Refuse a rule that no SIEM could run."""
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"rule {self.name!r}: threshold {self.threshold} is not within 0..1")
-        if self.per_entity < 1:
-            raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """Something that a connection needs in its SIEM: a template, a policy, an index, a lookup."""
-
-    kind: str  # in the SIEM's words, for example "index_template"
-    name: str
-    body: Mapping[str, object]  # as the SIEM takes it, without our mark of ownership
-    holds_data: bool = False  # removing it removes what was written
-
-
-class Standing(StrEnum):
-    """How something that we want in a SIEM stands there now."""
-
-    ABSENT = "absent"
-    CURRENT = "current"  # ours, and as we want it
-    OUTDATED = "outdated"  # ours, from an earlier version or another setting
-    EDITED = "edited"  # ours, and changed by somebody since we wrote it
-    FOREIGN = "foreign"  # somebody else's, under our name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What `Deployer.standing` saw, with the differences in words: path, there, wanted."""
-
-    standing: Standing
-    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

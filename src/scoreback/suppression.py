@@ -18,7 +18,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from scoreback.deployment import AlertRule
+from scoreback.records import Stage
 
 DAY_US = 86_400_000_000
 
@@ -29,6 +34,18 @@ class Suppression:
 
     per_entity: int
     throttle: timedelta
+
+
+def hits_of(scores: pa.Table, rule: AlertRule) -> pa.Table:
+    """The live *scores* that *rule* is about, by time: those of its version at its threshold."""
+    wanted = pc.equal(scores["detector"], rule.detector)
+    for condition in (
+        pc.equal(scores["version"], rule.version),
+        pc.equal(scores["stage"], Stage.LIVE.value),
+        pc.greater_equal(scores["score"], rule.threshold),
+    ):
+        wanted = pc.and_(wanted, condition)
+    return scores.filter(wanted).sort_by([("event_time", "ascending"), ("score_id", "ascending")])
 
 
 def opened_by(

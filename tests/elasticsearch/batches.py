@@ -6,15 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from scoreback.records import (
-    SCORE_COLUMNS,
-    AlertRule,
-    Histogram,
-    ScoreBatch,
-    Severity,
-    TimeWindow,
-    score_id,
-)
+from scoreback.deployment import AlertRule
+from scoreback.naming import score_id
+from scoreback.records import SCORE_COLUMNS, Histogram, ScoreBatch, Severity, TimeWindow
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 
 from scoreback.connectors.local import LocalConnector
+from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.models.detector import Detector
-from scoreback.records import AlertRule, Found, ModelVersion, Resource, Standing
+from scoreback.records import ModelVersion
 from scoreback.service import app as workspaces
 from scoreback.service import cli
 from scoreback.service.app import App, opened

@@ -8,7 +8,8 @@ import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.alerting import flat
-from scoreback.records import Enrichment, EventQuery, ScoreBatch, own_fields
+from scoreback.naming import own_fields
+from scoreback.records import Enrichment, EventQuery, ScoreBatch
 from tests.elasticsearch.batches import DAY, START, WINDOW, events, scores
 from tests.elasticsearch.direct import done, fill, make, request, sources
 from tests.elasticsearch.proxy import Proxy

@@ -8,7 +8,8 @@ import pytest
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.models.unit_spec import Reduced
 from scoreback.models.units import UnitPlan, UnitQueries
-from scoreback.records import SCORE_COLUMNS, Enrichment, EventQuery, ScoreBatch, own_fields
+from scoreback.naming import own_fields
+from scoreback.records import SCORE_COLUMNS, Enrichment, EventQuery, ScoreBatch
 from tests.elasticsearch.batches import START, WINDOW
 from tests.elasticsearch.direct import done, fill, make
 

@@ -19,6 +19,7 @@ from scoreback.errors import ArtifactError, DataError
 from scoreback.models.detector import Detector, Split
 from scoreback.models.detector_file import parse_detector
 from scoreback.models.scoring import Scorer
+from scoreback.naming import members_of
 from scoreback.records import (
     EVENT_COLUMNS,
     LABEL_COLUMNS,
@@ -26,7 +27,6 @@ from scoreback.records import (
     EventBatch,
     LabelBatch,
     Verdict,
-    members_of,
 )
 from scoreback.service.app import App, opened
 from scoreback.service.rules import deploy, load_artifact, promote

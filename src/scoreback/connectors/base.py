@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, Self, runtime_checkable
 
+from scoreback.deployment import AlertRule, Found, Resource
 from scoreback.records import (
     Alert,
-    AlertRule,
     Enrichment,
     EventBatch,
     EventQuery,
     Finding,
-    Found,
     Histogram,
     LabelBatch,
-    Resource,
     ScoreBatch,
     TimeWindow,
     Verdict,
@@ -114,7 +112,7 @@ class ScoreWriter(Protocol):
         none is dropped in silence.
 
         A score may be of a unit of several events: its ``event_id`` is then that of no event, and
-        its ``event_ref`` names the events (`scoreback.records.members_of`). It is stored like any
+        its ``event_ref`` names the events (`scoreback.naming.members_of`). It is stored like any
         other, once; enrichment writes it onto each event named, each by the ref and id that this
         door's reader gave it.
         """

@@ -27,7 +27,8 @@ from scoreback.connectors.testing_data import (
     seed_events,
     unit_score_of,
 )
-from scoreback.records import Enrichment, Histogram, Severity, Standing, TimeWindow, Verdict
+from scoreback.deployment import Standing
+from scoreback.records import Enrichment, Histogram, Severity, TimeWindow, Verdict
 
 __all__ = ["CHECKS", "Subject"]
 

@@ -8,19 +8,17 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from scoreback.connectors.base import BATCH_ROWS, Connector, Slice
+from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
+from scoreback.naming import Members, score_id, unit_ref
 from scoreback.records import (
     SCORE_COLUMNS,
     TIME,
-    AlertRule,
     EventBatch,
     EventQuery,
-    Members,
     ScoreBatch,
     Severity,
     TimeWindow,
-    score_id,
-    unit_ref,
 )
 
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)

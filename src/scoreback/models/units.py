@@ -30,7 +30,8 @@ from scoreback.models.detector import Detector
 from scoreback.models.features import literal, quoted
 from scoreback.models.reducers import finished, sums_of, value_of, with_values
 from scoreback.models.unit_spec import EVENTS, Reduced
-from scoreback.records import EVENT_COLUMNS, MEMBERS, UNIT_REF, EventBatch
+from scoreback.naming import MEMBERS, UNIT_REF
+from scoreback.records import EVENT_COLUMNS, EventBatch
 
 FIRST = "unit:first"  # column of a unit: the time of its first event, µs as text
 _MEMORY_LIMIT = "1GB"

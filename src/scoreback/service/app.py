@@ -11,7 +11,8 @@ from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector import Detector
 from scoreback.models.features import FeaturePlan
-from scoreback.records import Enrichment, EventQuery, own_fields
+from scoreback.naming import own_fields
+from scoreback.records import Enrichment, EventQuery
 from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state import State

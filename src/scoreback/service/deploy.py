@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.models.detector import Detector
-from scoreback.records import AlertRule, Found, Resource, Standing
 from scoreback.service.app import App
 from scoreback.service.audit import AuditEntry, record
 from scoreback.service.rules import OURS_TO_CHANGE, PATIENCE, rule_of, stored_artifact

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from scoreback.deployment import AlertRule, Found, Standing
 from scoreback.errors import ArtifactError, SiemRefused
 from scoreback.models.artifact import Artifact, load
 from scoreback.models.detector import Detector
-from scoreback.records import AlertRule, Found, ModelVersion, Severity, Standing
+from scoreback.records import ModelVersion, Severity
 from scoreback.service.app import App
 from scoreback.service.versions import Versions
 

@@ -22,7 +22,8 @@ from scoreback.models.online import OnlineFeatures, StateFiles, Step
 from scoreback.models.online_units import OnlineUnits
 from scoreback.models.scoring import Scorer
 from scoreback.models.units import UnitPlan
-from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, TimeWindow, score_id
+from scoreback.naming import score_id
+from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.cutter import Cut, Cutter
 from scoreback.service.journal import journalled

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.models.detector import Detector
 from scoreback.models.scoring import Scorer, Scores
+from scoreback.naming import score_ids
 from scoreback.records import (
     SCORE_COLUMNS,
     TIME,
@@ -19,7 +20,6 @@ from scoreback.records import (
     ScoreBatch,
     Stage,
     TimeWindow,
-    score_ids,
 )
 
 BINS = 20

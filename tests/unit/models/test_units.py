@@ -24,7 +24,8 @@ from scoreback.models.online_units import OnlineUnits
 from scoreback.models.rows import feature_rows
 from scoreback.models.unit_spec import EVENTS, Reduced
 from scoreback.models.units import FIRST, UnitPlan, UnitQueries
-from scoreback.records import EVENT_COLUMNS, MEMBERS, EventBatch, TimeWindow, members_of
+from scoreback.naming import MEMBERS, members_of
+from scoreback.records import EVENT_COLUMNS, EventBatch, TimeWindow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(seconds=2000)

@@ -4,7 +4,6 @@ An alert is a document of our own index. Its id follows from its rule and the sc
 so that raising alerts again, after a crash say, changes nothing.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +17,11 @@ from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rules import Rules
 from scoreback.connectors.elastic.times import micros, moment, parsed, text
+from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, Severity, Stage
-from scoreback.suppression import DAY_US, Suppression, opened_by
+from scoreback.naming import alert_id
+from scoreback.records import Severity, Stage
+from scoreback.suppression import DAY_US, Suppression, hits_of, opened_by
 
 PAGE = 10_000
 MAX_ENTITIES = 10_000  # asked for by name; more, and all alerts of the days are read
@@ -48,7 +49,7 @@ class Alerting:
         detectors = pc.unique(scores["detector"].filter(live)).to_pylist()
         table = scores.append_column("row", pa.array(np.arange(scores.num_rows)))
         for rule in self._rules.enabled(detectors):
-            hits = _hits(table, rule)
+            hits = hits_of(table, rule)
             if hits.num_rows:
                 for row, alert in zip(
                     hits["row"].to_pylist(), self._raise(rule, hits), strict=True
@@ -62,7 +63,7 @@ class Alerting:
         entities = hits["entity"].to_pylist()
         before = self._alerts_of_days(rule.name, times, entities)
         there = {str(alert["alert_id"]) for alert in before}
-        own = [_alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
+        own = [alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
         # Alerts that these hits opened before a crash count in their turn, as they did then.
         opened_here = set(own)
         before = [alert for alert in before if alert["alert_id"] not in opened_here]
@@ -182,21 +183,3 @@ def _opened(source: Mapping[str, Any]) -> Mapping[str, Any]:
         "entity": values.get("scoreback.entity"),
         "event_time": micros(parsed(values["@timestamp"])),
     }
-
-
-def _hits(scores: pa.Table, rule: AlertRule) -> pa.Table:
-    wanted = pc.equal(scores["detector"], rule.detector)
-    for condition in (
-        pc.equal(scores["version"], rule.version),
-        pc.equal(scores["stage"], Stage.LIVE.value),
-        pc.greater_equal(scores["score"], rule.threshold),
-    ):
-        wanted = pc.and_(wanted, condition)
-    order = [("event_time", "ascending"), ("score_id", "ascending")]
-    return scores.filter(wanted).sort_by(order)
-
-
-def _alert_id(rule: str, score_id: str) -> str:
-    """The same opening score names the same alert for ever."""
-    data = f"{len(rule)}:{rule}{score_id}".encode()
-    return hashlib.sha256(data).hexdigest()[:24]

@@ -13,8 +13,9 @@ from scoreback.connectors.elastic.resources import resources
 from scoreback.connectors.elastic.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.writable import not_writable
+from scoreback.deployment import Standing
 from scoreback.errors import SiemRefused
-from scoreback.records import EventQuery, Finding, Standing
+from scoreback.records import EventQuery, Finding
 
 SPARSE = 0.5  # a field that more than half of the events lack is worth a word
 SKEW = 30.0  # seconds between our clock and the cluster's that are worth a word

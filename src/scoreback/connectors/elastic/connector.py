@@ -21,17 +21,15 @@ from scoreback.connectors.elastic.sample import SampleEvents
 from scoreback.connectors.elastic.scores import Scores
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.verdicts import Verdicts
+from scoreback.deployment import AlertRule, Found, Resource
 from scoreback.records import (
     Alert,
-    AlertRule,
     Enrichment,
     EventBatch,
     EventQuery,
     Finding,
-    Found,
     Histogram,
     LabelBatch,
-    Resource,
     ScoreBatch,
     TimeWindow,
     Verdict,

@@ -9,8 +9,8 @@ import msgspec
 from scoreback import __version__
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.resources import COMPONENT, INDEX, STREAM, TEMPLATE
+from scoreback.deployment import Found, Resource, Standing
 from scoreback.errors import SiemRefused
-from scoreback.records import Found, Resource, Standing
 
 _PATHS = {
     COMPONENT: "/_component_template/{}",

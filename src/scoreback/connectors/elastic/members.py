@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.records import UNIT_REF, members_of
+from scoreback.naming import UNIT_REF, members_of
 
 _STATE = r"^(?P<index>[^ ]+) (?P<seq_no>[0-9]+) (?P<primary_term>[0-9]+)$"
 

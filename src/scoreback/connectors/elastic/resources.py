@@ -5,7 +5,7 @@ from typing import Any
 
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.records import Resource
+from scoreback.deployment import Resource
 
 COMPONENT, TEMPLATE = "component_template", "index_template"
 STREAM, INDEX = "data_stream", "index"

@@ -11,8 +11,9 @@ import msgspec
 from scoreback.connectors.elastic.client import Client
 from scoreback.connectors.elastic.made import require
 from scoreback.connectors.elastic.names import Names
+from scoreback.deployment import AlertRule, Found, Standing
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, Found, Severity, Standing
+from scoreback.records import Severity
 
 MAX_RULES = 10_000
 

@@ -22,6 +22,7 @@ from scoreback.records import (
     Refused,
     Verdict,
     WriteReport,
+    wrong_label,
 )
 
 OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
@@ -96,7 +97,7 @@ class Verdicts:
         require(self._client, self._index)
         table = pa.Table.from_batches([batch.batch]).select(LABEL_COLUMNS.names)
         rows = table.to_pylist()
-        wrong = {n: why for n, row in enumerate(rows) if (why := _wrong(row))}
+        wrong = {n: why for n, row in enumerate(rows) if (why := wrong_label(row))}
         good = [n for n in range(len(rows)) if n not in wrong]
         keys = [_key({k: str(v) for k, v in rows[n].items()}) for n in good]
         kept = table.take(pa.array(good, pa.int64()))
@@ -113,14 +114,6 @@ class Verdicts:
             already_there=len(report.conflicts),
             refused=(*refused, *bulk.refusals(keys, lines, report)),
         )
-
-
-def _wrong(row: Mapping[str, Any]) -> str:
-    if row["verdict"] not in list(Verdict):
-        return f"verdict {row['verdict']!r} is unknown"
-    if row["event_id"] is None and None in (row["entity"], row["since"], row["until"]):
-        return "it names neither an event nor an entity with a time"
-    return ""
 
 
 def _key(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,9 @@
 """Raises alerts from new live scores: the embedded SIEM's rule engine."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
@@ -13,8 +11,9 @@ from scoreback.connectors.local import ledger
 from scoreback.connectors.local.rules import enabled_rules
 from scoreback.connectors.local.segments import segment_of
 from scoreback.connectors.local.store import Store
-from scoreback.records import AlertRule, Stage
-from scoreback.suppression import DAY_US, Suppression, opened_by
+from scoreback.deployment import AlertRule
+from scoreback.naming import alert_id
+from scoreback.suppression import DAY_US, Suppression, hits_of, opened_by
 
 _COLUMNS = (
     "score_id", "event_id", "event_time", "scored_at", "entity", "detector", "version", "stage",
@@ -41,7 +40,7 @@ def evaluate(store: Store) -> int:
             ]
             scores = pa.concat_tables(tables)
             for rule in rules:
-                opened += _raise_alerts(connection, rule, _hits(scores, rule))
+                opened += _raise_alerts(connection, rule, hits_of(scores, rule))
         paths = [segment.path for segment in unseen]
         connection.execute(
             ledger.segments.update().where(ledger.segments.c.path.in_(paths)).values(evaluated=True)
@@ -65,18 +64,6 @@ def _hit_columns(table: pa.Table) -> pa.Table:
     return table.select(list(_COLUMNS))
 
 
-def _hits(scores: pa.Table, rule: AlertRule) -> pa.Table:
-    wanted = pc.equal(scores.column("detector"), rule.detector)
-    for condition in (
-        pc.equal(scores.column("version"), rule.version),
-        pc.equal(scores.column("stage"), Stage.LIVE.value),
-        pc.greater_equal(scores.column("score"), rule.threshold),
-    ):
-        wanted = pc.and_(wanted, condition)
-    order = [("event_time", "ascending"), ("score_id", "ascending")]
-    return scores.filter(wanted).sort_by(order)
-
-
 def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) -> int:
     """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
     if not hits.num_rows:
@@ -95,7 +82,7 @@ def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) ->
         already=len(before),
     )
     names = [str(row["alert_id"]) for row in before]
-    names += [_alert_id(rule.name, score_id) for score_id in hits.column("score_id").to_pylist()]
+    names += [alert_id(rule.name, score_id) for score_id in hits.column("score_id").to_pylist()]
     opened, joined = [], []
     for position, hit in enumerate(_rows(hits), start=len(before)):
         alert = names[openers[position]]
@@ -149,9 +136,3 @@ def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object]) -> dict[st
         "severity": rule.severity.value,
         "reasons": hit["reasons"] or "[]",
     }
-
-
-def _alert_id(rule: str, score_id: str) -> str:
-    """The same opening score names the same alert for ever."""
-    data = f"{len(rule)}:{rule}{score_id}".encode()
-    return hashlib.sha256(data).hexdigest()[:24]

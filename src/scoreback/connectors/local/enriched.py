@@ -8,7 +8,7 @@ from scoreback.connectors.local.engine import identifier, literal, open_engine, 
 from scoreback.connectors.local.reader import Reader, fields_of
 from scoreback.connectors.local.segments import Segment, listed
 from scoreback.connectors.local.store import Store
-from scoreback.records import UNIT_REF
+from scoreback.naming import UNIT_REF
 
 _TYPES = {
     "score": "DOUBLE", "risk": "DOUBLE", "alert": "BOOLEAN", "detector": "VARCHAR",

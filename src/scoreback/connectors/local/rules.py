@@ -10,8 +10,9 @@ from sqlalchemy.dialects import sqlite
 
 from scoreback.connectors.local import ledger
 from scoreback.connectors.local.store import Store
+from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, Found, Resource, Severity, Standing
+from scoreback.records import Severity
 
 
 class Rules:

@@ -21,6 +21,7 @@ from scoreback.records import (
     Refused,
     Verdict,
     WriteReport,
+    wrong_label,
 )
 
 OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
@@ -64,7 +65,7 @@ def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
     good: list[dict[str, Any]] = []
     refused: list[Refused] = []
     for number, row in enumerate(table.to_pylist()):
-        reason = _wrong(row)
+        reason = wrong_label(row)
         if reason:
             item = str(row["event_id"] or row["entity"] or f"row {number + 1}")
             refused.append(Refused(item_id=item, reason=reason))
@@ -118,14 +119,6 @@ def withdraw(connection: sa.Connection, alert_id: str, at: datetime) -> None:
     of = ledger.verdicts.c
     change = ledger.verdicts.update().where(of.alert_id == alert_id, of.withdrawn_at.is_(None))
     connection.execute(change.values(withdrawn_at=micros(at)))
-
-
-def _wrong(row: Mapping[str, Any]) -> str:
-    if row["verdict"] not in list(Verdict):
-        return f"verdict {row['verdict']!r} is unknown"
-    if row["event_id"] is None and None in (row["entity"], row["since"], row["until"]):
-        return "it names neither an event nor an entity with a time"
-    return ""
 
 
 def _key(row: Mapping[str, Any]) -> str:

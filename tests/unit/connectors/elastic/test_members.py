@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from scoreback.connectors.elastic.members import events_of
-from scoreback.records import Members, unit_ref
+from scoreback.naming import Members, unit_ref
 
 UNIT = unit_ref(Members(events=3, named=(("logs-a 7 1", "e1"), ("logs-b 8 2", "e2"))))
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from scoreback.connectors.local import LocalConnector, alerting, scores
 from scoreback.connectors.local.store import Store
+from scoreback.deployment import AlertRule, Resource
 from scoreback.errors import SiemRefused
-from scoreback.records import AlertRule, Resource, ScoreBatch, Severity, Verdict
+from scoreback.records import ScoreBatch, Severity, Verdict
 from scoreback.suppression import Suppression, opened_by
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

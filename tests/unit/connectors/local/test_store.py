@@ -13,9 +13,9 @@ import pytest
 
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.load import LoadMapping, load_file
+from scoreback.deployment import AlertRule
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import (
-    AlertRule,
     EventBatch,
     EventQuery,
     ScoreBatch,

@@ -1,0 +1,60 @@
+"""What we want in a SIEM beside scores, alert rules and resources, and how it stands there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from scoreback.records import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRule:
+    """What a SIEM needs to raise alerts from one detector's live scores."""
+
+    name: str
+    detector: str
+    version: str
+    threshold: float  # on score, 0..1
+    per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
+    throttle: timedelta  # hits of an entity within it join that entity's open alert
+    budget: float  # alerts a day that the threshold was fitted to
+    severity: Severity
+    owner: str = ""
+    description: str = ""
+    attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that no SIEM could run."""
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"rule {self.name!r}: threshold {self.threshold} is not within 0..1")
+        if self.per_entity < 1:
+            raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something that a connection needs in its SIEM: a template, a policy, an index, a lookup."""
+
+    kind: str  # in the SIEM's words, for example "index_template"
+    name: str
+    body: Mapping[str, object]  # as the SIEM takes it, without our mark of ownership
+    holds_data: bool = False  # removing it removes what was written
+
+
+class Standing(StrEnum):
+    """How something that we want in a SIEM stands there now."""
+
+    ABSENT = "absent"
+    CURRENT = "current"  # ours, and as we want it
+    OUTDATED = "outdated"  # ours, from an earlier version or another setting
+    EDITED = "edited"  # ours, and changed by somebody since we wrote it
+    FOREIGN = "foreign"  # somebody else's, under our name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What `Deployer.standing` saw, with the differences in words: path, there, wanted."""
+
+    standing: Standing
+    differences: tuple[str, ...] = ()
