@@ -44,8 +44,6 @@ public class Boot {
             .put("discovery.type", "single-node")
             // A machine with a full disk shall not fail tests that are not about it.
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
-            // Ten thousand new fields take a busy machine longer than half a minute.
-            .put("indices.mapping.dynamic_timeout", "5m")
             // Every test has its own indices, and some are left behind.
             .put("cluster.max_shards_per_node", 10000)
             .put("action.destructive_requires_name", false);
