@@ -27,14 +27,16 @@ class Ended(NamedTuple):
     @property
     def actions(self) -> dict[str, str]:
         """Each thing but streams, which have the names of their templates → what is done."""
-        items = json.loads(self.out)["items"]
-        return {i["name"]: i["action"] for i in items if i["kind"] != "data_stream"}
+        return self._actions(streams=False)
 
     @property
     def streams(self) -> dict[str, str]:
         """Each stream → what is done about it."""
+        return self._actions(streams=True)
+
+    def _actions(self, *, streams: bool) -> dict[str, str]:
         items = json.loads(self.out)["items"]
-        return {i["name"]: i["action"] for i in items if i["kind"] == "data_stream"}
+        return {i["name"]: i["action"] for i in items if (i["kind"] == "data_stream") == streams}
 
     @property
     def changed(self) -> set[str]:

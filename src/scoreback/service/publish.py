@@ -19,14 +19,7 @@ import pyarrow.compute as pc
 from scoreback.columns import flat
 from scoreback.connectors.base import Connector
 from scoreback.errors import StateError
-from scoreback.records import (
-    SCORE_COLUMNS,
-    Enrichment,
-    Histogram,
-    Refused,
-    ScoreBatch,
-    utc,
-)
+from scoreback.records import SCORE_COLUMNS, Enrichment, Histogram, Refused, ScoreBatch, utc
 from scoreback.service.state import Batch, State
 
 

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
+import java.util.function.UnaryOperator;
 
 import org.apache.lucene.util.Version;
 import org.elasticsearch.Build;
@@ -112,29 +112,12 @@ public class Handlers extends Plugin implements ActionPlugin {
         @Override
         protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
             String[] names = request.param("name").split(",");
-            return channel -> cluster.submitUnbatchedStateUpdateTask("remove-data-stream", removal(names, channel));
+            return channel -> change("remove-data-stream", channel, state -> without(state, names));
         }
 
-        private ClusterStateUpdateTask removal(String[] names, RestChannel channel) {
-            RestToXContentListener<AcknowledgedResponse> listener = new RestToXContentListener<>(channel);
-            return new ClusterStateUpdateTask(Priority.HIGH) {
-                @Override
-                public ClusterState execute(ClusterState state) {
-                    ProjectMetadata project = state.metadata().getProject(ProjectId.DEFAULT);
-                    // Refuses a name that is missing, not a pattern that fits nothing.
-                    Set<DataStream> streams = resolver.dataStreamNames(project, IndicesOptions.fromOptions(false, true, true, true), names)
-                        .stream().map(project.dataStreams()::get).collect(Collectors.toSet());
-                    return MetadataDataStreamsService.deleteDataStreams(state.projectState(ProjectId.DEFAULT), streams, settings);
-                }
-
-                @Override
-                public void clusterStateProcessed(ClusterState before, ClusterState after) {
-                    listener.onResponse(AcknowledgedResponse.TRUE);
-                }
-
-                @Override
-                public void onFailure(Exception failure) { listener.onFailure(failure); }
-            };
+        private ClusterState without(ClusterState state, String[] names) {
+            Set<DataStream> streams = Set.copyOf(streams(resolver, state, names));
+            return MetadataDataStreamsService.deleteDataStreams(state.projectState(ProjectId.DEFAULT), streams, settings);
         }
     }
 
@@ -162,19 +145,13 @@ public class Handlers extends Plugin implements ActionPlugin {
             try (XContentParser parser = request.contentParser()) {
                 wanted = DataStreamLifecycle.dataLifecycleFromXContent(parser);
             }
-            return channel -> cluster.submitUnbatchedStateUpdateTask("set-lifecycle", change(names, wanted, channel));
-        }
-
-        private List<DataStream> streams(ClusterState state, String[] names) {
-            ProjectMetadata project = state.metadata().getProject(ProjectId.DEFAULT);
-            return resolver.dataStreamNames(project, IndicesOptions.fromOptions(false, true, true, true), names)
-                .stream().map(project.dataStreams()::get).toList();
+            return channel -> change("set-lifecycle", channel, state -> with(state, names, wanted));
         }
 
         private void show(String[] names, RestChannel channel) throws IOException {
             XContentBuilder x = channel.newBuilder();
             x.startObject().startArray("data_streams");
-            for (DataStream stream : streams(cluster.state(), names)) {
+            for (DataStream stream : streams(resolver, cluster.state(), names)) {
                 x.startObject().field("name", stream.getName());
                 if (stream.getDataLifecycle() != null) {
                     x.field("lifecycle");
@@ -185,24 +162,34 @@ public class Handlers extends Plugin implements ActionPlugin {
             channel.sendResponse(new RestResponse(RestStatus.OK, x.endArray().endObject()));
         }
 
-        private ClusterStateUpdateTask change(String[] names, DataStreamLifecycle wanted, RestChannel channel) {
-            RestToXContentListener<AcknowledgedResponse> listener = new RestToXContentListener<>(channel);
-            return new ClusterStateUpdateTask(Priority.HIGH) {
-                @Override
-                public ClusterState execute(ClusterState state) {
-                    List<DataStream> streams = streams(state, names);
-                    return state.copyAndUpdateProject(ProjectId.DEFAULT, project -> streams.forEach(
-                        stream -> project.put(stream.copy().setLifecycle(wanted).build())));
-                }
-
-                @Override
-                public void clusterStateProcessed(ClusterState before, ClusterState after) {
-                    listener.onResponse(AcknowledgedResponse.TRUE);
-                }
-
-                @Override
-                public void onFailure(Exception failure) { listener.onFailure(failure); }
-            };
+        private ClusterState with(ClusterState state, String[] names, DataStreamLifecycle wanted) {
+            List<DataStream> streams = streams(resolver, state, names);
+            return state.copyAndUpdateProject(ProjectId.DEFAULT, project -> streams.forEach(
+                stream -> project.put(stream.copy().setLifecycle(wanted).build())));
         }
+    }
+
+    /** Refuses a name that is missing, not a pattern that fits nothing. */
+    private static List<DataStream> streams(IndexNameExpressionResolver resolver, ClusterState state, String[] names) {
+        ProjectMetadata project = state.metadata().getProject(ProjectId.DEFAULT);
+        return resolver.dataStreamNames(project, IndicesOptions.fromOptions(false, true, true, true), names)
+            .stream().map(project.dataStreams()::get).toList();
+    }
+
+    /** Changes the state of the cluster, and answers once it is changed. */
+    private void change(String what, RestChannel channel, UnaryOperator<ClusterState> how) {
+        RestToXContentListener<AcknowledgedResponse> listener = new RestToXContentListener<>(channel);
+        cluster.submitUnbatchedStateUpdateTask(what, new ClusterStateUpdateTask(Priority.HIGH) {
+            @Override
+            public ClusterState execute(ClusterState state) { return how.apply(state); }
+
+            @Override
+            public void clusterStateProcessed(ClusterState before, ClusterState after) {
+                listener.onResponse(AcknowledgedResponse.TRUE);
+            }
+
+            @Override
+            public void onFailure(Exception failure) { listener.onFailure(failure); }
+        });
     }
 }

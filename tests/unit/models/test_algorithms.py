@@ -151,6 +151,7 @@ ASTRAY = [
     ("parents", 1, 10**30),
     ("split_type", 0, "0"),
 ]
+SAID = r"hang together|does not have|by category|no whole numbers|is not an XGBoost model"
 
 
 @pytest.mark.parametrize(("column", "node", "value"), ASTRAY)
@@ -164,7 +165,7 @@ def test_a_tree_whose_nodes_lead_astray_is_refused_whichever_tree_it_is(
     for tree in (trees[0], trees[-1]):
         right, tree[column][node] = tree[column][node], value
         assert right != value
-        with pytest.raises(ValueError, match=r"hang together|does not have|by category|no"):
+        with pytest.raises(ValueError, match=SAID):
             check_boosted_trees(document)
         tree[column][node] = right
 

@@ -58,7 +58,7 @@ def apply(client: Client, wanted: Resource) -> None:
         SiemRefused: a right is missing, or an index cannot become what is wanted.
     """
     if wanted.kind == STREAM:
-        _keep(client, wanted.name, _retention(wanted.body))
+        _keep(client, wanted.name, _lifecycle(client, wanted.name), _retention(wanted.body))
         return
     mark = {_OWNER: {"digest": _digest(_flat(wanted.body)), "written_by": __version__}}
     if wanted.kind == INDEX:
@@ -122,9 +122,8 @@ def _standing_of_stream(client: Client, wanted: Resource) -> Found:
     return Found(standing=kind, differences=(f"lifecycle.data_retention: {now} -> {will}",))
 
 
-def _keep(client: Client, stream: str, retention: str) -> None:
+def _keep(client: Client, stream: str, there: Mapping[str, Any] | None, retention: str) -> None:
     """Let *stream* keep what it holds for so long; how it is downsampled is for others to say."""
-    there = _lifecycle(client, stream)
     if there is None or retention == _ABSENT:
         return
     now = _mapping(there, "lifecycle")
@@ -137,7 +136,7 @@ def _follow(client: Client, template: Resource) -> None:
     will = _retention(_mapping(template.body, "template"))
     there = _lifecycle(client, template.name)
     if there is not None and _retention(there) == _told(client, template.name):
-        _keep(client, template.name, will)
+        _keep(client, template.name, there, will)
 
 
 def _lifecycle(client: Client, stream: str) -> Mapping[str, Any] | None:
