@@ -17,8 +17,8 @@ import numpy as np
 import xgboost as xgb
 from training import JUDGED, ROUNDS, SEED, THREADS, WIDTH, simulate
 
-from scoreback.models.algorithms import algorithms
-from scoreback.models.model import Lesson, Model
+from scoreback.models.learners.algorithms import algorithms
+from scoreback.models.learners.model import Lesson, Model
 
 
 def cost(model: Model, judged: np.ndarray) -> dict[str, float]:

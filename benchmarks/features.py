@@ -24,17 +24,17 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoreback.connectors.decode import CHUNK, FieldDecoder
-from scoreback.models.artifact import Fit, artifact_of
-from scoreback.models.detector_file import load_detector
-from scoreback.models.encoding import Encoder
-from scoreback.models.features import EventFeatures, FeaturePlan
-from scoreback.models.model import Lesson
-from scoreback.models.scoring import Scorer
-from scoreback.models.threshold import RiskMap
-from scoreback.models.trees import TreeModel, fit_xgboost
+from scoreback.connectors.json.decode import CHUNK, FieldDecoder
+from scoreback.models.artifact.folder import Fit, artifact_of
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.file import load_detector
+from scoreback.models.features.event_features import EventFeatures, FeaturePlan
+from scoreback.models.judging.threshold import RiskMap
+from scoreback.models.learners.encoding import Encoder
+from scoreback.models.learners.model import Lesson
+from scoreback.models.learners.trees import TreeModel, fit_xgboost
 from scoreback.records import EVENT_COLUMNS, EventBatch
-from scoreback.service.cutter import STEP_ROWS
+from scoreback.service.scoring.cutter import STEP_ROWS
 
 DETECTOR = load_detector(Path(__file__).parent / "detectors" / "features.yml")
 PLAN = FeaturePlan.of(DETECTOR)

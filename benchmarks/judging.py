@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.connectors.local import LocalConnector, open_enriched
-from scoreback.models.ranking import average_precision
-from scoreback.models.threshold import openings
+from scoreback.models.judging.threshold import openings
+from scoreback.models.learners.ranking import average_precision
 from scoreback.suppression import DAY_US, Suppression
 
 MINUTE_US = 60_000_000

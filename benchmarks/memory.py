@@ -22,14 +22,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.detector_file import load_detector
+from scoreback.models.detector.file import load_detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import App, opened
 from scoreback.service.demo.company import Company
 from scoreback.service.demo.play import EmbeddedSiem
-from scoreback.service.rules import promote
+from scoreback.service.deploying.promotion import promote
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import train_detector
+from scoreback.service.training.train_job import train_detector
 
 FILE = Path(__file__).parents[1] / "examples" / "detectors" / "endpoint_threats.yml"
 START = datetime(2026, 6, 1, tzinfo=UTC)

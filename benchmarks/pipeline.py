@@ -32,9 +32,9 @@ from pipeline_ours import SCORES, prepare
 from pipeline_run import WAYS
 from pipeline_task import Model, Task
 
-from scoreback.models.encoding import Encoder
-from scoreback.models.scoring import Scorer
-from scoreback.models.trees import TreeModel
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.learners.encoding import Encoder
+from scoreback.models.learners.trees import TreeModel
 
 sys.path.append(str(Path(__file__).parents[1]))  # the node is that of the tests
 from tests.elasticsearch.node import running

@@ -17,14 +17,14 @@ from pipeline_task import Task
 
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.names import Names
-from scoreback.models.algorithms import algorithms
-from scoreback.models.artifact import Artifact, load, save
-from scoreback.models.detector import Keep, Labels, VerdictLabels, Write
+from scoreback.models.artifact.folder import Artifact, load, save
+from scoreback.models.detector.spec import Keep, Labels, VerdictLabels, Write
+from scoreback.models.learners.algorithms import algorithms
 from scoreback.records import Enrichment, ModelVersion, ScoreBatch, WriteReport
 from scoreback.service.app import App
-from scoreback.service.score_job import score
+from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
+from scoreback.service.state.workspace_state import State
 
 # Libraries are loaded before anything is measured.
 algorithms()

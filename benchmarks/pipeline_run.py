@@ -26,7 +26,7 @@ if __name__ == "__main__":
     way = sys.argv[1]
     name = way.split(",", maxsplit=1)[0]
     if name == "ours":  # before Arrow is loaded, as every command does
-        importlib.import_module("scoreback.service.memory").keep_memory_flat()
+        importlib.import_module("scoreback.service.serving.allocators").keep_memory_flat()
     tasks = importlib.import_module("pipeline_task")
     work = getattr(importlib.import_module(f"pipeline_{name}"), name)
     task = tasks.Task(**json.loads(sys.argv[2]))

@@ -31,13 +31,13 @@ from quality_sets import QUESTIONS, Question
 from real_data import Workspace
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
-from scoreback.models.ranking import average_precision
-from scoreback.models.scoring import Scorer
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
+from scoreback.models.learners.ranking import average_precision
 from scoreback.service.app import opened
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import read_training_data, train_detector
+from scoreback.service.training.train_job import read_training_data, train_detector
 
 ROOT = Path(__file__).resolve().parents[1]
 RESAMPLES = 200

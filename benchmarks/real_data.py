@@ -27,8 +27,8 @@ from typing import Any
 
 from judging import Judged, Truth, judge
 
-from scoreback.models.detector_file import load_detector
-from scoreback.models.threshold import suppression_of
+from scoreback.models.detector.file import load_detector
+from scoreback.models.judging.threshold import suppression_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DETECTORS = ROOT / "benchmarks" / "detectors"

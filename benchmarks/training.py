@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 import xgboost as xgb
 
-from scoreback.models.matrix_file import BLOCK
-from scoreback.models.model import Lesson
-from scoreback.models.ranking import average_precision
-from scoreback.models.trees import fit_xgboost
+from scoreback.models.learners.matrix_file import BLOCK
+from scoreback.models.learners.model import Lesson
+from scoreback.models.learners.ranking import average_precision
+from scoreback.models.learners.trees import fit_xgboost
 
 WIDTH, ROUNDS, THREADS, SEED = 40, 100, 2, 7
 JUDGED = 100_000  # rows that are ranked, not learnt from

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from scoreback.models.detector import WindowFeature
-from scoreback.models.features import FeaturePlan
-from scoreback.models.history import WindowQueries, all_series, history_of
-from scoreback.models.windows import window_columns
+from scoreback.models.detector.spec import WindowFeature
+from scoreback.models.features.event_features import FeaturePlan
+from scoreback.models.features.history import WindowQueries, all_series, history_of
+from scoreback.models.features.windows import window_columns
 from scoreback.records import EVENT_COLUMNS, EventBatch
 
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scoreback.connectors.base import Connector
+from scoreback.connectors.contract import CHECKS, Subject
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.registry import connector_names, load_connector
-from scoreback.connectors.testing import CHECKS, Subject
 from scoreback.records import EventBatch
 from tests.elasticsearch import connection
 

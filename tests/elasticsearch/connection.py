@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from scoreback.connectors.contract import Subject
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.testing import Subject
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch
 from tests.elasticsearch.fixtures import asked

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.alerting import flat
+from scoreback.connectors.elastic.rule_engine.alerting import flat
 from tests.elasticsearch.connection import connected
 from tests.elasticsearch.direct import sources
 from tests.elasticsearch.proxy import Proxy

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 
 from scoreback.connectors.base import Slice
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.segments import listed
+from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import parse_detector
+from scoreback.models.detector.file import parse_detector
+from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, ScoreBatch, WriteReport
 from scoreback.service.app import App, opened
-from scoreback.service.live import LiveRun, score_live_together
-from scoreback.service.rules import promote
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.scoring.champions import LiveRun, score_live_together
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import train_detector
+from scoreback.service.training.train_job import train_detector
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

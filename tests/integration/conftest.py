@@ -7,15 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
 from scoreback.service.demo.play import SampleSiem
-from scoreback.service.rules import promote
+from scoreback.service.deploying.promotion import promote
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import train_detector
+from scoreback.service.training.train_job import train_detector
 from tests.integration.alike import train_all
 
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -14,19 +14,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from scoreback.connectors.elastic import bulk, reader
-from scoreback.connectors.elastic.alerting import Alerting
+from scoreback.connectors.elastic.reading import reader
+from scoreback.connectors.elastic.rule_engine.alerting import Alerting
+from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.local import scores
 from scoreback.connectors.registry import load_connector
-from scoreback.models import online, online_units
-from scoreback.models.detector_file import load_detector
-from scoreback.service import cutter, publish, score_job
+from scoreback.models.detector.file import load_detector
+from scoreback.models.features import online, online_units
 from scoreback.service.app import opened
 from scoreback.service.connections import connection_of
-from scoreback.service.rules import deploy
+from scoreback.service.deploying.promotion import deploy
+from scoreback.service.scoring import cutter, publish
+from scoreback.service.scoring import shared_read as score_job
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
-from scoreback.service.versions import Versions
+from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import State
 
 THE_CONNECTOR = "the class of the connection's connector"
 POINTS: dict[str, tuple[Any, str]] = {

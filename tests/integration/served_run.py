@@ -17,12 +17,13 @@ from typing import Any
 from apscheduler.triggers.base import BaseTrigger
 
 from scoreback.connectors.local import reader
-from scoreback.models.detector import Detector
-from scoreback.service import cutter, schedule
+from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import logs, serving
-from scoreback.service.serve import serve
+from scoreback.service.scoring import cutter
+from scoreback.service.serving import schedule
+from scoreback.service.serving.serve import serve
 from scoreback.service.settings import Settings
-from scoreback.service.state import RunKind, State
+from scoreback.service.state.workspace_state import RunKind, State
 from scoreback.service.stopping import Stop, signals
 
 STEP_ROWS = 1500  # several steps, so that there is a middle

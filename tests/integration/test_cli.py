@@ -161,7 +161,7 @@ def test_check_says_which_window_has_more_keys_than_fit(
     )
     detector.write_text(text)
     assert scoreback("check", detector).code == 0
-    monkeypatch.setattr("scoreback.service.check_job.MAX_KEYS", 20)
+    monkeypatch.setattr("scoreback.service.detectors.check_job.MAX_KEYS", 20)
     ended = scoreback("check", detector, "--json")
     assert ended.code == 3
     assert "keys of host.name, size within 7d do not fit" in ended.out

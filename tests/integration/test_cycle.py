@@ -9,20 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.segments import listed
+from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, StateError
-from scoreback.models.detector import Detector
-from scoreback.models.scoring import Scorer
-from scoreback.models.threshold import suppression_of
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.threshold import suppression_of
 from scoreback.records import SCORE_COLUMNS, Verdict
 from scoreback.service.app import App, opened
-from scoreback.service.rules import deploy, load_artifact, promote, rollback
-from scoreback.service.runs import runs
-from scoreback.service.score_job import score
-from scoreback.service.score_outcome import ScoreOutcome
+from scoreback.service.deploying.promotion import deploy, load_artifact, promote, rollback
+from scoreback.service.scoring.outcome import ScoreOutcome
+from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import read_training_data, train_detector
-from scoreback.service.versions import Versions
+from scoreback.service.state.runs import runs
+from scoreback.service.state.versions import Versions
+from scoreback.service.training.train_job import read_training_data, train_detector
 from scoreback.suppression import opened_by
 
 DAY = timedelta(days=1)

@@ -13,15 +13,15 @@ import pytest
 from scoreback.connectors.local import LocalConnector
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
-from scoreback.models.detector import Detector
+from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service import app as workspaces
 from scoreback.service import cli
 from scoreback.service.app import App, opened
-from scoreback.service.audit import audit_log
-from scoreback.service.rules import deploy, promote, rollback
+from scoreback.service.deploying.promotion import deploy, promote, rollback
 from scoreback.service.settings import Settings
-from scoreback.service.versions import Versions
+from scoreback.service.state.audit import audit_log
+from scoreback.service.state.versions import Versions
 
 TEMPLATE = Resource(kind="template", name="scores", body={"a": 1})
 STREAM = Resource(kind="stream", name="scores-default", body={}, holds_data=True)

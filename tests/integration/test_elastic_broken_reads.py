@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scoreback.connectors.elastic import ElasticConnector, reader
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.reading import reader
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import EventQuery, TimeWindow
 from tests.elasticsearch.batches import BY_EVENT_TIME, WINDOW, event_ids, events

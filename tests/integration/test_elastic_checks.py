@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.checks import check
+from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 from tests.elasticsearch.batches import events

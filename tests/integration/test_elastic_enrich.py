@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.alerting import flat
+from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.naming import own_fields
 from scoreback.records import Enrichment, EventQuery, ScoreBatch
 from tests.elasticsearch.batches import DAY, START, WINDOW, events, scores

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.flatten import MAX_TEXT
+from scoreback.connectors.json.flatten import MAX_TEXT
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, TimeWindow
 from tests.elasticsearch.batches import BY_EVENT_TIME, DAY, START, WINDOW, event_ids, events

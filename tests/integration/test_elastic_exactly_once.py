@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from scoreback.connectors.elastic import ElasticConnector, bulk, reader
-from scoreback.service import cutter
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.reading import reader
+from scoreback.connectors.elastic.wire import bulk
 from scoreback.service.demo.company import Company
+from scoreback.service.scoring import cutter
 from tests.elasticsearch.connection import connected, sample_index
 from tests.elasticsearch.direct import done, sources
 from tests.elasticsearch.faults import refuses, resets

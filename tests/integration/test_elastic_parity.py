@@ -11,20 +11,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.alerting import flat
+from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.segments import listed
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
+from scoreback.connectors.local.storage.segments import listed
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, Alert, EventBatch, LabelBatch
 from scoreback.service.app import App
 from scoreback.service.demo.company import Company, StreamName
 from scoreback.service.demo.play import DETECTORS, SampleSiem
-from scoreback.service.rules import deploy, promote
-from scoreback.service.score_job import score
+from scoreback.service.deploying.promotion import deploy, promote
+from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
-from scoreback.service.train_job import train_detector
+from scoreback.service.state.workspace_state import State
+from scoreback.service.training.train_job import train_detector
 from tests.elasticsearch.connection import connected, refresh, sample_index
 
 pytestmark = pytest.mark.server

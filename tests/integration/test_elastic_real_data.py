@@ -12,17 +12,17 @@ import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.load import LoadMapping, load_file
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
+from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, EventQuery, TimeWindow
 from scoreback.service.app import App, needed_fields
 from scoreback.service.demo.play import SampleSiem
-from scoreback.service.rules import deploy, promote
-from scoreback.service.score_job import score
+from scoreback.service.deploying.promotion import deploy, promote
+from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
-from scoreback.service.train_job import train_detector
+from scoreback.service.state.workspace_state import State
+from scoreback.service.training.train_job import train_detector
 from tests.elasticsearch.connection import connected, refresh, sample_index
 from tests.integration.test_elastic_parity import comparable, scores_of_elastic, scores_of_local
 from tests.shared_data import DATA, require
@@ -91,7 +91,7 @@ def test_real_events_score_alike_wherever_they_are(
     elastic: ElasticConnector, elasticsearch_url: str, tmp_path: Path,
 ) -> None:  # fmt: skip
     local = LocalConnector.open("real", {"path": str(tmp_path / "siem")})
-    load_file(local, file(tmp_path), stream, mapping, lambda *_: None)
+    load_file(local.store, file(tmp_path), stream, mapping, lambda *_: None)
     detector = load_detector(ROOT / "benchmarks" / "detectors" / f"{name}.yml")
     train = detector.train.model_copy(update={"algorithms": ["xgboost", "logistic_regression"]})
     detector = detector.model_copy(update={"train": train})

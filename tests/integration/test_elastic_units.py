@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.models.unit_spec import Reduced
-from scoreback.models.units import UnitPlan, UnitQueries
+from scoreback.models.detector.units import Reduced
+from scoreback.models.features.units import UnitPlan, UnitQueries
 from scoreback.naming import own_fields
 from scoreback.records import SCORE_COLUMNS, Enrichment, EventQuery, ScoreBatch
 from tests.elasticsearch.batches import START, WINDOW

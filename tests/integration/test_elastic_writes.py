@@ -5,9 +5,10 @@ import uuid
 
 import pytest
 
-from scoreback.connectors.elastic import ElasticConnector, bulk
-from scoreback.connectors.elastic.alerting import flat
-from scoreback.connectors.elastic.scores import LOOKUP_IDS
+from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.rule_engine.alerting import flat
+from scoreback.connectors.elastic.wire import bulk
+from scoreback.connectors.elastic.writing.scores import LOOKUP_IDS
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Enrichment, Verdict
 from tests.elasticsearch.batches import START, ids, rule, scores

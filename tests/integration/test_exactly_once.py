@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.segments import listed
+from scoreback.connectors.local.storage.segments import listed
 from scoreback.records import SCORE_COLUMNS
-from scoreback.service import cutter
 from scoreback.service.app import opened
+from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
 from tests.integration import killed_run
 

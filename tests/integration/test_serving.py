@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.local import LocalConnector, reader
-from scoreback.connectors.local.segments import listed
-from scoreback.models.detector import Detector
+from scoreback.connectors.local.storage.segments import listed
+from scoreback.models.detector.spec import Detector
 from scoreback.records import SCORE_COLUMNS
-from scoreback.service import cutter
 from scoreback.service.app import opened
-from scoreback.service.live import score_live
-from scoreback.service.runs import runs
+from scoreback.service.scoring import cutter
+from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
+from scoreback.service.state.runs import runs
 
 PROGRAM = Path(__file__).with_name("served_run.py")
 CLI = ("-c", "from scoreback.service.cli import main; main()")

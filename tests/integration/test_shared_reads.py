@@ -12,16 +12,16 @@ import pytest
 
 from scoreback.connectors.local import reader
 from scoreback.errors import ArtifactError, SiemRefused, SiemUnavailable, StateError
-from scoreback.models.detector import Detector
-from scoreback.service import cutter
+from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App, opened
-from scoreback.service.live import score_live
-from scoreback.service.runs import runs
-from scoreback.service.score_plan import plan_hash
+from scoreback.service.scoring import cutter
+from scoreback.service.scoring.champions import score_live
+from scoreback.service.scoring.plan import plan_hash
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
+from scoreback.service.state.runs import runs
+from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
-from scoreback.service.versions import Versions
 from tests.integration.alike import (
     DAY,
     END,

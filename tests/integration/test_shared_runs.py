@@ -15,12 +15,12 @@ from scoreback.connectors.base import Slice
 from scoreback.connectors.local import LocalConnector
 from scoreback.service import cli
 from scoreback.service.app import opened
-from scoreback.service.detector_watch import DetectorWatch
-from scoreback.service.jobs import Jobs
-from scoreback.service.runs import runs
-from scoreback.service.schedule import planned
+from scoreback.service.serving.detector_watch import DetectorWatch
+from scoreback.service.serving.jobs import Jobs
+from scoreback.service.serving.schedule import planned
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
+from scoreback.service.state.runs import runs
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
 from tests.integration.alike import DAY, END, FILES, TRAINED, text_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scoreback.service.sigma_rule import read_rule
+from scoreback.service.sigma.sigma_rule import read_rule
 from tests.elasticsearch.direct import done, fill, make
 from tests.elasticsearch.fixtures import remove
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.local import LocalConnector, open_enriched
-from scoreback.connectors.local.segments import listed
+from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, DataError
-from scoreback.models.detector import Detector, Split
-from scoreback.models.detector_file import parse_detector
-from scoreback.models.scoring import Scorer
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.file import parse_detector
+from scoreback.models.detector.spec import Detector, Split
 from scoreback.naming import members_of
 from scoreback.records import (
     EVENT_COLUMNS,
@@ -29,12 +29,12 @@ from scoreback.records import (
     Verdict,
 )
 from scoreback.service.app import App, opened
-from scoreback.service.rules import deploy, load_artifact, promote
-from scoreback.service.score_job import score
-from scoreback.service.score_outcome import ScoreOutcome
+from scoreback.service.deploying.promotion import deploy, load_artifact, promote
+from scoreback.service.scoring.outcome import ScoreOutcome
+from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
-from scoreback.service.train_job import read_training_data, train_detector
-from scoreback.service.versions import Versions
+from scoreback.service.state.versions import Versions
+from scoreback.service.training.train_job import read_training_data, train_detector
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 START = datetime(2026, 6, 1, tzinfo=UTC)

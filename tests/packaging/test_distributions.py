@@ -89,8 +89,8 @@ def test_the_wheel_has_what_is_no_module(built: Built) -> None:
         assert f"{demo}/{name}" in held
     assert f"{demo}/detector.schema.json" in held
     assert "scoreback/py.typed" in held
-    assert "scoreback/service/migrations/script.py.mako" in held
-    assert any(name.startswith("scoreback/service/migrations/versions/0001") for name in held)
+    assert "scoreback/service/state/migrations/script.py.mako" in held
+    assert any(name.startswith("scoreback/service/state/migrations/versions/0001") for name in held)
 
 
 def test_the_wheel_says_its_name_version_and_licence(built: Built) -> None:

@@ -1,6 +1,6 @@
 """The doors: what every connector promises, and what it can do.
 
-The docstrings are the contract; `scoreback.connectors.testing` asks it of every connector. A
+The docstrings are the contract; `scoreback.connectors.contract` asks it of every connector. A
 SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (retry) or
 `SiemRefused` (don't).
 """

@@ -9,13 +9,13 @@ from pathlib import Path
 from scoreback.connectors.base import Connector
 from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
-from scoreback.models.detector import Detector
-from scoreback.models.features import FeaturePlan
+from scoreback.models.detector.spec import Detector
+from scoreback.models.features.event_features import FeaturePlan
 from scoreback.naming import own_fields
 from scoreback.records import Enrichment, EventQuery
 from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
-from scoreback.service.state import State
+from scoreback.service.state.workspace_state import State
 
 
 @dataclass(frozen=True, slots=True)

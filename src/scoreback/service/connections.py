@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scoreback.errors import ConfigError
-from scoreback.models.located_yaml import Document, Key, parse, read_text
-from scoreback.models.problems import key_path
+from scoreback.models.detector.located_yaml import Document, Key, parse, read_text
+from scoreback.models.detector.problems import key_path
 from scoreback.service.settings import PREFIX, Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")

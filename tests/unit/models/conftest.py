@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
-from scoreback.models.detector import Detector
-from scoreback.models.training import Training, train
+from scoreback.models.detector.spec import Detector
+from scoreback.models.training.training import Training, train
 from scoreback.records import LABEL_COLUMNS, TIME
 
 # A shared machine has slow moments; how long an example takes is no part of any law here.

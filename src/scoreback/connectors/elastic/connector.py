@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Self
 
 from scoreback.connectors.base import Capabilities, Slice
-from scoreback.connectors.elastic import deployer
-from scoreback.connectors.elastic.alerting import Alerting
-from scoreback.connectors.elastic.alerts import Alerts
-from scoreback.connectors.elastic.checks import check
-from scoreback.connectors.elastic.client import Client
-from scoreback.connectors.elastic.enrich import Enrich
-from scoreback.connectors.elastic.health import Health
+from scoreback.connectors.elastic.deploying import deployer
+from scoreback.connectors.elastic.deploying.checks import check
+from scoreback.connectors.elastic.deploying.resources import resources
 from scoreback.connectors.elastic.names import Names
-from scoreback.connectors.elastic.reader import Reader
-from scoreback.connectors.elastic.resources import resources
-from scoreback.connectors.elastic.rules import Rules
+from scoreback.connectors.elastic.reading.reader import Reader
+from scoreback.connectors.elastic.rule_engine.alerting import Alerting
+from scoreback.connectors.elastic.rule_engine.alerts import Alerts
+from scoreback.connectors.elastic.rule_engine.rules import Rules
+from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.sample import SampleEvents
-from scoreback.connectors.elastic.scores import Scores
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.connectors.elastic.verdicts import Verdicts
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.writing.enrich import Enrich
+from scoreback.connectors.elastic.writing.health import Health
+from scoreback.connectors.elastic.writing.scores import Scores
 from scoreback.deployment import AlertRule, Found, Resource
 from scoreback.records import (
     Alert,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from scoreback.connectors.elastic import bulk
-from scoreback.connectors.elastic.client import Client
-from scoreback.connectors.elastic.documents import actions, documents
 from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.elastic.wire import bulk
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.wire.documents import actions, documents
 from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
 
 PREFIX = "logs-scoreback_demo."

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Sequence
 
-from scoreback.connectors.local.engine import engine, identifier, literal, parquet
 from scoreback.connectors.local.reader import Reader, fields_of, require_fields
-from scoreback.connectors.local.segments import Segment
-from scoreback.connectors.local.store import Store
+from scoreback.connectors.local.storage.engine import engine, identifier, literal, parquet
+from scoreback.connectors.local.storage.segments import Segment
+from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 

@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import Self
 
 from scoreback.connectors.base import Capabilities, Slice
-from scoreback.connectors.local.alerting import evaluate
-from scoreback.connectors.local.alerts import Alerts
 from scoreback.connectors.local.checks import check
 from scoreback.connectors.local.health import histograms, write_histogram
-from scoreback.connectors.local.intake import add_events
+from scoreback.connectors.local.loading.intake import add_events
 from scoreback.connectors.local.reader import Reader, fields_of
-from scoreback.connectors.local.rules import Rules
+from scoreback.connectors.local.rule_engine.alerting import evaluate
+from scoreback.connectors.local.rule_engine.alerts import Alerts
+from scoreback.connectors.local.rule_engine.rules import Rules
+from scoreback.connectors.local.rule_engine.verdicts import add_verdicts, labels
 from scoreback.connectors.local.scores import existing_scores, write_scores
-from scoreback.connectors.local.store import Store, folder_of
-from scoreback.connectors.local.verdicts import add_verdicts, labels
+from scoreback.connectors.local.storage.store import Store, folder_of
 from scoreback.errors import SiemRefused
 from scoreback.records import (
     Enrichment,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import duckdb
 
-from scoreback.connectors.local.engine import identifier, literal, open_engine, parquet
 from scoreback.connectors.local.reader import Reader, fields_of
-from scoreback.connectors.local.segments import Segment, listed
-from scoreback.connectors.local.store import Store
+from scoreback.connectors.local.storage.engine import identifier, literal, open_engine, parquet
+from scoreback.connectors.local.storage.segments import Segment, listed
+from scoreback.connectors.local.storage.store import Store
 from scoreback.naming import UNIT_REF
 
 _TYPES = {

@@ -5,9 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from scoreback.connectors.local import ledger
-from scoreback.connectors.local.ledger import micros, moment
-from scoreback.connectors.local.store import Store
+from scoreback.connectors.local.storage import ledger
+from scoreback.connectors.local.storage.ledger import micros, moment
+from scoreback.connectors.local.storage.store import Store
 from scoreback.records import Histogram
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from scoreback.connectors.base import BATCH_ROWS, Slice
-from scoreback.connectors.local.engine import batches, engine, identifier, literal, parquet
-from scoreback.connectors.local.ledger import micros, moment
-from scoreback.connectors.local.segments import Segment, listed
-from scoreback.connectors.local.store import Store
+from scoreback.connectors.local.storage.engine import batches, engine, identifier, literal, parquet
+from scoreback.connectors.local.storage.ledger import micros, moment
+from scoreback.connectors.local.storage.segments import Segment, listed
+from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, EventQuery, TimeWindow
 

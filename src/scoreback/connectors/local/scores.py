@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from scoreback.connectors.local import ledger
-from scoreback.connectors.local.alerting import evaluate
-from scoreback.connectors.local.segments import Segment, list_segment
-from scoreback.connectors.local.store import Store
+from scoreback.connectors.local.rule_engine.alerting import evaluate
+from scoreback.connectors.local.storage import ledger
+from scoreback.connectors.local.storage.segments import Segment, list_segment
+from scoreback.connectors.local.storage.store import Store
 from scoreback.records import Refused, ScoreBatch, Stage, WriteReport
 
 LOOKUP_IDS = 500  # ids in one query; SQLite takes 32,766 variables, older builds 999
@@ -20,7 +20,7 @@ def write_scores(store: Store, scores: ScoreBatch) -> WriteReport:
     """Store *scores*, then raise the alerts of those that are new.
 
     The scores are safe before the rules run: a crash in between loses no alert, as the next write
-    (or `scoreback.connectors.local.alerting.evaluate`) takes up what no rule has seen.
+    (or `scoreback.connectors.local.rule_engine.alerting.evaluate`) takes up what no rule has seen.
     """
     table = pa.Table.from_batches([scores.batch])
     refused = _refused(table)

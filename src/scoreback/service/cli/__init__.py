@@ -10,7 +10,7 @@ from scoreback import __version__
 from scoreback.errors import ScorebackError
 from scoreback.service.cli import data, demo, deploying, detectors, learning, scoring, serving
 from scoreback.service.cli.show import fail
-from scoreback.service.memory import keep_memory_flat
+from scoreback.service.serving.allocators import keep_memory_flat
 
 EXIT_CODES = (
     "0 done; 1 could not be done; 2 wrong usage;"

@@ -8,7 +8,7 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
-    from scoreback.connectors.local.load import LoadReport
+    from scoreback.connectors.local.loading.load import LoadReport
     from scoreback.records import Finding
 
 
@@ -38,7 +38,7 @@ def load(
     from dataclasses import asdict
 
     from scoreback.connectors.local import LocalConnector
-    from scoreback.connectors.local.load import LoadMapping, load_file
+    from scoreback.connectors.local.loading.load import LoadMapping, load_file
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
 
@@ -55,7 +55,7 @@ def load(
         for file in files:
             with show.stages("loading") as stage:
                 report = load_file(
-                    siem, file, stream, mapping,
+                    siem.store, file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
                 )  # fmt: skip
             reports.append((file, report))
@@ -93,7 +93,7 @@ def check(
     from dataclasses import asdict
 
     from scoreback.service.app import opened
-    from scoreback.service.check_job import check_detector
+    from scoreback.service.detectors.check_job import check_detector
 
     found: list[tuple[str, Finding]] = []
     with opened(options.settings(home)) as app:

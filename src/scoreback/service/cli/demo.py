@@ -54,7 +54,7 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
     from scoreback.service.demo import SYNTHETIC_NOTICE
     from scoreback.service.demo.company import Company
     from scoreback.service.demo.play import DETECTORS, START, play
-    from scoreback.service.report_job import write_report
+    from scoreback.service.training.report_job import write_report
 
     company = Company(seed=seed, start=START)
     stories, pages = [], []

@@ -10,7 +10,7 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
-    from scoreback.service.deploy import Item, Plan, Removal
+    from scoreback.service.deploying.plan_apply import Item, Plan, Removal
 
 Files = Annotated[
     list[Path] | None,
@@ -27,8 +27,8 @@ def plan(files: Files = None, home: options.Home = None, json: options.Json = Fa
     Ends with 0 when all stands as wanted, and with 3 when there is something to do.
     """
     from scoreback.service.app import opened
-    from scoreback.service.deploy import plan as plan_changes
-    from scoreback.service.detector_files import read_detectors
+    from scoreback.service.deploying.plan_apply import plan as plan_changes
+    from scoreback.service.detectors.detector_files import read_detectors
 
     detectors = read_detectors(files or ())
     with opened(options.settings(home)) as app:
@@ -53,8 +53,8 @@ def apply(
     Ends with 3 when something was left alone, as somebody edited it by hand or made it themselves.
     """
     from scoreback.service.app import opened
-    from scoreback.service.deploy import apply as apply_changes
-    from scoreback.service.detector_files import read_detectors
+    from scoreback.service.deploying.plan_apply import apply as apply_changes
+    from scoreback.service.detectors.detector_files import read_detectors
 
     detectors = read_detectors(files or ())
     with opened(options.settings(home)) as app:
@@ -97,9 +97,9 @@ def remove(
     """
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
-    from scoreback.service.deploy import removable
-    from scoreback.service.deploy import remove as remove_all
-    from scoreback.service.detector_files import read_detectors
+    from scoreback.service.deploying.plan_apply import removable
+    from scoreback.service.deploying.plan_apply import remove as remove_all
+    from scoreback.service.detectors.detector_files import read_detectors
 
     if not files and not everything:
         raise ConfigError("nothing is named", hint="name detector files, or say --all")
@@ -152,7 +152,7 @@ def _show(found: "Plan", json: bool) -> None:
 
 
 def _word(item: "Item") -> str:
-    from scoreback.service.deploy import Action
+    from scoreback.service.deploying.plan_apply import Action
 
     if not item.done:
         return item.action

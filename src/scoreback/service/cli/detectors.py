@@ -8,7 +8,7 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
-    from scoreback.models.draft import Draft
+    from scoreback.models.detector.draft import Draft
 
 
 def new(
@@ -26,9 +26,9 @@ def new(
     """Draft a detector file from a sample of events, and say what became of each field."""
     from dataclasses import asdict
 
-    from scoreback.models.detector_file import load_detector
+    from scoreback.models.detector.file import load_detector
     from scoreback.service.app import opened
-    from scoreback.service.draft_job import draft_detector
+    from scoreback.service.detectors.draft_job import draft_detector
 
     path = _new_file(out, name)
     selection = options.pairs(select, "--select", "--select stream=alerts")
@@ -58,7 +58,7 @@ def import_sigma(
     from dataclasses import asdict
 
     from scoreback.connectors.registry import connector_names
-    from scoreback.service.sigma_job import draft_from_sigma
+    from scoreback.service.sigma.sigma_job import draft_from_sigma
 
     called, found = draft_from_sigma(rule, name, connector_names())
     path = _new_file(out, called)
@@ -112,7 +112,7 @@ def validate(
 ) -> None:
     """Check detector files; errors name file, line, key and remedy."""
     from scoreback.errors import ConfigError
-    from scoreback.models import detector_file
+    from scoreback.models.detector import file as detector_file
 
     if schema:
         show.as_json(detector_file.json_schema())

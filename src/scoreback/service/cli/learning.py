@@ -24,10 +24,10 @@ def train(
 
     from scoreback.service.app import opened
     from scoreback.service.cli.training_view import training_tables
-    from scoreback.service.gate import decide
-    from scoreback.service.rules import promote as promote_version
-    from scoreback.service.train_job import train_detector
-    from scoreback.service.versions import SERVICE
+    from scoreback.service.deploying.promotion import promote as promote_version
+    from scoreback.service.state.versions import SERVICE
+    from scoreback.service.training.gate import decide
+    from scoreback.service.training.train_job import train_detector
 
     detector = options.detector(file)
     now = options.now()
@@ -58,7 +58,7 @@ def versions(
 ) -> None:
     """List the versions of a detector with their lineage."""
     from scoreback.service.app import opened
-    from scoreback.service.versions import Versions
+    from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
@@ -101,7 +101,7 @@ def report(
 ) -> None:
     """Write the report of a training as one HTML page."""
     from scoreback.service.app import opened
-    from scoreback.service.report_job import write_report
+    from scoreback.service.training.report_job import write_report
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
@@ -120,7 +120,7 @@ def promote(
 ) -> None:
     """Let a version score and raise alerts from now on."""
     from scoreback.service.app import opened
-    from scoreback.service.rules import promote as promote_version
+    from scoreback.service.deploying.promotion import promote as promote_version
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
@@ -133,7 +133,7 @@ def promote(
 def rollback(file: options.DetectorFile, by: options.By = "", home: options.Home = None) -> None:
     """Let the version that scored before score again."""
     from scoreback.service.app import opened
-    from scoreback.service.rules import rollback as roll_back
+    from scoreback.service.deploying.promotion import rollback as roll_back
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:

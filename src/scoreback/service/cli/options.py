@@ -11,7 +11,7 @@ import typer
 from scoreback.errors import ConfigError
 
 if TYPE_CHECKING:
-    from scoreback.models.detector import Detector
+    from scoreback.models.detector.spec import Detector
     from scoreback.service.settings import Settings
 
 Home = Annotated[
@@ -40,7 +40,7 @@ def settings(home: Path | None) -> Settings:
 
 def detector(path: Path) -> Detector:
     """The detector of *path*, refused where it names a SIEM that is not installed."""
-    from scoreback.service.detector_files import read_detector
+    from scoreback.service.detectors.detector_files import read_detector
 
     return read_detector(path)
 

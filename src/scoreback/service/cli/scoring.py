@@ -11,7 +11,7 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
-    from scoreback.service.live import LiveRun
+    from scoreback.service.scoring.champions import LiveRun
 
 
 def score(
@@ -37,8 +37,8 @@ def score(
     Of several detectors, those that select the same events share one read of them.
     """
     from scoreback.service.app import opened
-    from scoreback.service.detector_files import read_detectors
-    from scoreback.service.live import score_live_together
+    from scoreback.service.detectors.detector_files import read_detectors
+    from scoreback.service.scoring.champions import score_live_together
 
     detectors = read_detectors(files)
     now = options.moment(until, "--until") or options.now()

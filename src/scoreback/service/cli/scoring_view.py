@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scoreback.errors import ScorebackError, StateError
 from scoreback.service.cli import show
-from scoreback.service.live import LiveRun
+from scoreback.service.scoring.champions import LiveRun
 
 # Of a summary, what a row of several detectors shows.
 _COLUMNS = (

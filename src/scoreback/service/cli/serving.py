@@ -32,7 +32,7 @@ def serve(
     from scoreback.service.stopping import signals
 
     with signals() as wait:  # first of all, so that no thread of a library misses it
-        from scoreback.service.serve import serve as serve_detectors
+        from scoreback.service.serving.serve import serve as serve_detectors
 
         logs.start_logging(log_format)
         serve_detectors(

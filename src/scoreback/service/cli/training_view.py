@@ -1,11 +1,11 @@
 """A training as tables for people."""
 
-from scoreback.models.breakdown import Breakdown, Cut
-from scoreback.models.candidates import cheap_names
-from scoreback.models.detector import Detector
-from scoreback.models.evaluation import AtBudget, Evaluation
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.evaluation import AtBudget, Evaluation
+from scoreback.models.training.breakdown import Breakdown, Cut
+from scoreback.models.training.candidates import cheap_names
 from scoreback.service.cli import show
-from scoreback.service.train_job import TrainOutcome
+from scoreback.service.training.train_job import TrainOutcome
 
 
 def training_tables(detector: Detector, outcome: TrainOutcome) -> None:

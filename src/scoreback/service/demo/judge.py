@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.models.ranking import average_precision
-from scoreback.models.threshold import ScoredUnits, fit_threshold
+from scoreback.models.judging.threshold import ScoredUnits, fit_threshold
+from scoreback.models.learners.ranking import average_precision
 from scoreback.suppression import Suppression
 
 Floats = NDArray[np.float64]

@@ -10,17 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.connectors.base import Connector
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
-from scoreback.models.scoring import Scorer
-from scoreback.models.threshold import suppression_of
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.threshold import suppression_of
 from scoreback.records import TIME, Alert, EventBatch, LabelBatch, WriteReport
 from scoreback.service.app import App
 from scoreback.service.demo.company import Company, Day, StreamName
 from scoreback.service.demo.judge import Judged, Period
-from scoreback.service.rules import deploy, load_artifact, promote
-from scoreback.service.score_job import score
-from scoreback.service.train_job import TrainOutcome, read_training_data, train_detector
+from scoreback.service.deploying.promotion import deploy, load_artifact, promote
+from scoreback.service.scoring.shared_read import score
+from scoreback.service.training.train_job import TrainOutcome, read_training_data, train_detector
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 FIRST_TRAINING, SECOND_TRAINING, END = 25, 35, 40  # days; drift and a new attack lie between

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from scoreback.models.detector import Detector
-from scoreback.models.detector_file import load_detector
-from scoreback.models.features import FeaturePlan
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
+from scoreback.models.features.event_features import FeaturePlan
 from scoreback.service.demo.company import STREAMS, Day, StreamName
 
 EXAMPLES = sorted((Path(__file__).parents[4] / "examples" / "detectors").glob("*.yml"))

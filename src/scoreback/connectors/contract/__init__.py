@@ -1,0 +1,6 @@
+"""The suite that every connector must pass, and the sample data that it works on."""
+
+from scoreback.connectors.contract.checks import CHECKS
+from scoreback.connectors.contract.data import Subject
+
+__all__ = ["CHECKS", "Subject"]

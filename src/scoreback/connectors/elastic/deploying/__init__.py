@@ -1,0 +1,1 @@
+"""What a connection needs in the cluster: templates, indices, rights; and what is missing."""

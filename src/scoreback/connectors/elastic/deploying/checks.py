@@ -1,0 +1,220 @@
+"""What is missing for a detector to work on a cluster, each with its fix."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from scoreback.connectors.elastic.deploying import deployer
+from scoreback.connectors.elastic.deploying.privileges import missing_privileges
+from scoreback.connectors.elastic.deploying.resources import resources
+from scoreback.connectors.elastic.deploying.writable import not_writable
+from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.connectors.elastic.reading.fields import Mapped, mapped
+from scoreback.connectors.elastic.reading.selection import Selection
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.deployment import Standing
+from scoreback.errors import SiemRefused
+from scoreback.records import EventQuery, Finding
+
+SPARSE = 0.5  # a field that more than half of the events lack is worth a word
+SKEW = 30.0  # seconds between our clock and the cluster's that are worth a word
+_TIMES = frozenset({"date", "date_nanos"})
+_TESTED = (8, 19)
+_SCORE_TYPES = {"scoreback.score": "double", "scoreback.event.id": "keyword"}
+
+
+def check(
+    client: Client,
+    settings: ElasticSettings,
+    query: EventQuery,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Sequence[Finding]:
+    """Findings for *query*, the fatal ones first; *now* is compared with the cluster's clock.
+
+    Raises:
+        SiemUnavailable: the cluster stopped answering.
+    """
+    found = [*_version(client), *_clock(client, now), *_resources(client, settings)]
+    try:
+        selection = Selection.of(query.selection, settings.clusters)
+    except SiemRefused as error:
+        found.append(Finding(what=error.message, fix=error.hint))
+        return _fatal_first(found)
+    in_place = any(name.startswith(OWN) for name in query.fields)
+    found += missing_privileges(client, settings, selection, in_place=in_place)
+    known = [name for name in dict.fromkeys(query.fields) if not name.startswith(OWN)]
+    there, missing = _known(client, selection, known)
+    found += missing
+    if there is not None:
+        found += _time_fields(client, selection)
+        found += _conflicts(there)
+        found += _shares(client, settings, selection, there.names)
+        if in_place:
+            found += not_writable(client, selection)
+    return _fatal_first(found)
+
+
+def _fatal_first(found: Sequence[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda finding: not finding.fatal)
+
+
+def _version(client: Client) -> Iterator[Finding]:
+    if client.flavor == "serverless":
+        return  # it names a version for old clients only
+    parts = client.version.split(".")
+    if tuple(int(part) for part in parts[:2]) < _TESTED:
+        yield Finding(
+            what=f"Elasticsearch {client.version} is older than what this is made for",
+            fix="upgrade to 8.19 or later, or 9.x",
+            fatal=False,
+        )
+
+
+def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
+    try:
+        answer = client.call(
+            "GET", "/_nodes/stats/jvm", params={"filter_path": "nodes.*.timestamp"}
+        )
+    except SiemRefused:
+        return  # the right to monitor is missing, or it is serverless
+    times = [node["timestamp"] / 1000 for node in (answer or {}).get("nodes", {}).values()]
+    ahead = max((now().timestamp() - t for t in times), key=abs, default=0.0)
+    if abs(ahead) > SKEW:
+        way = "ahead of" if ahead > 0 else "behind"
+        yield Finding(
+            what=f"our clock is {abs(ahead):.0f} s {way} the cluster's: events are scored late, or"
+            " wait",
+            fix="let both follow the same time server",
+            fatal=False,
+        )
+
+
+def _resources(client: Client, settings: ElasticSettings) -> Iterator[Finding]:
+    for wanted in resources(settings):
+        try:
+            found = deployer.standing(client, wanted)
+        except SiemRefused as error:
+            yield Finding(what=error.message, fix=error.hint, fatal=False)
+            continue
+        what = f"{wanted.kind.replace('_', ' ')} {wanted.name}"
+        if found.standing == Standing.ABSENT:
+            yield Finding(what=f"{what} is not there", fix="run `scoreback apply`")
+        elif found.standing == Standing.OUTDATED:
+            yield Finding(what=f"{what} is outdated", fix="run `scoreback apply`", fatal=False)
+        elif found.standing in (Standing.EDITED, Standing.FOREIGN):
+            who = "was edited" if found.standing == Standing.EDITED else "is not ours"
+            yield Finding(
+                what=f"{what} {who}: {'; '.join(found.differences[:3])}",
+                fix="see `scoreback plan`; `scoreback apply --take-over` makes it ours",
+                fatal=False,
+            )
+    yield from _wrong_scores(client, settings)
+
+
+def _wrong_scores(client: Client, settings: ElasticSettings) -> Iterator[Finding]:
+    """A stream or index of scores that somebody made with another mapping."""
+    name = Names(settings.namespace).scores
+    body = {"fields": list(_SCORE_TYPES)}
+    answer = client.call("POST", f"/{name}/_field_caps", body, absent=(404,))
+    if answer is None:
+        return
+    for field, wanted in _SCORE_TYPES.items():
+        types = set(answer["fields"].get(field, {"nothing": {}}))
+        if types != {wanted}:
+            yield Finding(
+                what=f"{name} has {field} as {', '.join(sorted(types))}, not {wanted}",
+                fix="run `scoreback apply`, then roll the stream over; or remove it",
+            )
+
+
+def _known(
+    client: Client, selection: Selection, fields: Sequence[str]
+) -> tuple[Mapped | None, list[Finding]]:
+    """What there is of *fields*, and a finding for each that is not."""
+    missing: list[Finding] = []
+    left = list(fields)
+    while True:
+        try:
+            return mapped(client, selection, left), missing
+        except SiemRefused as error:
+            missing.append(Finding(what=error.message, fix=error.hint))
+            named = next((name for name in left if repr(name) in error.message), None)
+            if named is None:
+                return None, missing
+            left.remove(named)
+
+
+def _time_fields(client: Client, selection: Selection) -> Iterator[Finding]:
+    body = {"fields": [selection.time, selection.arrival]}
+    answer = client.call("POST", f"/{selection.index}/_field_caps", body)
+    for name in body["fields"]:
+        types = set(answer["fields"].get(name, {}))
+        if types and not types <= _TIMES:
+            yield Finding(
+                what=f"{name} is {', '.join(sorted(types))} in some of the indices, not a date",
+                fix="leave those indices out of the selection, or map the field as a date",
+            )
+        elif not types and name == selection.time:
+            yield Finding(
+                what=f"no event has {name!r}", fix="name the time field: {time: FIELD, ...}"
+            )
+
+
+def _conflicts(there: Mapped) -> Iterator[Finding]:
+    for name, types in there.kinds.items():
+        odd = {"object", "nested"} & set(types)
+        if odd and len(types) > 1:
+            yield Finding(
+                what=f"{name} is a value in some indices and an object in others",
+                fix="it is missing where it is an object; map it alike everywhere",
+                fatal=False,
+            )
+
+
+def _shares(
+    client: Client, settings: ElasticSettings, selection: Selection, fields: Sequence[str]
+) -> Iterator[Finding]:
+    """How many events lack a field, their arrival time, or every time."""
+    time, arrival = ({"exists": {"field": f}} for f in (selection.time, selection.arrival))
+    filters: dict[str, Any] = {str(n): {"exists": {"field": f}} for n, f in enumerate(fields)}
+    filters["undated"] = {"bool": {"filter": [time], "must_not": [arrival]}}
+    filters["timeless"] = {"bool": {"must_not": [time, arrival]}}
+    body = {
+        "size": 0,
+        "track_total_hits": True,
+        "query": selection.everything(),
+        "aggs": {name: {"filter": query} for name, query in filters.items()},
+    }
+    try:
+        answer = client.search(selection.index, body)
+    except SiemRefused as error:
+        yield Finding(what=error.message, fix="mend the query of events.elastic")
+        return
+    total = int(answer["hits"]["total"]["value"])
+    if not total:
+        yield Finding(what="the query matches no event", fix="check events.elastic", fatal=False)
+        return
+    counts = {name: int(found["doc_count"]) for name, found in answer["aggregations"].items()}
+    for number, name in enumerate(fields):
+        if counts[str(number)] < SPARSE * total:
+            yield Finding(
+                what=f"{1 - counts[str(number)] / total:.0%} of the {total:,} events have no"
+                f" {name!r}",
+                fix="check that the selection means events that carry it",
+                fatal=False,
+            )
+    if counts["undated"]:
+        minutes = settings.arrival_lag.total_seconds() / 60
+        yield Finding(
+            what=f"{counts['undated'] / total:.0%} of the {total:,} events have no"
+            f" {selection.arrival!r}: they count as arrived {minutes:g} min after their own time",
+            fix="let an ingest pipeline set it, or set arrival_lag to the longest delay you see",
+            fatal=False,
+        )
+    if counts["timeless"]:
+        yield Finding(
+            what=f"{counts['timeless']:,} documents have no time at all and are never read",
+            fix="leave them out of the selection, or give them a time",
+            fatal=False,
+        )

@@ -1,0 +1,1 @@
+"""Events out of the cluster: selections, fields, slices, pages of hits."""

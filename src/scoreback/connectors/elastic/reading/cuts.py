@@ -1,0 +1,111 @@
+"""Where to cut a window so that about as many events lie between each two cuts.
+
+A chunk between two cuts is read in any order, sorted here and given on whole, so memory holds a few
+chunks however long the window is. Only events of one millisecond cannot be cut apart.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.connectors.elastic.reading.selection import Selection
+from scoreback.connectors.elastic.wire.point_in_time import PointInTime
+
+BUCKETS = 500  # of a histogram; the server allows 65,536
+_US = timedelta(microseconds=1)
+_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Which time of an event a window is about, as queries and aggregations have it."""
+
+    selection: Selection
+    arrival: bool
+    lag: timedelta  # how long after its time an event without arrival time counts as arrived
+
+    def query(self, since: int, until: int) -> dict[str, Any]:
+        """The query for ``[since, until)``, microseconds; it may find some more."""
+        if self.arrival:
+            return self.selection.on_arrival(since, until, self.lag)
+        return self.selection.on_event_time(since, until)
+
+    def aggregations(self, interval: int) -> dict[str, Any]:
+        """Histograms of *interval* milliseconds: of the clock's field, and of what stands in."""
+        found = {"known": _histogram(self._field, interval)}
+        if self.arrival:
+            undated = {"bool": {"must_not": [{"exists": {"field": self.selection.arrival}}]}}
+            of_time = {"of": _histogram(self.selection.time, interval)}
+            found["undated"] = {"filter": undated, "aggs": of_time}
+        return found
+
+    def counted(self, found: dict[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Starts of buckets, microseconds, ascending, and how many events each has."""
+        shift = self.lag // _US
+        counts: dict[int, int] = {}
+        for bucket in found["known"]["buckets"]:
+            counts[int(bucket["key"]) * _MS] = int(bucket["doc_count"])
+        for bucket in found.get("undated", {}).get("of", {}).get("buckets", []):
+            start = int(bucket["key"]) * _MS + shift
+            counts[start] = counts.get(start, 0) + int(bucket["doc_count"])
+        starts = sorted(counts)
+        return np.array(starts, np.int64), np.array([counts[s] for s in starts], np.int64)
+
+    @property
+    def _field(self) -> str:
+        return self.selection.arrival if self.arrival else self.selection.time
+
+
+def cut(pit: PointInTime, clock: Clock, since: int, until: int, rows: int) -> list[int]:
+    """Ascending cuts, microseconds, with about *rows* events between each two."""
+    if until <= since:
+        return [since, until]
+    interval = max(1, -(-(until - since) // _MS // BUCKETS))
+    found = pit.aggregate(clock.query(since, until), clock.aggregations(interval))
+    if found["total"] <= rows:
+        return [since, until]
+    starts, counts = clock.counted(found)
+    cuts, held = [since], 0
+    for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+        start = min(max(start, since), until)
+        if held and held + count > rows:
+            _append(cuts, start)
+            held = 0
+        end = min(start + interval * _MS, until)
+        if count > rows and interval > 1 and end > start:
+            _append(cuts, start)
+            for inner in cut(pit, clock, start, end, rows)[1:]:
+                _append(cuts, inner)
+            held = 0
+        else:
+            held += count
+    _append(cuts, until)
+    return cuts
+
+
+def quantiles(pit: PointInTime, clock: Clock, since: int, until: int, parts: int) -> list[int]:
+    """Cuts of ``[since, until)`` into *parts* of about as many events, by one histogram."""
+    if parts == 1 or until <= since:
+        return [since, *[until] * parts]
+    interval = max(1, -(-(until - since) // _MS // BUCKETS))
+    found = pit.aggregate(clock.query(since, until), clock.aggregations(interval))
+    starts, counts = clock.counted(found)
+    if not len(starts):
+        return [since + (until - since) * part // parts for part in range(parts + 1)]
+    grid = np.append(starts, starts[-1] + interval * _MS)
+    total = np.concatenate([[0], np.cumsum(counts)])
+    inner = np.interp(np.linspace(0, total[-1], parts + 1)[1:-1], total, grid).astype(np.int64)
+    return [since, *np.clip(inner, since, until).tolist(), until]
+
+
+def _append(cuts: list[int], moment: int) -> None:
+    if moment > cuts[-1]:
+        cuts.append(moment)
+
+
+def _histogram(field: str, interval: int) -> dict[str, Any]:
+    of = {"field": field, "fixed_interval": f"{interval}ms", "min_doc_count": 1}
+    return {"date_histogram": of}

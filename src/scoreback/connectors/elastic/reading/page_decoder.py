@@ -1,0 +1,122 @@
+"""Decodes pages of search hits into columns.
+
+Fields come from ``_source`` (measured cheaper for client and server than asking for each by
+``fields``), but for those that a document need not hold: constant keywords and runtime fields.
+Times are what the server itself understands of them, however they are written: its doc values.
+Where mappings say that documents tell the same in ISO 8601, that is read instead, which costs both
+sides less; from a document on that writes another form, doc values are asked for.
+"""
+
+from collections.abc import Collection, Container, Mapping, Sequence
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+from scoreback.connectors.elastic.reading.loose_hits import LooseHits
+from scoreback.connectors.elastic.reading.pages import Page
+from scoreback.connectors.elastic.reading.selection import Selection
+from scoreback.connectors.elastic.reading.typed_hits import TypedHits
+from scoreback.connectors.json.typed import Shapes
+
+LOOKED_UP = "docvalue_fields"
+FIRST = 500  # documents that are learnt from at first; all of the page after one that did not fit
+ATTEMPTS = 3  # pages in a row that Arrow refuses: then documents have no types worth learning
+
+
+class TimesUnclear(Exception):
+    """Documents do not tell their times as the server understands them."""
+
+
+class HitDecoder:
+    """Decodes pages of one query, by the types that values had so far; several threads may."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        fields: Sequence[str],
+        *,
+        numbers: Collection[str] = (),
+        asked: Sequence[str] = (),
+        valued: Container[str] = (),
+        told: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
+
+        Those that are *valued* are looked up in what is kept beside the documents. Of fields in
+        *numbers* only the number counts: they may come as float64. *told* are time fields that
+        documents tell, and the microseconds that the server keeps them exact to.
+        """
+        self._selection, self._asked, self._valued = selection, tuple(asked), valued
+        self._fields = [name for name in fields if name not in self._asked]
+        self._loose = LooseHits(selection, self._fields, self._asked)
+        times = (selection.time, selection.arrival)
+        self._shapes = Shapes(dict.fromkeys([*self._fields, *times]), frozenset(numbers))
+        self._lock = Lock()
+        self._typed: TypedHits | None = None
+        self._left = 0 if self._asked else ATTEMPTS
+        self._units = told
+        self._trusted = not self._asked and told.keys() >= set(times)
+
+    def request(self, *, sequence: bool) -> dict[str, Any]:
+        """What a search has to ask for, beside query, order and size."""
+        times = (self._selection.time, self._selection.arrival)
+        body: dict[str, Any] = {"track_total_hits": False}
+        if not self._trusted:
+            values = [{"field": name, "format": "epoch_millis"} for name in times]
+            values += [{"field": name} for name in self._asked if name in self._valued]
+            body[LOOKED_UP] = values
+        shown = [{"field": name} for name in self._asked if name not in self._valued]
+        if shown:
+            body["fields"] = shown
+        if sequence:
+            body["seq_no_primary_term"] = True
+        return body
+
+    def decode(self, body: bytes, *, looked_up: bool = True) -> Page:
+        """The page that *body* holds, whose request asked for `LOOKED_UP` or did not.
+
+        Raises:
+            TimesUnclear: the times have to be looked up; the same page is to be asked for again.
+            SiemUnavailable: the answer is cut short, or no answer of a search.
+        """
+        if self._left > 0:
+            typed = self._typed or self._learnt(body)
+            if typed is not None:
+                try:
+                    page = typed.decode(body, looked_up=looked_up)
+                except ValueError:
+                    self._count(typed, fits=False)
+                else:
+                    self._count(typed, fits=True)
+                    return page
+        page = self._loose.decode(body)
+        if not looked_up and len(page.ids):
+            self._trusted = False
+            raise TimesUnclear
+        return page
+
+    def _count(self, typed: TypedHits, *, fits: bool) -> None:
+        """After a page that does not fit, the next one is learnt from; once for all threads."""
+        with self._lock:
+            if self._typed is not typed:
+                return  # other types have been learnt meanwhile
+            if fits:
+                self._left = ATTEMPTS
+            else:
+                self._typed = None
+                self._left -= 1
+
+    def _learnt(self, body: bytes) -> TypedHits | None:
+        with self._lock:
+            if self._typed is not None or self._left <= 0:
+                return self._typed  # another thread has learnt, or given up, meanwhile
+            documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
+            if not documents:
+                return None  # nothing to learn from
+            self._shapes.learn(documents)
+            layout = self._shapes.layout()
+            if layout is None:
+                self._left -= 1
+                return None
+            self._typed = TypedHits(self._selection, layout, self._units)
+            return self._typed

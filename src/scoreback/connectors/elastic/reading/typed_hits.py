@@ -1,0 +1,80 @@
+"""A page whose values have the types that were learnt: Arrow reads it in one call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.elastic.reading.pages import Page, micros_of, micros_of_text
+from scoreback.connectors.elastic.reading.selection import Selection
+from scoreback.connectors.json.typed import Layout, firsts, read
+
+_TEXTS = pa.list_(pa.string())
+
+
+class TypedHits:
+    """Decodes pages of one layout, on any thread."""
+
+    def __init__(self, selection: Selection, layout: Layout, units: Mapping[str, int]) -> None:
+        """Prepare to find the fields of *layout*, the times of *selection* among them.
+
+        Where documents tell times, *units* are the microseconds that the server keeps of each.
+        """
+        self._layout, self._units = layout, units
+        self._times = (selection.time, selection.arrival)
+        self._looked_up = list(dict.fromkeys(self._times))  # both clocks may be one field
+        hit = {
+            "_id": pa.string(), "_index": pa.string(), "_source": layout.type,
+            "_seq_no": pa.int64(), "_primary_term": pa.int64(), "sort": pa.list_(pa.int64()),
+            "fields": pa.struct([(name, _TEXTS) for name in self._looked_up]),
+        }  # fmt: skip
+        hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
+        self._schema = pa.schema([("pit_id", pa.string()), ("hits", hits)])
+
+    def decode(self, body: bytes, *, looked_up: bool) -> Page:
+        """The page that *body* holds.
+
+        Args:
+            body: the answer.
+            looked_up: whether it has the times as the server understands them; otherwise the
+                documents' own count.
+
+        Raises:
+            ValueError: some value has another type, or this is no answer of a search.
+        """
+        pit, outer = read(body, self._schema).flatten()
+        (lists,) = outer.flatten()
+        if lists.null_count:
+            raise ValueError("no hits, and no list of none")
+        hits = lists.flatten()
+        found = dict(zip((field.name for field in hits.type), hits.flatten(), strict=True))
+        if found["_id"].null_count or found["_index"].null_count:
+            raise ValueError("a hit without a name")
+        columns = self._layout.columns(found["_source"])
+        if looked_up:
+            values = found["fields"].flatten()
+            pairs = zip(self._looked_up, values, strict=True)
+            times = {name: micros_of(firsts(lists)) for name, lists in pairs}
+        elif self._layout.listed.isdisjoint(self._looked_up):
+            times = {n: micros_of_text(columns[n], self._units[n]) for n in self._looked_up}
+        else:
+            raise ValueError("several times, of which the server takes the first by time")
+        return Page(
+            ids=found["_id"],
+            refs=_refs(found),
+            time=times[self._times[0]],
+            arrival=times[self._times[1]],
+            columns=columns,
+            pit=pit[0].as_py() or "",
+            after=found["sort"][-1].as_py() or [] if len(hits) else None,
+            without_source=found["_source"].null_count > 0,
+        )
+
+
+def _refs(hit: dict[str, pa.Array]) -> pa.Array:
+    """Where each event is, and which state of it was read, where that was asked for."""
+    states: list[Any] = [hit[name] for name in ("_seq_no", "_primary_term")]
+    if states[0].null_count == len(states[0]):
+        return hit["_index"]
+    return pc.binary_join_element_wise(hit["_index"], *(s.cast(pa.string()) for s in states), " ")

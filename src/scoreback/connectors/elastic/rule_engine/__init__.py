@@ -1,0 +1,1 @@
+"""Alerts where no Kibana raises them: rules, alerts and verdicts in indices of ours."""

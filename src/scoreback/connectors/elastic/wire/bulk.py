@@ -1,0 +1,224 @@
+"""Bulk requests: bounded, repeated where that helps, item by item, and never lost in silence."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.wire.failures import InDoubtError, full_disk
+from scoreback.connectors.elastic.wire.transport import NDJSON
+from scoreback.errors import SiemUnavailable
+from scoreback.records import Refused
+
+MAX_ITEMS = 5_000
+MAX_BYTES = 8_000_000  # of one request; the server takes 100 MB, proxies in between often less
+AT_ONCE = 2  # requests: the cluster writes one while we make the next
+ATTEMPTS = 8  # for items that the server had no room for
+_FULL = frozenset({429, 503})
+_FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class BulkReport:
+    """What became of the items, by their position in what was given."""
+
+    done: list[int] = field(default_factory=list)
+    conflicts: list[int] = field(default_factory=list)  # there already, or changed meanwhile
+    refused: dict[int, str] = field(default_factory=dict)  # why the server will never take it
+
+
+class _Error(msgspec.Struct):
+    type: str = ""
+    reason: str = ""
+
+
+class _Item(msgspec.Struct):
+    status: int
+    error: _Error | None = None
+
+
+class _Answer(msgspec.Struct):
+    errors: bool = False
+    items: list[dict[str, _Item]] = []
+
+
+_DECODER = msgspec.json.Decoder(_Answer)
+
+
+def send(
+    client: Client,
+    path: str,
+    lines: pa.Array,
+    *,
+    settle: Callable[[Sequence[int]], set[int]] | None = None,
+    params: Mapping[str, object] | None = None,
+) -> BulkReport:
+    """Send *lines*, the actions of a bulk request, one text an item.
+
+    Args:
+        client: of the connection.
+        path: of the bulk endpoint.
+        lines: what `scoreback.connectors.elastic.wire.documents.actions` gives.
+        settle: asked after an answer got lost: which of some items are there. Without it they are
+            sent again, which suits items that change nothing the second time.
+        params: of the query.
+
+    Raises:
+        SiemUnavailable: the server has no room or does not answer; items that it took are stored,
+            and sending all of them again changes nothing.
+        SiemRefused: the server refused the request as a whole.
+    """
+
+    def request(items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> BulkReport:
+        report = BulkReport()
+        _send(client, path, lines, items, report, settle, params)
+        return report
+
+    requests = list(_requests(lines, np.arange(len(lines))))
+    whole = BulkReport()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scoreback-write") as pool:
+        for report in pool.map(request, requests) if len(requests) > 1 else map(request, requests):
+            whole.done.extend(report.done)
+            whole.conflicts.extend(report.conflicts)
+            whole.refused |= report.refused
+    return whole
+
+
+def _send(
+    client: Client,
+    path: str,
+    lines: pa.Array,
+    items: np.ndarray[tuple[int], np.dtype[np.int64]],
+    report: BulkReport,
+    settle: Callable[[Sequence[int]], set[int]] | None,
+    params: Mapping[str, object] | None,
+) -> None:
+    """Send *items*, and those among them again that there was no room for."""
+    why = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            answer = client.send(
+                "POST", path, _body(lines, items), content=NDJSON, good=(413,),
+                doubtful=settle is not None, params={"filter_path": _FILTER, **(params or {})},
+            )  # fmt: skip
+        except InDoubtError as error:
+            if settle is None or attempt == ATTEMPTS:
+                raise
+            client.wait(attempt, error.retry_after)
+            there = settle(items.tolist())
+            report.done.extend(there)
+            items = np.array([i for i in items.tolist() if i not in there], np.int64)
+            if not len(items):
+                return
+            continue
+        if answer.status == 413:
+            _halves(client, path, lines, items, report, settle, params)
+            return
+        items, why = _told(answer.body, items, report)
+        if not len(items):
+            return
+        _log.warning("%d of the items found no room; they are sent again: %s", len(items), why)
+        client.wait(attempt)
+    raise SiemUnavailable(
+        f"the server had no room for {len(items)} documents in {ATTEMPTS} attempts: {why}",
+        hint=full_disk(why) or "its write queues are full; nothing is lost, try again later",
+    )
+
+
+def _halves(
+    client: Client,
+    path: str,
+    lines: pa.Array,
+    items: np.ndarray[tuple[int], np.dtype[np.int64]],
+    report: BulkReport,
+    settle: Callable[[Sequence[int]], set[int]] | None,
+    params: Mapping[str, object] | None,
+) -> None:
+    """A request that is too large is sent as two."""
+    if len(items) == 1:
+        report.refused[int(items[0])] = "the server takes no request as large as this document"
+        return
+    for half in np.array_split(items, 2):
+        _send(client, path, lines, half, report, settle, params)
+
+
+def _told(
+    body: bytes, items: np.ndarray[tuple[int], np.dtype[np.int64]], report: BulkReport
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], str]:
+    """Sort *items* by what the server said; those to send again, and why."""
+    if body.startswith(b'{"errors":false'):
+        report.done.extend(items.tolist())
+        return items[:0], ""
+    again, why = [], ""
+    for number, told in zip(items.tolist(), _answered(body, len(items)), strict=True):
+        item = next(iter(told.values()))
+        said = f"{item.error.type}: {item.error.reason}"[:500] if item.error else ""
+        if item.status in _FULL:
+            again.append(number)
+            why = said
+        elif item.status == 409:
+            report.conflicts.append(number)
+        elif item.error is not None:
+            report.refused[number] = said
+        else:
+            report.done.append(number)
+    return np.array(again, np.int64), why
+
+
+def _answered(body: bytes, count: int) -> list[dict[str, _Item]]:
+    """What an answer says of each of *count* items."""
+    try:
+        found = _DECODER.decode(body).items
+    except msgspec.DecodeError:
+        found = []
+    if len(found) != count:
+        raise SiemUnavailable(
+            f"the answer to a bulk request of {count} documents speaks of {len(found)}",
+            hint="is a proxy between us and the cluster in trouble? Writing again changes nothing",
+        )
+    return found
+
+
+def _requests(
+    lines: pa.Array, items: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """*items* in requests of bounded size; an item that is larger goes alone."""
+    if not len(items):
+        return
+    sizes = np.diff(_offsets(lines))
+    start, held = 0, 0
+    for number, size in enumerate(sizes.tolist()):
+        if number > start and (held + size > MAX_BYTES or number - start >= MAX_ITEMS):
+            yield items[start:number]
+            start, held = number, 0
+        held += size
+    yield items[start:]
+
+
+def _body(lines: pa.Array, items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> bytes:
+    """The text of *items*; those that follow each other are cut out of the column whole."""
+    if len(items) == items[-1] - items[0] + 1:
+        offsets = _offsets(lines)
+        data = lines.buffers()[2]
+        return bytes(memoryview(data)[offsets[items[0]] : offsets[items[-1] + 1]])
+    return "".join(lines.take(pa.array(items)).to_pylist()).encode()
+
+
+def _offsets(lines: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """Where each text of *lines* begins in its data, and where the last ends."""
+    found = np.frombuffer(lines.buffers()[1], np.int32)
+    return found[lines.offset : lines.offset + len(lines) + 1]
+
+
+def refusals(ids: Sequence[str], lines: pa.Array, report: BulkReport) -> tuple[Refused, ...]:
+    """The items that were refused, with their documents, for the dead-letter file."""
+    return tuple(
+        Refused(item_id=ids[number], reason=why, document=lines[number].as_py().split("\n")[1])
+        for number, why in sorted(report.refused.items())
+    )

@@ -1,0 +1,211 @@
+"""Talks to Elasticsearch: bytes in, bytes out, through the official client.
+
+The client does nodes, TLS and authentication. It decodes nothing here: a page of events is decoded
+straight into columns elsewhere, and short answers by `Client.call`. Retries are ours, as the
+client's do not honour ``Retry-After``: every call that is made here can be made twice.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import elastic_transport
+import elasticsearch
+import msgspec
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.elastic.wire.failures import Failures, InDoubtError, never_sent
+from scoreback.connectors.elastic.wire.transport import JSON, WireTransport, connect
+from scoreback.errors import SiemRefused, SiemUnavailable
+
+MAJORS = (8, 9)
+_AGAIN = frozenset({429, 502, 503, 504})
+_FROM_A_GATEWAY = frozenset({502, 503, 504})  # what is behind it may have acted all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered; never a failure that a later attempt could mend."""
+
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """The body, decoded."""
+        return msgspec.json.decode(self.body) if self.body else None
+
+
+class Client:
+    """One connection; safe to use from several threads."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ElasticSettings,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare to connect as *name*; nothing is sent yet."""
+        self._name, self._settings, self._sleep = name, settings, sleep
+        self._failures = Failures(name, settings)
+        self._client = connect(settings)
+        self.made: set[str] = set()  # indices of ours that are known to be there
+        self.version = ""
+        self.flavor = ""
+
+    def open(self) -> None:
+        """Ask who answers, and speak its version from now on.
+
+        Raises:
+            SiemUnavailable: nobody answers.
+            SiemRefused: it is no Elasticsearch, or of a version that is not supported.
+        """
+        found = self.call("GET", "/")
+        try:
+            self.version = str(found["version"]["number"])
+            self.flavor = str(found["version"].get("build_flavor", ""))
+            major = int(self.version.split(".")[0])
+        except (TypeError, KeyError, ValueError) as error:
+            raise SiemRefused(
+                f"connection {self._name!r}: the answer to GET / is not Elasticsearch's",
+                hint="check the address; is a proxy or another product answering?",
+            ) from error
+        if major not in MAJORS:
+            raise SiemRefused(
+                f"connection {self._name!r}: Elasticsearch {self.version} is not supported",
+                hint="use Elasticsearch 8.19 or later, or 9.x",
+            )
+        transport = self._client.transport
+        if isinstance(transport, WireTransport):
+            transport.major = major
+
+    def close(self) -> None:
+        """Let go of sockets; safe to call twice."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        absent: tuple[int, ...] = (),
+        params: Mapping[str, object] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Make a request with a JSON *body* and decode its answer.
+
+        A status among *absent* gives None.
+
+        Raises:
+            SiemUnavailable: no answer, or no room, after all attempts.
+            SiemRefused: the server said no.
+        """
+        data = None if body is None else msgspec.json.encode(body)
+        answer = self.send(method, path, data, good=absent, params=params)
+        if answer.status in absent:
+            return None
+        try:
+            return answer.json
+        except msgspec.DecodeError as error:
+            raise self._failures.unreadable(method, path) from error
+
+    def search(
+        self, index: str, body: Mapping[str, object], *, absent: tuple[int, ...] = ()
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Search *index*; an answer that lacks a shard's part is none.
+
+        Raises:
+            SiemUnavailable: no answer, or not from every shard.
+            SiemRefused: the server said no.
+        """
+        whole = {"allow_partial_search_results": False}
+        return self.call("POST", f"/{index}/_search", body, absent=absent, params=whole)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        content: str = JSON,
+        good: tuple[int, ...] = (),
+        doubtful: bool = False,
+        attempts: int | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Make a request, again while that can help; the body comes undecoded.
+
+        Args:
+            method: of HTTP.
+            path: of the endpoint.
+            body: sent as it is.
+            content: type of the body.
+            good: statuses that are answers beside those from 200 to 299.
+            doubtful: say so, rather than try again, when the server may have acted unheard.
+            attempts: in place of those of the settings.
+            params: of the query; those that are None are left out.
+
+        Raises:
+            InDoubtError: *doubtful*, and the answer got lost.
+            SiemUnavailable: no answer, or no room, after all attempts.
+            SiemRefused: the server said no.
+        """
+        headers = {"accept": JSON} | ({} if body is None else {"content-type": content})
+        query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
+        attempts = attempts or self._settings.attempts
+        for attempt in range(1, attempts + 1):
+            last = attempt == attempts
+            try:
+                found = self._client.perform_request(
+                    method, path, params=query, headers=headers, body=body
+                )
+                return Answer(found.meta.status, _bytes(found.body))
+            except elasticsearch.UnsupportedProductError as error:
+                raise self._failures.other_product() from error
+            except elasticsearch.ApiError as error:
+                status, after = error.meta.status, error.meta.headers.get("retry-after")
+                if status in good:
+                    return Answer(status, _bytes(error.body))
+                if status not in _AGAIN:
+                    raise self._failures.refused(method, path, status, _bytes(error.body)) from None
+                if doubtful and status in _FROM_A_GATEWAY:
+                    raise self._failures.gave_up(method, path, status, after) from None
+                if last:
+                    raise self._failures.busy(method, path, status, _bytes(error.body)) from None
+                self.wait(attempt, after)
+            except elastic_transport.TransportError as error:
+                in_doubt = doubtful and not never_sent(error)
+                told = self._failures.silence(error, *([InDoubtError] if in_doubt else []))
+                if in_doubt or last or not isinstance(told, SiemUnavailable):
+                    raise told from error
+                self.wait(attempt)
+        raise AssertionError("unreachable")
+
+    def wait(self, attempt: int, retry_after: str | None = None) -> None:
+        """Sleep before attempt *attempt* + 1: longer each time, and as the server asks."""
+        longest = self._settings.longest_wait
+        drawn = random.uniform(0.5, 1.0) * min(longest, 2.0 ** (attempt - 1))  # noqa: S311 - jitter
+        self._sleep(max(drawn, min(_seconds(retry_after), 10 * longest)))
+
+
+def _seconds(retry_after: str | None) -> float:
+    """What a ``Retry-After`` header asks for, a number or a date; what is neither asks nothing."""
+    if not retry_after:
+        return 0.0
+    try:
+        return Retry().parse_retry_after(retry_after)
+    except InvalidHeader:
+        return 0.0
+
+
+def _bytes(body: object) -> bytes:
+    return body if isinstance(body, bytes) else str(body or "").encode()
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

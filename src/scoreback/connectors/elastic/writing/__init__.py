@@ -1,0 +1,1 @@
+"""Scores, enrichments and health into the cluster."""

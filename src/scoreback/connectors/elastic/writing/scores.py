@@ -1,0 +1,176 @@
+"""Writes scores into their data stream, each once as read."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.elastic.deploying.resources import RULE
+from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.connectors.elastic.rule_engine.alerting import Alerting
+from scoreback.connectors.elastic.wire import bulk
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.wire.documents import creations
+from scoreback.connectors.elastic.writing.members import events_of
+from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
+
+ECS_VERSION = "9.2.0"
+# Documents written out at once, a third cheaper than all of a step: for each of the requests that
+# are on their way together as many as it takes.
+PART_ROWS = bulk.AT_ONCE * bulk.MAX_ITEMS
+LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
+# Columns that nearly always have one value for a whole batch.
+_SHARED = frozenset(
+    {
+        "event.ingested", "event.severity", "scoreback.alert", "scoreback.detector",
+        "scoreback.event.index", "scoreback.stage", "scoreback.threshold", "scoreback.version",
+    }
+)  # fmt: skip
+# Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
+_SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
+
+
+class Scores:
+    """The data stream of scores."""
+
+    def __init__(self, client: Client, names: Names, alerting: Alerting) -> None:
+        """Write through *client*; *alerting* is told of scores before they are stored."""
+        self._client, self._names, self._alerting = client, names, alerting
+
+    def write(self, scores: ScoreBatch) -> WriteReport:
+        """Store *scores*; what is there already is counted.
+
+        Alerts come first: their ids follow from the scores, so that a write which is repeated after
+        a crash finds them. A score knows the alert that it belongs to.
+
+        Raises:
+            SiemUnavailable: what was stored stays; writing all again changes nothing.
+            SiemRefused: nothing can be written, a right or the templates are missing.
+        """
+        if not scores.num_rows:
+            return WriteReport(written=0)
+        table = _first_of_each(pa.Table.from_batches([scores.batch]))
+        alerts = self._alerting.raise_alerts(table)
+        parts = [
+            self._create(table.slice(start, PART_ROWS), alerts.slice(start, PART_ROWS))
+            for start in range(0, table.num_rows, PART_ROWS)
+        ]
+        repeated = scores.num_rows - table.num_rows
+        return WriteReport(
+            written=sum(part.written for part in parts),
+            already_there=sum(part.already_there for part in parts) + repeated,
+            refused=tuple(refused for part in parts for refused in part.refused),
+        )
+
+    def _create(self, table: pa.Table, alerts: pa.Array) -> WriteReport:
+        ids = table["score_id"]
+        lines = _creations(table, alerts)
+
+        def stored(items: Sequence[int]) -> set[int]:
+            names = ids.take(pa.array(items, pa.int64())).to_pylist()
+            there = self.existing(names)
+            return {i for i, name in zip(items, names, strict=True) if name in there}
+
+        path = f"/{self._names.scores}/_bulk"
+        report = bulk.send(
+            self._client, path, lines, settle=stored, params={"require_data_stream": True}
+        )
+        _refuse_missing_templates(report.refused)
+        return WriteReport(
+            written=len(report.done),
+            already_there=len(report.conflicts),
+            refused=bulk.refusals(ids.to_pylist() if report.refused else [], lines, report),
+        )
+
+    def existing(self, score_ids: Iterable[str]) -> set[str]:
+        """Those of *score_ids* that are stored, in whichever backing index."""
+        ids = list(score_ids)
+        if not ids:
+            return set()
+        stream = self._names.scores
+        refreshed = self._client.call("POST", f"/{stream}/_refresh", absent=(404,))
+        if refreshed is None:
+            return set()  # no stream yet: nothing is stored
+        if refreshed["_shards"]["failed"]:
+            raise SiemUnavailable(
+                f"not every shard of {stream} can be read: what is stored there is not known",
+                hint="wait until the cluster's health is green or yellow; nothing is lost",
+            )
+        found: set[str] = set()
+        for start in range(0, len(ids), LOOKUP_IDS):
+            found |= self._there(ids[start : start + LOOKUP_IDS])
+        return found
+
+    def _there(self, ids: Sequence[str]) -> set[str]:
+        """Those of *ids* that are stored; each may be in several backing indices."""
+        size = 2 * len(ids)
+        body = {"size": size, "_source": False, "query": {"ids": {"values": ids}}}
+        answer = self._client.search(self._names.scores, body, absent=(404,)) or {}
+        hits = answer.get("hits", {}).get("hits", [])
+        if len(hits) < size or len(ids) == 1:
+            return {hit["_id"] for hit in hits}
+        middle = len(ids) // 2  # so many copies that some id's may be beyond the answer
+        return self._there(ids[:middle]) | self._there(ids[middle:])
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    """Each id once, as a batch may hold one twice."""
+    ids = table["score_id"].to_pylist()
+    if len(set(ids)) == len(ids):
+        return table
+    first = {score_id: i for i, score_id in reversed(list(enumerate(ids)))}
+    return table.take(pa.array(sorted(first.values())))
+
+
+def _creations(table: pa.Table, alerts: pa.Array) -> pa.Array:
+    """Lines that create the documents of *table*'s scores, in ECS."""
+    risk = table["risk"]
+    columns = {
+        "@timestamp": table["event_time"],
+        "event.ingested": table["scored_at"],
+        "event.risk_score": risk,
+        "event.severity": _severity(risk),
+        "scoreback.score": table["score"],
+        "scoreback.threshold": table["threshold"],
+        "scoreback.alert": table["alert"],
+        "scoreback.alert_id": alerts,
+        "scoreback.detector": table["detector"],
+        "scoreback.version": table["version"],
+        "scoreback.stage": table["stage"],
+        "scoreback.entity": table["entity"],
+        "scoreback.reasons": table["reasons"],
+        "scoreback.event.id": table["event_id"],
+        "scoreback.event.index": events_of(table, all_members=False)["event_index"],
+    }
+    constants = {
+        "ecs.version": ECS_VERSION,
+        "event.kind": "enrichment",
+    }
+    ours = {*columns, *constants, *RULE}  # of these names the score's own value counts
+    columns |= {
+        f"{OWN}event.{name}" if name in ours else name: table[name]
+        for name in table.column_names
+        if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
+    }
+    for key in [key for key in columns if key in _SHARED]:
+        if len(pc.unique(columns[key])) == 1:  # written once, not once a row
+            constants[key] = columns.pop(key)[0].as_py()
+    return creations(table["score_id"], columns, constants)
+
+
+def _severity(risk: pa.ChunkedArray) -> pa.Array:
+    values = risk.to_numpy()
+    bands = [values >= lowest for lowest, _ in _SEVERITIES]
+    return pa.array(np.select(bands, [severity for _, severity in _SEVERITIES], 21))
+
+
+def _refuse_missing_templates(refused: dict[int, str]) -> None:
+    """Without our template a document would make an index of whatever shape."""
+    why = next(iter(refused.values()), "")
+    if why.startswith("index_not_found_exception"):
+        raise SiemRefused(
+            f"the data stream of scores has no template: {why}",
+            hint="run `scoreback apply` once with a key that may create templates",
+        )

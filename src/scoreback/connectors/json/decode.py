@@ -1,0 +1,298 @@
+"""JSON documents to text columns: a typed decoder made for the fields, then column by column.
+
+What a document means is defined in `scoreback.connectors.json.flatten`. The typed decoder answers
+for nearly all documents; those that it has no type for are flattened one by one.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.json.flatten import (
+    MAX_LEVELS,
+    MAX_TEXT,
+    Pointer,
+    as_text,
+    flattened,
+    leaves,
+    parsed,
+    spellings,
+)
+from scoreback.errors import DataError
+
+CHUNK = 1_000  # documents at a time: more objects than the processor's cache holds cost double
+MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
+MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
+
+_FIRST = 100  # documents that are learnt from before there is a type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """Text columns of some documents, row by row."""
+
+    columns: Mapping[str, pa.Array]  # null where absent, null, or the document is no event
+    bad: Mapping[int, str]  # row → why its document is no event
+    slow: Mapping[int, Mapping[str, str]]  # row → its values, where it was flattened
+
+
+class FieldDecoder:
+    """Decodes asked fields and skips the rest of each document."""
+
+    def __init__(self, fields: Collection[str]) -> None:
+        """Prepare the types that find *fields*, however a document spells them."""
+        self._fields = frozenset(fields)
+        self._shape = None
+        if all(name.count(".") <= MAX_DOTS and _typed(name) for name in self._fields):
+            self._shape = _Shape({name: spellings(name) for name in fields})
+
+    @property
+    def type(self) -> type[msgspec.Struct] | None:
+        """The type of a document, to be a part of a larger type; None where there is none.
+
+        Decode with ``float_hook=str``; what it gives is for `columns`.
+        """
+        return self._shape.level.type if self._shape else None
+
+    def decode(self, documents: Sequence[str]) -> Decoded:
+        """One column for each field, whether or not a document has it."""
+        found, hard = _values(self._shape, documents)
+        return self._whole(found, hard, [documents[row] for row in hard], len(documents))
+
+    def columns(
+        self, found: Sequence[Any], documents: Callable[[Sequence[int]], Sequence[str]]
+    ) -> Decoded:
+        """The same for values of `type`, None for an empty document.
+
+        Args:
+            found: the documents, decoded.
+            documents: gives the texts of some rows: those that need the slow way.
+        """
+        if self._shape is None:
+            raise ValueError("there is no type that these values could be of")
+        if not found:
+            return self.decode([])
+        empty = self._shape.level.empty
+        parts, hard = [], list[int]()
+        for start in range(0, len(found), CHUNK):
+            some = [empty if f is None else f for f in found[start : start + CHUNK]]
+            columns, rows = _gathered(self._shape, some, set())
+            parts.append(columns)
+            hard.extend(start + row for row in rows)
+        whole = {name: pa.concat_arrays([p[name] for p in parts]) for name in self._shape.spelt}
+        return self._whole(whole, hard, documents(hard) if hard else [], len(found))
+
+    def _whole(
+        self, columns: Mapping[str, pa.Array], hard: Sequence[int], texts: Sequence[str], rows: int
+    ) -> Decoded:
+        slow, bad = _flattened(texts, self._fields)
+        return _together(columns, self._fields, hard, slow, bad, rows)
+
+
+class AllFieldsDecoder:
+    """Decodes every field there is; learns the keys from documents that it has no type for."""
+
+    def __init__(self) -> None:
+        """Know no key yet."""
+        self._shape: _Shape | None = None
+        self._known: set[Pointer] = set()
+
+    def decode(self, documents: Sequence[str]) -> Decoded:
+        """One column for each field that a document has or an earlier one had.
+
+        Of fields beyond `MAX_LEARNT`, the values are in ``slow`` alone. Columns come in no order.
+        """
+        if self._shape is None:
+            self._learn(documents[:_FIRST])
+        found, hard = _values(self._shape, documents)
+        texts = [documents[row] for row in hard]
+        self._learn(texts)
+        slow, bad = _flattened(texts, None)
+        names = dict.fromkeys(self._shape.spelt if self._shape else ())
+        for name in (name for values in slow for name in values):
+            if len(names) < MAX_LEARNT:
+                names[name] = None
+        return _together(found, names, hard, slow, bad, len(documents))
+
+    def _learn(self, documents: Sequence[str]) -> None:
+        before = len(self._known)
+        for document in documents:
+            if len(self._known) >= MAX_LEARNT:
+                break
+            try:
+                found = [pointer for pointer, _ in leaves(parsed(document))]
+            except DataError:
+                continue
+            self._known.update(p for p in found if len(p) <= MAX_LEVELS and all(map(_typed, p)))
+        if len(self._known) > before:
+            spelt: dict[str, list[Pointer]] = {}
+            for pointer in sorted(self._known, key=lambda p: (len(p), p)):
+                spelt.setdefault(".".join(pointer), []).append(pointer)
+            self._shape = _Shape(spelt, whole=True)
+
+
+def _typed(key: str) -> bool:
+    """Whether a type can have *key*: msgspec takes no escapes in names, and we none without one."""
+    return key != "" and key.isprintable() and '"' not in key and "\\" not in key
+
+
+class _Level:
+    """The type of an object, made of the keys that are looked for in it.
+
+    A key with keys below it is a group: an object or null, so a scalar there is refused.
+    """
+
+    def __init__(self, pointers: Collection[Pointer], *, whole: bool) -> None:
+        """A level for the keys of *pointers*; a *whole* one refuses every other key."""
+        self.type: type[msgspec.Struct]
+        self.empty: msgspec.Struct
+        self.groups: dict[str, _Level] = {}
+        for key in dict.fromkeys(pointer[0] for pointer in pointers):
+            below = [p[1:] for p in pointers if p[0] == key and len(p) > 1]
+            if below:
+                self.groups[key] = _Level(below, whole=whole)
+        leaf = {p[0] for p in pointers} - self.groups.keys()
+        self.members = {key: f"m{i}" for i, key in enumerate([*self.groups, *sorted(leaf)])}
+        types: list[tuple[str, Any, Any]] = []
+        for key, member in self.members.items():
+            group = self.groups.get(key)
+            if group is None:
+                types.append((member, Any, None))
+            else:
+                types.append((member, group.type | None, group.empty))
+        names = {member: key for key, member in self.members.items()}
+        self.type = msgspec.defstruct(
+            "Level", types, rename=names, forbid_unknown_fields=whole, frozen=True, gc=False
+        )
+        self.empty = self.type()
+
+    def gather(self, found: Iterable[Any], above: Pointer, into: dict[Pointer, list[Any]]) -> None:
+        """Put the values of each pointer into *into*; those of a group that nobody has are left."""
+        for key, member in self.members.items():
+            values = list(map(attrgetter(member), found))
+            group = self.groups.get(key)
+            if group is None:
+                into[*above, key] = values
+            elif set(map(id, values)) != {id(group.empty)}:
+                group.gather([value or group.empty for value in values], (*above, key), into)
+
+
+class _Shape:
+    """What is looked for: the spellings of each name, in the order in which they count."""
+
+    def __init__(self, spelt: Mapping[str, Sequence[Pointer]], *, whole: bool = False) -> None:
+        self.spelt = spelt
+        pointers = [pointer for pointers in spelt.values() for pointer in pointers]
+        self.level = _Level(pointers, whole=whole)
+        self.decode = msgspec.json.Decoder(self.level.type, float_hook=str).decode
+
+
+def _values(
+    shape: _Shape | None, documents: Sequence[str]
+) -> tuple[dict[str, pa.Array], list[int]]:
+    """The columns of *documents*, and the rows that need the slow way, in order."""
+    if shape is None:
+        return {}, list(range(len(documents)))
+    found: list[Any] = []
+    hard: set[int] = set()
+    decode, empty = shape.decode, shape.level.empty
+    for row, document in enumerate(documents):
+        try:
+            found.append(decode(document) if len(document) <= MAX_TEXT else empty)
+        except (msgspec.DecodeError, RecursionError):
+            found.append(empty)
+        if found[-1] is empty:
+            hard.add(row)
+    return _gathered(shape, found, hard)
+
+
+def _gathered(
+    shape: _Shape, found: Sequence[Any], hard: set[int]
+) -> tuple[dict[str, pa.Array], list[int]]:
+    """The columns of decoded documents; those that turn out to need the slow way join *hard*."""
+    values: dict[Pointer, list[Any]] = {}
+    shape.level.gather(found, (), values)
+    columns = {}
+    for name, pointers in shape.spelt.items():
+        arrays = [_column(values[pointer], hard) for pointer in pointers if pointer in values]
+        there = [array for array in arrays if array.null_count < len(array)]
+        absent = pa.nulls(len(found), pa.string())
+        columns[name] = pc.coalesce(*there) if len(there) > 1 else there[0] if there else absent
+    return columns, sorted(hard)
+
+
+def _column(values: list[Any], hard: set[int]) -> pa.Array:
+    """*values* as text; the rows whose value is an object are added to *hard*."""
+    if values and type(values[0]) is int:  # spares an attempt as text; no value is a float
+        try:
+            return pa.array(values, pa.int64()).cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            pass
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        pass
+    try:
+        alike = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        alike = None
+    if alike is not None and (pa.types.is_integer(alike.type) or pa.types.is_boolean(alike.type)):
+        return alike.cast(pa.string())
+    if any(type(value) is list for value in values):
+        firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
+        return _column(firsts, hard)
+    return pa.array([_text(row, value, hard) for row, value in enumerate(values)], pa.string())
+
+
+def _text(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        hard.add(row)
+        return None
+    return value if value is None or isinstance(value, str) else as_text(value)
+
+
+def _flattened(
+    documents: Sequence[str], fields: Collection[str] | None
+) -> tuple[list[dict[str, str]], dict[int, str]]:
+    """The values of each document, none for one that is no event, and why it is none."""
+    found: list[dict[str, str]] = []
+    bad: dict[int, str] = {}
+    for i, document in enumerate(documents):
+        try:
+            found.append(flattened(parsed(document), fields))
+        except DataError as error:
+            found.append({})
+            bad[i] = error.message
+    return found, bad
+
+
+def _together(
+    columns: Mapping[str, pa.Array],
+    names: Collection[str],
+    hard: Sequence[int],
+    slow: Sequence[Mapping[str, str]],
+    bad: Mapping[int, str],
+    rows: int,
+) -> Decoded:
+    """The columns called *names*, with the values of the *hard* rows put in."""
+    mask = np.zeros(rows, dtype=bool)
+    mask[list(hard)] = True
+    absent = pa.nulls(rows, pa.string())
+    whole = {}
+    for name in names:
+        column = columns.get(name, absent)
+        if hard:
+            texts = pa.array([values.get(name) for values in slow], pa.string())
+            column = pc.replace_with_mask(column, pa.array(mask), texts)
+        whole[name] = column
+    return Decoded(
+        columns=whole,
+        bad={hard[i]: reason for i, reason in bad.items()},
+        slow=dict(zip(hard, slow, strict=True)),
+    )

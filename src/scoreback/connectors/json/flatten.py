@@ -1,0 +1,130 @@
+"""One JSON document as text under dotted names: the definition of what a document means.
+
+`scoreback.connectors.json.decode` gives the same for whole batches, and comes here for the
+documents that its typed decoder does not take.
+
+Every value is text: a fraction as it is written (1.10 is not 1.1), a whole number in full. A list
+gives its first value. ``{"a.b": 1}`` and ``{"a": {"b": 1}}`` are the same field; where a document
+has both, the one with fewer levels counts. Of a key that an object repeats, the last counts.
+"""
+
+import json
+from collections.abc import Container, Iterator
+from operator import itemgetter
+from typing import Any
+
+from scoreback.errors import DataError
+
+Pointer = tuple[str, ...]  # keys from the outermost object inwards
+
+MAX_LEVELS = 32  # deeper nesting is not an event
+MAX_TEXT = 1_000_000  # characters; a longer text is no field that a detector could read
+TOO_LONG = f"a field is longer than {MAX_TEXT:,} characters"
+_TOO_DEEP = f"nested deeper than {MAX_LEVELS} levels"
+
+
+def parsed(document: str) -> dict[str, Any]:
+    """The document as an object; fractions are the text that they are written with.
+
+    Raises:
+        DataError: it is not a JSON object; the message is the reason.
+    """
+    try:
+        found = _DECODER.decode(document)
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise DataError(_TOO_DEEP) from error
+    if not isinstance(found, dict):
+        raise DataError("not a JSON object")
+    if "\\u" in document:  # the only way to a lone surrogate, which no text column holds
+        _check_unicode(found)
+    return found
+
+
+def leaves(found: dict[str, Any]) -> Iterator[tuple[Pointer, Any]]:
+    """Every key of the object that holds no object, with its value, which is never a list.
+
+    Keys with fewer levels come first; those of as many, in the order of their pointers' parents.
+    An empty object is a leaf without a value.
+    """
+    level: list[tuple[Pointer, dict[str, Any]]] = [((), found)]
+    while level:
+        below = []
+        for pointer, members in level:
+            for key, value in members.items():
+                while isinstance(value, list):
+                    value = value[0] if value else None
+                here = (*pointer, key)
+                if isinstance(value, dict) and value:
+                    below.append((here, value))
+                else:
+                    yield here, value or None if isinstance(value, dict) else value
+        below.sort(key=itemgetter(0))
+        level = below
+
+
+def flattened(found: dict[str, Any], fields: Container[str] | None = None) -> dict[str, str]:
+    """The object's values as text under dotted names; nulls are left out.
+
+    Args:
+        found: what `parsed` gave.
+        fields: only these; without them all, and then each needs a name that a field can have.
+
+    Raises:
+        DataError: a value or a name cannot be used; the message is the reason.
+    """
+    values: dict[str, str] = {}
+    for pointer, value in leaves(found):
+        name = ".".join(pointer)
+        if fields is None:
+            _check_name(name, pointer)
+        elif name not in fields:
+            continue
+        if value is not None:
+            values.setdefault(name, as_text(value))
+    return values
+
+
+def as_text(value: str | int) -> str:
+    """A value that is no list, no object and not null.
+
+    Raises:
+        DataError: it is too long to be a field.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if len(text) > MAX_TEXT:
+        raise DataError(TOO_LONG)
+    return text
+
+
+def spellings(field: str) -> list[Pointer]:
+    """The pointers that spell *field*, in the order in which they count."""
+    parts = field.split(".")
+    found: list[Pointer] = [(parts[0],)]
+    for part in parts[1:]:
+        found = [p for f in found for p in ((*f[:-1], f"{f[-1]}.{part}"), (*f, part))]
+    return sorted(found, key=lambda pointer: (len(pointer), pointer))
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if len(text) < 1000 else text  # Python reads no longer ones
+
+
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=_whole, parse_constant=str)
+
+
+def _check_name(name: str, pointer: Pointer) -> None:
+    if not name or "\0" in name:
+        raise DataError("a field without a name")
+    if len(pointer) > MAX_LEVELS:
+        raise DataError(_TOO_DEEP)
+
+
+def _check_unicode(found: dict[str, Any]) -> None:
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError("half of a surrogate pair is no text") from error

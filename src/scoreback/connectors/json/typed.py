@@ -1,0 +1,172 @@
+"""Arrow types of JSON documents, learnt from some: then columns are read without an object a value.
+
+Arrow's JSON reader wants the type of every value and refuses a document that has another, one that
+repeats a key, or one that breaks off. What it refuses is for `scoreback.connectors.json.decode`,
+which takes any document; what both take is the same in both.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from scoreback.connectors.json.decode import MAX_DOTS
+from scoreback.connectors.json.flatten import MAX_TEXT, Pointer, spellings
+
+_TEXT, _NUMBER, _NOTHING = pa.string(), pa.float64(), pa.null()
+_KINDS = {str: _TEXT, bool: pa.bool_(), int: pa.int64()}
+
+_Tree = dict[str, "_Tree | pa.DataType"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where documents hold the asked fields, and of which type each is."""
+
+    type: pa.StructType  # of a document
+    listed: frozenset[str]  # fields that come in lists
+    _spelt: Mapping[str, Sequence[Pointer]]
+
+    def columns(self, documents: pa.StructArray) -> dict[str, pa.Array]:
+        """A column for each field: text, or float64 of what is a number; null where absent."""
+        found = dict(_leaves(documents, ()))
+        nothing = pa.nulls(len(documents), _TEXT)
+        columns = {}
+        for name, pointers in self._spelt.items():
+            arrays = [found[pointer] for pointer in pointers if pointer in found]
+            columns[name] = pc.coalesce(*arrays) if len(arrays) > 1 else (arrays or [nothing])[0]
+        return columns
+
+
+class Shapes:
+    """What documents were seen to hold of some fields."""
+
+    def __init__(self, fields: Collection[str], numbers: Collection[str]) -> None:
+        """Know nothing yet of *fields*; of those in *numbers* only the number counts."""
+        usable = all(name.count(".") <= MAX_DOTS for name in fields)
+        self._spelt = {name: spellings(name) for name in fields} if usable else {}
+        self._numbers = numbers
+        self._kinds: dict[Pointer, set[type]] = {}
+        self._listed: dict[Pointer, set[bool]] = {}
+
+    def learn(self, documents: Sequence[Any]) -> None:
+        """Look at *documents*, as a plain JSON decoder gives them."""
+        for pointer in (p for pointers in self._spelt.values() for p in pointers):
+            for value in _values(documents, pointer):
+                listed = isinstance(value, list)
+                self._listed.setdefault(pointer, set()).add(listed)
+                kinds = self._kinds.setdefault(pointer, set())
+                kinds.update(map(type, value if listed else (value,)))
+
+    def layout(self) -> Layout | None:
+        """What every document that was seen fits into; None where values have no one type.
+
+        A fraction whose text is wanted has none: Arrow does not keep how it is written.
+        """
+        if not self._spelt or any(len(listed) > 1 for listed in self._listed.values()):
+            return None
+        tree: _Tree = {}
+        for name, pointers in self._spelt.items():
+            seen = [pointer for pointer in pointers if pointer in self._kinds]
+            kinds = set[type]().union(*(self._kinds[pointer] for pointer in seen)) - {type(None)}
+            kind = _one_type(kinds, number=name in self._numbers)
+            for pointer in seen:
+                listed = True in self._listed[pointer]
+                if kind is None or not _put(tree, pointer, pa.list_(kind) if listed else kind):
+                    return None
+        for pointer in (p for pointers in self._spelt.values() for p in pointers):
+            _put_nothing(tree, pointer)  # so that a value there is refused, and not overlooked
+        in_lists = {pointer for pointer, listed in self._listed.items() if True in listed}
+        names = {name for name, pointers in self._spelt.items() if in_lists & set(pointers)}
+        return Layout(_struct(tree), frozenset(names), self._spelt)
+
+
+def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
+    """The one JSON object that *body* holds, as the one row of an array.
+
+    Raises:
+        ValueError: it is not one object with values of the types of *schema*.
+    """
+    if not body.isascii():
+        body.decode()  # Arrow takes any bytes for text
+    found = pj.read_json(
+        pa.BufferReader(body),
+        # One block holds it all: an object that goes on in a second one would be refused.
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+    )
+    if found.num_rows != 1:
+        raise ValueError(f"{found.num_rows} objects instead of one")
+    return found.to_batches()[0].to_struct_array()
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """A column of one kind as text; a value that is too long to be a field is missing."""
+    if column.type != _TEXT:
+        return column.cast(_TEXT)
+    longest = pc.max(pc.binary_length(column)).as_py()
+    if longest is None or longest <= MAX_TEXT:
+        return column
+    return pc.if_else(pc.greater(pc.utf8_length(column), MAX_TEXT), None, column)
+
+
+def firsts(lists: pa.ListArray) -> pa.Array:
+    """The first value of each list; null where there is none."""
+    some = pc.greater(pc.fill_null(lists.value_lengths(), 0), 0)
+    return lists.values.take(pc.if_else(some, lists.offsets[:-1], None))
+
+
+def _values(documents: Iterable[Any], pointer: Pointer) -> Iterator[Any]:
+    """What each of *documents* holds at *pointer*, where it holds anything."""
+    for document in documents:
+        value = document
+        for key in pointer:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            yield value
+
+
+def _one_type(kinds: set[type], *, number: bool) -> pa.DataType | None:
+    if number and kinds and kinds <= {int, float}:
+        return _NUMBER
+    if not kinds:
+        return _TEXT
+    return _KINDS.get(next(iter(kinds))) if len(kinds) == 1 else None
+
+
+def _put(tree: _Tree, pointer: Pointer, kind: pa.DataType) -> bool:
+    """Whether there is room for a value at *pointer*: no object, and no value above."""
+    *above, last = pointer
+    for key in above:
+        below = tree.setdefault(key, {})
+        if not isinstance(below, dict):
+            return False
+        tree = below
+    return tree.setdefault(last, kind) is kind
+
+
+def _put_nothing(tree: _Tree, pointer: Pointer) -> None:
+    for key in pointer:
+        below = tree.setdefault(key, _NOTHING)
+        if not isinstance(below, dict):
+            return
+        tree = below
+
+
+def _struct(tree: _Tree) -> pa.StructType:
+    return pa.struct([
+        (key, _struct(below) if isinstance(below, dict) else below) for key, below in tree.items()
+    ])  # fmt: skip
+
+
+def _leaves(array: pa.StructArray, above: Pointer) -> Iterator[tuple[Pointer, pa.Array]]:
+    for field, values in zip(array.type, array.flatten(), strict=True):
+        here = (*above, field.name)
+        if pa.types.is_struct(field.type):
+            yield from _leaves(values, here)
+        elif field.type != _NOTHING:
+            plain = firsts(values) if pa.types.is_list(field.type) else values
+            yield here, plain if plain.type == _NUMBER else as_text(plain)

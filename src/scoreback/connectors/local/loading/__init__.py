@@ -1,0 +1,1 @@
+"""Exports into the embedded SIEM: files to typed rows to segments."""

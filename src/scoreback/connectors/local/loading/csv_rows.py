@@ -1,0 +1,253 @@
+"""Reads CSV row by row: one bad row never takes others with it."""
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.json.flatten import MAX_TEXT, TOO_LONG
+from scoreback.connectors.local.loading.rejects import Rejects
+from scoreback.connectors.local.loading.rows import (
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    MAX_ROW,
+    NOT_UTF8,
+    TOO_LONG_ROW,
+    Rows,
+    Wanted,
+    content_hashes,
+)
+from scoreback.errors import DataError
+
+DELIMITERS = ",;\t"
+PIECE_ROWS = 8_192
+PIECE_CELLS = 1_000_000
+BLOCK = 262_144  # bytes that are tried as plain rows before the careful way is taken
+
+
+class CsvRows:
+    """The rows of a CSV file; empty values are absent."""
+
+    def __init__(self, path: Path, content: IO[bytes], wanted: Wanted, rejects: Rejects) -> None:
+        """Read *content* of the file called *path*."""
+        self._path = path
+        self._lines = _Lines(content)
+        self._wanted = wanted
+        self._rejects = rejects
+
+    def __iter__(self) -> Iterator[Rows]:
+        """Yield the rows in batches."""
+        with _field_limit():
+            header, delimiter = self._header()
+            pieces: list[pa.RecordBatch] = []
+            begins: list[int] = []
+            waiting: list[list[str]] = []
+            for rows, where in self._rows(len(header), delimiter):
+                waiting += rows
+                begins += where
+                if len(waiting) >= PIECE_ROWS or len(waiting) * len(header) > PIECE_CELLS:
+                    pieces.append(_columns(header, waiting))
+                    waiting = []
+                if len(begins) >= BATCH_ROWS or self._lines.characters > BATCH_CHARACTERS:
+                    pieces.append(_columns(header, waiting))
+                    yield self._batch(header, delimiter, pieces, begins)
+                    pieces, begins, waiting = [], [], []
+                    self._lines.characters = 0
+            pieces.append(_columns(header, waiting))
+            yield self._batch(header, delimiter, pieces, begins)
+
+    def _header(self) -> tuple[list[str], str]:
+        first = next(self._lines, "").removeprefix("\ufeff")
+        if self._lines.flaws or "\r" in first.rstrip("\r\n"):
+            raise DataError(
+                f"the first line of {self._path} is no header of columns in UTF-8",
+                hint="save it as UTF-8 with lines that end in a newline and names in the first",
+            )
+        widest = max(DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), [])))
+        names = [name.strip() for name in next(csv.reader([first], delimiter=widest), [])]
+        header = [name or f"column_{i}" for i, name in enumerate(names, start=1)]
+        twice = sorted({name for name in header if header.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"{self._path} has more than one column called {twice[0]!r}",
+                hint="give each column its own name in the first line",
+            )
+        if self._wanted.columns is None and len(header) > self._wanted.max_columns:
+            raise DataError(
+                f"{self._path} has {len(header):,} columns, more than {self._wanted.max_columns:,}",
+                hint="name the fields to load",
+            )
+        self._lines.settle()
+        return header, widest
+
+    def _rows(self, width: int, delimiter: str) -> Iterator[tuple[list[list[str]], Sequence[int]]]:
+        """Yield good rows and where each begins; reject the others."""
+        while block := self._lines.block():
+            rows = _plain(block, width, delimiter)
+            if rows is not None:
+                yield rows, self._lines.skip(len(block), len(rows))
+            else:
+                self._lines.hold(block)
+                found = list(self._careful(width, delimiter))
+                if found:
+                    yield [row for _begin, row in found], [begin for begin, _row in found]
+
+    def _careful(self, width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows of the lines that are held, one by one.
+
+        A stray quote makes a row of many lines. Such a row is rejected by its first line, and the
+        lines after it are read again as rows of their own.
+        """
+        lines = self._lines
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        while lines.held:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                long = "field larger than field limit" in str(error)
+                self._reject(TOO_LONG if long else f"not CSV: {error}")
+                continue
+            if len(row) == width and not lines.flaws:
+                yield lines.begin, row
+                lines.settle()
+            elif row or lines.flaws:
+                flaw = next(iter(lines.flaws.values()), "")
+                self._reject(flaw or f"{len(row)} values in a row of {width} columns")
+            else:
+                lines.settle()  # a blank line
+
+    def _reject(self, reason: str) -> None:
+        self._rejects.add(self._lines.begin, reason, self._lines.taken[0])
+        self._lines.settle(first_only=True)
+
+    def _batch(
+        self, header: list[str], delimiter: str, pieces: list[pa.RecordBatch], begins: list[int]
+    ) -> Rows:
+        key = self._wanted.content
+        schema = pa.schema([(name, pa.string()) for name in header])
+        table = pa.Table.from_batches(pieces, schema=schema)
+        columns = {name: _absent(table.column(name).combine_chunks()) for name in header}
+        return Rows(
+            columns=columns,
+            names=header,
+            lines=begins,
+            content=content_hashes(columns, len(begins), key) if key is not None else None,
+            source=lambda i: delimiter.join(c[i].as_py() or "" for c in columns.values()),
+        )
+
+
+def _columns(header: list[str], rows: list[list[str]]) -> pa.RecordBatch:
+    """Rows as columns; done piece by piece, as Python's lists of texts are large."""
+    texts = zip(*rows, strict=True) if rows else ([] for _ in header)
+    return pa.RecordBatch.from_arrays([pa.array(t, pa.string()) for t in texts], names=header)
+
+
+def _absent(column: pa.Array) -> pa.Array:
+    """The column with its empty texts as absent."""
+    empty = pc.equal(column, "")
+    return pc.if_else(empty, None, column) if empty.true_count else column
+
+
+def _plain(block: bytes, width: int, delimiter: str) -> list[list[str]] | None:
+    """The rows of a block in which each line is one good row; None where that is not so."""
+    try:
+        text = block.decode().replace("\r\n", "\n")
+        lines = text.removesuffix("\n").split("\n")
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    if "\r" in text or len(rows) != len(lines) or set(map(len, rows)) != {width}:
+        return None
+    return rows
+
+
+class _Lines:
+    """The file's lines, with those since the row's beginning kept, to reject or to read again."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content = content
+        self._waiting: deque[bytes] = deque()  # lines of a block that needs care
+        self._again: deque[tuple[str, str]] = deque()
+        self.taken: list[str] = []
+        self.flaws: dict[int, str] = {}  # position in taken → what is wrong with that line
+        self.begin = 1  # number of the first line taken
+        self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        flaw = ""
+        if self._again:
+            line, flaw = self._again.popleft()
+        else:
+            data = self._waiting.popleft() if self._waiting else self._read()
+            if not data:
+                raise StopIteration
+            if len(data) > MAX_ROW:
+                flaw, data = TOO_LONG_ROW, data[:MAX_TEXT] + b"\n"
+            try:
+                line = data.decode()
+            except UnicodeDecodeError:
+                line, flaw = data.decode(errors="surrogateescape"), flaw or NOT_UTF8
+            self.characters += len(line)
+        if flaw:
+            self.flaws[len(self.taken)] = flaw
+        self.taken.append(line)
+        return line
+
+    @property
+    def held(self) -> bool:
+        """Whether lines wait to be read with care."""
+        return bool(self._waiting or self._again)
+
+    def block(self) -> bytes:
+        """Some whole lines; empty at the end of the file. Only when none are held."""
+        return self._content.read(BLOCK) + self._read()
+
+    def _read(self) -> bytes:
+        """The rest of a line; of one that is too long, enough to tell."""
+        data = self._content.readline(MAX_ROW)
+        if len(data) == MAX_ROW and not data.endswith(b"\n"):
+            while not (self._content.readline(MAX_ROW) or b"\n").endswith(b"\n"):
+                pass
+            data += b"\n"
+        return data
+
+    def hold(self, block: bytes) -> None:
+        """Read the lines of *block* with care."""
+        self._waiting.extend(line + b"\n" for line in block.removesuffix(b"\n").split(b"\n"))
+
+    def skip(self, size: int, rows: int) -> range:
+        """A block of *rows* plain rows is done with; where they begin."""
+        begins = range(self.begin, self.begin + rows)
+        self.begin += rows
+        self.characters += size
+        return begins
+
+    def settle(self, *, first_only: bool = False) -> None:
+        """The row is done with; *first_only*: the lines after its first are to be read again."""
+        done = 1 if first_only else len(self.taken)
+        again = [(self.taken[i], self.flaws.get(i, "")) for i in range(done, len(self.taken))]
+        self._again.extendleft(reversed(again))
+        self.begin += done
+        self.taken = []
+        if self.flaws:
+            self.flaws = {}
+
+
+@contextmanager
+def _field_limit() -> Iterator[None]:
+    """The csv module has one limit for the whole process; ours only while we read."""
+    before = csv.field_size_limit(MAX_TEXT)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

@@ -1,0 +1,211 @@
+"""Puts events into a stream: staged piece by piece, then counted all at once, each id once."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from scoreback.connectors.local.storage.engine import engine, identifier, parquet
+from scoreback.connectors.local.storage.segments import (
+    Segment,
+    forget_missing,
+    list_segment,
+    listed,
+)
+from scoreback.connectors.local.storage.store import Store, stream_name
+from scoreback.errors import DataError, SiemUnavailable
+from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
+
+RESERVED = frozenset(EVENT_COLUMNS.names)  # a field of the source cannot be called so
+KEYS = ("event_id", "event_time", "arrival_time")
+WAIT_SECONDS = 600  # for another process that loads into the same stream
+
+_ROW = "scoreback row"  # position in the source; the blank keeps it apart from field names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What became of the staged events."""
+
+    loaded: int
+    already_there: int  # their id was in the stream before
+    repeated: int  # their id came earlier in the same source
+
+
+class Intake:
+    """One addition to one stream; made by `intake`."""
+
+    def __init__(self, store: Store, stream: str, staging: Path, *, generated_ids: bool) -> None:
+        """Stage below *staging*; equal ids that were *generated* from content get numbers."""
+        self._store = store
+        self._stream = stream
+        self._staging = staging
+        self._generated = generated_ids
+        self._rows = 0
+        self._pieces: list[Path] = []
+        self._fields: dict[str, str] = {}  # by lower case: SQL does not tell case apart
+
+    def stage(self, events: pa.Table) -> None:
+        """Set *events* aside: `KEYS`, then their fields as text.
+
+        Raises:
+            DataError: two fields differ only in case, or one is called like a column of ours.
+            SiemUnavailable: the disk is full.
+        """
+        if not events.num_rows:
+            return
+        for name in events.column_names[len(KEYS) :]:
+            self._admit(name)
+        rows = pa.array(range(self._rows, self._rows + events.num_rows), pa.int64())
+        self._rows += events.num_rows
+        piece = self._staging / f"{len(self._pieces)}.parquet"
+        try:
+            pq.write_table(events.append_column(_ROW, rows), piece, compression="lz4")
+        except OSError as error:
+            raise SiemUnavailable(
+                f"cannot write in {self._staging}: {error.strerror or error}",
+                hint="free some space on that disk and try again; nothing was added",
+            ) from error
+        self._pieces.append(piece)
+
+    def commit(self) -> Added:
+        """Make the staged events count, but for those whose id the stream has already.
+
+        Raises:
+            SiemUnavailable: the disk is full; nothing was added.
+        """
+        if not self._pieces:
+            return Added(loaded=0, already_there=0, repeated=0)
+        with engine(self._staging) as connection:
+            distinct, fresh = self._name(connection)
+            written: list[Segment] = []
+            try:
+                for piece in self._pieces:
+                    events = _chosen(connection, pq.read_table(piece, partitioning=None))
+                    if events.num_rows:
+                        written.append(
+                            self._store.segments.write(
+                                "events", self._stream, events, "arrival_time"
+                            )
+                        )
+                with self._store.ledger.writing() as transaction:
+                    for segment in written:
+                        list_segment(transaction, segment, evaluated=True)
+            except BaseException:
+                self._store.segments.discard(written)
+                raise
+        return Added(loaded=fresh, already_there=distinct - fresh, repeated=self._rows - distinct)
+
+    def _admit(self, name: str) -> None:
+        if not name or "\0" in name:
+            raise DataError(
+                "a field has no name that can be written",
+                hint="give every column a name, or name the fields to load",
+            )
+        if name.lower() in RESERVED:
+            raise DataError(
+                f"a field is called {name!r}, which is the name of a column of ours",
+                hint="give it another name in the mapping of fields, or name the fields to load",
+            )
+        if self._fields.setdefault(name.lower(), name) != name:
+            raise DataError(
+                f"fields {self._fields[name.lower()]!r} and {name!r} differ only in case",
+                hint="rename one of them in the mapping of fields, or name the fields to load",
+            )
+
+    def _name(self, connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+        """Decide each row's id and keep the rows that are new: how many are distinct, and fresh."""
+        staged = parquet(self._pieces)
+        row = identifier(_ROW)
+        numbered = (
+            f"SELECT {row} AS position, event_id, "  # noqa: S608 - paths are ours and quoted
+            f"row_number() OVER (PARTITION BY event_id ORDER BY {row}) - 1 AS n FROM {staged}"
+        )
+        if self._generated:
+            choose = "CASE n WHEN 0 THEN event_id ELSE event_id || '-' || n END AS event_id"
+            connection.execute(f"CREATE TABLE named AS SELECT position, {choose} FROM ({numbered})")  # noqa: S608
+        else:
+            connection.execute(
+                f"CREATE TABLE named AS SELECT position, event_id FROM ({numbered}) WHERE n = 0"  # noqa: S608
+            )
+        with self._store.ledger.reading() as transaction:
+            there = listed(transaction, "events", [self._stream])
+        known = "(SELECT NULL::VARCHAR AS event_id WHERE false)"
+        if there:
+            known = parquet(self._store.segments.intact(segment) for segment in there)
+        connection.execute(
+            f"CREATE TABLE fresh AS SELECT * FROM named "  # noqa: S608
+            f"ANTI JOIN (SELECT event_id FROM {known}) USING (event_id)"
+        )
+        counts = "SELECT (SELECT count(*) FROM named), (SELECT count(*) FROM fresh)"
+        distinct, fresh = connection.sql(counts).fetchall()[0]
+        return int(distinct), int(fresh)
+
+
+def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
+    """The rows of a piece that are new, under the ids they got, in the order of a segment.
+
+    A piece becomes a segment of its own, so that a load of any size holds one piece at a time.
+    """
+    first = piece.column(_ROW)[0].as_py()
+    chosen = connection.sql(
+        f"SELECT position - {first} AS row, event_id FROM fresh "  # noqa: S608 - numbers
+        f"WHERE position BETWEEN {first} AND {first + piece.num_rows - 1} ORDER BY position"
+    ).to_arrow_table()
+    events = piece.drop_columns([_ROW]).take(chosen.column("row"))
+    events = events.set_column(0, "event_id", chosen.column("event_id"))
+    return events.sort_by([("arrival_time", "ascending"), ("event_id", "ascending")])
+
+
+@contextmanager
+def intake(store: Store, stream: str, *, generated_ids: bool = False) -> Iterator[Intake]:
+    """Open an addition to *stream*; only one at a time has the stream, others wait.
+
+    Leaving without a commit adds nothing. What a killed process left behind is removed.
+
+    Raises:
+        ConfigError: a stream may not be called so.
+        SiemUnavailable: another process keeps the stream busy.
+    """
+    staging = store.staging / stream_name(stream)
+    try:
+        with FileLock(f"{staging}.lock", timeout=WAIT_SECONDS):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+            with store.ledger.writing() as transaction:
+                forget_missing(transaction, store.folder, stream)
+            try:
+                yield Intake(store, stream, staging, generated_ids=generated_ids)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except Timeout as error:
+        raise SiemUnavailable(
+            f"another process has been loading into stream {stream!r} for {WAIT_SECONDS} seconds",
+            hint="wait until it is done and try again",
+        ) from error
+
+
+def add_events(store: Store, stream: str, events: EventBatch) -> WriteReport:
+    """Add *events* to *stream*; those whose id is there already are counted, not added again.
+
+    Event times are clamped to arrival. The stream's name is the events' reference from now on.
+    """
+    table = pa.Table.from_batches([events.batch]).select([*KEYS, *events.fields])
+    with intake(store, stream) as addition:
+        addition.stage(clamped(table))
+        added = addition.commit()
+    return WriteReport(written=added.loaded, already_there=added.already_there + added.repeated)
+
+
+def clamped(events: pa.Table) -> pa.Table:
+    """*events* with no event time after its arrival."""
+    event, arrival = events.column("event_time"), events.column("arrival_time")
+    earlier = pc.if_else(pc.greater(event, arrival), arrival, event)
+    return events.set_column(events.column_names.index("event_time"), "event_time", earlier)

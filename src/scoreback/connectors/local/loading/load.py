@@ -1,0 +1,227 @@
+"""Loads an export of events into a stream: all of it or nothing, and twice is once."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.local.loading.csv_rows import CsvRows
+from scoreback.connectors.local.loading.formats import Export, find_export
+from scoreback.connectors.local.loading.intake import KEYS, clamped, intake
+from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
+from scoreback.connectors.local.loading.parquet_rows import ParquetRows
+from scoreback.connectors.local.loading.rejects import Rejected, Rejects
+from scoreback.connectors.local.loading.rows import Rows, Wanted
+from scoreback.connectors.local.loading.timestamps import TimeReader
+from scoreback.connectors.local.storage.store import Store, stream_name
+from scoreback.errors import ConfigError
+
+MAX_FIELDS = 2_000  # more distinct names are data, not fields
+
+Progress = Callable[[int, int], None]  # bytes read of the file, bytes in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadMapping:
+    """Which columns of the export mean what."""
+
+    time: str = "@timestamp"  # when it happened
+    id: str | None = None  # without it, a hash of the row and its number among equal rows
+    arrival: str | None = None  # when the SIEM had it; without it, the event's time
+    fields: Mapping[str, str] | None = None  # field → column; without it, every other column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """What became of an export's rows: ``loaded + already_there + repeated + rejected``."""
+
+    rows: int
+    loaded: int
+    already_there: int
+    repeated: int  # an earlier row of the file has the same id; the first one counts
+    rejected: int
+    reasons: Mapping[str, Rejected]  # reason → how many rows, with examples
+    rejects: Path | None  # file that keeps the rejected rows
+    time_formats: Mapping[str, int]  # format → times written so
+    without_offset: int  # times without an offset, taken as UTC
+    clamped: int  # events that claim to have happened after they arrived
+
+
+def load_file(
+    store: Store,
+    path: Path,
+    stream: str,
+    mapping: LoadMapping,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load the export at *path* into *stream*.
+
+    Rows that cannot be loaded are counted by reason and kept in a file of the SIEM's folder
+    ``rejects``. Rows whose id the stream has are counted and left out, so that loading again, or
+    an export that overlaps another, adds only what is new.
+
+    Raises:
+        ConfigError: no such file or ending, or a column of *mapping* is not in the file.
+        DataError: the file as a whole cannot be used; nothing was loaded.
+        SiemUnavailable: the disk is full, or another process keeps the stream busy.
+        SiemRefused: the SIEM's own files are damaged.
+    """
+    export = find_export(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    rejects = Rejects(store.folder / "rejects" / f"{path.name}-{digest[:12]}.ndjson")
+    key = stream_name(stream).encode() if mapping.id is None else None
+    wanted = Wanted(columns=_columns(mapping), content=key, max_columns=MAX_FIELDS)
+    with (
+        rejects,
+        intake(store, stream, generated_ids=mapping.id is None) as addition,
+        _Loading(path, mapping, rejects) as loading,
+        _rows(export, wanted, rejects, progress) as batches,
+    ):
+        for rows in batches:
+            addition.stage(loading.events(rows))
+        loading.check_mapping(mapping.fields.values() if mapping.fields else ())
+        added = addition.commit()
+        kept = rejects.keep()
+    return LoadReport(
+        rows=loading.staged + rejects.count,
+        loaded=added.loaded,
+        already_there=added.already_there,
+        repeated=added.repeated,
+        rejected=rejects.count,
+        reasons=rejects.reasons,
+        rejects=kept,
+        time_formats=loading.time_formats,
+        without_offset=loading.without_offset,
+        clamped=loading.clamped,
+    )
+
+
+@contextmanager
+def _rows(
+    export: Export, wanted: Wanted, rejects: Rejects, progress: Progress | None
+) -> Iterator[Iterator[Rows]]:
+    """The export's batches, with progress told after each."""
+    if export.kind == "parquet":
+        reader = ParquetRows(export.path, wanted, rejects)
+        yield _told(reader, lambda: round(reader.share * export.size), export.size, progress)
+        return
+    kind = CsvRows if export.kind == "csv" else NdjsonRows
+    with export.open() as (content, file):
+        yield _told(kind(export.path, content, wanted, rejects), file.tell, export.size, progress)
+
+
+def _told(
+    batches: CsvRows | NdjsonRows | ParquetRows,
+    done: Callable[[], int],
+    size: int,
+    progress: Progress | None,
+) -> Iterator[Rows]:
+    for rows in batches:
+        yield rows
+        if progress is not None:
+            progress(done(), size)
+
+
+def _columns(mapping: LoadMapping) -> set[str] | None:
+    if mapping.fields is None:
+        return None
+    return {*_keys(mapping), *mapping.fields.values()}
+
+
+def _keys(mapping: LoadMapping) -> list[str]:
+    return [name for name in (mapping.time, mapping.id, mapping.arrival) if name is not None]
+
+
+@dataclass(slots=True)
+class _Loading:
+    """Turns rows into events, and remembers what the report tells."""
+
+    path: Path
+    mapping: LoadMapping
+    rejects: Rejects
+    staged: int = 0
+    without_offset: int = 0
+    clamped: int = 0
+    time_formats: dict[str, int] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)  # columns that the file has
+    _times: TimeReader = field(default_factory=TimeReader)
+
+    def __enter__(self) -> "_Loading":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._times.close()
+
+    def events(self, rows: Rows) -> pa.Table:
+        """The rows as events; those without a time or an id are rejected."""
+        self._seen.update(rows.names)
+        if rows.lines:
+            self.check_mapping(_keys(self.mapping))
+        texts = {name: _column(rows, name) for name in _keys(self.mapping)}
+        bad: dict[int, str] = {}
+        event = self._read_times(texts[self.mapping.time], self.mapping.time, bad)
+        arrival = event
+        if self.mapping.arrival is not None:
+            arrival = self._read_times(texts[self.mapping.arrival], self.mapping.arrival, bad)
+        if self.mapping.id is not None:
+            ids = texts[self.mapping.id]
+            no_id = pc.fill_null(pc.equal(ids, ""), True)
+            bad.update(dict.fromkeys(_where(no_id), f"no id in {self.mapping.id!r}"))
+        else:
+            ids = pa.array(rows.content, pa.string())
+        for row, reason in sorted(bad.items()):
+            self.rejects.add(rows.lines[row], reason, rows.source(row))
+        fields = self._fields(rows)
+        events = pa.Table.from_arrays(
+            [ids, event, arrival, *fields.values()], names=[*KEYS, *fields]
+        )
+        if bad:
+            good = [i for i in range(events.num_rows) if i not in bad]
+            events = events.take(pa.array(good, pa.int64()))
+        late = pc.greater(events.column(1), events.column(2))
+        self.clamped += pc.sum(late).as_py() or 0
+        self.staged += events.num_rows
+        return clamped(events)
+
+    def check_mapping(self, names: Iterable[str]) -> None:
+        """Refuse a mapping that names columns which no row so far has had."""
+        for name in names:
+            if name not in self._seen:
+                there = ", ".join(sorted(self._seen)[:40]) or "none"
+                raise ConfigError(
+                    f"{self.path} has no column {name!r}",
+                    hint=f"say which column it is; columns that exist: {there}",
+                )
+
+    def _read_times(self, texts: pa.Array, name: str, bad: dict[int, str]) -> pa.Array:
+        times = self._times.read(texts)
+        for kind, count in times.formats.items():
+            self.time_formats[kind] = self.time_formats.get(kind, 0) + count
+        self.without_offset += times.without_offset
+        early = pc.fill_null(pc.less(times.values.cast(pa.int64()), 0), False)
+        absent = pc.fill_null(pc.equal(texts, ""), True)
+        unread = pc.and_not(times.values.is_null(), absent)
+        bad.update(dict.fromkeys(_where(unread), f"no time that we can read in {name!r}"))
+        bad.update(dict.fromkeys(_where(absent), f"no time in {name!r}"))
+        bad.update(dict.fromkeys(_where(early), f"a time before 1970 in {name!r}"))
+        return times.values
+
+    def _fields(self, rows: Rows) -> dict[str, pa.Array]:
+        if self.mapping.fields is None:
+            keys = _keys(self.mapping)
+            return {name: column for name, column in rows.columns.items() if name not in keys}
+        return {name: _column(rows, source) for name, source in self.mapping.fields.items()}
+
+
+def _column(rows: Rows, name: str) -> pa.Array:
+    """The column called *name*, absent throughout where no row of the batch has it."""
+    return rows.columns.get(name, pa.nulls(len(rows.lines), pa.string()))
+
+
+def _where(rows: pa.Array) -> list[int]:
+    return [int(i) for i in pc.indices_nonzero(rows).to_pylist()]

@@ -1,0 +1,1 @@
+"""The embedded SIEM's alerts: rules, alerts and verdicts in its ledger."""

@@ -1,0 +1,138 @@
+"""Raises alerts from new live scores: the embedded SIEM's rule engine."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from scoreback.connectors.local.rule_engine.rules import enabled_rules
+from scoreback.connectors.local.storage import ledger
+from scoreback.connectors.local.storage.segments import segment_of
+from scoreback.connectors.local.storage.store import Store
+from scoreback.deployment import AlertRule
+from scoreback.naming import alert_id
+from scoreback.suppression import DAY_US, Suppression, hits_of, opened_by
+
+_COLUMNS = (
+    "score_id", "event_id", "event_time", "scored_at", "entity", "detector", "version", "stage",
+    "score", "risk", "reasons",
+)  # fmt: skip
+
+
+def evaluate(store: Store) -> int:
+    """Let every enabled rule look at the scores that no rule has seen; how many alerts it opened.
+
+    One transaction: the scores count as seen exactly when their alerts are there.
+    """
+    with store.ledger.reading() as connection:
+        if not connection.scalar(sa.select(sa.exists(_unseen()))):
+            return 0
+    with store.ledger.writing() as connection:
+        unseen = [segment_of(row) for row in connection.execute(_unseen())]
+        rules = enabled_rules(connection)
+        opened = 0
+        if unseen and rules:
+            tables = [
+                _hit_columns(pq.read_table(store.segments.intact(s), partitioning=None))
+                for s in unseen
+            ]
+            scores = pa.concat_tables(tables)
+            for rule in rules:
+                opened += _raise_alerts(connection, rule, hits_of(scores, rule))
+        paths = [segment.path for segment in unseen]
+        connection.execute(
+            ledger.segments.update().where(ledger.segments.c.path.in_(paths)).values(evaluated=True)
+        )
+    return opened
+
+
+def _unseen() -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(ledger.segments)
+        .where(ledger.segments.c.kind == "scores", ledger.segments.c.evaluated.is_(False))
+        .order_by("segment_id")
+    )
+
+
+def _hit_columns(table: pa.Table) -> pa.Table:
+    """The columns that rules read; a segment does not hold those that are empty throughout."""
+    for name in ("entity", "reasons"):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+    return table.select(list(_COLUMNS))
+
+
+def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) -> int:
+    """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
+    if not hits.num_rows:
+        return 0
+    times = hits.column("event_time").cast(pa.int64()).to_numpy()
+    before = _alerts_of_days(connection, rule.name, times)
+    codes: dict[str, int] = {}
+    entities = [row["entity"] for row in before] + hits.column("entity").to_pylist()
+    openers = opened_by(
+        np.concatenate([np.array([row["event_time"] for row in before], dtype=np.int64), times]),
+        np.array(
+            [-1 if e is None else codes.setdefault(e, len(codes)) for e in entities],
+            dtype=np.int64,
+        ),
+        Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
+        already=len(before),
+    )
+    names = [str(row["alert_id"]) for row in before]
+    names += [alert_id(rule.name, score_id) for score_id in hits.column("score_id").to_pylist()]
+    opened, joined = [], []
+    for position, hit in enumerate(_rows(hits), start=len(before)):
+        alert = names[openers[position]]
+        if openers[position] == position:
+            opened.append(_alert(rule, alert, hit))
+        joined.append({"alert_id": alert, **{k: hit[k] for k in _MEMBER}})
+    if opened:
+        connection.execute(ledger.alerts.insert(), opened)
+    connection.execute(ledger.alert_events.insert(), joined)
+    return len(opened)
+
+
+_MEMBER = ("score_id", "event_id", "event_time", "score")
+
+
+def _alerts_of_days(
+    connection: sa.Connection, rule: str, times: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> list[Mapping[str, object]]:
+    """The rule's alerts on the days that hits at *times* touch, by the time of their opening."""
+    first = int(times[0]) // DAY_US * DAY_US
+    after = (int(times[-1]) // DAY_US + 1) * DAY_US
+    of = ledger.alerts.c
+    query = (
+        sa.select(of.alert_id, of.entity, of.event_time)
+        .where(of.rule == rule, of.event_time >= first, of.event_time < after)
+        .order_by(of.event_time, of.alert_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _rows(hits: pa.Table) -> Iterator[dict[str, object]]:
+    micros = hits
+    for name in ("event_time", "scored_at"):
+        index = micros.column_names.index(name)
+        micros = micros.set_column(index, name, micros.column(name).cast(pa.int64()))
+    yield from micros.to_pylist()
+
+
+def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "alert_id": alert_id,
+        "rule": rule.name,
+        "detector": rule.detector,
+        "version": rule.version,
+        "entity": hit["entity"],
+        "event_id": hit["event_id"],
+        "event_time": hit["event_time"],
+        "raised_at": hit["scored_at"],
+        "score": hit["score"],
+        "risk": hit["risk"],
+        "severity": rule.severity.value,
+        "reasons": hit["reasons"] or "[]",
+    }

@@ -1,0 +1,1 @@
+"""The embedded SIEM on disk: ledger, immutable segments, the engine over them."""

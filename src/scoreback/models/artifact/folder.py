@@ -1,0 +1,266 @@
+"""A trained model as a folder: a manifest, one model file, and a checksum for each. No pickle.
+
+The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
+so it stands for everything that a score depends on.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scoreback import __version__
+from scoreback.errors import ArtifactError
+from scoreback.models.artifact.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    DataWindow,
+    Manifest,
+    ModelFile,
+    RiskKnots,
+    Text,
+    canonical,
+)
+from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.judging.threshold import RiskMap
+from scoreback.models.learners.algorithms import algorithms
+from scoreback.models.learners.encoding import Encoder
+from scoreback.models.learners.model import Model, Parameters
+from scoreback.models.learners.texts import TextModel
+
+MANIFEST = "manifest.json"
+LIBRARIES = ("numpy", "scikit-learn", "xgboost-cpu")
+_RESTORE = "restore the folder from a backup, or train again"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model ready to score, with its manifest."""
+
+    manifest: Manifest
+    model: Model
+
+    @property
+    def artifact_hash(self) -> str:
+        """The name of exactly this model: sha256 of the canonical manifest."""
+        return hashlib.sha256(canonical(self.manifest)).hexdigest()
+
+    @property
+    def features(self) -> tuple[EventFeature | WindowFeature, ...]:
+        """The feature plan, in the order of the matrix."""
+        return self.manifest.features
+
+    @property
+    def lag(self) -> timedelta:
+        """The late rule that the features were computed by."""
+        return timedelta(seconds=self.manifest.lag_seconds)
+
+    @property
+    def encoder(self) -> Encoder:
+        """From feature rows to the matrix."""
+        texts = {n: TextModel(t.intercept, t.weights) for n, t in self.manifest.texts.items()}
+        return Encoder(self.manifest.features, self.manifest.vocabularies, texts)
+
+    @property
+    def risk_map(self) -> RiskMap:
+        """From score to risk."""
+        return RiskMap(self.manifest.risk.log_odds, self.manifest.risk.risks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """What a finished training hands over to be stored."""
+
+    as_of: datetime
+    encoder: Encoder
+    model: Model
+    parameters: Parameters  # that a search set
+    threshold: float
+    risk_map: RiskMap
+    keep_floor: float
+    metrics: Mapping[str, float]
+    since: datetime
+    until: datetime
+    fit_rows: int
+    fit_positives: int
+    threshold_rows: int
+    row_hash: str
+
+
+def artifact_of(detector: Detector, fit: Fit) -> Artifact:
+    """The artefact of one training of *detector*."""
+    stored = fit.model.to_bytes()
+    manifest = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        detector=detector.name,
+        entity=detector.entity,
+        unit=detector.unit,
+        features=tuple(detector.features),
+        lag_seconds=int(detector.lag.total_seconds()),
+        algorithm=fit.model.algorithm,
+        parameters=dict(fit.parameters),
+        seed=detector.train.seed,
+        as_of=fit.as_of,
+        data=DataWindow(
+            since=fit.since, until=fit.until, fit_rows=fit.fit_rows,
+            fit_positives=fit.fit_positives, threshold_rows=fit.threshold_rows,
+            row_hash=fit.row_hash,
+        ),
+        vocabularies={name: dict(v) for name, v in fit.encoder.vocabularies.items()},
+        texts={
+            name: Text(intercept=t.intercept, weights=dict(t.weights))
+            for name, t in fit.encoder.texts.items()
+        },
+        budget=detector.alerts.budget,
+        per_entity=int(detector.alerts.per_entity),
+        throttle_seconds=int(detector.alerts.throttle.total_seconds()),
+        threshold=fit.threshold,
+        risk=RiskKnots(log_odds=fit.risk_map.log_odds, risks=fit.risk_map.risks),
+        keep_floor=fit.keep_floor,
+        metrics=dict(fit.metrics),
+        libraries={"scoreback": __version__, **{name: version(name) for name in LIBRARIES}},
+        model=ModelFile(
+            name=algorithms()[fit.model.algorithm].file,
+            sha256=hashlib.sha256(stored).hexdigest(),
+        ),
+    )  # fmt: skip
+    return Artifact(manifest, fit.model)
+
+
+def save(artifact: Artifact, folder: Path) -> None:
+    """Write *artifact* as the new *folder*, whole or not at all; saving it again changes nothing.
+
+    Raises:
+        ArtifactError: the folder holds something else, or cannot be written.
+    """
+    if folder.exists():
+        if load(folder).artifact_hash != artifact.artifact_hash:
+            raise ArtifactError(
+                f"{folder} already holds another model",
+                hint="choose another folder; artefacts are never overwritten",
+            )
+        return
+    files = {
+        MANIFEST: canonical(artifact.manifest),
+        artifact.manifest.model.name: artifact.model.to_bytes(),
+    }
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for name, content in files.items():
+                _write(unfinished / name, content)
+            unfinished.chmod(0o755)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot write the artefact {folder}: {error.strerror or error}",
+            hint="free space on that disk or correct its permissions, then train again",
+        ) from error
+
+
+def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) -> Artifact:
+    """Read and check the artefact in *folder*.
+
+    Raises:
+        ArtifactError: it is missing, damaged, foreign, too new, or not the one expected.
+    """
+    stored = _read(folder, MANIFEST)
+    manifest = _parsed(folder, stored)
+    if canonical(manifest) != stored:
+        raise ArtifactError(f"{folder / MANIFEST} was changed by hand", hint=_RESTORE)
+    if expected_hash is not None and hashlib.sha256(stored).hexdigest() != expected_hash:
+        raise ArtifactError(
+            f"{folder} holds another model than the version that points to it", hint=_RESTORE
+        )
+    algorithm = algorithms().get(manifest.algorithm)
+    if algorithm is None or manifest.model.name != algorithm.file:
+        raise ArtifactError(
+            f"{folder} names a model file or an algorithm that this version does not know: "
+            f"{manifest.algorithm!r} in {manifest.model.name!r}",
+            hint="update scoreback, or train again",
+        )
+    content = _read(folder, algorithm.file)
+    if hashlib.sha256(content).hexdigest() != manifest.model.sha256:
+        raise ArtifactError(
+            f"{folder / algorithm.file} is damaged or belongs to another model: its checksum is "
+            "not that of the manifest",
+            hint=_RESTORE,
+        )
+    if strangers := sorted({p.name for p in folder.iterdir()} - {MANIFEST, algorithm.file}):
+        raise ArtifactError(
+            f"{folder} holds a file that is no part of the model: {strangers[0]!r}",
+            hint="move it elsewhere; nobody else writes into an artefact",
+        )
+    try:
+        model = algorithm.from_bytes(content, threads)
+    except ValueError as error:
+        raise ArtifactError(
+            f"{folder / algorithm.file} is no model: {error}", hint=_RESTORE
+        ) from error
+    if model.width != len(manifest.features):
+        raise ArtifactError(
+            f"{folder / algorithm.file} takes {model.width} features, the manifest names "
+            f"{len(manifest.features)}",
+            hint=_RESTORE,
+        )
+    return Artifact(manifest, model)
+
+
+def _parsed(folder: Path, stored: bytes) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        content = json.loads(stored)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is damaged: it is not JSON", hint=_RESTORE) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{folder} is not a model of ours", hint="point to a folder written by scoreback train"
+        )
+    if content.get("format_version") != FORMAT_VERSION:
+        raise ArtifactError(
+            f"{path} has format version {content.get('format_version')!r}, this program reads "
+            f"{FORMAT_VERSION}",
+            hint="update scoreback, or train again with this version",
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise ArtifactError(
+            f"{path} is damaged at {place}: {first['msg']}", hint=_RESTORE
+        ) from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        if path.is_symlink():
+            raise ArtifactError(
+                f"{path} is a link out of the artefact", hint="copy the real file there"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot read {path}: {error.strerror or error}",
+            hint="point to a folder written by scoreback train, or restore it from a backup",
+        ) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""The detector file: what it may say, read and checked without the learning libraries."""

@@ -1,0 +1,87 @@
+"""Combinations that no single key shows to be wrong: labels as features, pipes in selections."""
+
+import re
+from collections.abc import Iterator
+
+from scoreback.models.detector.features import EventFeature, WindowFeature, is_or_is_under
+from scoreback.models.detector.located_yaml import Key
+from scoreback.models.detector.problems import Problem
+from scoreback.models.detector.quantities import format_duration
+from scoreback.models.detector.spec import Detector
+from scoreback.models.detector.unit_checks import check_unit
+
+# Columns of a stored score: `scoreback.records.SCORE_COLUMNS`, as a test holds.
+SCORE_NAMES = (
+    "score_id", "event_id", "event_ref", "event_time", "scored_at", "entity", "detector", "version",
+    "stage", "score", "risk", "threshold", "alert", "reasons",
+)  # fmt: skip
+
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED_OR_REGEX = re.compile(r'"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/|\\.|\|\|', re.DOTALL)
+
+
+def check_detector(detector: Detector) -> Iterator[Problem]:
+    """What is wrong with the keys of *detector* taken together."""
+    yield from _label_as_input(detector)
+    yield from _nothing_to_learn_from(detector)
+    yield from _copied_over_scores(detector)
+    yield from check_unit(detector)
+    for siem, selection in detector.events.items():
+        for word in ("search", "query"):
+            text = selection.get(word)
+            if isinstance(text, str):
+                yield from _more_than_a_selection(text, word, ("events", siem, word))
+
+
+def _label_as_input(detector: Detector) -> Iterator[Problem]:
+    labels = detector.labels.field
+    if labels is None:
+        return
+    answers = {labels.name: "holds the label"}
+    if labels.time:
+        answers[labels.time] = "says when the label came to exist"
+    for answer, why in answers.items():
+        if is_or_is_under(detector.entity, answer):
+            yield Problem(("entity",), f"{detector.entity!r} {why}", "name whom alerts are about")
+        for i, feature in enumerate(detector.features):
+            for name in _inputs(feature):
+                if is_or_is_under(name, answer):
+                    what = f"{name!r} {why}: as an input it would tell the answer"
+                    yield Problem(("features", i), what, "remove this feature")
+
+
+def _inputs(feature: EventFeature | WindowFeature) -> list[str]:
+    others = feature.by if isinstance(feature, WindowFeature) else (feature.divisor,)
+    return [name for name in (feature.field, *others) if name]
+
+
+def _nothing_to_learn_from(detector: Detector) -> Iterator[Problem]:
+    history, mature = detector.train.history, detector.labels.mature_after
+    if history <= mature:
+        what = f"{format_duration(history)} of history, of which the last {format_duration(mature)}"
+        yield Problem(
+            ("train", "history"),
+            f"{what} are too young to learn from",
+            "write a longer history, or a shorter labels.mature_after",
+        )
+
+
+def _copied_over_scores(detector: Detector) -> Iterator[Problem]:
+    for i, name in enumerate(detector.write.copy_fields):
+        key: Key = ("write", "copy_fields", i)
+        if name in SCORE_NAMES:
+            yield Problem(key, f"{name!r} is a column of every score", "remove it")
+        elif name in detector.write.copy_fields[:i]:
+            yield Problem(key, f"{name!r} is there already", "remove it")
+
+
+def _more_than_a_selection(text: str, word: str, key: Key) -> Iterator[Problem]:
+    rest = (_DOUBLE_QUOTED if word == "search" else _QUOTED_OR_REGEX).sub("", text)
+    if '"' in rest:
+        yield Problem(key, "a quote is not closed", 'close it, or write \\" for the sign itself')
+    elif "|" in rest:
+        yield Problem(
+            key,
+            "holds a pipe (|), but events are a selection only",
+            "keep what comes before the first |; quote a | that is searched for",
+        )

@@ -1,0 +1,151 @@
+"""One feature as models carry it: what is computed, from which fields, under which name.
+
+The file writes features in a short form; `feature_forms` beside this reads that into these.
+What would tell the answer, or name one event only, is no feature: it is refused here.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from scoreback.models.detector.quantities import FieldName, FieldNames, OverDuration, Pattern
+from scoreback.models.detector.wrong import WrongValue
+
+# Written after an alert is closed, or by ourselves: as inputs they would tell the answer.
+WRITTEN_AFTER_CLOSING = (
+    "status",
+    "owner",
+    "tags",
+    "comments",
+    "disposition",
+    "urgency",
+    "scoreback",
+    "kibana.alert.workflow_status",
+    "kibana.alert.workflow_reason",
+    "kibana.alert.workflow_tags",
+    "kibana.alert.workflow_user",
+    "kibana.alert.workflow_assignee_ids",
+    "signal.status",
+    "event.outcome_label",
+)
+# Columns of every event beside its fields: `scoreback.records.EVENT_COLUMNS`, as a test holds.
+EVENT_TIMES = ("event_time", "arrival_time")
+EVENT_NAMES = ("event_id", "event_ref")
+
+EVENT_KINDS = (
+    "number", "category", "length", "entropy", "digits", "matches", "ratio",
+    "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
+)  # fmt: skip
+WINDOW_KINDS = ("count", "distinct", "rarity", "sum", "mean", "since_last")
+
+
+def is_or_is_under(field: str, parent: str) -> bool:
+    """Whether *field* is *parent* or one of its sub-fields, whatever the case of letters."""
+    return (field.lower() + ".").startswith(parent.lower() + ".")
+
+
+def _known_in_time(field: str) -> str:
+    """Refuse as an input what names one event only, or is written once the answer is known."""
+    if field in EVENT_NAMES:
+        raise WrongValue(
+            f"{field!r} names one event, and says nothing about the next",
+            hint="use a field whose values come again",
+        )
+    if is_or_is_under(field, "scoreback"):
+        raise WrongValue(
+            f"{field!r} is written by Scoreback itself",
+            hint="remove it; use fields that the event has when it arrives",
+        )
+    for written in WRITTEN_AFTER_CLOSING:
+        if is_or_is_under(field, written):
+            raise WrongValue(
+                f"{field!r} is written after an alert is closed: it would tell the answer",
+                hint="remove it; use fields that the event has when it arrives",
+            )
+    return field
+
+
+def _no_time(field: str) -> str:
+    if field in EVENT_TIMES:
+        raise WrongValue(
+            f"{field!r} never comes again, so nothing can be learnt from it",
+            hint=f"write hour_of_day: {field} or day_of_week: {field}",
+        )
+    return field
+
+
+def _inputs(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_no_time(_known_in_time(field)) for field in fields)
+
+
+def _with(value: object) -> str:
+    return "without" if value is None else "with a"
+
+
+InputField = Annotated[FieldName, AfterValidator(_known_in_time)]
+InputFields = Annotated[FieldNames, AfterValidator(_inputs)]
+FeatureName = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class Part(BaseModel):
+    """A part of a detector: frozen, and without keys that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventFeature(Part):
+    """A feature that needs one event: its kind and its field."""
+
+    kind: Literal[
+        "number", "category", "length", "entropy", "digits", "matches", "ratio",
+        "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
+    ] = Field(description="what is computed from the field")  # fmt: skip
+    field: InputField = Field(description="the field it reads")
+    divisor: InputField | None = Field(default=None, description="the field a ratio divides by")
+    pattern: Pattern | None = Field(
+        default=None, description="regular expression (RE2) that matches searches for"
+    )
+    name: FeatureName = Field(description="what reports and reasons call it")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind not in ("hour_of_day", "day_of_week"):
+            _no_time(self.field)
+        if (self.divisor is not None) != (self.kind == "ratio"):
+            raise WrongValue(
+                f"{self.kind} {_with(self.divisor)} divisor",
+                hint="write ratio: [source.bytes, destination.bytes]; only ratio has two fields",
+            )
+        if (self.pattern is not None) != (self.kind == "matches"):
+            raise WrongValue(
+                f"{self.kind} {_with(self.pattern)} pattern",
+                hint=r"write {matches: url.path, pattern: '\.php$'}; only matches has a pattern",
+            )
+        return self
+
+
+class WindowFeature(Part):
+    """A feature over earlier events that share the value of ``by``."""
+
+    kind: Literal["count", "distinct", "rarity", "sum", "mean", "since_last"] = Field(
+        description="what is computed over the window"
+    )
+    field: Annotated[InputField, AfterValidator(_no_time)] | None = Field(
+        description="the field it reads; None for count and since_last, which look at events"
+    )
+    by: InputFields = Field(
+        description="field or fields that earlier events must share", examples=["source.ip"]
+    )
+    over: OverDuration = Field(description="how far back the window reaches", examples=["1h"])
+    name: FeatureName = Field(description="what reports and reasons call it")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if (self.field is None) != (self.kind in ("count", "since_last")):
+            raise WrongValue(
+                f"{self.kind} of {self.field or 'events'}",
+                hint="count and since_last take events; the other kinds take a field",
+            )
+        if len(set(self.by)) < len(self.by):
+            raise WrongValue("by names a field twice", hint="name each field once")
+        return self

@@ -1,0 +1,94 @@
+"""The JSON Schema of detector files, so that editors complete and check them while one types."""
+
+from pydantic import BaseModel
+
+from scoreback.models.detector.feature_forms import OF_EVENTS
+from scoreback.models.detector.features import (
+    EVENT_KINDS,
+    WINDOW_KINDS,
+    EventFeature,
+    WindowFeature,
+)
+from scoreback.models.detector.problems import model_within
+from scoreback.models.detector.spec import Detector
+
+_KINDS = {
+    "number": "the value as a number",
+    "category": "the value as one of a set, learnt in training",
+    "ngrams": "how much the parts of the text look like attacks, learnt in training",
+    "length": "how many characters the text has",
+    "entropy": "how random the characters of the text are, in bits",
+    "digits": "how many digits the text has",
+    "matches": "whether the regular expression finds something in the text",
+    "ratio": "the first field divided by the second",
+    "hour_of_day": "hour of the time, 0 to 23, UTC",
+    "day_of_week": "day of the time, Monday is 1",
+    "is_private_ip": "whether the address is private, loopback or link-local",
+    "count": "how many earlier events share the key",
+    "distinct": "how many values the field had in earlier events that share the key",
+    "rarity": "how rare this value is among earlier events that share the key",
+    "sum": "sum of the field over earlier events that share the key",
+    "mean": "mean of the field over earlier events that share the key",
+    "since_last": "seconds since the last event that shares the key",
+}
+
+
+def json_schema() -> dict[str, object]:
+    """The schema of a detector file as people write it, with descriptions and defaults."""
+    schema = Detector.model_json_schema()
+    definitions = schema["$defs"]
+    for model in _models(Detector):
+        described = definitions[model.__name__] if model is not Detector else schema
+        defaults = model.model_construct().model_dump(mode="json", warnings=False)
+        for name, entry in described["properties"].items():
+            entry.pop("title", None)
+            if "default" in entry:
+                entry["default"] = defaults[name]
+    for replaced in ("EventFeature", "WindowFeature"):
+        del definitions[replaced]
+    field = EventFeature.model_json_schema()["properties"]["field"]
+    parts = {"field": _untitled(field), "name": {"type": "string", "minLength": 1}}
+    window = WindowFeature.model_json_schema()["properties"]
+    parts |= {"by": _untitled(window["by"]), "over": _untitled(window["over"])}
+    features = schema["properties"]["features"]
+    features["items"] = {"oneOf": [_form(kind, parts) for kind in EVENT_KINDS + WINDOW_KINDS]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Scoreback detector",
+    }
+
+
+def _form(kind: str, parts: dict[str, dict[str, object]]) -> dict[str, object]:
+    value: dict[str, object] = {**parts["field"]}
+    if kind in OF_EVENTS:
+        value = {"const": "events"}
+    elif kind == "ratio":
+        value = {"type": "array", "items": parts["field"], "minItems": 2, "maxItems": 2}
+    properties = {kind: {**value, "description": _KINDS[kind]}, "name": parts["name"]}
+    required = [kind]
+    if kind == "matches":
+        pattern = {"type": "string", "minLength": 1, "description": "regular expression (RE2)"}
+        properties["pattern"] = pattern
+        required.append("pattern")
+    if kind in WINDOW_KINDS:
+        properties |= {"by": parts["by"], "over": parts["over"]}
+        required += ["by", "over"]
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    found = [model]
+    for field in model.model_fields.values():
+        inner = model_within(field.annotation)
+        found += _models(inner) if inner else []
+    return found
+
+
+def _untitled(entry: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in entry.items() if name != "title"}

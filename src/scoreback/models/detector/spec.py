@@ -1,0 +1,287 @@
+"""A detector as its file describes it: every key typed, checked and defaulted here.
+
+The names are those of the file. `scoreback.models.detector.file` reads YAML into these and turns
+what they refuse into errors with file, line, key and remedy. The JSON Schema for editors comes
+from them, and so do the words of `validate --explain`.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from scoreback.models.detector.features import (
+    WRITTEN_AFTER_CLOSING,
+    EventFeature,
+    Part,
+    WindowFeature,
+)
+from scoreback.models.detector.problems import UNIT_TAGS
+from scoreback.models.detector.quantities import (
+    CronLine,
+    DayDuration,
+    Duration,
+    FieldName,
+    PerDay,
+    PositiveShare,
+    Share,
+    Texts,
+    WholePerDay,
+    format_duration,
+    parse_duration,
+)
+from scoreback.models.detector.units import GroupUnit
+from scoreback.models.detector.wrong import WrongValue
+
+__all__ = [
+    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
+    "GroupUnit", "Keep", "Labels", "Schedule", "Split", "Train", "Unit", "VerdictLabels",
+    "WindowFeature", "Write", "format_duration", "parse_duration",
+]  # fmt: skip
+
+
+class VerdictLabels(Part):
+    """Labels from how analysts closed alerts."""
+
+    join: Literal["event", "entity"] = Field(
+        description="what a verdict is about: the event that opened the alert, or its entity's"
+        " events around it"
+    )
+    window: Duration | None = Field(
+        default=None,
+        description="with join: entity, how long before and after the event of the alert",
+    )
+
+    @model_validator(mode="after")
+    def _window_of_an_entity(self) -> Self:
+        if self.join == "entity" and self.window is None:
+            raise WrongValue(
+                "join: entity needs to know which of the entity's events are meant",
+                hint="write for example {join: entity, window: 1h}",
+            )
+        if self.join == "event" and self.window is not None:
+            raise WrongValue(
+                "a window is of use with join: entity only", hint="remove it, or join by entity"
+            )
+        return self
+
+
+class FieldLabels(Part):
+    """Labels from a field of the events themselves."""
+
+    name: FieldName = Field(
+        description="the field that holds the label", examples=["event.outcome_label"]
+    )
+    positive: Texts = Field(description="values that mean attack", examples=["attack"])
+    negative: Texts | None = Field(
+        default=None, description="values that mean no attack; without it, all others present"
+    )
+    delay: Duration = Field(
+        default=timedelta(0), description="how long after the event the label came to exist"
+    )
+    time: FieldName | None = Field(
+        default=None,
+        description="field that says when the label came to exist; wins over delay",
+    )
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        both = sorted(set(self.positive) & set(self.negative or ()))
+        if both:
+            raise WrongValue(
+                f"{both[0]!r} is both positive and negative", hint="keep it in one of the two"
+            )
+        return self
+
+
+class Labels(Part):
+    """Where labels come from and what they count as."""
+
+    verdicts: VerdictLabels | None = Field(
+        default=None, description="labels from how analysts closed alerts: {join: event}"
+    )
+    field: FieldLabels | None = Field(
+        default=None, description="labels from a field of the events: {name: ..., positive: [...]}"
+    )
+    incidents: str | None = Field(
+        default=None,
+        description="CSV file of incidents, beside the detector file: entity, from, to, verdict",
+        examples=["incidents.csv"],
+    )
+    benign_positive: Literal["negative", "positive", "ignore"] = Field(
+        default="negative", description="what a right rule on allowed activity counts as"
+    )
+    unlabelled: Literal["ignore", "presumed_benign"] = Field(
+        default="ignore", description="what an event without a label counts as"
+    )
+    mature_after: Duration = Field(
+        default=timedelta(days=7), description="younger days are neither trained on nor judged"
+    )
+
+    @model_validator(mode="after")
+    def _some_source(self) -> Self:
+        if self.verdicts is None and self.field is None and self.incidents is None:
+            raise WrongValue(
+                "labels name no source",
+                hint="add verdicts: {join: event}, field: {name: ..., positive: [...]} or"
+                " incidents: FILE",
+            )
+        return self
+
+
+class Train(Part):
+    """How far back to learn from, and with what."""
+
+    history: DayDuration = Field(
+        default=timedelta(days=90), description="how far back events are learnt from"
+    )
+    algorithms: Annotated[
+        list[Literal["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]],
+        Field(min_length=1),
+    ] = Field(
+        default=["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"],
+        description="what competes",
+    )
+    today_queue: FieldName | None = Field(
+        default=None,
+        description="number that analysts sort by today, a severity say; judged beside the rest",
+        examples=["event.severity"],
+    )
+    trials: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(
+        default=0, description="settings to try for each algorithm, beside its defaults"
+    )
+    search: Duration = Field(
+        default=timedelta(minutes=30), description="how long trials may take, at most"
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
+        default=7, description="where random draws start: same data and seed, same model"
+    )
+
+
+class Split(Part):
+    """How to judge beside the split by time."""
+
+    hold_out: Annotated[list[FieldName], Field(max_length=1)] = Field(
+        default=[], description="judge each value of this field by a model that never saw it"
+    )
+
+
+class Alerts(Part):
+    """What a team can read, and how it is told."""
+
+    budget: PerDay = Field(description="alerts a day that the team can read", examples=["20/day"])
+    per_entity: WholePerDay = Field(default=3.0, description="alerts a day for one entity, at most")
+    throttle: Duration = Field(
+        default=timedelta(hours=1), description="hits of an entity within it join one alert"
+    )
+    deliver: Literal["finding"] = Field(
+        default="finding", description="how alerts reach analysts: each as a finding of its own"
+    )
+    severity: Literal["low", "medium", "high", "critical"] = Field(
+        default="medium", description="severity of the alerts"
+    )
+    attack: list[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]] = Field(
+        default=[], description="MITRE ATT&CK techniques, for example T1071.004"
+    )
+
+
+class Keep(Part):
+    """Which scores are stored; all are counted."""
+
+    top: PositiveShare = Field(default=0.01, description="share of highest scores that is stored")
+    sample: Share = Field(default=0.001, description="seeded sample of the rest that is stored")
+
+
+class Write(Part):
+    """What is written back."""
+
+    keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
+    enrich: Literal["none", "event", "entity", "in_place"] = Field(
+        default="none",
+        description="where stored scores are put beside their history, if the SIEM can: a lookup"
+        " by event or by entity, or a field on the event itself",
+    )
+    copy_fields: list[FieldName] = Field(
+        default=[], description="event fields copied onto each score"
+    )
+
+
+class Gate(Part):
+    """What a freshly trained candidate has to pass before it scores."""
+
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual",
+        description="who promotes a candidate: a person, or training itself as long as no version"
+        " scores yet",
+    )
+
+
+class Schedule(Part):
+    """When each job is due, as cron lines in UTC."""
+
+    score: CronLine = Field(default="*/5 * * * *", description="when new events are scored")
+    train: CronLine = Field(default="0 3 * * 0", description="when a new version is trained")
+
+
+Selection = Annotated[dict[str, Any], Field(min_length=1)]
+
+
+_EVENT, _GROUP = UNIT_TAGS
+
+
+def _kind_of_unit(value: object) -> str:
+    return _GROUP if isinstance(value, dict | GroupUnit) else _EVENT
+
+
+Unit = Annotated[
+    Annotated[Literal["event"], Tag(_EVENT)] | Annotated[GroupUnit, Tag(_GROUP)],
+    Discriminator(_kind_of_unit),
+]
+
+
+class Detector(Part):
+    """One detector file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]{0,62}$")] = Field(
+        description="name of the detector: small letters, digits, _ and -",
+        examples=["suricata_triage"],
+    )
+    use_case: Literal["threat_detection", "incident_response", "vulnerability_management"] = Field(
+        default="threat_detection", description="what it is for"
+    )
+    owner: str = Field(default="", description="who is asked when it is sick")
+    unit: Unit = Field(
+        default="event",
+        description="what is scored, budgeted and judged: event, or a group of events",
+        examples=["{group: [host.name, rule.id], every: 1m}"],
+    )
+    lag: Duration = Field(
+        default=timedelta(minutes=5), description="an event that arrives later than this is late"
+    )
+    events: Annotated[dict[str, Selection], Field(min_length=1)] = Field(
+        description="which events, in the words of each SIEM: a selection only",
+        examples=["{local: {stream: alerts}}"],
+    )
+    entity: FieldName = Field(
+        description="what alerts are capped and grouped by", examples=["source.ip"]
+    )
+    labels: Labels = Field(
+        description="where labels come from and what they count as",
+        examples=["{verdicts: {join: event}}"],
+    )
+    features: Annotated[list[EventFeature | WindowFeature], Field(min_length=1, max_length=500)] = (
+        Field(description="what the model looks at", examples=["[category: rule.id]"])
+    )
+    train: Train = Field(default=Train(), description="how far back to learn from, and with what")
+    split: Split = Field(default=Split(), description="how to judge beside the split by time")
+    alerts: Alerts = Field(
+        description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
+    )
+    gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
+    write: Write = Field(default=Write(), description="what is written back")
+    schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
+
+    @property
+    def group(self) -> GroupUnit | None:
+        """The unit where it is a group of events; None where each event is one."""
+        return self.unit if isinstance(self.unit, GroupUnit) else None

@@ -1,0 +1,1 @@
+"""Feature plans into matrices: event features, window features, units; whole and online."""

@@ -1,0 +1,240 @@
+"""Event features: the part of the feature language that needs one event.
+
+Fields come as text and are cast here, once, so that a feature means the same whatever the SIEM's
+mapping. An empty string is missing, as is text that is no number where a number is asked for
+(counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.columns import flat
+from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.records import EventBatch
+
+TEXT_LIMIT = 4096  # characters that entropy and ngrams look at: bounds a 1 MB command line
+_MEMORY_LIMIT = "1GB"
+
+_PRIVATE_V4 = r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
+_PRIVATE_V6 = r"^(::1$|[fF][cCdD][0-9a-fA-F]{0,2}:|[fF][eE][89abAB][0-9a-fA-F]?:)"
+_ANY_IP = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$"
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """The features of a detector, in the order of the file: one column each."""
+
+    features: tuple[EventFeature | WindowFeature, ...]
+    lag: timedelta  # of a unit of events, until it closes: the width of its window too
+
+    @classmethod
+    def of(cls, detector: Detector) -> Self:
+        """The plan of *detector*."""
+        group = detector.group
+        lag = detector.lag if group is None else detector.lag + group.every
+        return cls(tuple(detector.features), lag)
+
+    @property
+    def event_features(self) -> tuple[EventFeature, ...]:
+        """Features that need one event."""
+        return tuple(f for f in self.features if isinstance(f, EventFeature))
+
+    @property
+    def window_features(self) -> tuple[WindowFeature, ...]:
+        """Features over earlier events."""
+        return tuple(f for f in self.features if isinstance(f, WindowFeature))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Event fields that the features read, sorted; the two times are not among them."""
+        found: set[str] = set()
+        for feature in self.features:
+            if isinstance(feature, WindowFeature):
+                found.update(feature.by)
+            elif feature.divisor:
+                found.add(feature.divisor)
+            if feature.field:
+                found.add(feature.field)
+        return tuple(sorted(found - {"event_time", "arrival_time"}))
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The event fields of which every feature that reads them reads the number alone."""
+        texts: set[str] = set()
+        numbers: set[str] = set()
+        for feature in self.features:
+            read = {feature.field, getattr(feature, "divisor", None)} - {None}
+            numeric = isinstance(feature, EventFeature) and feature.kind in ("number", "ratio")
+            (numbers if numeric else texts).update(map(str, read))
+            if isinstance(feature, WindowFeature):
+                texts.update(feature.by)
+        return frozenset(numbers - texts - {"event_time", "arrival_time"})
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRows:
+    """Feature columns of some events, beside what names them."""
+
+    table: pa.Table
+    uncast: Mapping[str, int]  # feature → values that were there but could not be read
+
+
+class EventFeatures:
+    """Computes event features of batches; holds one in-memory engine for all of them."""
+
+    def __init__(self, plan: FeaturePlan, *, threads: int = 1) -> None:
+        """Prepare to compute every event feature of *plan*."""
+        self._features = plan.event_features
+        self._threads = threads
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first feature that needs a query."""
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": _MEMORY_LIMIT, "threads": self._threads,
+        }  # fmt: skip
+        engine = duckdb.connect(config=config)
+        engine.execute("SET TimeZone = 'UTC'")
+        return engine
+
+    def rows(self, events: EventBatch) -> FeatureRows:
+        """One column per event feature of *events*, in their order.
+
+        Numbers are float64, categories text. Values are counted in ``uncast`` when the field held
+        something that the feature could not read.
+        """
+        if not self._features:
+            return FeatureRows(pa.table({}), {})
+        columns = self._columns(events.batch)
+        names = [f.name for f in self._features]
+        uncast = {name: count for name, count in _uncast(self._features, events, columns) if count}
+        return FeatureRows(pa.table(columns, names=names), uncast)
+
+    def _columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        """A column for each feature, most by one query for all."""
+        found = {i: _without_query(feature, batch) for i, feature in enumerate(self._features)}
+        asked = tuple(f"{_expression(self._features[i], batch)} AS f{i}"
+                      for i, column in found.items() if column is None)  # fmt: skip
+        if asked:
+            query = f"SELECT {', '.join(asked)} FROM batch"  # noqa: S608 - names are quoted below
+            table = self._engine.sql(query).to_arrow_table().combine_chunks()
+            found |= {int(name[1:]): flat(table.column(name)) for name in table.column_names}
+        return [found[i] for i in range(len(found))]
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if "_engine" in self.__dict__:
+            self._engine.close()
+
+
+def _without_query(feature: EventFeature, batch: pa.RecordBatch) -> pa.Array | None:
+    """The column of *feature*, where a field of *batch* is one already or a pass over it is."""
+    if feature.kind == "digits":
+        return _digits(batch.column(feature.field))
+    if feature.kind == "category":
+        column = batch.column(feature.field)
+        return None if _count_empty(column) else column
+    if feature.kind == "number" and _is_number(feature.field, batch):
+        column = batch.column(feature.field)
+        return column if pc.all(pc.is_finite(column)).as_py() is not False else None
+    return None
+
+
+def _digits(texts: pa.Array) -> pa.Array:
+    """How many of 0 to 9 each text has: each is one byte, and part of no other character."""
+    if not len(texts):
+        return pa.array([], pa.float64())
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    text = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
+    digit = np.zeros(len(text) + 1, np.bool_)  # one more: the last text may be empty
+    np.less(text - ord("0"), 10, out=digit[:-1])  # what is smaller than "0" wraps around
+    counts = np.add.reduceat(digit, ends[:-1] - ends[0], dtype=np.int32)  # of empty ones anything
+    missing = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
+    return pa.array(counts.astype(np.float64), mask=missing)
+
+
+def _is_number(field: str, batch: pa.RecordBatch) -> bool:
+    return bool(batch.schema.field(field).type == pa.float64())
+
+
+def _text(field: str) -> str:
+    return f"nullif({quoted(field)}, '')"
+
+
+def _number(field: str, batch: pa.RecordBatch) -> str:
+    cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
+    if _is_number(field, batch):
+        cast = quoted(field)
+    return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+
+
+def _time(field: str) -> str:
+    if field in ("event_time", "arrival_time"):
+        return field
+    return f"TRY_CAST({_text(field)} AS TIMESTAMPTZ)"
+
+
+def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
+    text = _text(feature.field)
+    match feature.kind:
+        case "category":
+            return text
+        case "ngrams":
+            return f"left({text}, {TEXT_LIMIT})"
+        case "number":
+            return _number(feature.field, batch)
+        case "length":
+            return f"length({text})::DOUBLE"
+        case "entropy":
+            return f"list_entropy(string_split(left({text}, {TEXT_LIMIT}), ''))"
+        case "matches":
+            return f"regexp_matches({text}, {literal(feature.pattern or '')})::INT::DOUBLE"
+        case "ratio":
+            above, below = (_number(name or "", batch) for name in (feature.field, feature.divisor))
+            return f"{above} / nullif({below}, 0)"
+        case "hour_of_day":
+            return f"hour({_time(feature.field)})::DOUBLE"
+        case "day_of_week":
+            return f"isodow({_time(feature.field)})::DOUBLE"
+        case "is_private_ip":
+            private = f"regexp_matches({text}, {literal(f'{_PRIVATE_V4}|{_PRIVATE_V6}')})"
+            address = f"regexp_matches({text}, {literal(_ANY_IP)})"
+            return f"CASE WHEN {address} THEN ({private})::INT::DOUBLE END"
+        case "digits":
+            raise ValueError("digits are counted without a query")
+
+
+def _uncast(
+    features: tuple[EventFeature, ...], events: EventBatch, columns: list[pa.Array]
+) -> Iterator[tuple[str, int]]:
+    names = events.batch.schema.names
+    for feature, column in zip(features, columns, strict=True):
+        if feature.kind in ("number", "hour_of_day", "day_of_week", "is_private_ip"):
+            if feature.field not in names or feature.field in ("event_time", "arrival_time"):
+                continue
+            given = events.batch.column(feature.field)
+            empty = 0 if _is_number(feature.field, events.batch) else _count_empty(given)
+            yield feature.name, column.null_count - given.null_count - empty
+
+
+def _count_empty(texts: pa.Array) -> int:
+    return int(pc.sum(pc.equal(texts, "")).as_py() or 0)
+
+
+def quoted(identifier: str) -> str:
+    """*identifier* as an SQL name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """*text* as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,130 @@
+"""From events to what windows are computed over: queries, raw history, and closed buckets."""
+
+from datetime import timedelta
+from functools import cached_property
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.models.features.event_features import FeaturePlan, literal, quoted
+from scoreback.models.features.windows import (
+    HISTORY,
+    SCALE,
+    SUM_LIMIT,
+    Series,
+    key_column,
+    number_column,
+    series_of,
+    value_column,
+)
+from scoreback.records import EventBatch
+
+_LOW_BITS = (1 << 32) - 1
+
+
+def all_series(plan: FeaturePlan) -> tuple[Series, ...]:
+    """The series that the windows of *plan* read, each once, sorted."""
+    return tuple(sorted({series_of(f) for f in plan.window_features}))
+
+
+def reach(plan: FeaturePlan) -> timedelta:
+    """How far before an event its windows can look: the longest ``over`` and one bucket."""
+    longest = max((s.over_us + s.bucket_us for s in all_series(plan)), default=0)
+    return timedelta(microseconds=longest)
+
+
+class WindowQueries:
+    """Turns events into window queries; holds one in-memory engine for all batches."""
+
+    def __init__(self, plan: FeaturePlan) -> None:
+        """Prepare the one query that computes keys and values for *plan*."""
+        self._lag = pa.scalar(plan.lag, pa.duration("us"))
+        columns: dict[str, str] = {}
+        for series in all_series(plan):
+            columns[key_column(series)] = _key(series.by)
+            if series.shape == "values":
+                columns[value_column(series)] = f"nullif({quoted(series.field)}, '')"
+            elif series.shape == "numbers":
+                columns[number_column(series)] = _thousandths(series.field)
+        select = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+        self._query = f"SELECT {select} FROM batch" if columns else ""  # noqa: S608 - quoted
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first window: opening costs as much as thousands of events."""
+        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+
+    def of(self, events: EventBatch) -> pa.Table:
+        """One row per event, in their order, as `windows.window_columns` asks for."""
+        batch = events.batch
+        delay = pc.subtract(batch["arrival_time"], batch["event_time"])
+        found = pa.table({
+            "time": batch["event_time"].cast(pa.int64()), "late": pc.greater(delay, self._lag),
+        })  # fmt: skip
+        if self._query:
+            keys = self._engine.sql(self._query).to_arrow_table()
+            for name in keys.column_names:
+                found = found.append_column(name, keys[name])
+        return found
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if "_engine" in self.__dict__:
+            self._engine.close()
+
+
+def history_of(series: Series, queries: pa.Table) -> pa.Table:
+    """Raw history rows (`HISTORY`) of the on-time events among *queries*."""
+    wanted = pc.and_(pc.invert(queries.column("late")), pc.is_valid(queries[key_column(series)]))
+    if series.shape == "values":
+        wanted = pc.and_(wanted, pc.is_valid(queries.column(value_column(series))))
+    rows = queries.filter(wanted)
+    count = rows.num_rows
+    ones, zeros = (
+        pa.repeat(pa.scalar(1, pa.int64()), count),
+        pa.repeat(pa.scalar(0, pa.int64()), count),
+    )
+    value: pa.Array | pa.ChunkedArray = pa.nulls(count, pa.string())
+    numbers, high, low = zeros, zeros, zeros
+    if series.shape == "values":
+        value = rows.column(value_column(series))
+    if series.shape == "numbers":
+        given = rows.column(number_column(series))
+        numbers = pc.cast(pc.is_valid(given), pa.int64())
+        known = pc.fill_null(given, 0)
+        high, low = pc.shift_right(known, 32), pc.bit_wise_and(known, _LOW_BITS)
+    time = rows.column("time")
+    return pa.table(
+        [time, rows.column(key_column(series)), value, ones, numbers, high, low, time],
+        schema=HISTORY,
+    )
+
+
+def closed_buckets(series: Series, history: pa.Table) -> pa.Table:
+    """*history* summed up by key, value and bucket, sorted; summing sums again changes nothing."""
+    starts = pa.array(series.bucket_start(history.column("time").to_numpy()))
+    table = history.set_column(0, HISTORY.field("time"), starts)
+    grouped = table.group_by(["time", "key", "value"], use_threads=False).aggregate(
+        [(name, "sum") for name in ("events", "numbers", "high", "low")] + [("last", "max")]
+    )
+    columns = [
+        grouped.column(name)
+        for name in ("time", "key", "value", "events_sum", "numbers_sum", "high_sum", "low_sum",
+                     "last_max")
+    ]  # fmt: skip
+    summed = pa.table(columns, schema=HISTORY)
+    return summed.sort_by([(name, "ascending") for name in ("key", "time", "value")])
+
+
+def _key(by: tuple[str, ...]) -> str:
+    """A key that several fields share: each prefixed by its length, null when one is absent."""
+    if len(by) == 1:
+        return f"nullif({quoted(by[0])}, '')"
+    parts = (f"length(nullif({quoted(f)}, '')) || ':' || {quoted(f)}" for f in by)
+    return " || ".join(parts)
+
+
+def _thousandths(field: str) -> str:
+    number = f"TRY_CAST(nullif({quoted(field)}, {literal('')}) AS DOUBLE)"
+    return f"CASE WHEN abs({number}) <= {SUM_LIMIT} THEN round({number} * {SCALE})::BIGINT END"

@@ -1,0 +1,80 @@
+"""Refuses window features whose state would not fit: one entry for each key of a window's length.
+
+A ``by`` whose values hardly come again, a flow or a session say, tells nothing about the next event
+and makes the state as large as the events themselves.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.errors import DataError
+from scoreback.models.detector.quantities import format_duration
+from scoreback.models.detector.spec import WindowFeature
+from scoreback.models.features.windows import Series, key_column, series_of, value_column
+
+MAX_KEYS = 2_000_000  # of one series within the length of its window: some gigabytes of state
+REMEDY = "choose a `by` whose values come again, or a shorter `over`"
+
+
+def refuse_too_many_keys(
+    series: Series, history: pa.Table, features: Sequence[WindowFeature]
+) -> None:
+    """Check the raw *history* of *series*, rows of `windows.HISTORY`, before windows are computed.
+
+    Keys are counted within spans as long as the window, and the busiest span counts; where a
+    feature tells values apart, each value of a key is one.
+
+    Raises:
+        DataError: names the feature, the keys and what to do.
+    """
+    if history.num_rows <= MAX_KEYS:
+        return
+    span = pc.divide(history.column("time"), series.over_us)
+    named = pa.table({"span": span, "key": history["key"], "value": history["value"]})
+    differing = named.group_by(["span", "key", "value"]).aggregate([])
+    keys = int(
+        pc.max(differing.group_by("span").aggregate([([], "count_all")])["count_all"]).as_py()
+    )
+    if keys > MAX_KEYS:
+        raise DataError(f"{too_many(series, features, f'{keys:,}')}", hint=REMEDY)
+
+
+def too_many(series: Series, features: Sequence[WindowFeature], keys: str) -> str:
+    """The sentence that says it of the first of *features* that reads *series*."""
+    feature = next(f for f in features if series_of(f) == series)
+    return (
+        f"feature {feature.name!r}: {keys} keys of {', '.join(series.by)} within"
+        f" {format_duration(feature.over)} do not fit; at most {MAX_KEYS:,} do"
+    )
+
+
+def estimated_keys(series: Series, stretch: pa.Table) -> float:
+    """How many keys of *series* there will be within its window, judged by a *stretch* of events.
+
+    New keys come ever more rarely, by a power of the number of events (Heaps); the power is that
+    of the stretch's second half. An estimate: it may be several times off for keys between those
+    that always come again and those that never do, and is close at either end.
+
+    Args:
+        series: what the state holds entries of.
+        stretch: queries of `history.WindowQueries` for events that follow each other.
+    """
+    names = [key_column(series)] + [value_column(series)] * (series.shape == "values")
+    keyed = stretch.select(["time", *names]).drop_null()
+    rows = keyed.num_rows
+    if rows < 2:
+        return float(rows)
+    half, whole = (_differing(keyed.slice(0, n).select(names)) for n in (rows // 2, rows))
+    times = pc.min_max(keyed["time"]).as_py()
+    took = max(times["max"] - times["min"], timedelta(seconds=1) // timedelta(microseconds=1))
+    more = max(series.over_us / took, 1.0)  # windows hold as many times the events
+    power = min(math.log(whole / half) / math.log(rows / (rows // 2)), 1.0)
+    return float(whole * more**power)
+
+
+def _differing(keys: pa.Table) -> int:
+    return int(keys.group_by(keys.column_names).aggregate([]).num_rows)

@@ -1,0 +1,297 @@
+"""Feature rows of events as they arrive: each event is read once, whatever the runs look like.
+
+A step takes the events that arrived in ``[since, until)``. An on-time event is ready once every
+on-time event with an earlier event time has been read, which is when ``event_time + lag`` is past;
+until then it waits in the pending file. A late event is ready at once, its windows missing.
+
+State is immutable files in one folder per feature plan, named by the slice they came from: a rerun
+of a step writes the same file again, and only the names in `StateFiles` count. The caller keeps
+those names together with its watermark, in one transaction.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scoreback.columns import flat, together
+from scoreback.errors import StateError
+from scoreback.models.features.event_features import EventFeatures, FeaturePlan, literal
+from scoreback.models.features.history import (
+    WindowQueries,
+    all_series,
+    closed_buckets,
+    history_of,
+)
+from scoreback.models.features.whole_history import event_part, in_plan_order
+from scoreback.models.features.windows import HISTORY, Series, key_column, window_columns
+from scoreback.records import TIME, EventBatch, TimeWindow
+
+COMPACT_AT = 48  # slices: more, and every step opens too many files
+_SERIES = pa.field("series", pa.int32(), nullable=False)
+_STORED = pa.schema([_SERIES, *HISTORY])
+
+
+@dataclass(frozen=True, slots=True)
+class StateFiles:
+    """The files that count, by name; ``slices`` name a ``raw-`` and a ``sums-`` file each."""
+
+    slices: tuple[str, ...] = ()
+    pending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Feature rows that became ready, and the state after them."""
+
+    rows: pa.Table
+    state: StateFiles
+    late: int
+    uncast: Mapping[str, int]
+    ungrouped: int = 0  # events that belong to no unit, as they have none of the group's fields
+
+
+class OnlineFeatures:
+    """Computes feature rows step by step over state files in *folder*."""
+
+    def __init__(self, plan: FeaturePlan, folder: Path, fields: tuple[str, ...]) -> None:
+        """Prepare for events that carry the plan's fields and *fields*, which rows carry along."""
+        self._plan = plan
+        self._series = all_series(plan)
+        self._folder = folder
+        self._fields = fields
+        self._events = EventFeatures(plan)
+        self._queries = WindowQueries(plan)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first window: opening costs as much as thousands of events."""
+        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+
+    def step(
+        self,
+        events: pa.Table,
+        window: TimeWindow,
+        state: StateFiles,
+        *,
+        ready_until: datetime,
+        score_since: datetime,
+    ) -> Step:
+        """Take *events*, all that arrived in *window*, and give the rows that became ready.
+
+        Args:
+            events: `EVENT_COLUMNS` and the fields asked for, each event id once.
+            window: the slice, on the arrival clock; steps follow each other without gaps.
+            state: the state after the previous step.
+            ready_until: on-time events with ``event_time + lag`` up to here are ready; at least
+                ``window.until`` must have been read for the promise to hold.
+            score_since: events that arrived earlier are history only.
+
+        Raises:
+            StateError: a state file is missing or damaged.
+        """
+        name = slice_name(window)
+        slices = state.slices
+        if self._remember(events, name):
+            slices = (*slices, name)
+        wanted = events
+        if window.since < score_since:
+            wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
+        waiting = together([self._pending(state, wanted.schema), wanted])
+        ready, rest = self._split(waiting, ready_until)
+        rows, late, uncast = self._rows(ready, slices)
+        pending = self._keep_pending(rest, name)
+        if len(slices) > COMPACT_AT:
+            slices = (self._compact(slices, window.until),)
+        return Step(rows, StateFiles(slices, pending), late, uncast)
+
+    def forget_others(self, *states: StateFiles) -> None:
+        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        known = {state.pending for state in states}
+        slices = {name for state in states for name in state.slices}
+        known.update(f"{kind}-{name}.parquet" for name in slices for kind in ("raw", "sums"))
+        for path in self._folder.glob("*.parquet*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the engines."""
+        self._events.close()
+        self._queries.close()
+        if "_engine" in self.__dict__:
+            self._engine.close()
+
+    def _remember(self, events: pa.Table, name: str) -> bool:
+        """Write raw history and sums of one slice; False where nothing was on time."""
+        if not events.num_rows or not self._series:
+            return False
+        queries = [self._queries.of(EventBatch(batch)) for batch in events.to_batches()]
+        asked = pa.concat_tables(queries)
+        raw = [history_of(series, asked) for series in self._series]
+        if not any(table.num_rows for table in raw):
+            return False
+        sums = [closed_buckets(s, table) for s, table in zip(self._series, raw, strict=True)]
+        write_state(self._folder / f"raw-{name}.parquet", _stacked(raw))
+        write_state(self._folder / f"sums-{name}.parquet", _stacked(sums))
+        return True
+
+    def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.RecordBatch, pa.Table]:
+        """What is ready, sorted by event time and id, and what is not."""
+        lag = pa.scalar(self._plan.lag, pa.duration("us"))
+        delay = pc.subtract(waiting["arrival_time"], waiting["event_time"])
+        settled = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
+        ready = pc.or_(settled, pc.greater(delay, lag))
+        # Every copy of whole events tells in the cost of a step: two where all are ready.
+        batch = _one_batch(waiting if pc.all(ready).as_py() else waiting.filter(ready))
+        order = pc.sort_indices(batch, [("event_time", "ascending"), ("event_id", "ascending")])
+        return batch.take(order), waiting.filter(pc.invert(ready))
+
+    def _rows(
+        self, ready: pa.RecordBatch, slices: Sequence[str]
+    ) -> tuple[pa.Table, int, Mapping[str, int]]:
+        batch = EventBatch(ready)
+        part, uncast = event_part(self._events, batch, self._fields)
+        queries = self._queries.of(batch)
+        history = self._history(queries, slices)
+        windows = window_columns(self._plan.window_features, queries, history)
+        late = int(pc.sum(queries.column("late")).as_py() or 0)
+        return in_plan_order(self._plan, part, windows), late, uncast
+
+    def _history(self, queries: pa.Table, slices: Sequence[str]) -> dict[Series, pa.Table]:
+        """Of each series, closed buckets before the oldest query's bucket, raw rows from there on.
+
+        One read of each kind of file serves all series; only keys that are asked for are read.
+        """
+        asked = queries.filter(pc.invert(queries.column("late")))
+        if not asked.num_rows or not slices:
+            return dict.fromkeys(self._series, HISTORY.empty_table())
+        times = asked.column("time").to_numpy()
+        oldest, newest = times.min(keepdims=True), int(times.max())
+        reaches: dict[str, list[pa.Table]] = {"sums": [], "raw": []}
+        for index, series in enumerate(self._series):
+            keys = asked.column(key_column(series)).unique()
+            closed = int(series.bucket_start(oldest)[0])
+            reaches["sums"].append(_reach(index, keys, closed - series.over_us, closed))
+            reaches["raw"].append(_reach(index, keys, closed, newest))
+        found = pa.concat_tables(
+            self._read(kind, slices, pa.concat_tables(parts)) for kind, parts in reaches.items()
+        )
+        return {
+            series: found.filter(pc.equal(found["series"], index))
+            .select(HISTORY.names)
+            .cast(HISTORY)
+            for index, series in enumerate(self._series)
+        }
+
+    def _read(self, kind: str, slices: Sequence[str], asked: pa.Table) -> pa.Table:
+        return self._query(
+            f"SELECT {', '.join(_STORED.names)} FROM read_parquet([{self._files(kind, slices)}])"  # noqa: S608
+            " JOIN asked USING (series, key) WHERE time >= since AND time < until"
+            " ORDER BY series, key, time, value",
+            asked,
+        ).cast(_STORED)
+
+    def _compact(self, slices: Sequence[str], watermark: datetime) -> str:
+        """One slice in place of many, without what no later event can look back to."""
+        name = f"{slices[0].split('-')[0]}-{slices[-1].split('-')[1]}"
+        oldest = np.array([_us(watermark - self._plan.lag)], dtype=np.int64)
+        for kind in ("raw", "sums"):
+            reaches = [
+                int(s.bucket_start(oldest)[0]) - (s.over_us if kind == "sums" else 0)
+                for s in self._series
+            ]
+            cuts = pa.table({"series": pa.array(range(len(reaches)), pa.int32()), "cut": reaches})
+            columns, files = ", ".join(HISTORY.names), self._files(kind, slices)
+            kept = self._query(
+                f"SELECT series, {columns} FROM read_parquet([{files}])"  # noqa: S608
+                " JOIN asked USING (series) WHERE time >= cut ORDER BY series, key, time, value",
+                cuts,
+            ).cast(_STORED)
+            history = [_of_series(kept, index) for index in range(len(self._series))]
+            if kind == "sums":
+                history = [closed_buckets(s, h) for s, h in zip(self._series, history, strict=True)]
+            write_state(self._folder / f"{kind}-{name}.parquet", _stacked(history))
+        return name
+
+    def _files(self, kind: str, slices: Sequence[str]) -> str:
+        return ", ".join(literal(str(self._folder / f"{kind}-{name}.parquet")) for name in slices)
+
+    def _query(self, sql: str, asked: pa.Table) -> pa.Table:  # noqa: ARG002 - read by name
+        try:
+            return self._engine.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StateError:
+        return StateError(
+            f"window state in {self._folder} cannot be read: {str(error).splitlines()[0]}",
+            hint="remove that folder; the next score run rebuilds it from the SIEM's history",
+        )
+
+    def _pending(self, state: StateFiles, schema: pa.Schema) -> pa.Table:
+        if state.pending is None:
+            return schema.empty_table()
+        try:
+            with pq.ParquetFile(self._folder / state.pending) as file:
+                return file.read().select(schema.names)
+        except (OSError, pa.ArrowInvalid, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def _keep_pending(self, rest: pa.Table, name: str) -> str | None:
+        if not rest.num_rows:
+            return None
+        write_state(self._folder / f"pending-{name}.parquet", rest)
+        return f"pending-{name}.parquet"
+
+
+def slice_name(window: TimeWindow) -> str:
+    """What files are called that came from the slice *window*."""
+    return f"{_us(window.since)}-{_us(window.until)}"
+
+
+def write_state(path: Path, table: pa.Table) -> None:
+    """Write *table* to *path*, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _of_series(stored: pa.Table, index: int) -> pa.Table:
+    return stored.filter(pc.equal(stored["series"], index)).select(HISTORY.names).cast(HISTORY)
+
+
+def _reach(series: int, keys: pa.ChunkedArray, since: int, until: int) -> pa.Table:
+    columns = [pa.repeat(pa.scalar(n), len(keys)) for n in (series, since, until)]
+    return pa.table([*columns, keys], names=["series", "since", "until", "key"])
+
+
+def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
+    parts = [
+        table.add_column(0, _SERIES, pa.repeat(pa.scalar(i, pa.int32()), table.num_rows))
+        for i, table in enumerate(tables)
+    ]
+    return pa.concat_tables([_STORED.empty_table(), *parts])
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=table.schema)
+
+
+def _us(moment: datetime) -> int:
+    return (moment - datetime.fromtimestamp(0, moment.tzinfo)) // timedelta(microseconds=1)
+
+
+def _scalar(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment, TIME)

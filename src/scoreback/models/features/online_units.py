@@ -1,0 +1,129 @@
+"""Feature rows of units as they close: events are read once, whatever the runs look like.
+
+A step adds the events that arrived to the sums of their units. A unit closes on the arrival clock,
+once all that arrived up to its window's end + ``lag`` was read; then it goes to
+`scoreback.models.features.online.OnlineFeatures` like an event that arrived at that moment. The
+sums of the units that are open wait in files beside the window state, and count only by the name
+that the caller keeps with its watermark.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scoreback.errors import StateError
+from scoreback.models.features.event_features import FeaturePlan
+from scoreback.models.features.online import (
+    OnlineFeatures,
+    StateFiles,
+    Step,
+    slice_name,
+    write_state,
+)
+from scoreback.models.features.units import Sums, UnitPlan, UnitQueries
+from scoreback.records import EventBatch, TimeWindow
+
+_EVER = (-(1 << 62), 1 << 62)
+_UNTIL = "_"  # in the name of a state, before the start of the first window that is open
+
+
+class OnlineUnits:
+    """Computes feature rows of units step by step over state files in *folder*."""
+
+    def __init__(
+        self, units: UnitPlan, plan: FeaturePlan, folder: Path, fields: tuple[str, ...]
+    ) -> None:
+        """Prepare for events that carry what *units* reads; rows carry *fields* of the units."""
+        self._features = OnlineFeatures(plan, folder, fields)
+        self._queries = UnitQueries(units)
+        self._every = units.every
+        self._folder = folder / "open"
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def step(
+        self,
+        events: pa.Table,
+        window: TimeWindow,
+        state: StateFiles,
+        *,
+        ready_until: datetime,
+        score_since: datetime,
+    ) -> Step:
+        """Take *events*, all that arrived in *window*, and give the rows of units that closed.
+
+        As `OnlineFeatures.step`; units that arrive before *ready_until* close. ``pending`` of the
+        state names the sums of those that are open, and says up to which window all have closed.
+
+        Raises:
+            StateError: a state file is missing or damaged.
+        """
+        grouped = [self._queries.group(EventBatch(batch)) for batch in events.to_batches()]
+        before = _EVER[0] if state.pending is None else int(state.pending.rpartition(_UNTIL)[2])
+        arrived = self._queries.merged([g.sums for g in grouped])
+        # A SIEM that shows an event only after its unit has closed: it is late, whatever it says.
+        missed = int(pc.sum(arrived.between(_EVER[0], before).units["events"]).as_py() or 0)
+        fresh = arrived.between(before, _EVER[1])
+        sums = self._queries.merged([self._open(state.pending), fresh])
+        ends = max(before, self._queries.complete_before(ready_until))
+        closed = self._queries.rows(sums.between(_EVER[0], ends))
+        # Units arrive on their own: this slice is that of the units, not that of the events.
+        closing = TimeWindow(since=window.since, until=ready_until)
+        step = self._features.step(
+            closed.table, closing, StateFiles(state.slices),
+            ready_until=ready_until + self._every,  # as all that ended before them closed with them
+            score_since=score_since,
+        )  # fmt: skip
+        name = f"{slice_name(closing)}{_UNTIL}{ends}"
+        self._keep(sums.between(ends, _EVER[1]), name)
+        return replace(
+            step,
+            state=StateFiles(step.state.slices, name),
+            late=missed + sum(g.late for g in grouped),
+            ungrouped=sum(g.ungrouped for g in grouped),
+            uncast={**closed.uncast, **step.uncast},
+        )
+
+    def forget_others(self, *states: StateFiles) -> None:
+        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        self._features.forget_others(*states)
+        pending = [state.pending for state in states if state.pending]
+        known = {path.name for name in pending for path in self._files(name)}
+        for path in self._folder.glob("*.parquet*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the engines."""
+        self._features.close()
+        self._queries.close()
+
+    def _open(self, name: str | None) -> Sums:
+        nothing = self._queries.nothing
+        if name is None:
+            return nothing
+        tables = []
+        for path, table in zip(self._files(name), _tables(nothing), strict=True):
+            try:
+                tables.append(pq.read_table(path).cast(table.schema))
+            except (OSError, pa.ArrowInvalid, ValueError) as error:
+                raise StateError(
+                    f"open units in {self._folder} cannot be read: {str(error).splitlines()[0]}",
+                    hint="restore the state folder from a backup",
+                ) from error
+        return Sums(*tables)
+
+    def _keep(self, sums: Sums, name: str) -> None:
+        for path, table in zip(self._files(name), _tables(sums), strict=True):
+            write_state(path, table)
+
+    def _files(self, name: str) -> list[Path]:
+        return [self._folder / f"{field.name}-{name}.parquet" for field in fields(Sums)]
+
+
+def _tables(sums: Sums) -> Sequence[pa.Table]:
+    return (sums.units, sums.values, sums.members)

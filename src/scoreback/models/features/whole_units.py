@@ -1,0 +1,59 @@
+"""Units of a whole history at once: what training learns from where a unit is a group of events."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from scoreback.models.features.units import Sums, UnitPlan, UnitQueries
+from scoreback.records import EventBatch
+
+BATCH_ROWS = 20_000  # units in one batch
+MERGE_AT = 100_000  # rows of sums, at least, that wait to be added up: bounds work and memory
+
+
+class Grouping:
+    """Adds up batches of events, in any order, and gives the units that were complete."""
+
+    def __init__(
+        self, plan: UnitPlan, since: datetime, until: datetime, *, members: bool = False
+    ) -> None:
+        """Prepare for all events that arrived in ``[since, until)``.
+
+        Args:
+            plan: what units are made of.
+            since: units whose windows begin earlier would lack events, and are left out.
+            until: units that have not closed by then are left out too.
+            members: whether units name their events; training asks for none.
+        """
+        self._queries = UnitQueries(plan, members=members)
+        self._since = (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        self._until = self._queries.complete_before(until)
+        self._portions: list[Sums] = []
+        self.late = 0
+        self.ungrouped = 0
+        self.uncast: dict[str, int] = {}
+
+    def add(self, events: EventBatch) -> pa.ChunkedArray:
+        """Add *events*; the unit of each, null where it belongs to none."""
+        grouped = self._queries.group(events)
+        self._portions.append(grouped.sums)
+        self.late += grouped.late
+        self.ungrouped += grouped.ungrouped
+        first, *rest = (sums.num_rows for sums in self._portions)
+        if sum(rest) > max(first, MERGE_AT):
+            self._portions = [self._queries.merged(self._portions)]
+        return grouped.unit
+
+    def units(self) -> Iterator[EventBatch]:
+        """The units, in order of time, then id."""
+        whole = self._queries.merged(self._portions)
+        self._portions = []
+        rows = self._queries.rows(whole.between(self._since, self._until))
+        self.uncast = dict(rows.uncast)
+        for batch in rows.table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
+            yield EventBatch(batch)
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._queries.close()

@@ -1,0 +1,1 @@
+"""Thresholds and precision at the alert budget."""

@@ -1,0 +1,253 @@
+"""How good a detector is at the number of alerts a day that a team can read.
+
+Precision at budget = true alerts / alerts shown a day, after cap, throttle and grouping, with the
+threshold fixed on days before the days it is judged on. An alert is true when the event that opened
+it is a positive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.judging.threshold import ScoredUnits, days_of, fit_threshold
+from scoreback.models.labels.settled import (
+    BENIGN_POSITIVE,
+    FALSE_POSITIVE,
+    NO_VERDICT,
+    TRUE_POSITIVE,
+    UNKNOWN,
+)
+from scoreback.models.learners.model import Floats
+from scoreback.models.learners.ranking import mean_average_precision
+from scoreback.suppression import DAY_US, Suppression
+
+TABLE = (5.0, 10.0, 20.0, 50.0)  # alerts a day, beside the detector's own budget
+INCIDENT_GAP_US = DAY_US  # positives of one entity with smaller gaps are one incident
+CONFIDENCE = 0.9  # of the intervals
+_RESAMPLES = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What one model said: of the days its threshold is fitted on, and of the days after."""
+
+    before: ScoredUnits
+    after: ScoredUnits
+    truth: NDArray[np.int8]  # of ``after``
+    verdicts: NDArray[np.int8]
+
+    def labelled(self) -> tuple[NDArray[np.int8], Floats]:
+        """Truth and scores of the judged units that have a label."""
+        known = self.truth != UNKNOWN
+        return self.truth[known], self.after.scores[known]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtBudget:
+    """What a team would have seen at one budget. None where there is nothing to divide by."""
+
+    budget: float
+    days: float
+    days_over_budget: int
+    alerts: int
+    alerts_per_day: float
+    true_alerts: int
+    precision: float | None  # unlabelled counted as false: the floor
+    precision_low: float | None  # of `CONFIDENCE`, by bootstrap over days and entities
+    precision_high: float | None
+    precision_labelled: float | None  # among labelled alerts only
+    coverage: float | None  # share of alerts with a label
+    precision_benign_true: float | None  # benign-positives counted as true
+    precision_benign_false: float | None  # benign-positives counted as false
+    positives: int
+    recall: float | None  # share of positive events that are part of an alert
+    incidents: int
+    incidents_found: int  # one of its positive events opened an alert
+    median_hours_to_alert: float | None  # from an incident's first event to its first alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One candidate, judged."""
+
+    algorithm: str
+    at_budget: AtBudget
+    table: tuple[AtBudget, ...]
+    average_precision: float | None
+    true_alerts_within_budget: float  # what candidates are compared by
+
+
+def evaluate(
+    algorithm: str,
+    replays: Sequence[Replay],
+    *,
+    budget: float,
+    rule: Suppression,
+    seed: int,
+    table: Sequence[float] = (),
+) -> Evaluation:
+    """Judge one candidate over all *replays*, each with the threshold of its own earlier days."""
+    at = {b: at_budget(replays, b, rule, seed) for b in {budget, *table}}
+    return Evaluation(
+        algorithm=algorithm,
+        at_budget=at[budget],
+        table=tuple(at[b] for b in table),
+        average_precision=mean_average_precision(r.labelled() for r in replays),
+        true_alerts_within_budget=sum(_within_budget(r, budget, rule) for r in replays),
+    )
+
+
+def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed: int) -> AtBudget:
+    """Count what *replays* would have shown at *budget* alerts a day."""
+    parts = [_Shown.of(r, fit_threshold(r.before, budget, rule).value, rule) for r in replays]
+    days = sum(r.after.days for r in replays)
+    verdicts = np.concatenate([p.verdicts for p in parts])
+    truth = np.concatenate([p.truth for p in parts])
+    alerts, true_alerts = len(truth), int((truth == 1).sum())
+    labelled = int(((verdicts != NO_VERDICT) & (truth != UNKNOWN)).sum())
+    benign = int((verdicts == BENIGN_POSITIVE).sum())
+    certain = int((verdicts == TRUE_POSITIVE).sum())
+    low, high = _interval(parts, replays, seed)
+    positives = sum(int((r.truth == 1).sum()) for r in replays)
+    waits = [wait for part in parts for wait in part.waits]
+    return AtBudget(
+        budget=budget,
+        days=days,
+        days_over_budget=sum(int((np.bincount(p.days) > budget).sum()) for p in parts),
+        alerts=alerts,
+        alerts_per_day=alerts / days,
+        true_alerts=true_alerts,
+        precision=_ratio(true_alerts, alerts),
+        precision_low=low,
+        precision_high=high,
+        precision_labelled=_ratio(int(((truth == 1) & (verdicts != NO_VERDICT)).sum()), labelled),
+        coverage=_ratio(int(np.isin(verdicts, _JUDGED).sum()), alerts),
+        precision_benign_true=_ratio(certain + benign, alerts),
+        precision_benign_false=_ratio(certain, alerts),
+        positives=positives,
+        recall=_ratio(sum(p.positives_hit for p in parts), positives),
+        incidents=sum(p.incidents for p in parts),
+        incidents_found=len(waits),
+        median_hours_to_alert=float(np.median(waits)) / 3.6e9 if waits else None,
+    )
+
+
+_JUDGED = (TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """The alerts of one replay at one threshold."""
+
+    days: NDArray[np.int64]  # of each alert, counted from the first judged day
+    entities: NDArray[np.int64]
+    truth: NDArray[np.int8]
+    verdicts: NDArray[np.int8]
+    positives_hit: int
+    incidents: int
+    waits: tuple[int, ...]  # microseconds, one for each incident found
+
+    @classmethod
+    def of(cls, replay: Replay, threshold: float, rule: Suppression) -> "_Shown":
+        units = replay.after
+        opened = units.alerts(threshold, rule)
+        hit = units.scores >= threshold
+        incidents, waits = _incidents(replay, opened)
+        first = int(units.times[0] // DAY_US) if len(units.times) else 0
+        return cls(
+            days=days_of(units.times[opened]) - first,
+            entities=units.entities[opened],
+            truth=replay.truth[opened],
+            verdicts=replay.verdicts[opened],
+            positives_hit=int((hit & (replay.truth == 1)).sum()),
+            incidents=incidents,
+            waits=waits,
+        )
+
+
+def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[int, ...]]:
+    """How many incidents there were, and how long each that was found took to be found."""
+    positive = np.flatnonzero(replay.truth == 1)
+    if not len(positive):
+        return 0, ()
+    times, entities = replay.after.times[positive], replay.after.entities[positive]
+    order = np.lexsort((times, entities))
+    times, entities = times[order], entities[order]
+    new = np.ones(len(order), dtype=bool)
+    same = (entities[1:] == entities[:-1]) & (entities[1:] >= 0)  # absent entities never join
+    new[1:] = ~same | (times[1:] - times[:-1] >= INCIDENT_GAP_US)
+    incident = np.cumsum(new) - 1
+    begun = times[new]
+    raised = np.isin(positive[order], opened)
+    first = np.full(len(begun), np.iinfo(np.int64).max)
+    np.minimum.at(first, incident[raised], times[raised])
+    found = np.unique(incident[raised])
+    return len(begun), tuple(int(wait) for wait in (first - begun)[found])
+
+
+def _interval(
+    parts: Sequence[_Shown], replays: Sequence[Replay], seed: int
+) -> tuple[float | None, float | None]:
+    truth = np.concatenate([p.truth for p in parts]) == 1
+    offsets = np.cumsum([0, *(int(np.ceil(r.after.days)) + 1 for r in replays)])
+    days = np.concatenate([p.days + o for p, o in zip(parts, offsets[:-1], strict=True)])
+    return precision_interval(truth, days, np.concatenate([p.entities for p in parts]), seed)
+
+
+def precision_interval(
+    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+) -> tuple[float | None, float | None]:
+    """Bootstrap interval of alerts' precision, drawing days and entities: alerts of both go along.
+
+    Args:
+        truth: whether each alert is true.
+        days: the day of each, in any numbers.
+        entities: the entity of each, -1 where it has none.
+        seed: of the draws.
+    """
+    if not len(truth):
+        return None, None
+    absent = entities < 0  # each stands for itself
+    entities = np.where(absent, -1 - np.arange(len(entities)), entities)
+    day, entity = (np.unique(v, return_inverse=True)[1] for v in (days, entities))
+    draw = np.random.default_rng(seed)
+    ratios = []
+    for _ in range(_RESAMPLES):
+        weight = _drawn(draw, day) * _drawn(draw, entity)
+        if total := weight.sum():
+            ratios.append(float(weight[truth].sum() / total))
+    if not ratios:
+        return None, None
+    tail = (1 - CONFIDENCE) / 2
+    return float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
+
+
+def _drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each row's group came up when as many groups are drawn with replacement."""
+    count = int(groups.max()) + 1
+    times = np.bincount(draw.integers(0, count, count), minlength=count)
+    return np.asarray(times[groups], dtype=np.int64)
+
+
+def _within_budget(replay: Replay, budget: float, rule: Suppression) -> float:
+    """True alerts, scaled down where more alerts than the budget were shown.
+
+    Where a score shared by many units does not fit the budget, the team could still read some of
+    them, taken by chance: the better of both counts, so that a coarse score is not put down.
+    """
+    found = fit_threshold(replay.before, budget, rule)
+    best = 0.0
+    for value in (found.value, found.next_lower):
+        if value is None:
+            continue
+        opened = replay.after.alerts(value, rule)
+        if len(opened):
+            true = int((replay.truth[opened] == 1).sum())
+            best = max(best, true * min(1.0, budget * replay.after.days / len(opened)))
+    return best
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

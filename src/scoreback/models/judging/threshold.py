@@ -1,0 +1,185 @@
+"""From an alert budget to a threshold, a risk map and a floor for what is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.detector.spec import Detector
+from scoreback.models.learners.model import Floats, log_odds_of
+from scoreback.suppression import DAY_US, Suppression
+
+RISK_AT_THRESHOLD = 47.0
+RISK_AT_TOP = 99.0
+_RISK_AT_MEDIAN = 10.0
+_TOP = 0.999  # quantile of scores that is shown as RISK_AT_TOP
+_FARTHEST = 40.0  # log-odds; a float64 score cannot tell more from 1
+_APART = 1e-3  # log-odds between two knots at least
+
+
+def suppression_of(detector: Detector) -> Suppression:
+    """Cap and throttle as *detector* sets them."""
+    return Suppression(
+        per_entity=int(detector.alerts.per_entity), throttle=detector.alerts.throttle
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredUnits:
+    """Scored units in order of event time, and the time they were drawn from."""
+
+    times: NDArray[np.int64]
+    entities: NDArray[np.int64]
+    scores: Floats
+    span: timedelta
+
+    @property
+    def days(self) -> float:
+        """Length of the span in days, quiet ones included; at least one."""
+        return max(self.span / timedelta(days=1), 1.0)
+
+    def alerts(self, threshold: float, rule: Suppression) -> NDArray[np.int64]:
+        """Positions of the units that open an alert at *threshold*."""
+        hits = np.flatnonzero(self.scores >= threshold)
+        return np.asarray(hits[openings(self.times[hits], self.entities[hits], rule)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A threshold, and what it would have raised on the days it was fitted on."""
+
+    value: float
+    alerts_per_day: float
+    next_lower: float | None  # the next score below; None when every unit may alert
+    silent: bool  # the highest score is shared by more units than the budget takes
+
+
+def openings(
+    times: NDArray[np.int64], entities: NDArray[np.int64], rule: Suppression
+) -> NDArray[np.int64]:
+    """Positions of the hits that open an alert: those where `opened_by` names the hit itself.
+
+    The same rule for many hits at once: from each entity's first hit of a day, jump to the first
+    hit past the throttle, as often as the cap allows. A search for a threshold asks this for dozens
+    of thresholds, and walking the hits one by one would be most of a training's time.
+    """
+    order = np.lexsort((times, entities))
+    order = order[np.searchsorted(entities[order], 0) :]  # absent entities sort first
+    moment, day = times[order] % DAY_US, times[order] // DAY_US
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(entities[order]) != 0) | (np.diff(day) != 0)
+    group = np.cumsum(new) - 1
+    line = group * DAY_US + moment  # one ascending line of all groups, each a day long
+    throttle = min(int(rule.throttle / timedelta(microseconds=1)), DAY_US)
+    opens = np.zeros(len(order), dtype=bool)
+    current = np.flatnonzero(new)
+    for _ in range(rule.per_entity):
+        opens[current] = True
+        following = np.maximum(np.searchsorted(line, line[current] + throttle), current + 1)
+        inside = following < len(order)
+        current, following = current[inside], following[inside]
+        current = following[group[following] == group[current]]
+        if not len(current):
+            break
+    return np.sort(np.concatenate((np.flatnonzero(entities < 0), order[opens])))
+
+
+def fit_threshold(units: ScoredUnits, budget: float, rule: Suppression) -> Threshold:
+    """The lowest score at which *units* would have opened at most *budget* alerts a day.
+
+    Fewer hits never open more alerts (openings are a least cover of the hits by throttle-long
+    intervals, capped), so bisection over the distinct scores finds it. Where even the highest
+    score is too frequent, the threshold lies just above it.
+    """
+    distinct = np.unique(units.scores)[::-1]
+    if not len(distinct):
+        return Threshold(value=1.0, alerts_per_day=0.0, next_lower=None, silent=True)
+
+    def rate(taken: int) -> float:
+        return len(units.alerts(float(distinct[taken - 1]), rule)) / units.days
+
+    fits, over = 0, 1  # how many of the highest distinct scores fit, and how many do not
+    while over <= len(distinct) and rate(over) <= budget:
+        fits, over = over, over * 2
+    over = min(over, len(distinct) + 1)
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        if rate(middle) <= budget:
+            fits = middle
+        else:
+            over = middle
+    if not fits:
+        return Threshold(
+            value=float(np.nextafter(distinct[0], np.inf)),
+            alerts_per_day=0.0,
+            next_lower=float(distinct[0]),
+            silent=True,
+        )
+    return Threshold(
+        value=float(distinct[fits - 1]),
+        alerts_per_day=rate(fits),
+        next_lower=float(distinct[fits]) if fits < len(distinct) else None,
+        silent=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RiskMap:
+    """Risk 0 to 100 as a strictly rising function of score: straight lines over log-odds."""
+
+    log_odds: tuple[float, ...]
+    risks: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, threshold: float, scores: Floats) -> Self:
+        """The map with *threshold* at 47 and the top 0.1 % of *scores* at 99.
+
+        Where the threshold lies within that top, the highest score stands for it. The median
+        score lies at 10, so that ordinary units do not crowd below the threshold.
+        """
+        centre = float(np.clip(_odds(threshold), -_FARTHEST + 1, _FARTHEST - 1))
+        knots = [(-_FARTHEST, 0.0), (centre, RISK_AT_THRESHOLD), (_FARTHEST, 100.0)]
+        if len(scores):
+            median = _odds(float(np.quantile(scores, 0.5)))
+            if -_FARTHEST + _APART < median < centre - _APART:
+                knots.insert(1, (median, _RISK_AT_MEDIAN))
+            tops = (float(np.quantile(scores, _TOP)), float(np.max(scores)))
+            above = [o for o in map(_odds, tops) if centre + _APART < o < _FARTHEST - _APART]
+            if above:
+                knots.insert(-1, (above[0], RISK_AT_TOP))
+        return cls(*_columns(knots))
+
+    def __call__(self, scores: Floats) -> Floats:
+        """The risk of each score."""
+        odds = np.clip(log_odds_of(scores), -_FARTHEST, _FARTHEST)
+        return np.asarray(np.interp(odds, self.log_odds, self.risks), dtype=np.float64)
+
+
+def keep_floor(scores: Floats, top: float, threshold: float) -> float:
+    """The score from which on scores are stored: the share *top* of the highest, every alert.
+
+    All is all: a share of 1 also keeps scores that are lower than any that was seen.
+    """
+    if top >= 1:
+        return 0.0
+    if not len(scores):
+        return threshold
+    return min(float(np.quantile(scores, 1 - top, method="lower")), threshold)
+
+
+def days_of(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """UTC days since 1970."""
+    return np.asarray(times // DAY_US)
+
+
+def _odds(score: float) -> float:
+    return float(np.clip(log_odds_of(np.array([score]))[0], -_FARTHEST, _FARTHEST))
+
+
+def _columns(
+    knots: Sequence[tuple[float, float]],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(k[0] for k in knots), tuple(k[1] for k in knots)

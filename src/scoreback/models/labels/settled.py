@@ -1,0 +1,213 @@
+"""Labels: read from a field of the events, and settled into what was known at a moment.
+
+A label has a time of its own, when it came to exist. What a training may use as of day D is what
+existed on D; everything here takes that moment and never looks past it.
+
+A unit of several events is positive when any of them is. Else it is unknown when somebody looked at
+one of them and could not tell; else it is negative when one of them is. Events that nobody judged
+say nothing. A label of the unit itself, as our alerts and incidents give, is by somebody who saw it
+whole: it counts like one more event, and what was said of single events before it counts no more.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.models.detector.spec import Detector, FieldLabels
+from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdict
+
+UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
+UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
+
+# Codes of `Settled.verdicts`, kept beside the truth: "benign positive" may count either way.
+NO_VERDICT, TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE, UNUSABLE = range(5)
+_CODES = {
+    Verdict.TRUE_POSITIVE: TRUE_POSITIVE,
+    Verdict.BENIGN_POSITIVE: BENIGN_POSITIVE,
+    Verdict.FALSE_POSITIVE: FALSE_POSITIVE,
+    Verdict.UNDETERMINED: UNUSABLE,
+}
+
+# An epoch number is told by its size: below 1e11 it is seconds (until the year 5138), below 1e14
+# milliseconds, else microseconds.
+_LABEL_TIMES = """
+    SELECT coalesce(
+        CASE WHEN isfinite(TRY_CAST(stamp AS TIMESTAMPTZ)) THEN TRY_CAST(stamp AS TIMESTAMPTZ) END,
+        CASE WHEN abs(n) < 1e11 THEN make_timestamptz((n * 1e6)::BIGINT)
+             WHEN abs(n) < 1e14 THEN make_timestamptz((n * 1e3)::BIGINT)
+             WHEN abs(n) < 1e17 THEN make_timestamptz(n::BIGINT) END) AS label_time
+    FROM (SELECT row, stamp, TRY_CAST(stamp AS DOUBLE) AS n FROM stamps)
+    ORDER BY row
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldLabelsRead:
+    """Labels of one batch of events, and the labels that could not be placed in time."""
+
+    labels: LabelBatch
+    unparsable: int  # a label without a readable time: not used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What was known of each judged event at a moment: at most one answer an event."""
+
+    event_ids: pa.Array
+    truth: NDArray[np.int8]  # 1, 0 or UNKNOWN
+    verdicts: NDArray[np.int8]  # the codes above; UNUSABLE where somebody looked and could not say
+    contradicting: int  # events whose latest labels disagree
+    undetermined: int  # events whose latest label says nothing
+    not_yet: int  # labels that came to exist later
+
+
+def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
+    """The labels that *events* carry in a field of their own.
+
+    A value that is neither positive nor negative gives no label. The label's time is the event's
+    plus ``delay``; with a ``time`` field it is that field's, read as a timestamp (UTC where it
+    names no offset) or an epoch number, and never before its event. A positive needs that time; a
+    negative without one falls back to ``delay``.
+    """
+    batch = events.batch
+    value = batch.column(spec.name)
+    positive = pc.fill_null(pc.is_in(value, value_set=pa.array(spec.positive, pa.string())), False)
+    if spec.negative is None:
+        negative = pc.and_not(pc.and_(pc.is_valid(value), pc.not_equal(value, "")), positive)
+    else:
+        negative = pc.is_in(value, value_set=pa.array(spec.negative, pa.string()))
+    negative = pc.fill_null(negative, False)
+    event_time = batch.column("event_time")
+    label_time = pc.add(event_time, pa.scalar(spec.delay, pa.duration("us")))
+    usable = pc.or_(positive, negative)
+    unparsable = 0
+    if spec.time is not None:
+        stamp = batch.column(spec.time)
+        blank = pc.fill_null(pc.equal(stamp, ""), True)
+        given = _times(stamp)
+        placed = pc.or_(pc.is_valid(given), pc.and_(negative, blank))
+        unparsable = _count(pc.and_not(usable, placed))
+        usable = pc.and_(usable, placed)
+        never_before = pc.if_else(pc.greater(given, event_time), given, event_time)
+        label_time = pc.if_else(pc.is_valid(given), never_before, label_time)
+    names = pa.array([Verdict.FALSE_POSITIVE.value, Verdict.TRUE_POSITIVE.value])
+    table = pa.record_batch(
+        {
+            "event_id": batch.column("event_id"),
+            "verdict": names.take(pc.cast(positive, pa.int32())),
+            "label_time": label_time,
+        }
+    ).filter(usable)
+    return FieldLabelsRead(labels=_label_batch(table, spec.name), unparsable=unparsable)
+
+
+def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
+    """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
+
+    The latest label of an event wins. Labels of the same time that disagree, and a latest label
+    that is undetermined, leave the event without a truth (not even ``presumed_benign`` fills it:
+    somebody looked and could not tell). Input order does not matter.
+    """
+    events = labels.filter(pc.is_valid(labels.column("event_id")))
+    known = events.filter(pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME)))
+    coded = _combined(known.column("event_id")).dictionary_encode()
+    event = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    times = _combined(known.column("label_time")).cast(pa.int64()).to_numpy()
+    verdict = _verdict_codes(known.column("verdict"))
+    count = len(coded.dictionary)
+    latest = np.full(count, np.iinfo(np.int64).min)
+    np.maximum.at(latest, event, times)
+    last = times == latest[event]
+    outcomes = np.zeros((count, 5), dtype=bool)
+    outcomes[event[last], verdict[last]] = True
+    # The smallest code stands for labels that agree in truth: a fixed choice, whatever the order.
+    verdicts = outcomes.argmax(axis=1).astype(np.int8)
+    meaning = _meanings(detector)
+    truths = np.stack([outcomes[:, meaning == t].any(axis=1) for t in (UNKNOWN, 0, 1)], axis=1)
+    contradicting = truths.sum(axis=1) > 1
+    truth = np.where(contradicting, UNKNOWN, meaning[verdicts]).astype(np.int8)
+    undetermined = ~contradicting & (verdicts == UNUSABLE)
+    verdicts[contradicting] = UNUSABLE
+    ids = coded.dictionary
+    if UNIT in known.column_names:
+        first = np.zeros(count, dtype=np.int64)  # any row of an event names the unit of all
+        first[event] = np.arange(len(event))
+        units = _combined(known.column(UNIT)).take(pa.array(first))
+        ids, truth, verdicts = _of_units(ids, units, latest, truth, verdicts)
+    return Settled(
+        event_ids=ids,
+        truth=truth,
+        verdicts=verdicts,
+        contradicting=int(contradicting.sum()),
+        undetermined=int(undetermined.sum()),
+        not_yet=events.num_rows - known.num_rows,
+    )
+
+
+def _of_units(
+    ids: pa.Array,
+    units: pa.Array,
+    latest: NDArray[np.int64],
+    truth: NDArray[np.int8],
+    verdicts: NDArray[np.int8],
+) -> tuple[pa.Array, NDArray[np.int8], NDArray[np.int8]]:
+    """What holds for units, given what holds for each labelled event and for labelled units."""
+    subjects = pc.coalesce(units, ids).dictionary_encode()
+    subject = subjects.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    count = len(subjects.dictionary)
+    whole = pc.is_null(units).to_numpy(zero_copy_only=False)
+    given = np.full(count, np.iinfo(np.int64).min)
+    given[subject[whole]] = latest[whole]
+    counts = whole | (latest > given[subject])
+    found = np.full(count, UNKNOWN, dtype=np.int8)
+    for value in (0, UNKNOWN, 1):  # what comes later stands above
+        found[subject[counts & (truth == value)]] = value
+    agreeing = counts & (truth == found[subject])
+    smallest = np.full(count, UNUSABLE, dtype=np.int8)
+    np.minimum.at(smallest, subject[agreeing], verdicts[agreeing])
+    return subjects.dictionary, found, smallest
+
+
+def _meanings(detector: Detector) -> NDArray[np.int8]:
+    benign = {"negative": 0, "positive": 1, "ignore": UNKNOWN}[detector.labels.benign_positive]
+    return np.array([UNKNOWN, 1, benign, 0, UNKNOWN], dtype=np.int8)
+
+
+def _verdict_codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    names = pa.array([v.value for v in _CODES])
+    index = pc.index_in(_combined(column), value_set=names)
+    codes = np.array([*_CODES.values(), UNUSABLE], dtype=np.int8)
+    result: NDArray[np.int8] = codes[pc.fill_null(index, len(_CODES)).to_numpy()]
+    return result
+
+
+def _times(stamp: pa.Array) -> pa.Array:
+    with duckdb.connect(config={"memory_limit": "256MB", "threads": 1}) as engine:
+        engine.execute("SET TimeZone = 'UTC'")
+        stamps = pa.table(  # noqa: F841 - the query reads it by name
+            {"row": np.arange(len(stamp)), "stamp": stamp}
+        )
+        found = engine.sql(_LABEL_TIMES).to_arrow_table()
+    return _combined(found.column("label_time")).cast(TIME)
+
+
+def _label_batch(table: pa.RecordBatch, field: str) -> LabelBatch:
+    count = table.num_rows
+    given = {name: table.column(name) for name in table.schema.names}
+    given["labeller"] = given["source"] = pa.repeat(pa.scalar(f"field:{field}"), count)
+    columns = [given[f.name] if f.name in given else pa.nulls(count, f.type) for f in LABEL_COLUMNS]
+    return LabelBatch(pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS))
+
+
+def _count(mask: pa.Array) -> int:
+    return int(pc.sum(mask).as_py() or 0)
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined

@@ -1,0 +1,70 @@
+"""Brings labels of events to the units that they belong to; `labels.settle` then says what holds.
+
+A field's labels of the events never change, so of each unit the earliest of each verdict is all
+that counts, and all that is kept.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.models.labels.settled import UNIT
+from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch
+
+_PAIRS = pa.schema([("event_id", pa.string()), (UNIT, pa.string())])
+
+
+def subjects(labels: pa.Table) -> pa.ChunkedArray:
+    """What each of *labels* is about in the end: the unit of its event, or the event itself."""
+    if UNIT not in labels.column_names:
+        return labels.column("event_id")
+    return pc.coalesce(labels.column(UNIT), labels.column("event_id"))
+
+
+class UnitLabels:
+    """Gathers, batch by batch, which units labels of events belong to."""
+
+    def __init__(self, verdicts: pa.Table) -> None:
+        """Prepare for *verdicts*, all there are, and for labels from a field."""
+        self._verdicts = verdicts
+        self._judged = pc.unique(verdicts.column("event_id")).drop_null()
+        self._found = [_PAIRS.empty_table()]
+        self._fields: pa.Table | None = None
+
+    def add(self, events: EventBatch, unit: pa.ChunkedArray, from_field: LabelBatch | None) -> None:
+        """Take the *unit* of each of *events*, and the labels that they carry themselves."""
+        ids = events.batch.column("event_id")
+        pairs = pa.table({"event_id": ids, UNIT: unit})
+        pairs = pairs.filter(pc.is_valid(pairs[UNIT]))
+        self._found.append(pairs.filter(pc.is_in(pairs["event_id"], value_set=self._judged)))
+        if from_field is not None:
+            labels = pa.Table.from_batches([from_field.batch])
+            place = pc.index_in(labels.column("event_id"), value_set=ids)
+            labels = labels.append_column(UNIT, pa.table({UNIT: unit})[UNIT].take(place))
+            earlier = [] if self._fields is None else [self._fields]
+            self._fields = _earliest(pa.concat_tables([*earlier, labels]))
+
+    def table(self) -> pa.Table:
+        """All labels, `LABEL_COLUMNS` and `UNIT`; those of events that belong to no unit too."""
+        found = pa.concat_tables(self._found)
+        place = pc.index_in(self._verdicts.column("event_id"), value_set=found["event_id"])
+        named = self._verdicts.append_column(UNIT, found[UNIT].combine_chunks().take(place))
+        return named if self._fields is None else pa.concat_tables([named, self._fields])
+
+
+def _earliest(labels: pa.Table) -> pa.Table:
+    """Of each unit the earliest label of each kind, under a name that no event has."""
+    labels = labels.filter(pc.is_valid(labels[UNIT]))
+    keys = [UNIT, "verdict", "labeller", "source"]
+    first = labels.group_by(keys, use_threads=False).aggregate([("label_time", "min")])
+    first = first.rename_columns([*keys, "label_time"])
+    name = pc.binary_join_element_wise(first[UNIT], first["verdict"], "/")
+    columns = []
+    for field in LABEL_COLUMNS:
+        if field.name == "event_id":
+            columns.append(name)
+        elif field.name in first.column_names:
+            columns.append(first[field.name])
+        else:
+            columns.append(pa.nulls(first.num_rows, field.type))
+    schema = LABEL_COLUMNS.append(pa.field(UNIT, pa.string()))
+    return pa.Table.from_arrays([*columns, first[UNIT]], schema=schema)

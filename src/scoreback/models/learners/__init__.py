@@ -1,0 +1,1 @@
+"""The algorithms, and their winners as plain trees or coefficients."""

@@ -1,0 +1,180 @@
+"""Gradient boosted trees by XGBoost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from scoreback.models.learners.matrix_file import let_go, row_blocks
+from scoreback.models.learners.model import Floats, Lesson, Matrix, Range
+from scoreback.models.learners.shapley import ShapleyTables
+from scoreback.models.learners.tree_check import check_boosted_trees
+from scoreback.models.learners.ubjson import decode
+
+MAX_ROUNDS = 300
+PATIENCE = 20  # rounds without a better fit of the later days
+# The later days bring attacks and noise that the earlier ones do not have, so their loss turns
+# early, long before the ranking does: on drifting simulated streams, stopping freely (17 to 51
+# rounds) lost 0.04 to 0.1 in average precision on the days after, against 150 rounds.
+LEAST_ROUNDS = 150
+_MIN_LATER_POSITIVES = 5  # fewer, and when to stop would be decided by chance
+_DEPTH = 5
+_LEARNING_RATE = 0.1
+SPACE = {
+    "max_depth": Range(3, 9, whole=True),
+    "learning_rate": Range(0.03, 0.3, log=True),
+    "min_child_weight": Range(1, 20, log=True),
+    "colsample_bynode": Range(0.4, 1),
+    "reg_lambda": Range(0.3, 30, log=True),
+}
+# Measured on simulated histories with 30 to 1,100 positives, 0.3 to 6 % of rows: against XGBoost's
+# defaults these two gain about 0.01 in average precision, 0.035 where positives are fewest.
+_LEAST_LEAF = 3.0
+_COLUMNS_PER_NODE = 0.7
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """Boosted trees, and the UBJSON bytes that they are."""
+
+    booster: xgb.Booster
+    stored: bytes
+    algorithm: str = "xgboost"
+
+    @classmethod
+    def from_bytes(cls, stored: bytes, threads: int, algorithm: str = "xgboost") -> Self:
+        """Read UBJSON.
+
+        Raises:
+            ValueError: it is no whole XGBoost model for two classes.
+        """
+        check_boosted_trees(decode(stored))
+        try:
+            booster = xgb.Booster({"nthread": threads})
+            booster.load_model(bytearray(stored))
+        except xgb.core.XGBoostError as error:
+            raise ValueError("XGBoost cannot read it") from error
+        booster.set_param({"nthread": threads})
+        return cls(booster, stored, algorithm)
+
+    @property
+    def width(self) -> int:
+        """The number of features it was trained on."""
+        return int(self.booster.num_features())
+
+    @property
+    def rounds(self) -> int:
+        """The number of trees."""
+        return int(self.booster.num_boosted_rounds())
+
+    def margin(self, matrix: Matrix) -> Floats:
+        """Log-odds of each row."""
+        found = self.booster.inplace_predict(matrix, predict_type="margin")
+        return np.asarray(found, dtype=np.float64)
+
+    def contributions(self, matrix: Matrix) -> Floats:
+        """Exact Shapley values of each row, then the base."""
+        if self._tables is None:
+            return self._by_xgboost(matrix)
+        found = np.empty((len(matrix), self.width + 1))
+        found[:, :-1] = self._tables.contributions(matrix)
+        found[:, -1] = self._base
+        return found
+
+    @cached_property
+    def _tables(self) -> ShapleyTables | None:
+        """Made when the first row is explained: a tenth of the time that XGBoost takes each time.
+
+        None for deep trees, as a forest has: there XGBoost computes the same values row by row.
+        """
+        return ShapleyTables.of(decode(self.stored), self.width)
+
+    @cached_property
+    def _base(self) -> float:
+        """What the model says of a row that nothing is known of; the intercept is in it."""
+        row = np.zeros((1, self.width), dtype=np.float32)
+        return float(self._by_xgboost(row)[0, -1])
+
+    def _by_xgboost(self, matrix: Matrix) -> Floats:
+        found = self.booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
+        return np.asarray(found, dtype=np.float64)
+
+    def to_bytes(self) -> bytes:
+        """UBJSON."""
+        return self.stored
+
+
+def fit_xgboost(lesson: Lesson) -> TreeModel:
+    """Boost until the later days are no longer fitted better.
+
+    Classes are not weighted: on the same histories the usual weight costs 0.03 in average
+    precision, its square root 0.01 to 0.03.
+    """
+    parameters = {
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "tree_method": "hist",
+        "max_depth": _DEPTH,
+        "learning_rate": _LEARNING_RATE,
+        "min_child_weight": _LEAST_LEAF,
+        "colsample_bynode": _COLUMNS_PER_NODE,
+        "seed": lesson.seed,
+        "nthread": lesson.threads,
+        **lesson.parameters,
+    }
+    rows = xgb.QuantileDMatrix(_Blocks(lesson), nthread=lesson.threads)
+    if lesson.rounds is None and tells_when_to_stop(lesson.later_truth):
+        later = xgb.QuantileDMatrix(
+            lesson.later_matrix, lesson.later_truth, ref=rows, nthread=lesson.threads
+        )
+        booster = xgb.train(
+            parameters, rows, MAX_ROUNDS, evals=[(later, "later")],
+            callbacks=[_LateStopping(rounds=PATIENCE)], verbose_eval=False,
+        )  # fmt: skip
+        booster = booster[: max(booster.best_iteration + 1, LEAST_ROUNDS)]
+    else:
+        rounds = lesson.rounds or LEAST_ROUNDS
+        booster = xgb.train(parameters, rows, rounds, verbose_eval=False)
+    return TreeModel.from_bytes(bytes(booster.save_raw("ubj")), lesson.threads)
+
+
+class _Blocks(xgb.DataIter):
+    """The matrix of a lesson block by block: XGBoost keeps its bins only, a byte for each cell."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self._lesson = lesson
+        self._blocks = row_blocks(lesson.matrix)
+        super().__init__()
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Hand over the next block, or say that there is none."""
+        part = next(self._blocks, None)
+        let_go(self._lesson.matrix)
+        if part is None:
+            return False
+        input_data(data=np.asarray(self._lesson.matrix[part]), label=self._lesson.truth[part])
+        return True
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._blocks = row_blocks(self._lesson.matrix)
+
+
+class _LateStopping(xgb.callback.EarlyStopping):
+    """Early stopping that waits for `LEAST_ROUNDS`."""
+
+    def after_iteration(
+        self, model: xgb.Booster, epoch: int, evals_log: "xgb.callback.TrainingCallback.EvalsLog"
+    ) -> bool:
+        """Stop when the base would, but not before the least rounds."""
+        stop = bool(super().after_iteration(model, epoch, evals_log))
+        return stop and epoch + 1 >= LEAST_ROUNDS
+
+
+def tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:
+    """Whether later days with this truth say how long to boost."""
+    return truth is not None and _MIN_LATER_POSITIVES <= int(truth.sum()) < len(truth)

@@ -1,0 +1,1 @@
+"""The training report: one HTML page without script or network."""

@@ -1,0 +1,91 @@
+"""The account of a training as one page that needs nothing else: no network, no script."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.labels.dataset import moment_of
+from scoreback.models.report.pictures import Account, pictures, winner
+from scoreback.models.training.candidates import CHEAP, cheap_names
+
+NONE = "-"  # there is nothing to divide by
+
+
+def report_page(account: Account, status: str, notice: str = "") -> str:
+    """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
+
+    *notice* stands on top; it says for example that the data are simulated.
+    The same account gives the same page.
+    """
+    environment = Environment(
+        loader=PackageLoader("scoreback.models.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "share": _share, "figure": _figure, "count": _count, "moment": _moment, "day": _day,
+        "hours": _hours,
+    }  # fmt: skip
+    rivals = [c for c in account["candidates"] if c["algorithm"] != account["chosen"]]
+    return environment.get_template("report.html.j2").render(
+        account=account,
+        detector=account["detector"],
+        winner=winner(account),
+        cheap=[c for c in rivals if c["algorithm"] in CHEAP],
+        status=status,
+        notice=notice,
+        named=_named(account),
+        confidence=f"{CONFIDENCE:.0%}",
+        # matplotlib escapes the text that it draws
+        pictures={name: Markup(svg) for name, svg in pictures(account).items()},  # noqa: S704
+    )
+
+
+def _named(account: Account) -> Mapping[str, str]:
+    """Candidates as people call them."""
+    plain = {c["algorithm"]: c["algorithm"].replace("_", " ") for c in account["candidates"]}
+    cheap = cheap_names(account["single_feature"], account["detector"]["today_queue"])
+    return {**plain, **cheap}
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{value:.0%}"
+
+
+def _figure(value: float | None, digits: int = 2) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _hours(value: float | None) -> str:
+    """A wait in the unit that people would say it in."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "at once"
+    if value < 1:
+        return f"{math.ceil(value * 60)} min"
+    return f"{value:.1f} h" if value < 48 else f"{value / 24:.1f} d"
+
+
+def _moment(value: int | str) -> str:
+    """Microseconds since 1970 or an ISO time, to the minute in UTC."""
+    if isinstance(value, int):
+        found = moment_of(value)
+    else:
+        found = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{found:%Y-%m-%d %H:%M}"
+
+
+def _day(value: Any) -> str:  # noqa: ANN401 - from JSON
+    return _moment(value)[:10]

@@ -1,0 +1,229 @@
+"""How the winner behaves on the judged days: what a report draws, computed once at training."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.artifact.explain import reasons_of
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.threshold import RiskMap, suppression_of
+from scoreback.models.labels.dataset import Dataset
+from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.learners.model import Floats, Matrix, Model, score_of
+from scoreback.models.learners.ranking import average_precision
+from scoreback.models.training.candidates import Candidates, rows_of
+from scoreback.models.training.splits import Origin
+
+RISK_STEP = 4  # width of a bar of the score distribution
+CALIBRATION_BINS = 10
+MOST_FEATURES = 12
+MOST_EXPLAINED = 500  # alerts that the shares are averaged over; a deep forest takes 40 ms for each
+_EXAMPLES = 3  # of each kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Judged units by risk: one count for each bar of `RISK_STEP`."""
+
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+    unlabelled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Labelled units with similar scores: what was said of them, and what was true."""
+
+    units: int
+    said: float  # mean score
+    true: float  # share of positives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaning:
+    """How much the winner leans on one feature."""
+
+    feature: str
+    share: float  # of all upward contributions to the log-odds of alerting units
+    loss: float | None  # average precision lost on the judged days when its values are shuffled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One alert of the judged days, with its reasons."""
+
+    event_id: str
+    time_us: int
+    entity: str
+    risk: float
+    truth: str  # true, false or unlabelled
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What the winner did on the judged days."""
+
+    distribution: Distribution
+    calibration: tuple[CalibrationBin, ...]
+    leanings: tuple[Leaning, ...]  # those with most weight first, at the latest origin
+    examples: tuple[Example, ...]  # of the latest origin: true, false and unlabelled ones
+
+
+def behaviour(
+    detector: Detector,
+    data: Dataset,
+    chosen: str,
+    replays: Sequence[Replay],
+    thresholds: Sequence[float],
+    origin: Origin,
+    latest: Candidates,
+) -> Behaviour:
+    """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model.
+
+    *thresholds* are log-odds, one for each replay.
+    """
+    maps = [_risk_map(*of) for of in zip(replays, thresholds, strict=True)]
+    rows = _Judged(
+        detector=detector,
+        data=data,
+        places=np.flatnonzero(origin.judged),
+        replay=replays[-1],
+        opened=replays[-1].after.alerts(thresholds[-1], suppression_of(detector)),
+        matrix=latest.encoder.transform(rows_of(data, origin.judged)),
+        model=latest.models[chosen],
+        names=latest.encoder.names,
+        risk_map=maps[-1],
+    )
+    return Behaviour(
+        distribution=_distribution(replays, maps),
+        calibration=_calibration(replays),
+        leanings=rows.leanings(),
+        examples=rows.examples(),
+    )
+
+
+def _distribution(replays: Sequence[Replay], maps: Sequence[RiskMap]) -> Distribution:
+    bars = 100 // RISK_STEP
+    counts = {truth: np.zeros(bars, dtype=np.int64) for truth in (1, 0, UNKNOWN)}
+    for replay, risk_of in zip(replays, maps, strict=True):
+        risks = risk_of(score_of(replay.after.scores))
+        bar = np.minimum(risks // RISK_STEP, bars - 1).astype(np.int64)
+        for truth, count in counts.items():
+            count += np.bincount(bar[replay.truth == truth], minlength=bars)
+    return Distribution(
+        positive=tuple(counts[1].tolist()),
+        negative=tuple(counts[0].tolist()),
+        unlabelled=tuple(counts[UNKNOWN].tolist()),
+    )
+
+
+def _risk_map(replay: Replay, threshold: float) -> RiskMap:
+    return RiskMap.fit(float(score_of(np.array([threshold]))[0]), score_of(replay.before.scores))
+
+
+def _calibration(replays: Sequence[Replay]) -> tuple[CalibrationBin, ...]:
+    """Bins that hold about as many positives each: most units are far from any alert."""
+    labelled = [replay.labelled() for replay in replays]
+    truth = np.concatenate([truths for truths, _ in labelled])
+    scores = score_of(np.concatenate([margins for _, margins in labelled]))
+    if not (truth == 1).any():
+        return ()
+    cuts = np.unique(np.quantile(scores[truth == 1], np.linspace(0, 1, CALIBRATION_BINS)[1:-1]))
+    place = np.searchsorted(cuts, scores, side="right")
+    return tuple(
+        CalibrationBin(
+            units=int(mine.sum()), said=float(scores[mine].mean()), true=float(truth[mine].mean())
+        )
+        for mine in (place == i for i in range(len(cuts) + 1))
+        if mine.any()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """The judged rows of the latest origin, as its own model sees them."""
+
+    detector: Detector
+    data: Dataset
+    places: NDArray[np.int64]  # of the judged rows, in `data`
+    replay: Replay
+    opened: NDArray[np.int64]  # positions of alerts, among the judged
+    matrix: Matrix
+    model: Model
+    names: Sequence[str]  # of the matrix's columns
+    risk_map: RiskMap
+
+    @property
+    def margin(self) -> Floats:
+        """Log-odds of each row."""
+        return self.replay.after.scores
+
+    def leanings(self) -> tuple[Leaning, ...]:
+        asked = self._strongest(MOST_EXPLAINED)
+        upward = np.maximum(self.model.contributions(self.matrix[asked])[:, :-1], 0).sum(axis=0)
+        shares = upward / (upward.sum() or 1.0)
+        top = np.argsort(-shares, kind="stable")[:MOST_FEATURES].tolist()
+        return tuple(
+            Leaning(feature=self.names[i], share=float(shares[i]), loss=self._loss(i))
+            for i in top
+            if shares[i] > 0
+        )
+
+    def _strongest(self, most: int) -> NDArray[np.int64]:
+        """The alerts, or where there was none, the units that came nearest."""
+        opened = self.opened if len(self.opened) else np.arange(len(self.margin))
+        return np.sort(opened[np.argsort(-self.margin[opened], kind="stable")[:most]])
+
+    def _loss(self, feature: int) -> float | None:
+        truth, own = self.replay.labelled()
+        if not (truth == 1).any():
+            return None
+        shuffled = self.matrix[self.replay.truth != UNKNOWN]
+        draw = np.random.default_rng(self.detector.train.seed)
+        shuffled[:, feature] = draw.permutation(shuffled[:, feature])
+        without = self.model.margin(shuffled)
+        return average_precision(truth, own) - average_precision(truth, without)
+
+    def examples(self) -> tuple[Example, ...]:
+        ranked = self.opened[np.argsort(-self.margin[self.opened], kind="stable")]
+        truth = self.replay.truth[ranked]
+        wanted = [
+            place
+            for kind in (1, 0, UNKNOWN)
+            for place in ranked[truth == kind][:_EXAMPLES].tolist()
+        ]
+        if not wanted:
+            return ()
+        at = np.array(wanted)
+        mask = np.zeros(len(self.data), dtype=bool)
+        mask[self.places[at]] = True
+        order = np.argsort(np.argsort(self.places[at]))  # `rows_of` gives them by time
+        told = reasons_of(
+            self.detector.features,
+            rows_of(self.data, mask).take(order),
+            self.model.contributions(self.matrix[at]),
+            self.margin[at],
+        )
+        risks = self.risk_map(score_of(self.margin[at]))
+        return tuple(
+            self._example(int(self.places[i]), int(self.replay.truth[i]), float(risk), reasons)
+            for i, risk, reasons in zip(wanted, risks, told, strict=True)
+        )
+
+    def _example(self, place: int, truth: int, risk: float, reasons: str) -> Example:
+        entity = int(self.data.entities[place])
+        items: list[dict[str, Any]] = json.loads(reasons)
+        return Example(
+            event_id=str(self.data.event_ids[place].as_py()),
+            time_us=int(self.data.times[place]),
+            entity=str(self.data.entity_names[entity].as_py()) if entity >= 0 else "",
+            risk=risk,
+            truth={1: "true", 0: "false"}.get(truth, "unlabelled"),
+            reasons=tuple(str(item["text"]) for item in items if "text" in item),
+        )

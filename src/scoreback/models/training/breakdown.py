@@ -1,0 +1,210 @@
+"""The winner's judged days cut apart: by week, by source, by entity. A pooled figure hides much.
+
+All cuts use the thresholds that the evaluation used, fixed on days before the judged ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.models.judging.evaluation import CONFIDENCE, Replay, precision_interval
+from scoreback.models.labels.dataset import Dataset, day_of
+from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.learners.ranking import mean_average_precision
+from scoreback.models.training.splits import Origin
+from scoreback.suppression import DAY_US, Suppression
+
+WEEK_US = 7 * DAY_US
+MOST_SOURCES = 50  # the largest; more are no table that anybody reads
+MOST_ENTITIES = 10  # those with most alerts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One week, source or entity on the judged days."""
+
+    name: str  # of a week: its first day
+    units: int
+    positives: int
+    alerts: int
+    true_alerts: int
+    average_precision: float | None  # None without a positive
+    precision_low: float | None = None  # of its alerts; None without any
+    precision_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entities:
+    """All entities of the judged days, each weighing the same."""
+
+    alerted: int
+    mean_precision: float | None  # over those with an alert
+    worst: str  # the one with most alerts that were not true; "" where all were
+    worst_false_alerts: int
+    attacked: int
+    found: int  # of those attacked, with a true alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """The judged days, cut three ways."""
+
+    weeks: tuple[Cut, ...]  # from the first judged day on, in order
+    sources: tuple[Cut, ...]  # values of `split.hold_out`, most units first; none without one
+    entities: tuple[Cut, ...]  # those with most alerts
+    all_entities: Entities
+
+    @property
+    def area_under_time(self) -> float | None:
+        """Mean height of average precision over weeks, by trapezoids.
+
+        AUT of Pendlebury et al., "TESSERACT" (USENIX Security 2019). A single week is itself.
+        """
+        found = [w.average_precision for w in self.weeks if w.average_precision is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        return float(np.trapezoid(found) / (len(found) - 1))
+
+    @property
+    def macro_average_precision(self) -> float | None:
+        """Mean over sources, each weighing the same."""
+        found = self._of_sources()
+        return float(np.mean(found)) if found else None
+
+    @property
+    def worst_average_precision(self) -> float | None:
+        """Of the source that the model fails most."""
+        return min(self._of_sources(), default=None)
+
+    def _of_sources(self) -> list[float]:
+        found = [source.average_precision for source in self.sources]
+        return [precision for precision in found if precision is not None]
+
+
+def breakdown(
+    data: Dataset,
+    origins: Sequence[Origin],
+    replays: Sequence[Replay],
+    thresholds: Sequence[float],
+    rule: Suppression,
+    seed: int,
+) -> Breakdown:
+    """Cut the judged days of *replays*, one for each of *origins*, each with its threshold."""
+    shown = []
+    for replay, threshold in zip(replays, thresholds, strict=True):
+        opened = np.zeros(len(replay.truth), dtype=bool)
+        opened[replay.after.alerts(threshold, rule)] = True
+        shown.append(opened)
+    entities = np.concatenate([data.entities[origin.judged] for origin in origins])
+    times = np.concatenate([r.after.times for r in replays])
+    judged = _Judged(
+        seed=seed,
+        days=times // DAY_US,
+        entities=entities,
+        truth=np.concatenate([r.truth for r in replays]),
+        scores=np.concatenate([r.after.scores for r in replays]),
+        shown=np.concatenate(shown),
+        replay=np.repeat(np.arange(len(replays)), [len(r.truth) for r in replays]),
+    )
+    first = times.min() // DAY_US * DAY_US
+    week = (times - first) // WEEK_US
+    weeks = judged.cuts(week, [day_of(int(first + w * WEEK_US)) for w in range(week.max() + 1)])
+    names = data.entity_names.to_pylist()
+    alerts = np.bincount(entities[judged.shown & (entities >= 0)], minlength=len(names))
+    top = [int(i) for i in np.argsort(-alerts, kind="stable")[:MOST_ENTITIES] if alerts[i]]
+    return Breakdown(
+        weeks=tuple(cut for cut in weeks if cut.units),
+        sources=_sources(data, origins, judged),
+        entities=tuple(judged.cut(str(names[i]), entities == i) for i in top),
+        all_entities=_all_entities(judged, names),
+    )
+
+
+def _sources(data: Dataset, origins: Sequence[Origin], judged: "_Judged") -> tuple[Cut, ...]:
+    if data.hold_out is None:
+        return ()
+    held = pa.concat_arrays([data.hold_out.filter(pa.array(origin.judged)) for origin in origins])
+    coded = held.dictionary_encode()
+    code = pc.fill_null(coded.indices, -1).to_numpy()
+    cuts = judged.cuts(code, coded.dictionary.to_pylist())
+    return tuple(sorted(cuts, key=lambda cut: (-cut.units, cut.name))[:MOST_SOURCES])
+
+
+def _all_entities(judged: "_Judged", names: Sequence[object]) -> Entities:
+    known = judged.entities >= 0
+    positive = judged.truth == 1
+
+    def count(rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(judged.entities[known & rows], minlength=len(names))
+
+    alerts, true, attacked = (
+        count(rows) for rows in (judged.shown, judged.shown & positive, positive)
+    )
+    alerted, wrong = alerts > 0, alerts - true
+    worst = int(wrong.argmax()) if len(wrong) and wrong.max() else -1
+    return Entities(
+        alerted=int(alerted.sum()),
+        mean_precision=float((true[alerted] / alerts[alerted]).mean()) if alerted.any() else None,
+        worst=str(names[worst]) if worst >= 0 else "",
+        worst_false_alerts=int(wrong[worst]) if worst >= 0 else 0,
+        attacked=int((attacked > 0).sum()),
+        found=int((true[attacked > 0] > 0).sum()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """All judged units; scores of different replays are never ranked together."""
+
+    truth: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    shown: NDArray[np.bool_]
+    replay: NDArray[np.int64]
+    days: NDArray[np.int64]
+    entities: NDArray[np.int64]
+    seed: int
+
+    def cuts(self, code: NDArray[np.int64], names: Sequence[object]) -> list[Cut]:
+        return [self.cut(str(name), code == i) for i, name in enumerate(names)]
+
+    def cut(self, name: str, rows: NDArray[np.bool_]) -> Cut:
+        positive = self.truth == 1
+        alerts = rows & self.shown
+        low, high = self._interval(alerts)
+        return Cut(
+            name=name,
+            units=int(rows.sum()),
+            positives=int((rows & positive).sum()),
+            alerts=int(alerts.sum()),
+            true_alerts=int((alerts & positive).sum()),
+            average_precision=self._average_precision(rows & (self.truth != UNKNOWN)),
+            precision_low=low,
+            precision_high=high,
+        )
+
+    def _average_precision(self, rows: NDArray[np.bool_]) -> float | None:
+        parts = (rows & (self.replay == replay) for replay in np.unique(self.replay[rows]))
+        return mean_average_precision((self.truth[mine], self.scores[mine]) for mine in parts)
+
+    def _interval(self, alerts: NDArray[np.bool_]) -> tuple[float | None, float | None]:
+        """The wider of two: by bootstrap, blind to what few days did not show, and Wilson's.
+
+        Wilson's takes alerts as independent, which those of one day or entity are not.
+        """
+        true, shown = int((self.truth[alerts] == 1).sum()), int(alerts.sum())
+        if not shown:
+            return None, None
+        low, high = precision_interval(
+            self.truth[alerts] == 1, self.days[alerts], self.entities[alerts], self.seed
+        )
+        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+        middle = (true + z * z / 2) / (shown + z * z)
+        half = z / (shown + z * z) * (true * (shown - true) / shown + z * z / 4) ** 0.5
+        lows = [max(middle - half, 0.0), true / shown] + ([] if low is None else [low])
+        highs = [min(middle + half, 1.0), true / shown] + ([] if high is None else [high])
+        return min(lows), max(highs)

@@ -1,0 +1,145 @@
+"""What competes at one origin: every algorithm of the detector, and the best single feature.
+
+Each algorithm is fitted twice. First on the earlier days: the later ones tell when to stop, and
+what scores look like on days that were not learnt from, which gives the threshold. Then on all
+days, with as many rounds: the newest labels are the ones that know the newest attacks. The
+threshold is kept. Judging goes through the same two steps, so it measures what this costs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.threshold import ScoredUnits
+from scoreback.models.labels.dataset import Dataset, Known, Mask
+from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.learners.algorithms import algorithms
+from scoreback.models.learners.encoding import Encoder
+from scoreback.models.learners.linear import SingleFeature, fit_single_feature
+from scoreback.models.learners.model import Effort, Floats, Lesson, Model
+from scoreback.models.training.splits import Origin, Parts, Span
+
+BASELINE = "best_single_feature"
+TODAY_QUEUE = "today_queue"  # the number that analysts sort by today, where the file names one
+CHEAP = (BASELINE, TODAY_QUEUE)  # what a candidate has to beat
+
+
+def cheap_names(single_feature: str, today_queue: str | None) -> Mapping[str, str]:
+    """What people call the cheap rivals, by their names in an evaluation."""
+    return {
+        BASELINE: f"best single feature ({single_feature})",
+        TODAY_QUEUE: f"today's queue ({today_queue})",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """What was fitted on the rows of one origin."""
+
+    encoder: Encoder
+    models: Mapping[str, Model]
+    single: SingleFeature
+    threshold_margins: Mapping[str, Floats]  # of units that were not learnt from, by candidate
+
+    @property
+    def single_feature(self) -> str:
+        """Name of the best single feature, with a minus where low values are suspicious."""
+        if not self.single.sign:
+            return "none"
+        name = self.encoder.names[self.single.index]
+        return name if self.single.sign > 0 else f"-{name}"
+
+
+def first_lesson(
+    detector: Detector, data: Dataset, parts: Parts, threads: int
+) -> tuple[Encoder, Lesson]:
+    """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
+    truth = parts.known.truth
+    later = parts.threshold & (truth != UNKNOWN)
+    rows = rows_of(data, parts.fit)
+    encoder = Encoder.fit(rows, truth[parts.fit], detector.features)
+    return encoder, Lesson(
+        matrix=encoder.learning_matrix(rows, truth[parts.fit]),
+        truth=truth[parts.fit],
+        later_matrix=encoder.transform(rows_of(data, later)),
+        later_truth=truth[later],
+        seed=detector.train.seed,
+        threads=threads,
+    )
+
+
+def fit_candidates(
+    detector: Detector, data: Dataset, parts: Parts, names: Sequence[str], effort: Effort
+) -> Candidates:
+    """Fit the algorithms called *names*, and the best single feature, on *parts*."""
+    truth = parts.known.truth
+    early, first = first_lesson(detector, data, parts, effort.threads)
+    encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features)
+    matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all])
+    threshold_rows = rows_of(data, parts.threshold)
+    unseen = early.transform(threshold_rows)
+    models: dict[str, Model] = {}
+    margins: dict[str, Floats] = {}
+    for name in names:
+        fit = algorithms()[name].fit
+        lesson = replace(first, parameters=effort.parameters.get(name, {}))
+        model = fit(lesson)
+        margins[name] = model.margin(unseen)
+        models[name] = fit(
+            replace(
+                lesson,
+                matrix=matrix,
+                truth=truth[parts.all],
+                later_matrix=None,
+                later_truth=None,
+                rounds=model.rounds,
+            )
+        )
+    # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
+    plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
+    single = fit_single_feature(matrix, truth[parts.all], plain)
+    margins[BASELINE] = single.margin(encoder.transform(threshold_rows, texts=False))
+    if data.queue is not None:
+        margins[TODAY_QUEUE] = data.queue[parts.threshold]
+    return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
+
+
+def replays(
+    data: Dataset, final: Known, origin: Origin, candidates: Candidates
+) -> Mapping[str, Replay]:
+    """What each of *candidates* says of its threshold days and of the days it is judged on."""
+    before, after = origin.parts.threshold, origin.judged
+    matrix = candidates.encoder.transform(rows_of(data, after))
+    rankers: dict[str, Model | SingleFeature] = {**candidates.models, BASELINE: candidates.single}
+    said = {name: ranker.margin(matrix) for name, ranker in rankers.items()}
+    if data.queue is not None:
+        said[TODAY_QUEUE] = data.queue[after]
+    return {
+        name: Replay(
+            before=units_of(
+                data, before, origin.parts.threshold_span, candidates.threshold_margins[name]
+            ),
+            after=units_of(data, after, origin.judged_span, margins),
+            truth=final.truth[after],
+            verdicts=final.verdicts[after],
+        )
+        for name, margins in said.items()
+    }
+
+
+def rows_of(data: Dataset, mask: Mask) -> pa.Table:
+    """Feature columns of the rows of *mask*."""
+    return data.features.filter(pa.array(mask))
+
+
+def units_of(data: Dataset, mask: Mask, span: Span, scores: Floats) -> ScoredUnits:
+    """The rows of *mask* with their *scores*."""
+    return ScoredUnits(
+        times=data.times[mask],
+        entities=data.entities[mask],
+        scores=scores,
+        span=span.length,
+    )

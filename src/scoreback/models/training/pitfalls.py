@@ -1,0 +1,150 @@
+"""The usual ways in which a model's figures deceive, each computed for the training at hand.
+
+After Arp et al., "Dos and Don'ts of Machine Learning in Computer Security" (USENIX Security 2022).
+A pitfall that is not fine is no verdict: it says where somebody should look before trusting.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoreback.columns import flat
+from scoreback.models.judging.evaluation import Evaluation
+from scoreback.models.labels.dataset import Dataset, Known, Mask, row_digests
+from scoreback.models.training.splits import Origin
+
+SNOOPING_GAP = 0.1  # average precision that a random split may promise above the split by time
+DISGUISE = 0.95  # average precision of one feature alone: more tells the answer, or is a plain rule
+FILLED_AFTER = 0.8  # F1 of "this field is there" (or is not) as a detector
+SPURIOUS = 0.95  # share of the winner's average precision that one feature reaches
+REPEATED = 0.3  # share of judged positives that repeat a row that was learnt from
+BASE_RATE = 3.0  # how many times more positives the learnt rows may hold than the judged ones
+
+
+@dataclass(frozen=True, slots=True)
+class Pitfall:
+    """One way to be deceived, with its number."""
+
+    name: str
+    figure: str
+    fine: bool
+    sentence: str  # what the number means, and where its limit lies
+
+
+def pitfalls(
+    data: Dataset,
+    known: Known,
+    origins: Sequence[Origin],
+    own: Evaluation,
+    single: Evaluation,
+    single_feature: str,
+    random_split: float | None,
+) -> tuple[Pitfall, ...]:
+    """What to look at before trusting *own*, the evaluation of the winner."""
+    learnt = np.logical_or.reduce([origin.parts.all for origin in origins])
+    judged = np.logical_or.reduce([origin.judged for origin in origins])
+    found = [
+        _snooping(own.average_precision, random_split),
+        _disguise(single.average_precision, single_feature),
+        _filled_after(data, known),
+        _spurious(own.average_precision, single.average_precision, single_feature),
+        _base_rate(known, learnt, judged, own),
+        _repeats(data, known, origins),
+    ]
+    return tuple(pitfall for pitfall in found if pitfall is not None)
+
+
+def _snooping(own: float | None, random_split: float | None) -> Pitfall | None:
+    if own is None or random_split is None:
+        return None
+    return Pitfall(
+        "snooping in time",
+        f"{random_split - own:+.2f}",
+        random_split - own <= SNOOPING_GAP,
+        f"a random split would have promised an average precision of {random_split:.2f}; by time it"
+        f" is {own:.2f}. Beyond {SNOOPING_GAP:g}, days differ so much that what was learnt ages"
+        " fast, or near-copies of events lie on many days",
+    )
+
+
+def _disguise(single: float | None, feature: str) -> Pitfall | None:
+    if single is None:
+        return None
+    return Pitfall(
+        "label in disguise",
+        f"{single:.2f}",
+        single < DISGUISE,
+        f"average precision of {feature} alone. From {DISGUISE:g} on it may be the answer under"
+        " another name, or a plain rule does the job: look at where that field comes from",
+    )
+
+
+def _filled_after(data: Dataset, known: Known) -> Pitfall | None:
+    rows = known.truth >= 0
+    positive = known.truth[rows] == 1
+    best, name = 0.0, ""
+    for column in data.features.column_names:
+        there = flat(data.features.column(column)).is_valid().to_numpy(zero_copy_only=False)[rows]
+        for shown in (there, ~there):
+            hits = int((shown & positive).sum())
+            f1 = 2 * hits / max(int(shown.sum() + positive.sum()), 1)
+            # A field that nearly every event has, or lacks, says nothing by being there.
+            if f1 > best and shown.mean() < 0.5:
+                best, name = f1, column
+    if not name:
+        return None
+    return Pitfall(
+        "filled in after the fact",
+        f"{best:.2f}",
+        best < FILLED_AFTER,
+        f"F1 of asking only whether {name} is there. From {FILLED_AFTER:g} on the field may have"
+        " been filled in once the answer was known",
+    )
+
+
+def _spurious(own: float | None, single: float | None, feature: str) -> Pitfall | None:
+    if not own or single is None:
+        return None
+    return Pitfall(
+        "one feature does it all",
+        f"{single / own:.0%}",
+        single / own < SPURIOUS,
+        f"of the winner's average precision is reached by {feature} alone. From {SPURIOUS:.0%} on"
+        " the rest adds little that would hold",
+    )
+
+
+def _base_rate(known: Known, learnt: Mask, judged: Mask, own: Evaluation) -> Pitfall | None:
+    positives = int((known.truth[judged] == 1).sum())
+    if not positives or not learnt.any():
+        return None
+    rate = positives / int(judged.sum())
+    learnt_rate = float((known.truth[learnt] == 1).sum() / learnt.sum())
+    benign_a_day = (judged.sum() - positives) / max(own.at_budget.days, 1.0)
+    return Pitfall(
+        "base rate",
+        f"1 in {1 / rate:,.0f}",
+        learnt_rate <= BASE_RATE * rate,
+        f"judged units are positive, 1 in {1 / learnt_rate:,.0f} of those learnt from. A detector"
+        f" that is right about 99 % of the others would still raise {benign_a_day / 100:,.0f} false"
+        f" alerts a day. Beyond {BASE_RATE:g} times, labels are a biased sample of what happens",
+    )
+
+
+def _repeats(data: Dataset, known: Known, origins: Sequence[Origin]) -> Pitfall | None:
+    repeated = positives = 0
+    for origin in origins:
+        asked = origin.judged & (known.truth == 1)
+        before = np.unique(row_digests(data, origin.parts.all))
+        repeated += int(np.isin(row_digests(data, asked), before).sum())
+        positives += int(asked.sum())
+    if not positives:
+        return None
+    return Pitfall(
+        "duplicates across the split",
+        f"{repeated / positives:.0%}",
+        repeated / positives <= REPEATED,
+        "of the judged positives have the features of a row that was learnt from. Beyond"
+        f" {REPEATED:.0%}, figures say more about memory than about new attacks",
+    )

@@ -1,0 +1,275 @@
+"""Training: candidates judged on days they never saw, and the winner kept only if it earns it.
+
+At each of up to three origins of the past every candidate learns from what was known then, fixes
+its threshold on the last days before the origin, and is judged on the days after it. The candidate
+that would have shown most true alerts within the budget is then made anew from all that is known
+now. Nothing random decides: the same rows, labels and seed give the same artefact.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from scoreback.models.artifact.folder import Artifact, Fit, artifact_of
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.judging.threshold import (
+    RiskMap,
+    Threshold,
+    fit_threshold,
+    keep_floor,
+    suppression_of,
+)
+from scoreback.models.labels.dataset import (
+    Dataset,
+    Known,
+    known_at,
+    moment_of,
+    once_a_day,
+    row_hash,
+)
+from scoreback.models.labels.joins import event_labels
+from scoreback.models.learners.model import Effort, Parameters, score_of
+from scoreback.models.training.behaviour import Behaviour, behaviour
+from scoreback.models.training.breakdown import Breakdown, breakdown
+from scoreback.models.training.candidates import (
+    BASELINE,
+    Candidates,
+    first_lesson,
+    fit_candidates,
+    replays,
+    units_of,
+)
+from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
+from scoreback.models.training.parameter_search import Searched, search
+from scoreback.models.training.pitfalls import Pitfall, pitfalls
+from scoreback.models.training.refusals import (
+    refuse_unearned,
+    refuse_unjudgeable,
+    refuse_unlearnable,
+)
+from scoreback.models.training.rivals import (
+    HeldOut,
+    held_out,
+    random_split_precision,
+    values_to_hold_out,
+)
+from scoreback.models.training.splits import Origin, Parts, parts_of, plan_of
+
+Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A finished training: the artefact, and how every candidate did."""
+
+    artifact: Artifact
+    chosen: str
+    evaluations: tuple[Evaluation, ...]  # of every candidate; the single feature comes last
+    single_feature: str  # which one, at the latest origin; "-name" where low is suspicious
+    random_split_average_precision: float | None  # only ever shown beside the chosen one's own
+    held_out: HeldOut | None
+    expected_alerts_per_day: float  # on the days the threshold was fitted on
+    counts: Mapping[str, int]
+    immature_days: tuple[str, ...]  # left out, by name
+    warnings: tuple[str, ...]
+    pitfalls: tuple[Pitfall, ...]
+    breakdown: Breakdown
+    behaviour: Behaviour
+    searched: Searched
+    not_eligible: Mapping[str, str]  # rivals that could not compete, and why
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The chosen candidate's."""
+        return _of(self.chosen, self.evaluations)
+
+    @property
+    def baseline(self) -> Evaluation:
+        """The best single feature's."""
+        return _of(BASELINE, self.evaluations)
+
+
+def train(
+    detector: Detector,
+    rows: pa.Table,
+    labels: pa.Table,
+    as_of: datetime,
+    *,
+    threads: int = 1,
+    time_is_up: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+) -> Training:
+    """Train *detector* as of *as_of*.
+
+    Args:
+        detector: what to learn, and for which budget.
+        rows: feature rows of the history, in any order: ``event_id``, ``event_time``,
+            ``arrival_time``, ``entity``, optionally ``hold_out``, and one column per feature.
+        labels: `records.LABEL_COLUMNS`; those after *as_of* change nothing.
+        as_of: the moment whose knowledge is used.
+        threads: for XGBoost; changes nothing in the result.
+        time_is_up: asked between two trials of a search for parameters, which ends when it is.
+        progress: told before each step.
+
+    Raises:
+        TrainingRefused: the result would not deserve trust; the message has the numbers.
+        DataError: *rows* are not feature rows of *detector*.
+    """
+    tell = progress or _silent
+    tell(0, 1, "joining labels")
+    data = Dataset.of(rows, detector)
+    labels = event_labels(data, labels, detector)
+    known = known_at(data, labels, detector, as_of)
+    kept = once_a_day(data, known.truth, known.labelled)
+    refuse_unlearnable(detector, data, known, kept)
+    plan = plan_of(data, labels, detector, known)
+    parts = parts_of(data, known)
+    parts = refuse_unjudgeable(plan, parts, known)
+    values = values_to_hold_out(data, known)
+    trials = detector.train.trials * len(detector.train.algorithms)
+    steps = trials + len(plan.origins) + 2 + len(values)
+    searched = _searched(
+        detector,
+        data,
+        plan.origins[0].parts,
+        threads,
+        time_is_up,
+        lambda i, step: tell(i, steps, step),
+    )
+    effort = Effort(threads=threads, parameters=searched.parameters)
+    evaluations, said, latest = _judge(
+        detector, data, known, plan.origins, effort, lambda i, step: tell(trials + i, steps, step)
+    )
+    chosen = refuse_unearned(detector, evaluations)
+    done = trials + len(plan.origins)
+    tell(done, steps, f"fitting {chosen} on all days")
+    final = fit_candidates(detector, data, parts, [chosen], effort)
+    tell(done + 1, steps, "random split, to show the gap")
+    gap = random_split_precision(detector, data, known, chosen, effort)
+    apart = None
+    if values:
+        apart = held_out(
+            detector, data, known, chosen, values, effort,
+            lambda i, value: tell(done + 2 + i, steps, f"holding out {value}"),
+        )  # fmt: skip
+    own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
+    metrics = metrics_of(own, single, gap, apart)
+    rule, winner = suppression_of(detector), said[chosen]
+    thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
+    threshold, fit = _finished(
+        detector, data, parts, final, chosen, metrics, searched.parameters.get(chosen, {})
+    )
+    tell(steps, steps, "done")
+    return Training(
+        artifact=artifact_of(detector, fit),
+        chosen=chosen,
+        evaluations=evaluations,
+        single_feature=latest.single_feature,
+        random_split_average_precision=gap,
+        held_out=apart,
+        expected_alerts_per_day=threshold.alerts_per_day,
+        counts=counts_of(data, known, kept, parts),
+        immature_days=known.immature_days,
+        warnings=(
+            *plan.warnings, *filter(None, [searched.note]),
+            *warnings_of(detector, data, known, threshold, apart),
+        ),
+        pitfalls=pitfalls(
+            data, known, plan.origins, own, single, latest.single_feature, gap,
+        ),
+        breakdown=breakdown(
+            data, plan.origins, winner, thresholds, rule, detector.train.seed
+        ),
+        behaviour=behaviour(
+            detector, data, chosen, winner, thresholds, plan.origins[-1], latest
+        ),
+        searched=searched,
+        not_eligible=not_eligible(detector, data),
+    )  # fmt: skip
+
+
+def _of(name: str, evaluations: tuple[Evaluation, ...]) -> Evaluation:
+    return next(e for e in evaluations if e.algorithm == name)
+
+
+def _silent(_done: int, _steps: int, _step: str) -> None:
+    """Tell nobody."""
+
+
+def _searched(
+    detector: Detector,
+    data: Dataset,
+    parts: Parts,
+    threads: int,
+    time_is_up: Callable[[], bool],
+    tell: Callable[[int, str], None],
+) -> Searched:
+    if not detector.train.trials:
+        return Searched()
+    _, lesson = first_lesson(detector, data, parts, threads)
+    names, trials = detector.train.algorithms, detector.train.trials
+    return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
+
+
+def _judge(
+    detector: Detector,
+    data: Dataset,
+    known: Known,
+    origins: tuple[Origin, ...],
+    effort: Effort,
+    tell: Callable[[int, str], None],
+) -> tuple[tuple[Evaluation, ...], Mapping[str, list[Replay]], Candidates]:
+    """Every candidate over all *origins*, what it said, and what was fitted at the last."""
+    said: dict[str, list[Replay]] = {}
+    for i, origin in enumerate(origins):
+        tell(i, f"judging on block {i + 1} of {len(origins)}")
+        candidates = fit_candidates(detector, data, origin.parts, detector.train.algorithms, effort)
+        for name, replay in replays(data, known, origin, candidates).items():
+            said.setdefault(name, []).append(replay)
+    rule, budget = suppression_of(detector), detector.alerts.budget
+    evaluations = (
+        evaluate(
+            name, found, budget=budget, rule=rule, seed=detector.train.seed,
+            table=sorted({*TABLE, budget}),
+        )
+        for name, found in said.items()
+    )  # fmt: skip
+    return tuple(evaluations), said, candidates
+
+
+def _finished(
+    detector: Detector,
+    data: Dataset,
+    parts: Parts,
+    final: Candidates,
+    chosen: str,
+    metrics: Mapping[str, float],
+    parameters: Parameters,
+) -> tuple[Threshold, Fit]:
+    """The final model's threshold, and all that its artefact holds."""
+    model = final.models[chosen]
+    scores = score_of(final.threshold_margins[chosen])
+    units = units_of(data, parts.threshold, parts.threshold_span, scores)
+    threshold = fit_threshold(units, detector.alerts.budget, suppression_of(detector))
+    value = min(threshold.value, 1.0)
+    truth = parts.known.truth
+    used = data.times[parts.all | parts.threshold]
+    return threshold, Fit(
+        as_of=parts.known.at,
+        encoder=final.encoder,
+        model=model,
+        parameters=parameters,
+        threshold=value,
+        risk_map=RiskMap.fit(value, scores),
+        keep_floor=keep_floor(scores, detector.write.keep.top, value),
+        metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
+        since=moment_of(int(used[0])),
+        until=moment_of(int(used[-1])),
+        fit_rows=int(parts.all.sum()),
+        fit_positives=int((truth[parts.all] == 1).sum()),
+        threshold_rows=int(parts.threshold.sum()),
+        row_hash=row_hash(data, truth, parts.all | parts.threshold),
+    )

@@ -1,0 +1,1 @@
+"""What stands in the SIEM because of us: plan and apply, promotion."""

@@ -1,0 +1,1 @@
+"""Detector files from the service's side: read, drafted, checked against the SIEM."""

@@ -1,0 +1,89 @@
+"""The detectors that files and folders describe."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from scoreback.errors import ConfigError
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import refuse_unknown_siems
+
+SUFFIXES = (".yml", ".yaml")
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """*paths*, each folder replaced by the detector files that lie in it, by name.
+
+    Raises:
+        ConfigError: a folder cannot be read, or holds no detector file.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = files_of(path)
+        if not inside:
+            raise ConfigError(
+                f"folder {path} holds no detector file",
+                hint="name a folder with *.yml files, or the files themselves",
+            )
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The detector files that lie in *folder* itself, by name; hidden ones are not meant.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix in SUFFIXES and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"folder {folder} cannot be read: {error.strerror}", hint="check its permissions"
+        ) from error
+
+
+def read_detector(path: Path) -> Detector:
+    """The detector of *path*, refused where it names a SIEM that is not installed.
+
+    Raises:
+        ConfigError: names file, line, key and remedy.
+    """
+    found = load_detector(path)
+    refuse_unknown_siems(found)
+    return found
+
+
+def read_detectors(paths: Iterable[Path]) -> Mapping[Path, Detector]:
+    """The detectors of all files and folders in *paths*, in that order.
+
+    Raises:
+        ConfigError: one of them is wrong, or two describe a detector of the same name.
+    """
+    found: dict[Path, Detector] = {}
+    for path in files_in(paths):
+        detector = read_detector(path)
+        for other, known in found.items():
+            refuse_same_name(path, detector, other, known)
+        found[path] = detector
+    return found
+
+
+def refuse_same_name(path: Path, detector: Detector, other: Path, known: Detector) -> None:
+    """Refuse *path* where *other* describes a detector of the same name.
+
+    Raises:
+        ConfigError: names both files.
+    """
+    if known.name == detector.name:
+        raise ConfigError(
+            f"{path} and {other} both describe a detector called {known.name!r}",
+            hint="give one of the two another name, or leave one out",
+        )

@@ -1,0 +1,1 @@
+"""Scoring runs: read, step, publish exactly once."""

@@ -1,0 +1,139 @@
+"""Scoring runs as they are due: by the versions that are champion now, under their alert rules."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from scoreback.errors import ConfigError, SiemUnavailable
+from scoreback.models.detector.spec import Detector
+from scoreback.records import ModelVersion
+from scoreback.service.app import App
+from scoreback.service.deploying.promotion import deploy
+from scoreback.service.scoring.outcome import ScoreOutcome
+from scoreback.service.scoring.plan import ScoreJob, starting_point
+from scoreback.service.scoring.shared_read import score_together
+from scoreback.service.state.versions import Versions
+
+FAR_BEHIND = timedelta(hours=1)  # of arrivals: more to read than others should have to wait for
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """What became of one detector's run."""
+
+    detector: Detector
+    champion: ModelVersion | None = None  # whose model scored; None while no version does
+    outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
+    warnings: list[str] = field(default_factory=list)  # the rule in the SIEM is not as wanted
+
+
+def score_live(
+    app: App,
+    detector: Detector,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    warn: Callable[[str], None],
+    progress: Callable[[int], None] | None = None,
+    wait: float = 0,
+) -> LiveRun | None:
+    """Score what arrived since the last run; None while no version of *detector* is champion.
+
+    Args:
+        app: the open workspace.
+        detector: whose events.
+        now: the clock.
+        since: where a first run begins, by arrival time; by default, where training ended.
+        warn: told when the rule in the SIEM is not as wanted.
+        progress: told the number of events read.
+        wait: seconds to wait for whoever works on the detector.
+
+    Raises:
+        StateError: another process works on this detector, or the clock went backwards.
+        SiemUnavailable: nothing is lost; the next run goes on where this one stopped.
+    """
+    (run,) = score_live_together(
+        app, [detector], now=now, since=since, progress=progress, wait=wait
+    )
+    for warning in run.warnings:
+        warn(warning)
+    if run.outcome.error is not None:
+        raise run.outcome.error
+    return None if run.champion is None else run
+
+
+def score_live_together(
+    app: App,
+    detectors: Sequence[Detector],
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    progress: Callable[[int], None] | None = None,
+    wait: float = 0,
+) -> list[LiveRun]:
+    """Score what arrived for *detectors* since their last runs; those that can share their reads.
+
+    Each detector is held from looking up its champion until all are scored, so that a promotion
+    comes before or after the run, never into it. What goes wrong with one is in its outcome.
+
+    Args:
+        app: the open workspace.
+        detectors: of different names.
+        now: the clock.
+        since: where a first run begins, by arrival time; by default, where training ended.
+        progress: told the number of events read; also asked, with 0, between two detectors' steps.
+        wait: seconds to wait for whoever works on a detector.
+
+    Returns:
+        What became of each of *detectors*, in their order.
+    """
+    runs = [LiveRun(detector) for detector in detectors]
+    jobs: list[tuple[LiveRun, ScoreJob]] = []
+    with ExitStack() as held:
+        for run in runs:
+            try:
+                with ExitStack() as own:
+                    own.enter_context(app.state.lock(run.detector.name, wait=wait))
+                    job = _job(app, run, since)
+                    if job is not None:
+                        jobs.append((run, job))
+                        held.push(own.pop_all())
+            except SiemUnavailable as error:  # asking it once more would only wait once more
+                for each in runs:
+                    each.outcome.error = each.outcome.error or error
+                return runs
+            except Exception as error:  # noqa: BLE001 - the others go on
+                run.outcome.error = error
+        outcomes = score_together(app, [job for _, job in jobs], now=now, progress=progress)
+        for (run, _), outcome in zip(jobs, outcomes, strict=True):
+            run.outcome = outcome
+    return runs
+
+
+def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
+    """Names of those of *detectors* that are `FAR_BEHIND` the one that has read furthest.
+
+    Those that are a little behind are better read for at the same time: they end where the others
+    do, and share the next read. It is what was true a moment ago: nothing is held, and what is in
+    doubt is not settled.
+    """
+    read: dict[str, datetime] = {}
+    for detector in detectors:
+        champion = Versions(app.state).champion(detector.name)
+        if champion is not None:
+            try:
+                at = starting_point(app, detector, champion, until=now - app.settle)
+            except ConfigError:
+                continue  # its run says so
+            read[detector.name] = at.watermark
+    furthest = max(read.values(), default=now)
+    return {name for name, watermark in read.items() if furthest - watermark > FAR_BEHIND}
+
+
+def _job(app: App, run: LiveRun, since: datetime | None) -> ScoreJob | None:
+    run.champion = Versions(app.state).champion(run.detector.name)
+    if run.champion is None:
+        return None
+    artifact = deploy(app, run.detector, run.champion, run.warnings.append)
+    return ScoreJob(detector=run.detector, version=run.champion, artifact=artifact, since=since)

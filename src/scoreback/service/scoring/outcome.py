@@ -1,0 +1,31 @@
+"""What became of one scoring run of one detector."""
+
+from dataclasses import dataclass, field
+
+from scoreback.models.features.online import Step
+from scoreback.service.scoring.publish import Published
+
+
+@dataclass(slots=True)
+class ScoreOutcome:
+    """What one run did; of a batch it speaks once that is published."""
+
+    read: int = 0
+    scored: int = 0
+    late: int = 0
+    ungrouped: int = 0
+    alerts: int = 0
+    published: list[Published] = field(default_factory=list)
+    settled: int = 0
+    uncast: dict[str, int] = field(default_factory=dict)
+    error: Exception | None = None  # what ended it early; what was published before stands
+
+    def add(self, step: Step, alerts: int, published: Published) -> None:
+        """Count *step*, whose *alerts* and other scores are *published*."""
+        self.published.append(published)
+        self.alerts += alerts
+        self.scored += step.rows.num_rows
+        self.late += step.late
+        self.ungrouped += step.ungrouped
+        for name, count in step.uncast.items():
+            self.uncast[name] = self.uncast.get(name, 0) + count

@@ -1,0 +1,130 @@
+"""What is written of a step: the kept scores, and a histogram of all of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scoreback.columns import flat
+from scoreback.models.artifact.scoring import Scorer, Scores
+from scoreback.models.detector.spec import Detector
+from scoreback.naming import score_ids
+from scoreback.records import (
+    SCORE_COLUMNS,
+    TIME,
+    Histogram,
+    ModelVersion,
+    ScoreBatch,
+    Stage,
+    TimeWindow,
+)
+
+BINS = 20
+_HOUR_US = 3_600_000_000
+
+
+def kept_scores(
+    scorer: Scorer,
+    rows: pa.Table,
+    scored: Scores,
+    detector: Detector,
+    version: ModelVersion,
+    *,
+    connection: str,
+    stage: Stage,
+    scored_at: datetime,
+    carried: Sequence[str],
+) -> ScoreBatch:
+    """The scores that are stored: those at or above the floor, and a sample of the rest.
+
+    Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
+    their reasons; all carry the event fields *carried*, their entity among them.
+    """
+    kept = scored.kept | _sampled(rows["event_id"], version.version, detector.write.keep.sample)
+    if not kept.all():
+        rows = rows.take(pa.array(np.flatnonzero(kept)))
+    scores, risks, alerts = scored.scores[kept], scored.risks[kept], scored.alerts[kept]
+    count = rows.num_rows
+    ids = rows.column("event_id").to_pylist()
+    who = (detector.name, version.version, stage.value, connection)
+    columns = [
+        pa.array(score_ids(*who, ids), pa.string()),
+        rows.column("event_id"),
+        rows.column("event_ref"),
+        rows.column("event_time"),
+        pa.repeat(pa.scalar(scored_at, TIME), count),
+        rows.column("field:" + detector.entity),
+        pa.repeat(detector.name, count),
+        pa.repeat(version.version, count),
+        pa.repeat(stage.value, count),
+        pa.array(scores, pa.float64()),
+        pa.array(risks, pa.float64()),
+        pa.repeat(pa.scalar(scorer.artifact.manifest.threshold, pa.float64()), count),
+        pa.array(alerts, pa.bool_()),
+        _reasons(scorer, rows, alerts),
+    ]
+    schema = SCORE_COLUMNS
+    for name in carried:
+        if name in schema.names:
+            continue
+        schema = schema.append(pa.field(name, pa.string()))
+        columns.append(rows.column("field:" + name))
+    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, columns)), schema=schema))
+
+
+def histogram_of(
+    histogram_id: str,
+    rows: pa.Table,
+    scores: NDArray[np.float64],
+    version: ModelVersion,
+    stage: Stage,
+    window: TimeWindow,
+) -> Histogram:
+    """Count all *scores* by hour of event time, `BINS` equal bins each."""
+    hours = flat(rows.column("event_time")).cast(pa.int64()).to_numpy() // _HOUR_US
+    coded = pa.array(hours * _HOUR_US).dictionary_encode()
+    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    places = coded.indices.to_numpy() * BINS + bins
+    counts = np.bincount(places, minlength=len(coded.dictionary) * BINS).reshape(-1, BINS)
+    return Histogram(
+        histogram_id=histogram_id,
+        detector=version.detector,
+        version=version.version,
+        stage=stage.value,
+        since=window.since,
+        until=window.until,
+        counts={
+            hour.isoformat(): row
+            for hour, row in sorted(
+                zip(coded.dictionary.cast(TIME).to_pylist(), counts.tolist(), strict=True)
+            )
+        },
+    )
+
+
+def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[np.bool_]:
+    """A seeded sample: the first 64 bits of a digest of version and event id, below *share*."""
+    if share in (0.0, 1.0):
+        return np.full(len(event_ids), share == 1.0)
+    ids = pa.table({"n": np.arange(len(event_ids)), "id": event_ids})  # noqa: F841 - read by name
+    with duckdb.connect(config={"memory_limit": "500MB", "threads": 1}) as engine:
+        drawn = engine.sql(
+            "SELECT md5_number_lower(? || '/' || id) AS draw FROM ids ORDER BY n", params=[version]
+        ).to_arrow_table()
+    limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+    return np.asarray(drawn["draw"].to_numpy() < limit)
+
+
+def _reasons(scorer: Scorer, rows: pa.Table, alerts: NDArray[np.bool_]) -> pa.Array:
+    """Reasons where there is an alert, null elsewhere."""
+    hits = pa.array(np.flatnonzero(alerts))
+    found = pa.array(scorer.reasons(rows.take(hits)), pa.string())
+    place = np.cumsum(alerts) - 1
+    return (
+        found.take(pa.array(place, mask=~alerts))
+        if len(found)
+        else pa.nulls(len(alerts), pa.string())
+    )

@@ -1,0 +1,161 @@
+"""Scores what arrived since the last run, in bounded steps, and writes the kept part back.
+
+Events are read by arrival time, each once: once for all detectors that select the same events and
+have read as far. Those that have not read as far read apart, and end where the others do, so that
+they share their next read. Each detector's run is its own all the same (`score_run`).
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+
+from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.models.artifact.folder import Artifact
+from scoreback.models.detector.spec import Detector
+from scoreback.records import EventBatch, EventQuery, ModelVersion, Stage, TimeWindow
+from scoreback.service.app import App
+from scoreback.service.scoring.outcome import ScoreOutcome
+from scoreback.service.scoring.plan import ScoreJob, selected
+from scoreback.service.scoring.run import ScoreRun
+from scoreback.service.stopping import Stopped
+
+
+def score(
+    app: App,
+    detector: Detector,
+    version: ModelVersion,
+    artifact: Artifact,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    stage: Stage = Stage.LIVE,
+    progress: Callable[[int], None] | None = None,
+) -> ScoreOutcome:
+    """Score every event that arrived since the last run and is settled at *now*.
+
+    Args:
+        app: the open workspace.
+        detector: whose events.
+        version: whose model.
+        artifact: that model.
+        now: the clock; events that arrived less than ``settle`` before it wait.
+        since: where a first run begins, by arrival time; by default, where training ended.
+        stage: written on each score.
+        progress: told the number of events read.
+
+    Raises:
+        StateError: another process scores this detector, or the clock went backwards.
+        SiemUnavailable: nothing is lost; the next run goes on where this one stopped.
+    """
+    job = ScoreJob(detector=detector, version=version, artifact=artifact, since=since, stage=stage)
+    (outcome,) = score_together(app, [job], now=now, progress=progress)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def score_together(
+    app: App,
+    jobs: Sequence[ScoreJob],
+    *,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+) -> list[ScoreOutcome]:
+    """Score for several detectors, with one read for those that select the same events.
+
+    What goes wrong with one detector ends its run only; a SIEM that does not answer a read ends
+    all that have not finished. Either is in the outcome's ``error``, and nothing is lost.
+
+    Args:
+        app: the open workspace.
+        jobs: of different detectors.
+        now: the clock; events that arrived less than ``settle`` before it wait.
+        progress: told the number of events read; also asked, with 0, between two detectors' steps.
+
+    Returns:
+        What became of each of *jobs*, in their order.
+    """
+    told = progress or _silently
+    with ExitStack() as all_runs:
+        runs = [all_runs.enter_context(ScoreRun(app, job, now)) for job in jobs]
+        for run in runs:
+            told(0)
+            run.begin()
+        groups = _groups([run for run in runs if run.going])
+        while groups:
+            group = groups.popleft()
+            try:
+                _read(app, group, now - app.settle, told)
+            except Stopped:
+                raise
+            except SiemUnavailable as error:
+                _fail(runs, error)
+                break
+            except Exception as error:  # noqa: BLE001 - it may be the mistake of one selection
+                if isinstance(error, SiemRefused) and len(group) > 1:
+                    groups.extendleft(_halves(group))
+                else:
+                    _fail(group, error)
+    return [run.outcome for run in runs]
+
+
+def _groups(runs: Sequence[ScoreRun]) -> deque[list[ScoreRun]]:
+    """Those that can be fed by one read, by how far they read: who is behind delays nobody."""
+    found: dict[tuple[datetime, str], list[ScoreRun]] = {}
+    for run in runs:
+        found.setdefault((run.watermark, selected(run.query.selection)), []).append(run)
+    return deque(found[key] for key in sorted(found, reverse=True))
+
+
+def _read(app: App, runs: Sequence[ScoreRun], until: datetime, told: Callable[[int], None]) -> None:
+    """Feed *runs*, which have read equally far, with what arrived up to *until*, and end them."""
+    fields = dict.fromkeys(name for run in runs for name in run.query.fields)
+    texts = {name for run in runs for name in set(run.query.fields) - run.query.numbers}
+    query = EventQuery(
+        selection=runs[0].query.selection,
+        fields=tuple(fields),
+        numbers=frozenset(fields.keys() - texts),
+    )
+    window = TimeWindow(since=runs[0].watermark, until=until)
+    with closing(_batches(app, query, window)) as batches:
+        for batch in batches:
+            told(batch.num_rows)
+            for run in _each_going(runs, told):
+                run.feed(batch)
+            if not any(run.going for run in runs):
+                return
+    for run in _each_going(runs, told):
+        run.finish()
+
+
+def _batches(app: App, query: EventQuery, window: TimeWindow) -> Generator[EventBatch, None, None]:
+    for piece in app.connector.slices(query, window):
+        yield from app.connector.read(piece)
+
+
+def _each_going(runs: Iterable[ScoreRun], told: Callable[[int], None]) -> Iterator[ScoreRun]:
+    """Those that go on; between two of them there is time to stop."""
+    for number, run in enumerate(run for run in runs if run.going):
+        if number:
+            told(0)
+        yield run
+
+
+def _halves(group: Sequence[ScoreRun]) -> list[list[ScoreRun]]:
+    """Two groups in place of one: a field that no event has is one detector's trouble only."""
+    left = [run for run in group if run.going]
+    for run in left:
+        run.rewind()
+    half = (len(left) + 1) // 2
+    return [part for part in (left[:half], left[half:]) if part]
+
+
+def _fail(runs: Iterable[ScoreRun], error: Exception) -> None:
+    for run in runs:
+        if run.going:
+            run.fail(error)
+
+
+def _silently(_read: int) -> None:
+    """Nobody watches."""

@@ -1,0 +1,140 @@
+"""Runs detectors on their schedule until it is asked to end.
+
+Everything that has to survive is in the workspace: ending, also by a kill, loses and repeats
+nothing, whatever was going on.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from scoreback.errors import ConfigError, ScorebackError
+from scoreback.models.detector.spec import Detector
+from scoreback.service.connections import connection_of
+from scoreback.service.serving.detector_watch import DetectorWatch, Served
+from scoreback.service.serving.jobs import Jobs
+from scoreback.service.serving.schedule import Schedule, Trigger, trigger_of
+from scoreback.service.settings import Settings
+from scoreback.service.state.locks import hold_lock
+from scoreback.service.state.runs import runs, stop_run
+from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.stopping import Stop
+
+LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file counts
+GRACE = timedelta(seconds=8)  # what systemd and containers give before they kill is 10 s or more
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    settings: Settings,
+    paths: Iterable[Path],
+    *,
+    clock: Callable[[], datetime],
+    wait: Callable[[float], bool],
+    abandon: Callable[[], None],
+    look_again: timedelta = LOOK_AGAIN,
+    trigger: Callable[[Detector, RunKind], Trigger] = trigger_of,
+) -> None:
+    """Run the detectors of *paths* until *wait* says that it is time to end.
+
+    Args:
+        settings: of the workspace.
+        paths: detector files, and folders where more of them may turn up.
+        clock: the time now.
+        wait: waits some seconds; True when it is time to end.
+        abandon: ends the process at once; called when a job does not come to a step in time.
+        look_again: how often files are read again.
+        trigger: when a job is due.
+
+    Raises:
+        ConfigError: no detector can be run, or the connection is not described as it should be.
+        StateError: the workspace is served already, or its state cannot be used.
+    """
+    connection = connection_of(settings)
+    with (
+        State.open(settings.state) as state,
+        hold_lock(state.folder / "locks", "serve.workspace", what=f"workspace {settings.home}"),
+    ):
+        watch, stop = DetectorWatch(paths), Stop()
+        jobs = Jobs(settings, state, stop, clock)
+        schedule = Schedule(
+            jobs.run, at_once=settings.jobs, siem=connection.connector, trigger=trigger
+        )
+        jobs.apart = schedule.score_apart
+        served = watch.look()
+        if not served:
+            raise _nothing(watch)
+        _log.info(
+            "serving on connection %s (%s): %s",
+            connection.name, connection.connector, ", ".join(served),
+        )  # fmt: skip
+        known: dict[str, Detector] = {}
+        schedule.start()
+        try:
+            while True:
+                jobs.serve(served)
+                _follow(schedule, served, known, state, clock())
+                if wait(look_again.total_seconds()):
+                    break
+                served = watch.look()
+        finally:
+            stop.ask()
+            schedule.stop()
+        _log.info("ending: no job starts any more")
+        left = jobs.wait(GRACE.total_seconds())
+        for kind, name in left:
+            about = {"detector": name, "job": kind}
+            _log.warning("given up; it begins again at the next start", extra=about)
+            if kind != "check":
+                stop_run(state, name, kind, clock())
+        if left:
+            abandon()
+        _log.info("ended")
+
+
+def _follow(
+    schedule: Schedule,
+    served: Mapping[str, Served],
+    known: dict[str, Detector],
+    state: State,
+    now: datetime,
+) -> None:
+    """Have jobs for what is *served*; what is not *known* as it is now is checked."""
+    detectors = {name: one.detector for name, one in served.items()}
+    try:
+        schedule.follow(detectors.values(), lambda name, kind: last_run(state, name, kind), now)
+    except ScorebackError as error:  # the state is busy, say: the next look does it
+        _log.error("%s. Try: %s", error, error.hint)
+        return
+    for name, detector in detectors.items():
+        if known.get(name) != detector:
+            schedule.check_soon(name)
+    known.clear()
+    known.update(detectors)
+
+
+def last_run(state: State, detector: str, kind: RunKind) -> datetime | None:
+    """When a job of *detector* last began; long ago, where that run was stopped half-way.
+
+    A run that was lost counts: it may be what killed its process, and would do so at every start.
+    """
+    found = runs(state, detector, 1, kind=kind)
+    if not found:
+        return None
+    return _LONG_AGO if found[0].status == "stopped" else found[0].started_at
+
+
+def _nothing(watch: DetectorWatch) -> ConfigError:
+    troubles = watch.troubles
+    if not troubles:
+        return ConfigError(
+            "no detector file is there", hint="name detector files, or folders that hold some"
+        )
+    return ConfigError(
+        "\n".join(trouble.message for trouble in troubles),
+        hint="\n".join(trouble.hint for trouble in troubles),
+    )

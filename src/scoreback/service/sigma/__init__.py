@@ -1,0 +1,1 @@
+"""Drafts of detector files from Sigma rules."""

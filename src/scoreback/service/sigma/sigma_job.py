@@ -1,0 +1,50 @@
+"""Drafts a detector file from a Sigma rule; says what is missing where the extra is not there."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from scoreback.errors import ConfigError
+from scoreback.models.detector.draft import Draft
+from scoreback.models.detector.file import parse_detector
+from scoreback.service.sigma.sigma_draft import chosen, draft_of, name_of
+
+NEEDED = ("sigma.rule", "sigma.backends.elasticsearch", "sigma.backends.splunk")
+
+
+def draft_from_sigma(path: Path, name: str | None, installed: Sequence[str]) -> tuple[str, Draft]:
+    """The name and the draft of a detector for the rule in the file *path*.
+
+    Args:
+        path: a file with one Sigma rule.
+        name: of the detector; else the rule's title becomes one.
+        installed: connectors; what others would understand is left as a comment.
+
+    Raises:
+        ConfigError: the extra is not installed, or the rule cannot be used.
+    """
+    refuse_without_extra()
+    from scoreback.service.sigma.sigma_rule import read_rule
+
+    rule = read_rule(path)
+    name = name or name_of(rule.title)
+    found = draft_of(rule, path, name, installed)
+    parse_detector(chosen(found.text), f"the draft of {path}")  # valid as soon as labels are chosen
+    return name, found
+
+
+def refuse_without_extra() -> None:
+    """Refuse where pySigma or a backend is not there; a broken one says so itself.
+
+    Raises:
+        ConfigError: names the command that installs it.
+    """
+    for module in NEEDED:
+        parent = ""
+        for part in module.split("."):
+            parent = f"{parent}.{part}".lstrip(".")
+            if find_spec(parent) is None:
+                raise ConfigError(
+                    f"reading Sigma rules needs pySigma and its backends; {parent!r} is missing",
+                    hint="pip install 'scoreback[sigma]'",
+                )

@@ -1,0 +1,1 @@
+"""What the service remembers: progress, batches, runs, versions, audit log."""

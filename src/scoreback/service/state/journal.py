@@ -1,0 +1,36 @@
+"""Writes down each run of a job: that it began, and how it ended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from scoreback.errors import ScorebackError
+from scoreback.service.state.runs import end_run, start_run
+from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.stopping import Stopped
+
+
+@contextmanager
+def journalled(
+    state: State, detector: str, kind: RunKind, at: datetime
+) -> Iterator[dict[str, float]]:
+    """Hold that job of *detector* for a run; what the caller puts into the mapping is kept.
+
+    Raises:
+        StateError: another process does the same.
+    """
+    counts: dict[str, float] = {}
+    with state.lock(detector, kind):
+        run = start_run(state, detector, kind, at)
+        try:
+            yield counts
+        except ScorebackError as error:
+            end_run(state, run, "failed", at, counts=counts, error=error.message)
+            raise
+        except Stopped:
+            end_run(state, run, "stopped", at, counts=counts)
+            raise
+        except Exception as error:  # a mistake of ours; its words may hold what nobody shall read
+            end_run(state, run, "failed", at, counts=counts, error=type(error).__name__)
+            raise
+        end_run(state, run, "done", at, counts=counts)

@@ -1,0 +1,113 @@
+"""What jobs did: each run of a detector, when, how it ended, and what it counted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from scoreback.errors import StateError
+from scoreback.service.state import tables
+from scoreback.service.state.workspace_state import RunKind, State
+
+RunEnd = Literal["done", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one job."""
+
+    run_id: int
+    detector: str
+    kind: RunKind
+    started_at: datetime
+    ended_at: datetime | None
+    # stopped: asked to, between two steps; lost: its process was killed
+    status: Literal["running", "done", "failed", "stopped", "lost"]
+    counts: Mapping[str, float]
+    error: str | None
+
+
+def start_run(state: State, detector: str, kind: RunKind, at: datetime) -> int:
+    """Write down that a run began; its id. Call it while holding that job of the detector.
+
+    Whatever of its kind is still called running was killed, as the lock is ours: it becomes lost.
+    """
+    t = tables.runs
+    mine = (t.c.detector == detector, t.c.kind == kind)
+    lost = sa.update(t).where(*mine, t.c.status == "running")
+    values = {"detector": detector, "kind": kind, "started_at": at, "status": "running"}
+    with state.database.writes() as connection:
+        connection.execute(lost.values(status="lost"))
+        adding = sa.insert(t).values(**values, counts="{}").returning(t.c.id)
+        return int(connection.execute(adding).scalar_one())
+
+
+def end_run(
+    state: State,
+    run_id: int,
+    status: RunEnd,
+    at: datetime,
+    *,
+    counts: Mapping[str, float] | None = None,
+    error: str | None = None,
+) -> None:
+    """Write down how the run ended.
+
+    Raises:
+        StateError: no such run is going on.
+    """
+    t = tables.runs
+    ended = sa.update(t).where(t.c.id == run_id, t.c.status == "running")
+    text = json.dumps(dict(counts or {}), sort_keys=True, allow_nan=False)
+    with state.database.writes() as connection:
+        changed = connection.execute(
+            ended.values(status=status, ended_at=at, counts=text, error=error)
+        )
+        if changed.rowcount != 1:
+            raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
+
+
+def stop_run(state: State, detector: str, kind: RunKind, at: datetime) -> None:
+    """Write down that the run that is going on was given up, as its process ends now."""
+    t = tables.runs
+    mine = (t.c.detector == detector, t.c.kind == kind, t.c.status == "running")
+    with state.database.writes() as connection:
+        connection.execute(sa.update(t).where(*mine).values(status="stopped", ended_at=at))
+
+
+def runs(
+    state: State,
+    detector: str | None = None,
+    limit: int | None = None,
+    *,
+    kind: RunKind | None = None,
+) -> Sequence[Run]:
+    """Runs, newest first."""
+    t = tables.runs
+    query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
+    if detector is not None:
+        query = query.where(t.c.detector == detector)
+    if kind is not None:
+        query = query.where(t.c.kind == kind)
+    with state.database.reads() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Run(
+            run_id=row.id,
+            detector=row.detector,
+            kind=row.kind,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            status=row.status,
+            counts=tables.from_json(_COUNTS, row.counts, f"run {row.id}"),
+            error=row.error,
+        )
+        for row in rows
+    ]
+
+
+_COUNTS: TypeAdapter[Mapping[str, float]] = TypeAdapter(dict[str, float])

@@ -1,0 +1,153 @@
+"""The tables of the service's state: what is kept of versions, runs, progress and batches.
+
+Times are whole microseconds since 1970, UTC. A change here needs a migration beside it
+(`scoreback.service.state.migrations`); a test compares the two.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+
+from scoreback.errors import StateError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_Value = TypeVar("_Value")
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware time, stored as microseconds."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        """Microseconds of *value*; a naive time is a mistake of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """The time, in UTC."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def from_json(adapter: TypeAdapter[_Value], text: str, what: str) -> _Value:
+    """The value that the JSON *text* of *what* holds.
+
+    Raises:
+        StateError: it is no JSON, or not of the form that belongs there.
+    """
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise StateError(
+            f"{what} in the service's state is damaged: {reason}",
+            hint="restore the state folder from a backup",
+        ) from error
+
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+versions = sa.Table(
+    "versions",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("artifact_hash", sa.Text, nullable=False),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("trained_as_of", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("parent", sa.Text),
+    sa.Column("row_hash", sa.Text, nullable=False),
+    sa.Column("metrics", sa.Text, nullable=False),
+    sa.UniqueConstraint("detector", "number"),
+)
+# Two champions of one detector would be two rules for the same alerts.
+sa.Index(
+    "ix_versions_champion",
+    versions.c.detector,
+    unique=True,
+    sqlite_where=versions.c.status == "champion",
+    postgresql_where=versions.c.status == "champion",
+)
+
+promotions = sa.Table(
+    "promotions",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # promote, rollback
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("below", sa.Integer, sa.ForeignKey("promotions.id")),  # where a rollback leads
+    sa.ForeignKeyConstraint(["detector", "version"], ["versions.detector", "versions.version"]),
+    sa.Index(None, "detector", "id"),
+)
+
+audit = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index(None, "detector", "id"),
+)
+
+runs = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # score, train
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("status", sa.Text, nullable=False),  # running, done, failed, lost
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index(None, "detector", "id"),
+)
+
+progress = sa.Table(
+    "progress",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("plan_hash", sa.Text, primary_key=True),
+    sa.Column("watermark", Moment, nullable=False),
+    sa.Column("score_since", Moment, nullable=False),
+    sa.Column("segments", sa.Text, nullable=False),
+    sa.Column("pending", sa.Text),
+)
+
+batches = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("batch_id", sa.Text, primary_key=True),
+    sa.Column("begun", sa.Integer, nullable=False),  # counts up: batches are settled in this order
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # begun, done
+    sa.Column("outbox", sa.Text, nullable=False),
+    sa.Column("next_state", sa.Text),  # null once it is done
+    sa.Index(None, "detector", "status", "begun"),
+)

@@ -1,0 +1,264 @@
+"""Versions of a detector's model: registered, promoted, rolled back; all of it in the audit log.
+
+One version of a detector at most is the champion: it scores. Promotions form a stack; a promotion
+puts a version on top, a rollback takes the top away, so that it leads to what scored before, step
+by step, and can itself be undone by promoting again.
+"""
+
+import builtins
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import JsonValue, TypeAdapter
+
+from scoreback.errors import StateError
+from scoreback.records import ModelVersion
+from scoreback.service.state import tables
+from scoreback.service.state.audit import AuditEntry, record
+from scoreback.service.state.workspace_state import State
+
+SERVICE = "scoreback"  # the actor of what no person did
+
+
+class Versions:
+    """The versions in one state."""
+
+    def __init__(self, state: State) -> None:
+        """Work on *state*, which stays the caller's to close."""
+        self._database = state.database
+
+    def register(
+        self,
+        *,
+        detector: str,
+        artifact_hash: str,
+        algorithm: str,
+        trained_as_of: datetime,
+        created_at: datetime,
+        row_hash: str,
+        metrics: Mapping[str, float],
+    ) -> ModelVersion:
+        """Add a candidate under the detector's next number; its parent is the champion of now.
+
+        An artefact equal to that of the newest version is that version: nothing is added.
+        """
+        with self._database.writes() as connection:
+            newest = _newest(connection, detector)
+            if newest is not None and newest.artifact_hash == artifact_hash:
+                return _version(newest)
+            number = newest.number + 1 if newest is not None else 1
+            champion = _champion(connection, detector)
+            made = ModelVersion(
+                detector=detector,
+                version=f"v{number}-{artifact_hash[:8]}",
+                status="candidate",
+                artifact_hash=artifact_hash,
+                algorithm=algorithm,
+                trained_as_of=trained_as_of,
+                created_at=created_at,
+                parent=champion.version if champion is not None else None,
+                row_hash=row_hash,
+                metrics=dict(metrics),
+            )
+            connection.execute(sa.insert(tables.versions).values(**_row(made), number=number))
+            _log(connection, made, "register", SERVICE, created_at, {"parent": made.parent})
+            return made
+
+    def list(self, detector: str) -> builtins.list[ModelVersion]:
+        """All versions of *detector*, oldest first."""
+        t = tables.versions
+        query = sa.select(t).where(t.c.detector == detector).order_by(t.c.number)
+        with self._database.reads() as connection:
+            return [_version(row) for row in connection.execute(query)]
+
+    def get(self, detector: str, version: str) -> ModelVersion:
+        """One version.
+
+        Raises:
+            StateError: there is no such version.
+        """
+        with self._database.reads() as connection:
+            return _get(connection, detector, version)
+
+    def champion(self, detector: str) -> ModelVersion | None:
+        """The version that scores, or None when none was promoted yet."""
+        with self._database.reads() as connection:
+            row = _champion(connection, detector)
+            return None if row is None else _version(row)
+
+    def detectors(self) -> builtins.list[str]:
+        """Names of the detectors that have a version, sorted."""
+        t = tables.versions
+        query = sa.select(t.c.detector).distinct().order_by(t.c.detector)
+        with self._database.reads() as connection:
+            return [*connection.execute(query).scalars()]
+
+    def earlier(self, detector: str) -> ModelVersion:
+        """The version that a rollback leads to.
+
+        Raises:
+            StateError: none scored before the champion.
+        """
+        with self._database.reads() as connection:
+            _, target = _earlier(connection, detector)
+            return _get(connection, detector, target.version)
+
+    def promote(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
+        """Let *version* score; the champion before it retires. Promoting the champion is no error.
+
+        Raises:
+            StateError: there is no such version; nothing is changed.
+        """
+        with self._database.writes() as connection:
+            found = _get(connection, detector, version)
+            if found.status == "champion":
+                return found
+            top = _top(connection, detector)
+            _crown(connection, found)
+            below = top.id if top is not None else None
+            _step(connection, found, "promote", by, at, below)
+            detail: dict[str, JsonValue] = {"before": top.version if top is not None else None}
+            _log(connection, found, "promote", by, at, detail)
+            return _get(connection, detector, version)
+
+    def rollback(self, detector: str, *, by: str, at: datetime) -> ModelVersion:
+        """Let the version that scored before the champion score again.
+
+        Raises:
+            StateError: none scored before it; nothing is changed.
+        """
+        with self._database.writes() as connection:
+            top, target = _earlier(connection, detector)
+            version = _get(connection, detector, target.version)
+            _crown(connection, version)
+            _step(connection, version, "rollback", by, at, target.below)
+            _log(connection, version, "rollback", by, at, {"before": top.version})
+            return _get(connection, detector, version.version)
+
+
+_METRICS: TypeAdapter[dict[str, float | None]] = TypeAdapter(dict[str, float | None])
+
+
+def _row(version: ModelVersion) -> dict[str, object]:
+    # JSON has no NaN: a figure that does not exist is null.
+    metrics = {name: v if math.isfinite(v) else None for name, v in version.metrics.items()}
+    return {
+        "detector": version.detector,
+        "version": version.version,
+        "status": version.status,
+        "artifact_hash": version.artifact_hash,
+        "algorithm": version.algorithm,
+        "trained_as_of": version.trained_as_of,
+        "created_at": version.created_at,
+        "parent": version.parent,
+        "row_hash": version.row_hash,
+        "metrics": json.dumps(metrics, sort_keys=True),
+    }
+
+
+def _version(row: sa.Row[tuple[object, ...]]) -> ModelVersion:
+    values = dict(row._mapping)
+    del values["number"]
+    what = f"version {values['version']} of {values['detector']!r}"
+    metrics = tables.from_json(_METRICS, values.pop("metrics"), what)
+    return ModelVersion(
+        **values, metrics={name: math.nan if v is None else v for name, v in metrics.items()}
+    )
+
+
+def _newest(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
+    t = tables.versions
+    query = sa.select(t).where(t.c.detector == detector).order_by(t.c.number.desc()).limit(1)
+    return connection.execute(query).one_or_none()
+
+
+def _champion(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
+    t = tables.versions
+    query = sa.select(t).where(t.c.detector == detector, t.c.status == "champion")
+    return connection.execute(query).one_or_none()
+
+
+def _get(connection: sa.Connection, detector: str, version: str) -> ModelVersion:
+    t = tables.versions
+    query = sa.select(t).where(t.c.detector == detector, t.c.version == version)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise StateError(
+            f"detector {detector!r} has no version {version!r}",
+            hint=f"its versions: {_listed(connection, detector)}",
+        )
+    return _version(row)
+
+
+def _listed(connection: sa.Connection, detector: str) -> str:
+    t = tables.versions
+    query = sa.select(t.c.version).where(t.c.detector == detector).order_by(t.c.number.desc())
+    return ", ".join(connection.execute(query.limit(10)).scalars()) or "none; train one first"
+
+
+def _top(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
+    """The step that made the champion of now; its ``below`` is where a rollback leads."""
+    p = tables.promotions
+    query = sa.select(p).where(p.c.detector == detector).order_by(p.c.id.desc()).limit(1)
+    return connection.execute(query).one_or_none()
+
+
+def _earlier(
+    connection: sa.Connection, detector: str
+) -> tuple[sa.Row[tuple[object, ...]], sa.Row[tuple[object, ...]]]:
+    """The step that made the champion of now, and the one that a rollback leads to."""
+    top = _top(connection, detector)
+    if top is None or top.below is None:
+        found = f"{top.version} is the first" if top is not None else "none was promoted"
+        raise StateError(
+            f"detector {detector!r} has no earlier champion to go back to: {found}",
+            hint=f"promote one of its versions: {_listed(connection, detector)}",
+        )
+    p = tables.promotions
+    return top, connection.execute(sa.select(p).where(p.c.id == top.below)).one()
+
+
+def _crown(connection: sa.Connection, version: ModelVersion) -> None:
+    t = tables.versions
+    mine = t.c.detector == version.detector
+    retire = sa.update(t).where(mine, t.c.status == "champion").values(status="retired")
+    connection.execute(retire)
+    crown = sa.update(t).where(mine, t.c.version == version.version).values(status="champion")
+    connection.execute(crown)
+
+
+def _step(
+    connection: sa.Connection,
+    version: ModelVersion,
+    kind: str,
+    by: str,
+    at: datetime,
+    below: int | None,
+) -> None:
+    adding = sa.insert(tables.promotions).values(
+        detector=version.detector, version=version.version, kind=kind, actor=by, at=at, below=below
+    )
+    connection.execute(adding)
+
+
+def _log(
+    connection: sa.Connection,
+    version: ModelVersion,
+    action: str,
+    by: str,
+    at: datetime,
+    detail: Mapping[str, JsonValue],
+) -> None:
+    record(
+        connection,
+        AuditEntry(
+            at=at,
+            actor=by,
+            action=action,
+            detector=version.detector,
+            detail={"version": version.version, **detail},
+        ),
+    )

@@ -1,0 +1,230 @@
+"""The service's own state: one folder with a database, locks and an outbox.
+
+What is scored exactly once rests on two tables. ``progress`` says up to which arrival time events
+were read and which window segments count; ``batches`` says which writes were begun. `finish_batch`
+changes both in one transaction, so that after a crash either the batch is in doubt and the progress
+the old one, or the batch is done and the progress the new one.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.sqlite import insert
+
+from scoreback.errors import StateError
+from scoreback.records import utc
+from scoreback.service.state import tables
+from scoreback.service.state.database import Database
+from scoreback.service.state.locks import hold_lock
+
+RunKind = Literal["score", "train"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far scoring got for one detector and feature plan."""
+
+    detector: str
+    plan_hash: str
+    watermark: datetime  # events that arrived before it were read
+    score_since: datetime  # events that arrived before it only fill windows
+    segments: tuple[str, ...] = ()  # files of window state that count
+    pending: str | None = None  # file of events that wait for their windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One write to the SIEM: begun before it is sent, done after."""
+
+    batch_id: str
+    detector: str
+    version: str
+    since: datetime
+    until: datetime
+    outbox: str  # file in the outbox that holds what is written
+    next_progress: Progress
+
+
+class State:
+    """Everything the service remembers; use as a context manager."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        """Wrap an open *database* in *folder*; callers use `open`."""
+        self.folder = folder
+        self.database = database
+        self._held = threading.local()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the state in *folder*, made when it is not there, brought up to date when it is old.
+
+        Raises:
+            StateError: it is damaged, written by a newer version, or cannot be written.
+        """
+        try:
+            for path in (folder, folder / "outbox", folder / "locks"):
+                path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(
+                f"state folder {folder} cannot be made: {error.strerror}",
+                hint="name another folder, or check its permissions",
+            ) from error
+        return cls(folder, Database(folder / "state.sqlite"))
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go of the database."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; safe to call twice."""
+        self.database.close()
+
+    @property
+    def outbox(self) -> Path:
+        """Folder of files that are about to be written to the SIEM."""
+        return self.folder / "outbox"
+
+    @property
+    def refused(self) -> Path:
+        """Folder of what the SIEM would not take; made when there is something."""
+        return self.folder / "refused"
+
+    @contextmanager
+    def lock(self, detector: str, job: RunKind = "score", *, wait: float = 0) -> Iterator[None]:
+        """Hold a *job* of *detector* alone; let go of when the process ends, however it ends.
+
+        Whatever decides which version scores holds the job of scoring. Training holds its own, so
+        that scoring does not wait for hours. A thread that holds one already goes on.
+
+        Args:
+            detector: whom nobody else shall work on.
+            job: in which regard.
+            wait: seconds to wait for whoever does.
+
+        Raises:
+            StateError: another process, or another thread, holds it; says which process.
+        """
+        held: set[str] = self._held.__dict__.setdefault("names", set())
+        name = detector if job == "score" else f"{detector}.{job}"
+        if name in held:
+            yield
+            return
+        what = f"detector {detector!r}" if job == "score" else f"training of {detector!r}"
+        with hold_lock(self.folder / "locks", name, wait=wait, what=what):
+            held.add(name)
+            try:
+                yield
+            finally:
+                held.discard(name)
+
+    def progress(self, detector: str, plan_hash: str) -> Progress | None:
+        """How far *detector* got with that feature plan; None before its first batch."""
+        t = tables.progress
+        query = sa.select(t).where(t.c.detector == detector, t.c.plan_hash == plan_hash)
+        with self.database.reads() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _progress(row)
+
+    def latest_watermark(self, detector: str) -> datetime | None:
+        """The furthest that *detector* got with any feature plan."""
+        t = tables.progress
+        query = sa.select(sa.func.max(t.c.watermark)).where(t.c.detector == detector)
+        with self.database.reads() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
+    def begin_batch(self, batch: Batch) -> None:
+        """Write down that *batch* will be sent; beginning it again replaces it."""
+        t = tables.batches
+        row = {
+            "batch_id": batch.batch_id,
+            "detector": batch.detector,
+            "version": batch.version,
+            "since": batch.since,
+            "until": batch.until,
+            "status": "begun",
+            "outbox": batch.outbox,
+            "next_state": _PROGRESS.dump_json(batch.next_progress).decode(),
+        }
+        with self.database.writes() as connection:
+            last = connection.execute(sa.select(sa.func.max(t.c.begun))).scalar() or 0
+            row["begun"] = last + 1
+            adding = insert(t).values(row)
+            connection.execute(adding.on_conflict_do_update(["batch_id"], set_=row))
+
+    def batches_in_doubt(self, detector: str) -> Sequence[Batch]:
+        """Batches of *detector* that were begun and not finished, in the order of their begin."""
+        t = tables.batches
+        query = sa.select(t).where(t.c.detector == detector, t.c.status == "begun")
+        with self.database.reads() as connection:
+            rows = connection.execute(query.order_by(t.c.begun)).all()
+        return [_batch(row) for row in rows]
+
+    def finish_batch(self, batch_id: str, progress: Progress) -> None:
+        """Mark the batch as done and make *progress* the current one, both or neither.
+
+        Raises:
+            StateError: no such batch is begun; nothing is changed.
+        """
+        t, p = tables.batches, tables.progress
+        done = (
+            sa.update(t)
+            .where(t.c.batch_id == batch_id, t.c.status == "begun")
+            .where(t.c.detector == progress.detector)
+            .values(status="done", next_state=None)
+        )
+        row = {
+            "detector": progress.detector,
+            "plan_hash": progress.plan_hash,
+            "watermark": progress.watermark,
+            "score_since": progress.score_since,
+            "segments": _TEXTS.dump_json(progress.segments).decode(),
+            "pending": progress.pending,
+        }
+        adding = insert(p).values(row)
+        with self.database.writes() as connection:
+            if connection.execute(done).rowcount != 1:
+                raise StateError(
+                    f"batch {batch_id} of {progress.detector!r} is not begun",
+                    hint="run `scoreback score` again; it settles what is in doubt",
+                )
+            connection.execute(adding.on_conflict_do_update(["detector", "plan_hash"], set_=row))
+
+
+_TEXTS = TypeAdapter(tuple[str, ...])
+_PROGRESS = TypeAdapter(Progress)
+
+
+def _progress(row: sa.Row[tuple[object, ...]]) -> Progress:
+    values = dict(row._mapping)
+    what = f"progress of {values['detector']!r}"
+    segments = tables.from_json(_TEXTS, values.pop("segments"), what)
+    return Progress(**values, segments=segments)
+
+
+def _batch(row: sa.Row[tuple[object, ...]]) -> Batch:
+    values = dict(row._mapping)
+    what = f"batch {values['batch_id']}"
+    after = tables.from_json(_PROGRESS, values.pop("next_state") or "", what)
+    if after.watermark.tzinfo is None or after.score_since.tzinfo is None:
+        raise StateError(f"{what} has times without a zone", hint="restore from a backup")
+    after = replace(after, watermark=utc(after.watermark), score_since=utc(after.score_since))
+    rest = {name: values[name] for name in ("batch_id", "detector", "version", "outbox")}
+    return Batch(**rest, since=values["since"], until=values["until"], next_progress=after)

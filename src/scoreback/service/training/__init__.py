@@ -1,0 +1,1 @@
+"""Training runs: labelled events read, a version registered, the gate asked."""

@@ -1,0 +1,116 @@
+"""Reads a detector's events and, on the way, every label of them; groups them where it asks so."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from scoreback.models.detector.spec import Detector
+from scoreback.models.features.units import UnitPlan
+from scoreback.models.features.whole_history import History
+from scoreback.models.features.whole_units import Grouping
+from scoreback.models.labels.settled import labels_from_field
+from scoreback.models.labels.unit_labels import UnitLabels
+from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, TimeWindow
+from scoreback.service.app import App
+from scoreback.service.training.incidents import incident_labels
+
+
+class LabelledReader:
+    """Reads once; the labels are there when all events were read."""
+
+    def __init__(
+        self,
+        app: App,
+        detector: Detector,
+        window: TimeWindow,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Prepare to read what arrived in *window*; *progress* is told the number of events."""
+        self._app, self._detector, self._window = app, detector, window
+        self._progress = progress or _silent
+        plan = UnitPlan.of(detector)
+        self._grouping = None if plan is None else Grouping(plan, window.since, window.until)
+        self._of_events: list[pa.Table] = []
+        self._of_units: UnitLabels | None = None
+        self.unparsable = 0
+
+    @property
+    def what(self) -> str:
+        """What is read, in a word."""
+        return "event" if self._grouping is None else "unit"
+
+    @property
+    def hint(self) -> str:
+        """What to do where nothing was found."""
+        if self._grouping is not None and self._grouping.ungrouped:
+            return (
+                f"{self._grouping.ungrouped} events have none of the fields of unit.group: correct"
+                " the group, or the selection"
+            )
+        return "check the selection with `scoreback check`, or move --as-of into the data's time"
+
+    def read(self) -> Iterator[EventBatch]:
+        """Yield the units: the events themselves, or the groups of them that had closed."""
+        verdicts = [LABEL_COLUMNS.empty_table()]
+        if self._detector.labels.verdicts:
+            found = self._app.connector.labels(self._window.since)
+            verdicts += [pa.Table.from_batches([labels.batch]) for labels in found]
+        self._of_events = verdicts
+        if self._grouping is None:
+            for batch in self._events():
+                own = self._from_field(batch)
+                if own is not None:
+                    self._of_events.append(pa.Table.from_batches([own.batch]))
+                yield batch
+            return
+        self._of_units = UnitLabels(pa.concat_tables(verdicts))
+        try:
+            for batch in self._events():
+                unit = self._grouping.add(batch)
+                self._of_units.add(batch, unit, self._from_field(batch))
+            yield from self._grouping.units()
+        finally:
+            self._grouping.close()
+
+    def labels(self) -> pa.Table:
+        """The labels: `LABEL_COLUMNS` and, of groups, the unit of each; of events that were read.
+
+        Raises:
+            DataError: a line of the incidents file is wrong.
+        """
+        found = pa.concat_tables(self._of_events)
+        if self._of_units is not None:
+            found = self._of_units.table()
+        if self._detector.labels.incidents is None:
+            return found
+        incidents = incident_labels(Path(self._detector.labels.incidents))
+        return pa.concat_tables([found, incidents], promote_options="default")
+
+    def with_counts(self, history: History) -> History:
+        """*history* of units with what was counted of their events."""
+        if self._grouping is None:
+            return history
+        uncast = {**self._grouping.uncast, **history.uncast}
+        found = self._grouping
+        return replace(history, late=found.late, uncast=uncast, ungrouped=found.ungrouped)
+
+    def _events(self) -> Iterator[EventBatch]:
+        query = self._app.query(self._detector)
+        for piece in self._app.connector.slices(query, self._window):
+            for batch in self._app.connector.read(piece):
+                self._progress(batch.num_rows)
+                yield batch
+
+    def _from_field(self, batch: EventBatch) -> LabelBatch | None:
+        spec = self._detector.labels.field
+        if spec is None:
+            return None
+        found = labels_from_field(batch, spec)
+        self.unparsable += found.unparsable
+        return found.labels
+
+
+def _silent(_events: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,157 @@
+"""Reads a detector's history and labels, trains, and registers what came out as a candidate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from scoreback.errors import DataError
+from scoreback.models.artifact.folder import save
+from scoreback.models.detector.spec import Detector
+from scoreback.models.features.event_features import FeaturePlan
+from scoreback.models.features.history import reach
+from scoreback.models.features.units import FIRST, UnitPlan
+from scoreback.models.features.whole_history import History, feature_rows
+from scoreback.models.labels.dataset import FIRST_EVENT
+from scoreback.models.training.training import Progress, Training, train
+from scoreback.records import ModelVersion, TimeWindow
+from scoreback.service.app import App
+from scoreback.service.state.journal import journalled
+from scoreback.service.state.versions import Versions
+from scoreback.service.training.account import account_of, write_account
+from scoreback.service.training.labelled_reader import LabelledReader
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOutcome:
+    """A trained candidate, and what was read for it."""
+
+    version: ModelVersion
+    training: Training
+    history: History
+    unparsable_labels: int
+    account: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Feature rows and labels of a detector as they stood at a moment."""
+
+    rows: pa.Table
+    labels: pa.Table
+    history: History
+    unparsable_labels: int
+
+
+def read_training_data(
+    app: App,
+    detector: Detector,
+    as_of: datetime,
+    progress: Callable[[int], None] | None = None,
+) -> TrainingData:
+    """Everything that training as of *as_of* may know: events that had arrived, all labels.
+
+    Labels carry their own times; training takes those that existed.
+
+    Raises:
+        DataError: no event in the detector's history.
+    """
+    plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
+    since = as_of - detector.train.history
+    begin = since - reach(plan) - plan.lag
+    if units is not None:
+        begin = units.window_of(begin)  # no unit is read in part
+    reader = LabelledReader(app, detector, TimeWindow(since=begin, until=as_of), progress)
+    fields = [detector.entity, *detector.split.hold_out]
+    if detector.train.today_queue:
+        fields.append(detector.train.today_queue)
+    if units is not None:
+        fields.append(FIRST)
+    history = feature_rows(plan, reader.read(), since=since, fields=tuple(dict.fromkeys(fields)))
+    if units is not None:
+        history = reader.with_counts(history)
+    if not history.rows.num_rows:
+        raise DataError(
+            f"detector {detector.name!r}: no {reader.what} between {since:%Y-%m-%d} and"
+            f" {as_of:%Y-%m-%d}",
+            hint=reader.hint,
+        )
+    rows = _named(history.rows, detector)
+    return TrainingData(rows, reader.labels(), history, reader.unparsable)
+
+
+def train_detector(
+    app: App,
+    detector: Detector,
+    *,
+    as_of: datetime,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+    stages: Progress | None = None,
+) -> TrainOutcome:
+    """Train *detector* as of *as_of* and register the winner as a candidate.
+
+    Training the same data again gives the same artefact, and so the same version.
+
+    Raises:
+        TrainingRefused: with the reason and the numbers; nothing is registered.
+        StateError: another process works on this detector.
+    """
+    with journalled(app.state, detector.name, "train", now) as counts:
+        data = read_training_data(app, detector, as_of, progress)
+        until = time.monotonic() + detector.train.search.total_seconds()
+        training = train(
+            detector,
+            data.rows,
+            data.labels,
+            as_of,
+            threads=app.settings.threads,
+            time_is_up=lambda: time.monotonic() > until,
+            progress=stages,
+        )
+        counts.update(training.counts)
+        artifact = training.artifact
+        version = Versions(app.state).register(
+            detector=detector.name,
+            artifact_hash=artifact.artifact_hash,
+            algorithm=training.chosen,
+            trained_as_of=as_of,
+            created_at=now,
+            row_hash=artifact.manifest.data.row_hash,
+            metrics=artifact.manifest.metrics,
+        )
+        save(artifact, app.artifact_folder(detector.name, version.version))
+        read = {
+            "late_events": data.history.late,
+            "ungrouped_events": data.history.ungrouped,
+            "uncast": dict(data.history.uncast),
+            "unparsable_labels": data.unparsable_labels,
+        }
+        account = account_of(detector, training, version, read)
+        write_account(app, account)
+    return TrainOutcome(version, training, data.history, data.unparsable_labels, account)
+
+
+def _named(rows: pa.Table, detector: Detector) -> pa.Table:
+    """Rows as training names them: ``entity`` and, where one is asked for, ``hold_out``."""
+    features = [f.name for f in detector.features]
+    table = pa.table(
+        {
+            "event_id": rows["event_id"],
+            "event_time": rows["event_time"],
+            "arrival_time": rows["arrival_time"],
+            "entity": rows["field:" + detector.entity],
+        }
+    )
+    for name in detector.split.hold_out:
+        table = table.append_column("hold_out", rows["field:" + name])
+    if detector.train.today_queue:
+        table = table.append_column("today_queue", rows["field:" + detector.train.today_queue])
+    if detector.group is not None:
+        table = table.append_column(FIRST_EVENT, rows["field:" + FIRST].cast(pa.int64()))
+    for name in features:
+        table = table.append_column(name, rows[name])
+    return table

@@ -1,0 +1,91 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoreback.connectors.local.loading.timestamps import TimeReader
+
+DAY = datetime(2022, 1, 15, tzinfo=UTC)
+AT = datetime(2022, 1, 15, 2, 52, 32, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[TimeReader]:
+    times = TimeReader()
+    yield times
+    times.close()
+
+
+def read(reader: TimeReader, *texts: str | None) -> list[datetime | None]:
+    found: list[datetime | None] = reader.read(pa.array(texts, pa.string())).values.to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2022-01-15T02:52:32Z", AT),
+        ("2022-01-15t02:52:32z", AT),
+        (" 2022-01-15 02:52:32 ", AT),
+        ("2022-01-15T04:52:32+02:00", AT),
+        ("2022-01-14T21:22:32-0530", AT),
+        ("2022-01-15 03:52:32,5 +01", AT + timedelta(milliseconds=500)),
+        ("2022-01-15T02:52:32.123456789Z", AT + timedelta(microseconds=123456)),
+        ("2022-01-15T02:52Z", AT - timedelta(seconds=32)),
+        ("2022-01-15", DAY),
+        ("15/Jan/2022:04:52:32 +0200", AT),
+        ("01/15/2022 02:52:32 AM", AT),
+        ("1/15/2022 2:52:32.250 PM", AT + timedelta(hours=12, milliseconds=250)),
+        ("1642215152", AT),
+        ("1642215152.5", AT + timedelta(milliseconds=500)),
+        ("1642215152123", AT + timedelta(milliseconds=123)),
+        ("1642215152123.25", AT + timedelta(microseconds=123250)),
+        ("1642215152123456", AT + timedelta(microseconds=123456)),
+        ("1642215152123456789", AT + timedelta(microseconds=123456)),
+    ],
+)
+def test_usual_formats_are_read_to_the_microsecond(
+    reader: TimeReader, text: str, time: datetime
+) -> None:
+    assert read(reader, text) == [time]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None, "", "yesterday", "NaN", "Infinity", "17", "20220115", "20220115025232", "1.6e9",
+        "2022-13-01", "2022-02-30T00:00:00Z", "2022-01-15T25:00:00Z", "15/01/2022 02:52:32",
+        "2022-01-15T02:52:32 CET", "2022-01-15T02:52:32+99:99", "31/Feb/2022:00:00:00 +0000",
+        "15/Jan/2022:02:52:32 +9900",
+        "Jan 15 02:52:32", "-1642215152", "2022-01-15T02:52:32Z and more",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_null_and_not_guessed(reader: TimeReader, text: str | None) -> None:
+    assert read(reader, text) == [None]
+
+
+def test_formats_may_be_mixed_and_missing_offsets_are_counted(reader: TimeReader) -> None:
+    times = reader.read(
+        pa.array(["1642215152", "2022-01-15 02:52:32", "2022-01-15", None, "2022-01-15T02:52:32Z"])
+    )
+    assert times.values.to_pylist() == [AT, AT, DAY, None, AT]
+    assert times.formats == {
+        "epoch s": 1, "date": 1, "ISO 8601 without offset": 1, "ISO 8601": 1,
+    }  # fmt: skip
+    assert times.without_offset == 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    moment=st.datetimes(datetime(1973, 4, 1), datetime(2200, 1, 1)),  # noqa: DTZ001
+    minutes=st.integers(-14 * 60, 14 * 60),
+)
+def test_an_offset_is_never_dropped(reader: TimeReader, moment: datetime, minutes: int) -> None:
+    aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    texts = [aware.isoformat(), aware.isoformat(" "), aware.strftime("%Y-%m-%dT%H:%M:%S.%f%z")]
+    assert read(reader, *texts) == [aware] * 3
+    apache = aware.replace(microsecond=0)
+    assert read(reader, apache.strftime("%d/%b/%Y:%H:%M:%S %z")) == [apache]

@@ -1,0 +1,105 @@
+"""Reasons in an analyst's words, adding up to the score."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoreback.models.artifact.explain import Value, in_words, reasons_of
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.spec import EventFeature, WindowFeature
+from scoreback.models.training.training import Training
+
+
+def event(kind: str, field: str = "f", **keys: str) -> EventFeature:
+    return EventFeature.model_validate({"kind": kind, "field": field, "name": "n", **keys})
+
+
+def window(
+    kind: str, field: str | None = None, by: tuple[str, ...] = ("source.ip",)
+) -> WindowFeature:
+    return WindowFeature.model_validate(
+        {"kind": kind, "field": field, "by": by, "over": "1h", "name": "n"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "expected"),
+    [
+        (window("distinct", "destination.port"), 7.0,
+         "7 distinct destination.port by source.ip in 1h"),
+        (window("count", by=("source.ip", "rule.id")), 12.0,
+         "12 events by source.ip and rule.id in 1h"),
+        (window("sum", "network.bytes"), 1234.5, "sum of network.bytes by source.ip in 1h is 1234"),
+        (window("mean", "bytes"), None, "mean of bytes by source.ip in 1h is missing"),
+        (window("rarity", "rule.id"), 6.64, "rarity of rule.id by source.ip in 1h is 6.6 bits"),
+        (window("since_last"), 30.0, "30 s since the last event by source.ip"),
+        (window("since_last"), None, "no earlier event by source.ip in 1h"),
+        (event("category", "rule.id"), "2024-01", "rule.id is 2024-01"),
+        (event("category", "rule.id"), None, "rule.id is missing"),
+        (event("number", "destination.port"), 443.0, "destination.port is 443"),
+        (event("number"), 1e300, "f is 1e+300"),
+        (event("length", "url.path"), 71.0, "length of url.path is 71"),
+        (event("entropy", "dns.question.name"), 4.123, "entropy of dns.question.name is 4.1"),
+        (event("digits", "host.name"), 3.0, "3 digits in host.name"),
+        (event("matches", "url.path", pattern=r"\.php$"), 1.0, r"url.path matches \.php$"),
+        (event("matches", "url.path", pattern=r"\.php$"), 0.0, r"url.path does not match \.php$"),
+        (event("ratio", "a", divisor="b"), 0.25, "a / b is 0.25"),
+        (event("ratio", "a", divisor="b"), None, "a / b is missing"),
+        (event("hour_of_day", "event_time"), 3.0, "hour of event_time is 3 UTC"),
+        (event("day_of_week", "event_time"), 7.0, "day of event_time is Sunday"),
+        (event("is_private_ip", "source.ip"), 1.0, "source.ip is a private address"),
+        (event("is_private_ip", "source.ip"), 0.0, "source.ip is a public address"),
+        (event("is_private_ip", "source.ip"), None, "source.ip is missing or unreadable"),
+    ],
+)  # fmt: skip
+def test_a_reason_reads_as_an_analyst_would_say_it(
+    feature: EventFeature | WindowFeature, value: Value, expected: str
+) -> None:
+    assert in_words(feature, value) == expected
+
+
+FEATURES = (event("number"), event("number").model_copy(update={"name": "m"}),
+            *(event("number").model_copy(update={"name": f"x{i}"}) for i in range(3)))  # fmt: skip
+
+
+@given(st.lists(st.floats(-8, 8), min_size=6, max_size=6))
+def test_base_reasons_and_rest_add_up_to_the_log_odds(shares: list[float]) -> None:
+    rows = pa.table({f.name: [1.0] for f in FEATURES})
+    contributions = np.array([shares])
+    margins = contributions.sum(axis=1)
+    items = json.loads(reasons_of(FEATURES, rows, contributions, margins)[0])
+    told = sum(item["contribution"] for item in items[:-1])
+    assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margins[0], abs=1e-5)
+    assert len(items) <= 4
+    given_shares = [item["contribution"] for item in items[:-1]]
+    assert given_shares == sorted(given_shares, reverse=True)
+    assert all(share > 0 for share in given_shares)
+
+
+def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
+    features = (event("category"), event("number").model_copy(update={"name": "m"}))
+    rows = pa.table({"n": ["x" * 1_000_000], "m": [float("inf")]})
+    contributions = np.array([[1.0, 0.5, 0.0]])
+    items: list[dict[str, Any]] = json.loads(
+        reasons_of(features, rows, contributions, np.array([1.5]))[0]
+    )
+    assert len(items[0]["value"]) < 300
+    assert (items[1]["value"], items[1]["text"]) == (None, "f is missing")
+
+
+def test_reasons_of_alerts_name_what_was_planted(training: Training, rows: pa.Table) -> None:
+    scorer = Scorer(training.artifact)
+    scores = scorer.score(rows)
+    alerts = rows.filter(pa.array(scores.alerts))
+    reasons = [json.loads(text) for text in scorer.reasons(alerts)]
+    assert len(reasons) == alerts.num_rows > 0
+    for items, margin in zip(reasons, scores.margins[scores.alerts], strict=True):
+        told = sum(item["contribution"] for item in items[:-1])
+        assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margin, abs=1e-5)
+    named = [item["feature"] for items in reasons for item in items[:-1]]
+    assert named.count("entropy") > named.count("count")

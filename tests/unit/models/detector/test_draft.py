@@ -1,0 +1,117 @@
+"""A draft uses what can tell, leaves out what cannot or what tells too much, and says why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoreback.models.detector.draft import Draft, draft
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.profile import profile
+from scoreback.models.detector.spec import Detector
+
+ROWS = 600
+
+
+def sample(**columns: Sequence[str | None]) -> pa.Table:
+    given: dict[str, Sequence[str | None]] = {
+        "host.name": [f"h{i % 40}" for i in range(ROWS)],
+        "rule.id": [f"r{i % 9}" for i in range(ROWS)],
+        "network.bytes": [str(i * 17) for i in range(ROWS)],
+        "process.command_line": [f"/usr/bin/tool --number {i} --verbose" for i in range(ROWS)],
+        "event.hash": [f"{i:032x}" for i in range(ROWS)],
+        "source.ip": [f"10.0.{i % 50}.7" for i in range(ROWS)],
+        "sensor": ["s1"] * ROWS,
+        "closed.as": ["true positive" if i % 30 == 0 else "benign" for i in range(ROWS)],
+        "closed.at": [f"2026-01-{i % 28 + 1:02}T00:00:00Z" for i in range(ROWS)],
+        "ticket.resolution": [f"see ticket {i}" for i in range(ROWS)],
+    }
+    return pa.table({**given, **columns})
+
+
+def drafted(table: pa.Table) -> Draft:
+    fields = profile(table, table.column_names)
+    return draft("my_detector", "local", {"stream": "alerts"}, fields, table.num_rows)
+
+
+def loaded(found: Draft, folder: Path) -> Detector:
+    path = folder / "my_detector.yml"
+    path.write_text(found.text)
+    return load_detector(path)
+
+
+def use(found: Draft, field: str) -> list[str]:
+    return [choice.use for choice in found.choices if choice.field == field]
+
+
+def test_a_draft_is_a_valid_detector(tmp_path: Path) -> None:
+    detector = loaded(drafted(sample()), tmp_path)
+    assert detector.entity == "host.name"
+    assert detector.labels.field is not None
+    assert detector.labels.field.name == "closed.as"
+    assert detector.labels.field.positive == ["true positive"]
+    assert detector.labels.field.negative == ["benign"]
+    assert detector.labels.field.time == "closed.at"
+    kinds = {(feature.kind, feature.field) for feature in detector.features}
+    assert {
+        ("category", "rule.id"), ("number", "network.bytes"), ("ngrams", "process.command_line"),
+        ("is_private_ip", "source.ip"), ("count", None), ("rarity", "rule.id"),
+    } <= kinds  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("event.hash", "names"),
+        ("sensor", "always 's1'"),
+        ("closed.at", "time"),
+        ("ticket.resolution", "once the answer is known"),
+    ],
+)
+def test_what_is_left_out_says_why(field: str, why: str) -> None:
+    found = drafted(sample())
+    assert "left out" in use(found, field)
+    assert any(why in choice.why for choice in found.choices if choice.field == field)
+    assert field not in found.text.split("features:")[1]
+
+
+def test_a_label_that_cannot_be_one_is_refused_with_its_reason() -> None:
+    table = sample().drop_columns(["closed.as"])
+    many = table.append_column("verdict", pa.array([f"case {i}" for i in range(ROWS)]))
+    found = drafted(many.append_column("label", pa.array(["benign"] * ROWS)))
+    refused = {c.field: c.why for c in found.choices if c.use == "refused as a label"}
+    assert "600 values differ" in refused["verdict"]
+    assert "only value is 'benign'" in refused["label"]
+    assert not found.complete
+    assert "verdicts: {join: event}" in found.text
+
+
+def test_a_word_of_a_label_inside_a_name_makes_no_label() -> None:
+    found = drafted(
+        sample(**{"labels.attack_complexity": [("L", "H")[i % 2] for i in range(ROWS)]})
+    )
+    assert use(found, "labels.attack_complexity") == ["features"]
+
+
+def test_a_label_never_becomes_a_feature() -> None:
+    found = drafted(sample(attack=["1" if i % 50 == 0 else "0" for i in range(ROWS)]))
+    inputs = found.text.split("features:")[1]
+    assert "attack" not in inputs
+    assert "closed.as" not in inputs
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z]{1,8}(\.[a-z_]{1,8})?", fullmatch=True),
+        st.lists(st.none() | st.text(max_size=30), min_size=12, max_size=12),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+def test_whatever_the_sample_holds_the_draft_is_a_detector(
+    tmp_path_factory: pytest.TempPathFactory, columns: dict[str, list[str | None]]
+) -> None:
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    loaded(drafted(table), tmp_path_factory.mktemp("draft"))

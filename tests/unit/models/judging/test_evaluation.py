@@ -1,0 +1,163 @@
+"""Precision at budget on hand-made alerts, each number worked out on paper."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoreback.models.judging.evaluation import AtBudget, Replay, at_budget, evaluate
+from scoreback.models.judging.threshold import ScoredUnits
+from scoreback.models.labels.settled import (
+    BENIGN_POSITIVE,
+    FALSE_POSITIVE,
+    NO_VERDICT,
+    TRUE_POSITIVE,
+)
+from scoreback.suppression import DAY_US, Suppression
+
+HOUR_US = 3_600_000_000
+RULE = Suppression(per_entity=3, throttle=timedelta(hours=1))
+TRUTH = {TRUE_POSITIVE: 1, BENIGN_POSITIVE: 0, FALSE_POSITIVE: 0, NO_VERDICT: -1}
+
+Unit = tuple[float, int, float, int]  # hour, entity, score, verdict
+
+
+def scored(given: list[Unit], days: int) -> ScoredUnits:
+    return ScoredUnits(
+        times=np.array([int(u[0] * HOUR_US) for u in given], dtype=np.int64),
+        entities=np.array([u[1] for u in given], dtype=np.int64),
+        scores=np.array([u[2] for u in given], dtype=np.float64),
+        span=timedelta(days=days),
+    )
+
+
+def replay(after: list[Unit], *, threshold: float = 0.5, days: int = 2) -> Replay:
+    """Judged on *after*, with earlier days that put the threshold of budget 1 at *threshold*."""
+    verdicts = np.array([u[3] for u in after], dtype=np.int8)
+    return Replay(
+        before=scored([(0, 0, threshold, 0), (2, 1, threshold / 2, 0)], 1),
+        after=scored(after, days),
+        truth=np.array([TRUTH[v] for v in verdicts], dtype=np.int8),
+        verdicts=verdicts,
+    )
+
+
+def judged(after: list[Unit], **keys: int) -> AtBudget:
+    return at_budget([replay(after, **keys)], 1.0, RULE, seed=1)
+
+
+CASE: list[Unit] = [
+    (1.0, 0, 0.9, TRUE_POSITIVE),  # opens a true alert
+    (1.5, 0, 0.9, TRUE_POSITIVE),  # joins it
+    (5.0, 1, 0.8, FALSE_POSITIVE),
+    (6.5, 1, 0.8, BENIGN_POSITIVE),
+    (9.0, 2, 0.7, NO_VERDICT),
+    (10.0, 3, 0.1, TRUE_POSITIVE),  # missed
+    (30.0, 0, 0.9, TRUE_POSITIVE),  # a day after: another incident
+]  # fmt: skip
+
+
+def test_alerts_are_counted_after_cap_and_throttle_and_true_by_what_opened_them() -> None:
+    found = judged(CASE)
+    assert (found.alerts, found.true_alerts, found.alerts_per_day) == (5, 2, 2.5)
+    assert found.precision == pytest.approx(2 / 5)
+    assert found.days_over_budget == 1
+
+
+def test_precision_is_told_three_ways_and_benign_both_ways() -> None:
+    found = judged(CASE)
+    assert found.precision_labelled == pytest.approx(2 / 4)
+    assert found.coverage == pytest.approx(4 / 5)
+    assert found.precision_benign_true == pytest.approx(3 / 5)
+    assert found.precision_benign_false == pytest.approx(2 / 5)
+
+
+def test_recall_and_incidents_count_cases_and_not_events() -> None:
+    found = judged(CASE)
+    assert found.positives == 4
+    assert found.recall == pytest.approx(3 / 4)
+    assert (found.incidents, found.incidents_found) == (3, 2)
+    assert found.median_hours_to_alert == 0.0
+
+
+def test_the_wait_runs_from_the_first_event_of_the_incident() -> None:
+    found = judged([(1, 0, 0.1, TRUE_POSITIVE), (4, 0, 0.9, TRUE_POSITIVE)])
+    assert (found.incidents, found.median_hours_to_alert) == (1, 3.0)
+
+
+def test_absent_entities_are_incidents_of_their_own() -> None:
+    found = judged([(1, -1, 0.9, TRUE_POSITIVE), (1.1, -1, 0.9, TRUE_POSITIVE)])
+    assert (found.alerts, found.incidents, found.incidents_found) == (2, 2, 2)
+
+
+def test_a_day_without_alerts_divides_by_nothing() -> None:
+    found = judged([(1, 0, 0.1, FALSE_POSITIVE)])
+    assert (found.alerts, found.precision, found.precision_low, found.recall) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert at_budget([replay([])], 1.0, RULE, seed=1).alerts == 0
+
+
+def test_the_threshold_comes_from_the_days_before() -> None:
+    """Judged days that are ten times as loud raise ten times the alerts."""
+    loud: list[Unit] = [(float(h), h, 0.9, FALSE_POSITIVE) for h in range(20)]
+    assert judged(loud, days=1).alerts_per_day == 20
+
+
+def test_more_alerts_than_the_budget_earn_nothing() -> None:
+    loud: list[Unit] = [
+        (float(h), h, 0.9, [FALSE_POSITIVE, TRUE_POSITIVE][h % 2]) for h in range(20)
+    ]
+    found = evaluate("x", [replay(loud, days=1)], budget=1.0, rule=RULE, seed=1)
+    assert found.at_budget.true_alerts == 10
+    assert found.true_alerts_within_budget == pytest.approx(0.5)
+
+
+def test_a_coarse_score_is_judged_as_if_ties_were_broken_by_chance() -> None:
+    tied = [(float(h), h, 1.0, TRUE_POSITIVE) for h in range(10)]
+    said = Replay(
+        before=scored(tied, 1), after=scored(tied, 1),
+        truth=np.ones(10, dtype=np.int8), verdicts=np.full(10, TRUE_POSITIVE, dtype=np.int8),
+    )  # fmt: skip
+    found = evaluate("x", [said], budget=2.0, rule=RULE, seed=1)
+    assert found.at_budget.alerts == 0
+    assert found.true_alerts_within_budget == pytest.approx(2.0)
+
+
+def test_average_precision_never_ranks_scores_of_different_models_together() -> None:
+    low: list[Unit] = [(1, 0, 0.2, TRUE_POSITIVE), (2, 1, 0.1, FALSE_POSITIVE)]
+    high: list[Unit] = [(1, 0, 0.9, TRUE_POSITIVE), (2, 1, 0.8, FALSE_POSITIVE)]
+    found = evaluate("x", [replay(low), replay(high)], budget=1.0, rule=RULE, seed=1)
+    assert found.average_precision == 1.0
+
+
+@given(st.integers(0, 1000), st.integers(1, 60))
+@settings(max_examples=15, deadline=None)
+def test_the_interval_holds_the_precision_and_is_the_same_for_the_same_seed(
+    seed: int, count: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    kinds = draw.choice([TRUE_POSITIVE, FALSE_POSITIVE], count)
+    hours = np.sort(draw.random(count) * 240)
+    units = [
+        (float(h), int(e), 0.9, int(v))
+        for h, e, v in zip(hours, draw.integers(0, 20, count), kinds, strict=True)
+    ]
+    found = at_budget([replay(units, days=10)], 1.0, RULE, seed=seed)
+    assert found.precision is not None
+    assert found.precision_low is not None
+    assert found.precision_high is not None
+    assert found.precision_low <= found.precision + 1e-9
+    assert found.precision_high >= found.precision - 1e-9
+    assert at_budget([replay(units, days=10)], 1.0, RULE, seed=seed) == found
+
+
+def test_days_are_told_apart_across_blocks() -> None:
+    assert DAY_US == 24 * HOUR_US
+    blocks = [replay(CASE), replay(CASE)]
+    assert at_budget(blocks, 1.0, RULE, seed=1).days == 4

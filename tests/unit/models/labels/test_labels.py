@@ -1,0 +1,151 @@
+"""Labels from a field, and what was known of an event at a moment."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from scoreback.models.detector.spec import Detector, FieldLabels
+from scoreback.models.labels.settled import UNUSABLE, labels_from_field, settle
+from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, TIME, EventBatch
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def events(labels: list[str | None], stamps: list[str | None] | None = None) -> EventBatch:
+    count = len(labels)
+    columns = [
+        pa.array([f"e{i}" for i in range(count)]),
+        pa.array([""] * count),
+        pa.array([NOON] * count, TIME),
+        pa.array([NOON] * count, TIME),
+        pa.array(labels, pa.string()),
+        pa.array(stamps or [None] * count, pa.string()),
+    ]
+    extra = [pa.field("outcome", pa.string()), pa.field("closed", pa.string())]
+    return EventBatch(
+        pa.RecordBatch.from_arrays(columns, schema=pa.schema([*EVENT_COLUMNS, *extra]))
+    )
+
+
+def read(batch: EventBatch, **keys: object) -> dict[str, tuple[str, datetime]]:
+    spec = FieldLabels.model_validate({"name": "outcome", "positive": ["attack"], **keys})
+    found = labels_from_field(batch, spec).labels.batch.to_pylist()
+    return {r["event_id"]: (r["verdict"], r["label_time"]) for r in found}
+
+
+def test_values_become_verdicts_and_others_give_no_label() -> None:
+    batch = events(["attack", "normal", "odd", None, ""])
+    assert read(batch, negative=["normal"], delay="1h") == {
+        "e0": ("true_positive", NOON + HOUR),
+        "e1": ("false_positive", NOON + HOUR),
+    }
+
+
+def test_without_negative_values_every_other_value_is_negative() -> None:
+    found = read(events(["attack", "normal", "odd", None, ""]))
+    assert {k: v[0] for k, v in found.items()} == {
+        "e0": "true_positive", "e1": "false_positive", "e2": "false_positive",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected"),
+    [
+        ("2026-03-02T12:00:00+02:00", datetime(2026, 3, 2, 10, tzinfo=UTC)),
+        ("2026-03-02 12:00:00", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("1772452800", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("1772452800000", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("1772452800000000", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("2020-01-01", NOON),  # a label cannot exist before its event
+    ],
+)
+def test_a_time_field_says_when_the_label_came_to_exist(stamp: str, expected: datetime) -> None:
+    assert read(events(["attack"], [stamp]), time="closed", delay="1h")["e0"][1] == expected
+
+
+def test_labels_without_a_readable_time_are_counted_and_not_used() -> None:
+    stamps = ["yesterday", None, None, "soon", "infinity", ""]
+    batch = events(["attack", "attack", "normal", "normal", "attack", "normal"], stamps)
+    spec = FieldLabels.model_validate(
+        {"name": "outcome", "positive": ["attack"], "time": "closed", "delay": "1h"}
+    )
+    found = labels_from_field(batch, spec)
+    assert found.unparsable == 4
+    assert found.labels.batch.column("event_id").to_pylist() == ["e2", "e5"]
+    assert found.labels.batch.column("label_time").to_pylist() == [NOON + HOUR] * 2
+
+
+def settled(
+    detector: Detector, labels: pa.Table, as_of: datetime = NOON + 9 * HOUR
+) -> dict[str, int]:
+    found = settle(labels, detector, as_of)
+    return dict(zip(found.event_ids.to_pylist(), found.truth.tolist(), strict=True))
+
+
+def test_the_latest_label_wins_and_later_ones_do_not_exist_yet(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    labels = make_labels(
+        ["a", "a", "b", "b"],
+        ["true_positive", "false_positive", "false_positive", "true_positive"],
+        [NOON, NOON + HOUR, NOON, NOON + 2 * HOUR],
+    )
+    detector = make_detector()
+    assert settled(detector, labels) == {"a": 0, "b": 1}
+    assert settled(detector, labels, NOON + HOUR) == {"a": 0, "b": 0}
+    assert settled(detector, labels, NOON) == {"a": 1, "b": 0}
+    assert settle(labels, detector, NOON).not_yet == 2
+
+
+def test_labels_of_the_same_time_that_disagree_leave_the_event_out(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    labels = make_labels(
+        ["a", "a", "b", "b", "c"],
+        ["true_positive", "false_positive", "benign_positive", "false_positive", "undetermined"],
+        [NOON] * 5,
+    )
+    found = settle(labels, make_detector(), NOON)
+    assert settled(make_detector(), labels) == {"a": -1, "b": 0, "c": -1}
+    assert (found.contradicting, found.undetermined) == (1, 1)
+    assert found.verdicts[found.event_ids.to_pylist().index("a")] == UNUSABLE
+
+
+@pytest.mark.parametrize(("choice", "truth"), [("negative", 0), ("positive", 1), ("ignore", -1)])
+def test_benign_positives_count_as_the_detector_says(
+    make_detector: Callable[..., Detector],
+    make_labels: Callable[..., pa.Table],
+    choice: str,
+    truth: int,
+) -> None:
+    detector = make_detector(labels={"verdicts": {"join": "event"}, "benign_positive": choice})
+    assert settled(detector, make_labels(["a"], ["benign_positive"], [NOON])) == {"a": truth}
+
+
+def test_order_of_labels_and_entity_labels_change_nothing(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    draw = np.random.default_rng(3)
+    count = 400
+    labels = make_labels(
+        [f"e{i}" for i in draw.integers(0, 80, count)],
+        draw.choice(["true_positive", "false_positive", "benign_positive"], count).tolist(),
+        [NOON + HOUR * int(h) for h in draw.integers(0, 9, count)],
+    )
+    entity = pa.Table.from_pylist(
+        [{**labels.slice(0, 1).to_pylist()[0], "event_id": None, "entity": "host"}],
+        schema=LABEL_COLUMNS,
+    )
+    shuffled = pa.concat_tables([entity, labels.take(draw.permutation(count))])
+    assert settled(make_detector(), shuffled) == settled(make_detector(), labels)
+
+
+def test_no_labels_at_all_is_no_error(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    assert settled(make_detector(), make_labels([], [], [])) == {}

@@ -1,0 +1,113 @@
+"""The report is one page that needs nothing else, says what the account says, and survives it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from scoreback.models.detector.spec import Detector
+from scoreback.models.report.page import report_page
+from scoreback.models.training.training import Training
+from scoreback.records import ModelVersion
+from scoreback.service.training.account import account_of
+
+
+@pytest.fixture
+def account(training: Training, make_detector: Callable[..., Detector]) -> dict[str, Any]:
+    detector = make_detector()
+    version = ModelVersion(
+        detector=detector.name, version="v1-abc", status="candidate",
+        artifact_hash=training.artifact.artifact_hash, algorithm=training.chosen,
+        trained_as_of=datetime.fromisoformat("2026-03-21T00:00:00+00:00"),
+        created_at=datetime.fromisoformat("2026-03-21T00:00:00+00:00"),
+        parent=None, row_hash=training.artifact.manifest.data.row_hash,
+    )  # fmt: skip
+    return account_of(detector, training, version, {"late_events": 0, "uncast": {}})
+
+
+class _Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+def test_the_page_needs_no_network_and_no_script(account: dict[str, Any]) -> None:
+    page = report_page(account, "candidate")
+    assert not {"script", "link", "img", "iframe", "object"} & set(_Page(page).tags)
+    assert "@import" not in page
+    assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
+    assert re.findall(r"url\((?!#)", page) == []
+
+
+def test_the_page_says_what_the_account_says(account: dict[str, Any], training: Training) -> None:
+    text = _Page(report_page(account, "champion")).text
+    at = training.evaluation.at_budget
+    assert f"{at.true_alerts} of {at.alerts} were true" in text
+    assert f"{at.incidents_found} of {at.incidents}" in text
+    assert "champion" in text
+    assert training.artifact.artifact_hash in text
+    for pitfall in training.pitfalls:
+        assert pitfall.name in text
+
+
+def test_every_picture_is_drawn_and_no_id_occurs_twice(account: dict[str, Any]) -> None:
+    found = _Page(report_page(account, "candidate"))
+    assert found.tags.count("svg") == found.tags.count("figure") >= 5
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_the_same_account_gives_the_same_page(account: dict[str, Any]) -> None:
+    assert report_page(account, "candidate") == report_page(account, "candidate")
+
+
+def test_texts_of_events_are_shown_and_never_run(account: dict[str, Any]) -> None:
+    hostile = "<script>alert(1)</script> $x^ {{ 7*7 }} \x07 \u202e日本"
+    account["behaviour"]["examples"][0]["entity"] = hostile
+    account["behaviour"]["examples"][0]["reasons"] = [hostile]
+    account["behaviour"]["leanings"][0]["feature"] = hostile
+    account["breakdown"]["sources"] = [
+        {"name": hostile, "units": 3, "positives": 1, "alerts": 1, "true_alerts": 1,
+         "average_precision": 0.5, "precision_low": 0.2, "precision_high": 1.0}
+    ]  # fmt: skip
+    account["breakdown"]["all_entities"]["worst"] = hostile
+    found = _Page(report_page(account, "candidate"))
+    assert "script" not in found.tags
+    assert "<script>alert(1)</script>" in found.text
+    assert "{{ 7*7 }}" in found.text
+
+
+def test_figures_that_do_not_exist_are_dashes(account: dict[str, Any]) -> None:
+    for candidate in account["candidates"]:
+        candidate["average_precision"] = None
+        for at in (candidate["at_budget"], *candidate["table"]):
+            at.update(
+                dict.fromkeys(key for key, value in at.items() if isinstance(value, float)),
+                budget=5.0, days=3.0, alerts_per_day=0.0, alerts=0,
+            )  # fmt: skip
+    nothing = {"positive": [0] * 25, "negative": [0] * 25, "unlabelled": [0] * 25}
+    account["behaviour"] = {
+        "distribution": nothing, "calibration": [], "leanings": [], "examples": [],
+    }  # fmt: skip
+    account["breakdown"].update(weeks=[], sources=[], entities=[], area_under_time=None)
+    account["random_split_average_precision"] = None
+    assert "no alert" in _Page(report_page(account, "candidate")).text
+
+
+def test_the_account_is_plain_and_whole(account: dict[str, Any], training: Training) -> None:
+    assert account["made_of"]["data"]["row_hash"] == training.artifact.manifest.data.row_hash
+    assert account["candidates"][0]["at_budget"] == asdict(training.evaluations[0].at_budget)
