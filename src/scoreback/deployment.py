@@ -8,6 +8,21 @@ from enum import StrEnum
 from scoreback.records import Severity
 
 
+class Delivery(StrEnum):
+    """What analysts get of an alert."""
+
+    FINDING = "finding"  # an alert of its own
+    RISK = "risk"  # a contribution to the risk of its entity
+    RANK = "rank"  # an order in a queue that is there already
+
+
+class Suppress(StrEnum):
+    """What can keep a hit from becoming an alert of its own."""
+
+    PER_ENTITY = "per_entity"  # a cap of alerts for an entity and day
+    THROTTLE = "throttle"  # hits of an entity that follow an alert closely
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
     """What a SIEM needs to raise alerts from one detector's live scores."""
@@ -22,6 +37,10 @@ class AlertRule:
     severity: Severity
     owner: str = ""
     description: str = ""
+    entity_field: str = ""  # whose value is a score's entity; what alerts are grouped by
+    delivery: Delivery = Delivery.FINDING
+    paused: bool = False  # by us; whether the user switched it off is theirs
+    notes: str = ""  # for the analyst who gets the alert
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
 
     def __post_init__(self) -> None:
@@ -40,6 +59,8 @@ class Resource:
     name: str
     body: Mapping[str, object]  # as the SIEM takes it, without our mark of ownership
     holds_data: bool = False  # removing it removes what was written
+    detector: str = ""  # whose it is; empty: the connection's own
+    version: str = ""  # of the detector's model, where it goes with one
 
 
 class Standing(StrEnum):

@@ -175,11 +175,10 @@ class ScoreBatch(_Columns):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """Half-open ``[since, until)`` on a named clock."""
+    """Half-open ``[since, until)``: of arrival times where events are read."""
 
     since: datetime
     until: datetime
-    clock: Literal["event", "arrival"] = "arrival"
 
     def __post_init__(self) -> None:
         """Refuse naive times and windows that end before they begin."""
@@ -219,19 +218,25 @@ class Alert:
     verdict: Verdict | None = None
     closed_at: datetime | None = None
     labeller: str | None = None
+    tags: tuple[str, ...] = ()
+    touched: bool = False  # an analyst has closed, reopened or otherwise changed it
+
+
+EQUAL_EDGES = tuple(n / 20 for n in range(1, 20))  # of histograms from before they named theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
     """Scores of one slice, counted by hour of event time: what the kept set leaves out."""
 
-    histogram_id: str  # deterministic: detector, version, stage and slice; the same id replaces
+    histogram_id: str  # deterministic: detector, version, stage and slice; the same id is the same
     detector: str
     version: str
     stage: str
     since: datetime  # the slice, on the arrival clock
     until: datetime
-    counts: Mapping[str, Sequence[int]]  # hour, ISO 8601 → 20 counts for scores in [i/20, (i+1)/20)
+    edges: tuple[float, ...]  # ascending, where one bin ends and the next begins
+    counts: Mapping[str, Sequence[int]]  # hour, ISO 8601 → counts of the len(edges) + 1 bins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +259,7 @@ class WriteReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that `Connector.check` found missing, with its fix."""
+    """One thing that a connection or a detector lacks, with its fix."""
 
     what: str
     fix: str

@@ -36,7 +36,7 @@ class Suppression:
     throttle: timedelta
 
 
-def hits_of(scores: pa.Table, rule: AlertRule) -> pa.Table:
+def over_threshold(scores: pa.Table, rule: AlertRule) -> pa.Table:
     """The live *scores* that *rule* is about, by time: those of its version at its threshold."""
     wanted = pc.equal(scores["detector"], rule.detector)
     for condition in (

@@ -29,7 +29,7 @@ RUNS_WHAT_IT_READS = {
     "codeop", "runpy",
 }  # fmt: skip
 # It asks connectors whether their slices survive pickling, on objects of its own making.
-PICKLES_ITS_OWN = {"scoreback/connectors/contract/checks.py": {"pickle"}}
+PICKLES_ITS_OWN = {"scoreback/connectors/contract/event_checks.py": {"pickle"}}
 EXTRAS_OF_USERS = ("sigma",)  # what the product imports only when asked for; the others are ours
 # Modules of a library that another one pins to a version and documents as its own.
 COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}

@@ -2,7 +2,7 @@
 
 from importlib.metadata import entry_points
 
-from scoreback.connectors.base import Connector
+from scoreback.connectors.doors import Connector
 from scoreback.errors import ConfigError
 
 GROUP = "scoreback.connectors"

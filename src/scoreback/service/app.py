@@ -1,12 +1,12 @@
 """A workspace, open: its settings, its SIEM and its state, passed to every job."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from scoreback.connectors.base import Connector
+from scoreback.connectors.doors import Connector
 from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector.spec import Detector
@@ -25,6 +25,11 @@ class App:
     settings: Settings
     connector: Connector
     state: State
+    clock: Callable[[], datetime] | None = None  # the time now; None: that of the job's run
+
+    def now(self, run: datetime) -> datetime:
+        """The time now, in a job that began its run at *run*."""
+        return run if self.clock is None else self.clock()
 
     def query(self, detector: Detector) -> EventQuery:
         """The events of *detector* in the words of this SIEM, with every field that is read.
@@ -45,7 +50,8 @@ class App:
     def enrichment(self, detector: Detector) -> Enrichment:
         """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
         wanted = Enrichment(detector.write.enrich)
-        able = wanted in self.connector.capabilities.enrichments
+        door = self.connector.enrichment
+        able = door is not None and wanted in door.kinds
         return wanted if able else Enrichment.NONE
 
     def written_fields(self, detector: Detector) -> tuple[str, ...]:
@@ -58,7 +64,11 @@ class App:
     def settle(self) -> timedelta:
         """How long after its arrival time an event may still turn up in this SIEM."""
         chosen = self.settings.settle
-        return self.connector.capabilities.settle if chosen is None else chosen
+        return self.connector.facts.settle if chosen is None else chosen
+
+    def windows_folder(self, detector: str) -> Path:
+        """Where window state of a detector lies: a folder for each feature plan."""
+        return self.settings.state / "windows" / detector
 
     def artifact_folder(self, detector: str, version: str) -> Path:
         """Where the artefact of one version lies."""
@@ -67,7 +77,10 @@ class App:
 
 @contextmanager
 def opened(
-    settings: Settings, state: State | None = None, connection: Connection | None = None
+    settings: Settings,
+    state: State | None = None,
+    connection: Connection | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> Iterator[App]:
     """Open the workspace of *settings*; everything is let go of at the end.
 
@@ -75,6 +88,7 @@ def opened(
         settings: of the workspace.
         state: its state, where that is open already: it stays open.
         connection: how to reach the SIEM; by default the one that the settings choose.
+        clock: the time now; without it, it stands still while a job runs.
 
     Raises:
         ConfigError: its folder cannot be made, or its connection is not described as it should be.
@@ -91,7 +105,7 @@ def opened(
     with State.open(settings.state) if state is None else nullcontext(state) as state:
         connector = load_connector(connection.connector).open(connection.name, connection.settings)
         with closing(_Closable(connector)):
-            yield App(settings, connector, state)
+            yield App(settings, connector, state, clock)
 
 
 def number_fields(detector: Detector) -> frozenset[str]:

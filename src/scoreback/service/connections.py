@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scoreback.connectors.registry import load_connector
 from scoreback.errors import ConfigError
 from scoreback.models.detector.located_yaml import Document, Key, parse, read_text
 from scoreback.models.detector.problems import key_path
@@ -18,7 +19,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 _SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 _QUOTED_TAG = re.compile(r"the tag .* is not allowed|tag handle .*", re.DOTALL)
-_EMBEDDED = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ def connection_of(settings: Settings) -> Connection:
     chosen = settings.connector if "connector" in settings.model_fields_set else None
     path = _file_of(settings)
     if not path.exists() and settings.connection_file is None:
-        if chosen == _EMBEDDED or (chosen is None and settings.connection == _EMBEDDED):
-            return Connection(settings.connection, _EMBEDDED, _embedded(settings, {}))
+        connector = chosen or _without_file(settings)
+        defaults = _defaults(settings, connector) if connector is not None else None
+        if connector is not None and defaults is not None:
+            return Connection(settings.connection, connector, defaults)
         raise ConfigError(
             f"connection {settings.connection!r} has no file: {path} does not exist",
             hint=f"write it, beginning with `connector: {chosen or 'NAME'}`, or name another with"
@@ -51,12 +53,20 @@ def connection_of(settings: Settings) -> Connection:
     _refuse_open_secrets(path, document)
     named = document.root.pop("connector", None)
     connector = _agreed(document, named, chosen)
-    root = document.root
-    return Connection(
-        settings.connection,
-        connector,
-        _embedded(settings, root) if connector == _EMBEDDED else root,
-    )
+    defaults = _defaults(settings, connector) or {}
+    return Connection(settings.connection, connector, {**defaults, **document.root})
+
+
+def _without_file(settings: Settings) -> str | None:
+    """The connector that is taken where neither a file nor the settings name one."""
+    fields = type(settings).model_fields
+    by_default = settings.connection == fields["connection"].default
+    return settings.connector if by_default else None
+
+
+def _defaults(settings: Settings, connector: str) -> Mapping[str, object] | None:
+    """What a connector is opened with in this workspace where nothing else is said."""
+    return load_connector(connector).default_settings(settings.home)
 
 
 def _file_of(settings: Settings) -> Path:
@@ -78,10 +88,6 @@ def _read(path: Path) -> Document:
         raise ConfigError(message, hint=error.hint) from None
 
 
-def _embedded(settings: Settings, given: Mapping[str, object]) -> Mapping[str, object]:
-    return {"path": str(settings.home / "siem"), **given}
-
-
 def _agreed(document: Document, named: object, chosen: str | None) -> str:
     """The connector's name, said by the file, by the settings, or by both alike."""
     if named is None:
@@ -89,11 +95,11 @@ def _agreed(document: Document, named: object, chosen: str | None) -> str:
             return chosen
         raise ConfigError(
             f"{document.source}: no connector is named",
-            hint=f"add for example `connector: elastic`, or set {PREFIX}CONNECTOR",
+            hint=f"add `connector: NAME`, or set {PREFIX}CONNECTOR",
         )
     where = f"{document.source}:{document.line(('connector',))}"
     if not isinstance(named, str):
-        raise ConfigError(f"{where}: connector: expected text", hint="write connector: elastic")
+        raise ConfigError(f"{where}: connector: expected text", hint="write connector: NAME")
     if chosen not in (None, named):
         raise ConfigError(
             f"{where}: connector: is {named!r}, but {PREFIX}CONNECTOR says {chosen!r}",

@@ -3,11 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from scoreback.connectors.base import BATCH_ROWS, Connector, Slice
+from scoreback.connectors.doors import (
+    BATCH_ROWS,
+    AlertQuery,
+    AlertsDoor,
+    Connector,
+    RulesDoor,
+    ScoreQuery,
+    Slice,
+)
+from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.naming import Members, score_id, unit_ref
@@ -19,11 +28,11 @@ from scoreback.records import (
     ScoreBatch,
     Severity,
     TimeWindow,
+    WriteReport,
 )
 
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-CLOCKS: tuple[Literal["arrival", "event"], ...] = ("arrival", "event")
 FIELDS = ("source.ip", "rule.id")
 
 
@@ -35,7 +44,8 @@ class Subject:
     seed: Callable[[EventBatch], None]  # put events where `selection` finds them
     selection: Mapping[str, object]
     unknown_selection: Mapping[str, object]  # well-formed, but of what does not exist
-    settle: Callable[[], None] = field(default=lambda: None)  # wait until writes and rules are done
+    settle: Callable[[], None] = field(default=lambda: None)  # wait until writes can be read
+    now: Callable[[], datetime] = field(default=lambda: START + timedelta(days=2))  # the clock
 
 
 def arrival_of(number: int) -> datetime:
@@ -78,7 +88,7 @@ def read_all(subject: Subject, slices: Sequence[Slice]) -> dict[str, list[Any]]:
         name: [] for name in ("event_id", "event_ref", "event_time", "arrival_time", *FIELDS)
     }
     for piece in slices:
-        for batch in subject.connector.read(piece):
+        for batch in subject.connector.events.read(piece):
             expect(0 < batch.num_rows <= BATCH_ROWS, f"a batch has {batch.num_rows} rows")
             expect(batch.fields == piece.query.fields, f"a batch has fields {batch.fields}")
             for name, values in found.items():
@@ -91,7 +101,7 @@ def scores_of(
 ) -> ScoreBatch:
     """Scores of seeded events: from event 10 on they lie over the contract rule's threshold."""
     window = TimeWindow(since=START, until=START + DAY)
-    found = read_all(subject, subject.connector.slices(query_of(subject), window))
+    found = read_all(subject, subject.connector.events.slices(query_of(subject), window))
     refs = dict(zip(found["event_id"], found["event_ref"], strict=True))
     times = dict(zip(found["event_id"], found["event_time"], strict=True))
     high = [n >= 10 for n in numbers]
@@ -101,7 +111,7 @@ def scores_of(
         "event_id": ids,
         "event_ref": [refs[i] for i in ids],
         "event_time": [times[i] for i in ids],
-        "scored_at": [START + timedelta(days=2)] * len(ids),
+        "scored_at": [START + DAY] * len(ids),
         "entity": [f"host-{n}" for n in numbers],
         "detector": ["contract"] * len(ids),
         "version": [version] * len(ids),
@@ -142,20 +152,66 @@ def contract_rule() -> AlertRule:
     )
 
 
+def write(subject: Subject, scores: ScoreBatch) -> WriteReport:
+    """Write *scores* now."""
+    return subject.connector.scores.write(scores, at=subject.now())
+
+
+def read_scores(subject: Subject) -> list[dict[str, Any]]:
+    """All scores of the contract's detector that a reader sees, as rows."""
+    window = TimeWindow(since=START - DAY, until=START + DAY)
+    query = ScoreQuery(detector="contract", window=window)
+    return [row for b in subject.connector.scores.read(query) for row in b.batch.to_pylist()]
+
+
+def raise_alerts(subject: Subject) -> None:
+    """Wait until rules can see what was written, and let ours look at the last ten minutes."""
+    subject.settle()
+    engine = subject.connector.rule_engine
+    if engine is not None:
+        now = subject.now()
+        engine.evaluate(since=now - LOOK_BACK, at=now)
+        subject.settle()
+
+
 def raise_one_alert(subject: Subject) -> str:
     """Seed, score and raise the alert of event 10; its id."""
     seed_events(subject, 20)
-    subject.connector.apply(contract_rule())
-    subject.connector.write(scores_of(subject, range(10, 11)))
-    subject.settle()
-    alerts = subject.connector.alerts(still_open=True)
-    expect(len(alerts) == 1, f"one score over the threshold raised {len(alerts)} alerts")
-    return alerts[0].alert_id
+    rules(subject).apply(contract_rule())
+    write(subject, scores_of(subject, range(10, 11)))
+    raise_alerts(subject)
+    found = list(alerts(subject).find(AlertQuery(still_open=True)))
+    expect(len(found) == 1, f"one score over the threshold raised {len(found)} alerts")
+    return found[0].alert_id
+
+
+def rules(subject: Subject) -> RulesDoor:
+    """Its door to rules; raises `NoDoor` where there is none."""
+    return _there(subject.connector.rules)
+
+
+def alerts(subject: Subject) -> AlertsDoor:
+    """Its door to alerts; raises `NoDoor` where there is none."""
+    return _there(subject.connector.alerts)
 
 
 def labels_of(subject: Subject, since: datetime) -> list[dict[str, Any]]:
     """The labels since *since* as rows."""
-    return [row for batch in subject.connector.labels(since) for row in batch.batch.to_pylist()]
+    door = _there(subject.connector.labels)
+    return [row for batch in door.read(since) for row in batch.batch.to_pylist()]
+
+
+class NoDoor(Exception):
+    """The connection has no such door, so there is nothing to ask."""
+
+
+_Door = TypeVar("_Door")
+
+
+def _there(door: _Door | None) -> _Door:
+    if door is None:
+        raise NoDoor
+    return door
 
 
 def expect_refused(call: Callable[[], object]) -> SiemRefused:

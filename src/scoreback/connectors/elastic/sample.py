@@ -7,32 +7,41 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions, documents
-from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
+from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, WriteReport
 
 PREFIX = "logs-scoreback_demo."
 
 
-class SampleEvents:
+class Samples:
     """Data streams of sample events, ``logs-scoreback_demo.NAME-NAMESPACE``."""
 
-    def __init__(self, client: Client, settings: ElasticSettings) -> None:
-        """Write through *client*."""
-        self._client, self._settings = client, settings
+    def __init__(self, client: Client, settings: ElasticSettings, verdicts: Verdicts) -> None:
+        """Write through *client*; *verdicts* takes those of analysts."""
+        self._client, self._settings, self._verdicts = client, settings, verdicts
         self._prepared: set[str] = set()
 
     def stream(self, name: str) -> str:
         """The data stream of sample stream *name*."""
         return f"{PREFIX}{name}-{self._settings.namespace}"
 
-    def add(
-        self, name: str, events: EventBatch, mapping: Mapping[str, object] | None = None
+    def selection(self, name: str) -> Mapping[str, object]:
+        """What selects the events of sample stream *name*."""
+        return {"index": self.stream(name)}
+
+    def add_verdicts(self, batch: LabelBatch) -> WriteReport:
+        """Add verdicts that analysts gave elsewhere, each once."""
+        return self._verdicts.add(batch)
+
+    def add_events(
+        self, stream: str, events: EventBatch, mapping: Mapping[str, object] | None = None
     ) -> WriteReport:
-        """Add *events* to sample stream *name*, each id once, and make them visible."""
-        stream = self.stream(name)
+        """Add *events* to sample stream *stream*, each id once, and make them visible."""
+        stream = self.stream(stream)
         if stream not in self._prepared:
             self._prepare(stream, mapping or {})
             self._prepared.add(stream)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from scoreback.connectors.local.reader import Reader, fields_of, require_fields
+from scoreback.connectors.local.events import Events, fields_of, require_fields
 from scoreback.connectors.local.storage.engine import engine, identifier, literal, parquet
 from scoreback.connectors.local.storage.segments import Segment
 from scoreback.connectors.local.storage.store import Store
@@ -18,7 +18,7 @@ def check(store: Store, query: EventQuery) -> Sequence[Finding]:
     if not os.access(store.folder, os.W_OK):
         return [Finding(what=f"{store.folder} cannot be written", fix="give yourself the right")]
     try:
-        found = Reader(store).selected(query.selection)
+        found = Events(store).selected(query.selection)
     except SiemRefused as error:
         return [Finding(what=error.message, fix=error.hint)]
     missing: list[Finding] = []

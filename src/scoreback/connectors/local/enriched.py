@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from scoreback.connectors.local.reader import Reader, fields_of
+from scoreback.connectors.local.events import Events, fields_of
 from scoreback.connectors.local.storage.engine import identifier, literal, open_engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
@@ -28,7 +28,7 @@ def open_enriched(store: Store, stream: str) -> duckdb.DuckDBPyConnection:
     Raises:
         SiemRefused: no such stream, or a segment is damaged.
     """
-    found = Reader(store).selected({"stream": stream})
+    found = Events(store).selected({"stream": stream})
     with store.ledger.reading() as transaction:
         scores = listed(transaction, "scores")
     fields = sorted(n for n in fields_of(found) if not n.startswith("scoreback."))

@@ -1,43 +1,130 @@
-"""Stores scores, each id once, and has the alert rules look at the new ones."""
+"""The door to scores: each id is stored once, read back once, and all of them are counted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
-from scoreback.connectors.local.rule_engine.alerting import evaluate
+from scoreback.connectors.doors import BATCH_ROWS, ScoreQuery
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.segments import Segment, list_segment
-from scoreback.connectors.local.storage.store import Store
-from scoreback.records import Refused, ScoreBatch, Stage, WriteReport
+from scoreback.connectors.local.storage.engine import (
+    batches,
+    engine,
+    identifier,
+    literal,
+    parquet,
+)
+from scoreback.connectors.local.storage.ledger import micros, moment
+from scoreback.connectors.local.storage.segments import Segment, list_segment, listed
+from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
+from scoreback.records import (
+    EQUAL_EDGES,
+    SCORE_COLUMNS,
+    TIME,
+    Histogram,
+    Refused,
+    ScoreBatch,
+    Stage,
+    TimeWindow,
+    WriteReport,
+)
 
-LOOKUP_IDS = 500  # ids in one query; SQLite takes 32,766 variables, older builds 999
+RECEIVED = "received_at"  # column of stored scores: when they were written here
 
 
-def write_scores(store: Store, scores: ScoreBatch) -> WriteReport:
-    """Store *scores*, then raise the alerts of those that are new.
+class Scores:
+    """Keeps scores in segments, and their histograms in the ledger."""
 
-    The scores are safe before the rules run: a crash in between loses no alert, as the next write
-    (or `scoreback.connectors.local.rule_engine.alerting.evaluate`) takes up what no rule has seen.
-    """
-    table = pa.Table.from_batches([scores.batch])
-    refused = _refused(table)
-    if refused:
-        bad = {item.item_id for item in refused}
-        table = table.filter(pa.array([i not in bad for i in table.column("score_id").to_pylist()]))
-    written = _store_new(store, table)
-    evaluate(store)
-    return WriteReport(
-        written=written, already_there=table.num_rows - written, refused=tuple(refused)
-    )
+    def __init__(self, store: Store) -> None:
+        """Keep scores in *store*."""
+        self._store = store
 
+    def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
+        """Store *scores*, each id once; *at* is when they came."""
+        table = pa.Table.from_batches([scores.batch])
+        refused = _refused(table)
+        if refused:
+            bad = {item.item_id for item in refused}
+            good = [i not in bad for i in table.column("score_id").to_pylist()]
+            table = table.filter(pa.array(good))
+        arrived = pa.repeat(pa.scalar(at, TIME), table.num_rows)
+        written = _store_new(self._store, table.append_column(RECEIVED, arrived))
+        return WriteReport(
+            written=written, already_there=table.num_rows - written, refused=tuple(refused)
+        )
 
-def existing_scores(store: Store, score_ids: Iterable[str]) -> set[str]:
-    """Those of *score_ids* that are stored."""
-    with store.ledger.reading() as connection:
-        return _there(connection, list(score_ids))
+    def existing(self, scores: ScoreBatch) -> set[str]:
+        """The ids of those of *scores* that are stored."""
+        with self._store.ledger.reading() as connection:
+            return _there(connection, scores.batch.column("score_id").to_pylist())
+
+    def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
+        """Yield the stored scores of *query*, in order of (event_time, score_id)."""
+        since, until = micros(query.window.since), micros(query.window.until)
+        with self._store.ledger.reading() as connection:
+            found = listed(connection, "scores")
+        found = [s for s in found if s.min_event < until and s.max_event >= since]
+        if not found:
+            return
+        named = {"detector": query.detector, "version": query.version, "stage": query.stage}
+        wanted = "".join(f" AND {k} = {literal(v)}" for k, v in named.items() if v is not None)
+        there = {name for segment in found for name in segment.columns}
+        columns = ", ".join(
+            identifier(field.name) if field.name in there else f"NULL AS {identifier(field.name)}"
+            for field in SCORE_COLUMNS
+        )
+        sql = (
+            f"SELECT {columns} "  # noqa: S608 - names and texts are quoted
+            f"FROM {parquet(self._store.segments.intact(segment) for segment in found)} "
+            f"WHERE event_time >= make_timestamptz({since}) "
+            f"AND event_time < make_timestamptz({until}){wanted} ORDER BY event_time, score_id"
+        )
+        with engine(self._store.staging) as opened:
+            for table in batches(opened.sql(sql), BATCH_ROWS):
+                whole = table.cast(SCORE_COLUMNS).combine_chunks()
+                yield ScoreBatch(whole.to_batches()[0])
+
+    def write_histograms(self, histograms: Sequence[Histogram], *, at: datetime) -> None:  # noqa: ARG002 - of a slice only its events' times count here
+        """Store *histograms*; the same id again changes nothing."""
+        rows = [
+            {
+                "histogram_id": histogram.histogram_id,
+                "detector": histogram.detector,
+                "version": histogram.version,
+                "stage": histogram.stage,
+                "since": micros(histogram.since),
+                "until": micros(histogram.until),
+                "edges": list(histogram.edges),
+                "counts": {hour: list(counts) for hour, counts in histogram.counts.items()},
+            }
+            for histogram in histograms
+        ]
+        if rows:
+            insert = sqlite.insert(ledger.histograms).on_conflict_do_nothing()
+            with self._store.ledger.writing() as connection:
+                connection.execute(insert, rows)
+
+    def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
+        """Yield the detector's histograms of slices that begin in *window*, by slice."""
+        of = ledger.histograms.c
+        query = sa.select(ledger.histograms).where(
+            of.detector == detector,
+            of.since >= micros(window.since),
+            of.since < micros(window.until),
+        )
+        with self._store.ledger.reading() as connection:
+            rows = connection.execute(query.order_by(of.since, of.histogram_id)).mappings().all()
+        for row in rows:
+            own = {
+                "since": moment(row["since"]),
+                "until": moment(row["until"]),
+                "edges": EQUAL_EDGES if row["edges"] is None else tuple(row["edges"]),
+            }
+            yield Histogram(**{**row, **own})
 
 
 def _store_new(store: Store, table: pa.Table) -> int:
@@ -53,7 +140,7 @@ def _store_new(store: Store, table: pa.Table) -> int:
                 return 0
             order = [("event_time", "ascending"), ("score_id", "ascending")]
             new = table.take(keep).sort_by(order)
-            written.append(store.segments.write("scores", "", new, "scored_at"))
+            written.append(store.segments.write("scores", "", new, RECEIVED))
             list_segment(connection, written[0], evaluated=False)
             connection.execute(ledger.score_ids.insert(), [{"score_id": ids[i]} for i in keep])
     except BaseException:

@@ -1,7 +1,8 @@
 """A trained model as a folder: a manifest, one model file, and a checksum for each. No pickle.
 
 The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
-so it stands for everything that a score depends on.
+so it stands for everything that a score depends on. Beside them lie the bins that histograms of its
+scores have (`artifact.bins`): no score depends on these.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from scoreback import __version__
 from scoreback.errors import ArtifactError
+from scoreback.models.artifact.bins import BINS, read_bins, written_bins
 from scoreback.models.artifact.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -35,6 +37,7 @@ from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Model, Parameters
 from scoreback.models.learners.texts import TextModel
+from scoreback.records import EQUAL_EDGES
 
 MANIFEST = "manifest.json"
 LIBRARIES = ("numpy", "scikit-learn", "xgboost-cpu")
@@ -47,6 +50,7 @@ class Artifact:
 
     manifest: Manifest
     model: Model
+    bins: tuple[float, ...] = EQUAL_EDGES  # edges, by the scores of its training
 
     @property
     def artifact_hash(self) -> str:
@@ -86,6 +90,7 @@ class Fit:
     threshold: float
     risk_map: RiskMap
     keep_floor: float
+    bins: tuple[float, ...]
     metrics: Mapping[str, float]
     since: datetime
     until: datetime
@@ -133,7 +138,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
             sha256=hashlib.sha256(stored).hexdigest(),
         ),
     )  # fmt: skip
-    return Artifact(manifest, fit.model)
+    return Artifact(manifest, fit.model, fit.bins)
 
 
 def save(artifact: Artifact, folder: Path) -> None:
@@ -152,6 +157,7 @@ def save(artifact: Artifact, folder: Path) -> None:
     files = {
         MANIFEST: canonical(artifact.manifest),
         artifact.manifest.model.name: artifact.model.to_bytes(),
+        BINS: written_bins(artifact.bins, artifact.artifact_hash),
     }
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +204,7 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             "not that of the manifest",
             hint=_RESTORE,
         )
-    if strangers := sorted({p.name for p in folder.iterdir()} - {MANIFEST, algorithm.file}):
+    if strangers := sorted({p.name for p in folder.iterdir()} - {MANIFEST, BINS, algorithm.file}):
         raise ArtifactError(
             f"{folder} holds a file that is no part of the model: {strangers[0]!r}",
             hint="move it elsewhere; nobody else writes into an artefact",
@@ -215,7 +221,11 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             f"{len(manifest.features)}",
             hint=_RESTORE,
         )
-    return Artifact(manifest, model)
+    bins = EQUAL_EDGES
+    if (folder / BINS).exists():  # artefacts of before have none
+        content = _read(folder, BINS)
+        bins = read_bins(folder / BINS, content, hashlib.sha256(stored).hexdigest())
+    return Artifact(manifest, model, bins)
 
 
 def _parsed(folder: Path, stored: bytes) -> Manifest:

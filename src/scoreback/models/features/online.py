@@ -85,6 +85,7 @@ class OnlineFeatures:
         *,
         ready_until: datetime,
         score_since: datetime,
+        owed: pa.Array | None = None,
     ) -> Step:
         """Take *events*, all that arrived in *window*, and give the rows that became ready.
 
@@ -94,7 +95,8 @@ class OnlineFeatures:
             state: the state after the previous step.
             ready_until: on-time events with ``event_time + lag`` up to here are ready; at least
                 ``window.until`` must have been read for the promise to hold.
-            score_since: events that arrived earlier are history only.
+            score_since: events that arrived earlier are history only,
+            owed: but for those with these ids.
 
         Raises:
             StateError: a state file is missing or damaged.
@@ -105,7 +107,10 @@ class OnlineFeatures:
             slices = (*slices, name)
         wanted = events
         if window.since < score_since:
-            wanted = events.filter(pc.greater_equal(events["arrival_time"], _scalar(score_since)))
+            chosen = pc.greater_equal(events["arrival_time"], _scalar(score_since))
+            if owed is not None:
+                chosen = pc.or_(chosen, pc.is_in(events["event_id"], value_set=owed))
+            wanted = events.filter(chosen)
         waiting = together([self._pending(state, wanted.schema), wanted])
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
@@ -113,6 +118,15 @@ class OnlineFeatures:
         if len(slices) > COMPACT_AT:
             slices = (self._compact(slices, window.until),)
         return Step(rows, StateFiles(slices, pending), late, uncast)
+
+    def look_up(self, events: pa.Table, state: StateFiles) -> pa.Table:
+        """Feature rows of *events* as *state* tells of their past; changes nothing.
+
+        For scoring on demand: each event is seen as if it were on time and ready now.
+        """
+        order = [("event_time", "ascending"), ("event_id", "ascending")]
+        rows, _, _ = self._rows(_one_batch(events.sort_by(order)), state.slices)
+        return rows
 
     def forget_others(self, *states: StateFiles) -> None:
         """Delete files of the folder that none of *states* names: what is committed, and to be."""
@@ -251,6 +265,22 @@ class OnlineFeatures:
             return None
         write_state(self._folder / f"pending-{name}.parquet", rest)
         return f"pending-{name}.parquet"
+
+
+def waiting_events(path: Path) -> pa.Table:
+    """``event_id`` and ``event_time`` of the events that wait in the file *path*.
+
+    Raises:
+        StateError: it is gone or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=["event_id", "event_time"])
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise StateError(
+            f"{path}, where events wait to be scored, cannot be read: {error}",
+            hint="restore it from a backup of the state folder",
+        ) from error
 
 
 def slice_name(window: TimeWindow) -> str:

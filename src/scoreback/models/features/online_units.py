@@ -32,6 +32,12 @@ _EVER = (-(1 << 62), 1 << 62)
 _UNTIL = "_"  # in the name of a state, before the start of the first window that is open
 
 
+def open_from(pending: str) -> int | None:
+    """Of the state *pending*, the start of the first open window; None where it is not of units."""
+    _, mark, start = pending.rpartition(_UNTIL)
+    return int(start) if mark and start.lstrip("-").isdecimal() else None
+
+
 class OnlineUnits:
     """Computes feature rows of units step by step over state files in *folder*."""
 
@@ -53,6 +59,7 @@ class OnlineUnits:
         *,
         ready_until: datetime,
         score_since: datetime,
+        owed: pa.Array | None = None,  # noqa: ARG002 - units that are open are made of all events
     ) -> Step:
         """Take *events*, all that arrived in *window*, and give the rows of units that closed.
 
@@ -63,7 +70,8 @@ class OnlineUnits:
             StateError: a state file is missing or damaged.
         """
         grouped = [self._queries.group(EventBatch(batch)) for batch in events.to_batches()]
-        before = _EVER[0] if state.pending is None else int(state.pending.rpartition(_UNTIL)[2])
+        known = None if state.pending is None else open_from(state.pending)
+        before = _EVER[0] if known is None else known
         arrived = self._queries.merged([g.sums for g in grouped])
         # A SIEM that shows an event only after its unit has closed: it is late, whatever it says.
         missed = int(pc.sum(arrived.between(_EVER[0], before).units["events"]).as_py() or 0)

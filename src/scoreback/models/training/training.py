@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from scoreback.models.artifact.folder import Artifact, Fit, artifact_of
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.bins import bin_edges
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
 from scoreback.models.judging.threshold import (
     RiskMap,
@@ -265,6 +266,7 @@ def _finished(
         threshold=value,
         risk_map=RiskMap.fit(value, scores),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
+        bins=bin_edges(scores),
         metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
         since=moment_of(int(used[0])),
         until=moment_of(int(used[-1])),

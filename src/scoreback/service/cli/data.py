@@ -8,7 +8,7 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
-    from scoreback.connectors.local.loading.load import LoadReport
+    from scoreback.connectors.doors import LoadReport
     from scoreback.records import Finding
 
 
@@ -37,8 +37,7 @@ def load(
     """
     from dataclasses import asdict
 
-    from scoreback.connectors.local import LocalConnector
-    from scoreback.connectors.local.loading.load import LoadMapping, load_file
+    from scoreback.connectors.doors import LoadMapping
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
 
@@ -46,16 +45,16 @@ def load(
     mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields)
     reports = []
     with opened(options.settings(home)) as app:
-        siem = app.connector
-        if not isinstance(siem, LocalConnector):
+        exports = app.connector.exports
+        if exports is None:
             raise ConfigError(
                 "only the embedded SIEM takes exports; yours gets its events by its own means",
                 hint="unset SCOREBACK_CONNECTOR, or name another --home",
             )
         for file in files:
             with show.stages("loading") as stage:
-                report = load_file(
-                    siem.store, file, stream, mapping,
+                report = exports.load(
+                    file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
                 )  # fmt: skip
             reports.append((file, report))

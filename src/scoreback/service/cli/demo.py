@@ -60,13 +60,13 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
     stories, pages = [], []
     namespace = f"demo_{int(options.now().timestamp()):x}" if elastic else None
     with opened(options.settings(home), connection=_connection(elastic, namespace)) as app:
-        for resource in app.connector.resources():
-            app.connector.apply(resource)
+        resources = app.connector.resources
+        if resources is not None:
+            for resource in resources.wanted():
+                resources.apply(resource)
         for stream, file in DETECTORS:
             with show.stages(file.removesuffix(".yml")) as stage:
-                stories.append(
-                    play(app, company, stream, file, lambda text: stage(0, 0, text), namespace)
-                )
+                stories.append(play(app, company, stream, file, lambda text: stage(0, 0, text)))
             story = stories[-1]
             name, version = story.detector.name, story.second.version.version
             page = reports / f"{name}.html"

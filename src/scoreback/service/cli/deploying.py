@@ -187,4 +187,4 @@ def _show_removed(found: Sequence["Removal"], json: bool) -> None:
     rows = [(r.kind, r.name, f"stays: {r.stays}" if r.stays else "removed") for r in found]
     show.table("In the SIEM", ("kind", "name", ""), rows)
     if any(r.kind == "alert_rule" and not r.stays for r in found):
-        show.say("The next scoring of a detector brings its rule back: take it off the schedule.")
+        show.say("A removed rule stays out until `scoreback apply` brings it back.")

@@ -42,7 +42,10 @@ def score(
 
     detectors = read_detectors(files)
     now = options.moment(until, "--until") or options.now()
-    with opened(options.settings(home)) as app, show.counting("scoring") as count:
+    with (
+        opened(options.settings(home), clock=options.now) as app,
+        show.counting("scoring") as count,
+    ):
         runs = score_live_together(
             app,
             list(detectors.values()),
@@ -50,9 +53,6 @@ def score(
             since=options.moment(since, "--since"),
             progress=count,
         )
-    for run in runs:
-        for warning in run.warnings:
-            show.warn(warning)
     if len(runs) == 1:
         _one(next(iter(detectors)), runs[0], json)
     else:
@@ -125,21 +125,30 @@ def verdict(
     json: options.Json = False,
 ) -> None:
     """Close an alert with a verdict (the next training learns from it), or list alerts."""
+    from itertools import islice
+
+    from scoreback.connectors.doors import AlertQuery
     from scoreback.errors import ConfigError
     from scoreback.records import Verdict
     from scoreback.service.app import opened
 
     with opened(options.settings(home)) as app:
+        alerts = app.connector.alerts
+        if alerts is None:
+            raise ConfigError(
+                "this SIEM shows its alerts to nobody but its own users",
+                hint="close alerts where the SIEM shows them",
+            )
         if alert is None:
-            found = app.connector.alerts(detector=detector, still_open=not all_alerts, limit=limit)
-            _list(found, json)
+            query = AlertQuery(detector=detector, still_open=not all_alerts)
+            _list(list(islice(alerts.find(query), limit)), json)
             return
         names = [v.value for v in Verdict]
         if verdict not in names:
             raise ConfigError(
                 f"{verdict or 'nothing'!r} is no verdict", hint=f"use one of: {', '.join(names)}"
             )
-        closed = app.connector.close(
+        closed = alerts.close(
             alert,
             Verdict(verdict),
             labeller=by or options.user(),

@@ -4,21 +4,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.base import Connector
+from scoreback.connectors.doors import AlertQuery
+from scoreback.errors import ConfigError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.threshold import suppression_of
-from scoreback.records import TIME, Alert, EventBatch, LabelBatch, WriteReport
+from scoreback.records import TIME, Alert, EventBatch, LabelBatch
 from scoreback.service.app import App
 from scoreback.service.demo.company import Company, Day, StreamName
 from scoreback.service.demo.judge import Judged, Period
-from scoreback.service.deploying.promotion import deploy, load_artifact, promote
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.scoring.plan import Model
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.training.train_job import TrainOutcome, read_training_data, train_detector
 
@@ -31,18 +33,6 @@ DETECTORS: tuple[tuple[StreamName, str], ...] = (
 )
 FILES = Path(__file__).parent / "detectors"
 WHO = "demo"
-
-
-class SampleSiem(Connector, Protocol):
-    """A SIEM that also takes events and verdicts in, as any SIEM does by its own means."""
-
-    def add_events(self, stream: str, events: EventBatch) -> WriteReport:
-        """Add *events* to *stream*, each id once."""
-        ...
-
-    def add_verdicts(self, batch: LabelBatch) -> WriteReport:
-        """Add verdicts that analysts gave."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +53,21 @@ def play(
     stream: StreamName,
     file: str,
     tell: Callable[[str], None],
-    namespace: str | None = None,
 ) -> Story:
     """Play the cycle for one detector over the company's days.
 
-    With a *namespace* the detector reads the sample events of that one alone.
+    Raises:
+        ConfigError: the SIEM takes no sample events.
     """
     detector = load_detector(FILES / file)
-    if namespace is not None:
-        index = str(detector.events["elastic"]["index"]).replace("*", namespace)
-        detector = detector.model_copy(update={"events": {"elastic": {"index": index}}})
+    intake = app.connector.intake
+    if intake is None or app.connector.alerts is None:
+        raise ConfigError(
+            f"connection {app.connector.name!r} takes no sample events",
+            hint="play the demo on the embedded SIEM, or on a test cluster",
+        )
+    selection = {app.settings.connector: dict(intake.selection(stream))}
+    detector = detector.model_copy(update={"events": selection})
     return _Play(app, company, stream, detector, tell).story()
 
 
@@ -87,7 +82,9 @@ class _Play:
     ) -> None:
         self._app, self._company, self._stream = app, company, stream
         self._detector, self._tell = detector, tell
-        self._siem = cast("SampleSiem", app.connector)
+        if app.connector.intake is None or app.connector.alerts is None:
+            raise TypeError("the demo needs a SIEM that takes sample events and shows its alerts")
+        self._intake, self._alerts = app.connector.intake, app.connector.alerts
         self._days = list(company.days(stream))
         self._analysts = company.analysts(stream)
         self._verdicts = company.verdicts(stream)
@@ -117,7 +114,7 @@ class _Play:
                 1, pa.field("event_ref", pa.string(), nullable=False), refs
             )
             for batch in table.combine_chunks().to_batches():
-                self._siem.add_events(self._stream, EventBatch(batch))
+                self._intake.add_events(self._stream, EventBatch(batch))
 
     def _hear(self, since: datetime, until: datetime) -> None:
         """The team's own verdicts of ``[since, until)`` reach the SIEM."""
@@ -127,7 +124,7 @@ class _Play:
         )
         for batch in self._verdicts.filter(wanted).combine_chunks().to_batches():
             if batch.num_rows:
-                self._siem.add_verdicts(LabelBatch(batch))
+                self._intake.add_verdicts(LabelBatch(batch))
 
     def _train(self, day: int) -> TrainOutcome:
         self._tell(f"training on day {day}")
@@ -144,28 +141,32 @@ class _Play:
             self._arrive([day])
             tonight = day.since + timedelta(days=1)
             self._hear(day.since, tonight)
-            artifact = deploy(self._app, self._detector, trained.version)
-            score(self._app, self._detector, trained.version, artifact, now=tonight)
+            artifact = load_artifact(self._app, self._detector, trained.version)
+            model = Model(version=trained.version, artifact=artifact)
+            score(self._app, self._detector, model, now=tonight)
             closed += self._close_alerts(tonight)
         return closed
 
     def _close_alerts(self, tonight: datetime) -> int:
         closed = 0
-        for alert in self._siem.alerts(detector=self._detector.name, still_open=True):
+        for alert in list(self._alerts.find(self._mine(still_open=True))):
             if alert.raised_at != tonight:
                 continue  # looked at on its own day, and left open
             closing = self._analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
             if closing is not None:
-                self._siem.close(
+                self._alerts.close(
                     alert.alert_id, closing.verdict, labeller=closing.labeller,
                     at=closing.label_time,
                 )  # fmt: skip
                 closed += 1
         return closed
 
+    def _mine(self, *, still_open: bool = False) -> AlertQuery:
+        return AlertQuery(detector=self._detector.name, still_open=still_open)
+
     def _example(self) -> Alert | None:
         """The riskiest alert that was closed as true."""
-        alerts = self._siem.alerts(detector=self._detector.name)
+        alerts = self._alerts.find(self._mine())
         true = [a for a in alerts if a.verdict == "true_positive" and a.reasons]
         return max(true, key=lambda a: a.risk, default=None)
 
@@ -182,7 +183,7 @@ class _Play:
             )
             for outcome in (first, second)
         }
-        alerts = self._siem.alerts(detector=self._detector.name)
+        alerts = list(self._alerts.find(self._mine()))
         one, two = first.version.version, second.version.version
 
         def live(version: str) -> set[str]:

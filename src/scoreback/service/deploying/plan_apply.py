@@ -13,11 +13,18 @@ from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
-from scoreback.service.deploying.promotion import OURS_TO_CHANGE, PATIENCE, rule_of, stored_artifact
+from scoreback.service.deploying.reconcile import (
+    OURS_TO_CHANGE,
+    PATIENCE,
+    RULE,
+    champions_rule,
+    put,
+    was_removed,
+)
 from scoreback.service.state.audit import AuditEntry, record
+from scoreback.service.state.deployed import note_deployed, note_removed
 from scoreback.service.state.versions import Versions
-
-RULE = "alert_rule"
+from scoreback.service.state.workspace_state import CONTROL
 
 
 class Action(StrEnum):
@@ -26,6 +33,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     NOTHING = "nothing"
+    RESTORE = "restore, as somebody removed it"
     EDITED = "edited by hand"
     FOREIGN = "somebody else's"
 
@@ -46,6 +54,7 @@ class Item:
     wanted: AlertRule | Resource
     found: Found
     done: bool = False  # it was created or replaced just now
+    removed: bool = False  # somebody took it out of the SIEM
 
     @property
     def kind(self) -> str:
@@ -55,6 +64,8 @@ class Item:
     @property
     def action(self) -> Action:
         """What `apply` does about it."""
+        if self.removed:
+            return Action.RESTORE
         return _ACTIONS[self.found.standing]
 
 
@@ -78,10 +89,10 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         ArtifactError: the champion of a detector is damaged.
         SiemUnavailable: the SIEM did not answer.
     """
-    items = [_item(app, resource) for resource in app.connector.resources()]
+    items = [_item(app, resource) for resource in _resources(app)]
     not_scoring = []
     for detector in detectors:
-        rule = _rule(app, detector)
+        rule = champions_rule(app, detector)
         if rule is None:
             not_scoring.append(detector.name)
         else:
@@ -105,14 +116,12 @@ def apply(
         StateError: another process works on one of the detectors.
         SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
     """
-    items = [
-        _applied(app, resource, "", take_over, by, at) for resource in app.connector.resources()
-    ]
+    items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
     not_scoring = []
     for detector in detectors:
         # Under the lock nobody promotes another version between looking and applying.
-        with app.state.lock(detector.name, wait=PATIENCE):
-            rule = _rule(app, detector)
+        with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+            rule = champions_rule(app, detector)
             if rule is None:
                 not_scoring.append(detector.name)
             else:
@@ -143,11 +152,11 @@ def removable(
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
     found = [_removable_rule(app, name) for name in names]
-    if everything:
-        found += [
-            _removable_resource(app, resource, with_data)
-            for resource in reversed(app.connector.resources())
-        ]
+    found += [
+        _removable_resource(app, resource, with_data)
+        for resource in reversed(_resources(app))
+        if everything or resource.detector in names
+    ]
     return [removal for removal in found if removal is not None]
 
 
@@ -160,15 +169,26 @@ def remove(app: App, removals: Iterable[Removal], *, by: str, at: datetime) -> l
     return [removal if removal.stays else _removed(app, removal, by, at) for removal in removals]
 
 
-def _rule(app: App, detector: Detector) -> AlertRule | None:
-    champion = Versions(app.state).champion(detector.name)
-    if champion is None:
-        return None
-    return rule_of(detector, champion, stored_artifact(app, detector.name, champion))
+def _resources(app: App) -> Sequence[Resource]:
+    door = app.connector.resources
+    return () if door is None else door.wanted()
 
 
 def _item(app: App, wanted: AlertRule | Resource) -> Item:
-    return Item(wanted, app.connector.standing(wanted))
+    found = _standing(app, wanted)
+    kind = RULE if isinstance(wanted, AlertRule) else wanted.kind
+    return Item(wanted, found, removed=was_removed(app, kind, wanted.name, found))
+
+
+def _standing(app: App, wanted: AlertRule | Resource) -> Found:
+    """How it stands; what a SIEM has no door for is as we want it: there is none."""
+    rules, resources = app.connector.rules, app.connector.resources
+    if isinstance(wanted, AlertRule):
+        return _NONE if rules is None else rules.standing(wanted)
+    return _NONE if resources is None else resources.standing(wanted)
+
+
+_NONE = Found(standing=Standing.CURRENT)
 
 
 def _applied(
@@ -178,22 +198,27 @@ def _applied(
     ours = item.found.standing in OURS_TO_CHANGE
     if item.action == Action.NOTHING or not (ours or take_over):
         return item
-    app.connector.apply(wanted)
+    if isinstance(wanted, AlertRule):
+        put(app, wanted, at)
+    elif app.connector.resources is not None:
+        app.connector.resources.apply(wanted)
+        note_deployed(app.state, app.connector.name, wanted.kind, wanted.name, at)
     action = "apply" if ours else "take_over"
     _log(app, action, item.kind, wanted.name, detector, by, at)
     return Item(wanted, item.found, done=True)
 
 
 def _removable_rule(app: App, name: str) -> Removal | None:
-    there = app.connector.current(name)
-    if there is None:
+    door = app.connector.rules
+    there = None if door is None else door.current(name)
+    if door is None or there is None:
         return None
-    foreign = app.connector.standing(there).standing == Standing.FOREIGN
+    foreign = door.standing(there).standing == Standing.FOREIGN
     return Removal(RULE, name, name, stays="it is somebody else's" if foreign else "")
 
 
 def _removable_resource(app: App, resource: Resource, with_data: bool) -> Removal | None:
-    standing = app.connector.standing(resource).standing
+    standing = _standing(app, resource).standing
     if standing == Standing.ABSENT:
         return None
     stays = ""
@@ -205,16 +230,19 @@ def _removable_resource(app: App, resource: Resource, with_data: bool) -> Remova
 
 
 def _removed(app: App, removal: Removal, by: str, at: datetime) -> Removal:
-    is_rule = isinstance(removal.what, str)
-    detector = removal.name if is_rule else ""
+    rules, resources = app.connector.rules, app.connector.resources
+    detector = removal.name if isinstance(removal.what, str) else removal.what.detector
     try:
-        if is_rule:
-            with app.state.lock(detector, wait=PATIENCE):
-                app.connector.remove(removal.what)
-        else:
-            app.connector.remove(removal.what)
+        if isinstance(removal.what, str):
+            with app.state.lock(detector, CONTROL, wait=PATIENCE):
+                if rules is not None:
+                    rules.remove(removal.what)
+        elif resources is not None:
+            resources.remove(removal.what)
     except SiemRefused as error:  # a template that data still use, say: the rest can go
         return Removal(removal.kind, removal.name, removal.what, stays=error.message)
+    if isinstance(removal.what, Resource):  # a rule that was removed stays out until `apply`
+        note_removed(app.state, app.connector.name, removal.kind, removal.name)
     _log(app, "remove", removal.kind, removal.name, detector, by, at)
     return removal
 

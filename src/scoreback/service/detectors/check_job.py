@@ -53,9 +53,9 @@ def _keys(app: App, detector: Detector, now: datetime) -> list[Finding]:
 
 def _stretches(app: App, detector: Detector, now: datetime) -> Iterator[list[EventBatch]]:
     window = TimeWindow(since=_BEGIN, until=now + timedelta(days=1))
-    for piece in app.connector.slices(app.query(detector), window, parts=_PARTS):
+    for piece in app.connector.events.slices(app.query(detector), window, parts=_PARTS):
         read, left = [], STRETCH
-        for events in app.connector.read(piece):
+        for events in app.connector.events.read(piece):
             read.append(EventBatch(events.batch.slice(0, left)))
             left -= events.num_rows
             if left <= 0:

@@ -24,15 +24,15 @@ def draft_detector(
         DataError: nothing is selected.
         SiemRefused: the SIEM does not know the selection.
     """
-    fields = app.connector.fields(selection)
+    fields = app.connector.events.fields(selection)
     query = EventQuery(selection=selection, fields=fields)
     window = TimeWindow(since=_BEGIN, until=now + timedelta(days=1))
-    pieces = app.connector.slices(query, window, parts=8)
+    pieces = app.connector.events.slices(query, window, parts=8)
     share = -(-sample // max(len(pieces), 1))
     batches: list[pa.RecordBatch] = []
     for piece in pieces:
         left = share
-        for events in app.connector.read(piece):
+        for events in app.connector.events.read(piece):
             batches.append(events.batch.slice(0, left))
             left -= events.batch.num_rows
             if left <= 0:

@@ -9,9 +9,9 @@ from scoreback.errors import ConfigError, SiemUnavailable
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
-from scoreback.service.deploying.promotion import deploy
+from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.plan import ScoreJob, starting_point
+from scoreback.service.scoring.plan import Model, Models, ScoreJob, starting_point
 from scoreback.service.scoring.shared_read import score_together
 from scoreback.service.state.versions import Versions
 
@@ -25,7 +25,6 @@ class LiveRun:
     detector: Detector
     champion: ModelVersion | None = None  # whose model scored; None while no version does
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
-    warnings: list[str] = field(default_factory=list)  # the rule in the SIEM is not as wanted
 
 
 def score_live(
@@ -34,7 +33,6 @@ def score_live(
     *,
     now: datetime,
     since: datetime | None = None,
-    warn: Callable[[str], None],
     progress: Callable[[int], None] | None = None,
     wait: float = 0,
 ) -> LiveRun | None:
@@ -45,7 +43,6 @@ def score_live(
         detector: whose events.
         now: the clock.
         since: where a first run begins, by arrival time; by default, where training ended.
-        warn: told when the rule in the SIEM is not as wanted.
         progress: told the number of events read.
         wait: seconds to wait for whoever works on the detector.
 
@@ -56,8 +53,6 @@ def score_live(
     (run,) = score_live_together(
         app, [detector], now=now, since=since, progress=progress, wait=wait
     )
-    for warning in run.warnings:
-        warn(warning)
     if run.outcome.error is not None:
         raise run.outcome.error
     return None if run.champion is None else run
@@ -74,8 +69,8 @@ def score_live_together(
 ) -> list[LiveRun]:
     """Score what arrived for *detectors* since their last runs; those that can share their reads.
 
-    Each detector is held from looking up its champion until all are scored, so that a promotion
-    comes before or after the run, never into it. What goes wrong with one is in its outcome.
+    A promotion does not wait for the run: it takes effect at the next step. What goes wrong with
+    one detector is in its outcome.
 
     Args:
         app: the open workspace.
@@ -108,6 +103,7 @@ def score_live_together(
         outcomes = score_together(app, [job for _, job in jobs], now=now, progress=progress)
         for (run, _), outcome in zip(jobs, outcomes, strict=True):
             run.outcome = outcome
+            run.champion = Versions(app.state).champion(run.detector.name)
     return runs
 
 
@@ -135,5 +131,35 @@ def _job(app: App, run: LiveRun, since: datetime | None) -> ScoreJob | None:
     run.champion = Versions(app.state).champion(run.detector.name)
     if run.champion is None:
         return None
-    artifact = deploy(app, run.detector, run.champion, run.warnings.append)
-    return ScoreJob(detector=run.detector, version=run.champion, artifact=artifact, since=since)
+    following = _Following(app, run.detector, run.champion)
+    return ScoreJob(
+        detector=run.detector,
+        models=following.models(),
+        since=since,
+        changed=following.changed,
+    )
+
+
+class _Following:
+    """Follows which version of a detector is champion, from step to step."""
+
+    def __init__(self, app: App, detector: Detector, champion: ModelVersion) -> None:
+        """Begin with *champion*."""
+        self._app, self._detector, self._champion = app, detector, champion
+
+    def models(self) -> Models:
+        """What scores now."""
+        artifact = load_artifact(self._app, self._detector, self._champion)
+        return (Model(version=self._champion, artifact=artifact),)
+
+    def changed(self) -> Models | None:
+        """What scores from now on; None while the champion is the same.
+
+        Raises:
+            ArtifactError: the new champion is damaged, or was trained for other features.
+        """
+        champion = Versions(self._app.state).champion(self._detector.name)
+        if champion is None or champion.version == self._champion.version:
+            return None
+        self._champion = champion
+        return self.models()

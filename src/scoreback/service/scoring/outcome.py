@@ -16,7 +16,8 @@ class ScoreOutcome:
     ungrouped: int = 0
     alerts: int = 0
     published: list[Published] = field(default_factory=list)
-    settled: int = 0
+    resolved: int = 0  # batches that an earlier run left in doubt
+    waiting: int = 0  # batches that no reader sees yet
     uncast: dict[str, int] = field(default_factory=dict)
     error: Exception | None = None  # what ended it early; what was published before stands
 

@@ -2,29 +2,51 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow.compute as pc
 
 from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.history import reach
+from scoreback.models.features.online import waiting_events
+from scoreback.models.features.online_units import open_from
 from scoreback.models.features.units import UnitPlan
+from scoreback.models.labels.dataset import moment_of
 from scoreback.records import EventQuery, ModelVersion, Stage
 from scoreback.service.app import App
 from scoreback.service.state.workspace_state import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreJob:
-    """Whose events are to be scored, by which model."""
+class Model:
+    """A model that scores."""
 
-    detector: Detector
     version: ModelVersion
     artifact: Artifact
-    since: datetime | None = None  # where a first run begins, by arrival; else where training ended
     stage: Stage = Stage.LIVE  # written on each score
+
+
+Models = tuple[Model, ...]  # what scores the same rows: the champion first
+
+
+def _as_before() -> None:
+    """The same models go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreJob:
+    """Whose events are to be scored, by which models."""
+
+    detector: Detector
+    models: Models
+    since: datetime | None = None  # where a first run begins, by arrival; else where training ended
+    # Asked between two steps: the models from now on, or None where nothing changed.
+    changed: Callable[[], Models | None] = _as_before
 
 
 def starting_point(
@@ -49,15 +71,52 @@ def starting_point(
     """
     named = plan_hash(detector, app.query(detector))
     found = app.state.progress(detector.name, named)
-    if found is not None:
+    latest = app.state.latest_progress(detector.name)
+    if found is not None and (latest is None or latest.plan_hash == named):
         return found
-    resumed = app.state.latest_watermark(detector.name)  # another plan scored up to there
-    first = resumed or since or version.trained_as_of
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
-    watermark = min(first - reach(plan) - plan.lag, until)
+    first, owed = since or version.trained_as_of, None
+    if latest is not None:  # another plan scored up to there, but for what waits
+        first, owed = _left_by(latest, plan, grouped=units is not None)
+    if found is not None:  # this plan was left for that one, and comes back: its windows are good
+        waits = found.pending if units is not None else None
+        return replace(found, score_since=first, owed=owed, pending=waits)
+    oldest = first
+    if owed is not None:
+        oldest = min(
+            first, pc.min(waiting_events(owed_file(app, detector, owed))["event_time"]).as_py()
+        )
+    watermark = min(oldest - reach(plan) - plan.lag, until)
     if units is not None:
         watermark = units.window_of(watermark)  # no unit is read in part
-    return Progress(detector=detector.name, plan_hash=named, watermark=watermark, score_since=first)
+    return Progress(
+        detector=detector.name,
+        plan_hash=named,
+        watermark=watermark,
+        score_since=first,
+        owed=owed,
+    )
+
+
+def owed_file(app: App, detector: Detector, owed: str) -> Path:
+    """The file of events that an earlier plan left waiting, as `Progress.owed` names it."""
+    return app.windows_folder(detector.name) / owed
+
+
+def _left_by(latest: Progress, plan: FeaturePlan, *, grouped: bool) -> tuple[datetime, str | None]:
+    """From which arrival on events are to be scored after *latest*, and the file of those before.
+
+    Under the plan of before, events wait for `lag` and units are open: nobody scored them yet.
+    """
+    if latest.pending is None:
+        return latest.watermark, None
+    opened = open_from(latest.pending)
+    if opened is None:
+        return latest.watermark, None if grouped else f"{latest.plan_hash}/{latest.pending}"
+    if not grouped:
+        return latest.watermark, None
+    # A unit arrives when it closes: those of earlier windows have done so by then.
+    return moment_of(opened) + plan.lag + timedelta(microseconds=1), None
 
 
 def selected(selection: Mapping[str, object]) -> str:

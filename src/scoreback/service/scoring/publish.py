@@ -1,155 +1,191 @@
-"""Writes a step's scores exactly once, whatever is killed and whenever.
+"""Writes a step's scores exactly once as read, whatever is killed and whenever.
 
 Four moves, each safe to repeat: the scores are put into the outbox (a file), the batch is written
-down as begun together with the state that will follow it, the SIEM is given the scores, and one
-transaction marks the batch done and makes that state the current one. A batch found begun is in
-doubt: its score ids are read back from the SIEM and only what is missing is written.
+down as *begun* together with the state that will follow it, the SIEM is given the scores, and one
+transaction marks the batch as *sent* and makes that state the current one. Where the SIEM
+acknowledges what it stored, the batch is *done* with that; else once a reader sees all of it.
+
+A batch that is not done is in doubt. What a reader may not see yet is waited for, as it would
+otherwise be sent twice; then the scores are read back, and only what is missing is sent.
 """
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.columns import flat
-from scoreback.connectors.base import Connector
-from scoreback.errors import StateError
-from scoreback.records import SCORE_COLUMNS, Enrichment, Histogram, Refused, ScoreBatch, utc
-from scoreback.service.state.workspace_state import Batch, State
+from scoreback.connectors.doors import Connector
+from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
+from scoreback.service.scoring.outbox import Parcel, load_parcel, outbox_file, store_parcel
+from scoreback.service.state.workspace_state import Batch, Progress, State
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """What became of one batch."""
 
-    written: int
-    already_there: int
-    refused: int
+    written: int = 0
+    already_there: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
-    """What a batch writes, as the outbox keeps it."""
+class Resolved:
+    """What became of the batches in doubt."""
 
-    scores: ScoreBatch
-    histogram: Histogram
-    enrichment: Enrichment
+    done: int = 0
+    waiting: int = 0  # a reader may not see them yet
 
 
 def publish(
-    state: State,
-    connector: Connector,
-    batch: Batch,
-    scores: ScoreBatch,
-    histogram: Histogram,
-    enrichment: Enrichment = Enrichment.NONE,
+    state: State, connector: Connector, batch: Batch, parcel: Parcel, *, at: datetime
 ) -> Published:
-    """Write *scores* and *histogram*, then make ``batch.next_progress`` the current progress.
+    """Send *parcel*, then make what follows *batch* the current progress.
 
-    Scores are written before they enrich anything, so that an enriched event always has a history.
+    Args:
+        state: where the batch is written down.
+        connector: of the SIEM.
+        batch: not begun yet; names its ``next_progress``.
+        parcel: what it writes.
+        at: when it is sent.
 
     Raises:
-        SiemUnavailable: nothing is lost; `settle` finishes the batch later.
+        SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
     """
-    parcel = _Parcel(scores, histogram, enrichment)
-    _store(_outbox(state, batch.detector) / batch.outbox, parcel)
+    store_parcel(outbox_file(state, batch), parcel)
     state.begin_batch(batch)
-    return _send(state, connector, batch, parcel, scores)
+    published = _send(state, connector, batch, parcel, parcel.scores, at)
+    acknowledged = connector.facts.acknowledged
+    state.mark_sent(batch.batch_id, _after(batch), at=at, done=acknowledged)
+    if acknowledged:
+        _let_go(state, connector, batch, parcel, at, at)
+    return published
 
 
-def settle(state: State, connector: Connector, detector: str) -> int:
-    """Finish the batches of *detector* that are in doubt; how many there were."""
-    doubtful = state.batches_in_doubt(detector)
-    outbox = _outbox(state, detector)
-    for batch in doubtful:
-        parcel = _load(outbox / batch.outbox)
-        scores = parcel.scores
-        stored = connector.existing(scores.batch.column("score_id").to_pylist())
-        missing = pc.invert(
-            pc.is_in(scores.batch.column("score_id"), value_set=pa.array(stored, pa.string()))
-        )
-        _send(state, connector, batch, parcel, ScoreBatch(scores.batch.filter(missing)))
-    for path in outbox.glob("*"):
-        path.unlink(missing_ok=True)  # never begun: the step is computed again
-    return len(doubtful)
+def resolve(state: State, connector: Connector, detector: str, *, at: datetime) -> Resolved:
+    """Finish the batches of *detector* that are in doubt, as far as can be said *at* that time.
+
+    Raises:
+        SiemUnavailable: what is stored cannot be said; nothing is lost.
+        StateError: an outbox file is gone or damaged.
+    """
+    done = waiting = 0
+    open_batches = state.open_batches(detector)
+    for batch in open_batches:
+        if _resolved(state, connector, batch, at):
+            done += 1
+        else:
+            waiting += 1
+    kept = {outbox_file(state, batch) for batch in open_batches}
+    for path in (state.outbox / detector).glob("*"):
+        if path not in kept:
+            path.unlink(missing_ok=True)  # never begun: the step is computed again
+    return Resolved(done, waiting)
+
+
+def look_again(state: State, connector: Connector, detector: str, *, at: datetime) -> None:
+    """Let our rules look at what was sent last, in case a crash came between sending and looking.
+
+    Where the SIEM has a rule engine of its own, that looks back by itself.
+    """
+    sent = state.last_sent(detector)
+    if connector.rule_engine is not None and sent is not None:
+        connector.rule_engine.evaluate(since=sent - LOOK_BACK, at=at)
+
+
+def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) -> bool:
+    """Whether all of *batch* is there now; what is missing is sent, unless it may be on its way."""
+    facts = connector.facts
+    if batch.status == "begun" and (facts.visible_after or not facts.acknowledged):
+        # Whoever sent it may have done so a moment ago: from now on it is waited for.
+        state.mark_sent(batch.batch_id, _after(batch), at=at)
+        return False
+    if batch.sent_at is not None and at < batch.sent_at + facts.visible_after:
+        return False
+    parcel = load_parcel(outbox_file(state, batch))
+    missing = _missing(connector, parcel)
+    sent_at = batch.sent_at or at
+    if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
+        _send(state, connector, batch, missing, parcel.scores, at)
+        sent_at = at
+        if batch.status == "begun":
+            state.mark_sent(batch.batch_id, _after(batch), at=at, done=facts.acknowledged)
+        else:
+            state.send_again(batch.batch_id, at)
+        if not facts.acknowledged:
+            return False
+    if batch.status == "sent":
+        state.finish_batch(batch.batch_id)
+    _let_go(state, connector, batch, parcel, sent_at, at)
+    return True
+
+
+def _missing(connector: Connector, parcel: Parcel) -> Parcel:
+    """What of *parcel* no reader sees."""
+    ids = parcel.scores.batch.column("score_id")
+    stored = connector.scores.existing(parcel.scores) if parcel.scores.num_rows else set()
+    missing = pc.invert(pc.is_in(ids, value_set=pa.array(sorted(stored), pa.string())))
+    histograms = parcel.histograms
+    if not connector.facts.acknowledged:  # elsewhere, writing one again changes nothing
+        histograms = tuple(h for h in histograms if h.counts and not _is_counted(connector, h))
+    return Parcel(ScoreBatch(parcel.scores.batch.filter(missing)), histograms, parcel.enrichment)
+
+
+def _is_counted(connector: Connector, histogram: Histogram) -> bool:
+    moment = TimeWindow(since=histogram.since, until=histogram.since + timedelta(microseconds=1))
+    found = connector.scores.histograms(histogram.detector, moment)
+    return any(one.histogram_id == histogram.histogram_id for one in found)
 
 
 def _send(
-    state: State, connector: Connector, batch: Batch, parcel: _Parcel, missing: ScoreBatch
+    state: State,
+    connector: Connector,
+    batch: Batch,
+    parcel: Parcel,
+    enriching: ScoreBatch,
+    at: datetime,
 ) -> Published:
-    """Write the *missing* scores of *parcel*, and all the rest of it, which may come twice."""
-    report = connector.write(missing)
+    """Write *parcel*, and put all scores that are *enriching* beside events, again if need be.
+
+    Scores are written before they enrich anything, so that an enriched event always has a history.
+    """
+    report = connector.scores.write(parcel.scores, at=at)
     refused = report.refused
-    if parcel.enrichment != Enrichment.NONE and parcel.scores.num_rows:
-        refused += connector.enrich(parcel.scores, parcel.enrichment).refused
-    if parcel.histogram.counts:
-        connector.write_histogram(parcel.histogram)
+    if parcel.enrichment != Enrichment.NONE and enriching.num_rows and connector.enrichment:
+        refused += connector.enrichment.enrich(enriching, parcel.enrichment).refused
+    counted = [histogram for histogram in parcel.histograms if histogram.counts]
+    if counted:
+        connector.scores.write_histograms(counted, at=at)
     if refused:
         _keep_refused(state.refused / f"{batch.batch_id}.ndjson", refused)
-    state.finish_batch(batch.batch_id, batch.next_progress)
-    (_outbox(state, batch.detector) / batch.outbox).unlink(missing_ok=True)
     return Published(report.written, report.already_there, len(refused))
 
 
-def _outbox(state: State, detector: str) -> Path:
-    """One folder per detector, as its lock is what keeps others out."""
-    return state.outbox / detector
+def _let_go(
+    state: State,
+    connector: Connector,
+    batch: Batch,
+    parcel: Parcel,
+    sent_at: datetime,
+    at: datetime,
+) -> None:
+    """All of *batch* is there: its file can go, and rules of ours look at it."""
+    outbox_file(state, batch).unlink(missing_ok=True)
+    if connector.rule_engine is not None and pc.any(parcel.scores.batch.column("alert")).as_py():
+        connector.rule_engine.evaluate(since=sent_at - LOOK_BACK, at=at)
+
+
+def _after(batch: Batch) -> Progress:
+    if batch.next_progress is None:
+        raise ValueError(f"batch {batch.batch_id} was sent already")
+    return batch.next_progress
 
 
 def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)  # whole documents may lie in it
     path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in refused))
-
-
-def _store(path: Path, parcel: _Parcel) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    about = {
-        "histogram": json.dumps(asdict(parcel.histogram), default=str),
-        "enrichment": parcel.enrichment.value,
-    }
-    table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        # Read once at most, and gone in a moment: columns as they lie in memory cost least.
-        with pa.ipc.new_file(file, table.schema) as outbox:
-            outbox.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _load(path: Path) -> _Parcel:
-    try:
-        with pa.OSFile(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
-        table.validate(full=True)
-        told = table.schema.metadata or {}
-        enrichment = Enrichment(told.get(b"enrichment", b"none").decode())
-        histogram = _histogram(json.loads(told[b"histogram"]))
-        scores = _scores(table)
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise StateError(
-            f"the outbox file {path} of a batch in doubt cannot be read: {error}",
-            hint="restore it from a backup of the state folder, or move the folder away to start"
-            " scoring afresh with --since",
-        ) from error
-    return _Parcel(scores, histogram, enrichment)
-
-
-def _scores(table: pa.Table) -> ScoreBatch:
-    schema = table.schema.remove_metadata()
-    if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
-        raise ValueError("it holds other columns than scores have")
-    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))
-
-
-def _histogram(about: Mapping[str, object]) -> Histogram:
-    times = {key: utc(datetime.fromisoformat(str(about[key]))) for key in ("since", "until")}
-    rest = {key: about[key] for key in about if key not in times}
-    return Histogram(**times, **rest)  # type: ignore[arg-type]  # written by `_store`, keys match

@@ -16,22 +16,31 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.columns import flat
 from scoreback.errors import StateError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import OnlineFeatures, StateFiles, Step
+from scoreback.models.features.online import OnlineFeatures, StateFiles, Step, waiting_events
 from scoreback.models.features.online_units import OnlineUnits
 from scoreback.models.features.units import UnitPlan
 from scoreback.naming import score_id
-from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, TimeWindow
+from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, ScoreBatch, Stage, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.scoring.cutter import Cut, Cutter
+from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.plan import ScoreJob, carried_fields, starting_point
-from scoreback.service.scoring.publish import Published, publish, settle
+from scoreback.service.scoring.plan import (
+    Models,
+    ScoreJob,
+    carried_fields,
+    owed_file,
+    starting_point,
+)
+from scoreback.service.scoring.publish import Published, look_again, publish, resolve
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.journal import journalled
-from scoreback.service.state.workspace_state import Batch, Progress
+from scoreback.service.state.runs import runs
+from scoreback.service.state.workspace_state import Batch, Progress, State
 from scoreback.service.stopping import Stopped
 
 
@@ -83,6 +92,7 @@ class ScoreRun:
         """Hold the detector, finish what is in doubt and find where to go on."""
         with self._alone():
             job, app = self._job, self._app
+            broke_off = _broke_off(app.state, job.detector.name)
             self._counts = self._held.enter_context(
                 journalled(app.state, job.detector.name, "score", self._now)
             )
@@ -92,11 +102,16 @@ class ScoreRun:
             self._carried = carried_fields(job.detector)
             if job.detector.group is None:  # a unit of events has no one value of what they have
                 self._carried += app.written_fields(job.detector)
-            self._scorer = Scorer(job.artifact)
-            self.outcome.settled = settle(app.state, app.connector, job.detector.name)
+            self._take(job.models)
+            at = app.now(self._now)
+            resolved = resolve(app.state, app.connector, job.detector.name, at=at)
+            self.outcome.resolved, self.outcome.waiting = resolved.done, resolved.waiting
+            if broke_off:
+                look_again(app.state, app.connector, job.detector.name, at=at)
             self._at = starting_point(
-                app, job.detector, job.version, since=job.since, until=self._until
+                app, job.detector, job.models[0].version, since=job.since, until=self._until
             )
+            self._owed = self._owed_events()
             if self._at.watermark > self._until:
                 raise StateError(
                     f"the clock says {self._until:%Y-%m-%d %H:%M:%S} UTC, but events that arrived"
@@ -158,7 +173,7 @@ class ScoreRun:
 
     def _opened_features(self) -> OnlineFeatures | OnlineUnits:
         detector = self._job.detector
-        folder = self._app.settings.state / "windows" / detector.name / self._at.plan_hash
+        folder = self._app.windows_folder(detector.name) / self._at.plan_hash
         plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
         if units is None:
             return OnlineFeatures(plan, folder, self._carried)
@@ -170,9 +185,13 @@ class ScoreRun:
             return  # nothing arrived and nothing waits
         events = cut.events if cut.events is not None else _no_events(self.query)
         before = _files(at)
+        changed = self._job.changed()
+        if changed is not None:
+            self._take(changed)
         step = self._online.step(
-            events, cut.window, before, ready_until=ready_until, score_since=at.score_since
-        )
+            events, cut.window, before, ready_until=ready_until, score_since=at.score_since,
+            owed=self._owed,
+        )  # fmt: skip
         if cut.events is None and not step.rows.num_rows:
             return  # what waits is not ready yet
         after = replace(
@@ -180,6 +199,7 @@ class ScoreRun:
             watermark=cut.window.until,
             segments=step.state.slices,
             pending=step.state.pending,
+            owed=at.owed if cut.window.until < at.score_since else None,
         )
         self._publish(step, cut.window, ready_until, after)
 
@@ -189,34 +209,64 @@ class ScoreRun:
         job, app = self._job, self._app
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
-        batch_id = score_id(
-            job.detector.name, job.version.version, job.stage, after.plan_hash, slice_name
-        )
-        scored = self._scorer.score(step.rows)
-        scores = kept_scores(
-            self._scorer, step.rows, scored, job.detector, job.version,
-            connection=app.connector.name, stage=job.stage, scored_at=self._now,
-            carried=self._carried,
-        )  # fmt: skip
-        histogram = histogram_of(batch_id, step.rows, scored.scores, job.version, job.stage, window)
+        parcel = self._parcel(step.rows, window, after.plan_hash, slice_name)
+        versions = ",".join(model.version.version for model, _ in self._scorers)
+        stages = ",".join(model.stage for model, _ in self._scorers)
+        batch_id = score_id(job.detector.name, versions, stages, after.plan_hash, slice_name)
         batch = Batch(
             batch_id=batch_id,
             detector=job.detector.name,
-            version=job.version.version,
+            version=versions,
             since=window.since,
             until=window.until,
             outbox=f"{batch_id}.arrow",
             next_progress=after,
         )
-        enrichment = app.enrichment(job.detector)
         self._await_sent()  # progress is made in order: only one batch is ever in doubt
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
-            publish, app.state, app.connector, batch, scores, histogram, enrichment
+            publish, app.state, app.connector, batch, parcel, at=app.now(self._now)
         )
-        alerts = int(pc.sum(scores.batch.column("alert")).as_py() or 0)
-        self._sent = _Sent(step, alerts, sending)
+        live = pc.equal(parcel.scores.batch.column("stage"), Stage.LIVE.value)
+        alerts = pc.sum(pc.and_(live, parcel.scores.batch.column("alert"))).as_py() or 0
+        self._sent = _Sent(step, int(alerts), sending)
         self._at = after
+
+    def _parcel(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Parcel:
+        """What every model says of the same *rows*: one batch of scores, a histogram each."""
+        job, app = self._job, self._app
+        batches, histograms = [], []
+        for model, scorer in self._scorers:
+            scored = scorer.score(rows)
+            kept = kept_scores(
+                scorer, rows, scored, job.detector, model.version,
+                connection=app.connector.name, stage=model.stage, scored_at=self._now,
+                carried=self._carried,
+            )  # fmt: skip
+            batches.append(kept.batch)
+            version = model.version.version
+            name = score_id(job.detector.name, version, model.stage, plan, slice_name)
+            bins = model.artifact.bins
+            histograms.append(
+                histogram_of(name, rows, scored.scores, model.version, model.stage, window, bins)
+            )
+        scores = batches[0]
+        if len(batches) > 1:
+            whole = pa.Table.from_batches(batches).combine_chunks()
+            scores = next(iter(whole.to_batches()), scores)
+        return Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(job.detector))
+
+    def _take(self, models: Models) -> None:
+        """Let *models* score from now on."""
+        self.models = models
+        self._scorers = [(model, Scorer(model.artifact)) for model in models]
+
+    def _owed_events(self) -> pa.Array | None:
+        """The ids of events that an earlier plan left to this one."""
+        if self._at.owed is None:
+            return None
+        path = owed_file(self._app, self._job.detector, self._at.owed)
+        return flat(waiting_events(path)["event_id"])
 
     def _await_sent(self) -> None:
         """Wait for the batch on its way, and count it.
@@ -235,6 +285,12 @@ class ScoreRun:
             self._await_sent()
         except Exception as error:  # noqa: BLE001 - what ended the run before it is told of first
             self.outcome.error = self.outcome.error or error
+
+
+def _broke_off(state: State, detector: str) -> bool:
+    """Whether the last run of *detector* did not come to its end."""
+    last = runs(state, detector, 1, kind="score")
+    return bool(last) and last[0].status != "done"
 
 
 def _files(progress: Progress) -> StateFiles:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.bins import counted
 from scoreback.naming import score_ids
 from scoreback.records import (
     SCORE_COLUMNS,
@@ -22,7 +23,6 @@ from scoreback.records import (
     TimeWindow,
 )
 
-BINS = 20
 _HOUR_US = 3_600_000_000
 
 
@@ -82,13 +82,14 @@ def histogram_of(
     version: ModelVersion,
     stage: Stage,
     window: TimeWindow,
+    edges: tuple[float, ...],
 ) -> Histogram:
-    """Count all *scores* by hour of event time, `BINS` equal bins each."""
+    """Count all *scores* by hour of event time, in the bins between *edges*."""
     hours = flat(rows.column("event_time")).cast(pa.int64()).to_numpy() // _HOUR_US
     coded = pa.array(hours * _HOUR_US).dictionary_encode()
-    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    places = coded.indices.to_numpy() * BINS + bins
-    counts = np.bincount(places, minlength=len(coded.dictionary) * BINS).reshape(-1, BINS)
+    bins = len(edges) + 1
+    places = coded.indices.to_numpy() * bins + counted(scores, edges)
+    counts = np.bincount(places, minlength=len(coded.dictionary) * bins).reshape(-1, bins)
     return Histogram(
         histogram_id=histogram_id,
         detector=version.detector,
@@ -96,6 +97,7 @@ def histogram_of(
         stage=stage.value,
         since=window.since,
         until=window.until,
+        edges=edges,
         counts={
             hour.isoformat(): row
             for hour, row in sorted(

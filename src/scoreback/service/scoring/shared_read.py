@@ -11,12 +11,11 @@ from contextlib import ExitStack, closing
 from datetime import datetime
 
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
-from scoreback.records import EventBatch, EventQuery, ModelVersion, Stage, TimeWindow
+from scoreback.records import EventBatch, EventQuery, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.plan import ScoreJob, selected
+from scoreback.service.scoring.plan import Model, ScoreJob, selected
 from scoreback.service.scoring.run import ScoreRun
 from scoreback.service.stopping import Stopped
 
@@ -24,12 +23,9 @@ from scoreback.service.stopping import Stopped
 def score(
     app: App,
     detector: Detector,
-    version: ModelVersion,
-    artifact: Artifact,
-    *,
+    *models: Model,
     now: datetime,
     since: datetime | None = None,
-    stage: Stage = Stage.LIVE,
     progress: Callable[[int], None] | None = None,
 ) -> ScoreOutcome:
     """Score every event that arrived since the last run and is settled at *now*.
@@ -37,18 +33,16 @@ def score(
     Args:
         app: the open workspace.
         detector: whose events.
-        version: whose model.
-        artifact: that model.
+        models: score the same rows, the champion first.
         now: the clock; events that arrived less than ``settle`` before it wait.
         since: where a first run begins, by arrival time; by default, where training ended.
-        stage: written on each score.
         progress: told the number of events read.
 
     Raises:
         StateError: another process scores this detector, or the clock went backwards.
         SiemUnavailable: nothing is lost; the next run goes on where this one stopped.
     """
-    job = ScoreJob(detector=detector, version=version, artifact=artifact, since=since, stage=stage)
+    job = ScoreJob(detector=detector, models=models, since=since)
     (outcome,) = score_together(app, [job], now=now, progress=progress)
     if outcome.error is not None:
         raise outcome.error
@@ -130,8 +124,8 @@ def _read(app: App, runs: Sequence[ScoreRun], until: datetime, told: Callable[[i
 
 
 def _batches(app: App, query: EventQuery, window: TimeWindow) -> Generator[EventBatch, None, None]:
-    for piece in app.connector.slices(query, window):
-        yield from app.connector.read(piece)
+    for piece in app.connector.events.slices(query, window):
+        yield from app.connector.events.read(piece)
 
 
 def _each_going(runs: Iterable[ScoreRun], told: Callable[[int], None]) -> Iterator[ScoreRun]:

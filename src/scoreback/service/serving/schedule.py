@@ -1,8 +1,8 @@
 """When each job of each detector is due.
 
-Jobs are made in code and kept in memory: what was missed while nobody served is found from the
-list of runs. One job of a kind runs at a time for a detector; what came due meanwhile runs once.
-Detectors that select the same events, and are due at the same times, are scored by one job.
+Jobs are values (`serving.kinds`) and kept in memory: what was missed while nobody served is found
+from the list of runs. One job of a kind runs at a time for a detector; what came due meanwhile runs
+once. Detectors that share a run, and are due at the same times, have one job.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -20,12 +20,10 @@ from apscheduler.triggers.cron import CronTrigger
 
 from scoreback.models.detector.cron import apscheduler_line
 from scoreback.models.detector.spec import Detector
-from scoreback.service.scoring.plan import selected
-from scoreback.service.state.workspace_state import RunKind
+from scoreback.service.serving.kinds import KINDS
+from scoreback.service.serving.kinds.kind import MANY, ONE, Kind
 
 SPREAD = timedelta(seconds=20)  # within it starts are spread: most schedules say "*/5"
-
-JobKind = Literal["score", "train", "check"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,32 +57,32 @@ def late_by(detector: str, kind: str) -> timedelta:
     return SPREAD * int.from_bytes(digest[:4], "big") / 2**32
 
 
-def trigger_of(detector: Detector, kind: RunKind) -> Trigger:
+def trigger_of(detector: Detector, kind: Kind) -> Trigger:
     """When that job of *detector* is due."""
-    return SpreadCron(getattr(detector.schedule, kind), late_by(detector.name, kind))
+    return SpreadCron(kind.line(detector) or "", late_by(detector.name, kind.name))
 
 
 def first_run(
-    trigger: Trigger, kind: RunKind, name: str, last: datetime | None, now: datetime
+    trigger: Trigger, kind: Kind, name: str, last: datetime | None, now: datetime
 ) -> datetime | None:
     """When a job that is new here runs first, given when it *last* ran anywhere.
 
-    What came due since then is made up for soon. Scoring that never ran starts soon, too: it costs
-    little and there may be much to score; training waits for its time.
+    What came due since then is made up for soon. One that never ran starts soon, too, or waits for
+    its time, as its kind says.
     """
     if last is None:
-        missed = kind == "score"
+        missed = kind.at_first
     else:
         due = trigger.get_next_fire_time(last, last)
         missed = due is not None and due <= now
-    return now + late_by(name, kind) if missed else trigger.get_next_fire_time(None, now)
+    return now + late_by(name, kind.name) if missed else trigger.get_next_fire_time(None, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job of one or several detectors, which share the events and the cron line."""
+    """A job of one or several detectors, which share a run and the cron line."""
 
-    kind: RunKind
+    kind: Kind
     detectors: tuple[Detector, ...]  # by name
     line: str
 
@@ -98,25 +96,19 @@ def planned(detectors: Iterable[Detector], siem: str) -> Mapping[str, Planned]:
     """The jobs that *detectors* need with the connector *siem*, each under its id."""
     groups: dict[tuple[str, str, str], list[Detector]] = {}
     for detector in sorted(detectors, key=lambda d: d.name):
-        selection = detector.events.get(siem)
-        # One that selects nothing there is told so when it runs, and is nobody's trouble.
-        events = detector.name if selection is None else selected(selection)
-        score, train = detector.schedule.score, detector.schedule.train
-        groups.setdefault(("score", str(score), events), []).append(detector)
-        groups.setdefault(("train", str(train), detector.name), []).append(detector)
+        for kind in KINDS.values():
+            line = kind.line(detector)
+            if line is not None:
+                key = (kind.name, line, kind.shared_by(detector, siem))
+                groups.setdefault(key, []).append(detector)
     return {
-        f"{kind}:{group[0].name}": Planned(
-            "score" if kind == "score" else "train", tuple(group), line
-        )
+        f"{kind}:{group[0].name}": Planned(KINDS[kind], tuple(group), line)
         for (kind, line, _), group in groups.items()
     }
 
 
 class Schedule:
-    """Runs the jobs of detectors in threads, each when it is due.
-
-    Training has a thread of its own, so that it never keeps scoring from starting.
-    """
+    """Runs the jobs of detectors in threads, each when it is due."""
 
     def __init__(
         self,
@@ -124,13 +116,13 @@ class Schedule:
         *,
         at_once: int,
         siem: str,
-        trigger: Callable[[Detector, RunKind], Trigger] = trigger_of,
+        trigger: Callable[[Detector, Kind], Trigger] = trigger_of,
     ) -> None:
         """Call *run* with a kind of job and its detectors' names.
 
         Args:
             run: does a job.
-            at_once: jobs of scoring that run at the same time.
+            at_once: jobs that run at the same time, beside one of those that take long.
             siem: the connector whose events are read.
             trigger: when a job of a detector is due.
         """
@@ -138,7 +130,7 @@ class Schedule:
         self._planned: Mapping[str, Planned] = {}  # by id
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"score": ThreadPoolExecutor(at_once), "train": ThreadPoolExecutor(1)},
+            executors={MANY: ThreadPoolExecutor(at_once), ONE: ThreadPoolExecutor(1)},
             # However late a run starts, it starts once: its events have waited for it.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
@@ -155,7 +147,7 @@ class Schedule:
     def follow(
         self,
         detectors: Iterable[Detector],
-        last: Callable[[str, RunKind], datetime | None],
+        last: Callable[[str, Kind], datetime | None],
         now: datetime,
     ) -> None:
         """Have the jobs of exactly *detectors*, each when its file says.
@@ -181,12 +173,13 @@ class Schedule:
         job: str,
         plan: Planned,
         known: Planned | None,
-        last: Callable[[str, RunKind], datetime | None],
+        last: Callable[[str, Kind], datetime | None],
         now: datetime,
     ) -> None:
         """Have *job* run as *plan* says, which is new or another than what is *known*."""
-        trigger, arguments = self._trigger(plan.detectors[0], plan.kind), (plan.kind, *plan.names)
-        title = f"{plan.kind}:{', '.join(plan.names)}"
+        trigger = self._trigger(plan.detectors[0], plan.kind)
+        arguments = (plan.kind.name, *plan.names)
+        title = f"{plan.kind.name}:{', '.join(plan.names)}"
         if known is not None:
             self._scheduler.modify_job(job, args=arguments, name=title)
             if known.line != plan.line:
@@ -198,7 +191,7 @@ class Schedule:
         first = min((time for time in times if time is not None), default=None)
         if known is None:
             self._scheduler.add_job(
-                self._run, trigger, arguments, id=job, name=title, executor=plan.kind,
+                self._run, trigger, arguments, id=job, name=title, executor=plan.kind.executor,
                 next_run_time=first,
             )  # fmt: skip
             return
@@ -206,24 +199,17 @@ class Schedule:
         if first is not None and (due is None or first < due):
             self._scheduler.modify_job(job, next_run_time=first)
 
-    def score_apart(self, name: str) -> None:
-        """Score a detector once, soon, by itself."""
+    def soon(self, kind: str, name: str) -> None:
+        """Run that job for one detector once, soon, beside what else runs."""
         self._scheduler.add_job(
-            self._run, None, ("score", name), id=f"apart:{name}", replace_existing=True,
-            executor="score",
+            self._run, None, (kind, name), id=f"soon:{kind}:{name}", replace_existing=True,
+            executor=KINDS[kind].executor,
         )  # fmt: skip
 
-    def check_soon(self, name: str) -> None:
-        """Check what the SIEM lacks for a detector, once, beside what else runs."""
-        self._scheduler.add_job(
-            self._run, None, ("check", name), id=f"check:{name}", replace_existing=True,
-            executor="score",
-        )  # fmt: skip
-
-    def due(self, kind: RunKind, name: str) -> datetime | None:
+    def due(self, kind: str, name: str) -> datetime | None:
         """When that job of that detector runs next; None where there is no such job."""
         for job, plan in self._planned.items():
-            if plan.kind == kind and name in plan.names:
+            if plan.kind.name == kind and name in plan.names:
                 waiting = self._scheduler.get_job(job)
                 return None if waiting is None else waiting.next_run_time
         return None
@@ -232,4 +218,4 @@ class Schedule:
         plan = self._planned.get(event.job_id)
         kind, _, name = event.job_id.partition(":")
         about = {"detector": name if plan is None else ", ".join(plan.names), "job": kind}
-        _log.info("the run before is still going on; this one is left out", extra=about)
+        _log.info("previous run still in progress; skipping this one", extra=about)

@@ -14,11 +14,13 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.connections import connection_of
 from scoreback.service.serving.detector_watch import DetectorWatch, Served
 from scoreback.service.serving.jobs import Jobs
+from scoreback.service.serving.kinds import KINDS
+from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.schedule import Schedule, Trigger, trigger_of
 from scoreback.service.settings import Settings
 from scoreback.service.state.locks import hold_lock
 from scoreback.service.state.runs import runs, stop_run
-from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
 
 LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file counts
@@ -37,7 +39,7 @@ def serve(
     wait: Callable[[float], bool],
     abandon: Callable[[], None],
     look_again: timedelta = LOOK_AGAIN,
-    trigger: Callable[[Detector, RunKind], Trigger] = trigger_of,
+    trigger: Callable[[Detector, Kind], Trigger] = trigger_of,
 ) -> None:
     """Run the detectors of *paths* until *wait* says that it is time to end.
 
@@ -64,7 +66,7 @@ def serve(
         schedule = Schedule(
             jobs.run, at_once=settings.jobs, siem=connection.connector, trigger=trigger
         )
-        jobs.apart = schedule.score_apart
+        jobs.apart = schedule.soon
         served = watch.look()
         if not served:
             raise _nothing(watch)
@@ -88,8 +90,8 @@ def serve(
         left = jobs.wait(GRACE.total_seconds())
         for kind, name in left:
             about = {"detector": name, "job": kind}
-            _log.warning("given up; it begins again at the next start", extra=about)
-            if kind != "check":
+            _log.warning("abandoned; it restarts with the service", extra=about)
+            if KINDS[kind].journalled:
                 stop_run(state, name, kind, clock())
         if left:
             abandon()
@@ -103,7 +105,7 @@ def _follow(
     state: State,
     now: datetime,
 ) -> None:
-    """Have jobs for what is *served*; what is not *known* as it is now is checked."""
+    """Have jobs for what is *served*, and some soon for what is not *known* as it is now."""
     detectors = {name: one.detector for name, one in served.items()}
     try:
         schedule.follow(detectors.values(), lambda name, kind: last_run(state, name, kind), now)
@@ -112,17 +114,19 @@ def _follow(
         return
     for name, detector in detectors.items():
         if known.get(name) != detector:
-            schedule.check_soon(name)
+            for kind in KINDS.values():
+                if kind.when_changed:
+                    schedule.soon(kind.name, name)
     known.clear()
     known.update(detectors)
 
 
-def last_run(state: State, detector: str, kind: RunKind) -> datetime | None:
+def last_run(state: State, detector: str, kind: Kind) -> datetime | None:
     """When a job of *detector* last began; long ago, where that run was stopped half-way.
 
     A run that was lost counts: it may be what killed its process, and would do so at every start.
     """
-    found = runs(state, detector, 1, kind=kind)
+    found = runs(state, detector, 1, kind=kind.name)
     if not found:
         return None
     return _LONG_AGO if found[0].status == "stopped" else found[0].started_at

@@ -6,14 +6,12 @@ from datetime import datetime
 
 from scoreback.errors import ScorebackError
 from scoreback.service.state.runs import end_run, start_run
-from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
 
 
 @contextmanager
-def journalled(
-    state: State, detector: str, kind: RunKind, at: datetime
-) -> Iterator[dict[str, float]]:
+def journalled(state: State, detector: str, kind: str, at: datetime) -> Iterator[dict[str, float]]:
     """Hold that job of *detector* for a run; what the caller puts into the mapping is kept.
 
     Raises:

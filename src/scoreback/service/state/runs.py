@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from scoreback.errors import StateError
 from scoreback.service.state import tables
-from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.state.workspace_state import State
 
 RunEnd = Literal["done", "failed", "stopped"]
 
@@ -22,7 +22,7 @@ class Run:
 
     run_id: int
     detector: str
-    kind: RunKind
+    kind: str
     started_at: datetime
     ended_at: datetime | None
     # stopped: asked to, between two steps; lost: its process was killed
@@ -31,7 +31,7 @@ class Run:
     error: str | None
 
 
-def start_run(state: State, detector: str, kind: RunKind, at: datetime) -> int:
+def start_run(state: State, detector: str, kind: str, at: datetime) -> int:
     """Write down that a run began; its id. Call it while holding that job of the detector.
 
     Whatever of its kind is still called running was killed, as the lock is ours: it becomes lost.
@@ -71,7 +71,7 @@ def end_run(
             raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
 
 
-def stop_run(state: State, detector: str, kind: RunKind, at: datetime) -> None:
+def stop_run(state: State, detector: str, kind: str, at: datetime) -> None:
     """Write down that the run that is going on was given up, as its process ends now."""
     t = tables.runs
     mine = (t.c.detector == detector, t.c.kind == kind, t.c.status == "running")
@@ -84,7 +84,7 @@ def runs(
     detector: str | None = None,
     limit: int | None = None,
     *,
-    kind: RunKind | None = None,
+    kind: str | None = None,
 ) -> Sequence[Run]:
     """Runs, newest first."""
     t = tables.runs

@@ -135,6 +135,8 @@ progress = sa.Table(
     sa.Column("score_since", Moment, nullable=False),
     sa.Column("segments", sa.Text, nullable=False),
     sa.Column("pending", sa.Text),
+    sa.Column("owed", sa.Text),
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # counts up for a detector
 )
 
 batches = sa.Table(
@@ -146,8 +148,20 @@ batches = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("since", Moment, nullable=False),
     sa.Column("until", Moment, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),  # begun, done
+    sa.Column("status", sa.Text, nullable=False),  # begun, sent, done
+    sa.Column("sent_at", Moment),  # null: not yet, or before this was kept
     sa.Column("outbox", sa.Text, nullable=False),
-    sa.Column("next_state", sa.Text),  # null once it is done
+    sa.Column("next_state", sa.Text),  # null once it was sent
     sa.Index(None, "detector", "status", "begun"),
+    sa.Index(None, "detector", "sent_at"),
+)
+
+# What stands in a SIEM because of us: who finds it gone there knows that somebody took it away.
+deployed = sa.Table(
+    "deployed",
+    METADATA,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
 )

@@ -1,9 +1,9 @@
 """The service's own state: one folder with a database, locks and an outbox.
 
 What is scored exactly once rests on two tables. ``progress`` says up to which arrival time events
-were read and which window segments count; ``batches`` says which writes were begun. `finish_batch`
-changes both in one transaction, so that after a crash either the batch is in doubt and the progress
-the old one, or the batch is done and the progress the new one.
+were read and which window segments count; ``batches`` says which writes were begun, sent or done.
+`mark_sent` changes both in one transaction, so that after a crash either the batch is in doubt and
+the progress the old one, or the batch is sent and the progress the new one.
 """
 
 import threading
@@ -25,7 +25,7 @@ from scoreback.service.state import tables
 from scoreback.service.state.database import Database
 from scoreback.service.state.locks import hold_lock
 
-RunKind = Literal["score", "train"]
+BatchStatus = Literal["begun", "sent", "done"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +38,23 @@ class Progress:
     score_since: datetime  # events that arrived before it only fill windows
     segments: tuple[str, ...] = ()  # files of window state that count
     pending: str | None = None  # file of events that wait for their windows
+    # File of events that waited under the feature plan of before, of which this one scores them.
+    owed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One write to the SIEM: begun before it is sent, done after."""
+    """One write to the SIEM: begun before it is sent, sent after, done once it is there."""
 
     batch_id: str
     detector: str
-    version: str
+    version: str  # of the model; of several, separated by commas
     since: datetime
     until: datetime
     outbox: str  # file in the outbox that holds what is written
-    next_progress: Progress
+    next_progress: Progress | None  # None once it is the current one
+    status: BatchStatus = "begun"
+    sent_at: datetime | None = None  # when it was last sent, or may have been
 
 
 class State:
@@ -107,11 +111,12 @@ class State:
         return self.folder / "refused"
 
     @contextmanager
-    def lock(self, detector: str, job: RunKind = "score", *, wait: float = 0) -> Iterator[None]:
+    def lock(self, detector: str, job: str = "score", *, wait: float = 0) -> Iterator[None]:
         """Hold a *job* of *detector* alone; let go of when the process ends, however it ends.
 
-        Whatever decides which version scores holds the job of scoring. Training holds its own, so
-        that scoring does not wait for hours. A thread that holds one already goes on.
+        Each kind of job has its own lock, so that scoring does not wait for a training of hours,
+        and what an admin does (`CONTROL`) not for a scoring of hours. A thread that holds one
+        already goes on.
 
         Args:
             detector: whom nobody else shall work on.
@@ -126,7 +131,7 @@ class State:
         if name in held:
             yield
             return
-        what = f"detector {detector!r}" if job == "score" else f"training of {detector!r}"
+        what = _LOCKED.get(job, f"job {job!r} of {{!r}}").format(detector)
         with hold_lock(self.folder / "locks", name, wait=wait, what=what):
             held.add(name)
             try:
@@ -142,13 +147,15 @@ class State:
             row = connection.execute(query).one_or_none()
         return None if row is None else _progress(row)
 
-    def latest_watermark(self, detector: str) -> datetime | None:
-        """The furthest that *detector* got with any feature plan."""
+    def latest_progress(self, detector: str) -> Progress | None:
+        """The furthest that *detector* got with any feature plan; of two as far, the later one."""
         t = tables.progress
-        query = sa.select(sa.func.max(t.c.watermark)).where(t.c.detector == detector)
+        query = sa.select(t).where(t.c.detector == detector)
         with self.database.reads() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            row = connection.execute(
+                query.order_by(t.c.watermark.desc(), t.c.turn.desc()).limit(1)
+            ).one_or_none()
+        return None if row is None else _progress(row)
 
     def begin_batch(self, batch: Batch) -> None:
         """Write down that *batch* will be sent; beginning it again replaces it."""
@@ -160,6 +167,7 @@ class State:
             "since": batch.since,
             "until": batch.until,
             "status": "begun",
+            "sent_at": None,
             "outbox": batch.outbox,
             "next_state": _PROGRESS.dump_json(batch.next_progress).decode(),
         }
@@ -169,51 +177,96 @@ class State:
             adding = insert(t).values(row)
             connection.execute(adding.on_conflict_do_update(["batch_id"], set_=row))
 
-    def batches_in_doubt(self, detector: str) -> Sequence[Batch]:
-        """Batches of *detector* that were begun and not finished, in the order of their begin."""
+    def open_batches(self, detector: str) -> Sequence[Batch]:
+        """Batches of *detector* that are not done, in the order of their begin."""
         t = tables.batches
-        query = sa.select(t).where(t.c.detector == detector, t.c.status == "begun")
+        mine = (t.c.detector == detector, t.c.status.in_(("begun", "sent")))
         with self.database.reads() as connection:
-            rows = connection.execute(query.order_by(t.c.begun)).all()
+            rows = connection.execute(sa.select(t).where(*mine).order_by(t.c.begun)).all()
         return [_batch(row) for row in rows]
 
-    def finish_batch(self, batch_id: str, progress: Progress) -> None:
-        """Mark the batch as done and make *progress* the current one, both or neither.
+    def last_sent(self, detector: str) -> datetime | None:
+        """When a batch of *detector* was last sent; None where none is known to have been."""
+        t = tables.batches
+        query = sa.select(t.c.sent_at).where(t.c.detector == detector, t.c.sent_at.is_not(None))
+        with self.database.reads() as connection:
+            found: datetime | None = connection.execute(
+                query.order_by(t.c.sent_at.desc()).limit(1)
+            ).scalar()
+        return found
+
+    def send_again(self, batch_id: str, at: datetime) -> None:
+        """Write down that what was missing of a sent batch is sent again *at* that time."""
+        t = tables.batches
+        again = sa.update(t).where(t.c.batch_id == batch_id, t.c.status == "sent")
+        with self.database.writes() as connection:
+            connection.execute(again.values(sent_at=at))
+
+    def finish_batch(self, batch_id: str) -> None:
+        """Write down that all of a sent batch is there."""
+        t = tables.batches
+        done = sa.update(t).where(t.c.batch_id == batch_id, t.c.status == "sent")
+        with self.database.writes() as connection:
+            connection.execute(done.values(status="done"))
+
+    def mark_sent(
+        self, batch_id: str, progress: Progress, *, at: datetime, done: bool = False
+    ) -> None:
+        """Mark the batch as sent *at* that time and make *progress* the current one, or neither.
+
+        Args:
+            batch_id: of a batch that is begun.
+            progress: what follows it.
+            at: when it was sent.
+            done: it is known to be there, too.
 
         Raises:
             StateError: no such batch is begun; nothing is changed.
         """
         t, p = tables.batches, tables.progress
-        done = (
+        sent = (
             sa.update(t)
             .where(t.c.batch_id == batch_id, t.c.status == "begun")
             .where(t.c.detector == progress.detector)
-            .values(status="done", next_state=None)
+            .values(status="done" if done else "sent", sent_at=at, next_state=None)
         )
+        of_detector = sa.select(sa.func.max(p.c.turn)).where(p.c.detector == progress.detector)
         row = {
             "detector": progress.detector,
+            "turn": sa.select(
+                sa.func.coalesce(of_detector.scalar_subquery(), 0) + 1
+            ).scalar_subquery(),
             "plan_hash": progress.plan_hash,
             "watermark": progress.watermark,
             "score_since": progress.score_since,
             "segments": _TEXTS.dump_json(progress.segments).decode(),
             "pending": progress.pending,
+            "owed": progress.owed,
         }
         adding = insert(p).values(row)
         with self.database.writes() as connection:
-            if connection.execute(done).rowcount != 1:
+            if connection.execute(sent).rowcount != 1:
                 raise StateError(
                     f"batch {batch_id} of {progress.detector!r} is not begun",
-                    hint="run `scoreback score` again; it settles what is in doubt",
+                    hint="run `scoreback score` again; it resolves what is in doubt",
                 )
             connection.execute(adding.on_conflict_do_update(["detector", "plan_hash"], set_=row))
 
 
+CONTROL = "control"  # the job of changing which version scores, and what stands in the SIEM
+_LOCKED = {
+    "score": "detector {!r}",
+    "train": "training of {!r}",
+    CONTROL: "the versions and rules of {!r}",
+}
+
 _TEXTS = TypeAdapter(tuple[str, ...])
-_PROGRESS = TypeAdapter(Progress)
+_PROGRESS: TypeAdapter[Progress | None] = TypeAdapter(Progress | None)
 
 
 def _progress(row: sa.Row[tuple[object, ...]]) -> Progress:
     values = dict(row._mapping)
+    del values["turn"]
     what = f"progress of {values['detector']!r}"
     segments = tables.from_json(_TEXTS, values.pop("segments"), what)
     return Progress(**values, segments=segments)
@@ -222,9 +275,13 @@ def _progress(row: sa.Row[tuple[object, ...]]) -> Progress:
 def _batch(row: sa.Row[tuple[object, ...]]) -> Batch:
     values = dict(row._mapping)
     what = f"batch {values['batch_id']}"
-    after = tables.from_json(_PROGRESS, values.pop("next_state") or "", what)
-    if after.watermark.tzinfo is None or after.score_since.tzinfo is None:
-        raise StateError(f"{what} has times without a zone", hint="restore from a backup")
-    after = replace(after, watermark=utc(after.watermark), score_since=utc(after.score_since))
-    rest = {name: values[name] for name in ("batch_id", "detector", "version", "outbox")}
-    return Batch(**rest, since=values["since"], until=values["until"], next_progress=after)
+    text = values.pop("next_state")
+    after = None if text is None else tables.from_json(_PROGRESS, text, what)
+    if after is None and values["status"] == "begun":
+        raise StateError(f"{what} does not say what follows it", hint="restore from a backup")
+    if after is not None:
+        if after.watermark.tzinfo is None or after.score_since.tzinfo is None:
+            raise StateError(f"{what} has times without a zone", hint="restore from a backup")
+        after = replace(after, watermark=utc(after.watermark), score_since=utc(after.score_since))
+    del values["begun"]
+    return Batch(**values, next_progress=after)

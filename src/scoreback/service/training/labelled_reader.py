@@ -54,8 +54,9 @@ class LabelledReader:
     def read(self) -> Iterator[EventBatch]:
         """Yield the units: the events themselves, or the groups of them that had closed."""
         verdicts = [LABEL_COLUMNS.empty_table()]
-        if self._detector.labels.verdicts:
-            found = self._app.connector.labels(self._window.since)
+        door = self._app.connector.labels
+        if self._detector.labels.verdicts and door is not None:
+            found = door.read(self._window.since)
             verdicts += [pa.Table.from_batches([labels.batch]) for labels in found]
         self._of_events = verdicts
         if self._grouping is None:
@@ -98,8 +99,8 @@ class LabelledReader:
 
     def _events(self) -> Iterator[EventBatch]:
         query = self._app.query(self._detector)
-        for piece in self._app.connector.slices(query, self._window):
-            for batch in self._app.connector.read(piece):
+        for piece in self._app.connector.events.slices(query, self._window):
+            for batch in self._app.connector.events.read(piece):
                 self._progress(batch.num_rows)
                 yield batch
 

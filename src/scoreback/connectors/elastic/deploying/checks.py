@@ -136,7 +136,7 @@ def _known(
     left = list(fields)
     while True:
         try:
-            return mapped(client, selection, left), missing
+            return mapped(client, selection, left, all_there=True), missing
         except SiemRefused as error:
             missing.append(Finding(what=error.message, fix=error.hint))
             named = next((name for name in left if repr(name) in error.message), None)

@@ -81,7 +81,12 @@ SCORES: dict[str, Any] = {
     "properties": _dotted(
         {key: about for key, about in _ECS.items() if key != "rule"}
         # What names a score is the document's _id.
-        | {"scoreback": {"properties": _DETECTOR | {"alert": _BOOLEAN, "alert_id": _KEYWORD}}}
+        | {
+            "scoreback": {
+                "properties": _DETECTOR
+                | {"alert": _BOOLEAN, "alert_id": _KEYWORD, "scored_at": _NANOS}
+            }
+        }
     )
     | {name: {"type": "alias", "path": path} for name, path in RULE.items()},
 }
@@ -122,6 +127,8 @@ ALERTS: dict[str, Any] = {
                 "verdict": _KEYWORD,
                 "closed_at": _NANOS,
                 "labeller": _KEYWORD,
+                "tags": _KEYWORD,
+                "touched": _BOOLEAN,
             }
         },
     },

@@ -21,26 +21,23 @@ _MS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Which time of an event a window is about, as queries and aggregations have it."""
+    """When events arrived, as queries and aggregations have it."""
 
     selection: Selection
-    arrival: bool
     lag: timedelta  # how long after its time an event without arrival time counts as arrived
 
     def query(self, since: int, until: int) -> dict[str, Any]:
         """The query for ``[since, until)``, microseconds; it may find some more."""
-        if self.arrival:
-            return self.selection.on_arrival(since, until, self.lag)
-        return self.selection.on_event_time(since, until)
+        return self.selection.on_arrival(since, until, self.lag)
 
     def aggregations(self, interval: int) -> dict[str, Any]:
-        """Histograms of *interval* milliseconds: of the clock's field, and of what stands in."""
-        found = {"known": _histogram(self._field, interval)}
-        if self.arrival:
-            undated = {"bool": {"must_not": [{"exists": {"field": self.selection.arrival}}]}}
-            of_time = {"of": _histogram(self.selection.time, interval)}
-            found["undated"] = {"filter": undated, "aggs": of_time}
-        return found
+        """Histograms of *interval* milliseconds: of arrival times, and of what stands in."""
+        undated = {"bool": {"must_not": [{"exists": {"field": self.selection.arrival}}]}}
+        of_time = {"of": _histogram(self.selection.time, interval)}
+        return {
+            "known": _histogram(self.selection.arrival, interval),
+            "undated": {"filter": undated, "aggs": of_time},
+        }
 
     def counted(self, found: dict[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Starts of buckets, microseconds, ascending, and how many events each has."""
@@ -53,10 +50,6 @@ class Clock:
             counts[start] = counts.get(start, 0) + int(bucket["doc_count"])
         starts = sorted(counts)
         return np.array(starts, np.int64), np.array([counts[s] for s in starts], np.int64)
-
-    @property
-    def _field(self) -> str:
-        return self.selection.arrival if self.arrival else self.selection.time
 
 
 def cut(pit: PointInTime, clock: Clock, since: int, until: int, rows: int) -> list[int]:

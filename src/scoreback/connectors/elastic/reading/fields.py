@@ -42,11 +42,18 @@ class Mapped:
         return self.paths.get(name, name)
 
 
-def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = None) -> Mapped:
+def mapped(
+    client: Client,
+    selection: Selection,
+    fields: Sequence[str] | None = None,
+    *,
+    all_there: bool = False,
+) -> Mapped:
     """What there is of *fields*; without them, of all.
 
     Raises:
-        SiemRefused: no index matches, or no event of the selection has one of the fields.
+        SiemRefused: no index matches; or, where they shall be *all_there*, no event of the
+            selection has one of the fields.
     """
     if fields is None:
         return Mapped(names=_names(_capabilities(client, selection, ["*"])), kinds={})
@@ -65,7 +72,7 @@ def mapped(client: Client, selection: Selection, fields: Sequence[str] | None = 
         valued |= {
             n for n, types in found.items() if all(t["aggregatable"] for t in types.values())
         }
-    for name in known:
+    for name in known if all_there else ():
         _require(client, selection, kinds, name)
     inside = {name: kinds[name] for name in known if name in kinds}
     leaves = _leaves(client, selection, dict.fromkeys([*known, selection.time, selection.arrival]))

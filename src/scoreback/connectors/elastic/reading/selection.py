@@ -74,16 +74,6 @@ class Selection:
             ]
         )
 
-    def on_event_time(self, since: int, until: int) -> dict[str, Any]:
-        """The query for events of ``[since, until)``, and some that arrived then.
-
-        An event that claims a time after its arrival counts at its arrival. One that happened
-        before is left out here: a history that is loaded at once arrives within one window.
-        """
-        before = {"range": {self.time: {"lt": since // _MS, "format": "epoch_millis"}}}
-        arrived = {"filter": [_range(self.arrival, since, until)], "must_not": [before]}
-        return self._query([_range(self.time, since, until), {"bool": arrived}])
-
     def everything(self) -> dict[str, Any]:
         """The query for all events."""
         return {"bool": {"filter": list(self.filters)}}

@@ -1,10 +1,12 @@
-"""Raises alerts from new live scores, where no rule engine of the SIEM does it.
+"""Raises alerts from live scores, where no rule engine of the SIEM does it.
 
 An alert is a document of our own index. Its id follows from its rule and the score that opened it,
-so that raising alerts again, after a crash say, changes nothing.
+so that raising alerts again, after a crash say, changes nothing. A score that is in an alert is
+marked with the alert's id: it is not looked at again, and says how many scores an alert stands for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,45 +22,96 @@ from scoreback.connectors.elastic.wire.documents import actions, documents
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.naming import alert_id
-from scoreback.records import Severity, Stage
-from scoreback.suppression import DAY_US, Suppression, hits_of, opened_by
+from scoreback.records import TIME, Severity, Stage
+from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
 
 PAGE = 10_000
 MAX_ENTITIES = 10_000  # asked for by name; more, and all alerts of the days are read
 SEVERITIES = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
 
+_HITS = pa.schema(
+    [
+        pa.field("score_id", pa.string()),
+        pa.field("event_id", pa.string()),
+        pa.field("event_time", TIME),
+        pa.field("entity", pa.string()),
+        pa.field("detector", pa.string()),
+        pa.field("version", pa.string()),
+        pa.field("stage", pa.string()),
+        pa.field("score", pa.float64()),
+        pa.field("risk", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("reasons", pa.string()),
+        pa.field("index", pa.string()),  # the backing index that holds it
+        pa.field("seq_no", pa.int64()),
+        pa.field("primary_term", pa.int64()),
+    ]
+)
 
-class Alerting:
+
+class RuleEngine:
     """The rule engine over the scores of one namespace."""
 
     def __init__(self, client: Client, names: Names, rules: Rules) -> None:
         """Raise alerts through *client* as *rules* say."""
         self._client, self._names, self._rules = client, names, rules
 
-    def raise_alerts(self, scores: pa.Table) -> pa.Array:
-        """Let every enabled rule look at *scores*; the alert that each score belongs to, or null.
+    def evaluate(self, *, since: datetime, at: datetime) -> int:
+        """Let every enabled rule look at scores that came at or after *since*; alerts opened."""
+        rules = [rule for rule in self._rules.enabled() if not rule.paused]
+        if not rules:
+            return 0
+        refreshed = self._client.call("POST", f"/{self._names.scores}/_refresh", absent=(404,))
+        if refreshed is None:
+            return 0  # no stream yet: no scores
+        rows = list(self._unseen(rules, since))
+        hits = pa.Table.from_pylist(rows, schema=_HITS)
+        opened = 0
+        for rule in rules:
+            of_rule = over_threshold(hits, rule)
+            if of_rule.num_rows:
+                opened += self._raise(rule, of_rule, at)
+        return opened
 
-        Raises:
-            SiemUnavailable: some alerts may be there; raising them again changes nothing.
-            SiemRefused: alerts cannot be written.
-        """
-        found: list[str | None] = [None] * scores.num_rows
-        live = pc.and_(scores["alert"], pc.equal(scores["stage"], Stage.LIVE.value))
-        if not pc.any(live).as_py():
-            return pa.array(found, pa.string())
-        detectors = pc.unique(scores["detector"].filter(live)).to_pylist()
-        table = scores.append_column("row", pa.array(np.arange(scores.num_rows)))
-        for rule in self._rules.enabled(detectors):
-            hits = hits_of(table, rule)
-            if hits.num_rows:
-                for row, alert in zip(
-                    hits["row"].to_pylist(), self._raise(rule, hits), strict=True
-                ):
-                    found[row] = alert
-        return pa.array(found, pa.string())
+    def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
+        """Live scores over the threshold of one of *rules* that are in no alert yet."""
+        either = [
+            {
+                "bool": {
+                    "filter": [
+                        {"term": {"scoreback.detector": rule.detector}},
+                        {"term": {"scoreback.version": rule.version}},
+                        {"range": {"scoreback.score": {"gte": rule.threshold}}},
+                    ]
+                }
+            }
+            for rule in rules
+        ]
+        body: dict[str, Any] = {
+            "size": PAGE,
+            "query": {
+                "bool": {
+                    "filter": [
+                        {"term": {"scoreback.stage": Stage.LIVE.value}},
+                        {"range": {"event.ingested": {"gte": text(since)}}},
+                        {"bool": {"should": either, "minimum_should_match": 1}},
+                    ],
+                    "must_not": [{"exists": {"field": "scoreback.alert_id"}}],
+                }
+            },
+            "sort": ["@timestamp", "scoreback.event.id", "scoreback.detector"],
+            "seq_no_primary_term": True,
+        }
+        while True:
+            found = self._client.search(self._names.scores, body)["hits"]["hits"]
+            yield from map(_hit, found)
+            if len(found) < PAGE:
+                return
+            body["search_after"] = found[-1]["sort"]
 
-    def _raise(self, rule: AlertRule, hits: pa.Table) -> list[str]:
+    def _raise(self, rule: AlertRule, copies: pa.Table, at: datetime) -> int:
         """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
+        hits = _first_of_each(copies)
         times = hits["event_time"].cast(pa.int64()).to_numpy()
         entities = hits["entity"].to_pylist()
         before = self._alerts_of_days(rule.name, times, entities)
@@ -86,24 +139,41 @@ class Alerting:
             for position in range(len(before), len(names))
             if openers[position] == position and names[position] not in there
         ]
-        self._store(
-            rule, hits.take(pa.array(new, pa.int64())), [names[len(before) + i] for i in new]
-        )
-        return [names[openers[position]] for position in range(len(before), len(names))]
+        opening = hits.take(pa.array(new, pa.int64()))
+        self._store(rule, opening, [names[len(before) + i] for i in new], at)
+        alerts = [names[openers[position]] for position in range(len(before), len(names))]
+        self._mark(copies, dict(zip(hits["score_id"].to_pylist(), alerts, strict=True)))
+        return len(new)
 
-    def _store(self, rule: AlertRule, hits: pa.Table, ids: list[str]) -> None:
+    def _mark(self, copies: pa.Table, alerts: Mapping[str, str]) -> None:
+        """Write onto each score which alert it is in; what changed meanwhile is marked later."""
+        ids = copies["score_id"].to_pylist()
+        named = pa.array([alerts[score_id] for score_id in ids], pa.string())
+        changes = documents({"scoreback.alert_id": named}, {})
+        heads = {
+            "_index": copies["index"],
+            "_id": copies["score_id"],
+            "if_seq_no": copies["seq_no"],
+            "if_primary_term": copies["primary_term"],
+        }
+        lines = actions("update", heads, _partial(changes))
+        report = bulk.send(self._client, "/_bulk", lines)
+        _refuse(report.refused, "marks on scores", "may this key write into the stream of scores?")
+
+    def _store(self, rule: AlertRule, hits: pa.Table, ids: list[str], at: datetime) -> None:
         if not ids:
             return
+        raised = pa.repeat(pa.scalar(at, TIME), hits.num_rows)
         sources = documents(
             {
                 "@timestamp": hits["event_time"],
-                "event.ingested": hits["scored_at"],
+                "event.ingested": raised,
                 "event.risk_score": hits["risk"],
                 "scoreback.alert_id": pa.array(ids),
                 "scoreback.version": hits["version"],
                 "scoreback.entity": hits["entity"],
                 "scoreback.event.id": hits["event_id"],
-                "scoreback.raised_at": hits["scored_at"],
+                "scoreback.raised_at": raised,
                 "scoreback.score": hits["score"],
                 "scoreback.threshold": hits["threshold"],
                 "scoreback.reasons": hits["reasons"],
@@ -125,11 +195,9 @@ class Alerting:
         lines = actions("create", {"_id": pa.array(ids)}, sources)
         path = f"/{self._names.alerts}/_bulk"
         report = bulk.send(self._client, path, lines, params={"refresh": True})
-        if report.refused:
-            raise SiemRefused(
-                f"{len(report.refused)} alerts were refused: {next(iter(report.refused.values()))}",
-                hint="run `scoreback plan`: is the index of alerts mapped as it should be?",
-            )
+        _refuse(
+            report.refused, "alerts", "run `scoreback plan`: is their index mapped as it should be?"
+        )
 
     def _alerts_of_days(
         self,
@@ -174,6 +242,42 @@ def flat(source: Mapping[str, Any], above: str = "") -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def _hit(hit: Mapping[str, Any]) -> dict[str, Any]:
+    values = flat(hit["_source"])
+    own = {name: values.get(f"scoreback.{name}") for name in _OWN}
+    return own | {
+        "score_id": hit["_id"],
+        "event_id": values["scoreback.event.id"],
+        "event_time": parsed(values["@timestamp"]),
+        "risk": values["event.risk_score"],
+        "index": hit["_index"],
+        "seq_no": hit["_seq_no"],
+        "primary_term": hit["_primary_term"],
+    }
+
+
+_OWN = ("entity", "detector", "version", "stage", "score", "threshold", "reasons")
+
+
+def _first_of_each(hits: pa.Table) -> pa.Table:
+    """Each score once: a stream may hold one again, after a rollover."""
+    ids = hits["score_id"].to_pylist()
+    first = {score_id: row for row, score_id in reversed(list(enumerate(ids)))}
+    return hits if len(first) == len(ids) else hits.take(pa.array(sorted(first.values())))
+
+
+def _partial(changes: pa.Array) -> pa.Array:
+    """Partial updates that put *changes* onto documents."""
+    return pc.binary_join_element_wise('{"doc":', changes, "}", "")
+
+
+def _refuse(refused: Mapping[int, str], what: str, hint: str) -> None:
+    if refused:
+        raise SiemRefused(
+            f"{len(refused)} {what} were refused: {next(iter(refused.values()))}", hint=hint
+        )
 
 
 def _opened(source: Mapping[str, Any]) -> Mapping[str, Any]:

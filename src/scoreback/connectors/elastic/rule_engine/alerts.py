@@ -1,10 +1,11 @@
-"""What analysts do with alerts of our own index: list and close."""
+"""What analysts do with alerts of our own index: list, close, reopen, tag."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
@@ -24,63 +25,75 @@ class Alerts:
         """Work on alerts through *client*; closings are told to *verdicts*."""
         self._client, self._names, self._verdicts = client, names, verdicts
 
-    def alerts(
-        self,
-        *,
-        detector: str | None = None,
-        still_open: bool = False,
-        since: datetime | None = None,
-        limit: int | None = None,
-    ) -> Sequence[Alert]:
-        """Alerts by time of their opening event, oldest first."""
-        wanted: list[dict[str, Any]] = []
-        if detector is not None:
-            wanted.append({"term": {"scoreback.detector": detector}})
-        if since is not None:
-            wanted.append({"range": {"@timestamp": {"gte": text(since)}}})
-        query: dict[str, Any] = {"filter": wanted}
-        if still_open:
-            query["must_not"] = [{"exists": {"field": "scoreback.verdict"}}]
-        left = limit if limit is not None else PAGE
+    def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
+        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        wanted: list[dict[str, Any]] = [
+            {"term": {f"scoreback.{name}": value}}
+            for name, value in (("detector", query.detector), ("version", query.version))
+            if value is not None
+        ]
+        if query.window is not None:
+            window = {"gte": text(query.window.since), "lt": text(query.window.until)}
+            wanted.append({"range": {"@timestamp": window}})
+        about: dict[str, Any] = {"filter": wanted}
+        if query.still_open:
+            about["must_not"] = [{"exists": {"field": "scoreback.verdict"}}]
         body: dict[str, Any] = {
-            "query": {"bool": query},
+            "size": PAGE,
+            "query": {"bool": about},
             "sort": ["@timestamp", "scoreback.alert_id"],
         }
-        found: list[Alert] = []
         while True:
-            size = min(PAGE, left)
-            answer = self._client.search(self._names.alerts, body | {"size": size})
-            hits = answer["hits"]["hits"]
-            found.extend(self._with_counts([hit["_source"] for hit in hits]))
-            left = left - len(hits) if limit is not None else PAGE
-            if len(hits) < size or left <= 0:
-                return found
+            hits = self._client.search(self._names.alerts, body)["hits"]["hits"]
+            yield from self._with_counts([hit["_source"] for hit in hits])
+            if len(hits) < PAGE:
+                return
             body["search_after"] = hits[-1]["sort"]
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
+        """Close the alert with *verdict*; the same again changes nothing."""
+
+        def closing(alert: Alert) -> dict[str, Any]:
+            label_time = self._verdicts.close(alert, verdict, labeller, at)
+            return {
+                "verdict": verdict.value,
+                "closed_at": text(label_time),
+                "labeller": labeller,
+                "touched": True,
+            }
+
+        return self._changed(alert_id, closing)
+
+    def tag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Put *tag* on alerts, once each; how many have it newly."""
+        count = 0
+        for alert_id in dict.fromkeys(alert_ids):
+            found = self._document(alert_id)
+            if found is None or tag in _alert(found["_source"], 1).tags:
+                continue
+            self._changed(alert_id, lambda alert: {"tags": sorted({*alert.tags, tag})})
+            count += 1
+        return count
+
+    def _document(self, alert_id: str) -> dict[str, Any] | None:
+        path = f"/{self._names.alerts}/_doc/{quote(alert_id, safe='')}"
+        found: dict[str, Any] | None = self._client.call("GET", path, absent=(404,))
+        return found if found and found.get("found") else None
+
+    def _changed(self, alert_id: str, change: Callable[[Alert], dict[str, Any]]) -> Alert:
+        """The alert after what *change* says of it was written onto it, and onto no other state."""
         for _ in range(ATTEMPTS):
-            found = self._client.call(
-                "GET", f"/{self._names.alerts}/_doc/{quote(alert_id, safe='')}", absent=(404,)
-            )
-            if not found or not found.get("found"):
+            found = self._document(alert_id)
+            if found is None:
                 raise SiemRefused(
                     f"no alert has id {alert_id!r}",
                     hint="list the open alerts and copy the id from there",
                 )
-            alert = _alert(found["_source"], 1)
-            label_time = self._verdicts.close(alert, verdict, labeller, at)
-            change = {
-                "scoreback": {
-                    "verdict": verdict.value,
-                    "closed_at": text(label_time),
-                    "labeller": labeller,
-                }
-            }
+            own = {"scoreback": change(_alert(found["_source"], 1))}
             done = self._client.call(
                 "POST",
                 f"/{self._names.alerts}/_update/{quote(alert_id, safe='')}",
-                {"doc": change},
+                {"doc": own},
                 absent=(409,),
                 params={
                     "if_seq_no": found["_seq_no"],
@@ -89,10 +102,9 @@ class Alerts:
                 },
             )
             if done is not None:
-                closed = flat(found["_source"]) | flat(change)
-                return self._with_counts([closed])[0]
+                return self._with_counts([flat(found["_source"]) | flat(own)])[0]
         raise SiemUnavailable(
-            f"alert {alert_id} is being changed by somebody else", hint="close it again"
+            f"alert {alert_id} is being changed by somebody else", hint="try it again"
         )
 
     def _with_counts(self, sources: Sequence[Mapping[str, Any]]) -> list[Alert]:
@@ -141,4 +153,6 @@ def _alert(source: Mapping[str, Any], events: int) -> Alert:
         verdict=Verdict(own["verdict"]) if own.get("verdict") else None,
         closed_at=parsed(closed) if closed else None,
         labeller=own.get("labeller"),
+        tags=tuple(own.get("tags") or ()),
+        touched=bool(own.get("touched")),
     )

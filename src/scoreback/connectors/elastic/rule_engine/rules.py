@@ -11,15 +11,18 @@ import msgspec
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.required_index import require
-from scoreback.deployment import AlertRule, Found, Standing
-from scoreback.errors import SiemRefused
+from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
+from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Severity
 
 MAX_RULES = 10_000
+ATTEMPTS = 5  # at writing a rule that somebody changes at the same moment
 
 
 class Rules:
     """The alert rules of one namespace."""
+
+    suppresses = frozenset(Suppress)
 
     def __init__(self, client: Client, names: Names) -> None:
         """Keep rules through *client*."""
@@ -52,17 +55,25 @@ class Rules:
     def apply(self, rule: AlertRule) -> None:
         """Create or replace *rule*; whether it is enabled stays as the user left it."""
         require(self._client, self._index)
-        there = self._document(rule.name) or {}
         body = _body(rule)
-        document = {
-            "name": rule.name,
-            "detector": rule.detector,
-            "enabled": there.get("enabled", True),
-            "rule": body,
-            "_digest": _digest(body),
-        }
-        self._client.call(
-            "PUT", f"/{self._index}/_doc/{rule.name}", document, params={"refresh": True}
+        for _ in range(ATTEMPTS):
+            there = self._there(rule.name)
+            document = {
+                "name": rule.name,
+                "detector": rule.detector,
+                "enabled": there["_source"].get("enabled", True) if there else True,
+                "rule": body,
+                "_digest": _digest(body),
+            }
+            # Only over what was read: a switch-off of this moment is not overruled.
+            only = {"op_type": "create"} if there is None else {
+                "if_seq_no": there["_seq_no"], "if_primary_term": there["_primary_term"]
+            }  # fmt: skip
+            path, params = f"/{self._index}/_doc/{rule.name}", {"refresh": True, **only}
+            if self._client.call("PUT", path, document, absent=(409,), params=params) is not None:
+                return
+        raise SiemUnavailable(
+            f"alert rule {rule.name!r} is being changed by somebody else", hint="apply it again"
         )
 
     def remove(self, name: str) -> None:
@@ -71,18 +82,22 @@ class Rules:
             "DELETE", f"/{self._index}/_doc/{name}", absent=(404,), params={"refresh": True}
         )
 
-    def enabled(self, detectors: list[str]) -> list[AlertRule]:
-        """The rules of *detectors* that are switched on, by name."""
-        query = {
-            "bool": {"filter": [{"terms": {"detector": detectors}}, {"term": {"enabled": True}}]}
-        }
-        body = {"size": MAX_RULES, "query": query, "sort": ["name"]}
-        found = self._client.search(self._index, body)
+    def enabled(self) -> list[AlertRule]:
+        """The rules that are switched on, by name; none where nothing was applied yet."""
+        body = {"size": MAX_RULES, "query": {"term": {"enabled": True}}, "sort": ["name"]}
+        found = self._client.search(self._index, body, absent=(404,))
+        if found is None:
+            return []
         return [_rule(hit["_id"], _kept(hit["_source"])) for hit in found["hits"]["hits"]]
 
     def _document(self, name: str) -> dict[str, Any] | None:
+        found = self._there(name)
+        return None if found is None else found["_source"]
+
+    def _there(self, name: str) -> dict[str, Any] | None:
+        """The document, and which state of it that is."""
         found = self._client.call("GET", f"/{self._index}/_doc/{name}", absent=(404,))
-        return found["_source"] if found and found.get("found") else None
+        return found if found and found.get("found") else None
 
 
 def _body(rule: AlertRule) -> dict[str, Any]:
@@ -91,6 +106,7 @@ def _body(rule: AlertRule) -> dict[str, Any]:
         **asdict(rule),
         "throttle": throttle,
         "severity": rule.severity.value,
+        "delivery": rule.delivery.value,
         "attack": list(rule.attack),
     }
 
@@ -108,6 +124,7 @@ def _rule(name: str, body: Mapping[str, Any]) -> AlertRule:
                 **body,
                 "throttle": timedelta(microseconds=body["throttle"]),
                 "severity": Severity(body["severity"]),
+                "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
                 "attack": tuple(body["attack"]),
             }
         )

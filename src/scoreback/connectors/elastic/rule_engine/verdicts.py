@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from scoreback.connectors.base import BATCH_ROWS
+from scoreback.connectors.doors import BATCH_ROWS
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
@@ -38,7 +38,7 @@ class Verdicts:
         """Keep verdicts through *client*."""
         self._client, self._index = client, names.verdicts
 
-    def labels(self, since: datetime) -> Iterator[LabelBatch]:
+    def read(self, since: datetime) -> Iterator[LabelBatch]:
         """Yield the verdicts given at or after *since*, in order of label time."""
         body: dict[str, Any] = {
             "size": PAGE,

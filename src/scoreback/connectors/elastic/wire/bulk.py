@@ -56,7 +56,7 @@ def send(
     path: str,
     lines: pa.Array,
     *,
-    settle: Callable[[Sequence[int]], set[int]] | None = None,
+    confirm: Callable[[Sequence[int]], set[int]] | None = None,
     params: Mapping[str, object] | None = None,
 ) -> BulkReport:
     """Send *lines*, the actions of a bulk request, one text an item.
@@ -65,7 +65,7 @@ def send(
         client: of the connection.
         path: of the bulk endpoint.
         lines: what `scoreback.connectors.elastic.wire.documents.actions` gives.
-        settle: asked after an answer got lost: which of some items are there. Without it they are
+        confirm: asked after an answer got lost: which of some items are there. Without it they are
             sent again, which suits items that change nothing the second time.
         params: of the query.
 
@@ -77,7 +77,7 @@ def send(
 
     def request(items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> BulkReport:
         report = BulkReport()
-        _send(client, path, lines, items, report, settle, params)
+        _send(client, path, lines, items, report, confirm, params)
         return report
 
     requests = list(_requests(lines, np.arange(len(lines))))
@@ -96,7 +96,7 @@ def _send(
     lines: pa.Array,
     items: np.ndarray[tuple[int], np.dtype[np.int64]],
     report: BulkReport,
-    settle: Callable[[Sequence[int]], set[int]] | None,
+    confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
 ) -> None:
     """Send *items*, and those among them again that there was no room for."""
@@ -105,20 +105,20 @@ def _send(
         try:
             answer = client.send(
                 "POST", path, _body(lines, items), content=NDJSON, good=(413,),
-                doubtful=settle is not None, params={"filter_path": _FILTER, **(params or {})},
+                doubtful=confirm is not None, params={"filter_path": _FILTER, **(params or {})},
             )  # fmt: skip
         except InDoubtError as error:
-            if settle is None or attempt == ATTEMPTS:
+            if confirm is None or attempt == ATTEMPTS:
                 raise
             client.wait(attempt, error.retry_after)
-            there = settle(items.tolist())
+            there = confirm(items.tolist())
             report.done.extend(there)
             items = np.array([i for i in items.tolist() if i not in there], np.int64)
             if not len(items):
                 return
             continue
         if answer.status == 413:
-            _halves(client, path, lines, items, report, settle, params)
+            _halves(client, path, lines, items, report, confirm, params)
             return
         items, why = _told(answer.body, items, report)
         if not len(items):
@@ -137,7 +137,7 @@ def _halves(
     lines: pa.Array,
     items: np.ndarray[tuple[int], np.dtype[np.int64]],
     report: BulkReport,
-    settle: Callable[[Sequence[int]], set[int]] | None,
+    confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
 ) -> None:
     """A request that is too large is sent as two."""
@@ -145,7 +145,7 @@ def _halves(
         report.refused[int(items[0])] = "the server takes no request as large as this document"
         return
     for half in np.array_split(items, 2):
-        _send(client, path, lines, half, report, settle, params)
+        _send(client, path, lines, half, report, confirm, params)
 
 
 def _told(

@@ -22,8 +22,10 @@ from scoreback.errors import SiemRefused
 from scoreback.records import Enrichment, ScoreBatch, WriteReport
 
 
-class Enrich:
+class Enrichments:
     """The enrichments of one namespace."""
+
+    kinds = frozenset({Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE})
 
     def __init__(self, client: Client, names: Names) -> None:
         """Write through *client*."""

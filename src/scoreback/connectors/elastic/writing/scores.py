@@ -1,31 +1,39 @@
-"""Writes scores into their data stream, each once as read."""
+"""The door to scores: written into their data stream, each once as read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.connectors.doors import ScoreQuery
 from scoreback.connectors.elastic.deploying.resources import RULE
 from scoreback.connectors.elastic.names import OWN, Names
-from scoreback.connectors.elastic.rule_engine.alerting import Alerting
+from scoreback.connectors.elastic.rule_engine.alerting import flat
+from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import creations
+from scoreback.connectors.elastic.writing.histograms import Histograms
 from scoreback.connectors.elastic.writing.members import events_of
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.records import SCORE_COLUMNS, ScoreBatch, WriteReport
+from scoreback.records import SCORE_COLUMNS, TIME, Histogram, ScoreBatch, TimeWindow, WriteReport
 
 ECS_VERSION = "9.2.0"
 # Documents written out at once, a third cheaper than all of a step: for each of the requests that
 # are on their way together as many as it takes.
 PART_ROWS = bulk.AT_ONCE * bulk.MAX_ITEMS
 LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
+READ_ROWS = 5_000  # scores in one answer
+_NOTHING: dict[str, Any] = {"hits": {"hits": []}}
 # Columns that nearly always have one value for a whole batch.
 _SHARED = frozenset(
     {
         "event.ingested", "event.severity", "scoreback.alert", "scoreback.detector",
-        "scoreback.event.index", "scoreback.stage", "scoreback.threshold", "scoreback.version",
+        "scoreback.event.index", "scoreback.scored_at", "scoreback.stage", "scoreback.threshold",
+        "scoreback.version",
     }
 )  # fmt: skip
 # Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
@@ -35,15 +43,13 @@ _SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
 class Scores:
     """The data stream of scores."""
 
-    def __init__(self, client: Client, names: Names, alerting: Alerting) -> None:
-        """Write through *client*; *alerting* is told of scores before they are stored."""
-        self._client, self._names, self._alerting = client, names, alerting
+    def __init__(self, client: Client, names: Names) -> None:
+        """Write through *client*."""
+        self._client, self._names = client, names
+        self._histograms = Histograms(client, names)
 
-    def write(self, scores: ScoreBatch) -> WriteReport:
-        """Store *scores*; what is there already is counted.
-
-        Alerts come first: their ids follow from the scores, so that a write which is repeated after
-        a crash finds them. A score knows the alert that it belongs to.
+    def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
+        """Store *scores*, sent *at* that time; what is there already is counted.
 
         Raises:
             SiemUnavailable: what was stored stays; writing all again changes nothing.
@@ -52,9 +58,8 @@ class Scores:
         if not scores.num_rows:
             return WriteReport(written=0)
         table = _first_of_each(pa.Table.from_batches([scores.batch]))
-        alerts = self._alerting.raise_alerts(table)
         parts = [
-            self._create(table.slice(start, PART_ROWS), alerts.slice(start, PART_ROWS))
+            self._create(table.slice(start, PART_ROWS), at)
             for start in range(0, table.num_rows, PART_ROWS)
         ]
         repeated = scores.num_rows - table.num_rows
@@ -64,18 +69,18 @@ class Scores:
             refused=tuple(refused for part in parts for refused in part.refused),
         )
 
-    def _create(self, table: pa.Table, alerts: pa.Array) -> WriteReport:
+    def _create(self, table: pa.Table, at: datetime) -> WriteReport:
         ids = table["score_id"]
-        lines = _creations(table, alerts)
+        lines = _creations(table, at)
 
         def stored(items: Sequence[int]) -> set[int]:
             names = ids.take(pa.array(items, pa.int64())).to_pylist()
-            there = self.existing(names)
+            there = self._stored(names)
             return {i for i, name in zip(items, names, strict=True) if name in there}
 
         path = f"/{self._names.scores}/_bulk"
         report = bulk.send(
-            self._client, path, lines, settle=stored, params={"require_data_stream": True}
+            self._client, path, lines, confirm=stored, params={"require_data_stream": True}
         )
         _refuse_missing_templates(report.refused)
         return WriteReport(
@@ -84,9 +89,44 @@ class Scores:
             refused=bulk.refusals(ids.to_pylist() if report.refused else [], lines, report),
         )
 
-    def existing(self, score_ids: Iterable[str]) -> set[str]:
-        """Those of *score_ids* that are stored, in whichever backing index."""
-        ids = list(score_ids)
+    def existing(self, scores: ScoreBatch) -> set[str]:
+        """The ids of those of *scores* that are stored, in whichever backing index."""
+        return self._stored(scores.batch.column("score_id").to_pylist())
+
+    def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
+        """Yield the stored scores of *query*, each id once, in order of event time."""
+        window = {"gte": text(query.window.since), "lt": text(query.window.until)}
+        wanted: list[dict[str, Any]] = [{"range": {"@timestamp": window}}]
+        named = {"detector": query.detector, "version": query.version, "stage": query.stage}
+        wanted += [{"term": {f"scoreback.{k}": v}} for k, v in named.items() if v is not None]
+        order = ("scoreback.event.id", "scoreback.version", "scoreback.stage")
+        body: dict[str, Any] = {
+            "size": READ_ROWS,
+            "query": {"bool": {"filter": wanted}},
+            "sort": ["@timestamp", *order],
+        }
+        latest: set[str] = set()  # ids of the last page: a copy of a score sorts beside it
+        while True:
+            answer = self._client.search(self._names.scores, body, absent=(404,)) or _NOTHING
+            hits = answer["hits"]["hits"]
+            rows = {h["_id"]: _row(h) for h in hits if h["_id"] not in latest}
+            if rows:
+                batch = pa.RecordBatch.from_pylist(list(rows.values()), schema=SCORE_COLUMNS)
+                yield ScoreBatch(batch)
+            if len(hits) < READ_ROWS:
+                return
+            latest = {hit["_id"] for hit in hits}
+            body["search_after"] = hits[-1]["sort"]
+
+    def write_histograms(self, histograms: Sequence[Histogram], *, at: datetime) -> None:  # noqa: ARG002 - a count's time is that of its events
+        """Store *histograms*; the same id again changes nothing."""
+        self._histograms.write(histograms)
+
+    def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
+        """Yield the histograms of slices that begin in *window*, each once, by slice."""
+        return self._histograms.read(detector, window)
+
+    def _stored(self, ids: Sequence[str]) -> set[str]:
         if not ids:
             return set()
         stream = self._names.scores
@@ -124,18 +164,33 @@ def _first_of_each(table: pa.Table) -> pa.Table:
     return table.take(pa.array(sorted(first.values())))
 
 
-def _creations(table: pa.Table, alerts: pa.Array) -> pa.Array:
-    """Lines that create the documents of *table*'s scores, in ECS."""
+def _row(hit: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored score as `SCORE_COLUMNS` have it; its event's ref leads to the event's index."""
+    values = flat(hit["_source"])
+    own = {k.removeprefix(OWN): v for k, v in values.items() if k.startswith(OWN)}
+    ingested = parsed(values["event.ingested"])
+    return own | {
+        "score_id": hit["_id"],
+        "event_id": own["event.id"],
+        "event_ref": own.get("event.index") or "",
+        "event_time": parsed(values["@timestamp"]),
+        "scored_at": parsed(own["scored_at"]) if "scored_at" in own else ingested,
+        "risk": values["event.risk_score"],
+    }
+
+
+def _creations(table: pa.Table, at: datetime) -> pa.Array:
+    """Lines that create the documents of *table*'s scores, sent *at* that time, in ECS."""
     risk = table["risk"]
     columns = {
         "@timestamp": table["event_time"],
-        "event.ingested": table["scored_at"],
+        "event.ingested": pa.repeat(pa.scalar(at, TIME), table.num_rows),
         "event.risk_score": risk,
         "event.severity": _severity(risk),
         "scoreback.score": table["score"],
         "scoreback.threshold": table["threshold"],
         "scoreback.alert": table["alert"],
-        "scoreback.alert_id": alerts,
+        "scoreback.scored_at": table["scored_at"],
         "scoreback.detector": table["detector"],
         "scoreback.version": table["version"],
         "scoreback.stage": table["stage"],

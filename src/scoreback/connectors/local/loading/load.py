@@ -1,7 +1,7 @@
 """Loads an export of events into a stream: all of it or nothing, and twice is once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,46 +9,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress
 from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
 from scoreback.connectors.local.loading.intake import KEYS, clamped, intake
 from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
-from scoreback.connectors.local.loading.rejects import Rejected, Rejects
+from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import Rows, Wanted
 from scoreback.connectors.local.loading.timestamps import TimeReader
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError
 
 MAX_FIELDS = 2_000  # more distinct names are data, not fields
-
-Progress = Callable[[int, int], None]  # bytes read of the file, bytes in all
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadMapping:
-    """Which columns of the export mean what."""
-
-    time: str = "@timestamp"  # when it happened
-    id: str | None = None  # without it, a hash of the row and its number among equal rows
-    arrival: str | None = None  # when the SIEM had it; without it, the event's time
-    fields: Mapping[str, str] | None = None  # field → column; without it, every other column
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadReport:
-    """What became of an export's rows: ``loaded + already_there + repeated + rejected``."""
-
-    rows: int
-    loaded: int
-    already_there: int
-    repeated: int  # an earlier row of the file has the same id; the first one counts
-    rejected: int
-    reasons: Mapping[str, Rejected]  # reason → how many rows, with examples
-    rejects: Path | None  # file that keeps the rejected rows
-    time_formats: Mapping[str, int]  # format → times written so
-    without_offset: int  # times without an offset, taken as UTC
-    clamped: int  # events that claim to have happened after they arrived
 
 
 def load_file(

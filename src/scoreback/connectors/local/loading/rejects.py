@@ -2,22 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
+from scoreback.connectors.doors.intake import Rejected
 from scoreback.errors import SiemUnavailable
 
 EXAMPLES = 3  # of each reason, in the report
 EXAMPLE_LENGTH = 200
-
-
-@dataclass(slots=True)
-class Rejected:
-    """Rows that were rejected for one reason."""
-
-    count: int = 0
-    examples: list[tuple[int, str]] = field(default_factory=list)  # line, beginning of the row
 
 
 class Rejects:

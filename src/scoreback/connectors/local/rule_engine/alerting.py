@@ -1,6 +1,7 @@
 """Raises alerts from new live scores: the embedded SIEM's rule engine."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -9,29 +10,44 @@ import sqlalchemy as sa
 
 from scoreback.connectors.local.rule_engine.rules import enabled_rules
 from scoreback.connectors.local.storage import ledger
+from scoreback.connectors.local.storage.ledger import micros
 from scoreback.connectors.local.storage.segments import segment_of
-from scoreback.connectors.local.storage.store import Store
+from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.deployment import AlertRule
 from scoreback.naming import alert_id
-from scoreback.suppression import DAY_US, Suppression, hits_of, opened_by
+from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
 
 _COLUMNS = (
-    "score_id", "event_id", "event_time", "scored_at", "entity", "detector", "version", "stage",
+    "score_id", "event_id", "event_time", "entity", "detector", "version", "stage",
     "score", "risk", "reasons",
 )  # fmt: skip
 
 
-def evaluate(store: Store) -> int:
+class RuleEngine:
+    """The rule engine over the scores of one store."""
+
+    def __init__(self, store: Store) -> None:
+        """Raise alerts in *store*."""
+        self._store = store
+
+    def evaluate(self, *, since: datetime, at: datetime) -> int:
+        """Let the enabled rules look at scores that came at or after *since*; alerts opened."""
+        return evaluate(self._store, since=since, at=at)
+
+
+def evaluate(store: Store, *, since: datetime, at: datetime) -> int:
     """Let every enabled rule look at the scores that no rule has seen; how many alerts it opened.
 
-    One transaction: the scores count as seen exactly when their alerts are there.
+    One transaction: the scores count as seen exactly when their alerts are there. A changed rule
+    has the latest of them looked at again (`rules`); a score is in an alert once all the same.
     """
+    fresh = _unseen(micros(since))
     with store.ledger.reading() as connection:
-        if not connection.scalar(sa.select(sa.exists(_unseen()))):
+        if not connection.scalar(sa.select(sa.exists(fresh))):
             return 0
     with store.ledger.writing() as connection:
-        unseen = [segment_of(row) for row in connection.execute(_unseen())]
-        rules = enabled_rules(connection)
+        unseen = [segment_of(row) for row in connection.execute(fresh)]
+        rules = [rule for rule in enabled_rules(connection) if not rule.paused]
         opened = 0
         if unseen and rules:
             tables = [
@@ -40,7 +56,7 @@ def evaluate(store: Store) -> int:
             ]
             scores = pa.concat_tables(tables)
             for rule in rules:
-                opened += _raise_alerts(connection, rule, hits_of(scores, rule))
+                opened += _raise_alerts(connection, rule, over_threshold(scores, rule), micros(at))
         paths = [segment.path for segment in unseen]
         connection.execute(
             ledger.segments.update().where(ledger.segments.c.path.in_(paths)).values(evaluated=True)
@@ -48,12 +64,10 @@ def evaluate(store: Store) -> int:
     return opened
 
 
-def _unseen() -> sa.Select[tuple[object, ...]]:
-    return (
-        sa.select(ledger.segments)
-        .where(ledger.segments.c.kind == "scores", ledger.segments.c.evaluated.is_(False))
-        .order_by("segment_id")
-    )
+def _unseen(since: int) -> sa.Select[tuple[object, ...]]:
+    of = ledger.segments.c
+    wanted = (of.kind == "scores", of.evaluated.is_(False), of.max_arrival >= since)
+    return sa.select(ledger.segments).where(*wanted).order_by(of.segment_id)
 
 
 def _hit_columns(table: pa.Table) -> pa.Table:
@@ -64,8 +78,12 @@ def _hit_columns(table: pa.Table) -> pa.Table:
     return table.select(list(_COLUMNS))
 
 
-def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) -> int:
+def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table, at: int) -> int:
     """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
+    known = _in_alerts(connection, rule.name, hits)
+    if known:
+        ids = hits.column("score_id").to_pylist()
+        hits = hits.filter(pa.array([score_id not in known for score_id in ids]))
     if not hits.num_rows:
         return 0
     times = hits.column("event_time").cast(pa.int64()).to_numpy()
@@ -87,7 +105,7 @@ def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) ->
     for position, hit in enumerate(_rows(hits), start=len(before)):
         alert = names[openers[position]]
         if openers[position] == position:
-            opened.append(_alert(rule, alert, hit))
+            opened.append(_alert(rule, alert, hit, at))
         joined.append({"alert_id": alert, **{k: hit[k] for k in _MEMBER}})
     if opened:
         connection.execute(ledger.alerts.insert(), opened)
@@ -96,6 +114,17 @@ def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table) ->
 
 
 _MEMBER = ("score_id", "event_id", "event_time", "score")
+
+
+def _in_alerts(connection: sa.Connection, rule: str, hits: pa.Table) -> set[str]:
+    """Those of *hits* that are in an alert of *rule* already."""
+    member, alert = ledger.alert_events.c, ledger.alerts.c
+    ids, found = hits.column("score_id").to_pylist(), set[str]()
+    for start in range(0, len(ids), LOOKUP_IDS):
+        some = member.score_id.in_(ids[start : start + LOOKUP_IDS])
+        joined = sa.select(member.score_id).join(ledger.alerts, alert.alert_id == member.alert_id)
+        found.update(connection.scalars(joined.where(alert.rule == rule, some)))
+    return found
 
 
 def _alerts_of_days(
@@ -114,14 +143,13 @@ def _alerts_of_days(
 
 
 def _rows(hits: pa.Table) -> Iterator[dict[str, object]]:
-    micros = hits
-    for name in ("event_time", "scored_at"):
-        index = micros.column_names.index(name)
-        micros = micros.set_column(index, name, micros.column(name).cast(pa.int64()))
-    yield from micros.to_pylist()
+    index = hits.column_names.index("event_time")
+    yield from hits.set_column(
+        index, "event_time", hits.column("event_time").cast(pa.int64())
+    ).to_pylist()
 
 
-def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object]) -> dict[str, object]:
+def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object], at: int) -> dict[str, object]:
     return {
         "alert_id": alert_id,
         "rule": rule.name,
@@ -130,7 +158,7 @@ def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object]) -> dict[st
         "entity": hit["entity"],
         "event_id": hit["event_id"],
         "event_time": hit["event_time"],
-        "raised_at": hit["scored_at"],
+        "raised_at": at,
         "score": hit["score"],
         "risk": hit["risk"],
         "severity": rule.severity.value,

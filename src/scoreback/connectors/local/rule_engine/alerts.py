@@ -1,17 +1,20 @@
-"""What analysts do with alerts: list, close, reopen."""
+"""What analysts do with alerts: list, close, reopen, tag."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.local.rule_engine.verdicts import record_closing, withdraw
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.ledger import micros, moment
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import Alert, Severity, Verdict
+
+PAGE = 1_000  # alerts read at a time
 
 
 class Alerts:
@@ -21,35 +24,37 @@ class Alerts:
         """Work on the alerts of *store*."""
         self._ledger = store.ledger
 
-    def alerts(
-        self,
-        *,
-        detector: str | None = None,
-        still_open: bool = False,
-        since: datetime | None = None,
-        limit: int | None = None,
-    ) -> Sequence[Alert]:
-        """Alerts by time of their opening event, oldest first."""
+    def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
+        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
         of = ledger.alerts.c
-        query = _alerts().order_by(of.event_time, of.alert_id).limit(limit)
-        if detector is not None:
-            query = query.where(of.detector == detector)
-        if still_open:
-            query = query.where(of.verdict.is_(None))
-        if since is not None:
-            query = query.where(of.event_time >= micros(since))
-        with self._ledger.reading() as connection:
-            return [_alert(row) for row in connection.execute(query)]
+        wanted = _alerts().order_by(of.event_time, of.alert_id).limit(PAGE)
+        for column, value in ((of.detector, query.detector), (of.version, query.version)):
+            if value is not None:
+                wanted = wanted.where(column == value)
+        if query.still_open:
+            wanted = wanted.where(of.verdict.is_(None))
+        if query.window is not None:
+            wanted = wanted.where(of.event_time >= micros(query.window.since))
+            wanted = wanted.where(of.event_time < micros(query.window.until))
+        page = wanted
+        while True:
+            with self._ledger.reading() as connection:  # one page each: a listing holds up nobody
+                rows = connection.execute(page).all()
+            yield from map(_alert, rows)
+            if len(rows) < PAGE:
+                return
+            last = sa.tuple_(sa.literal(rows[-1].event_time), sa.literal(rows[-1].alert_id))
+            page = wanted.where(sa.tuple_(of.event_time, of.alert_id) > last)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
+        """Close the alert with *verdict*; the same again changes nothing."""
         with self._ledger.writing() as connection:
             alert = _find(connection, alert_id)
             label_time = record_closing(connection, alert, verdict, labeller, at)
             return _set(connection, alert_id, verdict.value, label_time, labeller)
 
-    def reopen(self, alert_id: str, at: datetime) -> Alert:
-        """Open the alert again: its verdicts are labels no more.
+    def reopen(self, alert_id: str, *, at: datetime) -> Alert:
+        """Open the alert again: its verdicts are withdrawn.
 
         Raises:
             SiemRefused: no such alert.
@@ -59,6 +64,19 @@ class Alerts:
             withdraw(connection, alert_id, at)
             return _set(connection, alert_id, None, None, None)
 
+    def tag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Put *tag* on alerts, once each; how many have it newly."""
+        of, count = ledger.alerts.c, 0
+        with self._ledger.writing() as connection:
+            for alert_id in dict.fromkeys(alert_ids):
+                row = connection.execute(sa.select(of.tags).where(of.alert_id == alert_id)).first()
+                if row is None or tag in (row.tags or ()):
+                    continue
+                change = ledger.alerts.update().where(of.alert_id == alert_id)
+                connection.execute(change.values(tags=[*(row.tags or ()), tag]))
+                count += 1
+        return count
+
 
 def _alerts() -> sa.Select[Any]:
     members = (
@@ -66,7 +84,9 @@ def _alerts() -> sa.Select[Any]:
         .where(ledger.alert_events.c.alert_id == ledger.alerts.c.alert_id)
         .scalar_subquery()
     )
-    return sa.select(ledger.alerts, members.label("events"))
+    verdict = ledger.verdicts.c.alert_id == ledger.alerts.c.alert_id
+    judged = sa.exists(sa.select(ledger.verdicts.c.verdict_id).where(verdict))
+    return sa.select(ledger.alerts, members.label("events"), judged.label("touched"))
 
 
 def _find(connection: sa.Connection, alert_id: str) -> Alert:
@@ -101,5 +121,7 @@ def _alert(row: sa.Row[Any]) -> Alert:
             "severity": Severity(values["severity"]),
             "verdict": None if values["verdict"] is None else Verdict(values["verdict"]),
             "closed_at": None if closed is None else moment(closed),
+            "tags": tuple(values["tags"] or ()),
+            "touched": bool(values["touched"]),
         }
     )

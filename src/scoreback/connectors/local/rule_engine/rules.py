@@ -1,6 +1,6 @@
 """Keeps alert rules: theirs is whether one is enabled, ours is the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -8,15 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.store import Store
-from scoreback.deployment import AlertRule, Found, Resource, Standing
+from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
 from scoreback.errors import SiemRefused
 from scoreback.records import Severity
 
 
 class Rules:
     """The door to alert rules."""
+
+    suppresses = frozenset(Suppress)
 
     def __init__(self, store: Store) -> None:
         """Keep rules in *store*."""
@@ -28,37 +31,33 @@ class Rules:
             found = connection.scalar(_named(ledger.rules.c.rule, name))
         return None if found is None else _rule(found)
 
-    def resources(self) -> Sequence[Resource]:
-        """None: a folder needs nothing made in advance."""
-        return ()
-
-    def standing(self, wanted: AlertRule | Resource) -> Found:
+    def standing(self, wanted: AlertRule) -> Found:
         """Whether the rule is there as wanted; nobody edits rules here but us."""
-        there = self.current(_as_rule(wanted).name)
+        there = self.current(wanted.name)
         if there is None:
             return Found(standing=Standing.ABSENT)
         if there == wanted:
             return Found(standing=Standing.CURRENT)
-        was, will = asdict(there), asdict(_as_rule(wanted))
+        was, will = asdict(there), asdict(wanted)
         changed = tuple(f"{k}: {was[k]} -> {will[k]}" for k in was if was[k] != will[k])
         return Found(standing=Standing.OUTDATED, differences=changed)
 
-    def apply(self, wanted: AlertRule | Resource) -> None:
+    def apply(self, wanted: AlertRule) -> None:
         """Create or replace a rule; whether it is enabled stays as the user left it."""
-        rule = _as_rule(wanted)
-        body = _body(rule)
-        insert = sqlite.insert(ledger.rules).values(name=rule.name, rule=body, enabled=True)
+        body = _body(wanted)
+        insert = sqlite.insert(ledger.rules).values(name=wanted.name, rule=body, enabled=True)
         with self._ledger.writing() as connection:
+            if connection.scalar(_named(ledger.rules.c.rule, wanted.name)) == body:
+                return
             connection.execute(
                 insert.on_conflict_do_update(index_elements=["name"], set_={"rule": body})
             )
+            _look_back(connection)
 
-    def remove(self, what: str | Resource) -> None:
-        """Remove the rule called *what*, if it is there; its alerts stay."""
-        if isinstance(what, Resource):
-            return  # none was ever made here
+    def remove(self, name: str) -> None:
+        """Remove the rule called so, if it is there; its alerts stay."""
         with self._ledger.writing() as connection:
-            connection.execute(ledger.rules.delete().where(ledger.rules.c.name == what))
+            connection.execute(ledger.rules.delete().where(ledger.rules.c.name == name))
 
     def set_enabled(self, name: str, *, enabled: bool) -> None:
         """Switch the rule on or off, as a user does; `apply` keeps it.
@@ -70,6 +69,7 @@ class Rules:
         with self._ledger.writing() as connection:
             if not connection.execute(change.values(enabled=enabled)).rowcount:
                 raise SiemRefused(f"no alert rule is called {name!r}", hint="apply it first")
+            _look_back(connection)
 
     def enabled(self, name: str) -> bool:
         """Whether the rule is there and switched on."""
@@ -83,12 +83,14 @@ def enabled_rules(connection: sa.Connection) -> list[AlertRule]:
     return [_rule(body) for body in connection.scalars(query)]
 
 
-def _as_rule(wanted: AlertRule | Resource) -> AlertRule:
-    if isinstance(wanted, AlertRule):
-        return wanted
-    raise SiemRefused(
-        f"the embedded SIEM has no {wanted.kind} {wanted.name!r}", hint="it needs alert rules alone"
-    )
+def _look_back(connection: sa.Connection) -> None:
+    """Have what came in lately looked at again, as a rule has changed."""
+    of = ledger.segments.c
+    newest = connection.scalar(sa.select(sa.func.max(of.max_arrival)).where(of.kind == "scores"))
+    if newest is not None:
+        lately = newest - LOOK_BACK // timedelta(microseconds=1)
+        again = ledger.segments.update().where(of.kind == "scores", of.max_arrival >= lately)
+        connection.execute(again.values(evaluated=False))
 
 
 def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
@@ -97,7 +99,8 @@ def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
 
 def _body(rule: AlertRule) -> dict[str, object]:
     throttle = rule.throttle // timedelta(microseconds=1)
-    return {**asdict(rule), "throttle": throttle, "severity": rule.severity.value}
+    words = {"severity": rule.severity.value, "delivery": rule.delivery.value}
+    return {**asdict(rule), "throttle": throttle, "attack": list(rule.attack), **words}
 
 
 def _rule(body: Mapping[str, Any]) -> AlertRule:
@@ -106,6 +109,7 @@ def _rule(body: Mapping[str, Any]) -> AlertRule:
             **body,
             "throttle": timedelta(microseconds=body["throttle"]),
             "severity": Severity(body["severity"]),
+            "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
             "attack": tuple(body["attack"]),
         }
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from scoreback.connectors.base import BATCH_ROWS
+from scoreback.connectors.doors import BATCH_ROWS
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.ledger import micros
 from scoreback.connectors.local.storage.store import Store
@@ -27,6 +27,18 @@ from scoreback.records import (
 OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
 
 _TIMES = ("since", "until", "label_time")
+
+
+class Labels:
+    """The door to labels."""
+
+    def __init__(self, store: Store) -> None:
+        """Read the verdicts of *store*."""
+        self._store = store
+
+    def read(self, since: datetime) -> Iterator[LabelBatch]:
+        """Yield the verdicts given at or after *since*, in order of label time."""
+        return labels(self._store, since)
 
 
 def labels(store: Store, since: datetime) -> Iterator[LabelBatch]:

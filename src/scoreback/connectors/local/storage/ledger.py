@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ segments = sa.Table(  # times are microseconds since 1970, as everywhere in this
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("min_event", sa.Integer, nullable=False),
     sa.Column("max_event", sa.Integer, nullable=False),
-    sa.Column("min_arrival", sa.Integer, nullable=False),  # of scores: when they were made
+    sa.Column("min_arrival", sa.Integer, nullable=False),  # of scores: when they were written
     sa.Column("max_arrival", sa.Integer, nullable=False),
     sa.Column("columns", sa.JSON, nullable=False),  # fields with at least one value
     sa.Column("size", sa.Integer, nullable=False),
@@ -77,6 +77,7 @@ alerts = sa.Table(
     sa.Column("verdict", sa.Text),
     sa.Column("closed_at", sa.Integer),
     sa.Column("labeller", sa.Text),
+    sa.Column("tags", sa.JSON),  # null: none
     sa.Index("alerts_by_rule", "rule", "event_time"),
     sa.Index("alerts_by_time", "event_time", "alert_id"),
 )
@@ -89,6 +90,7 @@ alert_events = sa.Table(
     sa.Column("event_id", sa.Text, nullable=False),
     sa.Column("event_time", sa.Integer, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
+    sa.Index("alert_events_by_score", "score_id"),
     sqlite_with_rowid=False,
 )
 
@@ -122,8 +124,18 @@ histograms = sa.Table(
     sa.Column("since", sa.Integer, nullable=False),
     sa.Column("until", sa.Integer, nullable=False),
     sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("edges", sa.JSON),  # null: twenty equal bins
     sa.Index("histograms_by_detector", "detector", "since"),
 )
+
+
+_UPGRADES = {  # from which schema → what leads to the next
+    "1": (
+        "ALTER TABLE alerts ADD COLUMN tags JSON",
+        "ALTER TABLE histograms ADD COLUMN edges JSON",
+        "CREATE INDEX alert_events_by_score ON alert_events (score_id)",
+    ),
+}
 
 
 class Ledger:
@@ -189,7 +201,7 @@ class Ledger:
                     connection.execute(
                         meta.insert().values(key="schema", value=str(SCHEMA_VERSION))
                     )
-                found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+                found = _upgraded(connection)
         if found != str(SCHEMA_VERSION):
             raise SiemRefused(
                 f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
@@ -212,6 +224,18 @@ class Ledger:
             f"{self.path} cannot be read or written: {text}",
             hint="check that its disk has room and that you may write there, then try again",
         )
+
+
+def _upgraded(connection: sa.Connection) -> str:
+    """Bring an older ledger up to date, within a writing transaction; the schema it has then."""
+    key = meta.c.key == "schema"
+    found = str(connection.scalar(sa.select(meta.c.value).where(key)))
+    while found in _UPGRADES:
+        for statement in _UPGRADES[found]:
+            connection.exec_driver_sql(statement)
+        found = str(int(found) + 1)
+        connection.execute(meta.update().where(key).values(value=found))
+    return found
 
 
 def micros(moment: datetime) -> int:

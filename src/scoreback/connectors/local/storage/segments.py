@@ -37,12 +37,6 @@ class Segment:
     size: int
     sha256: str
 
-    def bounds(self, clock: str) -> tuple[int, int]:
-        """First and last time on the ``event`` or ``arrival`` clock."""
-        if clock == "event":
-            return self.min_event, self.max_event
-        return self.min_arrival, self.max_arrival
-
 
 class Segments:
     """The segments of one folder."""

@@ -12,6 +12,7 @@ from scoreback.connectors.local.storage.segments import Segments
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 
 LEDGER = "siem.sqlite"
+LOOKUP_IDS = 500  # ids in one query; SQLite takes 32,766 variables, older builds 999
 
 _STREAM = re.compile(r"[a-z0-9][a-z0-9._\-]{0,62}")
 

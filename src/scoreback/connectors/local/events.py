@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scoreback.connectors.base import BATCH_ROWS, Slice
+from scoreback.connectors.doors import BATCH_ROWS, Slice
 from scoreback.connectors.local.storage.engine import batches, engine, identifier, literal, parquet
 from scoreback.connectors.local.storage.ledger import micros, moment
 from scoreback.connectors.local.storage.segments import Segment, listed
@@ -20,8 +20,8 @@ CHUNK_ROWS = 50_000
 CHUNK_CELLS = 2_500_000
 
 
-class Reader:
-    """The reading door."""
+class Events:
+    """The door to events."""
 
     def __init__(self, store: Store) -> None:
         """Read from *store*."""
@@ -33,11 +33,11 @@ class Reader:
             raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
         found = self.selected(query.selection)
         since, until = micros(window.since), micros(window.until)
-        cuts = _quantiles(found, window.clock, since, until, parts)
+        cuts = _quantiles(found, since, until, parts)
         return [
             Slice(
                 query=query,
-                window=TimeWindow(since=moment(a), until=moment(b), clock=window.clock),
+                window=TimeWindow(since=moment(a), until=moment(b)),
                 part=part,
                 parts=parts,
             )
@@ -45,22 +45,24 @@ class Reader:
         ]
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
-        """Yield the events of *piece* in order of (window clock, event_id)."""
+        """Yield the events of *piece* in order of (arrival_time, event_id)."""
         fields = tuple(dict.fromkeys(piece.query.fields))
         found = self.selected(piece.query.selection)
-        require_fields(found, fields)
-        clock = piece.window.clock
         since, until = micros(piece.window.since), micros(piece.window.until)
-        rows = sum(s.rows * _share(s, clock, since, until) for s in found)
+        rows = sum(s.rows * _share(s, since, until) for s in found)
         chunk = min(CHUNK_ROWS, max(1, CHUNK_CELLS // (len(fields) + 4)))
-        cuts = _quantiles(found, clock, since, until, max(1, round(rows / chunk)))
+        cuts = _quantiles(found, since, until, max(1, round(rows / chunk)))
         with engine(self._store.staging) as connection:
             for a, b in pairwise(cuts):
-                inside = [s for s in found if _share(s, clock, a, b)]
+                inside = [s for s in found if _share(s, a, b)]
                 if inside:
-                    relation = connection.sql(self._ordered(inside, fields, clock, a, b))
+                    relation = connection.sql(self._ordered(inside, fields, a, b))
                     for table in batches(relation, BATCH_ROWS):
                         yield EventBatch(table.combine_chunks().to_batches()[0])
+
+    def refuse_selection(self, selection: Mapping[str, object]) -> None:
+        """Refuse a *selection* that does not name streams, and nothing else."""
+        _patterns(selection)
 
     def selected(self, selection: Mapping[str, object]) -> list[Segment]:
         """The segments of the streams that *selection* names.
@@ -73,33 +75,21 @@ class Reader:
             return listed(connection, "events", streams)
 
     def _streams(self, selection: Mapping[str, object]) -> list[str]:
-        unknown = sorted(set(selection) - {"stream"})
-        if unknown or "stream" not in selection:
-            wrong = f"has no key {unknown[0]!r}" if unknown else "needs the key 'stream'"
-            raise SiemRefused(
-                f"a selection of the embedded SIEM {wrong}", hint="write local: {stream: NAME}"
-            )
-        asked = selection["stream"]
-        patterns = [asked] if isinstance(asked, str) else asked
-        if not isinstance(patterns, list | tuple) or not patterns:
-            raise SiemRefused(
-                f"stream is {asked!r}, not a name or a list of names",
-                hint="write local: {stream: NAME}; a name may hold * for any letters",
-            )
+        patterns = _patterns(selection)
         there = self._store.streams()
         chosen: set[str] = set()
         for pattern in patterns:
-            matching = fnmatch.filter(there, str(pattern))
+            matching = fnmatch.filter(there, pattern)
             if not matching:
                 names = ", ".join(there) or "none; load an export first"
                 raise SiemRefused(
-                    f"no stream is called {str(pattern)!r}", hint=f"streams that exist: {names}"
+                    f"no stream is called {pattern!r}", hint=f"streams that exist: {names}"
                 )
             chosen.update(matching)
         return sorted(chosen)
 
     def _ordered(
-        self, found: Sequence[Segment], fields: Sequence[str], clock: str, since: int, until: int
+        self, found: Sequence[Segment], fields: Sequence[str], since: int, until: int
     ) -> str:
         """SQL for the fields of the events of *found* between two times, in order."""
         by_stream: dict[str, list[Segment]] = {}
@@ -109,11 +99,29 @@ class Reader:
             f"SELECT event_id, {literal(stream)} AS event_ref, event_time, arrival_time"  # noqa: S608
             f"{_columns(inside, fields)} "
             f"FROM {parquet(self._store.segments.intact(s) for s in inside)} "
-            f"WHERE {clock}_time >= make_timestamptz({since}) "
-            f"AND {clock}_time < make_timestamptz({until})"
+            f"WHERE arrival_time >= make_timestamptz({since}) "
+            f"AND arrival_time < make_timestamptz({until})"
             for stream, inside in by_stream.items()
         ]
-        return " UNION ALL ".join(selects) + f" ORDER BY {clock}_time, event_id, event_ref"
+        return " UNION ALL ".join(selects) + " ORDER BY arrival_time, event_id, event_ref"
+
+
+def _patterns(selection: Mapping[str, object]) -> list[str]:
+    """The names of streams in *selection*, which may hold ``*``."""
+    unknown = sorted(set(selection) - {"stream"})
+    if unknown or "stream" not in selection:
+        wrong = f"has no key {unknown[0]!r}" if unknown else "needs the key 'stream'"
+        raise SiemRefused(
+            f"a selection of the embedded SIEM {wrong}", hint="write local: {stream: NAME}"
+        )
+    asked = selection["stream"]
+    patterns = [asked] if isinstance(asked, str) else asked
+    if not isinstance(patterns, list | tuple) or not patterns:
+        raise SiemRefused(
+            f"stream is {asked!r}, not a name or a list of names",
+            hint="write local: {stream: NAME}; a name may hold * for any letters",
+        )
+    return [str(pattern) for pattern in patterns]
 
 
 def require_fields(found: Sequence[Segment], fields: Sequence[str]) -> None:
@@ -146,16 +154,14 @@ def _columns(inside: Sequence[Segment], fields: Sequence[str]) -> str:
     )
 
 
-def _share(segment: Segment, clock: str, since: int, until: int) -> float:
+def _share(segment: Segment, since: int, until: int) -> float:
     """How much of the segment lies in ``[since, until)``, were its events evenly spread."""
-    first, last = segment.bounds(clock)
+    first, last = segment.min_arrival, segment.max_arrival
     inside = min(until, last + 1) - max(since, first)
     return max(0, inside) / (last + 1 - first)
 
 
-def _quantiles(
-    found: Sequence[Segment], clock: str, since: int, until: int, parts: int
-) -> list[int]:
+def _quantiles(found: Sequence[Segment], since: int, until: int, parts: int) -> list[int]:
     """Ascending cuts from *since* to *until* with about as many events between each two.
 
     Segments know their first and last time and their rows; in between, events are taken to be
@@ -163,7 +169,7 @@ def _quantiles(
     """
     steps: dict[int, float] = {since: 0.0, until: 0.0}  # time → change of events a microsecond
     for segment in found:
-        first, last = segment.bounds(clock)
+        first, last = segment.min_arrival, segment.max_arrival
         a, b = max(since, first), min(until, last + 1)
         if a < b:
             rate = segment.rows / (last + 1 - first)

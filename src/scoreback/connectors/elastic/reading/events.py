@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.columns import together
-from scoreback.connectors.base import BATCH_ROWS, Slice
+from scoreback.connectors.doors import BATCH_ROWS, Slice
 from scoreback.connectors.elastic.reading.cuts import Clock, cut, quantiles
 from scoreback.connectors.elastic.reading.fields import Mapped, mapped
 from scoreback.connectors.elastic.reading.page_decoder import LOOKED_UP, HitDecoder, TimesUnclear
@@ -38,8 +38,8 @@ READERS = 2  # chunks on their way at once: the server works while we decode
 RENEWALS = 3  # of a point in time without any progress
 
 
-class Reader:
-    """The reading door."""
+class Events:
+    """The door to events."""
 
     def __init__(self, client: Client, settings: ElasticSettings) -> None:
         """Read through *client*."""
@@ -49,14 +49,14 @@ class Reader:
         """Cut *query* over *window* into *parts* slices of about as many events."""
         if parts < 1:
             raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
-        clock = self._clock(query, window)
+        clock = self._clock(query)
         since, until = micros(window.since), micros(window.until)
         with point_in_time(self._client, clock.selection.index) as pit:
             cuts = quantiles(pit, clock, since, until, parts)
         return [
             Slice(
                 query=query,
-                window=TimeWindow(since=moment(a), until=moment(b), clock=window.clock),
+                window=TimeWindow(since=moment(a), until=moment(b)),
                 part=part,
                 parts=parts,
             )
@@ -67,15 +67,19 @@ class Reader:
         """Names of the fields that events of *selection* have, sorted."""
         return mapped(self._client, self.selection(selection)).names
 
+    def refuse_selection(self, selection: Mapping[str, object]) -> None:
+        """Refuse a *selection* that is none of Elasticsearch's, or runs a script."""
+        self.selection(selection)
+
     def selection(self, selection: Mapping[str, object]) -> Selection:
         """*selection*, read and checked."""
         return Selection.of(selection, self._settings.clusters)
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
-        """Yield the events of *piece* in order of (window clock, event_id)."""
+        """Yield the events of *piece* in order of (arrival_time, event_id)."""
         query = piece.query
         fields = tuple(dict.fromkeys(query.fields))
-        clock = self._clock(query, piece.window)
+        clock = self._clock(query)
         there = mapped(self._client, clock.selection, fields)
         chunks = _Chunks(self._client, clock, fields, frozenset(query.numbers), there)
         since, until = micros(piece.window.since), micros(piece.window.until)
@@ -83,12 +87,8 @@ class Reader:
             for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
                 yield EventBatch(batch)
 
-    def _clock(self, query: EventQuery, window: TimeWindow) -> Clock:
-        return Clock(
-            selection=self.selection(query.selection),
-            arrival=window.clock == "arrival",
-            lag=self._settings.arrival_lag,
-        )
+    def _clock(self, query: EventQuery) -> Clock:
+        return Clock(selection=self.selection(query.selection), lag=self._settings.arrival_lag)
 
 
 @dataclass(slots=True)
@@ -145,10 +145,13 @@ class _Chunks:
             pages = self._pages(pit, since, until, self.fields)
         empty = pa.schema([*EVENT_COLUMNS, *((name, pa.string()) for name in self.fields)])
         whole = together(pages or [empty.empty_table()])
-        name = "arrival_time" if self.clock.arrival else "event_time"
-        times = whole[name].cast(pa.int64())
+        times = whole["arrival_time"].cast(pa.int64())
         inside = pc.and_(pc.greater_equal(times, since), pc.less(times, until))
-        order = [(name, "ascending"), ("event_id", "ascending"), ("event_ref", "ascending")]
+        order = [
+            ("arrival_time", "ascending"),
+            ("event_id", "ascending"),
+            ("event_ref", "ascending"),
+        ]
         if not pc.all(inside).as_py():
             whole = whole.filter(inside)
         return whole.sort_by(order)

@@ -1,0 +1,185 @@
+"""What is asked of the doors to rules, alerts and labels, where a connection has them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from scoreback.connectors.contract.data import (
+    DAY,
+    START,
+    Subject,
+    alerts,
+    contract_rule,
+    event_ids,
+    expect,
+    expect_refused,
+    labels_of,
+    raise_alerts,
+    raise_one_alert,
+    rules,
+    scores_of,
+    seed_events,
+    write,
+)
+from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.deployment import Standing
+from scoreback.records import Severity, TimeWindow, Verdict
+
+
+def check_only_live_scores_over_the_threshold_raise_alerts(subject: Subject) -> None:
+    """A rule raises alerts from live scores of its version, once, under its cap."""
+    seed_events(subject, 20)
+    rules(subject).apply(contract_rule())
+    write(subject, scores_of(subject, range(8, 12)))
+    write(subject, scores_of(subject, range(8, 12)))
+    write(subject, scores_of(subject, range(12, 14), stage="shadow"))
+    write(subject, scores_of(subject, range(14, 16), version="v9-other"))
+    raise_alerts(subject)
+    raise_alerts(subject)  # looking again opens nothing twice
+    found = list(alerts(subject).find(AlertQuery(detector="contract")))
+    expect(
+        [a.event_id for a in found] == event_ids([11, 10]), "not the alerts, or not in their order"
+    )
+    expect(all(a.severity == Severity.HIGH for a in found), "severity is not the rule's")
+    expect(not any(a.touched or a.tags for a in found), "a new alert says that it was touched")
+    expect(not list(alerts(subject).find(AlertQuery(detector="other"))), "another detector's")
+    expect(not list(alerts(subject).find(AlertQuery(version="v9-other"))), "another version's")
+    window = TimeWindow(since=found[1].event_time, until=START + DAY)
+    later = alerts(subject).find(AlertQuery(window=window))
+    expect([a.event_id for a in later] == event_ids([10]), "the window is not on the events' time")
+
+
+def check_rules_read_scores_by_when_they_came(subject: Subject) -> None:
+    """A score that is sent long after it was made is looked at; what came earlier is not again."""
+    engine = subject.connector.rule_engine
+    if engine is None:
+        return
+    seed_events(subject, 20)
+    rules(subject).apply(contract_rule())
+    write(subject, scores_of(subject, range(10, 12)))  # made a day before the clock says now
+    subject.settle()
+    now = subject.now()
+    engine.evaluate(since=now + timedelta(minutes=1), at=now)
+    subject.settle()
+    expect(not list(alerts(subject).find()), "a score was looked at that came before")
+    engine.evaluate(since=now - LOOK_BACK, at=now)
+    subject.settle()
+    raised = list(alerts(subject).find())
+    expect(len(raised) == 2, f"of 2 scores that were sent late, {len(raised)} raised an alert")
+    expect(all(a.raised_at == now for a in raised), "an alert does not say when it was raised")
+
+
+def check_a_paused_rule_raises_nothing(subject: Subject) -> None:
+    """Until it is applied without the pause; then what came lately is looked at."""
+    seed_events(subject, 20)
+    rules(subject).apply(replace(contract_rule(), paused=True))
+    write(subject, scores_of(subject, range(10, 11)))
+    raise_alerts(subject)
+    expect(not list(alerts(subject).find()), "a paused rule raised an alert")
+    rules(subject).apply(contract_rule())
+    raise_alerts(subject)
+    expect(len(list(alerts(subject).find())) == 1, "what came during a short pause is lost")
+
+
+def check_closing_an_alert_gives_a_label(subject: Subject) -> None:
+    """A verdict becomes a label with its own time; another verdict is a later label."""
+    alert_id = raise_one_alert(subject)
+    at = START + timedelta(days=3)
+    closed = alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=at)
+    expect(closed.verdict == Verdict.FALSE_POSITIVE, "a closed alert does not say how")
+    subject.settle()
+    expect(not list(alerts(subject).find(AlertQuery(still_open=True))), "it is listed as open")
+    again = at + timedelta(hours=1)
+    alerts(subject).close(alert_id, Verdict.TRUE_POSITIVE, labeller="bob", at=again)
+    subject.settle()
+    expect(all(a.touched for a in alerts(subject).find()), "a closed alert counts as untouched")
+    labels = labels_of(subject, START)
+    expect(
+        [(row["event_id"], row["verdict"], row["labeller"]) for row in labels]
+        == [
+            (event_ids([10])[0], "false_positive", "ada"),
+            (event_ids([10])[0], "true_positive", "bob"),
+        ],
+        f"labels are {labels}",
+    )
+    expect(labels[0]["label_time"] < labels[1]["label_time"], "labels are not in order of time")
+    since = labels_of(subject, again)
+    expect([row["labeller"] for row in since] == ["bob"], "labels(since) gives other labels")
+
+
+def check_a_reopened_alert_is_open(subject: Subject) -> None:
+    """Reopening takes the verdict back; the alert still tells that somebody touched it."""
+    alert_id = raise_one_alert(subject)
+    at = START + timedelta(days=3)
+    alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=at)
+    subject.settle()
+    opened = alerts(subject).reopen(alert_id, at=at + timedelta(hours=1))
+    expect(opened.verdict is None and opened.touched, f"a reopened alert is {opened}")
+    subject.settle()
+    found = list(alerts(subject).find(AlertQuery(still_open=True)))
+    expect([a.alert_id for a in found] == [alert_id], "it is not listed as open")
+
+
+def check_an_alert_is_tagged_once(subject: Subject) -> None:
+    """Tags stay, twice is once, and ids that are gone are left out."""
+    alert_id = raise_one_alert(subject)
+    counts = []
+    for _ in range(2):
+        counts.append(alerts(subject).tag([alert_id, "no-such-alert"], "withdrawn version"))
+        subject.settle()
+    expect(counts == [1, 0], f"tagging twice counts {counts}")
+    found = list(alerts(subject).find())
+    expect(found[0].tags == ("withdrawn version",), f"its tags are {found[0].tags}")
+    expect(not found[0].touched, "our own tag counts as an analyst's touch")
+
+
+def check_an_unknown_alert_is_refused(subject: Subject) -> None:
+    """Closing and reopening what is not there is refused."""
+    door = alerts(subject)
+    expect_refused(
+        lambda: door.close("no-such-alert", Verdict.FALSE_POSITIVE, labeller="ada", at=START)
+    )
+    expect_refused(lambda: door.reopen("no-such-alert", at=START))
+
+
+def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) -> None:
+    """apply, current and remove tell the truth, and twice is once."""
+    door = rules(subject)
+    expect(door.current("contract") is None, "a rule is there that nobody applied")
+    absent = door.standing(contract_rule()).standing
+    expect(absent == Standing.ABSENT, f"a rule that nobody applied is {absent}")
+    for rule in (
+        contract_rule(),
+        contract_rule(),
+        replace(contract_rule(), threshold=0.7, attack=("T1071.004",)),
+    ):
+        door.apply(rule)
+        subject.settle()
+        expect(door.current("contract") == rule, "the current rule is not the one applied")
+        found = door.standing(rule)
+        expect(found.standing == Standing.CURRENT, f"the rule just applied is {found}")
+    found = door.standing(contract_rule())
+    expect(found.standing == Standing.OUTDATED, f"an earlier rule of ours is {found}")
+    expect(bool(found.differences), "an outdated rule does not say what differs")
+    for _ in range(2):
+        door.remove("contract")
+        subject.settle()
+        expect(door.current("contract") is None, "a removed rule is still there")
+
+
+def check_what_the_connection_needs_is_applied_and_told(subject: Subject) -> None:
+    """Every resource can be applied again and then stands as wanted."""
+    door = subject.connector.resources
+    if door is None:
+        return
+    for resource in door.wanted():
+        door.apply(resource)
+        door.apply(resource)
+        found = door.standing(resource)
+        expect(found.standing == Standing.CURRENT, f"{resource.kind} {resource.name} is {found}")
+
+
+def check_a_connection_can_be_let_go_twice(subject: Subject) -> None:
+    """close_connection is safe to call again."""
+    subject.connector.close_connection()
+    subject.connector.close_connection()

@@ -1,0 +1,41 @@
+"""The doors of a connection: what each promises, one file a door.
+
+The docstrings are the contract; `scoreback.connectors.contract` asks it of every connector. A
+SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (retry) or
+`SiemRefused` (don't).
+"""
+
+from scoreback.connectors.doors.alerts import AlertQuery, AlertsDoor
+from scoreback.connectors.doors.connector import Connector, Facts
+from scoreback.connectors.doors.enrichment import EnrichmentDoor
+from scoreback.connectors.doors.events import BATCH_ROWS, EventsDoor, Slice
+from scoreback.connectors.doors.health import HealthDoor
+from scoreback.connectors.doors.intake import ExportsDoor, IntakeDoor, LoadMapping, LoadReport
+from scoreback.connectors.doors.labels import LabelsDoor
+from scoreback.connectors.doors.resources import ResourcesDoor
+from scoreback.connectors.doors.rules import RuleEngine, RulesDoor
+from scoreback.connectors.doors.scores import ScoreQuery, ScoresDoor
+from scoreback.connectors.doors.settings import SettingsDoor
+
+__all__ = [
+    "BATCH_ROWS",
+    "AlertQuery",
+    "AlertsDoor",
+    "Connector",
+    "EnrichmentDoor",
+    "EventsDoor",
+    "ExportsDoor",
+    "Facts",
+    "HealthDoor",
+    "IntakeDoor",
+    "LabelsDoor",
+    "LoadMapping",
+    "LoadReport",
+    "ResourcesDoor",
+    "RuleEngine",
+    "RulesDoor",
+    "ScoreQuery",
+    "ScoresDoor",
+    "SettingsDoor",
+    "Slice",
+]

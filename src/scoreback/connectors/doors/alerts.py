@@ -1,0 +1,54 @@
+"""The door to alerts: listed, closed, reopened, tagged, as an analyst does it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from scoreback.records import Alert, TimeWindow, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertQuery:
+    """Which alerts."""
+
+    detector: str | None = None
+    version: str | None = None
+    window: TimeWindow | None = None  # by the time of the event that opened them
+    still_open: bool = False
+
+
+@runtime_checkable
+class AlertsDoor(Protocol):
+    """Lists and changes alerts."""
+
+    def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:
+        """Yield the alerts of *query*, by the time of their opening event, oldest first.
+
+        It is a stream: who wants a few takes a few. ``Alert.touched`` says whether an analyst has
+        done something with it.
+        """
+        ...
+
+    def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
+        """Close the alert with *verdict*.
+
+        The same verdict by the same labeller again changes nothing; another one is a new label with
+        a later time.
+
+        Raises:
+            SiemRefused: no such alert.
+        """
+        ...
+
+    def reopen(self, alert_id: str, *, at: datetime) -> Alert:
+        """Open the alert again: its verdicts are withdrawn.
+
+        Raises:
+            SiemRefused: no such alert.
+        """
+        ...
+
+    def tag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Put *tag* on alerts, once each; how many have it newly. Unknown ids are left out."""
+        ...

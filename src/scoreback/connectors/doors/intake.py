@@ -1,0 +1,81 @@
+"""The doors by which events come in: for the embedded SIEM, for the demo and for tests.
+
+A real SIEM gets its events by its own means.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from scoreback.records import EventBatch, LabelBatch, WriteReport
+
+Progress = Callable[[int, int], None]  # bytes read of the file, bytes in all
+
+
+@runtime_checkable
+class IntakeDoor(Protocol):
+    """Takes events and verdicts in."""
+
+    def selection(self, stream: str) -> Mapping[str, object]:
+        """What selects the events that were added to *stream*."""
+        ...
+
+    def add_events(self, stream: str, events: EventBatch) -> WriteReport:
+        """Add *events* to *stream*, each id once."""
+        ...
+
+    def add_verdicts(self, batch: LabelBatch) -> WriteReport:
+        """Add verdicts that analysts gave elsewhere, each once."""
+        ...
+
+
+@dataclass(slots=True)
+class Rejected:
+    """Rows that were rejected for one reason."""
+
+    count: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)  # line, beginning of the row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadMapping:
+    """Which columns of the export mean what."""
+
+    time: str = "@timestamp"  # when it happened
+    id: str | None = None  # without it, a hash of the row and its number among equal rows
+    arrival: str | None = None  # when the SIEM had it; without it, the event's time
+    fields: Mapping[str, str] | None = None  # field → column; without it, every other column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """What became of an export's rows: ``loaded + already_there + repeated + rejected``."""
+
+    rows: int
+    loaded: int
+    already_there: int
+    repeated: int  # an earlier row of the file has the same id; the first one counts
+    rejected: int
+    reasons: Mapping[str, Rejected]  # reason → how many rows, with examples
+    rejects: Path | None  # file that keeps the rejected rows
+    time_formats: Mapping[str, int]  # format → times written so
+    without_offset: int  # times without an offset, taken as UTC
+    clamped: int  # events that claim to have happened after they arrived
+
+
+@runtime_checkable
+class ExportsDoor(Protocol):
+    """Takes files that another tool exported."""
+
+    def load(
+        self, path: Path, stream: str, mapping: LoadMapping, progress: Progress | None = None
+    ) -> LoadReport:
+        """Load the export at *path* into *stream*: all of it or nothing, and twice is once.
+
+        Raises:
+            ConfigError: no such file or ending, or a column of *mapping* is not in the file.
+            DataError: the file as a whole cannot be used; nothing was loaded.
+            SiemUnavailable: the disk is full, or another process keeps the stream busy.
+        """
+        ...

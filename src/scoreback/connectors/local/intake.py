@@ -1,0 +1,37 @@
+"""The doors by which events come into the embedded SIEM: added, or loaded from an export."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress
+from scoreback.connectors.local.loading.intake import add_events
+from scoreback.connectors.local.loading.load import load_file
+from scoreback.connectors.local.rule_engine.verdicts import add_verdicts
+from scoreback.connectors.local.storage.store import Store
+from scoreback.records import EventBatch, LabelBatch, WriteReport
+
+
+class Intake:
+    """Takes events and verdicts, and exports of other tools."""
+
+    def __init__(self, store: Store) -> None:
+        """Take into *store*."""
+        self._store = store
+
+    def selection(self, stream: str) -> Mapping[str, object]:
+        """What selects the events of *stream*."""
+        return {"stream": stream}
+
+    def add_events(self, stream: str, events: EventBatch) -> WriteReport:
+        """Add *events* to *stream*, each id once."""
+        return add_events(self._store, stream, events)
+
+    def add_verdicts(self, batch: LabelBatch) -> WriteReport:
+        """Add verdicts that analysts gave elsewhere, each once."""
+        return add_verdicts(self._store, batch)
+
+    def load(
+        self, path: Path, stream: str, mapping: LoadMapping, progress: Progress | None = None
+    ) -> LoadReport:
+        """Load the export at *path* into *stream*: all of it or nothing, and twice is once."""
+        return load_file(self._store, path, stream, mapping, progress)

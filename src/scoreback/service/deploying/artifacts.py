@@ -1,0 +1,37 @@
+"""The artefacts of a workspace's versions, checked as they are loaded."""
+
+from scoreback.errors import ArtifactError
+from scoreback.models.artifact.folder import Artifact, load
+from scoreback.models.detector.spec import Detector
+from scoreback.records import ModelVersion
+from scoreback.service.app import App
+
+
+def stored_artifact(app: App, detector: str, version: ModelVersion) -> Artifact:
+    """The artefact of *version*, checked, whatever the detector's file says by now.
+
+    Raises:
+        ArtifactError: it is damaged or gone.
+    """
+    return load(
+        app.artifact_folder(detector, version.version),
+        expected_hash=version.artifact_hash,
+        threads=app.settings.threads,
+    )
+
+
+def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifact:
+    """The artefact of *version*, checked.
+
+    Raises:
+        ArtifactError: it is damaged, or was trained for another feature plan.
+    """
+    artifact = stored_artifact(app, detector.name, version)
+    wanted = (tuple(detector.features), detector.lag, detector.unit)
+    if (artifact.features, artifact.lag, artifact.manifest.unit) != wanted:
+        raise ArtifactError(
+            f"{version.version} of {detector.name!r} was trained for other features or another lag"
+            " or unit than its file has now",
+            hint="train again, or give the file its earlier features back",
+        )
+    return artifact

@@ -1,0 +1,133 @@
+"""Makes a detector's alert rule in the SIEM that of its champion, when either has changed.
+
+It is no part of scoring, and it overrules nobody: a rule that somebody edited or removed there is
+told, and left so until `scoreback apply`.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.deployment import AlertRule, Found, Standing
+from scoreback.models.artifact.folder import Artifact
+from scoreback.models.detector.spec import Detector
+from scoreback.records import ModelVersion, Severity
+from scoreback.service.app import App
+from scoreback.service.deploying.artifacts import stored_artifact
+from scoreback.service.state.deployed import is_deployed, note_deployed
+from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import CONTROL
+
+RULE = "alert_rule"  # the kind of thing that a rule is, in tables and in the state
+PATIENCE = 60.0  # seconds that a person's command waits for another that changes the same
+OURS_TO_CHANGE = (Standing.ABSENT, Standing.OUTDATED)
+NOT_OURS_TO_CHANGE = (Standing.EDITED, Standing.FOREIGN)
+
+_log = logging.getLogger(__name__)
+
+
+def log_warning(text: str) -> None:
+    """Tell the log."""
+    _log.warning("%s", text)
+
+
+def rule_of(detector: Detector, version: ModelVersion, artifact: Artifact) -> AlertRule:
+    """The alert rule of *detector* while *version* scores.
+
+    Its budget is the one that the threshold was fitted to: what the file says by now waits for a
+    training.
+    """
+    return AlertRule(
+        name=detector.name,
+        detector=detector.name,
+        version=version.version,
+        threshold=artifact.manifest.threshold,
+        per_entity=int(detector.alerts.per_entity),
+        throttle=detector.alerts.throttle,
+        budget=artifact.manifest.budget,
+        severity=Severity(detector.alerts.severity),
+        owner=detector.owner,
+        description=f"{detector.use_case.replace('_', ' ')}, scored by {version.version}",
+        entity_field=detector.entity,
+        attack=tuple(detector.alerts.attack),
+    )
+
+
+def champions_rule(app: App, detector: Detector) -> AlertRule | None:
+    """The alert rule that *detector* is to have now; None while no version scores."""
+    champion = Versions(app.state).champion(detector.name)
+    if champion is None:
+        return None
+    return rule_of(detector, champion, stored_artifact(app, detector.name, champion))
+
+
+def reconcile(
+    app: App,
+    detector: Detector,
+    *,
+    at: datetime,
+    warn: Callable[[str], None] = log_warning,
+) -> bool:
+    """Bring the rule of *detector* up to date, unless somebody changed or removed it there.
+
+    Args:
+        app: the open workspace.
+        detector: whose rule.
+        at: when.
+        warn: told why the rule stays as it is, if it does.
+
+    Returns:
+        Whether the rule was written.
+
+    Raises:
+        ArtifactError: the champion is damaged.
+        SiemUnavailable: the SIEM did not answer.
+    """
+    door = app.connector.rules
+    if door is None:
+        return False
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        rule = champions_rule(app, detector)
+        if rule is None:
+            return False
+        found = door.standing(rule)
+        if found.standing in NOT_OURS_TO_CHANGE:
+            warn(f"{in_words(rule, found)}; it stays as it is: see `scoreback plan`")
+            return False
+        if was_removed(app, RULE, rule.name, found):
+            warn(
+                f"somebody removed alert rule {rule.name!r} from the SIEM; no alerts are raised"
+                " until `scoreback apply` brings it back"
+            )
+            return False
+        if found.standing == Standing.CURRENT:
+            note_deployed(app.state, app.connector.name, RULE, rule.name, at)
+            return False
+        put(app, rule, at)
+        return True
+
+
+def put(app: App, rule: AlertRule, at: datetime) -> None:
+    """Write *rule* into the SIEM, and let our own engine look back, as the SIEM's would."""
+    door, engine = app.connector.rules, app.connector.rule_engine
+    if door is None:
+        return
+    door.apply(rule)
+    note_deployed(app.state, app.connector.name, RULE, rule.name, at)
+    if engine is not None:
+        now = app.now(at)
+        engine.evaluate(since=now - LOOK_BACK, at=now)
+
+
+def was_removed(app: App, kind: str, name: str, found: Found) -> bool:
+    """Whether somebody took out of the SIEM what we had put there."""
+    absent = found.standing == Standing.ABSENT
+    return absent and is_deployed(app.state, app.connector.name, kind, name)
+
+
+def in_words(rule: AlertRule, found: Found) -> str:
+    """What somebody did to *rule*."""
+    foreign = found.standing == Standing.FOREIGN
+    what = "is not Scoreback's" if foreign else "was edited by hand"
+    return f"the SIEM's alert rule {rule.name!r} {what}"

@@ -1,0 +1,11 @@
+"""All kinds of jobs that `serve` runs. A new kind is a file of this package and a name below."""
+
+from collections.abc import Mapping
+
+from scoreback.service.serving.kinds.checking import CHECK
+from scoreback.service.serving.kinds.kind import Kind
+from scoreback.service.serving.kinds.reconciling import RECONCILE
+from scoreback.service.serving.kinds.scoring import SCORE
+from scoreback.service.serving.kinds.training import TRAIN
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SCORE, TRAIN, CHECK, RECONCILE)}

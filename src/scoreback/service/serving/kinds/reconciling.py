@@ -1,0 +1,28 @@
+"""The job that brings a detector's alert rule up to date after its file has changed."""
+
+from collections.abc import Sequence
+
+from scoreback.service.deploying.reconcile import reconcile
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.kinds.kind import Ended, Kind, Work
+from scoreback.service.state.workspace_state import CONTROL
+
+
+def _reconcile(work: Work, served: Sequence[Served]) -> Ended:
+    for one in served:
+        name, warnings = one.detector.name, list[str]()
+        reconcile(work.app, one.detector, at=work.now, warn=warnings.append)
+        for warning in warnings:
+            work.warn(warning, [name], warning)
+        if not warnings:
+            work.clear(RECONCILE.name, name)
+    return dict.fromkeys(one.detector.name for one in served)
+
+
+RECONCILE = Kind(
+    name="reconcile",
+    lock=CONTROL,
+    line=lambda _detector: None,
+    when_changed=True,
+    run=_reconcile,
+)

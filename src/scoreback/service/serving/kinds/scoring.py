@@ -1,0 +1,81 @@
+"""The job that scores what arrived: one read for all detectors that select the same events."""
+
+import logging
+from collections.abc import Sequence
+
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import App
+from scoreback.service.scoring.champions import LiveRun, behind, score_live_together
+from scoreback.service.scoring.plan import selected
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.kinds.kind import Ended, Kind, NotYet, Work
+
+LITTLE_PATIENCE = 5.0  # seconds that scoring waits for whoever scores the same detector
+
+_log = logging.getLogger(__name__)
+
+
+def _score(work: Work, served: Sequence[Served]) -> Ended:
+    ended: dict[str, Exception | None] = {}
+    served = _in_step(work, served)
+    runs = score_live_together(
+        work.app,
+        [one.detector for one in served],
+        now=work.now,
+        progress=work.pause,
+        wait=LITTLE_PATIENCE,
+    )
+    for one, run in zip(served, runs, strict=True):
+        name = one.detector.name
+        ended[name] = run.outcome.error
+        if run.outcome.error is not None:
+            continue
+        if run.champion is None:
+            hint = f"scoreback train {one.path}, then scoreback promote"
+            ended[name] = NotYet("no version scores yet", hint=hint)
+            continue
+        _log_run(work.app, run)
+    return ended
+
+
+def _in_step(work: Work, served: Sequence[Served]) -> Sequence[Served]:
+    """Those that are to be scored here; who is far behind catches up in a job of its own.
+
+    So a detector that has much to read keeps none of the others from being scored.
+    """
+    if work.apart is None or len(served) == 1:
+        return served
+    late = behind(work.app, [one.detector for one in served], work.now)
+    left = [one for one in served if one.detector.name not in late]
+    work.left([one.detector.name for one in left])
+    for name in sorted(late):
+        work.apart(name)
+    return left
+
+
+def _log_run(app: App, run: LiveRun) -> None:
+    done = run.outcome
+    refused = sum(published.refused for published in done.published)
+    _log.log(
+        logging.INFO if done.read or done.resolved else logging.DEBUG,
+        "%s read %d events and scored %d, %d above the threshold%s",
+        "-" if run.champion is None else run.champion.version, done.read, done.scored, done.alerts,
+        f"; the SIEM refused {refused} scores, kept in {app.state.refused}" if refused else "",
+        extra={"detector": run.detector.name, "job": SCORE.name},
+    )  # fmt: skip
+
+
+def _same_events(detector: Detector, connector: str) -> str:
+    """Names the events that *detector* reads; one that reads none there is told so by itself."""
+    selection = detector.events.get(connector)
+    return detector.name if selection is None else selected(selection)
+
+
+SCORE = Kind(
+    name="score",
+    lock="score",
+    line=lambda detector: str(detector.schedule.score),
+    at_first=True,  # it costs little, and there may be much to score
+    shared_by=_same_events,
+    run=_score,
+)
