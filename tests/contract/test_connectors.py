@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scoreback.connectors.base import Connector
 from scoreback.connectors.contract import CHECKS, Subject
+from scoreback.connectors.doors import Connector
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.records import EventBatch
@@ -17,7 +17,7 @@ def local(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
     connector = LocalConnector.open("contract", {"path": str(folder)})
 
     def seed(events: EventBatch) -> None:
-        connector.add_events("contract", events)
+        connector.intake.add_events("contract", events)
 
     yield Subject(
         connector=connector,

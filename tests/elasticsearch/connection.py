@@ -40,16 +40,16 @@ def connected(
     direct = ElasticConnector.open(name, given | {"hosts": [url]})
     connector = None
     try:
-        for resource in direct.resources() if apply else ():
-            direct.apply(resource)
+        for resource in direct.resources.wanted() if apply else ():
+            direct.resources.apply(resource)
         connector = ElasticConnector.open(name, given | {"hosts": [through or url]}, sleep=sleep)
         yield connector
     finally:
         if connector is not None:
             connector.close_connection()
-        for resource in reversed(direct.resources()):
+        for resource in reversed(direct.resources.wanted()):
             try:
-                direct.remove(resource)
+                direct.resources.remove(resource)
             except SiemRefused:  # a stream, or the template that one still uses
                 continue
         direct.close_connection()
@@ -57,7 +57,7 @@ def connected(
 
 def sample_index(connector: ElasticConnector, stream: str = SAMPLE) -> str:
     """The data stream that sample events of *stream* go to."""
-    return f"logs-scoreback_demo.{stream}-{connector.settings.namespace}"
+    return f"logs-scoreback_demo.{stream}-{connector.given.namespace}"
 
 
 def refresh(url: str, pattern: str = "_all") -> None:
@@ -69,10 +69,10 @@ def subject(url: str, connector: ElasticConnector) -> Subject:
     """*connector* for the contract's checks."""
 
     def seed(events: EventBatch) -> None:
-        connector.add_events(SAMPLE, events)
+        connector.intake.add_events(SAMPLE, events)
 
     def settle() -> None:
-        refresh(url, f"*{connector.settings.namespace}*")
+        refresh(url, f"*{connector.given.namespace}*")
 
     return Subject(
         connector=connector,

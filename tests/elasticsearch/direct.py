@@ -78,7 +78,7 @@ def rows(
     query = EventQuery(selection={"index": index, **selection}, fields=tuple(fields))
     return [
         row
-        for piece in connector.slices(query, window)
-        for batch in connector.read(piece)
+        for piece in connector.events.slices(query, window)
+        for batch in connector.events.read(piece)
         for row in batch.batch.to_pylist()
     ]

@@ -31,7 +31,7 @@ def elastic(
     """Another connector to the same namespace, behind the proxy."""
     settings = {
         "hosts": [elasticsearch_proxy.url],
-        "namespace": applied.settings.namespace,
+        "namespace": applied.given.namespace,
         "replicas": 0,
         "timeout": 30,
     }
@@ -43,6 +43,6 @@ def elastic(
 
 def stored(applied: ElasticConnector, detector: str) -> list[str]:
     """The ids of all stored scores of *detector*, each as often as it is there."""
-    stream = f"scoreback.scores-{applied.settings.namespace}"
-    found = sources(applied.settings.hosts[0], stream)
+    stream = f"scoreback.scores-{applied.given.namespace}"
+    found = sources(applied.given.hosts[0], stream)
     return sorted(h["_id"] for h in found if flat(h["_source"])["scoreback.detector"] == detector)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scoreback.connectors.base import Slice
+from scoreback.connectors.doors import Slice
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import SiemRefused, SiemUnavailable
@@ -81,7 +81,7 @@ def train_all(home: Path) -> None:
     """Load all events; train and promote each detector."""
     with opened(Settings(home=home)) as app:
         siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
-        siem.add_events("alerts", events())
+        siem.intake.add_events("alerts", events())
         for detector in detectors_of():
             version = train_detector(app, detector, as_of=TRAINED, now=TRAINED).version
             promote(app, detector, version.version, by="test", at=TRAINED)
@@ -126,7 +126,7 @@ class Watched:
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         self.reads.append(piece)
-        for number, batch in enumerate(self._siem.read(piece)):
+        for number, batch in enumerate(self._siem.events.read(piece)):
             if number == self.unavailable_after:
                 raise SiemUnavailable("gone for a test")
             self.read_ids.update(batch.batch.column("event_id").to_pylist())
@@ -135,7 +135,7 @@ class Watched:
     def write(self, scores: ScoreBatch) -> WriteReport:
         if self.refuses & set(scores.batch.column("detector").to_pylist()):
             raise SiemRefused("no right for a test")
-        return self._siem.write(scores)
+        return self._siem.scores.write(scores)
 
 
 def stored(app: App) -> pa.Table:

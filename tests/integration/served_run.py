@@ -21,9 +21,10 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import logs, serving
 from scoreback.service.scoring import cutter
 from scoreback.service.serving import schedule
+from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.serve import serve
 from scoreback.service.settings import Settings
-from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop, signals
 
 STEP_ROWS = 1500  # several steps, so that there is a middle
@@ -32,7 +33,7 @@ STEP_ROWS = 1500  # several steps, so that there is a middle
 class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
     """Scoring is due all the time, training never."""
 
-    def __init__(self, _detector: Detector, kind: RunKind) -> None:
+    def __init__(self, _detector: Detector, kind: Kind) -> None:
         self._kind = kind
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, StateError
@@ -16,7 +17,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.threshold import suppression_of
 from scoreback.records import SCORE_COLUMNS, Verdict
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.promotion import deploy, load_artifact, promote, rollback
+from scoreback.service.deploying.artifacts import load_artifact, promote, rollback
 from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
@@ -52,14 +53,17 @@ def test_one_long_run_and_many_short_ones_write_the_same_scores_and_alert_on_eve
     shutil.copytree(trained, at_once)
     with opened(Settings(home=at_once)) as app:
         score_until(app, detector, end)
-        whole, whole_alerts = stored(app), app.connector.alerts(detector=detector.name)
+        whole, whole_alerts = (
+            stored(app),
+            list(app.connector.alerts.find(AlertQuery(detector=detector.name))),
+        )
     with opened(Settings(home=workspace)) as app:
         now = end - 6 * DAY
         while now < end:
             now += timedelta(hours=7)
             score_until(app, detector, min(now, end))
         assert stored(app).equals(whole)
-        alerts = app.connector.alerts(detector=detector.name)
+        alerts = list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
     hits = pa.compute.sum(whole["alert"]).as_py()
     assert hits == sum(a.events for a in alerts) == sum(a.events for a in whole_alerts)
     # The rule takes hits as they arrive, so how a late one is grouped depends on the cut.
@@ -98,7 +102,7 @@ def test_the_alerts_of_the_siem_are_those_that_evaluation_counts(
             suppression_of(detector),
         )
         expected = hits.take(pa.array(np.unique(opener)))["event_id"].to_pylist()
-        alerts = app.connector.alerts(detector=detector.name)
+        alerts = list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
         late = {e for a in alerts for e in [a.event_id]} ^ set(expected)
         # Late events reach the rule after the run that scored their neighbours: few, never many.
         assert len(late) <= len(expected) // 10
@@ -109,8 +113,10 @@ def test_a_verdict_becomes_a_label_of_the_next_training(
 ) -> None:
     with opened(Settings(home=workspace)) as app:
         score_until(app, detector, end)
-        alert = app.connector.alerts(detector=detector.name, still_open=True)[0]
-        app.connector.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
+        alert = list(
+            app.connector.alerts.find(AlertQuery(detector=detector.name, still_open=True))
+        )[0]
+        app.connector.alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
         labels = read_training_data(app, detector, end + DAY).labels
         ours = labels.filter(pa.compute.equal(labels["labeller"], "ann"))
         assert ours["event_id"].to_pylist() == [alert.event_id]
@@ -126,11 +132,11 @@ def test_promote_and_rollback_change_the_version_and_the_rule_of_the_siem(
         second = train_detector(app, detector, as_of=end, now=end).version
         assert (second.status, second.parent) == ("candidate", first.version)
         promote(app, detector, second.version, by="ann", at=end)
-        rule = app.connector.current(detector.name)
+        rule = app.connector.rules.current(detector.name)
         assert rule is not None
         assert rule.version == second.version
         rollback(app, detector, by="ann", at=end)
-        rule = app.connector.current(detector.name)
+        rule = app.connector.rules.current(detector.name)
         assert rule is not None
         assert rule.version == first.version
 
@@ -181,7 +187,7 @@ def test_a_damaged_artefact_is_refused_before_anything_is_scored(
                 path.write_bytes(path.read_bytes()[:-3] + b"xyz")
         with pytest.raises(ArtifactError):
             score_until(app, detector, end)
-        assert app.connector.alerts() == []
+        assert list(app.connector.alerts.find()) == []
 
 
 def test_a_detector_whose_features_changed_asks_for_a_new_training(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
@@ -121,15 +122,15 @@ def test_a_rule_that_is_gone_is_planned_with_3_made_by_apply_and_written_down(
     scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
 ) -> None:
     with opened(Settings(home=workspace)) as app:
-        wanted = app.connector.current(detector.name)
-        app.connector.remove(detector.name)
+        wanted = app.connector.rules.current(detector.name)
+        app.connector.rules.remove(detector.name)
     ended = scoreback("plan", file, "--json")
     assert (ended.code, actions(ended)) == (3, {detector.name: "create"})
     ended = scoreback("apply", file, "--by", "ann")
     assert ended.code == 0, ended.err
     assert "created" in ended.out
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.current(detector.name) == wanted
+        assert app.connector.rules.current(detector.name) == wanted
         entry = audit_log(app.state)[0]
     assert (entry.actor, entry.action, entry.detector) == ("ann", "apply", detector.name)
     assert entry.detail["kind"] == "alert_rule"
@@ -263,11 +264,11 @@ def test_removing_a_rule_leaves_its_alerts_and_scoring_brings_it_back(
     assert ended.code == 0, ended.err
     assert "brings its rule back" in ended.out
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.current(detector.name) is None
-        assert app.connector.alerts(detector=detector.name)
+        assert app.connector.rules.current(detector.name) is None
+        assert list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
         assert audit_log(app.state)[0].action == "remove"
         deploy(app, detector, _version(app, detector))
-        assert app.connector.current(detector.name) is not None
+        assert app.connector.rules.current(detector.name) is not None
     assert scoreback("remove", file, "--yes").code == 0
     assert "nothing of ours" in scoreback("remove", file, "--yes").out
 
@@ -313,7 +314,7 @@ def test_removing_asks_first_and_needs_somebody_to_answer(
     assert ended.code == 1
     assert "--yes" in ended.err
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.current(detector.name) is not None
+        assert app.connector.rules.current(detector.name) is not None
 
 
 def test_a_folder_stands_for_the_detector_files_in_it_and_names_are_unique(

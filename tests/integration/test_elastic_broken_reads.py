@@ -75,8 +75,8 @@ def test_what_was_read_before_the_expiry_is_not_asked_for_again(
     index: str, elastic: ElasticConnector, elasticsearch_proxy: Proxy, elasticsearch_url: str
 ) -> None:
     query = EventQuery(selection={"index": index}, fields=("host.name",))
-    [piece] = elastic.slices(query, WINDOW)
-    found = elastic.read(piece)
+    [piece] = elastic.events.slices(query, WINDOW)
+    found = elastic.events.read(piece)
     first = next(found).batch["event_id"].to_pylist()
     elasticsearch_proxy.add(loses_its_point_in_time(elasticsearch_url), path="/_search")
     rest = [row["event_id"] for batch in found for row in batch.batch.to_pylist()]
@@ -103,9 +103,9 @@ def test_no_search_takes_an_answer_without_some_shards_for_the_whole(
     index: str, elastic: ElasticConnector, elasticsearch_proxy: Proxy
 ) -> None:
     rows(elastic, index, WINDOW)
-    elastic.existing(["no-such"])
-    list(elastic.labels(WINDOW.since))
-    elastic.alerts()
+    elastic.scores.existing(["no-such"])
+    list(elastic.labels.read(WINDOW.since))
+    list(elastic.alerts.find())
     searches = elasticsearch_proxy.seen("POST", "_search")
     assert len(searches) > 4
     assert all("allow_partial_search_results=false" in one.request.path for one in searches)
@@ -147,10 +147,10 @@ def test_events_that_come_while_we_read_come_once_or_not_at_all(
     index: str, elastic: ElasticConnector, elasticsearch_url: str
 ) -> None:
     query = EventQuery(selection={"index": index}, fields=())
-    [piece] = elastic.slices(query, WINDOW)
+    [piece] = elastic.events.slices(query, WINDOW)
 
     def read() -> Iterator[str]:
-        for batch in elastic.read(piece):
+        for batch in elastic.events.read(piece):
             yield from batch.batch["event_id"].to_pylist()
 
     found: list[str] = []
@@ -166,9 +166,9 @@ def test_a_reader_that_is_left_early_lets_go_of_its_point_in_time(
     index: str, elastic: ElasticConnector, elasticsearch_proxy: Proxy
 ) -> None:
     query = EventQuery(selection={"index": index}, fields=())
-    [piece] = elastic.slices(query, WINDOW)
+    [piece] = elastic.events.slices(query, WINDOW)
     elasticsearch_proxy.forget()
-    found = elastic.read(piece)
+    found = elastic.events.read(piece)
     next(found)
     found.close()  # type: ignore[attr-defined]  # a generator
     assert len(elasticsearch_proxy.seen("POST", "/_pit")) == 1
@@ -183,8 +183,8 @@ def test_a_rollover_in_the_middle_of_reading_moves_no_event(
     done(elasticsearch_url, "PUT", f"/_index_template/{stream}", template)
     fill(elasticsearch_url, stream, events(range(150)), create=True)
     query = EventQuery(selection={"index": stream}, fields=())
-    [piece] = elastic.slices(query, WINDOW)
-    found = elastic.read(piece)
+    [piece] = elastic.events.slices(query, WINDOW)
+    found = elastic.events.read(piece)
     first = next(found).batch["event_id"].to_pylist()
     done(elasticsearch_url, "POST", f"/{stream}/_rollover")
     fill(elasticsearch_url, stream, events(range(150, 200)), create=True)

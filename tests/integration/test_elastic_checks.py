@@ -63,7 +63,7 @@ def test_requests_carry_the_servers_own_major(
     elasticsearch_proxy.add(
         edits(lambda _: {"indices": ["a"], "fields": {}}), path="_field_caps", skip=1
     )
-    assert connector.fields({"index": "no-such-*"}) == ()
+    assert connector.events.fields({"index": "no-such-*"}) == ()
     connector.close_connection()
     first, *others = elasticsearch_proxy.seen()
     assert "compatible-with" not in first.request.headers["accept"]

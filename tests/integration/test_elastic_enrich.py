@@ -34,7 +34,7 @@ def index(elasticsearch_url: str, fresh_prefix: str) -> str:
 
 def looked_up(elastic: ElasticConnector, url: str, kind: str, of: str) -> dict[str, Any]:
     """Score by event or entity, of the detector *of*."""
-    found = sources(url, f"scoreback-lookup-{kind}-{elastic.settings.namespace}")
+    found = sources(url, f"scoreback-lookup-{kind}-{elastic.given.namespace}")
     key = "scoreback.event.id" if kind == "events" else "scoreback.entity"
     documents = [flat(hit["_source"]) for hit in found]
     own = [document for document in documents if document["scoreback.detector"] == of]
@@ -50,10 +50,12 @@ def test_a_lookup_by_event_keeps_the_newest_score_whatever_comes_last(
         at = [START + days * DAY] * count
         return scores(numbers, of=name, scored_at=at, score=[score] * count)
 
-    assert elastic.enrich(scored(range(3), 2, 0.2), Enrichment.EVENT).written == 3
-    assert elastic.enrich(scored(range(4), 1, 0.1), Enrichment.EVENT).written == 1  # only the new
-    elastic.enrich(scored(range(1), 3, 0.3), Enrichment.EVENT)
-    elastic.enrich(scored(range(1), 3, 0.3), Enrichment.EVENT)  # again changes nothing
+    assert elastic.enrichment.enrich(scored(range(3), 2, 0.2), Enrichment.EVENT).written == 3
+    assert (
+        elastic.enrichment.enrich(scored(range(4), 1, 0.1), Enrichment.EVENT).written == 1
+    )  # only the new
+    elastic.enrichment.enrich(scored(range(1), 3, 0.3), Enrichment.EVENT)
+    elastic.enrichment.enrich(scored(range(1), 3, 0.3), Enrichment.EVENT)  # again changes nothing
     found = looked_up(elastic, elasticsearch_url, "events", name)
     assert found == {"e00000": 0.3, "e00001": 0.2, "e00002": 0.2, "e00003": 0.1}
 
@@ -63,17 +65,17 @@ def test_a_lookup_by_entity_keeps_the_score_of_the_latest_event(
 ) -> None:
     both = ["host", "host", None]
     batch = scores([5, 9, 7], of=name, entity=both, score=[0.5, 0.9, 0.7])
-    assert elastic.enrich(batch, Enrichment.ENTITY).written == 1
+    assert elastic.enrichment.enrich(batch, Enrichment.ENTITY).written == 1
     older = scores([6], of=name, entity=["host"], score=[0.6])
-    assert elastic.enrich(older, Enrichment.ENTITY).written == 0
+    assert elastic.enrichment.enrich(older, Enrichment.ENTITY).written == 0
     assert looked_up(elastic, elasticsearch_url, "entities", name) == {"host": 0.9}
 
 
 def read_with_own(elastic: ElasticConnector, index: str, name: str) -> list[dict[str, Any]]:
     """The events with what they have of our scores, and their sequence numbers."""
     query = EventQuery(selection={"index": index}, fields=own_fields(name))
-    pieces = elastic.slices(query, WINDOW)
-    return [row for p in pieces for b in elastic.read(p) for row in b.batch.to_pylist()]
+    pieces = elastic.events.slices(query, WINDOW)
+    return [row for p in pieces for b in elastic.events.read(p) for row in b.batch.to_pylist()]
 
 
 def onto(rows: Sequence[dict[str, Any]], name: str, values: Sequence[float]) -> ScoreBatch:
@@ -109,15 +111,17 @@ def test_events_that_have_their_score_already_cost_no_request_at_all(
     elasticsearch_proxy: Proxy,
     elasticsearch_url: str,
 ) -> None:
-    first = elastic.enrich(onto(read_with_own(elastic, index, name), name, VALUES), _IN_PLACE)
+    first = elastic.enrichment.enrich(
+        onto(read_with_own(elastic, index, name), name, VALUES), _IN_PLACE
+    )
     assert (first.written, first.refused) == (5, ())
     assert list(on_events(elasticsearch_url, index, name).values()) == VALUES
     rows = read_with_own(elastic, index, name)
     elasticsearch_proxy.forget()
-    again = elastic.enrich(onto(rows, name, VALUES), _IN_PLACE)
+    again = elastic.enrichment.enrich(onto(rows, name, VALUES), _IN_PLACE)
     assert (again.written, again.already_there) == (0, 5)
     assert elasticsearch_proxy.seen() == []
-    changed = elastic.enrich(onto(rows, name, [*VALUES[:4], 0.25]), _IN_PLACE)
+    changed = elastic.enrichment.enrich(onto(rows, name, [*VALUES[:4], 0.25]), _IN_PLACE)
     assert (changed.written, changed.already_there) == (1, 4)
     [sent] = elasticsearch_proxy.seen()
     assert len(sent.request.lines) == 2
@@ -131,7 +135,7 @@ def test_what_others_changed_meanwhile_stays_and_the_score_is_added(
 ) -> None:
     rows = read_with_own(elastic, index, name)
     done(elasticsearch_url, "POST", f"/{index}/_update/e00002", {"doc": {"note": "mine"}})
-    report = elastic.enrich(onto(rows, name, VALUES), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, VALUES), _IN_PLACE)
     assert (report.written, report.refused) == (5, ())
     assert sorted(on_events(elasticsearch_url, index, name).values()) == sorted(VALUES)
     changed = done(elasticsearch_url, "GET", f"/{index}/_doc/e00002")["_source"]
@@ -144,7 +148,7 @@ def test_an_event_that_is_gone_is_refused_by_name_and_not_made_again(
 ) -> None:
     rows = read_with_own(elastic, index, name)
     done(elasticsearch_url, "DELETE", f"/{index}/_doc/e00001")
-    report = elastic.enrich(onto(rows, name, VALUES), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, VALUES), _IN_PLACE)
     assert report.written == 4
     assert [refused.item_id for refused in report.refused] == ["e00001"]
     assert "gone" in report.refused[0].reason or "missing" in report.refused[0].reason
@@ -160,7 +164,7 @@ def test_a_read_only_index_refuses_its_events_and_no_others(
     fill(elasticsearch_url, other, [e | {"_id": f"a{e['_id']}"} for e in events(range(2))])
     done(elasticsearch_url, "PUT", f"/{other}/_settings", {"index.blocks.write": True})
     rows = read_with_own(elastic, f"{fresh_prefix}-*", name)
-    report = elastic.enrich(onto(rows, name, [0.5] * 7), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, [0.5] * 7), _IN_PLACE)
     assert report.written == 5
     assert sorted(r.item_id for r in report.refused) == ["ae00000", "ae00001"]
     assert all("cluster_block_exception" in r.reason for r in report.refused)
@@ -177,7 +181,7 @@ def test_an_index_without_sources_refuses_its_events_and_check_says_so_before(
     make(elasticsearch_url, index, _source={"enabled": False})
     fill(elasticsearch_url, index, events(range(2)))
     rows = read_with_own(elastic, index, name)
-    report = elastic.enrich(onto(rows, name, [0.5] * 2), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, [0.5] * 2), _IN_PLACE)
     assert report.written == 0
     assert len(report.refused) == 2
     query = EventQuery(selection={"index": index}, fields=own_fields(name))
@@ -195,7 +199,7 @@ def test_events_in_several_backing_indices_of_a_stream_are_changed_where_they_ar
         done(elasticsearch_url, "POST", f"/{stream}/_rollover")
     rows = read_with_own(elastic, stream, name)
     assert len({row["event_ref"].split()[0] for row in rows}) == 2
-    report = elastic.enrich(onto(rows, name, VALUES[:4]), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, VALUES[:4]), _IN_PLACE)
     assert (report.written, report.refused) == (4, ())
     assert sorted(on_events(elasticsearch_url, stream, name).values()) == sorted(VALUES[:4])
 
@@ -218,13 +222,13 @@ def test_an_event_that_others_change_all_the_time_is_refused_in_the_end(
         return forward(sent)
 
     elasticsearch_proxy.add(busy, path="_bulk", times=None)
-    report = elastic.enrich(onto(rows, name, VALUES), _IN_PLACE)
+    report = elastic.enrichment.enrich(onto(rows, name, VALUES), _IN_PLACE)
     assert report.written == 4
     assert [refused.item_id for refused in report.refused] == ["e00000"]
 
 
 def test_no_scores_are_no_request(elastic: ElasticConnector, elasticsearch_proxy: Proxy) -> None:
     for how in (Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE):
-        assert elastic.enrich(scores([]), how).written == 0
-    assert elastic.write(scores([])).written == 0
+        assert elastic.enrichment.enrich(scores([]), how).written == 0
+    assert elastic.scores.write(scores([])).written == 0
     assert elasticsearch_proxy.seen() == []

@@ -271,7 +271,7 @@ def test_ten_thousand_fields_are_listed_and_hundreds_of_long_names_read(
     mapping = {"properties": {"w": {"properties": {key: {"type": "keyword"} for key in wide}}}}
     done(elasticsearch_url, "PUT", f"/{index}/_mapping", mapping)
     fill(elasticsearch_url, index, [{**event, "w": wide}])
-    fields = elastic.fields({"index": index})
+    fields = elastic.events.fields({"index": index})
     assert len([name for name in fields if name.startswith("w.")]) == 10_000
     asked = [f"w.{name}" for name in list(wide)[:300]]
     [found] = rows(elastic, index, WINDOW, asked)
@@ -316,8 +316,8 @@ def test_slices_can_be_sent_to_other_machines_and_give_every_event_once(
     fill(elasticsearch_url, index, events(range(100)))
     query = EventQuery(selection={"index": index}, fields=("host.name",))
     for window in (WINDOW, BY_EVENT_TIME):
-        pieces = pickle.loads(pickle.dumps(elastic.slices(query, window, 7)))  # noqa: S301 - ours
-        found = [b.batch["event_id"].to_pylist() for p in pieces for b in elastic.read(p)]
+        pieces = pickle.loads(pickle.dumps(elastic.events.slices(query, window, 7)))  # noqa: S301 - ours
+        found = [b.batch["event_id"].to_pylist() for p in pieces for b in elastic.events.read(p)]
         assert [name for some in found for name in some] == [f"e{n:05d}" for n in range(100)]
 
 

@@ -53,7 +53,7 @@ def detector_file(
     """The detector, over the events of three days in the cluster; many of its scores are kept."""
     company = Company(seed=7, start=START, days=TRAINED + 2)
     for one in list(company.days("endpoint"))[FIRST_DAY:]:
-        applied.add_events("endpoint", with_refs(one.events))
+        applied.intake.add_events("endpoint", with_refs(one.events))
     text = file.read_text()
     stream = sample_index(applied, "endpoint")
     text = text.replace("logs-scoreback_demo.endpoint-*", stream)

@@ -65,10 +65,14 @@ def test_the_example_detectors_end_alike_on_both(
     selection = {"elastic": {"index": sample_index(elastic, stream)}}
     there = detector.model_copy(update={"events": selection})
     away = played(elastic, "elastic", stream, there, tmp_path / "elastic")
-    refresh(elasticsearch_url, f"scoreback*{elastic.settings.namespace}*")
+    refresh(elasticsearch_url, f"scoreback*{elastic.given.namespace}*")
 
-    embedded = Outcome(here, scores_of_local(local), list(local.alerts()), counted_locally(local))
-    real = Outcome(away, scores_of_elastic(elastic), list(elastic.alerts()), counted(elastic))
+    embedded = Outcome(
+        here, scores_of_local(local), list(list(local.alerts.find())), counted_locally(local)
+    )
+    real = Outcome(
+        away, scores_of_elastic(elastic), list(list(elastic.alerts.find())), counted(elastic)
+    )
 
     assert len(embedded.scores) > 10
     assert embedded.alerts
@@ -117,7 +121,7 @@ def scores_of_local(siem: LocalConnector) -> dict[str, tuple[float, float, bool]
 
 
 def scores_of_elastic(siem: ElasticConnector) -> dict[str, tuple[float, float, bool]]:
-    found = hits(siem, f"scoreback.scores-{siem.settings.namespace}")
+    found = hits(siem, f"scoreback.scores-{siem.given.namespace}")
     return {
         s["_id"]: (s["scoreback.score"], s["event.risk_score"], s["scoreback.alert"]) for s in found
     }
@@ -129,7 +133,7 @@ def counted_locally(siem: LocalConnector) -> int:
 
 
 def counted(siem: ElasticConnector) -> int:
-    found = hits(siem, f"scoreback.health-{siem.settings.namespace}")
+    found = hits(siem, f"scoreback.health-{siem.given.namespace}")
     return sum(source["scoreback.histogram.scored"] for source in found)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, EventQuery, TimeWindow
@@ -102,7 +103,7 @@ def test_real_events_score_alike_wherever_they_are(
     selection = {"elastic": {"index": sample_index(elastic, stream)}}
     there = detector.model_copy(update={"events": selection})
     away = scored(elastic, "elastic", there, tmp_path / "away", trained, until)
-    refresh(elasticsearch_url, f"scoreback*{elastic.settings.namespace}*")
+    refresh(elasticsearch_url, f"scoreback*{elastic.given.namespace}*")
 
     assert away == here
     found = scores_of_local(local)
@@ -112,7 +113,7 @@ def test_real_events_score_alike_wherever_they_are(
 
 
 def shown(siem: SampleSiem) -> list[Alert]:
-    return [replace(comparable(alert)) for alert in siem.alerts()]
+    return [replace(comparable(alert)) for alert in list(siem.alerts.find())]
 
 
 WHOLE = TimeWindow(since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2100, 1, 1, tzinfo=UTC))
@@ -121,14 +122,14 @@ WHOLE = TimeWindow(since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2100, 
 def copied(local: LocalConnector, elastic: ElasticConnector, stream: str, of: Detector) -> None:
     """Give the cluster the events of the embedded SIEM."""
     query = EventQuery(selection={"stream": stream}, fields=needed_fields(of))
-    for piece in local.slices(query, WHOLE):
-        for batch in local.read(piece):
-            assert not elastic.add_events(stream, batch).refused
+    for piece in local.events.slices(query, WHOLE):
+        for batch in local.events.read(piece):
+            assert not elastic.intake.add_events(stream, batch).refused
 
 
 def last_arrival(local: LocalConnector, stream: str, of: Detector) -> datetime:
     query = EventQuery(selection={"stream": stream}, fields=needed_fields(of)[:1])
-    batches = [b for piece in local.slices(query, WHOLE) for b in local.read(piece)]
+    batches = [b for piece in local.events.slices(query, WHOLE) for b in local.events.read(piece)]
     last: datetime = batches[-1].batch["arrival_time"][-1].as_py()
     return last
 

@@ -56,14 +56,14 @@ def test_the_score_of_a_unit_reaches_each_of_its_events(
     queries = UnitQueries(plan)
     sums = [
         queries.group(batch).sums
-        for piece in elastic.slices(query, WINDOW)
-        for batch in elastic.read(piece)
+        for piece in elastic.events.slices(query, WINDOW)
+        for batch in elastic.events.read(piece)
     ]
     units = queries.rows(queries.merged(sums)).table.to_pylist()
     queries.close()
     (unit,) = (unit for unit in units if unit["host.name"] == "h1")
     for _ in range(2):  # once more changes nothing
-        report = elastic.enrich(score_of(unit), how)
+        report = elastic.enrichment.enrich(score_of(unit), how)
         assert not report.refused
 
     if how == Enrichment.IN_PLACE:

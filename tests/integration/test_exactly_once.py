@@ -90,6 +90,6 @@ def everything(home: Path) -> dict[str, Any]:
         histograms = siem.histograms("endpoint_threats")
         return {
             "scores": scores.select(SCORE_COLUMNS.names).to_pylist(),
-            "alerts": list(siem.alerts()),
+            "alerts": list(list(siem.alerts.find())),
             "counted": [(h.since, h.until, h.counts) for h in histograms],
         }

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector, reader
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.models.detector.spec import Detector
@@ -88,7 +89,9 @@ def found(home: Path, detector: Detector) -> tuple[pa.Table, list[str], int]:
         names = [name for name in SCORE_COLUMNS.names if name != "scored_at"]
         tables.append(SCORE_COLUMNS.empty_table())
         table = pa.concat_tables(tables, promote_options="default").select(names)
-        alerts = [alert.event_id for alert in siem.alerts(detector=detector.name)]
+        alerts = [
+            alert.event_id for alert in list(siem.alerts.find(AlertQuery(detector=detector.name)))
+        ]
         counted = sum(sum(c) for h in siem.histograms(detector.name) for c in h.counts.values())
     return table.sort_by("score_id"), alerts, counted
 

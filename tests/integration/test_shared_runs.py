@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scoreback.connectors.base import Slice
+from scoreback.connectors.doors import Slice
 from scoreback.connectors.local import LocalConnector
 from scoreback.service import cli
 from scoreback.service.app import opened

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector, open_enriched
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, DataError
@@ -29,7 +30,7 @@ from scoreback.records import (
     Verdict,
 )
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.promotion import deploy, load_artifact, promote
+from scoreback.service.deploying.artifacts import load_artifact, promote
 from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
@@ -122,7 +123,7 @@ def detector() -> Detector:
 def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Path:
     home = tmp_path_factory.mktemp("grouped") / "home"
     with opened(Settings(home=home)) as app:
-        embedded(app).add_events("alerts", events())
+        embedded(app).intake.add_events("alerts", events())
         outcome = train_detector(app, detector, as_of=TRAINED, now=TRAINED)
         assert outcome.training.held_out is not None
         assert outcome.history.late > 0
@@ -213,10 +214,12 @@ def test_an_alert_on_a_unit_is_closed_learnt_from_and_seen_on_each_of_its_events
 ) -> None:
     score_until(workspace, detector, END)
     with opened(Settings(home=workspace)) as app:
-        alerts = app.connector.alerts(detector=detector.name, still_open=True)
+        alerts = list(
+            app.connector.alerts.find(AlertQuery(detector=detector.name, still_open=True))
+        )
         assert 5 < len(alerts) < 90
         alert = alerts[0]
-        app.connector.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=END)
+        app.connector.alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=END)
         (hit,) = stored(app).filter(pc.equal(stored(app)["event_id"], alert.event_id)).to_pylist()
         members = members_of(hit["event_ref"])
         assert members is not None
@@ -245,7 +248,7 @@ def test_a_verdict_on_an_event_is_a_label_of_its_unit(workspace: Path, detector:
     columns = [pa.array([given.get(f.name)], f.type) for f in LABEL_COLUMNS]
     with opened(Settings(home=workspace)) as app:
         verdict = pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS)
-        embedded(app).add_verdicts(LabelBatch(verdict))
+        embedded(app).intake.add_verdicts(LabelBatch(verdict))
         data = read_training_data(app, detector, TRAINED)
     ours = data.labels.filter(pc.equal(data.labels["labeller"], "ann"))
     assert ours["event_id"].to_pylist() == ["e000500"]
@@ -289,7 +292,9 @@ def test_a_group_that_no_event_has_is_refused_with_what_to_do(workspace: Path) -
     with opened(Settings(home=workspace)) as app:
         empty = events().batch.slice(0, 5)
         zones = pa.array(["", "", "", "", ""])
-        embedded(app).add_events("zoned", EventBatch(empty.append_column("network.zone", zones)))
+        embedded(app).intake.add_events(
+            "zoned", EventBatch(empty.append_column("network.zone", zones))
+        )
         grouped = parse_detector(text.replace("stream: alerts", "stream: zoned"))
         with pytest.raises(DataError, match="no unit between") as caught:
             read_training_data(app, grouped, TRAINED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scoreback.connectors.base import Capabilities
+from scoreback.connectors.doors import Capabilities
 from scoreback.errors import ConfigError
 from scoreback.service.app import opened
 from scoreback.service.connections import connection_of

@@ -60,6 +60,10 @@ class Events:
                     for table in batches(relation, BATCH_ROWS):
                         yield EventBatch(table.combine_chunks().to_batches()[0])
 
+    def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of the fields that events of *selection* have, sorted."""
+        return tuple(sorted(fields_of(self.selected(selection))))
+
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
         """Refuse a *selection* that does not name streams, and nothing else."""
         _patterns(selection)

@@ -32,8 +32,8 @@ def query(stream: object = "s", *fields: str) -> EventQuery:
 def ids(siem: LocalConnector, asked: EventQuery, parts: int = 1) -> list[str]:
     return [
         str(event)
-        for piece in siem.slices(asked, EVER, parts)
-        for batch in siem.read(piece)
+        for piece in siem.events.slices(asked, EVER, parts)
+        for batch in siem.events.read(piece)
         for event in batch.batch.column("event_id").to_pylist()
     ]
 
@@ -55,7 +55,7 @@ def test_overlapping_segments_are_read_in_one_order_in_small_chunks(
     siem: LocalConnector, make_events: MakeEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for start in range(4):
-        siem.add_events("s", make_events(range(start, 400, 4)))
+        siem.intake.add_events("s", make_events(range(start, 400, 4)))
     expected = [f"e{n}" for n in range(400)]
     assert ids(siem, query()) == expected
     monkeypatch.setattr(reading, "CHUNK_ROWS", 31)
@@ -66,10 +66,12 @@ def test_overlapping_segments_are_read_in_one_order_in_small_chunks(
 def test_slices_hold_about_as_many_events_each(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(1000)))
-    siem.add_events("s", make_events(range(50_000, 50_100)))
-    slices = siem.slices(query(), EVER, 11)
-    sizes = [sum(b.num_rows for b in siem.read(pickle.loads(pickle.dumps(s)))) for s in slices]  # noqa: S301
+    siem.intake.add_events("s", make_events(range(1000)))
+    siem.intake.add_events("s", make_events(range(50_000, 50_100)))
+    slices = siem.events.slices(query(), EVER, 11)
+    sizes = [
+        sum(b.num_rows for b in siem.events.read(pickle.loads(pickle.dumps(s)))) for s in slices
+    ]  # noqa: S301
     assert sum(sizes) == 1100
     assert all(80 <= size <= 120 for size in sizes)
 
@@ -84,15 +86,15 @@ def test_equal_times_are_ordered_by_id_and_never_split_from_a_slice(siem: LocalC
             "arrival_time": times,
         }
     )
-    siem.add_events("s", EventBatch(batch))
+    siem.intake.add_events("s", EventBatch(batch))
     assert ids(siem, query(), 7) == [f"{n:02}" for n in range(50)]
 
 
 def test_segments_with_different_fields_are_read_as_one(siem: LocalConnector) -> None:
-    siem.add_events("s", custom({"a": ["1", ""], "only.first": ["x", None]}))
-    siem.add_events("s", custom({"a": ["3", None], 'odd "name"': ["y", "z"]}, first=2))
+    siem.intake.add_events("s", custom({"a": ["1", ""], "only.first": ["x", None]}))
+    siem.intake.add_events("s", custom({"a": ["3", None], 'odd "name"': ["y", "z"]}, first=2))
     asked = query("s", "only.first", 'odd "name"', "a")
-    (batch,) = [b for piece in siem.slices(asked, EVER) for b in siem.read(piece)]
+    (batch,) = [b for piece in siem.events.slices(asked, EVER) for b in siem.events.read(piece)]
     assert batch.fields == asked.fields
     assert [batch.batch.column(name).to_pylist() for name in asked.fields] == [
         ["x", None, None, None],
@@ -105,7 +107,7 @@ def test_streams_are_selected_by_name_list_or_pattern(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
     for stream in ("ids-a", "ids-b", "vpn"):
-        siem.add_events(stream, make_events(range(3), prefix=stream))
+        siem.intake.add_events(stream, make_events(range(3), prefix=stream))
     assert len(ids(siem, query("ids-*"))) == 6
     assert len(ids(siem, query(["ids-a", "vpn"]))) == 6
     assert ids(siem, query("vpn")) == ["vpn0", "vpn1", "vpn2"]
@@ -129,26 +131,26 @@ def test_a_selection_that_is_not_understood_is_refused(
     says: str,
     hint: str,
 ) -> None:
-    siem.add_events("s", make_events(range(3)))
+    siem.intake.add_events("s", make_events(range(3)))
     with pytest.raises(SiemRefused, match=says) as error:
-        siem.slices(EventQuery(selection=selection, fields=()), EVER)
+        siem.events.slices(EventQuery(selection=selection, fields=()), EVER)
     assert hint in error.value.hint
 
 
 def test_a_field_that_no_event_has_is_refused_with_close_ones(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(3)))
-    (piece,) = siem.slices(query("s", "hostname"), EVER)
+    siem.intake.add_events("s", make_events(range(3)))
+    (piece,) = siem.events.slices(query("s", "hostname"), EVER)
     with pytest.raises(SiemRefused, match="'hostname'") as error:
-        list(siem.read(piece))
+        list(siem.events.read(piece))
     assert "host.name" in error.value.hint
 
 
 def test_check_says_what_is_missing_and_how_to_mend_it(siem: LocalConnector) -> None:
     assert siem.check(query())[0].fatal
-    siem.add_events("s", custom({"a": ["1", "2", "3"], "rare": ["x", None, None]}))
-    siem.add_events("t", custom({"a": ["1"]}))
+    siem.intake.add_events("s", custom({"a": ["1", "2", "3"], "rare": ["x", None, None]}))
+    siem.intake.add_events("t", custom({"a": ["1"]}))
     assert siem.check(query("s", "a")) == []
     findings = siem.check(query("s", "a", "rare", "nope"))
     assert [(f.fatal, f.what) for f in findings] == [
@@ -161,16 +163,16 @@ def test_check_says_what_is_missing_and_how_to_mend_it(siem: LocalConnector) -> 
 def test_the_enriched_view_shows_the_latest_live_score_of_each_event(
     siem: LocalConnector, make_events: MakeEvents, make_scores: MakeScores
 ) -> None:
-    siem.add_events("s", make_events(range(4)))
-    siem.add_events("other", make_events(range(4)))
+    siem.intake.add_events("s", make_events(range(4)))
+    siem.intake.add_events("other", make_events(range(4)))
     with open_enriched(siem.store, "s") as connection:
         assert connection.sql(
             'SELECT count(*), count("scoreback.score") FROM events_enriched'
         ).fetchall() == [(4, 0)]
-    siem.write(make_scores([(1, "a"), (2, "a")], score=0.6))
-    siem.write(make_scores([(1, "a")], version="v2-bb", at=START + timedelta(days=1)))
-    siem.write(make_scores([(3, "a")], stage="shadow"))
-    siem.write(make_scores([(3, "b")], ref="other"))
+    siem.scores.write(make_scores([(1, "a"), (2, "a")], score=0.6))
+    siem.scores.write(make_scores([(1, "a")], version="v2-bb", at=START + timedelta(days=1)))
+    siem.scores.write(make_scores([(3, "a")], stage="shadow"))
+    siem.scores.write(make_scores([(3, "b")], ref="other"))
     with open_enriched(siem.store, "s") as connection:
         found = connection.sql(
             'SELECT event_id, "host.name", "scoreback.score", "scoreback.version", '
@@ -187,11 +189,11 @@ def test_the_enriched_view_shows_the_latest_live_score_of_each_event(
 def test_the_enriched_view_shows_the_score_of_a_unit_on_each_of_its_events(
     siem: LocalConnector, make_events: MakeEvents, make_scores: MakeScores
 ) -> None:
-    siem.add_events("s", make_events(range(5)))
-    siem.add_events("other", make_events(range(5)))
+    siem.intake.add_events("s", make_events(range(5)))
+    siem.intake.add_events("other", make_events(range(5)))
     ref = '{"unit_of":3,"members":[["s","e0"],["s","e1"],["other","e2"]]}'
-    siem.write(make_scores([(60, "a")], score=0.7, ref=ref))
-    siem.write(make_scores([(1, "a"), (4, "a")], score=0.6, at=START - timedelta(days=1)))
+    siem.scores.write(make_scores([(60, "a")], score=0.7, ref=ref))
+    siem.scores.write(make_scores([(1, "a"), (4, "a")], score=0.6, at=START - timedelta(days=1)))
     with open_enriched(siem.store, "s") as connection:
         found = connection.sql(
             'SELECT event_id, "scoreback.score" FROM events_enriched ORDER BY event_id'
@@ -218,18 +220,18 @@ def test_imported_verdicts_are_labels_once(siem: LocalConnector) -> None:
             {"event_id": "e3", "verdict": "dunno"},
         ]
     )
-    report = siem.add_verdicts(batch)
+    report = siem.intake.add_verdicts(batch)
     assert (report.written, [r.item_id for r in report.refused]) == (3, ["h", "e3"])
-    report = siem.add_verdicts(batch)
+    report = siem.intake.add_verdicts(batch)
     assert (report.written, report.already_there) == (0, 3)
-    (found,) = siem.labels(START)
+    (found,) = siem.labels.read(START)
     rows = found.batch.to_pylist()
     assert [(r["event_id"], r["propensity"], r["until"]) for r in rows] == [
         ("e1", 0.5, None),
         (None, None, later),
         ("e2", None, None),
     ]
-    (since,) = siem.labels(later)
+    (since,) = siem.labels.read(later)
     assert since.num_rows == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoreback.connectors.base import Connector
+from scoreback.connectors.doors import Connector
 from scoreback.errors import SiemUnavailable, StateError
 from scoreback.records import SCORE_COLUMNS, Histogram, ScoreBatch, WriteReport
 from scoreback.service.scoring.publish import publish, settle

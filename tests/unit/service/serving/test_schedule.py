@@ -8,6 +8,7 @@ import pytest
 
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
+from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.schedule import (
     SPREAD,
     Schedule,
@@ -16,7 +17,6 @@ from scoreback.service.serving.schedule import (
     late_by,
     trigger_of,
 )
-from scoreback.service.state.workspace_state import RunKind
 
 T = datetime(2100, 1, 3, 12, 2, tzinfo=UTC)  # a Sunday, and far from any clock
 MINUTE = timedelta(minutes=1)
@@ -37,7 +37,7 @@ def detector(name: str = "one", score: str = "*/5 * * * *", stream: str = "") ->
     return parse_detector(TEXT.format(name=name, score=score, stream=stream or name))
 
 
-def never(_name: str, _kind: RunKind) -> None:
+def never(_name: str, _kind: Kind) -> None:
     """Nothing ever ran."""
 
 
@@ -90,7 +90,7 @@ def test_starts_are_spread_and_the_same_for_ever() -> None:
     ],
 )
 def test_what_was_missed_while_nobody_served_is_made_up_for(
-    kind: RunKind, last: datetime | None, soon: bool
+    kind: Kind, last: datetime | None, soon: bool
 ) -> None:
     trigger = trigger_of(detector(), kind)
     found = first_run(trigger, kind, "one", last, T)
@@ -107,7 +107,7 @@ def test_jobs_are_those_of_the_detectors_as_their_files_are_now(schedule: Schedu
     assert first == {name: T + late_by(name, "score") for name in ("one", "two")}
     asked: list[str] = []
 
-    def last(name: str, _kind: RunKind) -> datetime:
+    def last(name: str, _kind: Kind) -> datetime:
         asked.append(name)
         return T - MINUTE
 

@@ -15,10 +15,11 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.scoring.champions import LiveRun
 from scoreback.service.serving import jobs, schedule
 from scoreback.service.serving import serve as module
+from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.settings import Settings
 from scoreback.service.state.runs import end_run, start_run, stop_run
 from scoreback.service.state.runs import runs as listed_runs
-from scoreback.service.state.workspace_state import RunKind, State
+from scoreback.service.state.workspace_state import State
 
 SECONDS = 60  # more than any of this takes
 TEXT = """
@@ -61,7 +62,7 @@ class Served:
         return not self._thread.is_alive()
 
 
-def _at_once(_detector: Detector, kind: RunKind) -> Any:  # noqa: ANN401 - untyped in APScheduler
+def _at_once(_detector: Detector, kind: Kind) -> Any:  # noqa: ANN401 - untyped in APScheduler
     if kind == "train":
         return DateTrigger(datetime.now(UTC))
     from apscheduler.triggers.interval import IntervalTrigger

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.doors import LoadMapping, LoadReport
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.loading import ndjson_rows
-from scoreback.connectors.local.loading.load import LoadMapping, LoadReport, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import ConfigError, DataError
 from scoreback.records import EventQuery, TimeWindow
 
@@ -34,8 +35,8 @@ def rows(siem: LocalConnector, *fields: str) -> list[Row]:
     query = EventQuery(selection={"stream": "s"}, fields=fields)
     return [
         row
-        for piece in siem.slices(query, EVER)
-        for batch in siem.read(piece)
+        for piece in siem.events.slices(query, EVER)
+        for batch in siem.events.read(piece)
         for row in batch.batch.to_pylist()
     ]
 
@@ -91,7 +92,7 @@ def test_equal_rows_of_two_streams_have_different_ids(siem: LocalConnector, tmp_
     for stream in ("net-a", "net-b"):
         load_file(siem.store, path, stream, TIME)
     query = EventQuery(selection={"stream": "net-*"}, fields=())
-    found = [b for piece in siem.slices(query, EVER) for b in siem.read(piece)]
+    found = [b for piece in siem.events.slices(query, EVER) for b in siem.events.read(piece)]
     assert len({i for b in found for i in b.batch.column("event_id").to_pylist()}) == 2
     assert not siem.check(query)
 

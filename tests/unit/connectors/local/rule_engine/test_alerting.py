@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector, scores
 from scoreback.connectors.local.rule_engine import alerting
 from scoreback.connectors.local.storage.store import Store
@@ -25,23 +26,23 @@ MakeScores = Callable[..., ScoreBatch]
 
 
 def groups(siem: LocalConnector) -> list[tuple[str, str | None, int]]:
-    return [(a.event_id, a.entity, a.events) for a in siem.alerts()]
+    return [(a.event_id, a.entity, a.events) for a in list(siem.alerts.find())]
 
 
 def test_throttle_and_cap_group_the_hits_of_an_entity(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
+    siem.rules.apply(RULE)
     hits = [(0, "a"), (10, "a"), (40, "a"), (100, "a"), (200, "a"), (41, "b"), (1500, "a")]
-    siem.write(make_scores(hits))
+    siem.scores.write(make_scores(hits))
     assert groups(siem) == [("e0", "a", 2), ("e40", "a", 3), ("e41", "b", 1), ("e1500", "a", 1)]
 
 
 def test_hits_without_an_entity_are_never_grouped(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(0, None), (1, None)]))
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(0, None), (1, None)]))
     assert groups(siem) == [("e0", None, 1), ("e1", None, 1)]
 
 
@@ -62,73 +63,73 @@ def test_writes_cut_anywhere_raise_the_alerts_of_one_write(
     folder = tmp_path_factory.mktemp("cut")
     whole, pieces = (LocalConnector.open("t", {"path": folder / n}) for n in ("whole", "pieces"))
     for siem in (whole, pieces):
-        siem.apply(RULE)
-    whole.write(make_scores(hits))
+        siem.rules.apply(RULE)
+    whole.scores.write(make_scores(hits))
     bounds = [0, *sorted(min(c, len(hits)) for c in cuts), len(hits)]
     for a, b in pairwise(bounds):
-        pieces.write(make_scores(hits[a:b]))
+        pieces.scores.write(make_scores(hits[a:b]))
     assert pieces.alerts() == whole.alerts()
 
 
 def test_a_late_hit_joins_the_alert_that_was_opened_just_after_it(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(100, "a")]))
-    siem.write(make_scores([(90, "a"), (10, "a")]))
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(100, "a")]))
+    siem.scores.write(make_scores([(90, "a"), (10, "a")]))
     assert groups(siem) == [("e10", "a", 1), ("e100", "a", 2)]
 
 
 def test_what_a_crash_kept_from_the_rules_is_caught_up_once(
     siem: LocalConnector, make_scores: MakeScores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    siem.apply(RULE)
+    siem.rules.apply(RULE)
 
     def crash(_store: Store) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scores, "evaluate", crash)
     with pytest.raises(KeyboardInterrupt):
-        siem.write(make_scores([(0, "a"), (5, "b")]))
-    assert siem.alerts() == []
+        siem.scores.write(make_scores([(0, "a"), (5, "b")]))
+    assert list(siem.alerts.find()) == []
     monkeypatch.setattr(scores, "evaluate", alerting.evaluate)
-    report = siem.write(make_scores([(0, "a"), (5, "b")]))
+    report = siem.scores.write(make_scores([(0, "a"), (5, "b")]))
     assert (report.written, report.already_there) == (0, 2)
     assert groups(siem) == [("e0", "a", 1), ("e5", "b", 1)]
-    assert siem.evaluate() == 0
+    assert siem.rule_engine.evaluate() == 0
 
 
 def test_a_rule_that_the_user_switched_off_stays_off(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.set_enabled("r", enabled=False)
-    siem.apply(replace(RULE, threshold=0.6))
-    assert not siem.enabled("r")
-    siem.write(make_scores([(0, "a")]))
-    assert siem.alerts() == []
-    siem.set_enabled("r", enabled=True)
-    siem.write(make_scores([(50, "a")]))
+    siem.rules.apply(RULE)
+    siem.rules.set_enabled("r", enabled=False)
+    siem.rules.apply(replace(RULE, threshold=0.6))
+    assert not siem.rules.enabled("r")
+    siem.scores.write(make_scores([(0, "a")]))
+    assert list(siem.alerts.find()) == []
+    siem.rules.set_enabled("r", enabled=True)
+    siem.scores.write(make_scores([(50, "a")]))
     assert groups(siem) == [("e50", "a", 1)]
     with pytest.raises(SiemRefused, match="no alert rule"):
-        siem.set_enabled("other", enabled=True)
+        siem.rules.set_enabled("other", enabled=True)
 
 
 def test_a_resource_is_refused_by_name_and_removing_one_is_no_error(siem: LocalConnector) -> None:
     template = Resource(kind="template", name="scores", body={})
-    assert siem.resources() == ()
-    siem.remove(template)
+    assert siem.resources.wanted() == ()
+    siem.rules.remove(template)
     with pytest.raises(SiemRefused, match="no template 'scores'"):
-        siem.apply(template)
+        siem.rules.apply(template)
 
 
 def test_a_new_version_continues_the_cap_of_the_day(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(0, "a"), (60, "a")]))
-    siem.apply(replace(RULE, version="v2-bb"))
-    siem.write(make_scores([(120, "a")], version="v2-bb"))
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(0, "a"), (60, "a")]))
+    siem.rules.apply(replace(RULE, version="v2-bb"))
+    siem.scores.write(make_scores([(120, "a")], version="v2-bb"))
     assert groups(siem) == [("e0", "a", 1), ("e60", "a", 2)]
 
 
@@ -137,50 +138,52 @@ def test_scores_that_no_rule_could_judge_are_refused_one_by_one(
 ) -> None:
     good = make_scores([(0, "a")])
     for bad in (make_scores([(1, "a")], score=1.5), make_scores([(2, "a")], score=float("nan"))):
-        report = siem.write(bad)
+        report = siem.scores.write(bad)
         assert (report.written, len(report.refused)) == (0, 2)
-    report = siem.write(make_scores([(3, "a")], stage="dream"))
+    report = siem.scores.write(make_scores([(3, "a")], stage="dream"))
     assert [item.reason for item in report.refused] == ["stage is unknown"]
-    assert siem.write(good).written == 1
+    assert siem.scores.write(good).written == 1
 
 
 def test_a_reopened_alert_has_no_label_until_it_is_closed_again(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(0, "a")]))
-    alert = siem.alerts()[0].alert_id
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(0, "a")]))
+    alert = list(siem.alerts.find())[0].alert_id
     day = START + timedelta(days=1)
-    siem.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
-    assert siem.reopen(alert, day + timedelta(hours=1)).verdict is None
-    assert list(siem.labels(START)) == []
-    assert len(siem.alerts(still_open=True)) == 1
-    siem.close(alert, Verdict.BENIGN_POSITIVE, labeller="ada", at=day)
-    (batch,) = siem.labels(START)
+    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
+    assert siem.alerts.reopen(alert, day + timedelta(hours=1)).verdict is None
+    assert list(siem.labels.read(START)) == []
+    assert len(list(siem.alerts.find(AlertQuery(still_open=True)))) == 1
+    siem.alerts.close(alert, Verdict.BENIGN_POSITIVE, labeller="ada", at=day)
+    (batch,) = siem.labels.read(START)
     assert batch.batch.column("verdict").to_pylist() == ["benign_positive"]
 
 
 def test_a_clock_that_goes_back_does_not_reorder_verdicts(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(0, "a")]))
-    alert = siem.alerts()[0].alert_id
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(0, "a")]))
+    alert = list(siem.alerts.find())[0].alert_id
     day = START + timedelta(days=1)
-    siem.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
-    siem.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
-    closed = siem.close(alert, Verdict.FALSE_POSITIVE, labeller="bob", at=day - timedelta(hours=2))
+    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
+    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
+    closed = siem.alerts.close(
+        alert, Verdict.FALSE_POSITIVE, labeller="bob", at=day - timedelta(hours=2)
+    )
     assert closed.closed_at == day + timedelta(microseconds=1)
-    (batch,) = siem.labels(START)
+    (batch,) = siem.labels.read(START)
     assert batch.batch.column("verdict").to_pylist() == ["true_positive", "false_positive"]
 
 
 def test_our_own_closures_are_no_labels(siem: LocalConnector, make_scores: MakeScores) -> None:
-    siem.apply(RULE)
-    siem.write(make_scores([(0, "a")]))
-    alert = siem.alerts()[0].alert_id
-    siem.close(alert, Verdict.FALSE_POSITIVE, labeller="scoreback", at=START)
-    assert list(siem.labels(START - timedelta(days=1))) == []
+    siem.rules.apply(RULE)
+    siem.scores.write(make_scores([(0, "a")]))
+    alert = list(siem.alerts.find())[0].alert_id
+    siem.alerts.close(alert, Verdict.FALSE_POSITIVE, labeller="scoreback", at=START)
+    assert list(siem.labels.read(START - timedelta(days=1))) == []
 
 
 minutes = st.lists(st.integers(0, 4000), max_size=40)

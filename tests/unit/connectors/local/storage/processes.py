@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.local import LocalConnector, scores
 from scoreback.connectors.local.loading import intake
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.connectors.local.storage import segments
 from scoreback.errors import SiemUnavailable
 from scoreback.records import EventBatch, ScoreBatch
@@ -55,13 +56,13 @@ STEPS = {
 
 def killed_while_adding(folder: Path, events: EventBatch) -> None:
     replace(intake, "list_segment")  # after the file is renamed
-    LocalConnector.open("t", {"path": folder}).add_events("s", events)
+    LocalConnector.open("t", {"path": folder}).intake.add_events("s", events)
 
 
 def killed_while_writing(folder: Path, batch: ScoreBatch, step: str) -> None:
     siem = LocalConnector.open("t", {"path": folder})
     replace(*STEPS[step])
-    siem.write(batch)
+    siem.scores.write(batch)
 
 
 def add_and_score(
@@ -69,8 +70,8 @@ def add_and_score(
 ) -> None:
     siem = LocalConnector.open(f"writer-{number}", {"path": folder})
     for some, batch in zip(events, batches, strict=True):
-        siem.add_events("s", some)
-        siem.write(batch)
+        siem.intake.add_events("s", some)
+        siem.scores.write(batch)
 
 
 TASKS: dict[str, Callable[..., None]] = {

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from scoreback.connectors.doors import AlertQuery, LoadMapping
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.deployment import AlertRule
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import (
@@ -37,7 +38,9 @@ MakeScores = Callable[..., ScoreBatch]
 
 
 def count(siem: LocalConnector) -> int:
-    return sum(b.num_rows for piece in siem.slices(QUERY, EVER) for b in siem.read(piece))
+    return sum(
+        b.num_rows for piece in siem.events.slices(QUERY, EVER) for b in siem.events.read(piece)
+    )
 
 
 def start(task: str, *args: object, folder: Path) -> subprocess.Popen[bytes]:
@@ -70,7 +73,7 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 def test_a_damaged_segment_is_named_with_a_remedy(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(100)))
+    siem.intake.add_events("s", make_events(range(100)))
     (path,) = siem.store.folder.glob("events/s/*.parquet")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -96,7 +99,7 @@ def test_a_lost_segment_is_put_back_by_loading_again(siem: LocalConnector, tmp_p
 
 def test_a_damaged_ledger_is_named_with_a_remedy(tmp_path: Path, make_events: MakeEvents) -> None:
     siem = LocalConnector.open("t", {"path": tmp_path})
-    siem.add_events("s", make_events(range(10)))
+    siem.intake.add_events("s", make_events(range(10)))
     ledger = tmp_path / "siem.sqlite"
     data = ledger.read_bytes()
     for broken in (b"not a database at all" * 100, data[:100] + b"\xff" * (len(data) - 100)):
@@ -119,7 +122,7 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_segments_without_their_ledger_are_not_taken_for_an_empty_siem(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(10)))
+    siem.intake.add_events("s", make_events(range(10)))
     siem.store.ledger.path.unlink()
     with pytest.raises(SiemRefused, match="is gone"):
         LocalConnector.open("t", {"path": siem.store.folder})
@@ -141,7 +144,7 @@ def test_a_kill_while_adding_events_leaves_none_and_a_retry_adds_them_once(
     events = make_events(range(100))
     assert run("killed_while_adding", siem.store.folder, events, folder=tmp_path) == -signal.SIGKILL
     assert siem.store.streams() == []
-    assert siem.add_events("s", events).written == 100
+    assert siem.intake.add_events("s", events).written == 100
     assert count(siem) == 100
     assert len(list(siem.store.folder.glob("events/s/*.parquet"))) == 1
 
@@ -150,26 +153,26 @@ def test_a_kill_while_adding_events_leaves_none_and_a_retry_adds_them_once(
 def test_a_kill_while_writing_scores_doubles_and_loses_nothing(
     siem: LocalConnector, make_scores: MakeScores, step: str, tmp_path: Path
 ) -> None:
-    siem.apply(RULE)
+    siem.rules.apply(RULE)
     batch = make_scores([(m, "a") for m in range(10)])
     assert (
         run("killed_while_writing", siem.store.folder, batch, step, folder=tmp_path)
         == -signal.SIGKILL
     )
     ids = batch.batch.column("score_id").to_pylist()
-    stored = siem.existing(ids)
+    stored = siem.scores.existing(ids)
     assert stored == (set(ids) if step == "evaluating" else set())
-    report = siem.write(batch)
+    report = siem.scores.write(batch)
     assert (report.written, report.already_there) == (10 - len(stored), len(stored))
-    assert len(siem.alerts()) == 10
+    assert len(list(siem.alerts.find())) == 10
     assert len(list(siem.store.folder.glob("scores/*.parquet"))) == 1
 
 
 def test_services_readers_and_analysts_work_at_once(
     siem: LocalConnector, make_events: MakeEvents, make_scores: MakeScores, tmp_path: Path
 ) -> None:
-    siem.apply(RULE)
-    siem.add_events("s", make_events([0]))
+    siem.rules.apply(RULE)
+    siem.intake.add_events("s", make_events([0]))
     shared = make_events(range(1, 40)), make_scores([(m, "a") for m in range(1, 40)])
     writers = []
     for number in (1, 2):
@@ -186,10 +189,10 @@ def test_services_readers_and_analysts_work_at_once(
         now = count(siem)
         assert now >= seen
         seen = now
-        for alert in siem.alerts(still_open=True, limit=3):
-            siem.close(alert.alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=START)
+        for alert in list(siem.alerts.find(AlertQuery(still_open=True))):
+            siem.alerts.close(alert.alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=START)
     for writer in writers:
         assert writer.returncode == 0
     assert count(siem) == 1 + 39 + 120
-    assert len(siem.alerts()) == 39 + 120
-    assert sum(alert.events for alert in siem.alerts()) == 39 + 120
+    assert len(list(siem.alerts.find())) == 39 + 120
+    assert sum(alert.events for alert in list(siem.alerts.find())) == 39 + 120
