@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.ledger import micros, moment
 from scoreback.connectors.local.storage.store import Store
 from scoreback.records import Histogram
+from scoreback.times import micros, moment
 
 
 def write_histogram(store: Store, histogram: Histogram) -> None:

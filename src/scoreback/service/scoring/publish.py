@@ -7,19 +7,18 @@ doubt: its score ids are read back from the SIEM and only what is missing is wri
 """
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.columns import flat
 from scoreback.connectors.base import Connector
+from scoreback.disk.files import write_whole
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
-from scoreback.records import SCORE_COLUMNS, Enrichment, Histogram, Refused, ScoreBatch, utc
+from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch
+from scoreback.service.scoring.outbox import Parcel, load, store
 from scoreback.service.state.workspace_state import Batch, State
 
 
@@ -30,15 +29,6 @@ class Published:
     written: int
     already_there: int
     refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Parcel:
-    """What a batch writes, as the outbox keeps it."""
-
-    scores: ScoreBatch
-    histogram: Histogram
-    enrichment: Enrichment
 
 
 def publish(
@@ -56,8 +46,8 @@ def publish(
     Raises:
         SiemUnavailable: nothing is lost; `settle` finishes the batch later.
     """
-    parcel = _Parcel(scores, histogram, enrichment)
-    _store(_outbox(state, batch.detector) / batch.outbox, parcel)
+    parcel = Parcel(scores, histogram, enrichment)
+    store(_outbox(state, batch.detector) / batch.outbox, parcel)
     state.begin_batch(batch)
     return _send(state, connector, batch, parcel, scores)
 
@@ -67,7 +57,7 @@ def settle(state: State, connector: Connector, detector: str) -> int:
     doubtful = state.batches_in_doubt(detector)
     outbox = _outbox(state, detector)
     for batch in doubtful:
-        parcel = _load(outbox / batch.outbox)
+        parcel = load(outbox / batch.outbox)
         scores = parcel.scores
         stored = connector.existing(scores.batch.column("score_id").to_pylist())
         missing = pc.invert(
@@ -80,7 +70,7 @@ def settle(state: State, connector: Connector, detector: str) -> int:
 
 
 def _send(
-    state: State, connector: Connector, batch: Batch, parcel: _Parcel, missing: ScoreBatch
+    state: State, connector: Connector, batch: Batch, parcel: Parcel, missing: ScoreBatch
 ) -> Published:
     """Write the *missing* scores of *parcel*, and all the rest of it, which may come twice."""
     report = connector.write(missing)
@@ -102,54 +92,11 @@ def _outbox(state: State, detector: str) -> Path:
 
 
 def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # whole documents may lie in it
-    path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in refused))
-
-
-def _store(path: Path, parcel: _Parcel) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    about = {
-        "histogram": json.dumps(asdict(parcel.histogram), default=str),
-        "enrichment": parcel.enrichment.value,
-    }
-    table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        # Read once at most, and gone in a moment: columns as they lie in memory cost least.
-        with pa.ipc.new_file(file, table.schema) as outbox:
-            outbox.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _load(path: Path) -> _Parcel:
+    content = "".join(json.dumps(asdict(item)) + "\n" for item in refused)
     try:
-        with pa.OSFile(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
-        table.validate(full=True)
-        told = table.schema.metadata or {}
-        enrichment = Enrichment(told.get(b"enrichment", b"none").decode())
-        histogram = _histogram(json.loads(told[b"histogram"]))
-        scores = _scores(table)
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        write_whole(path, content.encode())
+    except OSError as error:
         raise StateError(
-            f"the outbox file {path} of a batch in doubt cannot be read: {error}",
-            hint="restore it from a backup of the state folder, or move the folder away to start"
-            " scoring afresh with --since",
+            f"{len(refused)} items that the SIEM refused cannot be kept in {path}: {reason(error)}",
+            hint=f"{remedy(error)}; nothing is lost: the next score run finishes the batch",
         ) from error
-    return _Parcel(scores, histogram, enrichment)
-
-
-def _scores(table: pa.Table) -> ScoreBatch:
-    schema = table.schema.remove_metadata()
-    if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
-        raise ValueError("it holds other columns than scores have")
-    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))
-
-
-def _histogram(about: Mapping[str, object]) -> Histogram:
-    times = {key: utc(datetime.fromisoformat(str(about[key]))) for key in ("since", "until")}
-    rest = {key: about[key] for key in about if key not in times}
-    return Histogram(**times, **rest)  # type: ignore[arg-type]  # written by `_store`, keys match

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from scoreback.errors import StateError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import OnlineFeatures, StateFiles, Step
+from scoreback.models.features.online import OnlineFeatures, Step
 from scoreback.models.features.online_units import OnlineUnits
+from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import UnitPlan
 from scoreback.naming import score_id
 from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, TimeWindow

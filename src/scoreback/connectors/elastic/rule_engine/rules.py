@@ -14,6 +14,7 @@ from scoreback.connectors.elastic.wire.required_index import require
 from scoreback.deployment import AlertRule, Found, Standing
 from scoreback.errors import SiemRefused
 from scoreback.records import Severity
+from scoreback.times import span
 
 MAX_RULES = 10_000
 
@@ -86,7 +87,7 @@ class Rules:
 
 
 def _body(rule: AlertRule) -> dict[str, Any]:
-    throttle = rule.throttle // timedelta(microseconds=1)
+    throttle = span(rule.throttle)
     return {
         **asdict(rule),
         "throttle": throttle,

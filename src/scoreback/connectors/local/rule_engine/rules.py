@@ -13,6 +13,7 @@ from scoreback.connectors.local.storage.store import Store
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.records import Severity
+from scoreback.times import span
 
 
 class Rules:
@@ -96,7 +97,7 @@ def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
 
 
 def _body(rule: AlertRule) -> dict[str, object]:
-    throttle = rule.throttle // timedelta(microseconds=1)
+    throttle = span(rule.throttle)
     return {**asdict(rule), "throttle": throttle, "severity": rule.severity.value}
 
 

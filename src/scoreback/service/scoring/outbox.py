@@ -1,0 +1,110 @@
+"""The outbox: what a batch writes, in a file that ends in its own digest.
+
+A batch in doubt is finished from that file, so a bit that changed there would be a wrong score in
+the SIEM. It is an Arrow file, then sha256 of it, then a mark. A file without the mark was written
+by a version that knew no digest, and is read as it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from scoreback.columns import flat
+from scoreback.disk.files import draft, private_folder
+from scoreback.disk.room import reason, remedy
+from scoreback.errors import StateError
+from scoreback.records import SCORE_COLUMNS, Enrichment, Histogram, ScoreBatch, utc
+
+_MARK = b"scoreback sealed"
+_ARROW_ENDS = b"ARROW1"
+_SHA256_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a batch writes, as the outbox keeps it."""
+
+    scores: ScoreBatch
+    histogram: Histogram
+    enrichment: Enrichment
+
+
+def store(path: Path, parcel: Parcel) -> None:
+    """Keep *parcel* in the file *path*, whole or not at all.
+
+    Raises:
+        StateError: the disk is full, or the folder may not be written.
+    """
+    about = {
+        "histogram": json.dumps(asdict(parcel.histogram), default=str),
+        "enrichment": parcel.enrichment.value,
+    }
+    table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
+    try:
+        with draft(private_folder(path.parent)) as new:
+            # Read once at most, and gone in a moment: columns as they lie in memory cost least.
+            with pa.ipc.new_file(new.file, table.schema) as outbox:
+                outbox.write_table(table)
+            new.file.write(bytes.fromhex(new.sha256()) + _MARK)
+            new.keep(path)
+    except OSError as error:
+        raise StateError(
+            f"the outbox file {path} cannot be written: {reason(error)}",
+            hint=f"{remedy(error)}; nothing is lost: the next score run goes on where this one"
+            " stopped",
+        ) from error
+
+
+def load(path: Path) -> Parcel:
+    """The parcel that `store` kept in the file *path*.
+
+    Raises:
+        StateError: it is missing, or not what was written.
+    """
+    try:
+        content = _unsealed(path.read_bytes())
+        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        table.validate(full=True)
+        about = table.schema.metadata or {}
+        enrichment = Enrichment(about.get(b"enrichment", b"none").decode())
+        histogram = _histogram(json.loads(about[b"histogram"]))
+        scores = _scores(table)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise StateError(
+            f"the outbox file {path} of a batch in doubt cannot be read: {why}",
+            hint="restore it from a backup of the state folder; without one, move the state folder"
+            " away and score afresh with --since",
+        ) from error
+    return Parcel(scores, histogram, enrichment)
+
+
+def _unsealed(content: bytes) -> memoryview:
+    """The Arrow file in *content*, if it is what was written."""
+    whole = memoryview(content)
+    if not content.endswith(_MARK):
+        if content.endswith(_ARROW_ENDS):
+            return whole
+        raise ValueError("its end is missing or damaged")
+    end = len(content) - len(_MARK) - _SHA256_BYTES
+    if end < 0 or hashlib.sha256(whole[:end]).digest() != whole[end : end + _SHA256_BYTES]:
+        raise ValueError("its content is not what was written")
+    return whole[:end]
+
+
+def _scores(table: pa.Table) -> ScoreBatch:
+    schema = table.schema.remove_metadata()
+    if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
+        raise ValueError("it holds other columns than scores have")
+    return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))
+
+
+def _histogram(about: Mapping[str, object]) -> Histogram:
+    times = {key: utc(datetime.fromisoformat(str(about[key]))) for key in ("since", "until")}
+    rest = {key: about[key] for key in about if key not in times}
+    return Histogram(**times, **rest)  # type: ignore[arg-type]  # written by `store`, keys match
