@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from scoreback.deployment import AlertRule
 from scoreback.records import Stage
+from scoreback.times import span
 
 DAY_US = 86_400_000_000
 
@@ -69,7 +70,7 @@ def opened_by(
         Positions, shape (n,); ``result[i] == i`` where hit i opens an alert. Suppression is
         sequential within an entity and day, so this walks hits (never events) in Python.
     """
-    throttle = int(rule.throttle / timedelta(microseconds=1))
+    throttle = span(rule.throttle)
     opener = np.arange(len(times), dtype=np.int64)
     openings: dict[tuple[int, int], list[tuple[int, int]]] = {}  # (entity, day) → (time, position)
     days = times // DAY_US

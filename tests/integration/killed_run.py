@@ -32,9 +32,9 @@ from scoreback.service.state.workspace_state import State
 
 THE_CONNECTOR = "the class of the connection's connector"
 POINTS: dict[str, tuple[Any, str]] = {
-    "window state": (online, "write_state"),
-    "open units": (online_units, "write_state"),
-    "outbox": (publish, "_store"),
+    "window state": (online.OnlineFeatures, "_remember"),
+    "open units": (online_units.OnlineUnits, "_keep"),
+    "outbox": (publish, "store"),
     "begin": (State, "begin_batch"),
     "write": (THE_CONNECTOR, "write"),
     "score segment": (scores, "_store_new"),

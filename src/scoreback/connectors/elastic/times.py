@@ -1,19 +1,6 @@
-"""Times as Elasticsearch and Arrow have them: UTC microseconds, and ISO 8601 text."""
+"""Times as Elasticsearch's documents have them: ISO 8601 text."""
 
-from datetime import UTC, datetime, timedelta
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
-
-
-def micros(when: datetime) -> int:
-    """*when* as microseconds since 1970."""
-    return (when - _EPOCH) // _US
-
-
-def moment(us: int) -> datetime:
-    """Microseconds since 1970 as a time, UTC."""
-    return _EPOCH + us * _US
+from datetime import UTC, datetime
 
 
 def text(when: datetime) -> str:

@@ -4,11 +4,12 @@ import os
 from collections.abc import Sequence
 
 from scoreback.connectors.local.events import Events, fields_of, require_fields
-from scoreback.connectors.local.storage.engine import engine, identifier, literal, parquet
+from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import Segment
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
+from scoreback.sql import identifier, literal
 
 SPARSE = 0.5  # a field that more than half of the events lack is worth a word
 

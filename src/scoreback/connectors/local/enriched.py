@@ -1,14 +1,16 @@
 """Events beside their latest live score, for anyone who asks in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import duckdb
 
 from scoreback.connectors.local.events import Events, fields_of
-from scoreback.connectors.local.storage.engine import identifier, literal, open_engine, parquet
+from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
 from scoreback.naming import UNIT_REF
+from scoreback.sql import identifier, literal
 
 _TYPES = {
     "score": "DOUBLE", "risk": "DOUBLE", "alert": "BOOLEAN", "detector": "VARCHAR",
@@ -16,8 +18,9 @@ _TYPES = {
 }  # fmt: skip
 
 
-def open_enriched(store: Store, stream: str) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with view ``events_enriched`` over *stream*; the caller closes it.
+@contextmanager
+def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB with view ``events_enriched`` over *stream*, for a ``with`` block.
 
     The view has each event once: its fields, and ``scoreback.score``, ``scoreback.risk``,
     ``scoreback.alert``, ``scoreback.detector``, ``scoreback.version`` and ``scoreback.reasons`` of
@@ -35,13 +38,14 @@ def open_enriched(store: Store, stream: str) -> duckdb.DuckDBPyConnection:
     events = parquet(store.segments.intact(segment) for segment in found)
     joined = ", ".join(f"latest.{n} AS {identifier('scoreback.' + n)}" for n in _TYPES)
     columns = ", ".join(identifier(n) for n in ("event_time", "arrival_time", *fields))
-    connection = open_engine(store.staging)
-    connection.execute(
+    view = (
         f"CREATE VIEW events_enriched AS SELECT events.event_id, {columns}, {joined} "  # noqa: S608
         f"FROM {events} events LEFT JOIN ({_latest(store, scores, stream)}) latest "
         "ON events.event_id = latest.event_id"
     )
-    return connection
+    with engine(store.staging) as connection:
+        connection.execute(view)
+        yield connection
 
 
 def _latest(store: Store, scores: Sequence[Segment], stream: str) -> str:

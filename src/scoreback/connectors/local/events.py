@@ -8,12 +8,13 @@ from itertools import pairwise
 import numpy as np
 
 from scoreback.connectors.doors import BATCH_ROWS, Slice
-from scoreback.connectors.local.storage.engine import batches, engine, identifier, literal, parquet
-from scoreback.connectors.local.storage.ledger import micros, moment
+from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, EventQuery, TimeWindow
+from scoreback.sql import identifier, literal
+from scoreback.times import micros, moment
 
 # About as many events are ordered at a time: what a read holds in memory.
 CHUNK_ROWS = 50_000

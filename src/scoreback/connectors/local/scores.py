@@ -11,14 +11,7 @@ from sqlalchemy.dialects import sqlite
 
 from scoreback.connectors.doors import BATCH_ROWS, ScoreQuery
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.engine import (
-    batches,
-    engine,
-    identifier,
-    literal,
-    parquet,
-)
-from scoreback.connectors.local.storage.ledger import micros, moment
+from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, list_segment, listed
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.records import (
@@ -32,6 +25,8 @@ from scoreback.records import (
     TimeWindow,
     WriteReport,
 )
+from scoreback.sql import identifier, literal
+from scoreback.times import micros, moment
 
 RECEIVED = "received_at"  # column of stored scores: when they were written here
 

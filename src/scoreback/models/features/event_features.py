@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.columns import flat
+from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
 from scoreback.records import EventBatch
+from scoreback.sql import identifier, literal
 
 TEXT_LIMIT = 4096  # characters that entropy and ngrams look at: bounds a 1 MB command line
 _MEMORY_LIMIT = "1GB"
@@ -98,12 +100,7 @@ class EventFeatures:
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
         """Opened for the first feature that needs a query."""
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": _MEMORY_LIMIT, "threads": self._threads,
-        }  # fmt: skip
-        engine = duckdb.connect(config=config)
-        engine.execute("SET TimeZone = 'UTC'")
-        return engine
+        return open_engine(_MEMORY_LIMIT, threads=self._threads)
 
     def rows(self, events: EventBatch) -> FeatureRows:
         """One column per event feature of *events*, in their order.
@@ -167,13 +164,13 @@ def _is_number(field: str, batch: pa.RecordBatch) -> bool:
 
 
 def _text(field: str) -> str:
-    return f"nullif({quoted(field)}, '')"
+    return f"nullif({identifier(field)}, '')"
 
 
 def _number(field: str, batch: pa.RecordBatch) -> str:
     cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
     if _is_number(field, batch):
-        cast = quoted(field)
+        cast = identifier(field)
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
 
 
@@ -228,13 +225,3 @@ def _uncast(
 
 def _count_empty(texts: pa.Array) -> int:
     return int(pc.sum(pc.equal(texts, "")).as_py() or 0)
-
-
-def quoted(identifier: str) -> str:
-    """*identifier* as an SQL name."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """*text* as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"

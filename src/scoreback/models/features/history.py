@@ -7,7 +7,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.features.event_features import FeaturePlan, literal, quoted
+from scoreback.engine import open_engine
+from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.windows import (
     HISTORY,
     SCALE,
@@ -19,6 +20,7 @@ from scoreback.models.features.windows import (
     value_column,
 )
 from scoreback.records import EventBatch
+from scoreback.sql import identifier, literal
 
 _LOW_BITS = (1 << 32) - 1
 
@@ -44,16 +46,16 @@ class WindowQueries:
         for series in all_series(plan):
             columns[key_column(series)] = _key(series.by)
             if series.shape == "values":
-                columns[value_column(series)] = f"nullif({quoted(series.field)}, '')"
+                columns[value_column(series)] = f"nullif({identifier(series.field)}, '')"
             elif series.shape == "numbers":
                 columns[number_column(series)] = _thousandths(series.field)
-        select = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+        select = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in columns.items())
         self._query = f"SELECT {select} FROM batch" if columns else ""  # noqa: S608 - quoted
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
         """Opened for the first window: opening costs as much as thousands of events."""
-        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+        return open_engine("1GB", threads=1)
 
     def of(self, events: EventBatch) -> pa.Table:
         """One row per event, in their order, as `windows.window_columns` asks for."""
@@ -120,11 +122,11 @@ def closed_buckets(series: Series, history: pa.Table) -> pa.Table:
 def _key(by: tuple[str, ...]) -> str:
     """A key that several fields share: each prefixed by its length, null when one is absent."""
     if len(by) == 1:
-        return f"nullif({quoted(by[0])}, '')"
-    parts = (f"length(nullif({quoted(f)}, '')) || ':' || {quoted(f)}" for f in by)
+        return f"nullif({identifier(by[0])}, '')"
+    parts = (f"length(nullif({identifier(f)}, '')) || ':' || {identifier(f)}" for f in by)
     return " || ".join(parts)
 
 
 def _thousandths(field: str) -> str:
-    number = f"TRY_CAST(nullif({quoted(field)}, {literal('')}) AS DOUBLE)"
+    number = f"TRY_CAST(nullif({identifier(field)}, {literal('')}) AS DOUBLE)"
     return f"CASE WHEN abs({number}) <= {SUM_LIMIT} THEN round({number} * {SCALE})::BIGINT END"

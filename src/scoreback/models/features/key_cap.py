@@ -15,6 +15,7 @@ from scoreback.errors import DataError
 from scoreback.models.detector.quantities import format_duration
 from scoreback.models.detector.spec import WindowFeature
 from scoreback.models.features.windows import Series, key_column, series_of, value_column
+from scoreback.times import span
 
 MAX_KEYS = 2_000_000  # of one series within the length of its window: some gigabytes of state
 REMEDY = "choose a `by` whose values come again, or a shorter `over`"
@@ -70,7 +71,7 @@ def estimated_keys(series: Series, stretch: pa.Table) -> float:
         return float(rows)
     half, whole = (_differing(keyed.slice(0, n).select(names)) for n in (rows // 2, rows))
     times = pc.min_max(keyed["time"]).as_py()
-    took = max(times["max"] - times["min"], timedelta(seconds=1) // timedelta(microseconds=1))
+    took = max(times["max"] - times["min"], span(timedelta(seconds=1)))
     more = max(series.over_us / took, 1.0)  # windows hold as many times the events
     power = min(math.log(whole / half) / math.log(rows / (rows // 2)), 1.0)
     return float(whole * more**power)

@@ -4,15 +4,14 @@ A step takes the events that arrived in ``[since, until)``. An on-time event is 
 on-time event with an earlier event time has been read, which is when ``event_time + lag`` is past;
 until then it waits in the pending file. A late event is ready at once, its windows missing.
 
-State is immutable files in one folder per feature plan, named by the slice they came from: a rerun
-of a step writes the same file again, and only the names in `StateFiles` count. The caller keeps
-those names together with its watermark, in one transaction.
+State is immutable files in one folder per feature plan, named by the slice they came from and their
+content: a rerun of a step writes the same file again, and only the names in `StateFiles` count. The
+caller keeps those names together with its watermark, in one transaction.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -20,32 +19,36 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from scoreback.columns import flat, together
+from scoreback.engine import open_engine
 from scoreback.errors import StateError
-from scoreback.models.features.event_features import EventFeatures, FeaturePlan, literal
+from scoreback.models.features.event_features import EventFeatures, FeaturePlan
 from scoreback.models.features.history import (
     WindowQueries,
     all_series,
     closed_buckets,
     history_of,
 )
+from scoreback.models.features.state_files import (
+    StateFiles,
+    StateFolder,
+    first_line,
+    slice_name,
+    spill_of,
+    unsealed,
+)
 from scoreback.models.features.whole_history import event_part, in_plan_order
 from scoreback.models.features.windows import HISTORY, Series, key_column, window_columns
 from scoreback.records import TIME, EventBatch, TimeWindow
+from scoreback.sql import literal
+from scoreback.times import micros
 
+SLICE = ("raw", "sums")  # kinds of files of a slice
+PENDING = "pending"
 COMPACT_AT = 48  # slices: more, and every step opens too many files
 _SERIES = pa.field("series", pa.int32(), nullable=False)
 _STORED = pa.schema([_SERIES, *HISTORY])
-
-
-@dataclass(frozen=True, slots=True)
-class StateFiles:
-    """The files that count, by name; ``slices`` name a ``raw-`` and a ``sums-`` file each."""
-
-    slices: tuple[str, ...] = ()
-    pending: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,16 @@ class OnlineFeatures:
         """Prepare for events that carry the plan's fields and *fields*, which rows carry along."""
         self._plan = plan
         self._series = all_series(plan)
-        self._folder = folder
+        self._slices = StateFolder(folder, SLICE)
+        self._waiting = StateFolder(folder, (PENDING,))
         self._fields = fields
         self._events = EventFeatures(plan)
         self._queries = WindowQueries(plan)
-        folder.mkdir(parents=True, exist_ok=True)
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
         """Opened for the first window: opening costs as much as thousands of events."""
-        return duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+        return open_engine("1GB", threads=1, spill=spill_of(self._slices.folder))
 
     def step(
         self,
@@ -102,9 +105,7 @@ class OnlineFeatures:
             StateError: a state file is missing or damaged.
         """
         name = slice_name(window)
-        slices = state.slices
-        if self._remember(events, name):
-            slices = (*slices, name)
+        slices = (*state.slices, *self._remember(events, name))
         wanted = events
         if window.since < score_since:
             chosen = pc.greater_equal(events["arrival_time"], _scalar(score_since))
@@ -130,12 +131,11 @@ class OnlineFeatures:
 
     def forget_others(self, *states: StateFiles) -> None:
         """Delete files of the folder that none of *states* names: what is committed, and to be."""
-        known = {state.pending for state in states}
         slices = {name for state in states for name in state.slices}
-        known.update(f"{kind}-{name}.parquet" for name in slices for kind in ("raw", "sums"))
-        for path in self._folder.glob("*.parquet*"):
-            if path.name not in known:
-                path.unlink(missing_ok=True)
+        known = [path for name in slices for path in self._slices.paths(name)]
+        folder = self._slices.folder
+        known += [folder / state.pending for state in states if state.pending is not None]
+        self._slices.forget_all_but(known)
 
     def close(self) -> None:
         """Let go of the engines."""
@@ -144,19 +144,17 @@ class OnlineFeatures:
         if "_engine" in self.__dict__:
             self._engine.close()
 
-    def _remember(self, events: pa.Table, name: str) -> bool:
-        """Write raw history and sums of one slice; False where nothing was on time."""
+    def _remember(self, events: pa.Table, name: str) -> tuple[str, ...]:
+        """Write raw history and sums of one slice; their name, none where nothing was on time."""
         if not events.num_rows or not self._series:
-            return False
+            return ()
         queries = [self._queries.of(EventBatch(batch)) for batch in events.to_batches()]
         asked = pa.concat_tables(queries)
         raw = [history_of(series, asked) for series in self._series]
         if not any(table.num_rows for table in raw):
-            return False
+            return ()
         sums = [closed_buckets(s, table) for s, table in zip(self._series, raw, strict=True)]
-        write_state(self._folder / f"raw-{name}.parquet", _stacked(raw))
-        write_state(self._folder / f"sums-{name}.parquet", _stacked(sums))
-        return True
+        return (self._slices.write([_stacked(raw), _stacked(sums)], name),)
 
     def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.RecordBatch, pa.Table]:
         """What is ready, sorted by event time and id, and what is not."""
@@ -216,9 +214,11 @@ class OnlineFeatures:
 
     def _compact(self, slices: Sequence[str], watermark: datetime) -> str:
         """One slice in place of many, without what no later event can look back to."""
-        name = f"{slices[0].split('-')[0]}-{slices[-1].split('-')[1]}"
-        oldest = np.array([_us(watermark - self._plan.lag)], dtype=np.int64)
-        for kind in ("raw", "sums"):
+        first, last = unsealed(slices[0]), unsealed(slices[-1])
+        name = f"{first.split('-')[0]}-{last.split('-')[1]}"
+        whole = []
+        oldest = np.array([micros(watermark - self._plan.lag)], dtype=np.int64)
+        for kind in SLICE:
             reaches = [
                 int(s.bucket_start(oldest)[0]) - (s.over_us if kind == "sums" else 0)
                 for s in self._series
@@ -233,69 +233,48 @@ class OnlineFeatures:
             history = [_of_series(kept, index) for index in range(len(self._series))]
             if kind == "sums":
                 history = [closed_buckets(s, h) for s, h in zip(self._series, history, strict=True)]
-            write_state(self._folder / f"{kind}-{name}.parquet", _stacked(history))
-        return name
+            whole.append(_stacked(history))
+        return self._slices.write(whole, name)
 
     def _files(self, kind: str, slices: Sequence[str]) -> str:
-        return ", ".join(literal(str(self._folder / f"{kind}-{name}.parquet")) for name in slices)
+        return ", ".join(literal(str(self._slices.checked(kind, name))) for name in slices)
 
     def _query(self, sql: str, asked: pa.Table) -> pa.Table:  # noqa: ARG002 - read by name
         try:
             return self._engine.sql(sql).to_arrow_table()
+        except duckdb.OutOfMemoryException as error:
+            raise StateError(
+                f"the window state in {self._slices.folder} needs more memory or disk to be read"
+                f" than there is: {first_line(error)}",
+                hint="free some disk space and memory, then try again; nothing is lost",
+            ) from error
         except duckdb.Error as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: Exception) -> StateError:
-        return StateError(
-            f"window state in {self._folder} cannot be read: {str(error).splitlines()[0]}",
-            hint="remove that folder; the next score run rebuilds it from the SIEM's history",
-        )
+            raise self._slices.damaged(first_line(error)) from error
 
     def _pending(self, state: StateFiles, schema: pa.Schema) -> pa.Table:
         if state.pending is None:
             return schema.empty_table()
+        name = state.pending.removeprefix(f"{PENDING}-").removesuffix(".parquet")
         try:
-            with pq.ParquetFile(self._folder / state.pending) as file:
-                return file.read().select(schema.names)
-        except (OSError, pa.ArrowInvalid, KeyError) as error:
-            raise self._damaged(error) from error
+            return self._waiting.read(PENDING, name).select(schema.names)
+        except KeyError as error:
+            raise self._waiting.damaged(f"{state.pending} lacks the field {error}") from error
 
     def _keep_pending(self, rest: pa.Table, name: str) -> str | None:
         if not rest.num_rows:
             return None
-        write_state(self._folder / f"pending-{name}.parquet", rest)
-        return f"pending-{name}.parquet"
+        (path,) = self._waiting.paths(self._waiting.write([rest], name))
+        return path.name
 
 
-def waiting_events(path: Path) -> pa.Table:
-    """``event_id`` and ``event_time`` of the events that wait in the file *path*.
+def waiting_events(folder: Path, pending: str) -> pa.Table:
+    """``event_id`` and ``event_time`` of the events that wait in *folder*, in the file *pending*.
 
     Raises:
         StateError: it is gone or damaged.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            return file.read(columns=["event_id", "event_time"])
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise StateError(
-            f"{path}, where events wait to be scored, cannot be read: {error}",
-            hint="restore it from a backup of the state folder",
-        ) from error
-
-
-def slice_name(window: TimeWindow) -> str:
-    """What files are called that came from the slice *window*."""
-    return f"{_us(window.since)}-{_us(window.until)}"
-
-
-def write_state(path: Path, table: pa.Table) -> None:
-    """Write *table* to *path*, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    name = pending.removeprefix(f"{PENDING}-").removesuffix(".parquet")
+    return StateFolder(folder, (PENDING,)).read(PENDING, name).select(["event_id", "event_time"])
 
 
 def _of_series(stored: pa.Table, index: int) -> pa.Table:
@@ -317,10 +296,6 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=table.schema)
-
-
-def _us(moment: datetime) -> int:
-    return (moment - datetime.fromtimestamp(0, moment.tzinfo)) // timedelta(microseconds=1)
 
 
 def _scalar(moment: datetime) -> pa.Scalar:

@@ -8,22 +8,24 @@ that the caller keeps with its watermark.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from scoreback.errors import StateError
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import (
-    OnlineFeatures,
+from scoreback.models.features.online import OnlineFeatures, Step
+from scoreback.models.features.state_files import (
+    OPEN_UNITS,
     StateFiles,
-    Step,
+    StateFolder,
+    first_line,
     slice_name,
-    write_state,
+    spill_of,
+    unsealed,
 )
 from scoreback.models.features.units import Sums, UnitPlan, UnitQueries
 from scoreback.records import EventBatch, TimeWindow
@@ -34,7 +36,7 @@ _UNTIL = "_"  # in the name of a state, before the start of the first window tha
 
 def open_from(pending: str) -> int | None:
     """Of the state *pending*, the start of the first open window; None where it is not of units."""
-    _, mark, start = pending.rpartition(_UNTIL)
+    _, mark, start = unsealed(pending).rpartition(_UNTIL)
     return int(start) if mark and start.lstrip("-").isdecimal() else None
 
 
@@ -46,10 +48,10 @@ class OnlineUnits:
     ) -> None:
         """Prepare for events that carry what *units* reads; rows carry *fields* of the units."""
         self._features = OnlineFeatures(plan, folder, fields)
-        self._queries = UnitQueries(units)
         self._every = units.every
-        self._folder = folder / "open"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        kinds = [field.name for field in fields_of(Sums)]
+        self._open_units = StateFolder(folder / OPEN_UNITS, kinds, what="open units")
+        self._queries = UnitQueries(units, spill=spill_of(self._open_units.folder))
 
     def step(
         self,
@@ -86,8 +88,7 @@ class OnlineUnits:
             ready_until=ready_until + self._every,  # as all that ended before them closed with them
             score_since=score_since,
         )  # fmt: skip
-        name = f"{slice_name(closing)}{_UNTIL}{ends}"
-        self._keep(sums.between(ends, _EVER[1]), name)
+        name = self._keep(sums.between(ends, _EVER[1]), f"{slice_name(closing)}{_UNTIL}{ends}")
         return replace(
             step,
             state=StateFiles(step.state.slices, name),
@@ -100,10 +101,7 @@ class OnlineUnits:
         """Delete files of the folder that none of *states* names: what is committed, and to be."""
         self._features.forget_others(*states)
         pending = [state.pending for state in states if state.pending]
-        known = {path.name for name in pending for path in self._files(name)}
-        for path in self._folder.glob("*.parquet*"):
-            if path.name not in known:
-                path.unlink(missing_ok=True)
+        self._open_units.forget_all_but(p for name in pending for p in self._open_units.paths(name))
 
     def close(self) -> None:
         """Let go of the engines."""
@@ -115,22 +113,16 @@ class OnlineUnits:
         if name is None:
             return nothing
         tables = []
-        for path, table in zip(self._files(name), _tables(nothing), strict=True):
+        for kind, table in zip(self._open_units.kinds, _tables(nothing), strict=True):
+            found = self._open_units.read(kind, name)
             try:
-                tables.append(pq.read_table(path).cast(table.schema))
-            except (OSError, pa.ArrowInvalid, ValueError) as error:
-                raise StateError(
-                    f"open units in {self._folder} cannot be read: {str(error).splitlines()[0]}",
-                    hint="restore the state folder from a backup",
-                ) from error
+                tables.append(found.cast(table.schema))
+            except (pa.ArrowInvalid, ValueError) as error:
+                raise self._open_units.damaged(f"{kind} of {name}: {first_line(error)}") from error
         return Sums(*tables)
 
-    def _keep(self, sums: Sums, name: str) -> None:
-        for path, table in zip(self._files(name), _tables(sums), strict=True):
-            write_state(path, table)
-
-    def _files(self, name: str) -> list[Path]:
-        return [self._folder / f"{field.name}-{name}.parquet" for field in fields(Sums)]
+    def _keep(self, sums: Sums, name: str) -> str:
+        return self._open_units.write(_tables(sums), name)
 
 
 def _tables(sums: Sums) -> Sequence[pa.Table]:

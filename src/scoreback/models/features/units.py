@@ -19,24 +19,24 @@ come once, as readers promise.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Self
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector
 from scoreback.models.detector.units import EVENTS, Reduced
-from scoreback.models.features.event_features import literal, quoted
 from scoreback.models.features.reducers import finished, sums_of, value_of, with_values
 from scoreback.naming import MEMBERS, UNIT_REF
 from scoreback.records import EVENT_COLUMNS, EventBatch
+from scoreback.sql import identifier, literal
+from scoreback.times import EPOCH, micros, span
 
 FIRST = "unit:first"  # column of a unit: the time of its first event, µs as text
 _MEMORY_LIMIT = "1GB"
-_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _BY_TIME = "(PARTITION BY unit ORDER BY time, id, ref)"
 
 _VALUES = pa.schema(
@@ -66,7 +66,7 @@ class UnitPlan:
 
     def window_of(self, moment: datetime) -> datetime:
         """The beginning of the window that *moment* lies in."""
-        return moment - (moment - _ZERO) % self.every
+        return moment - (moment - EPOCH) % self.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,13 @@ class UnitRows:
 class UnitQueries:
     """Turns events into sums and sums into units; holds one in-memory engine."""
 
-    def __init__(self, plan: UnitPlan, *, members: bool = True) -> None:
-        """Prepare the queries of *plan*; without *members* a unit's ref names no event."""
+    def __init__(self, plan: UnitPlan, *, members: bool = True, spill: Path | None = None) -> None:
+        """Prepare the queries of *plan*; without *members* a unit's ref names no event.
+
+        What does not fit into memory goes into the folder *spill*, where one is given.
+        """
         self._plan, self._with_members = plan, members
-        self._engine = duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "threads": 1})
-        self._engine.execute("SET TimeZone = 'UTC'")
+        self._engine = open_engine(_MEMORY_LIMIT, threads=1, spill=spill)
         self._keys = [f"g{i}" for i in range(len(plan.group))]
         self._sums = [each for i, r in enumerate(plan.reduced) for each in sums_of(i, r)]
         self._schema = pa.schema(
@@ -181,7 +183,7 @@ class UnitQueries:
 
         That is the first whose unit arrives at *arrived* or later.
         """
-        return _us(self._plan.window_of(arrived - self._plan.lag))
+        return micros(self._plan.window_of(arrived - self._plan.lag))
 
     def _of_events(self) -> str:
         columns = ", ".join(["unit", "start", *self._keys])
@@ -220,7 +222,7 @@ class UnitQueries:
 
     def _finished(self) -> str:
         plan = self._plan  # a field may be called like a column of ours: those are qualified
-        closes = f"units.start + {(plan.every + plan.lag) // _MICROSECOND - 1}"
+        closes = f"units.start + {span(plan.every + plan.lag) - 1}"
         members = "',\"members\":' || coalesce(names.list, '[]') || '}'"
         ref = f"{literal(UNIT_REF)} || units.events || {members}"
         columns = [
@@ -230,10 +232,10 @@ class UnitQueries:
             f"make_timestamptz({closes}) AS arrival_time",
         ]
         columns += [
-            f"{key} AS {quoted(name)}" for key, name in zip(self._keys, plan.group, strict=True)
+            f"{key} AS {identifier(name)}" for key, name in zip(self._keys, plan.group, strict=True)
         ]
-        columns += [f"{finished(i, r)} AS {quoted(r.name)}" for i, r in enumerate(plan.reduced)]
-        columns.append(f"units.first::VARCHAR AS {quoted(FIRST)}")
+        columns += [f"{finished(i, r)} AS {identifier(r.name)}" for i, r in enumerate(plan.reduced)]
+        columns.append(f"units.first::VARCHAR AS {identifier(FIRST)}")
         joins = "".join(
             f" LEFT JOIN ({value_of(i, r)}) most{i} ON most{i}.unit = units.unit"
             for i, r in enumerate(plan.reduced)
@@ -258,14 +260,14 @@ class UnitQueries:
 
 def _keyed(plan: UnitPlan) -> str:
     """SQL for the unit of each event of a batch, and the values that are summed."""
-    every, lag = plan.every // _MICROSECOND, plan.lag // _MICROSECOND
-    present = [f"nullif({quoted(name)}, '')" for name in plan.group]
+    every, lag = span(plan.every), span(plan.lag)
+    present = [f"nullif({identifier(name)}, '')" for name in plan.group]
     # The names of the fields and the width are part of a unit's name: nobody else's units share it.
     what = ",".join(f"{len(name)}:{name}" for name in plan.group) + f"/{every}"
     key = " || ',' || ".join(f"coalesce(length({v}) || ':' || {v}, '-')" for v in present)
     keys = "".join(f", {v} AS g{i}" for i, v in enumerate(present))
     values = "".join(
-        f", nullif({quoted(r.field)}, '') AS v{i}"
+        f", nullif({identifier(r.field)}, '') AS v{i}"
         for i, r in enumerate(plan.reduced)
         if r.field != EVENTS
     )
@@ -282,7 +284,3 @@ def _keyed(plan: UnitPlan) -> str:
 
 def _starts_in(starts: pa.ChunkedArray, since: int, until: int) -> pa.ChunkedArray:
     return pc.and_(pc.greater_equal(starts, since), pc.less(starts, until))
-
-
-def _us(moment: datetime) -> int:
-    return (moment - _ZERO) // _MICROSECOND

@@ -1,12 +1,16 @@
 """Units of a whole history at once: what training learns from where a unit is a group of events."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 
+from scoreback.disk.files import draft_folder, private_folder
 from scoreback.models.features.units import Sums, UnitPlan, UnitQueries
 from scoreback.records import EventBatch
+from scoreback.times import micros
 
 BATCH_ROWS = 20_000  # units in one batch
 MERGE_AT = 100_000  # rows of sums, at least, that wait to be added up: bounds work and memory
@@ -16,7 +20,13 @@ class Grouping:
     """Adds up batches of events, in any order, and gives the units that were complete."""
 
     def __init__(
-        self, plan: UnitPlan, since: datetime, until: datetime, *, members: bool = False
+        self,
+        plan: UnitPlan,
+        since: datetime,
+        until: datetime,
+        *,
+        members: bool = False,
+        spill: Path | None = None,
     ) -> None:
         """Prepare for all events that arrived in ``[since, until)``.
 
@@ -25,9 +35,14 @@ class Grouping:
             since: units whose windows begin earlier would lack events, and are left out.
             until: units that have not closed by then are left out too.
             members: whether units name their events; training asks for none.
+            spill: folder below which goes what does not fit into memory.
         """
-        self._queries = UnitQueries(plan, members=members)
-        self._since = (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        self._held = ExitStack()
+        folder = None
+        if spill is not None:
+            folder = self._held.enter_context(draft_folder(private_folder(spill))).path
+        self._queries = UnitQueries(plan, members=members, spill=folder)
+        self._since = micros(since)
         self._until = self._queries.complete_before(until)
         self._portions: list[Sums] = []
         self.late = 0
@@ -57,3 +72,4 @@ class Grouping:
     def close(self) -> None:
         """Let go of the engine."""
         self._queries.close()
+        self._held.close()

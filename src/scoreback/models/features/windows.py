@@ -18,7 +18,6 @@ the last of its value: a range of consecutive queries, again by binary search.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
@@ -28,6 +27,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.detector.spec import WindowFeature
+from scoreback.times import span
 
 BUCKETS = 60  # buckets in a window
 MIN_BUCKET_US = 1_000_000
@@ -78,7 +78,7 @@ class Series:
 
 def series_of(feature: WindowFeature) -> Series:
     """The series that *feature* reads."""
-    over = int(feature.over / timedelta(microseconds=1))
+    over = span(feature.over)
     match feature.kind:
         case "count" | "since_last":
             return Series(feature.by, over, "keys", "")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoreback.models.detector.spec import Detector
 from scoreback.models.learners.model import Floats, log_odds_of
 from scoreback.suppression import DAY_US, Suppression
+from scoreback.times import span
 
 RISK_AT_THRESHOLD = 47.0
 RISK_AT_TOP = 99.0
@@ -73,7 +74,7 @@ def openings(
     new[1:] = (np.diff(entities[order]) != 0) | (np.diff(day) != 0)
     group = np.cumsum(new) - 1
     line = group * DAY_US + moment  # one ascending line of all groups, each a day long
-    throttle = min(int(rule.throttle / timedelta(microseconds=1)), DAY_US)
+    throttle = min(span(rule.throttle), DAY_US)
     opens = np.zeros(len(order), dtype=bool)
     current = np.flatnonzero(new)
     for _ in range(rule.per_entity):

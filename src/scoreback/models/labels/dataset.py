@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
 from scoreback.models.labels.settled import NO_VERDICT, UNKNOWN, Settled, settle
 from scoreback.records import TIME
 from scoreback.suppression import DAY_US
+from scoreback.times import micros, moment
 
 TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
 QUEUE = "today_queue"  # optional column: the number that `train.today_queue` names, as text
@@ -27,19 +28,9 @@ _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 Mask = NDArray[np.bool_]
 
 
-def microseconds(moment: datetime) -> int:
-    """*moment* as microseconds since 1970, exactly."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def moment_of(us: int) -> datetime:
-    """The moment *us* microseconds after 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
-
-
 def day_of(us: int) -> str:
     """The UTC day of a moment, as 2026-11-23."""
-    return moment_of(us).date().isoformat()
+    return moment(us).date().isoformat()
 
 
 def is_category(feature: EventFeature | WindowFeature) -> bool:
@@ -139,9 +130,9 @@ class Known:
 def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) -> Known:
     """Join *data* with the labels that existed at *at*, and leave out what was not mature then."""
     settled = settle(labels, detector, at)
-    now = microseconds(at)
-    mature = microseconds(at - detector.labels.mature_after)
-    oldest = microseconds(at - detector.train.history)
+    now = micros(at)
+    mature = micros(at - detector.labels.mature_after)
+    oldest = micros(at - detector.train.history)
     arrived = (data.arrivals <= now) & (data.times <= now)
     young = arrived & (data.times > mature)
     usable = arrived & ~young & (data.times >= oldest)

@@ -12,12 +12,12 @@ whole: it counts like one more event, and what was said of single events before 
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector, FieldLabels
 from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdict
 
@@ -187,8 +187,7 @@ def _verdict_codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
 
 
 def _times(stamp: pa.Array) -> pa.Array:
-    with duckdb.connect(config={"memory_limit": "256MB", "threads": 1}) as engine:
-        engine.execute("SET TimeZone = 'UTC'")
+    with open_engine("256MB", threads=1) as engine:
         stamps = pa.table(  # noqa: F841 - the query reads it by name
             {"row": np.arange(len(stamp)), "stamp": stamp}
         )

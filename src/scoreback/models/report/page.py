@@ -9,9 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoreback.models.judging.evaluation import CONFIDENCE
-from scoreback.models.labels.dataset import moment_of
 from scoreback.models.report.pictures import Account, pictures, winner
 from scoreback.models.training.candidates import CHEAP, cheap_names
+from scoreback.times import moment
 
 NONE = "-"  # there is nothing to divide by
 
@@ -81,7 +81,7 @@ def _hours(value: float | None) -> str:
 def _moment(value: int | str) -> str:
     """Microseconds since 1970 or an ISO time, to the minute in UTC."""
     if isinstance(value, int):
-        found = moment_of(value)
+        found = moment(value)
     else:
         found = datetime.fromisoformat(value).astimezone(UTC)
     return f"{found:%Y-%m-%d %H:%M}"

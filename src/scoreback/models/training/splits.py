@@ -23,12 +23,11 @@ from scoreback.models.labels.dataset import (
     Known,
     Mask,
     known_at,
-    microseconds,
-    moment_of,
     once_a_day,
 )
 from scoreback.models.labels.settled import UNKNOWN
 from scoreback.suppression import DAY_US
+from scoreback.times import micros, moment
 
 JUDGED_SHARE = 0.3  # of the history, its latest part
 BLOCKS = 3
@@ -118,7 +117,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     last: datetime | None = None
     if span.length >= timedelta(days=ROLLING_FROM):
         blocks = list(_blocks(span))
-        last = moment_of(blocks[-1].since)
+        last = moment(blocks[-1].since)
         seen = len(known_at(data, labels, detector, last).settled.event_ids)
         for tried in (blocks, _late_block(data, final, span)):
             origins = tuple(_origins(data, labels, detector, final, tried))
@@ -137,7 +136,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
         if _judges_enough(origins, final):
             warnings.append(
                 "the history is too short to replay when labels arrived: judged by one split at "
-                f"{moment_of(cut):%Y-%m-%d %H:%M} UTC with labels as they are known now, which "
+                f"{moment(cut):%Y-%m-%d %H:%M} UTC with labels as they are known now, which "
                 "flatters"
             )
             return _planned(origins, warnings, seen, last)
@@ -157,7 +156,7 @@ def _origins(
 ) -> Iterator[Origin]:
     for block in blocks:
         judged = final.usable & block.holds(data)
-        parts = parts_of(data, known_at(data, labels, detector, moment_of(block.since)))
+        parts = parts_of(data, known_at(data, labels, detector, moment(block.since)))
         if parts is not None and judged.any():
             yield Origin(parts=parts, judged=judged, judged_span=block)
 
@@ -168,7 +167,7 @@ def _split_by_rows(data: Dataset, final: Known, span: Span, cut: int) -> Iterato
         final,
         usable=final.usable & past,
         truth=np.where(past, final.truth, np.int8(UNKNOWN)),
-        at=min(final.at, moment_of(cut)),
+        at=min(final.at, moment(cut)),
     )
     parts = parts_of(data, known)
     after = Span(cut, span.until)
@@ -189,7 +188,7 @@ def _span_of(data: Dataset, known: Known) -> Span | None:
         return None
     last = int(times[-1]) + 1
     end_of_day = -(-last // DAY_US) * DAY_US
-    return Span(int(times[0]), max(last, min(end_of_day, microseconds(known.at))))
+    return Span(int(times[0]), max(last, min(end_of_day, micros(known.at))))
 
 
 def _cut(span: Span, share: float) -> int:

@@ -27,7 +27,6 @@ from scoreback.models.labels.dataset import (
     Dataset,
     Known,
     known_at,
-    moment_of,
     once_a_day,
     row_hash,
 )
@@ -58,6 +57,7 @@ from scoreback.models.training.rivals import (
     values_to_hold_out,
 )
 from scoreback.models.training.splits import Origin, Parts, parts_of, plan_of
+from scoreback.times import moment
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
 
@@ -268,8 +268,8 @@ def _finished(
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         bins=bin_edges(scores),
         metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
-        since=moment_of(int(used[0])),
-        until=moment_of(int(used[-1])),
+        since=moment(int(used[0])),
+        until=moment(int(used[-1])),
         fit_rows=int(parts.all.sum()),
         fit_positives=int((truth[parts.all] == 1).sum()),
         threshold_rows=int(parts.threshold.sum()),

@@ -1,7 +1,12 @@
-"""What a batch writes, kept in a file until it is known to be in the SIEM."""
+"""The outbox: what a batch writes, in a file that ends in its own digest.
 
+A batch in doubt is finished from that file, so a bit that changed there would be a wrong score in
+the SIEM. It is an Arrow file, then sha256 of it, then a mark. A file without the mark was written
+by a version that knew no digest, and is read as it is.
+"""
+
+import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,9 +15,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from scoreback.columns import flat
+from scoreback.disk.files import draft, private_folder
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import EQUAL_EDGES, SCORE_COLUMNS, Enrichment, Histogram, ScoreBatch, utc
 from scoreback.service.state.workspace_state import Batch, State
+
+_MARK = b"scoreback sealed"
+_ARROW_ENDS = b"ARROW1"
+_SHA256_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,49 +40,71 @@ def outbox_file(state: State, batch: Batch) -> Path:
     return state.outbox / batch.detector / batch.outbox
 
 
-def store_parcel(path: Path, parcel: Parcel) -> None:
-    """Write *parcel* to *path*, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def store(path: Path, parcel: Parcel) -> None:
+    """Keep *parcel* in the file *path*, whole or not at all.
+
+    Raises:
+        StateError: the disk is full, or the folder may not be written.
+    """
     about = {
         "histograms": json.dumps([asdict(one) for one in parcel.histograms], default=str),
         "enrichment": parcel.enrichment.value,
     }
     table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        # Read once at most, and gone in a moment: columns as they lie in memory cost least.
-        with pa.ipc.new_file(file, table.schema) as outbox:
-            outbox.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with draft(private_folder(path.parent)) as new:
+            # Read once at most, and gone in a moment: columns as they lie in memory cost least.
+            with pa.ipc.new_file(new.file, table.schema) as outbox:
+                outbox.write_table(table)
+            new.file.write(bytes.fromhex(new.sha256()) + _MARK)
+            new.keep(path)
+    except OSError as error:
+        raise StateError(
+            f"the outbox file {path} cannot be written: {reason(error)}",
+            hint=f"{remedy(error)}; nothing is lost: the next score run goes on where this one"
+            " stopped",
+        ) from error
 
 
-def load_parcel(path: Path) -> Parcel:
-    """The parcel that lies at *path*.
+def load(path: Path) -> Parcel:
+    """The parcel that `store` kept in the file *path*.
 
     Raises:
-        StateError: it is gone or damaged.
+        StateError: it is missing, or not what was written.
     """
     try:
-        with pa.OSFile(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
+        content = _unsealed(path.read_bytes())
+        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
         table.validate(full=True)
-        told = table.schema.metadata or {}
-        enrichment = Enrichment(told.get(b"enrichment", b"none").decode())
-        if b"histogram" in told:  # as it was before several models could score
-            abouts = [json.loads(told[b"histogram"])]
+        about = table.schema.metadata or {}
+        enrichment = Enrichment(about.get(b"enrichment", b"none").decode())
+        if b"histogram" in about:  # as it was before several models could score
+            stored = [json.loads(about[b"histogram"])]
         else:
-            abouts = json.loads(told[b"histograms"])
-        histograms = tuple(map(_histogram, abouts))
+            stored = json.loads(about[b"histograms"])
+        histograms = tuple(map(_histogram, stored))
         scores = _scores(table)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise StateError(
-            f"the outbox file {path} of a batch in doubt cannot be read: {error}",
-            hint="restore it from a backup of the state folder, or move the folder away to start"
-            " scoring afresh with --since",
+            f"the outbox file {path} of a batch in doubt cannot be read: {why}",
+            hint="restore it from a backup of the state folder; without one, move the state folder"
+            " away and score afresh with --since",
         ) from error
     return Parcel(scores, histograms, enrichment)
+
+
+def _unsealed(content: bytes) -> memoryview:
+    """The Arrow file in *content*, if it is what was written."""
+    whole = memoryview(content)
+    if not content.endswith(_MARK):
+        if content.endswith(_ARROW_ENDS):
+            return whole
+        raise ValueError("its end is missing or damaged")
+    end = len(content) - len(_MARK) - _SHA256_BYTES
+    if end < 0 or hashlib.sha256(whole[:end]).digest() != whole[end : end + _SHA256_BYTES]:
+        raise ValueError("its content is not what was written")
+    return whole[:end]
 
 
 def _scores(table: pa.Table) -> ScoreBatch:
@@ -83,7 +116,7 @@ def _scores(table: pa.Table) -> ScoreBatch:
 
 def _histogram(about: Mapping[str, object]) -> Histogram:
     own: dict[str, object] = {"edges": EQUAL_EDGES, **about}
-    own["edges"] = tuple(own["edges"])  # type: ignore[arg-type]  # written by `store_parcel`
+    own["edges"] = tuple(own["edges"])  # type: ignore[arg-type]  # written by `store`
     for key in ("since", "until"):
         own[key] = utc(datetime.fromisoformat(str(about[key])))
-    return Histogram(**own)  # type: ignore[arg-type]  # written by `store_parcel`, keys match
+    return Histogram(**own)  # type: ignore[arg-type]  # written by `store`, keys match

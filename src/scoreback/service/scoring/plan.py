@@ -16,10 +16,10 @@ from scoreback.models.features.history import reach
 from scoreback.models.features.online import waiting_events
 from scoreback.models.features.online_units import open_from
 from scoreback.models.features.units import UnitPlan
-from scoreback.models.labels.dataset import moment_of
 from scoreback.records import EventQuery, ModelVersion, Stage
 from scoreback.service.app import App
 from scoreback.service.state.workspace_state import Progress
+from scoreback.times import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,8 @@ def starting_point(
         return replace(found, score_since=first, owed=owed, pending=waits)
     oldest = first
     if owed is not None:
-        oldest = min(
-            first, pc.min(waiting_events(owed_file(app, detector, owed))["event_time"]).as_py()
-        )
+        place = owed_file(app, detector, owed)
+        oldest = min(first, pc.min(waiting_events(place.parent, place.name)["event_time"]).as_py())
     watermark = min(oldest - reach(plan) - plan.lag, until)
     if units is not None:
         watermark = units.window_of(watermark)  # no unit is read in part
@@ -116,7 +115,7 @@ def _left_by(latest: Progress, plan: FeaturePlan, *, grouped: bool) -> tuple[dat
     if not grouped:
         return latest.watermark, None
     # A unit arrives when it closes: those of earlier windows have done so by then.
-    return moment_of(opened) + plan.lag + timedelta(microseconds=1), None
+    return moment(opened) + plan.lag + timedelta(microseconds=1), None
 
 
 def selected(selection: Mapping[str, object]) -> str:

@@ -19,8 +19,11 @@ import pyarrow.compute as pc
 
 from scoreback.connectors.doors import Connector
 from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.disk.files import write_whole
+from scoreback.disk.room import reason, remedy
+from scoreback.errors import StateError
 from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
-from scoreback.service.scoring.outbox import Parcel, load_parcel, outbox_file, store_parcel
+from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
 from scoreback.service.state.workspace_state import Batch, Progress, State
 
 
@@ -56,7 +59,7 @@ def publish(
     Raises:
         SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
     """
-    store_parcel(outbox_file(state, batch), parcel)
+    store(outbox_file(state, batch), parcel)
     state.begin_batch(batch)
     published = _send(state, connector, batch, parcel, parcel.scores, at)
     acknowledged = connector.facts.acknowledged
@@ -106,7 +109,7 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
         return False
     if batch.sent_at is not None and at < batch.sent_at + facts.visible_after:
         return False
-    parcel = load_parcel(outbox_file(state, batch))
+    parcel = load(outbox_file(state, batch))
     missing = _missing(connector, parcel)
     sent_at = batch.sent_at or at
     if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
@@ -186,6 +189,11 @@ def _after(batch: Batch) -> Progress:
 
 
 def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # whole documents may lie in it
-    path.write_text("".join(json.dumps(asdict(item)) + "\n" for item in refused))
+    content = "".join(json.dumps(asdict(item)) + "\n" for item in refused)
+    try:
+        write_whole(path, content.encode())
+    except OSError as error:
+        raise StateError(
+            f"{len(refused)} items that the SIEM refused cannot be kept in {path}: {reason(error)}",
+            hint=f"{remedy(error)}; nothing is lost: the next score run finishes the batch",
+        ) from error

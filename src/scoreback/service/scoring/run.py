@@ -20,8 +20,9 @@ from scoreback.columns import flat
 from scoreback.errors import StateError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import OnlineFeatures, StateFiles, Step, waiting_events
+from scoreback.models.features.online import OnlineFeatures, Step, waiting_events
 from scoreback.models.features.online_units import OnlineUnits
+from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import UnitPlan
 from scoreback.naming import score_id
 from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, ScoreBatch, Stage, TimeWindow
@@ -265,8 +266,8 @@ class ScoreRun:
         """The ids of events that an earlier plan left to this one."""
         if self._at.owed is None:
             return None
-        path = owed_file(self._app, self._job.detector, self._at.owed)
-        return flat(waiting_events(path)["event_id"])
+        place = owed_file(self._app, self._job.detector, self._at.owed)
+        return flat(waiting_events(place.parent, place.name)["event_id"])
 
     def _await_sent(self) -> None:
         """Wait for the batch on its way, and count it.

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
+from scoreback.engine import open_engine
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import counted
@@ -112,7 +112,7 @@ def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[
     if share in (0.0, 1.0):
         return np.full(len(event_ids), share == 1.0)
     ids = pa.table({"n": np.arange(len(event_ids)), "id": event_ids})  # noqa: F841 - read by name
-    with duckdb.connect(config={"memory_limit": "500MB", "threads": 1}) as engine:
+    with open_engine("500MB", threads=1) as engine:
         drawn = engine.sql(
             "SELECT md5_number_lower(? || '/' || id) AS draw FROM ids ORDER BY n", params=[version]
         ).to_arrow_table()

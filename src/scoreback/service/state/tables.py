@@ -4,16 +4,15 @@ Times are whole microseconds since 1970, UTC. A change here needs a migration be
 (`scoreback.service.state.migrations`); a test compares the two.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from scoreback.errors import StateError
+from scoreback.times import micros, moment
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _Value = TypeVar("_Value")
 
 
@@ -25,15 +24,11 @@ class Moment(sa.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
         """Microseconds of *value*; a naive time is a mistake of the caller."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return (value - _EPOCH) // _MICROSECOND
+        return None if value is None else micros(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         """The time, in UTC."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return None if value is None else moment(value)
 
 
 def from_json(adapter: TypeAdapter[_Value], text: str, what: str) -> _Value:

@@ -19,8 +19,8 @@ from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.detector.units import EVENTS, Reduced
 from scoreback.models.features import whole_units as grouping
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import StateFiles
 from scoreback.models.features.online_units import OnlineUnits
+from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import FIRST, UnitPlan, UnitQueries
 from scoreback.models.features.whole_history import feature_rows
 from scoreback.models.features.whole_units import Grouping

@@ -16,7 +16,8 @@ from scoreback.errors import DataError
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.features import key_cap
 from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.online import COMPACT_AT, OnlineFeatures, StateFiles
+from scoreback.models.features.online import COMPACT_AT, OnlineFeatures
+from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.whole_history import feature_rows
 from scoreback.records import EVENT_COLUMNS, EventBatch, TimeWindow
 

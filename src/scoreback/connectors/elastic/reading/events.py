@@ -8,7 +8,6 @@ last whole chunk: nothing is missing and nothing comes twice.
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -23,11 +22,11 @@ from scoreback.connectors.elastic.reading.page_decoder import LOOKED_UP, HitDeco
 from scoreback.connectors.elastic.reading.pages import Page
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.connectors.elastic.times import micros, moment
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.point_in_time import Expired, PointInTime, point_in_time
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, EventQuery, TimeWindow
+from scoreback.times import micros, moment, span
 
 # Events ordered at once. Documents at a chunk's edges lie between those of others, and the server
 # reads what does not lie together from its store several times slower: few edges, then.
@@ -205,7 +204,7 @@ class _Chunks:
         return self.decoders[key]
 
     def _table(self, page: Page) -> pa.Table:
-        lag = self.clock.lag // timedelta(microseconds=1)
+        lag = span(self.clock.lag)
         arrival = pc.coalesce(page.arrival, pc.add(page.time, lag))
         time = pc.min_element_wise(page.time, arrival, skip_nulls=True)
         columns = {

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from scoreback.errors import SiemRefused
+from scoreback.times import span
 
 HINT = "write elastic: {index: logs-NAME-*, query: 'event.kind: \"alert\"'}"
 _KEYS = frozenset({"index", "query", "filter", "time", "arrival"})
@@ -60,7 +61,7 @@ class Selection:
 
         An event without an arrival time counts as arrived *lag* after its own time.
         """
-        shift = lag // timedelta(microseconds=1)
+        shift = span(lag)
         known = {"exists": {"field": self.arrival}}
         return self._query(
             [

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.rules import Rules
-from scoreback.connectors.elastic.times import micros, moment, parsed, text
+from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions, documents
@@ -24,6 +24,7 @@ from scoreback.errors import SiemRefused
 from scoreback.naming import alert_id
 from scoreback.records import TIME, Severity, Stage
 from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
+from scoreback.times import micros, moment
 
 PAGE = 10_000
 MAX_ENTITIES = 10_000  # asked for by name; more, and all alerts of the days are read

@@ -14,6 +14,7 @@ from scoreback.connectors.elastic.wire.required_index import require
 from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Severity
+from scoreback.times import span
 
 MAX_RULES = 10_000
 ATTEMPTS = 5  # at writing a rule that somebody changes at the same moment
@@ -101,7 +102,7 @@ class Rules:
 
 
 def _body(rule: AlertRule) -> dict[str, Any]:
-    throttle = rule.throttle // timedelta(microseconds=1)
+    throttle = span(rule.throttle)
     return {
         **asdict(rule),
         "throttle": throttle,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from scoreback.connectors.local.storage.engine import engine, identifier, parquet
+from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import (
     Segment,
     forget_missing,
@@ -22,6 +22,7 @@ from scoreback.connectors.local.storage.segments import (
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import DataError, SiemUnavailable
 from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
+from scoreback.sql import identifier
 
 RESERVED = frozenset(EVENT_COLUMNS.names)  # a field of the source cannot be called so
 KEYS = ("event_id", "event_time", "arrival_time")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.engine import open_engine
 from scoreback.records import TIME
 
 FORMATS = "ISO 8601, epoch, 15/Jan/2022:02:52:32 +0000, 01/15/2022 02:52:32 PM"  # for hints
@@ -67,8 +67,7 @@ class TimeReader:
 
     def __init__(self) -> None:
         """Open the engine that reads."""
-        self._engine = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
-        self._engine.execute("SET TimeZone = 'UTC'")
+        self._engine = open_engine("256MB", threads=1)
 
     def close(self) -> None:
         """Let go of the engine."""

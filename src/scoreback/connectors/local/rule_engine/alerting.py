@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from scoreback.connectors.local.rule_engine.rules import enabled_rules
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.ledger import micros
 from scoreback.connectors.local.storage.segments import segment_of
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.deployment import AlertRule
 from scoreback.naming import alert_id
 from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
+from scoreback.times import micros
 
 _COLUMNS = (
     "score_id", "event_id", "event_time", "entity", "detector", "version", "stage",

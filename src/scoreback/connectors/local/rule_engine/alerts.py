@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.local.rule_engine.verdicts import record_closing, withdraw
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.ledger import micros, moment
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
 from scoreback.records import Alert, Severity, Verdict
+from scoreback.times import micros, moment
 
 PAGE = 1_000  # alerts read at a time
 

@@ -14,6 +14,7 @@ from scoreback.connectors.local.storage.store import Store
 from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
 from scoreback.errors import SiemRefused
 from scoreback.records import Severity
+from scoreback.times import span
 
 
 class Rules:
@@ -98,7 +99,7 @@ def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
 
 
 def _body(rule: AlertRule) -> dict[str, object]:
-    throttle = rule.throttle // timedelta(microseconds=1)
+    throttle = span(rule.throttle)
     words = {"severity": rule.severity.value, "delivery": rule.delivery.value}
     return {**asdict(rule), "throttle": throttle, "attack": list(rule.attack), **words}
 

@@ -12,7 +12,6 @@ from sqlalchemy.dialects import sqlite
 
 from scoreback.connectors.doors import BATCH_ROWS
 from scoreback.connectors.local.storage import ledger
-from scoreback.connectors.local.storage.ledger import micros
 from scoreback.connectors.local.storage.store import Store
 from scoreback.records import (
     LABEL_COLUMNS,
@@ -23,6 +22,7 @@ from scoreback.records import (
     WriteReport,
     wrong_label,
 )
+from scoreback.times import micros
 
 OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
 

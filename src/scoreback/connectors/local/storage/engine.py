@@ -1,4 +1,4 @@
-"""DuckDB as this folder's engine: in memory only, so that no process locks out another."""
+"""DuckDB over this folder's files; its errors in our words."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from scoreback.disk.room import no_room
+from scoreback.engine import spilling_engine
 from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.sql import literal
 
 MEMORY_LIMIT = "512MB"  # beyond it DuckDB spills to disk; a laptop beside a browser has this
 
@@ -20,17 +23,18 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         SiemUnavailable: the disk is full or the memory limit was not enough.
         SiemRefused: a file is damaged.
     """
-    connection = open_engine(spill)
     try:
-        yield connection
+        with spilling_engine(MEMORY_LIMIT, spill) as connection:
+            yield connection
     except duckdb.OutOfMemoryException as error:
         raise SiemUnavailable(
             f"the embedded SIEM ran out of memory or disk for its work in {spill}",
             hint="free some disk space there and try again",
         ) from error
     except duckdb.IOException as error:
+        full = no_room(error)
         raise SiemUnavailable(
-            f"the embedded SIEM could not read or write its files: {_first_line(error)}",
+            f"the embedded SIEM could not read or write its files: {full or _first_line(error)}",
             hint=f"check that the disk of {spill} has room and its files are readable",
         ) from error
     except duckdb.InvalidInputException as error:
@@ -38,31 +42,6 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             f"the embedded SIEM found a damaged file: {_first_line(error)}",
             hint="restore the file from a backup",
         ) from error
-    finally:
-        connection.close()
-
-
-def open_engine(spill: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with our limits, in UTC; the caller closes it."""
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": "false",
-        }
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
-
-
-def identifier(name: str) -> str:
-    """*name* quoted as SQL writes a column."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """*text* quoted as SQL writes a string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def parquet(paths: Iterable[Path]) -> str:

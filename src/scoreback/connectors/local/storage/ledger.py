@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,9 +11,6 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 
 SCHEMA_VERSION = 2
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 tables = sa.MetaData()
 
@@ -236,22 +232,6 @@ def _upgraded(connection: sa.Connection) -> str:
         found = str(int(found) + 1)
         connection.execute(meta.update().where(key).values(value=found))
     return found
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970.
-
-    Raises:
-        ValueError: *moment* has no time zone.
-    """
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(microseconds: int) -> datetime:
-    """The inverse of `micros`, in UTC."""
-    return _EPOCH + microseconds * _MICROSECOND
 
 
 def _set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:

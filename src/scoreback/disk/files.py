@@ -1,0 +1,197 @@
+"""Files for their owner only, written aside under a random name and renamed when they are whole.
+
+A file or folder that is being written is a *draft*, locked by the process that writes it. So a
+draft that nobody holds is what a killed process left behind, whoever asks: `sweep` removes it.
+Nothing here is ever written through a symbolic link.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BufferedRandom
+from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+_DRAFT = ".draft"
+_LEFT_BY_OLDER_VERSIONS = (".partial", ".tmp", ".new")
+
+
+def private_folder(path: Path) -> Path:
+    """Make the folder *path* and what is missing above it, for the owner only; *path* itself.
+
+    Raises:
+        OSError: it cannot be made, or something else is in its place.
+    """
+    if not path.is_dir():
+        private_folder(path.parent)
+        try:
+            path.mkdir(FOLDER_MODE)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        else:
+            path.chmod(FOLDER_MODE)  # whatever the umask left of it
+    return path
+
+
+def create(path: Path, *, exist_ok: bool = False) -> int:
+    """Make an empty file for the owner only, and open it; the descriptor, which the caller closes.
+
+    Raises:
+        FileExistsError: it exists and *exist_ok* is not set.
+        OSError: it cannot be made, or is a symbolic link.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags | os.O_EXCL, FILE_MODE)
+    except FileExistsError:
+        if not exist_ok:
+            raise
+        return os.open(path, flags, FILE_MODE)
+    os.fchmod(descriptor, FILE_MODE)  # whatever the umask left of it
+    return descriptor
+
+
+@dataclass(slots=True)
+class Draft:
+    """A file that is being written."""
+
+    path: Path
+    file: BufferedRandom
+
+    def sha256(self) -> str:
+        """Digest of what was written so far."""
+        self.file.flush()
+        self.file.seek(0)
+        found = hashlib.file_digest(self.file, "sha256").hexdigest()
+        self.file.seek(0, os.SEEK_END)
+        return found
+
+    def keep(self, target: Path) -> None:
+        """Make it *target*, on disk for good; whatever was there is replaced, a link as such."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.path.replace(target)
+
+
+@contextmanager
+def draft(folder: Path) -> Iterator[Draft]:
+    """A new file in *folder*; what was not kept by the end is removed."""
+    path, descriptor = _new_file(folder)
+    with os.fdopen(descriptor, "w+b") as file:
+        try:
+            yield Draft(path, file)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write *content* to *path*, whole or not at all, in a folder that is made if need be."""
+    with draft(private_folder(path.parent)) as new:
+        new.file.write(content)
+        new.keep(path)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFolder:
+    """A folder that is being filled."""
+
+    path: Path
+
+    def keep(self, target: Path) -> None:
+        """Make it *target*.
+
+        Raises:
+            OSError: *target* is there and not empty.
+        """
+        self.path.rename(target)
+
+
+@contextmanager
+def draft_folder(folder: Path) -> Iterator[DraftFolder]:
+    """A new folder in *folder*; what was not kept by the end is removed with all that is in it."""
+    path, descriptor = _new_folder(folder)
+    try:
+        yield DraftFolder(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> int:
+    """Remove what killed processes left half-written in *folder*; how many files and folders.
+
+    Whatever a living process writes stays, and so does whatever cannot be removed.
+    """
+    swept = 0
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as it:
+        for entry in it:
+            if entry.name.endswith((_DRAFT, *_LEFT_BY_OLDER_VERSIONS)):
+                swept += _removed(Path(entry.path))
+    return swept
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in *folder* survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _new_name(folder: Path) -> Path:
+    return folder / f".{secrets.token_hex(8)}{_DRAFT}"
+
+
+def _new_file(folder: Path) -> tuple[Path, int]:
+    while True:
+        path = _new_name(folder)
+        descriptor = create(path)
+        if _held(descriptor):
+            return path, descriptor
+        os.close(descriptor)  # a sweep came between the two: another name
+
+
+def _new_folder(folder: Path) -> tuple[Path, int]:
+    while True:
+        path = private_folder(_new_name(folder))
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            if _held(descriptor):
+                return path, descriptor
+            os.close(descriptor)
+
+
+def _held(descriptor: int) -> bool:
+    """Take the lock that says somebody is at work; False where the name is gone already."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _removed(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False  # gone meanwhile, a link, or not ours
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
