@@ -1,4 +1,4 @@
-"""Brings labels of events to the units that they belong to; `labels.settle` then says what holds.
+"""Brings labels of events to the units that they belong to; `truths_as_of` says what then holds.
 
 A field's labels of the events never change, so of each unit the earliest of each verdict is all
 that counts, and all that is kept.
@@ -7,7 +7,7 @@ that counts, and all that is kept.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.labels.settled import UNIT
+from scoreback.models.labels.truths import UNIT
 from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch
 
 _PAIRS = pa.schema([("event_id", pa.string()), (UNIT, pa.string())])

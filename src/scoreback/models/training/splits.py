@@ -27,7 +27,7 @@ from scoreback.models.labels.dataset import (
     moment_of,
     once_a_day,
 )
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.suppression import DAY_US
 
 JUDGED_SHARE = 0.3  # of the history, its latest part
@@ -119,7 +119,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     if span.length >= timedelta(days=ROLLING_FROM):
         blocks = list(_blocks(span))
         last = moment_of(blocks[-1].since)
-        seen = len(known_at(data, labels, detector, last).settled.event_ids)
+        seen = len(known_at(data, labels, detector, last).truths.event_ids)
         for tried in (blocks, _late_block(data, final, span)):
             origins = tuple(_origins(data, labels, detector, final, tried))
             if _judges_enough(origins, final):

@@ -10,7 +10,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_history import History
 from scoreback.models.features.whole_units import Grouping
-from scoreback.models.labels.settled import labels_from_field
+from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, TimeWindow
 from scoreback.service.app import App

@@ -1,4 +1,4 @@
-"""Labels: read from a field of the events, and settled into what was known at a moment.
+"""Labels: read from a field of the events, and what all of them said as of a moment.
 
 A label has a time of its own, when it came to exist. What a training may use as of day D is what
 existed on D; everything here takes that moment and never looks past it.
@@ -24,7 +24,7 @@ from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdi
 UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
 
-# Codes of `Settled.verdicts`, kept beside the truth: "benign positive" may count either way.
+# Codes of `Truths.verdicts`, kept beside the truth: "benign positive" may count either way.
 NO_VERDICT, TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE, UNUSABLE = range(5)
 _CODES = {
     Verdict.TRUE_POSITIVE: TRUE_POSITIVE,
@@ -55,7 +55,7 @@ class FieldLabelsRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Truths:
     """What was known of each judged event at a moment: at most one answer an event."""
 
     event_ids: pa.Array
@@ -106,7 +106,7 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     return FieldLabelsRead(labels=_label_batch(table, spec.name), unparsable=unparsable)
 
 
-def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
+def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truths:
     """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
 
     The latest label of an event wins. Labels of the same time that disagree, and a latest label
@@ -139,7 +139,7 @@ def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
         first[event] = np.arange(len(event))
         units = _combined(known.column(UNIT)).take(pa.array(first))
         ids, truth, verdicts = _of_units(ids, units, latest, truth, verdicts)
-    return Settled(
+    return Truths(
         event_ids=ids,
         truth=truth,
         verdicts=verdicts,
