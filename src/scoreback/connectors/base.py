@@ -19,6 +19,7 @@ from scoreback.records import (
     Finding,
     Histogram,
     LabelBatch,
+    LabelQuery,
     ScoreBatch,
     TimeWindow,
     Verdict,
@@ -92,11 +93,23 @@ class EventReader(Protocol):
 class LabelReader(Protocol):
     """Reads analysts' verdicts."""
 
-    def labels(self, since: datetime) -> Iterator[LabelBatch]:
-        """Yield the verdicts given at or after *since*, in order of label time.
+    def labels(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time.
 
-        A reopened alert has no label; a changed verdict is a new label with a later time. Our own
-        closures are never labels.
+        A label names the event that was judged or, where a finding names none, an entity by the
+        value of ``query.entity`` with ``[since, until)``. Each batch has at most `BATCH_ROWS` rows.
+
+        Another verdict on an alert is a new label with a later time; the same closing told again
+        while it stands is no label. A verdict that was taken back, as by reopening its alert, is
+        told as it was given, and once more as a row that differs in ``label_time`` and
+        ``withdrawn`` alone: when it was taken back. Our own closings are told like any other.
+
+        A verdict that the SIEM has forgotten is told no more; one that it was told of late comes
+        with the time that it names, so a later call may give more of the same time.
+
+        Raises:
+            SiemUnavailable: the SIEM did not answer; what was yielded stands.
+            SiemRefused: the SIEM refused.
         """
         ...
 
@@ -152,7 +165,7 @@ class HealthWriter(Protocol):
 
 @runtime_checkable
 class AlertActions(Protocol):
-    """Lists and closes alerts, as an analyst does."""
+    """Lists, closes and reopens alerts, as an analyst does."""
 
     def alerts(
         self,
@@ -166,7 +179,20 @@ class AlertActions(Protocol):
         ...
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time.
+        """Close the alert with *verdict*; its ``closed_at`` is the time of the label.
+
+        Closing it again as the same labeller with the same verdict changes nothing while that
+        stands; any other closing is a new verdict, with a later time than the last.
+
+        Raises:
+            SiemRefused: no such alert.
+        """
+        ...
+
+    def reopen(self, alert_id: str, at: datetime) -> Alert:
+        """Open the alert again: the verdicts that stand are withdrawn, later than they were given.
+
+        Opening an open alert changes nothing.
 
         Raises:
             SiemRefused: no such alert.

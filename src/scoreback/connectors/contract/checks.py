@@ -19,16 +19,15 @@ from scoreback.connectors.contract.data import (
     event_ids,
     expect,
     expect_refused,
-    labels_of,
     query_of,
-    raise_one_alert,
     read_all,
     scores_of,
     seed_events,
     unit_score_of,
 )
+from scoreback.connectors.contract.label_checks import LABEL_CHECKS
 from scoreback.deployment import Standing
-from scoreback.records import Enrichment, Histogram, Severity, TimeWindow, Verdict
+from scoreback.records import Enrichment, Histogram, Severity, TimeWindow
 
 
 def check_events_come_once_in_order_and_in_bounded_batches(subject: Subject) -> None:
@@ -147,40 +146,6 @@ def check_only_live_scores_over_the_threshold_raise_alerts(subject: Subject) -> 
     expect([a.event_id for a in later] == event_ids([10]), "since is not on the events' clock")
 
 
-def check_closing_an_alert_gives_a_label(subject: Subject) -> None:
-    """A verdict becomes a label with its own time; another verdict is a later label."""
-    alert_id = raise_one_alert(subject)
-    at = START + timedelta(days=3)
-    closed = subject.connector.close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=at)
-    expect(closed.verdict == Verdict.FALSE_POSITIVE, "a closed alert does not say how")
-    subject.settle()
-    expect(not subject.connector.alerts(still_open=True), "a closed alert is listed as open")
-    again = at + timedelta(hours=1)
-    subject.connector.close(alert_id, Verdict.TRUE_POSITIVE, labeller="bob", at=again)
-    subject.settle()
-    labels = labels_of(subject, START)
-    expect(
-        [(row["event_id"], row["verdict"], row["labeller"]) for row in labels]
-        == [
-            (event_ids([10])[0], "false_positive", "ada"),
-            (event_ids([10])[0], "true_positive", "bob"),
-        ],
-        f"labels are {labels}",
-    )
-    expect(labels[0]["label_time"] < labels[1]["label_time"], "labels are not in order of time")
-    since = labels_of(subject, again)
-    expect([row["labeller"] for row in since] == ["bob"], "labels(since) gives other labels")
-
-
-def check_an_unknown_alert_is_refused(subject: Subject) -> None:
-    """Closing what is not there is refused."""
-    expect_refused(
-        lambda: subject.connector.close(
-            "no-such-alert", Verdict.FALSE_POSITIVE, labeller="ada", at=START
-        )
-    )
-
-
 def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) -> None:
     """apply, current and remove tell the truth, and twice is once."""
     door = subject.connector
@@ -262,8 +227,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_writing_a_score_twice_changes_nothing,
     check_a_score_of_a_unit_of_events_is_stored_like_any_other,
     check_only_live_scores_over_the_threshold_raise_alerts,
-    check_closing_an_alert_gives_a_label,
-    check_an_unknown_alert_is_refused,
+    *LABEL_CHECKS,
     check_rules_are_applied_and_removed_as_often_as_one_likes,
     check_what_the_connection_needs_is_applied_and_told,
     check_enriching_twice_changes_nothing,

@@ -30,6 +30,7 @@ from scoreback.records import (
     Finding,
     Histogram,
     LabelBatch,
+    LabelQuery,
     ScoreBatch,
     TimeWindow,
     Verdict,
@@ -93,9 +94,9 @@ class ElasticConnector:
         """Yield the events of *piece* in order of (window clock, event_id)."""
         return self._reader.read(piece)
 
-    def labels(self, since: datetime) -> Iterator[LabelBatch]:
-        """Yield the verdicts given at or after *since*, in order of label time."""
-        return self._verdicts.labels(since)
+    def labels(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time."""
+        return self._verdicts.labels(query)
 
     def write(self, scores: ScoreBatch) -> WriteReport:
         """Store *scores*, each id once, and raise the alerts of the new ones."""
@@ -127,8 +128,12 @@ class ElasticConnector:
         )
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
+        """Close the alert with *verdict*; closing it again alike changes nothing."""
         return self._alerts.close(alert_id, verdict, labeller=labeller, at=at)
+
+    def reopen(self, alert_id: str, at: datetime) -> Alert:
+        """Open the alert again: the verdicts that stand on it are withdrawn."""
+        return self._alerts.reopen(alert_id, at)
 
     def current(self, name: str) -> AlertRule | None:
         """The rule called *name* as the cluster has it now, or None."""

@@ -23,6 +23,7 @@ from scoreback.records import (
     Finding,
     Histogram,
     LabelBatch,
+    LabelQuery,
     ScoreBatch,
     TimeWindow,
     WriteReport,
@@ -65,9 +66,9 @@ class LocalConnector(Rules, Alerts):
         """Yield the events of *piece* in order of (window clock, event_id)."""
         return self._reader.read(piece)
 
-    def labels(self, since: datetime) -> Iterator[LabelBatch]:
-        """Yield the verdicts given at or after *since*, in order of label time."""
-        return labels(self.store, since)
+    def labels(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time."""
+        return labels(self.store, query)
 
     def write(self, scores: ScoreBatch) -> WriteReport:
         """Store *scores*, each id once, and raise the alerts of the new ones."""

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.detector.spec import Detector, FieldLabels
-from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdict
+from scoreback.records import LABEL_IDENTITY, TIME, EventBatch, LabelBatch, Verdict
 
 UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
@@ -109,12 +109,14 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
 def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truths:
     """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
 
-    The latest label of an event wins. Labels of the same time that disagree, and a latest label
-    that is undetermined, leave the event without a truth (not even ``presumed_benign`` fills it:
-    somebody looked and could not tell). Input order does not matter.
+    The latest label of an event that was not withdrawn by then wins. Labels of the same time that
+    disagree, and a latest label that is undetermined, leave the event without a truth (not even
+    ``presumed_benign`` fills it: somebody looked and could not tell). Input order does not matter.
     """
     events = labels.filter(pc.is_valid(labels.column("event_id")))
-    known = events.filter(pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME)))
+    existing = pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME))
+    not_yet = pc.and_not(pc.invert(existing), _withdrawn(events))
+    known = _standing(events.filter(existing))
     coded = _combined(known.column("event_id")).dictionary_encode()
     event = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     times = _combined(known.column("label_time")).cast(pa.int64()).to_numpy()
@@ -145,8 +147,28 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
         verdicts=verdicts,
         contradicting=int(contradicting.sum()),
         undetermined=int(undetermined.sum()),
-        not_yet=events.num_rows - known.num_rows,
+        not_yet=_count(not_yet),
     )
+
+
+def _standing(labels: pa.Table) -> pa.Table:
+    """*labels* without those that were withdrawn, and without the withdrawals."""
+    withdrawn = _combined(_withdrawn(labels)).to_numpy(zero_copy_only=False)
+    if not withdrawn.any():
+        return labels
+    of = np.zeros(labels.num_rows, dtype=np.int64)  # a number for each identity
+    for name in LABEL_IDENTITY:
+        coded = _combined(labels.column(name)).dictionary_encode()
+        codes = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy().astype(np.int64)
+        of = np.unique(of * (len(coded.dictionary) + 1) + codes, return_inverse=True)[1]
+    times = _combined(labels.column("label_time")).cast(pa.int64()).to_numpy()
+    ended = np.full(of.max() + 1, np.iinfo(np.int64).min)
+    np.maximum.at(ended, of[withdrawn], times[withdrawn])
+    return labels.filter(pa.array(~withdrawn & (times > ended[of])))
+
+
+def _withdrawn(labels: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(labels.column("withdrawn"), False)
 
 
 def _of_units(
@@ -197,11 +219,9 @@ def _times(stamp: pa.Array) -> pa.Array:
 
 
 def _label_batch(table: pa.RecordBatch, field: str) -> LabelBatch:
-    count = table.num_rows
     given = {name: table.column(name) for name in table.schema.names}
-    given["labeller"] = given["source"] = pa.repeat(pa.scalar(f"field:{field}"), count)
-    columns = [given[f.name] if f.name in given else pa.nulls(count, f.type) for f in LABEL_COLUMNS]
-    return LabelBatch(pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS))
+    given["labeller"] = given["source"] = pa.repeat(pa.scalar(f"field:{field}"), table.num_rows)
+    return LabelBatch.of(given, table.num_rows)
 
 
 def _count(mask: pa.Array) -> int:

@@ -1,6 +1,6 @@
-"""What analysts do with alerts of our own index: list and close."""
+"""What analysts do with alerts of our own index: list, close, reopen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -58,7 +58,27 @@ class Alerts:
             body["search_after"] = hits[-1]["sort"]
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
+        """Close the alert with *verdict*; closing it again alike changes nothing."""
+
+        def told(alert: Alert) -> dict[str, Any]:
+            label_time = self._verdicts.close(alert, verdict, labeller, at)
+            return {
+                "verdict": verdict.value, "closed_at": text(label_time), "labeller": labeller,
+            }  # fmt: skip
+
+        return self._change(alert_id, told)
+
+    def reopen(self, alert_id: str, at: datetime) -> Alert:
+        """Open the alert again: the verdicts that stand on it are withdrawn."""
+
+        def told(alert: Alert) -> dict[str, Any]:
+            self._verdicts.withdraw(alert.alert_id, at)
+            return dict.fromkeys(("verdict", "closed_at", "labeller"))
+
+        return self._change(alert_id, told)
+
+    def _change(self, alert_id: str, told: Callable[[Alert], dict[str, Any]]) -> Alert:
+        """Change the alert to what *told* gives, unless somebody else does at the same moment."""
         for _ in range(ATTEMPTS):
             found = self._client.call(
                 "GET", f"/{self._names.alerts}/_doc/{quote(alert_id, safe='')}", absent=(404,)
@@ -68,15 +88,7 @@ class Alerts:
                     f"no alert has id {alert_id!r}",
                     hint="list the open alerts and copy the id from there",
                 )
-            alert = _alert(found["_source"], 1)
-            label_time = self._verdicts.close(alert, verdict, labeller, at)
-            change = {
-                "scoreback": {
-                    "verdict": verdict.value,
-                    "closed_at": text(label_time),
-                    "labeller": labeller,
-                }
-            }
+            change = {"scoreback": told(_alert(found["_source"], 1))}
             done = self._client.call(
                 "POST",
                 f"/{self._names.alerts}/_update/{quote(alert_id, safe='')}",
@@ -89,10 +101,10 @@ class Alerts:
                 },
             )
             if done is not None:
-                closed = flat(found["_source"]) | flat(change)
-                return self._with_counts([closed])[0]
+                changed = flat(found["_source"]) | flat(change)
+                return self._with_counts([changed])[0]
         raise SiemUnavailable(
-            f"alert {alert_id} is being changed by somebody else", hint="close it again"
+            f"alert {alert_id} is being changed by somebody else", hint="try again"
         )
 
     def _with_counts(self, sources: Sequence[Mapping[str, Any]]) -> list[Alert]:

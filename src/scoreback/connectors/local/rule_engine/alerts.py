@@ -42,14 +42,14 @@ class Alerts:
             return [_alert(row) for row in connection.execute(query)]
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; closing it again is a new verdict with a later time."""
+        """Close the alert with *verdict*; closing it again alike changes nothing."""
         with self._ledger.writing() as connection:
             alert = _find(connection, alert_id)
             label_time = record_closing(connection, alert, verdict, labeller, at)
             return _set(connection, alert_id, verdict.value, label_time, labeller)
 
     def reopen(self, alert_id: str, at: datetime) -> Alert:
-        """Open the alert again: its verdicts are labels no more.
+        """Open the alert again: the verdicts that stand on it are withdrawn.
 
         Raises:
             SiemRefused: no such alert.

@@ -8,9 +8,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from filelock import FileLock
 
+from scoreback.connectors.local.storage.upgrades import upgrade
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,7 +108,9 @@ verdicts = sa.Table(
     sa.Column("labeller", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("propensity", sa.Float),
-    sa.Column("withdrawn_at", sa.Integer),  # the alert was reopened
+    sa.Column("rule", sa.Text),
+    # A row that takes back those that are the same but for their time, and no later.
+    sa.Column("withdrawn", sa.Boolean, nullable=False, server_default=sa.text("0")),
     sa.Index("verdicts_by_time", "label_time", "verdict_id"),
     sa.Index("verdicts_by_alert", "alert_id"),
 )
@@ -189,7 +192,12 @@ class Ledger:
                     connection.execute(
                         meta.insert().values(key="schema", value=str(SCHEMA_VERSION))
                     )
-                found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+                schema = meta.c.key == "schema"
+                found = connection.scalar(sa.select(meta.c.value).where(schema))
+                if found is not None and found.isdecimal() and 0 < int(found) < SCHEMA_VERSION:
+                    upgrade(connection, int(found))
+                    found = str(SCHEMA_VERSION)
+                    connection.execute(meta.update().where(schema).values(value=found))
         if found != str(SCHEMA_VERSION):
             raise SiemRefused(
                 f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
