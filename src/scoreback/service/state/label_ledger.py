@@ -139,7 +139,7 @@ class LabelLedger:
                 known = np.where(late, _micros(max(now, asked + _TICK)), known)
             own = self._own(transaction, labels)
             there = pc.is_in(keys, value_set=self._keys(transaction, detector, times))
-            fresh = ~own & ~there.to_numpy(zero_copy_only=False)
+            fresh = _first_of_each(keys) & ~own & ~there.to_numpy(zero_copy_only=False)
             named = {
                 "connection": pa.repeat(self._connection, len(keys)),
                 "detector": pa.repeat(detector, len(keys)),
@@ -192,6 +192,13 @@ class LabelLedger:
             transaction.execute(adding.on_conflict_do_update(["connection", "detector"], set_=row))
             rows, withdrawals = transaction.execute(count).one()
         return rows - withdrawals, withdrawals
+
+
+def _first_of_each(keys: pa.Array) -> NDArray[np.bool_]:
+    codes = keys.dictionary_encode().indices.to_numpy()
+    first = np.zeros(len(codes), dtype=bool)
+    first[np.unique(codes, return_index=True)[1]] = True
+    return first
 
 
 def _micros(moment: datetime) -> int:
