@@ -114,6 +114,9 @@ class _Columns:
 
     batch: pa.RecordBatch
 
+    def __post_init__(self) -> None:
+        """Each kind of batch checks its own columns: a dataclass calls what its base declares."""
+
     @property
     def num_rows(self) -> int:
         return int(self.batch.num_rows)

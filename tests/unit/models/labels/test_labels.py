@@ -149,3 +149,47 @@ def test_no_labels_at_all_is_no_error(
     make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
 ) -> None:
     assert truths(make_detector(), make_labels([], [], [])) == {}
+
+
+def with_withdrawals(labels: pa.Table, times: list[datetime]) -> pa.Table:
+    """*labels*, and the withdrawal of each at one of *times*."""
+    ends = labels.set_column(
+        labels.schema.get_field_index("label_time"), LABEL_COLUMNS.field("label_time"),
+        pa.array(times, TIME),
+    )  # fmt: skip
+    place = labels.schema.get_field_index("withdrawn")
+    yes = pa.array([True] * labels.num_rows)
+    return pa.concat_tables([labels, ends.set_column(place, LABEL_COLUMNS.field(place), yes)])
+
+
+def test_a_withdrawn_label_counts_until_it_is_withdrawn_and_earlier_ones_stand_again(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    given = make_labels(
+        ["a", "a", "b"],
+        ["false_positive", "true_positive", "true_positive"],
+        [NOON, NOON + HOUR, NOON],
+    )
+    ended = with_withdrawals(given.slice(1), [NOON + 3 * HOUR, NOON + 4 * HOUR])
+    labels = pa.concat_tables([given.slice(0, 1), ended])
+    found = [truths(make_detector(), labels, NOON + n * HOUR) for n in range(5)]
+    assert found[0] == {"a": 0, "b": 1}
+    assert found[1] == found[2] == {"a": 1, "b": 1}
+    assert found[3] == {"a": 0, "b": 1}
+    assert found[4] == {"a": 0}
+    assert truths_as_of(labels, make_detector(), NOON).not_yet == 1  # withdrawals are no labels
+
+
+def test_a_withdrawal_ends_the_label_that_it_names_and_none_beside_it(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    given = make_labels(["a"], ["true_positive"], [NOON])
+    ended = with_withdrawals(given, [NOON + HOUR])
+    again = make_labels(["a"], ["true_positive"], [NOON + 2 * HOUR])
+    for name, value in (("labeller", "bob"), ("alert_id", "x"), ("source", "export")):
+        place = given.schema.get_field_index(name)
+        other = given.set_column(place, LABEL_COLUMNS.field(name), pa.array([value]))
+        found = truths(make_detector(), pa.concat_tables([ended, other]), NOON + HOUR)
+        assert found == {"a": 1}, name
+    assert truths(make_detector(), ended, NOON + HOUR) == {}
+    assert truths(make_detector(), pa.concat_tables([ended, again]), NOON + 2 * HOUR) == {"a": 1}
