@@ -8,9 +8,9 @@ A door may give float64 instead where only the number counts, which spares writi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 
@@ -40,8 +40,17 @@ LABEL_COLUMNS = pa.schema(
         pa.field("labeller", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # "verdict", "field", ...
         pa.field("propensity", pa.float64()),  # chance that a person was shown it; null: unknown
+        pa.field("alert_id", pa.string()),  # the alert that was closed; null: judged without one
+        pa.field("rule", pa.string()),  # the alert rule that raised it
+        # The labels that are the same but for their time, and no later, hold no more from
+        # label_time on.
+        pa.field("withdrawn", pa.bool_(), nullable=False),
     ]
 )
+# What makes two labels the same but for their time: a withdrawal names it all.
+LABEL_IDENTITY = (
+    "event_id", "entity", "since", "until", "verdict", "labeller", "source", "alert_id",
+)  # fmt: skip
 
 SCORE_COLUMNS = pa.schema(
     [
@@ -105,6 +114,9 @@ class _Columns:
 
     batch: pa.RecordBatch
 
+    def __post_init__(self) -> None:
+        """Each kind of batch checks its own columns: a dataclass calls what its base declares."""
+
     @property
     def num_rows(self) -> int:
         return int(self.batch.num_rows)
@@ -153,6 +165,16 @@ class LabelBatch(_Columns):
         """Refuse a batch whose declared columns are missing, mistyped or null."""
         self._check(LABEL_COLUMNS)
 
+    @classmethod
+    def of(cls, columns: Mapping[str, pa.Array], rows: int) -> Self:
+        """*rows* labels of *columns*; a column that is not given is null, none is withdrawn."""
+        absent = {"withdrawn": pa.repeat(pa.scalar(False), rows)}
+        arrays = [
+            columns[f.name] if f.name in columns else absent.get(f.name, pa.nulls(rows, f.type))
+            for f in LABEL_COLUMNS
+        ]
+        return cls(pa.RecordBatch.from_arrays(arrays, schema=LABEL_COLUMNS))
+
 
 def wrong_label(row: Mapping[str, Any]) -> str:
     """Why no door can take *row* of a `LabelBatch` as a verdict; nothing where it can."""
@@ -196,6 +218,29 @@ class EventQuery:
     selection: Mapping[str, object]  # e.g. {"stream": "alerts"} or {"index": ..., "query": ...}
     fields: tuple[str, ...]  # ECS dotted names
     numbers: frozenset[str] = frozenset()  # of these only the number counts, not how it is written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelQuery:
+    """Which verdicts a detector learns from, and how those that name no event are to be told."""
+
+    detector: str
+    entity: str  # the event field whose value a label of an entity names
+    since: datetime  # label times at or after it
+    until: datetime | None = None  # and before it
+    rules: tuple[str, ...] = ()  # verdicts on alerts of these alone; none: of any rule, or of none
+    # How long before and after a finding that names an entity and one moment the entity is meant.
+    window: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse naive times and a time that ends before it begins."""
+        for moment in (self.since, self.until):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"the label query of {self.detector!r} has a time without a zone")
+        if self.until is not None and self.until < self.since:
+            raise ValueError(
+                f"the label query of {self.detector!r} ends ({self.until}) before it begins"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

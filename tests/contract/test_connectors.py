@@ -8,7 +8,7 @@ from scoreback.connectors.contract import CHECKS, Subject
 from scoreback.connectors.doors import Connector
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.registry import connector_names, load_connector
-from scoreback.records import EventBatch
+from scoreback.records import EventBatch, LabelBatch
 from tests.elasticsearch import connection
 
 
@@ -19,11 +19,15 @@ def local(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
     def seed(events: EventBatch) -> None:
         connector.intake.add_events("contract", events)
 
+    def judge(verdicts: LabelBatch) -> None:
+        connector.intake.add_verdicts(verdicts)
+
     yield Subject(
         connector=connector,
         seed=seed,
         selection={"stream": "contract"},
         unknown_selection={"stream": "no-such-stream"},
+        judge=judge,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from scoreback.connectors.contract import Subject
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.errors import SiemRefused
-from scoreback.records import EventBatch
+from scoreback.records import EventBatch, LabelBatch
 from tests.elasticsearch.fixtures import asked
 
 SAMPLE = "contract"
@@ -71,6 +71,9 @@ def subject(url: str, connector: ElasticConnector) -> Subject:
     def seed(events: EventBatch) -> None:
         connector.intake.add_events(SAMPLE, events)
 
+    def judge(verdicts: LabelBatch) -> None:
+        connector.intake.add_verdicts(verdicts)
+
     def settle() -> None:
         refresh(url, f"*{connector.given.namespace}*")
 
@@ -80,4 +83,5 @@ def subject(url: str, connector: ElasticConnector) -> Subject:
         selection={"index": sample_index(connector)},
         unknown_selection={"index": "no-such-index"},
         settle=settle,
+        judge=judge,
     )

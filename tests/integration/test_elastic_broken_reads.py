@@ -7,7 +7,7 @@ import pytest
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.reading import reader
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.records import EventQuery, TimeWindow
+from scoreback.records import EventQuery, LabelQuery, TimeWindow
 from tests.elasticsearch.batches import BY_EVENT_TIME, WINDOW, event_ids, events
 from tests.elasticsearch.direct import done, fill, make, request, rows
 from tests.elasticsearch.faults import Fault, Forward, Reply, Request, cuts_body, edits, resets
@@ -104,7 +104,7 @@ def test_no_search_takes_an_answer_without_some_shards_for_the_whole(
 ) -> None:
     rows(elastic, index, WINDOW)
     elastic.scores.existing(["no-such"])
-    list(elastic.labels.read(WINDOW.since))
+    list(elastic.labels.read(LabelQuery(detector="d", entity="host.name", since=WINDOW.since)))
     list(elastic.alerts.find())
     searches = elasticsearch_proxy.seen("POST", "_search")
     assert len(searches) > 4

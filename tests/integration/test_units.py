@@ -245,10 +245,10 @@ def test_a_verdict_on_an_event_is_a_label_of_its_unit(workspace: Path, detector:
         "event_id": "e000500", "verdict": "benign_positive", "label_time": START + 9 * DAY,
         "labeller": "ann", "source": "verdict",
     }  # fmt: skip
-    columns = [pa.array([given.get(f.name)], f.type) for f in LABEL_COLUMNS]
+    types = {field.name: field.type for field in LABEL_COLUMNS}
+    columns = {name: pa.array([value], types[name]) for name, value in given.items()}
     with opened(Settings(home=workspace)) as app:
-        verdict = pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS)
-        embedded(app).intake.add_verdicts(LabelBatch(verdict))
+        embedded(app).intake.add_verdicts(LabelBatch.of(columns, 1))
         data = read_training_data(app, detector, TRAINED)
     ours = data.labels.filter(pc.equal(data.labels["labeller"], "ann"))
     assert ours["event_id"].to_pylist() == ["e000500"]

@@ -11,8 +11,6 @@ from scoreback.connectors.contract.data import (
     contract_rule,
     event_ids,
     expect,
-    expect_refused,
-    labels_of,
     raise_alerts,
     raise_one_alert,
     rules,
@@ -23,7 +21,7 @@ from scoreback.connectors.contract.data import (
 from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import Standing
-from scoreback.records import Severity, TimeWindow, Verdict
+from scoreback.records import Severity, TimeWindow
 
 
 def check_only_live_scores_over_the_threshold_raise_alerts(subject: Subject) -> None:
@@ -81,45 +79,6 @@ def check_a_paused_rule_raises_nothing(subject: Subject) -> None:
     expect(len(list(alerts(subject).find())) == 1, "what came during a short pause is lost")
 
 
-def check_closing_an_alert_gives_a_label(subject: Subject) -> None:
-    """A verdict becomes a label with its own time; another verdict is a later label."""
-    alert_id = raise_one_alert(subject)
-    at = START + timedelta(days=3)
-    closed = alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=at)
-    expect(closed.verdict == Verdict.FALSE_POSITIVE, "a closed alert does not say how")
-    subject.settle()
-    expect(not list(alerts(subject).find(AlertQuery(still_open=True))), "it is listed as open")
-    again = at + timedelta(hours=1)
-    alerts(subject).close(alert_id, Verdict.TRUE_POSITIVE, labeller="bob", at=again)
-    subject.settle()
-    expect(all(a.touched for a in alerts(subject).find()), "a closed alert counts as untouched")
-    labels = labels_of(subject, START)
-    expect(
-        [(row["event_id"], row["verdict"], row["labeller"]) for row in labels]
-        == [
-            (event_ids([10])[0], "false_positive", "ada"),
-            (event_ids([10])[0], "true_positive", "bob"),
-        ],
-        f"labels are {labels}",
-    )
-    expect(labels[0]["label_time"] < labels[1]["label_time"], "labels are not in order of time")
-    since = labels_of(subject, again)
-    expect([row["labeller"] for row in since] == ["bob"], "labels(since) gives other labels")
-
-
-def check_a_reopened_alert_is_open(subject: Subject) -> None:
-    """Reopening takes the verdict back; the alert still tells that somebody touched it."""
-    alert_id = raise_one_alert(subject)
-    at = START + timedelta(days=3)
-    alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=at)
-    subject.settle()
-    opened = alerts(subject).reopen(alert_id, at=at + timedelta(hours=1))
-    expect(opened.verdict is None and opened.touched, f"a reopened alert is {opened}")
-    subject.settle()
-    found = list(alerts(subject).find(AlertQuery(still_open=True)))
-    expect([a.alert_id for a in found] == [alert_id], "it is not listed as open")
-
-
 def check_an_alert_is_tagged_once(subject: Subject) -> None:
     """Tags stay, twice is once, and ids that are gone are left out."""
     alert_id = raise_one_alert(subject)
@@ -131,15 +90,6 @@ def check_an_alert_is_tagged_once(subject: Subject) -> None:
     found = list(alerts(subject).find())
     expect(found[0].tags == ("withdrawn version",), f"its tags are {found[0].tags}")
     expect(not found[0].touched, "our own tag counts as an analyst's touch")
-
-
-def check_an_unknown_alert_is_refused(subject: Subject) -> None:
-    """Closing and reopening what is not there is refused."""
-    door = alerts(subject)
-    expect_refused(
-        lambda: door.close("no-such-alert", Verdict.FALSE_POSITIVE, labeller="ada", at=START)
-    )
-    expect_refused(lambda: door.reopen("no-such-alert", at=START))
 
 
 def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) -> None:

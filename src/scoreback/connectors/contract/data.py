@@ -21,10 +21,13 @@ from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.naming import Members, score_id, unit_ref
 from scoreback.records import (
+    LABEL_COLUMNS,
     SCORE_COLUMNS,
     TIME,
     EventBatch,
     EventQuery,
+    LabelBatch,
+    LabelQuery,
     ScoreBatch,
     Severity,
     TimeWindow,
@@ -46,6 +49,8 @@ class Subject:
     unknown_selection: Mapping[str, object]  # well-formed, but of what does not exist
     settle: Callable[[], None] = field(default=lambda: None)  # wait until writes can be read
     now: Callable[[], datetime] = field(default=lambda: START + timedelta(days=2))  # the clock
+    # Put verdicts that name no alert of ours where the connector reads labels; None: it cannot be.
+    judge: Callable[[LabelBatch], None] | None = None
 
 
 def arrival_of(number: int) -> datetime:
@@ -195,10 +200,29 @@ def alerts(subject: Subject) -> AlertsDoor:
     return _there(subject.connector.alerts)
 
 
-def labels_of(subject: Subject, since: datetime) -> list[dict[str, Any]]:
-    """The labels since *since* as rows."""
-    door = _there(subject.connector.labels)
-    return [row for batch in door.read(since) for row in batch.batch.to_pylist()]
+def labels_of(
+    subject: Subject,
+    since: datetime,
+    until: datetime | None = None,
+    rules: tuple[str, ...] = (),
+) -> list[dict[str, Any]]:
+    """The labels since *since* as rows, with each batch checked for its size and order."""
+    query = LabelQuery(
+        detector="contract", entity="source.ip", since=since, until=until, rules=rules
+    )
+    found: list[dict[str, Any]] = []
+    for batch in _there(subject.connector.labels).read(query):
+        expect(0 < batch.num_rows <= BATCH_ROWS, f"a batch has {batch.num_rows} labels")
+        found.extend(batch.batch.to_pylist())
+    times = [row["label_time"] for row in found]
+    expect(times == sorted(times), "labels are not in order of time")
+    return found
+
+
+def judged(rows: Sequence[Mapping[str, object]]) -> LabelBatch:
+    """Verdicts as a batch, from rows with every column of a label."""
+    columns = {f.name: pa.array([row[f.name] for row in rows], f.type) for f in LABEL_COLUMNS}
+    return LabelBatch.of(columns, len(rows))
 
 
 class NoDoor(Exception):

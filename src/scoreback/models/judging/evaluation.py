@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.judging.threshold import ScoredUnits, days_of, fit_threshold
-from scoreback.models.labels.settled import (
+from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
     FALSE_POSITIVE,
     NO_VERDICT,

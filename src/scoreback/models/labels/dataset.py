@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.errors import DataError
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
-from scoreback.models.labels.settled import NO_VERDICT, UNKNOWN, Settled, settle
+from scoreback.models.labels.truths import NO_VERDICT, UNKNOWN, Truths, truths_as_of
 from scoreback.records import TIME
 from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment
@@ -109,7 +109,7 @@ class Known:
     immature: int
     immature_days: tuple[str, ...]
     too_old: int
-    settled: Settled
+    truths: Truths
 
     @property
     def labelled(self) -> Mask:
@@ -129,17 +129,17 @@ class Known:
 
 def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) -> Known:
     """Join *data* with the labels that existed at *at*, and leave out what was not mature then."""
-    settled = settle(labels, detector, at)
+    truths = truths_as_of(labels, detector, at)
     now = micros(at)
     mature = micros(at - detector.labels.mature_after)
     oldest = micros(at - detector.train.history)
     arrived = (data.arrivals <= now) & (data.times <= now)
     young = arrived & (data.times > mature)
     usable = arrived & ~young & (data.times >= oldest)
-    index = pc.index_in(data.event_ids, value_set=settled.event_ids)
-    place = pc.fill_null(index, len(settled.event_ids)).to_numpy()
-    truth = np.append(settled.truth, np.int8(UNKNOWN))[place]
-    verdicts = np.append(settled.verdicts, np.int8(NO_VERDICT))[place]
+    index = pc.index_in(data.event_ids, value_set=truths.event_ids)
+    place = pc.fill_null(index, len(truths.event_ids)).to_numpy()
+    truth = np.append(truths.truth, np.int8(UNKNOWN))[place]
+    verdicts = np.append(truths.verdicts, np.int8(NO_VERDICT))[place]
     if detector.labels.unlabelled == "presumed_benign":
         truth = np.where(verdicts == NO_VERDICT, np.int8(0), truth)
     days = np.unique(data.times[young] // DAY_US)
@@ -151,7 +151,7 @@ def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) 
         immature=int(young.sum()),
         immature_days=tuple(day_of(int(day) * DAY_US) for day in days),
         too_old=int((arrived & (data.times < oldest)).sum()),
-        settled=settled,
+        truths=truths,
     )
 
 

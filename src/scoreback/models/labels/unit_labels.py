@@ -1,4 +1,4 @@
-"""Brings labels of events to the units that they belong to; `labels.settle` then says what holds.
+"""Brings labels of events to the units that they belong to; `truths_as_of` says what then holds.
 
 A field's labels of the events never change, so of each unit the earliest of each verdict is all
 that counts, and all that is kept.
@@ -7,8 +7,9 @@ that counts, and all that is kept.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.labels.settled import UNIT
-from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch
+from scoreback.columns import flat
+from scoreback.models.labels.truths import UNIT
+from scoreback.records import EventBatch, LabelBatch
 
 _PAIRS = pa.schema([("event_id", pa.string()), (UNIT, pa.string())])
 
@@ -58,13 +59,7 @@ def _earliest(labels: pa.Table) -> pa.Table:
     first = labels.group_by(keys, use_threads=False).aggregate([("label_time", "min")])
     first = first.rename_columns([*keys, "label_time"])
     name = pc.binary_join_element_wise(first[UNIT], first["verdict"], "/")
-    columns = []
-    for field in LABEL_COLUMNS:
-        if field.name == "event_id":
-            columns.append(name)
-        elif field.name in first.column_names:
-            columns.append(first[field.name])
-        else:
-            columns.append(pa.nulls(first.num_rows, field.type))
-    schema = LABEL_COLUMNS.append(pa.field(UNIT, pa.string()))
-    return pa.Table.from_arrays([*columns, first[UNIT]], schema=schema)
+    given = {"event_id": flat(name)} | {key: flat(first[key]) for key in keys[1:]}
+    given["label_time"] = flat(first["label_time"])
+    batch = LabelBatch.of(given, first.num_rows).batch
+    return pa.Table.from_batches([batch]).append_column(UNIT, first[UNIT])

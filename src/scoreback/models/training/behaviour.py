@@ -13,7 +13,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.threshold import RiskMap, suppression_of
 from scoreback.models.labels.dataset import Dataset
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Floats, Matrix, Model, score_of
 from scoreback.models.learners.ranking import average_precision
 from scoreback.models.training.candidates import Candidates, rows_of

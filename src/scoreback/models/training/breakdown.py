@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.judging.evaluation import CONFIDENCE, Replay, precision_interval
 from scoreback.models.labels.dataset import Dataset, day_of
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.ranking import mean_average_precision
 from scoreback.models.training.splits import Origin
 from scoreback.suppression import DAY_US, Suppression

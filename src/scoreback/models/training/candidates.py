@@ -15,7 +15,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.threshold import ScoredUnits
 from scoreback.models.labels.dataset import Dataset, Known, Mask
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.linear import SingleFeature, fit_single_feature

@@ -46,9 +46,9 @@ def counts_of(data: Dataset, known: Known, kept: Mask, parts: Parts) -> dict[str
         "negatives": known.negatives,
         "unlabelled": int(known.usable.sum()) - known.positives - known.negatives,
         "duplicates": int(known.labelled.sum() - kept.sum()),
-        "labels_contradicting": known.settled.contradicting,
-        "labels_undetermined": known.settled.undetermined,
-        "labels_not_yet": known.settled.not_yet,
+        "labels_contradicting": known.truths.contradicting,
+        "labels_undetermined": known.truths.undetermined,
+        "labels_not_yet": known.truths.not_yet,
         "fit_rows": int(parts.all.sum()),
         "threshold_rows": int(parts.threshold.sum()),
     }
@@ -73,9 +73,9 @@ def warnings_of(
         )
     elif threshold.next_lower is None:
         found.append("every unit fits into the budget, so the threshold is the lowest score seen")
-    if known.settled.contradicting:
+    if known.truths.contradicting:
         found.append(
-            f"{known.settled.contradicting} events are left out: their labels contradict each other"
+            f"{known.truths.contradicting} events are left out: their labels contradict each other"
         )
     if detector.split.hold_out and apart is None:
         found.append(

@@ -18,7 +18,7 @@ def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Ma
     Raises:
         TrainingRefused: no usable rows, no label yet, one class only, or too few positives.
     """
-    settled = known.settled
+    truths = known.truths
     if not known.usable.any():
         mature = format_duration(detector.labels.mature_after)
         history = format_duration(detector.train.history)
@@ -28,9 +28,9 @@ def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Ma
             f"{known.too_old} older than {history}",
             hint="wait, lower labels.mature_after, or raise train.history",
         )
-    if not len(settled.event_ids) and settled.not_yet:
+    if not len(truths.event_ids) and truths.not_yet:
         raise TrainingRefused(
-            f"all {settled.not_yet} labels came to exist after {known.at:%Y-%m-%d %H:%M} UTC, as "
+            f"all {truths.not_yet} labels came to exist after {known.at:%Y-%m-%d %H:%M} UTC, as "
             "of which is trained",
             hint="train as of a later time, or correct labels.field.delay",
         )
@@ -38,7 +38,7 @@ def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Ma
     negatives = int((known.truth[kept] == 0).sum())
     found = (
         f"{positives} positive and {negatives} negative, counted once a day where equal, from "
-        f"{len(settled.event_ids)} labelled events of which {known.positives + known.negatives} "
+        f"{len(truths.event_ids)} labelled events of which {known.positives + known.negatives} "
         f"are usable"
     )
     if not positives or not negatives:
@@ -62,7 +62,7 @@ def refuse_unjudgeable(plan: Plan, parts: Parts | None, known: Known) -> Parts:
     """
     if not plan.origins and plan.labels_at_last_origin == 0 and plan.last_origin is not None:
         raise TrainingRefused(
-            f"all labels arrive after the cut: none of {len(known.settled.event_ids)} labelled "
+            f"all labels arrive after the cut: none of {len(known.truths.event_ids)} labelled "
             f"events had its label on {plan.last_origin:%Y-%m-%d %H:%M} UTC, when the last judged "
             "days begin, so no past training can be replayed",
             hint="train again when labels are spread over more days; if labels were filled in "

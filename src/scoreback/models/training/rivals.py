@@ -11,7 +11,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation, evaluate
 from scoreback.models.judging.threshold import suppression_of
 from scoreback.models.labels.dataset import Dataset, Known, Mask, once_a_day
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Effort, Lesson

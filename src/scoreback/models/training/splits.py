@@ -25,7 +25,7 @@ from scoreback.models.labels.dataset import (
     known_at,
     once_a_day,
 )
-from scoreback.models.labels.settled import UNKNOWN
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment
 
@@ -118,7 +118,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     if span.length >= timedelta(days=ROLLING_FROM):
         blocks = list(_blocks(span))
         last = moment(blocks[-1].since)
-        seen = len(known_at(data, labels, detector, last).settled.event_ids)
+        seen = len(known_at(data, labels, detector, last).truths.event_ids)
         for tried in (blocks, _late_block(data, final, span)):
             origins = tuple(_origins(data, labels, detector, final, tried))
             if _judges_enough(origins, final):

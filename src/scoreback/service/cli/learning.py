@@ -43,7 +43,8 @@ def train(
         elif decide(app, detector, version).promote:
             version = promote_version(app, detector, version.version, by=SERVICE, at=now)
     if json:
-        show.as_json(outcome.account | {"version": asdict(version)})
+        ledger = None if outcome.synced is None else asdict(outcome.synced)
+        show.as_json(outcome.account | {"version": asdict(version), "label_ledger": ledger})
         return
     training_tables(detector, outcome)
     if version.status == "champion":

@@ -5,6 +5,7 @@ from scoreback.models.judging.evaluation import AtBudget, Evaluation
 from scoreback.models.training.breakdown import Breakdown, Cut
 from scoreback.models.training.candidates import cheap_names
 from scoreback.service.cli import show
+from scoreback.service.state.label_ledger import Synced
 from scoreback.service.training.train_job import TrainOutcome
 
 
@@ -18,6 +19,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         f" {counts['positives']:,} positives, {counts['negatives']:,} negatives,"
         f" {counts['unlabelled']:,} unlabelled"
     )
+    if outcome.synced is not None:
+        _ledger(outcome.synced)
     if training.immature_days:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
@@ -37,6 +40,16 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _held_out(outcome)
     _breakdown(outcome.training.breakdown)
     _pitfalls(outcome)
+
+
+def _ledger(synced: Synced) -> None:
+    withdrawn = f", {synced.withdrawals:,} withdrawn since" if synced.withdrawals else ""
+    show.say(f"verdicts in the label ledger: {synced.labels:,}, {synced.new:,} new{withdrawn}")
+    if synced.late:
+        show.say(
+            f"{synced.late:,} of the new verdicts were given before the last training and reached"
+            " us after it: training as of an earlier time leaves them out"
+        )
 
 
 def _candidates(detector: Detector, outcome: TrainOutcome) -> None:

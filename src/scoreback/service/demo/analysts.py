@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.records import LABEL_COLUMNS, TIME, Verdict, utc
+from scoreback.columns import flat
+from scoreback.records import TIME, LabelBatch, Verdict, utc
 from scoreback.service.demo.difficulty import Difficulty
 
 PEOPLE = ("amara", "bogdan", "céline", "dai")
@@ -94,21 +95,18 @@ def team_history(
     )
     people = [*PEOPLE, HUNTERS]
     who = np.where(found, len(PEOPLE), rng.integers(0, len(PEOPLE), rows))
-    nothing = pa.nulls(rows)
-    labels = pa.table(
+    labels = LabelBatch.of(
         {
-            "event_id": events["event_id"],
-            "entity": nothing.cast(pa.string()),
-            "since": nothing.cast(TIME),
-            "until": nothing.cast(TIME),
+            "event_id": flat(events["event_id"]),
             "verdict": pa.array(_VERDICTS).take(pa.array(verdict)),
             "label_time": pa.array(label_time).cast(TIME),
             "labeller": pa.array(people).take(pa.array(who)),
             "source": pa.array(["verdict"] * rows, pa.string()),
             "propensity": pc.if_else(pa.array(found), pa.scalar(None, pa.float64()), shown),
-        }
-    ).cast(LABEL_COLUMNS)
-    return labels.filter(pa.array(closed | found))
+        },
+        rows,
+    )
+    return pa.Table.from_batches([labels.batch]).filter(pa.array(closed | found))
 
 
 def _judge(truth: pa.Table, difficulty: Difficulty, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The tables of the service's state: what is kept of versions, runs, progress and batches.
+"""The tables of the service's state: versions, runs, progress, batches and labels.
 
 Times are whole microseconds since 1970, UTC. A change here needs a migration beside it
 (`scoreback.service.state.migrations`); a test compares the two.
@@ -159,4 +159,44 @@ deployed = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("at", Moment, nullable=False),
+)
+
+# Rows are added and never changed. The key is a digest of what makes a label the same for ever.
+label_ledger = sa.Table(
+    "label_ledger",
+    METADATA,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("label_time", Moment, primary_key=True, autoincrement=False),
+    sa.Column("label_key", sa.Text, primary_key=True),
+    sa.Column("known_at", Moment, nullable=False),
+    sa.Column("event_id", sa.Text),
+    sa.Column("entity", sa.Text),
+    sa.Column("since", Moment),
+    sa.Column("until", Moment),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("labeller", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("propensity", sa.Float),
+    sa.Column("alert_id", sa.Text),
+    sa.Column("rule", sa.Text),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,  # one tree in the order of reading
+)
+
+label_syncs = sa.Table(
+    "label_syncs",
+    METADATA,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("asked", Moment, nullable=False),  # the latest moment that labels were asked for
+)
+
+own_closures = sa.Table(
+    "own_closures",
+    METADATA,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("verdict", sa.Text, primary_key=True),
+    sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
 )

@@ -77,6 +77,7 @@ def _label(row: dict[str, str | None]) -> dict[str, object]:
         "label_time": known,
         "labeller": SOURCE,
         "source": SOURCE,
+        "withdrawn": False,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_history import History
 from scoreback.models.features.whole_units import Grouping
-from scoreback.models.labels.settled import labels_from_field
+from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
-from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, TimeWindow
+from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.incidents import incident_labels
 
 
@@ -25,16 +27,26 @@ class LabelledReader:
         app: App,
         detector: Detector,
         window: TimeWindow,
+        now: datetime,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Prepare to read what arrived in *window*; *progress* is told the number of events."""
-        self._app, self._detector, self._window = app, detector, window
+        """Prepare to read what arrived in *window*, and what labels say as of its end.
+
+        Args:
+            app: the workspace.
+            detector: what is read for.
+            window: of arrival times.
+            now: the clock.
+            progress: told the number of events.
+        """
+        self._app, self._detector, self._window, self._now = app, detector, window, now
         self._progress = progress or _silent
         plan = UnitPlan.of(detector)
         self._grouping = None if plan is None else Grouping(plan, window.since, window.until)
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
         self.unparsable = 0
+        self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
 
     @property
     def what(self) -> str:
@@ -53,12 +65,8 @@ class LabelledReader:
 
     def read(self) -> Iterator[EventBatch]:
         """Yield the units: the events themselves, or the groups of them that had closed."""
-        verdicts = [LABEL_COLUMNS.empty_table()]
-        door = self._app.connector.labels
-        if self._detector.labels.verdicts and door is not None:
-            found = door.read(self._window.since)
-            verdicts += [pa.Table.from_batches([labels.batch]) for labels in found]
-        self._of_events = verdicts
+        verdicts = self._verdicts()
+        self._of_events = [verdicts]
         if self._grouping is None:
             for batch in self._events():
                 own = self._from_field(batch)
@@ -66,7 +74,7 @@ class LabelledReader:
                     self._of_events.append(pa.Table.from_batches([own.batch]))
                 yield batch
             return
-        self._of_units = UnitLabels(pa.concat_tables(verdicts))
+        self._of_units = UnitLabels(verdicts)
         try:
             for batch in self._events():
                 unit = self._grouping.add(batch)
@@ -103,6 +111,23 @@ class LabelledReader:
             for batch in self._app.connector.events.read(piece):
                 self._progress(batch.num_rows)
                 yield batch
+
+    def _verdicts(self) -> pa.Table:
+        """What the ledger holds of analysts' verdicts, once it was told all that the SIEM has."""
+        spec = self._detector.labels.verdicts
+        door = self._app.connector.labels
+        if spec is None or door is None:
+            return LABEL_COLUMNS.empty_table()
+        query = LabelQuery(
+            detector=self._detector.name,
+            entity=self._detector.entity,
+            since=self._window.since,
+            window=spec.window,
+        )
+        as_of = self._window.until
+        ledger = LabelLedger(self._app.state, self._app.connector.name)
+        self.synced = ledger.sync(door.read, query, as_of=as_of, now=self._now)
+        return ledger.labels(query.detector, since=query.since, as_of=as_of)
 
     def _from_field(self, batch: EventBatch) -> LabelBatch | None:
         spec = self._detector.labels.field

@@ -20,6 +20,7 @@ from scoreback.models.training.training import Progress, Training, train
 from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.state.journal import journalled
+from scoreback.service.state.label_ledger import Synced
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.account import account_of, write_account
 from scoreback.service.training.labelled_reader import LabelledReader
@@ -33,6 +34,7 @@ class TrainOutcome:
     training: Training
     history: History
     unparsable_labels: int
+    synced: Synced | None  # of the label ledger, where the detector learns from verdicts
     account: dict[str, Any]
 
 
@@ -44,6 +46,7 @@ class TrainingData:
     labels: pa.Table
     history: History
     unparsable_labels: int
+    synced: Synced | None
 
 
 def read_training_data(
@@ -51,10 +54,14 @@ def read_training_data(
     detector: Detector,
     as_of: datetime,
     progress: Callable[[int], None] | None = None,
+    *,
+    now: datetime | None = None,
 ) -> TrainingData:
     """Everything that training as of *as_of* may know: events that had arrived, all labels.
 
-    Labels carry their own times; training takes those that existed.
+    Labels carry their own times; training takes those that existed. Verdicts go through the label
+    ledger, so that reading as of the same moment again gives the same ones. *now* is the clock,
+    without it *as_of*.
 
     Raises:
         DataError: no event in the detector's history.
@@ -64,7 +71,8 @@ def read_training_data(
     begin = since - reach(plan) - plan.lag
     if units is not None:
         begin = units.window_of(begin)  # no unit is read in part
-    reader = LabelledReader(app, detector, TimeWindow(since=begin, until=as_of), progress)
+    window = TimeWindow(since=begin, until=as_of)
+    reader = LabelledReader(app, detector, window, now or as_of, progress)
     fields = [detector.entity, *detector.split.hold_out]
     if detector.train.today_queue:
         fields.append(detector.train.today_queue)
@@ -80,7 +88,7 @@ def read_training_data(
             hint=reader.hint,
         )
     rows = _named(history.rows, detector)
-    return TrainingData(rows, reader.labels(), history, reader.unparsable)
+    return TrainingData(rows, reader.labels(), history, reader.unparsable, reader.synced)
 
 
 def train_detector(
@@ -101,7 +109,9 @@ def train_detector(
         StateError: another process works on this detector.
     """
     with journalled(app.state, detector.name, "train", now) as counts:
-        data = read_training_data(app, detector, as_of, progress)
+        data = read_training_data(app, detector, as_of, progress, now=now)
+        if data.synced is not None:
+            counts.update(labels_in_ledger=data.synced.labels, labels_new=data.synced.new)
         until = time.monotonic() + detector.train.search.total_seconds()
         training = train(
             detector,
@@ -132,7 +142,9 @@ def train_detector(
         }
         account = account_of(detector, training, version, read)
         write_account(app, account)
-    return TrainOutcome(version, training, data.history, data.unparsable_labels, account)
+    return TrainOutcome(
+        version, training, data.history, data.unparsable_labels, data.synced, account
+    )
 
 
 def _named(rows: pa.Table, detector: Detector) -> pa.Table:

@@ -15,6 +15,7 @@ from scoreback.records import (
     EventQuery,
     Histogram,
     LabelBatch,
+    LabelQuery,
     ScoreBatch,
     TimeWindow,
 )
@@ -202,11 +203,16 @@ def test_the_enriched_view_shows_the_score_of_a_unit_on_each_of_its_events(
 
 
 def verdicts(rows: Sequence[dict[str, object]]) -> LabelBatch:
-    defaults = {"label_time": START, "labeller": "ada", "source": "export"}
-    arrays = [
-        pa.array([{**defaults, **row}.get(f.name) for row in rows], f.type) for f in LABEL_COLUMNS
-    ]
-    return LabelBatch(pa.RecordBatch.from_arrays(arrays, schema=LABEL_COLUMNS))
+    defaults = {"label_time": START, "labeller": "ada", "source": "export", "withdrawn": False}
+    arrays = {
+        f.name: pa.array([{**defaults, **row}.get(f.name) for row in rows], f.type)
+        for f in LABEL_COLUMNS
+    }
+    return LabelBatch.of(arrays, len(rows))
+
+
+def since(moment: datetime) -> LabelQuery:
+    return LabelQuery(detector="d", entity="host.name", since=moment)
 
 
 def test_imported_verdicts_are_labels_once(siem: LocalConnector) -> None:
@@ -224,15 +230,15 @@ def test_imported_verdicts_are_labels_once(siem: LocalConnector) -> None:
     assert (report.written, [r.item_id for r in report.refused]) == (3, ["h", "e3"])
     report = siem.intake.add_verdicts(batch)
     assert (report.written, report.already_there) == (0, 3)
-    (found,) = siem.labels.read(START)
+    (found,) = siem.labels.read(since(START))
     rows = found.batch.to_pylist()
     assert [(r["event_id"], r["propensity"], r["until"]) for r in rows] == [
         ("e1", 0.5, None),
         (None, None, later),
         ("e2", None, None),
     ]
-    (since,) = siem.labels.read(later)
-    assert since.num_rows == 1
+    (last,) = siem.labels.read(since(later))
+    assert last.num_rows == 1
 
 
 def test_a_histogram_replaces_the_one_of_its_id(siem: LocalConnector) -> None:

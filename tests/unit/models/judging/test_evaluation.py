@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scoreback.models.judging.evaluation import AtBudget, Replay, at_budget, evaluate
 from scoreback.models.judging.threshold import ScoredUnits
-from scoreback.models.labels.settled import (
+from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
     FALSE_POSITIVE,
     NO_VERDICT,

@@ -13,6 +13,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.labels import joins
 from scoreback.models.labels.dataset import Dataset
 from scoreback.models.labels.joins import event_labels
+from scoreback.models.labels.truths import truths_as_of
 from scoreback.records import LABEL_COLUMNS
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -121,3 +122,18 @@ def test_labels_that_overlap_beyond_all_measure_are_refused(
     every = {"entity": "a", "since": BEGIN, "source": "incidents"}
     with pytest.raises(DataError, match="2 labels of entities cover events 6 times"):
         event_labels(data, labels(every, every), BY_EVENT)
+
+
+def test_a_withdrawn_verdict_is_withdrawn_from_every_event_that_it_reached() -> None:
+    data = dataset([(0, "a"), (9, "a"), (10, "b")])
+    given = labels(
+        {"event_id": "e0"},
+        {"event_id": "e0", "label_time": BEGIN + MINUTE, "withdrawn": True},
+        {"event_id": "e2"},
+    )
+    found = event_labels(data, given, BY_ENTITY)
+    known = [truths_as_of(found, BY_ENTITY, BEGIN + n * MINUTE) for n in range(2)]
+    assert [sorted(truths.event_ids.to_pylist()) for truths in known] == [
+        ["e0", "e1", "e2"],
+        ["e2"],
+    ]

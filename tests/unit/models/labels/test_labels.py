@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from scoreback.models.detector.spec import Detector, FieldLabels
-from scoreback.models.labels.settled import UNUSABLE, labels_from_field, settle
+from scoreback.models.labels.truths import UNUSABLE, labels_from_field, truths_as_of
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, TIME, EventBatch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -80,10 +80,10 @@ def test_labels_without_a_readable_time_are_counted_and_not_used() -> None:
     assert found.labels.batch.column("label_time").to_pylist() == [NOON + HOUR] * 2
 
 
-def settled(
+def truths(
     detector: Detector, labels: pa.Table, as_of: datetime = NOON + 9 * HOUR
 ) -> dict[str, int]:
-    found = settle(labels, detector, as_of)
+    found = truths_as_of(labels, detector, as_of)
     return dict(zip(found.event_ids.to_pylist(), found.truth.tolist(), strict=True))
 
 
@@ -96,10 +96,10 @@ def test_the_latest_label_wins_and_later_ones_do_not_exist_yet(
         [NOON, NOON + HOUR, NOON, NOON + 2 * HOUR],
     )
     detector = make_detector()
-    assert settled(detector, labels) == {"a": 0, "b": 1}
-    assert settled(detector, labels, NOON + HOUR) == {"a": 0, "b": 0}
-    assert settled(detector, labels, NOON) == {"a": 1, "b": 0}
-    assert settle(labels, detector, NOON).not_yet == 2
+    assert truths(detector, labels) == {"a": 0, "b": 1}
+    assert truths(detector, labels, NOON + HOUR) == {"a": 0, "b": 0}
+    assert truths(detector, labels, NOON) == {"a": 1, "b": 0}
+    assert truths_as_of(labels, detector, NOON).not_yet == 2
 
 
 def test_labels_of_the_same_time_that_disagree_leave_the_event_out(
@@ -110,8 +110,8 @@ def test_labels_of_the_same_time_that_disagree_leave_the_event_out(
         ["true_positive", "false_positive", "benign_positive", "false_positive", "undetermined"],
         [NOON] * 5,
     )
-    found = settle(labels, make_detector(), NOON)
-    assert settled(make_detector(), labels) == {"a": -1, "b": 0, "c": -1}
+    found = truths_as_of(labels, make_detector(), NOON)
+    assert truths(make_detector(), labels) == {"a": -1, "b": 0, "c": -1}
     assert (found.contradicting, found.undetermined) == (1, 1)
     assert found.verdicts[found.event_ids.to_pylist().index("a")] == UNUSABLE
 
@@ -124,7 +124,7 @@ def test_benign_positives_count_as_the_detector_says(
     truth: int,
 ) -> None:
     detector = make_detector(labels={"verdicts": {"join": "event"}, "benign_positive": choice})
-    assert settled(detector, make_labels(["a"], ["benign_positive"], [NOON])) == {"a": truth}
+    assert truths(detector, make_labels(["a"], ["benign_positive"], [NOON])) == {"a": truth}
 
 
 def test_order_of_labels_and_entity_labels_change_nothing(
@@ -142,10 +142,54 @@ def test_order_of_labels_and_entity_labels_change_nothing(
         schema=LABEL_COLUMNS,
     )
     shuffled = pa.concat_tables([entity, labels.take(draw.permutation(count))])
-    assert settled(make_detector(), shuffled) == settled(make_detector(), labels)
+    assert truths(make_detector(), shuffled) == truths(make_detector(), labels)
 
 
 def test_no_labels_at_all_is_no_error(
     make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
 ) -> None:
-    assert settled(make_detector(), make_labels([], [], [])) == {}
+    assert truths(make_detector(), make_labels([], [], [])) == {}
+
+
+def with_withdrawals(labels: pa.Table, times: list[datetime]) -> pa.Table:
+    """*labels*, and the withdrawal of each at one of *times*."""
+    ends = labels.set_column(
+        labels.schema.get_field_index("label_time"), LABEL_COLUMNS.field("label_time"),
+        pa.array(times, TIME),
+    )  # fmt: skip
+    place = labels.schema.get_field_index("withdrawn")
+    yes = pa.array([True] * labels.num_rows)
+    return pa.concat_tables([labels, ends.set_column(place, LABEL_COLUMNS.field(place), yes)])
+
+
+def test_a_withdrawn_label_counts_until_it_is_withdrawn_and_earlier_ones_stand_again(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    given = make_labels(
+        ["a", "a", "b"],
+        ["false_positive", "true_positive", "true_positive"],
+        [NOON, NOON + HOUR, NOON],
+    )
+    ended = with_withdrawals(given.slice(1), [NOON + 3 * HOUR, NOON + 4 * HOUR])
+    labels = pa.concat_tables([given.slice(0, 1), ended])
+    found = [truths(make_detector(), labels, NOON + n * HOUR) for n in range(5)]
+    assert found[0] == {"a": 0, "b": 1}
+    assert found[1] == found[2] == {"a": 1, "b": 1}
+    assert found[3] == {"a": 0, "b": 1}
+    assert found[4] == {"a": 0}
+    assert truths_as_of(labels, make_detector(), NOON).not_yet == 1  # withdrawals are no labels
+
+
+def test_a_withdrawal_ends_the_label_that_it_names_and_none_beside_it(
+    make_detector: Callable[..., Detector], make_labels: Callable[..., pa.Table]
+) -> None:
+    given = make_labels(["a"], ["true_positive"], [NOON])
+    ended = with_withdrawals(given, [NOON + HOUR])
+    again = make_labels(["a"], ["true_positive"], [NOON + 2 * HOUR])
+    for name, value in (("labeller", "bob"), ("alert_id", "x"), ("source", "export")):
+        place = given.schema.get_field_index(name)
+        other = given.set_column(place, LABEL_COLUMNS.field(name), pa.array([value]))
+        found = truths(make_detector(), pa.concat_tables([ended, other]), NOON + HOUR)
+        assert found == {"a": 1}, name
+    assert truths(make_detector(), ended, NOON + HOUR) == {}
+    assert truths(make_detector(), pa.concat_tables([ended, again]), NOON + 2 * HOUR) == {"a": 1}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.dataset import Dataset, known_at
 from scoreback.models.labels.joins import event_labels
-from scoreback.models.labels.settled import UNIT, UNKNOWN, labels_from_field, settle
+from scoreback.models.labels.truths import UNIT, UNKNOWN, labels_from_field, truths_as_of
 from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, TIME, EventBatch
 
@@ -77,7 +77,7 @@ def by_definition(labels: list[Label], at: int, benign: int) -> int | None:
 def test_a_unit_is_labelled_as_of_every_moment_as_the_definition_says(
     labels: list[Label], at: int, benign: str
 ) -> None:
-    found = settle(table(labels), detector(benign_positive=benign), BEGIN + at * HOUR)
+    found = truths_as_of(table(labels), detector(benign_positive=benign), BEGIN + at * HOUR)
     expected = by_definition(labels, at, {"negative": 0, "positive": 1, "ignore": UNKNOWN}[benign])
     truths = dict(zip(found.event_ids.to_pylist(), found.truth.tolist(), strict=True))
     assert truths == ({} if expected is None else {"u": expected})
@@ -100,7 +100,7 @@ def test_a_unit_is_labelled_as_of_every_moment_as_the_definition_says(
 def test_any_positive_event_makes_a_unit_positive_unless_somebody_saw_it_whole_later(
     labels: list[Label], truth: int
 ) -> None:
-    assert settle(table(labels), detector(), BEGIN + 9 * HOUR).truth.tolist() == [truth]
+    assert truths_as_of(table(labels), detector(), BEGIN + 9 * HOUR).truth.tolist() == [truth]
 
 
 def events(outcomes: list[str | None]) -> EventBatch:
@@ -122,7 +122,9 @@ def test_a_field_labels_a_unit_from_when_its_first_positive_event_was_known() ->
         gathered.add(part, units.slice(i, 1), labels_from_field(part, spec).labels)
     found = gathered.table()
     assert found.num_rows == 2  # however many events a unit has
-    known = [settle(found, detector(), BEGIN + hour * HOUR).truth.tolist() for hour in range(4)]
+    known = [
+        truths_as_of(found, detector(), BEGIN + hour * HOUR).truth.tolist() for hour in range(4)
+    ]
     assert known == [[], [0], [1], [1]]
 
 
@@ -134,7 +136,7 @@ def test_a_verdict_on_an_event_reaches_its_unit_and_one_on_an_unknown_event_noth
     ]  # fmt: skip
     gathered = UnitLabels(pa.Table.from_pylist(rows, schema=LABEL_COLUMNS))
     gathered.add(events([None, None]), pa.chunked_array([["u1", "u1"]]), None)
-    found = settle(gathered.table(), detector(), BEGIN)
+    found = truths_as_of(gathered.table(), detector(), BEGIN)
     assert sorted(found.event_ids.to_pylist()) == ["gone", "u1", "u2"]
 
 

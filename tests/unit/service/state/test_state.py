@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 
 from scoreback.errors import StateError
 from scoreback.service.state import database, tables
+from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.runs import end_run, runs, start_run
 from scoreback.service.state.workspace_state import Batch, Progress, State
 
@@ -80,6 +81,28 @@ def test_opening_again_keeps_everything(tmp_path: Path) -> None:
             state.finish_batch("b", AFTER)
     with State.open(tmp_path) as state:
         assert state.progress("d", "p") == AFTER
+
+
+def test_a_state_of_the_first_revision_keeps_its_rows_and_gets_a_label_ledger(
+    tmp_path: Path,
+) -> None:
+    with State.open(tmp_path) as state:
+        state.begin_batch(batch("b"))
+        state.finish_batch("b", AFTER)
+        state.begin_batch(batch("c"))
+    file = sqlite3.connect(tmp_path / "state.sqlite")
+    for name in ("label_ledger", "label_syncs", "own_closures"):
+        file.execute(f"DROP TABLE {name}")
+    file.execute("UPDATE alembic_version SET version_num = '0001'")
+    file.commit()
+    file.close()
+    with State.open(tmp_path) as state:
+        assert state.progress("d", "p") == AFTER
+        assert [b.batch_id for b in state.batches_in_doubt("d")] == ["c"]
+        assert own_closures(state, "siem") == []
+        with state.database.reads() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, tables.METADATA) == []
 
 
 def test_an_up_to_date_state_is_opened_without_alembic(tmp_path: Path) -> None:

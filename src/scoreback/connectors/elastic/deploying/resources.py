@@ -136,9 +136,11 @@ ALERTS: dict[str, Any] = {
 VERDICTS: dict[str, Any] = {
     "dynamic": False,
     "properties": dict.fromkeys(
-        ("verdict_id", "alert_id", "event_id", "entity", "verdict", "labeller", "source"), _KEYWORD
+        ("verdict_id", "alert_id", "event_id", "entity", "verdict", "labeller", "source", "rule"),
+        _KEYWORD,
     )
-    | dict.fromkeys(("label_time", "since", "until"), _NANOS),
+    | dict.fromkeys(("label_time", "since", "until"), _NANOS)
+    | {"withdrawn": _BOOLEAN, "propensity": _DOUBLE},
 }
 RULES: dict[str, Any] = {
     "dynamic": False,

@@ -75,6 +75,15 @@ class Alerts:
             count += 1
         return count
 
+    def reopen(self, alert_id: str, *, at: datetime) -> Alert:
+        """Open the alert again: the verdicts that stand on it are withdrawn."""
+
+        def opening(alert: Alert) -> dict[str, Any]:
+            self._verdicts.withdraw(alert.alert_id, at)
+            return {**dict.fromkeys(("verdict", "closed_at", "labeller")), "touched": True}
+
+        return self._changed(alert_id, opening)
+
     def _document(self, alert_id: str) -> dict[str, Any] | None:
         path = f"/{self._names.alerts}/_doc/{quote(alert_id, safe='')}"
         found: dict[str, Any] | None = self._client.call("GET", path, absent=(404,))

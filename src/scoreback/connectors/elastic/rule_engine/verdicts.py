@@ -1,13 +1,14 @@
-"""The verdicts of analysts, as documents of our own index: one for each closing, none replaced."""
+"""The verdicts of analysts, as documents of our own index: one for each, none replaced."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from scoreback.connectors.closings import Closing, next_time, repeated, standing
 from scoreback.connectors.doors import BATCH_ROWS
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.times import parsed, text
@@ -19,16 +20,17 @@ from scoreback.records import (
     LABEL_COLUMNS,
     Alert,
     LabelBatch,
+    LabelQuery,
     Refused,
     Verdict,
     WriteReport,
     wrong_label,
 )
 
-OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
 PAGE = min(BATCH_ROWS, 10_000)
 _TIMES = ("since", "until", "label_time")
-_TEXTS = ("event_id", "entity", "verdict", "labeller", "source")
+_LATER = ("alert_id", "withdrawn")  # columns that documents of earlier versions lack
+_UNNAMED = ("rule", "propensity")  # say more of a verdict, and are no part of its name
 
 
 class Verdicts:
@@ -38,45 +40,27 @@ class Verdicts:
         """Keep verdicts through *client*."""
         self._client, self._index = client, names.verdicts
 
-    def read(self, since: datetime) -> Iterator[LabelBatch]:
-        """Yield the verdicts given at or after *since*, in order of label time."""
-        body: dict[str, Any] = {
-            "size": PAGE,
-            "query": {
-                "bool": {
-                    "filter": [{"range": {"label_time": {"gte": text(since)}}}],
-                    "must_not": [{"term": {"labeller": OWN_LABELLER}}],
-                }
-            },
-            "sort": ["label_time", "verdict_id"],
-        }
-        while True:
-            found = self._client.search(self._index, body)
-            hits = found["hits"]["hits"]
-            if hits:
-                yield LabelBatch(_batch([hit["_source"] for hit in hits]))
-            if len(hits) < PAGE:
-                return
-            body["search_after"] = hits[-1]["sort"]
+    def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time."""
+        times = {"gte": text(query.since)}
+        if query.until is not None:
+            times["lt"] = text(query.until)
+        wanted: list[dict[str, Any]] = [{"range": {"label_time": times}}]
+        if query.rules:
+            wanted.append({"terms": {"rule": list(query.rules)}})
+        for sources in self._pages({"bool": {"filter": wanted}}):
+            yield LabelBatch(_batch(sources))
 
     def close(self, alert: Alert, verdict: Verdict, labeller: str, at: datetime) -> datetime:
         """Add the closing of *alert*; its label time, later than that of any before.
 
-        The same closing told twice is one.
+        The same closing told again while it stands is one.
         """
-        body = {
-            "size": 1,
-            "query": {"term": {"alert_id": alert.alert_id}},
-            "sort": [{"label_time": "desc"}],
-        }
-        found = self._client.search(self._index, body)
-        last = next((hit["_source"] for hit in found["hits"]["hits"]), None)
-        if last is not None:
-            latest = parsed(last["label_time"])
-            same = (last["verdict"], last["labeller"]) == (verdict.value, labeller)
-            if same and latest == at:
-                return latest
-            at = max(at, latest + timedelta(microseconds=1))
+        history = [_closing(source) for source in self._told(alert.alert_id)]
+        before = repeated(history, verdict.value, labeller)
+        if before is not None:
+            return before.label_time
+        at = next_time(history, at)
         row = {
             "alert_id": alert.alert_id,
             "event_id": alert.event_id,
@@ -85,12 +69,17 @@ class Verdicts:
             "labeller": labeller,
             "source": "verdict",
         }
-        key = _key(row)
-        self._client.call(
-            "PUT", f"/{self._index}/_create/{key}", row | {"verdict_id": key}, absent=(409,),
-            params={"refresh": True},
-        )  # fmt: skip
+        self._create(_key(row), row | {"rule": alert.rule, "withdrawn": False})
         return at
+
+    def withdraw(self, alert_id: str, at: datetime) -> None:
+        """Take back the verdicts that stand on an alert; none that do is no error."""
+        told = self._told(alert_id)
+        history = [_closing(source) for source in told]
+        for place in standing(history):
+            row = told[place] | {"label_time": text(next_time(history, at)), "withdrawn": True}
+            del row["verdict_id"]
+            self._create(_key({k: v for k, v in row.items() if k not in _UNNAMED}), row)
 
     def add(self, batch: LabelBatch) -> WriteReport:
         """Add verdicts that analysts gave elsewhere; the same verdict again changes nothing."""
@@ -99,10 +88,10 @@ class Verdicts:
         rows = table.to_pylist()
         wrong = {n: why for n, row in enumerate(rows) if (why := wrong_label(row))}
         good = [n for n in range(len(rows)) if n not in wrong]
-        keys = [_key({k: str(v) for k, v in rows[n].items()}) for n in good]
+        keys = [_key(_named(rows[n])) for n in good]
         kept = table.take(pa.array(good, pa.int64()))
         columns = {"verdict_id": pa.array(keys, pa.string())}
-        columns |= {name: kept[name] for name in (*_TEXTS, *_TIMES)}
+        columns |= {name: kept[name] for name in LABEL_COLUMNS.names}
         lines = actions("create", {"_id": columns["verdict_id"]}, documents(columns, {}))
         report = bulk.send(self._client, f"/{self._index}/_bulk", lines, params={"refresh": True})
         refused = [
@@ -115,15 +104,53 @@ class Verdicts:
             refused=(*refused, *bulk.refusals(keys, lines, report)),
         )
 
+    def _told(self, alert_id: str) -> list[dict[str, Any]]:
+        """All that was told of one alert, in order of label time."""
+        pages = self._pages({"term": {"alert_id": alert_id}})
+        return [source for page in pages for source in page]
+
+    def _pages(self, query: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        body: dict[str, Any] = {"size": PAGE, "query": query, "sort": ["label_time", "verdict_id"]}
+        while True:
+            hits = self._client.search(self._index, body)["hits"]["hits"]
+            if hits:
+                yield [hit["_source"] for hit in hits]
+            if len(hits) < PAGE:
+                return
+            body["search_after"] = hits[-1]["sort"]
+
+    def _create(self, key: str, row: Mapping[str, Any]) -> None:
+        self._client.call(
+            "PUT", f"/{self._index}/_create/{key}", {**row, "verdict_id": key}, absent=(409,),
+            params={"refresh": True},
+        )  # fmt: skip
+
 
 def _key(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(row.items()))).hexdigest()
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, str]:
+    """What names an imported verdict: columns that came later count only where they say more."""
+    later = {name for name in _LATER if not row[name]}
+    return {k: str(v) for k, v in row.items() if k not in later and k != "rule"}
+
+
+def _closing(source: Mapping[str, Any]) -> Closing:
+    return Closing(
+        verdict=source["verdict"],
+        labeller=source["labeller"],
+        label_time=parsed(source["label_time"]),
+        withdrawn=bool(source.get("withdrawn")),
+    )
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     columns = []
     for field in LABEL_COLUMNS:
         values = [row.get(field.name) for row in rows]
+        if field.name == "withdrawn":
+            values = [bool(v) for v in values]
         if field.name in _TIMES:
             values = [None if v is None else parsed(v) for v in values]
         columns.append(pa.array(values, field.type))

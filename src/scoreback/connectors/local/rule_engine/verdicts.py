@@ -1,8 +1,6 @@
-"""The verdict ledger: how analysts judged events, and when."""
+"""The verdicts of analysts: how they judged events and alerts, and when; nothing is replaced."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +8,22 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from scoreback.connectors.closings import Closing, next_time, repeated, standing
 from scoreback.connectors.doors import BATCH_ROWS
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.store import Store
+from scoreback.connectors.local.storage.verdict_key import verdict_key
 from scoreback.records import (
     LABEL_COLUMNS,
     Alert,
     LabelBatch,
+    LabelQuery,
     Refused,
     Verdict,
     WriteReport,
     wrong_label,
 )
-from scoreback.times import micros
-
-OWN_LABELLER = "scoreback"  # what we close ourselves is no analyst's verdict
+from scoreback.times import micros, moment
 
 _TIMES = ("since", "until", "label_time")
 
@@ -36,32 +35,32 @@ class Labels:
         """Read the verdicts of *store*."""
         self._store = store
 
-    def read(self, since: datetime) -> Iterator[LabelBatch]:
-        """Yield the verdicts given at or after *since*, in order of label time."""
-        return labels(self._store, since)
+    def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time."""
+        return labels(self._store, query)
 
 
-def labels(store: Store, since: datetime) -> Iterator[LabelBatch]:
-    """Yield the verdicts given at or after *since*, in order of label time.
-
-    Verdicts of reopened alerts, and what we closed ourselves, are left out.
-    """
+def labels(store: Store, query: LabelQuery) -> Iterator[LabelBatch]:
+    """Yield the verdicts that *query* asks for, in order of label time."""
     of = ledger.verdicts.c
-    after = (micros(since), -1)
+    wanted = [of[name] for name in LABEL_COLUMNS.names]
+    asked = sa.select(of.verdict_id, *wanted).order_by(of.label_time, of.verdict_id)
+    if query.until is not None:
+        asked = asked.where(of.label_time < micros(query.until))
+    if query.rules:
+        asked = asked.where(of.rule.in_(query.rules))
+    after = (micros(query.since), -1)
     while True:
-        query = (
-            sa.select(ledger.verdicts)
-            .where(sa.tuple_(of.label_time, of.verdict_id) > sa.tuple_(*map(sa.literal, after)))
-            .where(of.withdrawn_at.is_(None), of.labeller != OWN_LABELLER)
-            .order_by(of.label_time, of.verdict_id)
-            .limit(BATCH_ROWS)
-        )
+        page = asked.where(
+            sa.tuple_(of.label_time, of.verdict_id) > sa.tuple_(*map(sa.literal, after))
+        ).limit(BATCH_ROWS)
         with store.ledger.reading() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(page).all()
         if not rows:
             return
-        after = (rows[-1]["label_time"], rows[-1]["verdict_id"])
-        yield LabelBatch(_batch(rows))
+        after = (rows[-1].label_time, rows[-1].verdict_id)
+        _ids, *columns = zip(*rows, strict=True)
+        yield _batch(columns, len(rows))
 
 
 def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
@@ -82,13 +81,12 @@ def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
             item = str(row["event_id"] or row["entity"] or f"row {number + 1}")
             refused.append(Refused(item_id=item, reason=reason))
         else:
-            good.append({**row, "verdict_key": _key(row)})
+            good.append({**row, "verdict_key": verdict_key(row)})
     with store.ledger.writing() as connection:
         count = sa.select(sa.func.count()).select_from(ledger.verdicts)
         before = connection.scalar(count) or 0
         if good:
-            insert = sqlite.insert(ledger.verdicts).on_conflict_do_nothing()
-            connection.execute(insert, good)
+            _insert(connection, good)
         written = (connection.scalar(count) or 0) - before
     return WriteReport(written=written, already_there=len(good) - written, refused=tuple(refused))
 
@@ -98,54 +96,68 @@ def record_closing(
 ) -> int:
     """Add the closing of *alert* within a writing transaction; its label time.
 
-    The same closing told twice is one. Another one has a later time than the last, even where the
-    clock was set back.
+    The same closing told again while it stands is one. Another one has a later time than the last,
+    even where the clock was set back.
     """
-    of = ledger.verdicts.c
-    label_time = micros(at)
-    last = connection.execute(
-        sa.select(ledger.verdicts)
-        .where(of.alert_id == alert.alert_id)
-        .order_by(of.label_time.desc())
-        .limit(1)
-    ).first()
-    if last is not None:
-        same = (last.verdict, last.labeller, last.withdrawn_at) == (verdict.value, labeller, None)
-        if same and last.label_time == label_time:
-            return label_time
-        label_time = max(label_time, last.label_time + 1)
+    history = _history(_told(connection, alert.alert_id))
+    before = repeated(history, verdict.value, labeller)
+    if before is not None:
+        return micros(before.label_time)
     row = {
         "alert_id": alert.alert_id,
         "event_id": alert.event_id,
         "verdict": verdict.value,
-        "label_time": label_time,
+        "label_time": micros(next_time(history, at)),
         "labeller": labeller,
         "source": "verdict",
+        "rule": alert.rule,
+        "withdrawn": False,
     }
-    connection.execute(ledger.verdicts.insert().values(**row, verdict_key=_key(row)))
-    return label_time
+    _insert(connection, [{**row, "verdict_key": verdict_key(row)}])
+    return micros(next_time(history, at))
 
 
 def withdraw(connection: sa.Connection, alert_id: str, at: datetime) -> None:
-    """Take back the verdicts on an alert within a writing transaction."""
+    """Take back the verdicts that stand on an alert, within a writing transaction."""
+    told = _told(connection, alert_id)
+    history = _history(told)
+    rows = []
+    for place in standing(history):
+        row = {name: told[place][name] for name in LABEL_COLUMNS.names}
+        row |= {"label_time": micros(next_time(history, at)), "withdrawn": True}
+        rows.append({**row, "verdict_key": verdict_key(row)})
+    if rows:
+        _insert(connection, rows)
+
+
+def _told(connection: sa.Connection, alert_id: str) -> list[dict[str, Any]]:
     of = ledger.verdicts.c
-    change = ledger.verdicts.update().where(of.alert_id == alert_id, of.withdrawn_at.is_(None))
-    connection.execute(change.values(withdrawn_at=micros(at)))
+    query = sa.select(ledger.verdicts).where(of.alert_id == alert_id)
+    found = connection.execute(query.order_by(of.label_time, of.verdict_id)).mappings()
+    return [dict(row) for row in found]
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    names = (
-        "alert_id", "event_id", "entity", "since", "until", "verdict", "label_time", "labeller",
-        "source",
-    )  # fmt: skip
-    return hashlib.sha256(json.dumps([row.get(n) for n in names]).encode()).hexdigest()
-
-
-def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    columns = [
-        pa.array([row[field.name] for row in rows], pa.int64()).cast(field.type)
-        if field.name in _TIMES
-        else pa.array([row[field.name] for row in rows], field.type)
-        for field in LABEL_COLUMNS
+def _history(told: list[dict[str, Any]]) -> list[Closing]:
+    return [
+        Closing(
+            verdict=row["verdict"],
+            labeller=row["labeller"],
+            label_time=moment(row["label_time"]),
+            withdrawn=row["withdrawn"],
+        )
+        for row in told
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS)
+
+
+def _insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(sqlite.insert(ledger.verdicts).on_conflict_do_nothing(), rows)
+
+
+def _batch(columns: Sequence[Sequence[Any]], rows: int) -> LabelBatch:
+    arrays = {
+        field.name: pa.array(values, pa.int64()).cast(field.type)
+        if field.name in _TIMES
+        else pa.array(values, field.type)
+        for field, values in zip(LABEL_COLUMNS, columns, strict=True)
+    }
+    return LabelBatch.of(arrays, rows)

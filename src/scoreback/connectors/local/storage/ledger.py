@@ -7,9 +7,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from filelock import FileLock
 
+from scoreback.connectors.local.storage.upgrades import upgrade
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 2  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 tables = sa.MetaData()
@@ -105,7 +106,9 @@ verdicts = sa.Table(
     sa.Column("labeller", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("propensity", sa.Float),
-    sa.Column("withdrawn_at", sa.Integer),  # the alert was reopened
+    sa.Column("rule", sa.Text),
+    # A row that takes back those that are the same but for their time, and no later.
+    sa.Column("withdrawn", sa.Boolean, nullable=False, server_default=sa.text("0")),
     sa.Index("verdicts_by_time", "label_time", "verdict_id"),
     sa.Index("verdicts_by_alert", "alert_id"),
 )
@@ -123,15 +126,6 @@ histograms = sa.Table(
     sa.Column("edges", sa.JSON),  # null: twenty equal bins
     sa.Index("histograms_by_detector", "detector", "since"),
 )
-
-
-_UPGRADES = {  # from which schema → what leads to the next
-    "1": (
-        "ALTER TABLE alerts ADD COLUMN tags JSON",
-        "ALTER TABLE histograms ADD COLUMN edges JSON",
-        "CREATE INDEX alert_events_by_score ON alert_events (score_id)",
-    ),
-}
 
 
 class Ledger:
@@ -197,7 +191,12 @@ class Ledger:
                     connection.execute(
                         meta.insert().values(key="schema", value=str(SCHEMA_VERSION))
                     )
-                found = _upgraded(connection)
+                schema = meta.c.key == "schema"
+                found = connection.scalar(sa.select(meta.c.value).where(schema))
+                if found is not None and found.isdecimal() and 0 < int(found) < SCHEMA_VERSION:
+                    upgrade(connection, int(found))
+                    found = str(SCHEMA_VERSION)
+                    connection.execute(meta.update().where(schema).values(value=found))
         if found != str(SCHEMA_VERSION):
             raise SiemRefused(
                 f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
@@ -220,18 +219,6 @@ class Ledger:
             f"{self.path} cannot be read or written: {text}",
             hint="check that its disk has room and that you may write there, then try again",
         )
-
-
-def _upgraded(connection: sa.Connection) -> str:
-    """Bring an older ledger up to date, within a writing transaction; the schema it has then."""
-    key = meta.c.key == "schema"
-    found = str(connection.scalar(sa.select(meta.c.value).where(key)))
-    while found in _UPGRADES:
-        for statement in _UPGRADES[found]:
-            connection.exec_driver_sql(statement)
-        found = str(int(found) + 1)
-        connection.execute(meta.update().where(key).values(value=found))
-    return found
 
 
 def _set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:

@@ -14,7 +14,7 @@ from scoreback.connectors.local.rule_engine import alerting
 from scoreback.connectors.local.storage.store import Store
 from scoreback.deployment import AlertRule, Resource
 from scoreback.errors import SiemRefused
-from scoreback.records import ScoreBatch, Severity, Verdict
+from scoreback.records import LabelQuery, ScoreBatch, Severity, Verdict
 from scoreback.suppression import Suppression, opened_by
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -145,20 +145,28 @@ def test_scores_that_no_rule_could_judge_are_refused_one_by_one(
     assert siem.scores.write(good).written == 1
 
 
-def test_a_reopened_alert_has_no_label_until_it_is_closed_again(
+def labels(siem: LocalConnector) -> list[tuple[str, str, datetime, bool]]:
+    query = LabelQuery(detector="d", entity="host.name", since=START - timedelta(days=1))
+    rows = [row for batch in siem.labels(query) for row in batch.batch.to_pylist()]
+    return [(r["verdict"], r["labeller"], r["label_time"], r["withdrawn"]) for r in rows]
+
+
+def test_a_reopened_alert_tells_what_was_said_and_that_it_is_withdrawn(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
     siem.scores.write(make_scores([(0, "a")]))
-    alert = list(siem.alerts.find())[0].alert_id
-    day = START + timedelta(days=1)
+    alert = next(siem.alerts.find()).alert_id
+    day, hour = START + timedelta(days=1), timedelta(hours=1)
     siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
-    assert siem.alerts.reopen(alert, day + timedelta(hours=1)).verdict is None
-    assert list(siem.labels.read(START)) == []
+    assert siem.alerts.reopen(alert, at=day + hour).verdict is None
     assert len(list(siem.alerts.find(AlertQuery(still_open=True)))) == 1
     siem.alerts.close(alert, Verdict.BENIGN_POSITIVE, labeller="ada", at=day)
-    (batch,) = siem.labels.read(START)
-    assert batch.batch.column("verdict").to_pylist() == ["benign_positive"]
+    assert labels(siem) == [
+        ("true_positive", "ada", day, False),
+        ("true_positive", "ada", day + hour, True),
+        ("benign_positive", "ada", day + hour + timedelta(microseconds=1), False),
+    ]
 
 
 def test_a_clock_that_goes_back_does_not_reorder_verdicts(
@@ -169,21 +177,25 @@ def test_a_clock_that_goes_back_does_not_reorder_verdicts(
     alert = list(siem.alerts.find())[0].alert_id
     day = START + timedelta(days=1)
     siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
-    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
     closed = siem.alerts.close(
         alert, Verdict.FALSE_POSITIVE, labeller="bob", at=day - timedelta(hours=2)
     )
     assert closed.closed_at == day + timedelta(microseconds=1)
-    (batch,) = siem.labels.read(START)
-    assert batch.batch.column("verdict").to_pylist() == ["true_positive", "false_positive"]
+    siem.alerts.reopen(alert, at=day - timedelta(hours=3))
+    assert [(verdict, withdrawn) for verdict, _, _, withdrawn in labels(siem)] == [
+        ("true_positive", False), ("false_positive", False),
+        ("true_positive", True), ("false_positive", True),
+    ]  # fmt: skip
 
 
-def test_our_own_closures_are_no_labels(siem: LocalConnector, make_scores: MakeScores) -> None:
+def test_a_verdict_of_a_user_who_is_called_like_us_is_told(
+    siem: LocalConnector, make_scores: MakeScores
+) -> None:
     siem.rules.apply(RULE)
     siem.scores.write(make_scores([(0, "a")]))
-    alert = list(siem.alerts.find())[0].alert_id
+    alert = next(siem.alerts.find()).alert_id
     siem.alerts.close(alert, Verdict.FALSE_POSITIVE, labeller="scoreback", at=START)
-    assert list(siem.labels.read(START - timedelta(days=1))) == []
+    assert labels(siem) == [("false_positive", "scoreback", START, False)]
 
 
 minutes = st.lists(st.integers(0, 4000), max_size=40)

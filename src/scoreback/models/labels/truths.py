@@ -1,4 +1,4 @@
-"""Labels: read from a field of the events, and settled into what was known at a moment.
+"""Labels: read from a field of the events, and what all of them said as of a moment.
 
 A label has a time of its own, when it came to exist. What a training may use as of day D is what
 existed on D; everything here takes that moment and never looks past it.
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector, FieldLabels
-from scoreback.records import LABEL_COLUMNS, TIME, EventBatch, LabelBatch, Verdict
+from scoreback.records import LABEL_IDENTITY, TIME, EventBatch, LabelBatch, Verdict
 
 UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
 
-# Codes of `Settled.verdicts`, kept beside the truth: "benign positive" may count either way.
+# Codes of `Truths.verdicts`, kept beside the truth: "benign positive" may count either way.
 NO_VERDICT, TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE, UNUSABLE = range(5)
 _CODES = {
     Verdict.TRUE_POSITIVE: TRUE_POSITIVE,
@@ -55,7 +55,7 @@ class FieldLabelsRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Truths:
     """What was known of each judged event at a moment: at most one answer an event."""
 
     event_ids: pa.Array
@@ -106,15 +106,17 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     return FieldLabelsRead(labels=_label_batch(table, spec.name), unparsable=unparsable)
 
 
-def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
+def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truths:
     """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
 
-    The latest label of an event wins. Labels of the same time that disagree, and a latest label
-    that is undetermined, leave the event without a truth (not even ``presumed_benign`` fills it:
-    somebody looked and could not tell). Input order does not matter.
+    The latest label of an event that was not withdrawn by then wins. Labels of the same time that
+    disagree, and a latest label that is undetermined, leave the event without a truth (not even
+    ``presumed_benign`` fills it: somebody looked and could not tell). Input order does not matter.
     """
     events = labels.filter(pc.is_valid(labels.column("event_id")))
-    known = events.filter(pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME)))
+    existing = pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME))
+    not_yet = pc.and_not(pc.invert(existing), _withdrawn(events))
+    known = _standing(events.filter(existing))
     coded = _combined(known.column("event_id")).dictionary_encode()
     event = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     times = _combined(known.column("label_time")).cast(pa.int64()).to_numpy()
@@ -139,14 +141,34 @@ def settle(labels: pa.Table, detector: Detector, as_of: datetime) -> Settled:
         first[event] = np.arange(len(event))
         units = _combined(known.column(UNIT)).take(pa.array(first))
         ids, truth, verdicts = _of_units(ids, units, latest, truth, verdicts)
-    return Settled(
+    return Truths(
         event_ids=ids,
         truth=truth,
         verdicts=verdicts,
         contradicting=int(contradicting.sum()),
         undetermined=int(undetermined.sum()),
-        not_yet=events.num_rows - known.num_rows,
+        not_yet=_count(not_yet),
     )
+
+
+def _standing(labels: pa.Table) -> pa.Table:
+    """*labels* without those that were withdrawn, and without the withdrawals."""
+    withdrawn = _combined(_withdrawn(labels)).to_numpy(zero_copy_only=False)
+    if not withdrawn.any():
+        return labels
+    of = np.zeros(labels.num_rows, dtype=np.int64)  # a number for each identity
+    for name in LABEL_IDENTITY:
+        coded = _combined(labels.column(name)).dictionary_encode()
+        codes = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy().astype(np.int64)
+        of = np.unique(of * (len(coded.dictionary) + 1) + codes, return_inverse=True)[1]
+    times = _combined(labels.column("label_time")).cast(pa.int64()).to_numpy()
+    ended = np.full(of.max() + 1, np.iinfo(np.int64).min)
+    np.maximum.at(ended, of[withdrawn], times[withdrawn])
+    return labels.filter(pa.array(~withdrawn & (times > ended[of])))
+
+
+def _withdrawn(labels: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(labels.column("withdrawn"), False)
 
 
 def _of_units(
@@ -196,11 +218,9 @@ def _times(stamp: pa.Array) -> pa.Array:
 
 
 def _label_batch(table: pa.RecordBatch, field: str) -> LabelBatch:
-    count = table.num_rows
     given = {name: table.column(name) for name in table.schema.names}
-    given["labeller"] = given["source"] = pa.repeat(pa.scalar(f"field:{field}"), count)
-    columns = [given[f.name] if f.name in given else pa.nulls(count, f.type) for f in LABEL_COLUMNS]
-    return LabelBatch(pa.RecordBatch.from_arrays(columns, schema=LABEL_COLUMNS))
+    given["labeller"] = given["source"] = pa.repeat(pa.scalar(f"field:{field}"), table.num_rows)
+    return LabelBatch.of(given, table.num_rows)
 
 
 def _count(mask: pa.Array) -> int:

@@ -1,0 +1,63 @@
+"""Brings the ledger of an earlier version to the tables of this one, in place; no row is lost."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from scoreback.connectors.local.storage.verdict_key import verdict_key
+
+_ADD_RULE = "ALTER TABLE verdicts ADD COLUMN rule TEXT"
+_ADD_WITHDRAWN = "ALTER TABLE verdicts ADD COLUMN withdrawn BOOLEAN NOT NULL DEFAULT 0"
+_FILL_RULE = """
+    UPDATE verdicts
+    SET rule = (SELECT rule FROM alerts WHERE alerts.alert_id = verdicts.alert_id)
+"""
+# A verdict that was withdrawn and given again: it was taken back before it was given again, even
+# where the clock was set back between the two.
+_WITHDRAWN = """
+    SELECT *, max(label_time, min(withdrawn_at, coalesce((
+        SELECT min(again.label_time) - 1 FROM verdicts AS again
+        WHERE again.alert_id = verdicts.alert_id AND again.label_time > verdicts.label_time
+            AND again.verdict = verdicts.verdict AND again.labeller = verdicts.labeller
+            AND again.withdrawn_at IS NOT verdicts.withdrawn_at
+    ), withdrawn_at))) AS taken_back
+    FROM verdicts WHERE withdrawn_at IS NOT NULL ORDER BY verdict_id
+"""
+_ALERTS_HAVE_TAGS = (
+    "ALTER TABLE alerts ADD COLUMN tags JSON",
+    "ALTER TABLE histograms ADD COLUMN edges JSON",
+    "CREATE INDEX alert_events_by_score ON alert_events (score_id)",
+)
+_ADD = """
+    INSERT INTO verdicts (verdict_key, alert_id, event_id, entity, since, until, verdict,
+        label_time, labeller, source, propensity, rule, withdrawn)
+    VALUES (:verdict_key, :alert_id, :event_id, :entity, :since, :until, :verdict,
+        :label_time, :labeller, :source, :propensity, :rule, 1)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def upgrade(connection: sa.Connection, schema: int) -> None:
+    """Take the ledger from *schema* to the newest, within a writing transaction."""
+    for step in _STEPS[schema - 1 :]:
+        step(connection)
+
+
+def _withdrawals_are_rows(connection: sa.Connection) -> None:
+    """Schema 2: a verdict knows its rule; one that was taken back has a row that says so.
+
+    Alerts have tags, histograms name their bins, and the alert of a score is found by its id.
+    """
+    for change in (_ADD_RULE, _ADD_WITHDRAWN, _FILL_RULE):
+        connection.execute(sa.text(change))
+    found = connection.execute(sa.text(_WITHDRAWN)).mappings()
+    rows = [{**row, "label_time": row["taken_back"], "withdrawn": True} for row in found]
+    if rows:
+        keyed = [{**row, "verdict_key": verdict_key(row)} for row in rows]
+        connection.execute(sa.text(_ADD), keyed)
+    connection.execute(sa.text("ALTER TABLE verdicts DROP COLUMN withdrawn_at"))
+    for change in _ALERTS_HAVE_TAGS:
+        connection.execute(sa.text(change))
+
+
+_STEPS: tuple[Callable[[sa.Connection], None], ...] = (_withdrawals_are_rows,)

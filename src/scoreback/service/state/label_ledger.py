@@ -1,0 +1,201 @@
+"""The label ledger: what analysts' verdicts a SIEM told us of, and since when we could know it.
+
+Rows are added and never changed. Each has two times: ``label_time``, when the label came to exist
+in the SIEM, and ``known_at``, when we could know of it. Training as of a moment sees the labels
+that existed by then and were known by then, and what was withdrawn by then; so it sees the same
+labels for ever, whatever is reopened, deleted or told late in the SIEM afterwards.
+
+What the SIEM says of a past that nobody asked for yet is taken at its word: ``known_at`` is the
+``label_time`` then. A label whose time lies within what was asked for already was told late: it is
+known from now on only.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.dialects.sqlite import insert
+
+from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery
+from scoreback.service.state import tables
+from scoreback.service.state.label_rows import label_keys, labels_of, rows_of
+from scoreback.service.state.workspace_state import State
+from scoreback.times import EPOCH, micros
+
+Door = Callable[[LabelQuery], Iterator[LabelBatch]]
+
+READ_ROWS = 20_000  # rows that are in memory as Python values at a time
+
+_TICK = timedelta(microseconds=1)
+# The table with its times as the integers that they are stored as: columns pass unconverted.
+_ROWS = sa.table(
+    tables.label_ledger.name,
+    *(
+        sa.column(c.name, sa.BigInteger() if isinstance(c.type, tables.Moment) else c.type)
+        for c in tables.label_ledger.columns
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What a look at the SIEM's verdicts gave, and what the ledger holds since."""
+
+    labels: int  # in the ledger
+    withdrawals: int  # in the ledger beside them
+    new: int  # labels that this look added
+    late: int  # of these, told after their time had been asked for
+    own: int  # closings of our own that were left out
+
+
+class LabelLedger:
+    """The labels of one connection."""
+
+    def __init__(self, state: State, connection: str) -> None:
+        """Keep the labels of the SIEM behind *connection* in *state*."""
+        self._database, self._connection = state.database, connection
+
+    def sync(self, door: Door, query: LabelQuery, *, as_of: datetime, now: datetime) -> Synced:
+        """Add what *door* tells and the ledger lacks; then ask `labels` *as_of*.
+
+        The first time, all that the SIEM has is read; later, what it has since ``query.since``, or
+        since what was asked for last where that is earlier. Doing it again changes nothing.
+
+        Args:
+            door: gives the labels of a query, as a connector's ``labels`` does.
+            query: what the detector learns from, and the earliest label time that it can use.
+            as_of: the moment for which labels are asked; after *now*, nothing is promised for it.
+            now: the clock.
+
+        Raises:
+            SiemUnavailable: the SIEM did not answer; what was added stands.
+            SiemRefused: the SIEM refused.
+        """
+        with self._database.reads() as transaction:
+            asked = self._asked(transaction, query.detector)
+        since = EPOCH if asked is None else min(query.since, asked)
+        new = late = own = 0
+        for batch in door(replace(query, since=since)):
+            labels = batch.batch.select(LABEL_COLUMNS.names)
+            for start in range(0, batch.num_rows, READ_ROWS):
+                added = self._add(query.detector, labels.slice(start, READ_ROWS), now)
+                new, late, own = new + added[0], late + added[1], own + added[2]
+        held, withdrawals = self._finish(query.detector, min(as_of, now))
+        return Synced(labels=held, withdrawals=withdrawals, new=new, late=late, own=own)
+
+    def labels(self, detector: str, *, since: datetime, as_of: datetime) -> pa.Table:
+        """The labels of *detector* with times from *since* on, as training *as_of* sees them.
+
+        `LABEL_COLUMNS`. Those that came to exist after *as_of* are there with their times. One that
+        existed by then and was not known has the time from which it was known, so that it exists
+        at no moment up to *as_of*.
+        """
+        of = _ROWS.c
+        moment = micros(as_of)
+        seen_at = sa.case((of.known_at > moment, of.known_at), else_=of.label_time)
+        columns = [
+            seen_at.label("seen_at") if name == "label_time" else of[name]
+            for name in LABEL_COLUMNS.names
+        ]
+        query = (
+            sa.select(*columns)
+            .where(of.connection == self._connection, of.detector == detector)
+            .where(of.label_time >= micros(since))
+            .order_by(of.label_time, of.label_key)
+        )
+        found = [LABEL_COLUMNS.empty_table()]
+        with self._database.reads() as transaction:
+            result = transaction.execution_options(yield_per=READ_ROWS).execute(query)
+            found += [labels_of(list(zip(*rows, strict=True))) for rows in result.partitions()]
+        return pa.concat_tables(found)
+
+    def _asked(self, transaction: sa.Connection, detector: str) -> datetime | None:
+        """The latest moment for which labels of *detector* were asked; None: they never were."""
+        t = tables.label_syncs
+        query = sa.select(t.c.asked).where(
+            t.c.connection == self._connection, t.c.detector == detector
+        )
+        found: datetime | None = transaction.execute(query).scalar()
+        return found
+
+    def _add(self, detector: str, labels: pa.RecordBatch, now: datetime) -> tuple[int, int, int]:
+        """Add what is new of *labels*; how many labels that is, how many late, how many our own.
+
+        What was asked for is read in the transaction that adds: another process may have asked.
+        """
+        keys = label_keys(self._connection, detector, labels)
+        times = labels.column("label_time").cast(pa.int64())
+        known = times.to_numpy()
+        late = np.zeros(len(known), dtype=bool)
+        with self._database.writes() as transaction:
+            asked = self._asked(transaction, detector)
+            if asked is not None:
+                late = known <= micros(asked)
+                known = np.where(late, micros(max(now, asked + _TICK)), known)
+            own = self._own(transaction, labels)
+            there = pc.is_in(keys, value_set=self._keys(transaction, detector, times))
+            fresh = _first_of_each(keys) & ~own & ~there.to_numpy(zero_copy_only=False)
+            named = {
+                "connection": pa.repeat(self._connection, len(keys)),
+                "detector": pa.repeat(detector, len(keys)),
+                "label_key": keys,
+                "known_at": pa.array(known),
+            }
+            columns = named | dict(zip(labels.schema.names, labels.columns, strict=True))
+            rows = rows_of(pa.record_batch(columns).filter(pa.array(fresh)))
+            if rows:
+                transaction.execute(insert(_ROWS).on_conflict_do_nothing(), rows)
+        given = fresh & ~labels.column("withdrawn").to_numpy(zero_copy_only=False)
+        return int(given.sum()), int((given & late).sum()), int(own.sum())
+
+    def _keys(self, transaction: sa.Connection, detector: str, times: pa.Array) -> pa.Array:
+        """Keys of the rows whose label times lie between the first and the last of *times*."""
+        of = _ROWS.c
+        query = sa.select(of.label_key).where(
+            of.connection == self._connection,
+            of.detector == detector,
+            of.label_time.between(pc.min(times).as_py(), pc.max(times).as_py()),
+        )
+        return pa.array(transaction.scalars(query).all(), pa.string())
+
+    def _own(self, transaction: sa.Connection, labels: pa.RecordBatch) -> NDArray[np.bool_]:
+        """Which of *labels* are closings of our own."""
+        own = np.zeros(labels.num_rows, dtype=bool)
+        t = tables.own_closures
+        query = sa.select(t.c.alert_id, t.c.verdict, t.c.closed_at)
+        rows = transaction.execute(query.where(t.c.connection == self._connection)).all()
+        ours = {(alert, verdict, closed_at) for alert, verdict, closed_at in rows}
+        alerts = pa.array(sorted({alert for alert, _, _ in ours}), pa.string())
+        for place in np.flatnonzero(pc.is_in(labels.column("alert_id"), value_set=alerts)):
+            alert, verdict, at, withdrawn = (
+                labels.column(name)[int(place)].as_py()
+                for name in ("alert_id", "verdict", "label_time", "withdrawn")
+            )
+            own[place] = not withdrawn and (alert, verdict, at) in ours
+        return own
+
+    def _finish(self, detector: str, asked: datetime) -> tuple[int, int]:
+        """Write down for which moment labels are asked; the labels and withdrawals there are."""
+        t, of = tables.label_syncs, _ROWS.c
+        count = sa.select(sa.func.count(), sa.func.count().filter(of.withdrawn)).where(
+            of.connection == self._connection, of.detector == detector
+        )
+        with self._database.writes() as transaction:
+            latest = max(asked, self._asked(transaction, detector) or asked)
+            row = {"connection": self._connection, "detector": detector, "asked": latest}
+            adding = insert(t).values(row)
+            transaction.execute(adding.on_conflict_do_update(["connection", "detector"], set_=row))
+            rows, withdrawals = transaction.execute(count).one()
+        return rows - withdrawals, withdrawals
+
+
+def _first_of_each(keys: pa.Array) -> NDArray[np.bool_]:
+    codes = keys.dictionary_encode().indices.to_numpy()
+    first = np.zeros(len(codes), dtype=bool)
+    first[np.unique(codes, return_index=True)[1]] = True
+    return first
