@@ -1,0 +1,93 @@
+"""What the double keeps: one file of documents, each a line, only ever appended to."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scoreback.errors import SiemUnavailable
+from scoreback.times import EPOCH, micros, moment
+
+LOST = "the connection was lost; what became of the request is not known"
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong, in the order of requests that write; each is used up by one of them."""
+
+    before: list[int] = field(default_factory=list)  # numbers of writes that never arrive
+    after: list[int] = field(default_factory=list)  # that arrive, but for their answer
+    doubled: list[int] = field(default_factory=list)  # that arrive twice
+    writes: int = 0
+
+
+class Log:
+    """The documents of one folder, and the clock that says which of them can be seen."""
+
+    def __init__(self, folder: Path, delay: timedelta) -> None:
+        """Show what is sent into *folder* once *delay* has passed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.delay, self.faults = folder, delay, Faults()
+        self._documents, self._clock = folder / "documents.ndjson", folder / "clock"
+
+    @property
+    def now(self) -> datetime:
+        """The time, as the test has set it."""
+        try:
+            return moment(int(self._clock.read_text()))
+        except FileNotFoundError:
+            return EPOCH
+
+    def set_clock(self, now: datetime) -> None:
+        """Let it be *now*."""
+        aside = self._clock.with_suffix(f".{os.getpid()}")
+        aside.write_text(str(micros(now)))
+        aside.replace(self._clock)
+
+    def append(self, kind: str, documents: Iterable[dict[str, Any]]) -> None:
+        """Keep *documents*, whatever is there already, as one request.
+
+        Raises:
+            SiemUnavailable: the connection was lost, before or after they came.
+        """
+        number, seen = self.faults.writes, micros(self.now + self.delay)
+        self.faults.writes += 1
+        if number in self.faults.before:
+            raise SiemUnavailable(LOST, hint="try again")
+        lines = "".join(json.dumps([kind, seen, document]) + "\n" for document in documents)
+        copies = 2 if number in self.faults.doubled else 1
+        with self._documents.open("ab") as file:  # a kill half-way leaves some of the lines
+            file.write(lines.encode() * copies)
+        if number in self.faults.after:
+            raise SiemUnavailable(LOST, hint="try again")
+
+    def seen(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The documents of *kind* that a reader sees now, in the order they came, copies too."""
+        now = micros(self.now)
+        yield from (document for seen, document in self._kept(kind) if seen <= now)
+
+    def kept(self, kind: str) -> list[dict[str, Any]]:
+        """All documents of *kind*, seen or not: for tests that count."""
+        return [document for _, document in self._kept(kind)]
+
+    def forget(self, lately: timedelta) -> None:
+        """Lose what came within *lately*, as a SIEM that was not shut down properly."""
+        since = micros(self.now - lately + self.delay)
+        lines = self._documents.read_text().splitlines(keepends=True)
+        self._documents.write_text("".join(x for x in lines if json.loads(x)[1] < since))
+
+    def _kept(self, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        try:
+            text = self._documents.read_bytes()
+        except FileNotFoundError:
+            return
+        for line in text.split(b"\n"):
+            try:
+                found, seen, document = json.loads(line)
+            except ValueError:
+                continue  # torn by a kill
+            if found == kind:
+                yield seen, document
