@@ -1,4 +1,4 @@
-"""What the double keeps: one file of documents, each a line, only ever appended to."""
+"""What the double keeps: a file for each kind of document, each a line, only ever appended to."""
 
 import json
 import os
@@ -31,7 +31,8 @@ class Log:
         """Show what is sent into *folder* once *delay* has passed."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.delay, self.faults = folder, delay, Faults()
-        self._documents, self._clock = folder / "documents.ndjson", folder / "clock"
+        self._clock = folder / "clock"
+        self._parsed: dict[str, tuple[int, list[tuple[int, dict[str, Any]]]]] = {}
 
     @property
     def now(self) -> datetime:
@@ -57,9 +58,11 @@ class Log:
         self.faults.writes += 1
         if number in self.faults.before:
             raise SiemUnavailable(LOST, hint="try again")
-        lines = "".join(json.dumps([kind, seen, document]) + "\n" for document in documents)
+        lines = "".join(json.dumps([seen, document]) + "\n" for document in documents)
         copies = 2 if number in self.faults.doubled else 1
-        with self._documents.open("ab") as file:  # a kill half-way leaves some of the lines
+        with self._file(kind).open("ab") as file:  # a kill half-way leaves some of the lines
+            if file.tell() and not self._file(kind).read_bytes().endswith(b"\n"):
+                file.write(b"\n")  # what was torn stays torn, and spoils nothing after it
             file.write(lines.encode() * copies)
         if number in self.faults.after:
             raise SiemUnavailable(LOST, hint="try again")
@@ -76,18 +79,29 @@ class Log:
     def forget(self, lately: timedelta) -> None:
         """Lose what came within *lately*, as a SIEM that was not shut down properly."""
         since = micros(self.now - lately + self.delay)
-        lines = self._documents.read_text().splitlines(keepends=True)
-        self._documents.write_text("".join(x for x in lines if json.loads(x)[1] < since))
+        for path in self.folder.glob("*.ndjson"):
+            lines = path.read_text().splitlines(keepends=True)
+            path.write_text("".join(line for line in lines if json.loads(line)[0] < since))
+        self._parsed.clear()
 
-    def _kept(self, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _file(self, kind: str) -> Path:
+        return self.folder / f"{kind}.ndjson"
+
+    def _kept(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """All documents of *kind* with the time from which they are seen; only new ones are read."""
+        done, found = self._parsed.get(kind, (0, []))
         try:
-            text = self._documents.read_bytes()
+            with self._file(kind).open("rb") as file:
+                file.seek(done)
+                fresh = file.read()
         except FileNotFoundError:
-            return
-        for line in text.split(b"\n"):
+            return found
+        end = fresh.rfind(b"\n") + 1
+        for line in fresh[:end].splitlines():
             try:
-                found, seen, document = json.loads(line)
+                seen, document = json.loads(line)
             except ValueError:
                 continue  # torn by a kill
-            if found == kind:
-                yield seen, document
+            found.append((seen, document))
+        self._parsed[kind] = done + end, found
+        return found
