@@ -33,23 +33,77 @@ class Facts:
 
 @runtime_checkable
 class Connector(Protocol):
-    """One connection to one SIEM."""
+    """One connection to one SIEM; a plain attribute is as good as a property."""
 
-    name: str  # of the connection; part of every score_id
-    facts: Facts
+    @property
+    def name(self) -> str:
+        """Of the connection; part of every score_id."""
+        ...
 
-    events: EventsDoor
-    scores: ScoresDoor
-    enrichment: EnrichmentDoor | None
-    labels: LabelsDoor | None
-    alerts: AlertsDoor | None
-    rules: RulesDoor | None
-    rule_engine: RuleEngine | None  # where the SIEM raises no alerts itself
-    health: HealthDoor | None
-    settings: SettingsDoor | None
-    resources: ResourcesDoor | None
-    intake: IntakeDoor | None
-    exports: ExportsDoor | None
+    @property
+    def facts(self) -> Facts:
+        """How the SIEM behaves."""
+        ...
+
+    @property
+    def events(self) -> EventsDoor:
+        """Reads events."""
+        ...
+
+    @property
+    def scores(self) -> ScoresDoor:
+        """Keeps scores."""
+        ...
+
+    @property
+    def enrichment(self) -> EnrichmentDoor | None:
+        """Puts scores beside events."""
+        ...
+
+    @property
+    def labels(self) -> LabelsDoor | None:
+        """Reads verdicts."""
+        ...
+
+    @property
+    def alerts(self) -> AlertsDoor | None:
+        """Lists and changes alerts."""
+        ...
+
+    @property
+    def rules(self) -> RulesDoor | None:
+        """Keeps alert rules."""
+        ...
+
+    @property
+    def rule_engine(self) -> RuleEngine | None:
+        """Raises alerts, where the SIEM does not itself."""
+        ...
+
+    @property
+    def health(self) -> HealthDoor | None:
+        """Takes figures about detectors."""
+        ...
+
+    @property
+    def settings(self) -> SettingsDoor | None:
+        """Reads overrides."""
+        ...
+
+    @property
+    def resources(self) -> ResourcesDoor | None:
+        """Keeps what the connection needs."""
+        ...
+
+    @property
+    def intake(self) -> IntakeDoor | None:
+        """Takes events and verdicts in."""
+        ...
+
+    @property
+    def exports(self) -> ExportsDoor | None:
+        """Takes exported files in."""
+        ...
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:
