@@ -113,12 +113,12 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
     missing = _missing(connector, parcel)
     sent_at = batch.sent_at or at
     if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
+        if batch.status == "sent":  # said before: should this break off, it is waited for, too
+            state.send_again(batch.batch_id, at)
         _send(state, connector, batch, missing, parcel.scores, at)
         sent_at = at
         if batch.status == "begun":
             state.mark_sent(batch.batch_id, _after(batch), at=at, done=facts.acknowledged)
-        else:
-            state.send_again(batch.batch_id, at)
         if not facts.acknowledged:
             return False
     if batch.status == "sent":

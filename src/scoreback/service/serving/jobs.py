@@ -92,8 +92,9 @@ class Jobs:
             with self._ended:
                 self._running[threading.get_ident()] = kind.name, tuple(names)
 
-        def warn(trouble: str, names: Sequence[str], text: str) -> None:
-            self._tell(logging.WARNING, kind.name, names, trouble, text)
+        def warn(about: str, names: Sequence[str], text: str) -> None:
+            key = _apart(kind, about)
+            self._tell(logging.WARNING, kind.name, names, text, text, key=key)
 
         apart = self.apart
         return Work(
@@ -101,7 +102,7 @@ class Jobs:
             now=self._clock(),
             pause=self._stop.here,
             warn=warn,
-            clear=lambda job, name: self._clear(job, [name]),
+            clear=lambda about, name: self._clear(kind.name, [name], key=_apart(kind, about)),
             apart=None if apart is None else lambda name: apart(kind.name, name),
             left=left,
         )
@@ -115,8 +116,8 @@ class Jobs:
             else:
                 self._clear(kind.name, of)
 
-    def _clear(self, job: str, names: Sequence[str]) -> None:
-        if over := [name for name in names if self._troubles.is_over((name, job))]:
+    def _clear(self, job: str, names: Sequence[str], *, key: str = "") -> None:
+        if over := [name for name in names if self._troubles.is_over((name, key or job))]:
             _log.info("works again", extra=_about(job, *over))
 
     def _say(self, kind: str, names: Sequence[str], error: Exception) -> None:
@@ -131,14 +132,32 @@ class Jobs:
             trouble, text = repr(error), _traced(error)
         self._tell(level, kind, names, trouble, _with_hint(text, error))
 
-    def _tell(self, level: int, job: str, names: Sequence[str], trouble: str, text: str) -> None:
+    def _tell(
+        self,
+        level: int,
+        job: str,
+        names: Sequence[str],
+        trouble: str,
+        text: str,
+        *,
+        key: str = "",
+    ) -> None:
         """Log *text* unless the same trouble was the last that this job had for all of *names*.
+
+        With a *key*, what the job warns of is kept apart from what ends its runs.
 
         That the SIEM does not answer is every job's trouble, and said by the first.
         """
         shared = trouble == _UNAVAILABLE
-        news = [self._troubles.is_news((n, job), trouble, text, shared=shared) for n in names]
+        news = [
+            self._troubles.is_news((n, key or job), trouble, text, shared=shared) for n in names
+        ]
         _log.log(level if any(news) else logging.DEBUG, "%s", text, extra=_about(job, *names))
+
+
+def _apart(kind: Kind, about: str) -> str:
+    """Names what a run warned of, though it came to its end."""
+    return f"{kind.name}/{about}"
 
 
 def _about(job: str, *names: str) -> dict[str, str]:

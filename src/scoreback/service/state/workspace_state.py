@@ -196,7 +196,7 @@ class State:
         return found
 
     def send_again(self, batch_id: str, at: datetime) -> None:
-        """Write down that what was missing of a sent batch is sent again *at* that time."""
+        """Write down that what is missing of a sent batch is about to be sent *at* that time."""
         t = tables.batches
         again = sa.update(t).where(t.c.batch_id == batch_id, t.c.status == "sent")
         with self.database.writes() as connection:

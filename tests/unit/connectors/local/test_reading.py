@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from scoreback.connectors.local import LocalConnector, open_enriched
-from scoreback.connectors.local import reader as reading
+from scoreback.connectors.local import events as reading
 from scoreback.errors import SiemRefused
 from scoreback.records import (
     LABEL_COLUMNS,
@@ -138,14 +138,18 @@ def test_a_selection_that_is_not_understood_is_refused(
     assert hint in error.value.hint
 
 
-def test_a_field_that_no_event_has_is_refused_with_close_ones(
+def test_a_field_that_no_event_has_reads_as_null_and_check_names_close_ones(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
     siem.intake.add_events("s", make_events(range(3)))
-    (piece,) = siem.events.slices(query("s", "hostname"), EVER)
-    with pytest.raises(SiemRefused, match="'hostname'") as error:
-        list(siem.events.read(piece))
-    assert "host.name" in error.value.hint
+    (piece,) = siem.events.slices(query("s", "hostname", "host.name"), EVER)
+    (batch,) = siem.events.read(piece)
+    assert batch.batch.column("hostname").to_pylist() == [None] * 3
+    assert batch.batch.column("host.name").to_pylist() == ["h0", "h1", "h2"]
+    (finding,) = siem.check(piece.query)
+    assert finding.fatal
+    assert "'hostname'" in finding.what
+    assert "host.name" in finding.fix
 
 
 def test_check_says_what_is_missing_and_how_to_mend_it(siem: LocalConnector) -> None:
@@ -170,10 +174,12 @@ def test_the_enriched_view_shows_the_latest_live_score_of_each_event(
         assert connection.sql(
             'SELECT count(*), count("scoreback.score") FROM events_enriched'
         ).fetchall() == [(4, 0)]
-    siem.scores.write(make_scores([(1, "a"), (2, "a")], score=0.6))
-    siem.scores.write(make_scores([(1, "a")], version="v2-bb", at=START + timedelta(days=1)))
-    siem.scores.write(make_scores([(3, "a")], stage="shadow"))
-    siem.scores.write(make_scores([(3, "b")], ref="other"))
+    siem.scores.write(make_scores([(1, "a"), (2, "a")], score=0.6), at=START)
+    siem.scores.write(
+        make_scores([(1, "a")], version="v2-bb", at=START + timedelta(days=1)), at=START
+    )
+    siem.scores.write(make_scores([(3, "a")], stage="shadow"), at=START)
+    siem.scores.write(make_scores([(3, "b")], ref="other"), at=START)
     with open_enriched(siem.store, "s") as connection:
         found = connection.sql(
             'SELECT event_id, "host.name", "scoreback.score", "scoreback.version", '
@@ -193,8 +199,10 @@ def test_the_enriched_view_shows_the_score_of_a_unit_on_each_of_its_events(
     siem.intake.add_events("s", make_events(range(5)))
     siem.intake.add_events("other", make_events(range(5)))
     ref = '{"unit_of":3,"members":[["s","e0"],["s","e1"],["other","e2"]]}'
-    siem.scores.write(make_scores([(60, "a")], score=0.7, ref=ref))
-    siem.scores.write(make_scores([(1, "a"), (4, "a")], score=0.6, at=START - timedelta(days=1)))
+    siem.scores.write(make_scores([(60, "a")], score=0.7, ref=ref), at=START)
+    siem.scores.write(
+        make_scores([(1, "a"), (4, "a")], score=0.6, at=START - timedelta(days=1)), at=START
+    )
     with open_enriched(siem.store, "s") as connection:
         found = connection.sql(
             'SELECT event_id, "scoreback.score" FROM events_enriched ORDER BY event_id'
@@ -241,12 +249,17 @@ def test_imported_verdicts_are_labels_once(siem: LocalConnector) -> None:
     assert last.num_rows == 1
 
 
-def test_a_histogram_replaces_the_one_of_its_id(siem: LocalConnector) -> None:
-    for counts in ([1] * 20, [2] * 20):
-        histogram = Histogram(
-            histogram_id="h", detector="d", version="v", stage="live", since=START,
-            until=START + timedelta(hours=1), counts={START.isoformat(): counts},
-        )  # fmt: skip
-        siem.write_histogram(histogram)
-    assert siem.histograms("d") == [histogram]
-    assert siem.histograms("d", START + timedelta(hours=1)) == []
+def test_a_histogram_of_the_same_id_changes_nothing(siem: LocalConnector) -> None:
+    hour = timedelta(hours=1)
+    first, again, other = (
+        Histogram(
+            histogram_id=name, detector="d", version="v", stage="live", since=START,
+            until=START + hour, edges=(0.25, 0.5), counts={START.isoformat(): counts},
+        )
+        for name, counts in (("h", [1, 2, 3]), ("h", [4, 5, 6]), ("i", [7, 8, 9]))
+    )  # fmt: skip
+    siem.scores.write_histograms([first], at=START)
+    siem.scores.write_histograms([again, other], at=START)
+    assert list(siem.scores.histograms("d", EVER)) == [first, other]
+    later = TimeWindow(since=START + hour, until=EVER.until)
+    assert list(siem.scores.histograms("d", later)) == []

@@ -32,9 +32,12 @@ PARCEL = Parcel(
             schema=SCORE_COLUMNS,
         )
     ),
-    Histogram(
-        histogram_id="b", detector="d", version="v1-00000000", stage="live", since=T,
-        until=T + timedelta(minutes=5), counts={T.isoformat(): [8] + [0] * 19},
+    tuple(
+        Histogram(
+            histogram_id=name, detector="d", version="v1-00000000", stage="live", since=T,
+            until=T + timedelta(minutes=5), edges=(0.5,), counts={T.isoformat(): [8, n]},
+        )
+        for n, name in enumerate(("b", "c"))
     ),
     Enrichment.NONE,
 )  # fmt: skip

@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,10 +16,10 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.scoring.champions import LiveRun
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.serving import jobs as module
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.jobs import Jobs
-from scoreback.service.serving.schedule import JobKind
+from scoreback.service.serving.kinds import KINDS, reconciling, scoring, training
+from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop, Stopped
@@ -59,8 +60,8 @@ def does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 raise what
             return what()
 
-        monkeypatch.setattr(module, "score_live_together", act)
-        monkeypatch.setattr(module, "train_detector", act)
+        monkeypatch.setattr(scoring, "score_live_together", act)
+        monkeypatch.setattr(training, "train_detector", act)
 
     return set_to
 
@@ -135,7 +136,7 @@ def test_other_trouble_is_logged_with_its_remedy_and_said_again_only_when_it_cha
     does: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     error: Exception,
-    kind: JobKind,
+    kind: str,
     level: str,
 ) -> None:
     does(error)
@@ -213,20 +214,22 @@ def test_a_warning_about_the_rule_is_said_once_while_it_lasts(
 ) -> None:
     edited = True
 
-    def act(*_args: object, **_kwargs: object) -> list[LiveRun]:
-        (run,) = scored()
+    def act(*_args: object, warn: Callable[[str], None], **_kwargs: object) -> bool:
         if edited:
-            run.warnings.append("the rule was edited")
-        return [run]
+            warn("the rule was edited")
+        return False
 
-    monkeypatch.setattr(module, "score_live_together", act)
-    jobs.run("score", "one")
-    jobs.run("score", "one")
+    monkeypatch.setattr(reconciling, "reconcile", act)
+    jobs.run("reconcile", "one")
+    jobs.run("reconcile", "one")
+    assert said(caplog) == [("WARNING", "the rule was edited")]
     edited = False
-    jobs.run("score", "one")
+    jobs.run("reconcile", "one")
+    jobs.run("reconcile", "one")
+    assert said(caplog) == [("INFO", "works again")]
     edited = True
-    jobs.run("score", "one")
-    assert [text for _, text in said(caplog)].count("the rule was edited") == 2
+    jobs.run("reconcile", "one")
+    assert said(caplog) == [("WARNING", "the rule was edited")]
 
 
 def test_the_checks_findings_are_logged_by_their_weight(
@@ -253,7 +256,7 @@ def test_a_training_makes_a_candidate_that_the_gate_decides_on(
     does(lambda: trained)
     promoted: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        module,
+        training,
         "promote",
         lambda _app, _d, name, *, by, at: promoted.append((name, by + f"{at:%Y}")),
     )
@@ -319,13 +322,69 @@ def test_a_detector_that_is_scored_already_is_left_out_of_a_job_beside_it(
             go_on.wait(30)
         return [run_of(name) for name in names]
 
-    monkeypatch.setattr(module, "score_live_together", act)
+    monkeypatch.setattr(scoring, "score_live_together", act)
     thread = threading.Thread(target=pair.run, args=("score", "one"))
     thread.start()
     begun.wait(30)
     pair.run("score", "one", "two")
     assert asked == [["one"], ["two"]]
-    assert ("one", "the run before is still going on; this one is left out") in spoken(caplog)
+    assert ("one", "previous run still in progress; skipping this one") in spoken(caplog)
     assert pair.wait(0) == [("score", "one")]
     go_on.set()
     thread.join()
+
+
+def test_a_kind_that_is_added_runs_with_an_open_workspace_for_the_detectors_it_is_asked_for(
+    pair: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def tally(work: Work, served: Sequence[Served]) -> Ended:
+        assert work.app.connector.events.fields
+        assert work.now == T
+        names = tuple(one.detector.name for one in served)
+        seen.append(names)
+        work.warn("weather", names, "it rains")
+        return {"one": None, "two": SiemRefused("it is too wet", hint="take an umbrella")}
+
+    kind = Kind(name="tally", line=lambda _detector: "* * * * *", run=tally)
+    monkeypatch.setitem(cast("dict[str, Kind]", KINDS), "tally", kind)
+    pair.run("tally", "one", "gone", "two")
+    pair.run("tally", "two")
+    assert seen == [("one", "two"), ("two",)]
+    assert spoken(caplog) == [
+        ("one, two", "it rains"),
+        ("two", "it is too wet. Try: take an umbrella"),
+    ]
+
+
+def test_detector_files_that_change_while_a_job_runs_count_from_the_next_run_on(
+    pair: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[list[str]] = []
+
+    def act(_app: object, detectors: list[Detector], **_kwargs: object) -> list[LiveRun]:
+        asked.append([detector.entity for detector in detectors])
+        changed = TEXT.replace("name: one", "name: two").replace("host.name", "user.name")
+        pair.serve({"two": Served(Path("two.yml"), parse_detector(changed))})
+        return [run_of(detector.name) for detector in detectors]
+
+    monkeypatch.setattr(scoring, "score_live_together", act)
+    pair.run("score", "one", "two")
+    pair.run("score", "one", "two")
+    assert asked == [["host.name", "host.name"], ["user.name"]]
+    done = "v1 read 2 events and scored 2, 1 above the threshold"
+    assert spoken(caplog) == [("one", done), ("two", done), ("two", done)]
+
+
+def test_detectors_that_are_gone_when_a_job_fails_are_named_all_the_same(
+    pair: Jobs, does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> object:
+        pair.serve({})
+        raise SiemRefused("no right to read", hint="grant it")
+
+    does(fail)
+    pair.run("score", "one", "two")
+    assert spoken(caplog) == [("one, two", "no right to read. Try: grant it")]
+    assert pair.wait(0) == []

@@ -8,7 +8,8 @@ import pytest
 
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.service.serving.kinds.kind import Kind
+from scoreback.service.serving.kinds import KINDS
+from scoreback.service.serving.kinds.kind import MANY, ONE, Kind
 from scoreback.service.serving.schedule import (
     SPREAD,
     Schedule,
@@ -90,10 +91,10 @@ def test_starts_are_spread_and_the_same_for_ever() -> None:
     ],
 )
 def test_what_was_missed_while_nobody_served_is_made_up_for(
-    kind: Kind, last: datetime | None, soon: bool
+    kind: str, last: datetime | None, soon: bool
 ) -> None:
-    trigger = trigger_of(detector(), kind)
-    found = first_run(trigger, kind, "one", last, T)
+    trigger = trigger_of(detector(), KINDS[kind])
+    found = first_run(trigger, KINDS[kind], "one", last, T)
     assert found is not None
     if soon:
         assert found == T + late_by("one", kind)
@@ -133,7 +134,8 @@ def test_every_job_runs_one_at_a_time_once_however_late(schedule: Schedule) -> N
     assert {job.id for job in jobs} == {"score:one", "train:one"}
     for job in jobs:
         assert (job.max_instances, job.coalesce, job.misfire_grace_time) == (1, True, None)
-        assert job.executor == job.id.partition(":")[0]  # training never takes scoring's threads
+    # Training never takes scoring's threads.
+    assert {job.id: job.executor for job in jobs} == {"score:one": MANY, "train:one": ONE}
 
 
 def test_detectors_that_select_the_same_and_are_due_at_the_same_times_share_a_job(
@@ -203,7 +205,7 @@ def test_a_detector_can_be_scored_once_by_itself_beside_the_job_that_it_shares()
     schedule.start()
     try:
         schedule.follow([detector("one", stream="a"), detector("two", stream="a")], never, T)
-        schedule.score_apart("two")
+        schedule.soon("score", "two")
         assert done.wait(60)
         assert schedule.due("score", "two") == T + late_by("one", "score")
     finally:

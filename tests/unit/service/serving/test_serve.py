@@ -1,11 +1,11 @@
 """The loop that serves, in this process: nothing waits for anything it need not wait for."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from apscheduler.triggers.date import DateTrigger
@@ -13,9 +13,11 @@ from apscheduler.triggers.date import DateTrigger
 from scoreback.errors import ConfigError, StateError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.scoring.champions import LiveRun
-from scoreback.service.serving import jobs, schedule
+from scoreback.service.serving import schedule
 from scoreback.service.serving import serve as module
-from scoreback.service.serving.kinds.kind import Kind
+from scoreback.service.serving.detector_watch import Served as ServedFile
+from scoreback.service.serving.kinds import KINDS, scoring, training
+from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.settings import Settings
 from scoreback.service.state.runs import end_run, start_run, stop_run
 from scoreback.service.state.runs import runs as listed_runs
@@ -63,7 +65,7 @@ class Served:
 
 
 def _at_once(_detector: Detector, kind: Kind) -> Any:  # noqa: ANN401 - untyped in APScheduler
-    if kind == "train":
+    if kind.name == "train":
         return DateTrigger(datetime.now(UTC))
     from apscheduler.triggers.interval import IntervalTrigger
 
@@ -94,8 +96,8 @@ def serving(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
                 score(detector.name)
             return [LiveRun(detector) for detector in detectors]
 
-        monkeypatch.setattr(jobs, "train_detector", train_one)
-        monkeypatch.setattr(jobs, "score_live_together", score_all)
+        monkeypatch.setattr(training, "train_detector", train_one)
+        monkeypatch.setattr(scoring, "score_live_together", score_all)
         served = Served(Settings(home=tmp_path / "home"), folder)
         try:
             yield served
@@ -166,7 +168,7 @@ def test_a_job_that_does_not_come_to_a_step_is_abandoned_in_time(
         assert served.ended()
         assert served.abandoned.is_set()
         go_on.set()
-    assert any("given up" in record.getMessage() for record in caplog.records)
+    assert any("abandoned" in record.getMessage() for record in caplog.records)
 
 
 def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(
@@ -174,15 +176,15 @@ def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(
 ) -> None:
     began = datetime(2026, 6, 1, tzinfo=UTC)
     with State.open(tmp_path) as state:
-        assert module.last_run(state, "one", "train") is None
+        assert module.last_run(state, "one", KINDS["train"]) is None
         run = start_run(state, "one", "train", began)
-        assert module.last_run(state, "one", "train") == began
-        assert module.last_run(state, "one", "score") is None
+        assert module.last_run(state, "one", KINDS["train"]) == began
+        assert module.last_run(state, "one", KINDS["score"]) is None
         stop_run(state, "one", "score", began)  # another kind: this one goes on
         end_run(state, run, "failed", began, error="x")
         start_run(state, "one", "train", began)
         stop_run(state, "one", "train", began)
-        stopped = module.last_run(state, "one", "train")
+        stopped = module.last_run(state, "one", KINDS["train"])
         assert stopped is not None
         assert stopped < began - timedelta(days=365)
         start_run(state, "one", "train", began)
@@ -228,3 +230,32 @@ def test_trouble_with_the_state_between_two_looks_does_not_end_the_service(
         assert scored.wait(SECONDS)
     assert served.error is None
     assert folder.is_dir()
+
+
+def test_a_kind_that_is_added_runs_when_it_is_due_and_when_a_file_changes(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    ran: dict[tuple[str, str], threading.Event] = {
+        (kind, host): threading.Event()
+        for kind in ("tally", "greet")
+        for host in ("host.name", "host.id")
+    }
+
+    def kind(name: str, line: str | None) -> Kind:
+        def run(_work: Work, served: Sequence[ServedFile]) -> Ended:
+            for one in served:
+                ran[name, one.detector.entity].set()
+            return dict.fromkeys(one.detector.name for one in served)
+
+        return Kind(name=name, line=lambda _: line, when_changed=line is None, run=run)
+
+    for added in (kind("tally", "* * * * *"), kind("greet", None)):
+        monkeypatch.setitem(cast("dict[str, Kind]", KINDS), added.name, added)
+    with serving(lambda _: None, lambda _: None) as served:
+        assert ran["tally", "host.name"].wait(SECONDS)
+        assert ran["greet", "host.name"].wait(SECONDS)
+        path = folder / "one.yml"
+        path.write_text(path.read_text().replace("host.name", "host.id"))
+        assert ran["greet", "host.id"].wait(SECONDS)
+        assert ran["tally", "host.id"].wait(SECONDS)
+    assert served.error is None

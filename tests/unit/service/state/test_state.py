@@ -4,12 +4,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,11 +19,13 @@ from alembic.script import ScriptDirectory
 
 from scoreback.errors import StateError
 from scoreback.service.state import database, tables
+from scoreback.service.state.deployed import is_deployed
 from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.runs import end_run, runs, start_run
 from scoreback.service.state.workspace_state import Batch, Progress, State
 
 T = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
+NOW = T + timedelta(minutes=6)
 BEFORE = Progress(detector="d", plan_hash="p", watermark=T, score_since=T)
 AFTER = Progress(
     detector="d",
@@ -78,31 +82,48 @@ def test_opening_again_keeps_everything(tmp_path: Path) -> None:
     for _ in range(2):
         with State.open(tmp_path) as state:
             state.begin_batch(batch("b"))
-            state.finish_batch("b", AFTER)
+            state.mark_sent("b", AFTER, at=NOW, done=True)
     with State.open(tmp_path) as state:
         assert state.progress("d", "p") == AFTER
 
 
-def test_a_state_of_the_first_revision_keeps_its_rows_and_gets_a_label_ledger(
+AGES_AGO = """
+    INSERT INTO progress VALUES ('d', 'p', {until}, {since}, '["a", "b"]', 'waiting');
+    INSERT INTO batches VALUES ('b', 1, 'd', 'v1-00000000', {since}, {until}, 'done', 'b.arrow',
+        NULL);
+    INSERT INTO batches VALUES ('c', 2, 'd', 'v1-00000000', {since}, {until}, 'begun', 'c.arrow',
+        '{after}');
+"""
+
+
+def test_a_state_of_the_first_revision_keeps_its_rows_and_gets_what_is_new(
     tmp_path: Path,
 ) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    after = (
+        '{"detector":"d","plan_hash":"p","watermark":"2024-05-01T12:05:00.123456Z",'
+        '"score_since":"2024-05-01T12:00:00.123456Z","segments":["a","b"],"pending":"waiting"}'
+    )
+    since = round(T.timestamp() * 1e6)
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as file, file:
+        file.executescript(AGES_AGO.format(since=since, until=since + 300_000_000, after=after))
     with State.open(tmp_path) as state:
-        state.begin_batch(batch("b"))
-        state.finish_batch("b", AFTER)
-        state.begin_batch(batch("c"))
-    file = sqlite3.connect(tmp_path / "state.sqlite")
-    for name in ("label_ledger", "label_syncs", "own_closures"):
-        file.execute(f"DROP TABLE {name}")
-    file.execute("UPDATE alembic_version SET version_num = '0001'")
-    file.commit()
-    file.close()
-    with State.open(tmp_path) as state:
-        assert state.progress("d", "p") == AFTER
-        assert [b.batch_id for b in state.batches_in_doubt("d")] == ["c"]
+        assert state.progress("d", "p") == state.latest_progress("d") == AFTER
+        assert state.open_batches("d") == [batch("c")]
+        assert state.last_sent("d") is None
         assert own_closures(state, "siem") == []
+        assert not is_deployed(state, "siem", "alert_rule", "d")
         with state.database.reads() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, tables.METADATA) == []
+        state.mark_sent("c", AFTER, at=NOW, done=True)
+        assert state.open_batches("d") == []
 
 
 def test_an_up_to_date_state_is_opened_without_alembic(tmp_path: Path) -> None:
@@ -168,48 +189,74 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
 
 def test_a_finished_batch_leaves_its_progress(state: State) -> None:
     assert state.progress("d", "p") is None
-    assert state.latest_watermark("d") is None
+    assert state.latest_progress("d") is None
     state.begin_batch(batch("b"))
-    assert state.batches_in_doubt("d") == [batch("b")]
+    assert state.open_batches("d") == [batch("b")]
     assert state.progress("d", "p") is None
-    state.finish_batch("b", AFTER)
-    assert state.batches_in_doubt("d") == []
+    state.mark_sent("b", AFTER, at=NOW, done=True)
+    assert state.open_batches("d") == []
     assert state.progress("d", "p") == AFTER
-    assert state.latest_watermark("d") == AFTER.watermark
+    assert state.latest_progress("d") == AFTER
 
 
-def test_batches_in_doubt_come_in_the_order_of_their_begin(state: State) -> None:
+def test_open_batches_come_in_the_order_of_their_begin(state: State) -> None:
     for name in ("z", "a", "m"):
         state.begin_batch(batch(name))
     state.begin_batch(batch("other", "e", replace(AFTER, detector="e")))
     state.begin_batch(batch("z"))
-    assert [b.batch_id for b in state.batches_in_doubt("d")] == ["a", "m", "z"]
-    assert [b.batch_id for b in state.batches_in_doubt("e")] == ["other"]
+    assert [b.batch_id for b in state.open_batches("d")] == ["a", "m", "z"]
+    assert [b.batch_id for b in state.open_batches("e")] == ["other"]
 
 
 def test_progress_is_kept_per_feature_plan(state: State) -> None:
     other = Progress(detector="d", plan_hash="q", watermark=T, score_since=T)
     for name, progress in (("1", AFTER), ("2", other)):
         state.begin_batch(batch(name, after=progress))
-        state.finish_batch(name, progress)
+        state.mark_sent(name, progress, at=NOW, done=True)
     assert state.progress("d", "p") == AFTER
     assert state.progress("d", "q") == other
-    assert state.latest_watermark("d") == AFTER.watermark
-    assert state.latest_watermark("e") is None
+    assert state.latest_progress("d") == AFTER
+    assert state.latest_progress("e") is None
+
+
+def test_of_two_plans_that_got_as_far_the_one_that_came_later_is_the_latest(state: State) -> None:
+    for turn, plan in enumerate(("p", "q", "p")):
+        progress = replace(AFTER, plan_hash=plan)
+        state.begin_batch(batch(str(turn), after=progress))
+        state.mark_sent(str(turn), progress, at=NOW, done=True)
+        assert state.latest_progress("d") == progress
+
+
+def test_a_batch_that_was_sent_stays_open_until_it_is_known_to_be_there(state: State) -> None:
+    assert state.last_sent("d") is None
+    state.begin_batch(batch("b"))
+    assert state.last_sent("d") is None
+    state.mark_sent("b", AFTER, at=NOW)
+    assert state.progress("d", "p") == AFTER
+    sent = replace(batch("b"), next_progress=None, status="sent", sent_at=NOW)
+    assert state.open_batches("d") == [sent]
+    later = NOW + timedelta(minutes=1)
+    state.send_again("b", later)
+    assert state.open_batches("d") == [replace(sent, sent_at=later)]
+    state.finish_batch("b")
+    assert state.open_batches("d") == []
+    state.send_again("b", NOW)  # it is done: nothing changes
+    assert state.last_sent("d") == later
+    assert state.last_sent("e") is None
 
 
 def test_a_batch_that_is_not_begun_cannot_be_finished(state: State) -> None:
     state.begin_batch(batch("b"))
-    state.finish_batch("b", BEFORE)
+    state.mark_sent("b", BEFORE, at=NOW, done=True)
     for name in ("b", "unknown"):
         with pytest.raises(StateError, match="is not begun"):
-            state.finish_batch(name, AFTER)
+            state.mark_sent(name, AFTER, at=NOW, done=True)
     assert state.progress("d", "p") == BEFORE
 
 
 def test_finishing_happens_as_a_whole_or_not_at_all(state: State) -> None:
     state.begin_batch(batch("1"))
-    state.finish_batch("1", BEFORE)
+    state.mark_sent("1", BEFORE, at=NOW, done=True)
     state.begin_batch(batch("2"))
 
     def fail(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -218,11 +265,11 @@ def test_finishing_happens_as_a_whole_or_not_at_all(state: State) -> None:
 
     sa.event.listen(state.database.engine, "before_cursor_execute", fail)
     with pytest.raises(KeyboardInterrupt):
-        state.finish_batch("2", AFTER)
+        state.mark_sent("2", AFTER, at=NOW, done=True)
     sa.event.remove(state.database.engine, "before_cursor_execute", fail)
     assert state.progress("d", "p") == BEFORE
-    assert state.batches_in_doubt("d") == [batch("2")]
-    state.finish_batch("2", AFTER)
+    assert state.open_batches("d") == [batch("2")]
+    state.mark_sent("2", AFTER, at=NOW, done=True)
     assert state.progress("d", "p") == AFTER
 
 
@@ -234,14 +281,14 @@ import os, pathlib, signal, sys
 import sqlalchemy as sa
 from scoreback.service.state.workspace_state import State
 state = State.open(pathlib.Path(sys.argv[1]))
-[doubt] = state.batches_in_doubt("d")
+[doubt] = state.open_batches("d")
 sa.event.listen(state.database.engine, "commit", lambda c: os.kill(os.getpid(), signal.SIGKILL))
-state.finish_batch(doubt.batch_id, doubt.next_progress)
+state.mark_sent(doubt.batch_id, doubt.next_progress, at=doubt.until)
 """
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert killed.returncode == -9
     with State.open(tmp_path) as state:
-        assert state.batches_in_doubt("d") == [batch("b")]
+        assert state.open_batches("d") == [batch("b")]
         assert state.progress("d", "p") is None
 
 
@@ -251,14 +298,20 @@ def test_a_damaged_value_is_refused_by_name(state: State) -> None:
         with state.database.writes() as connection:
             connection.execute(sa.update(tables.batches).values(next_state=text))
         with pytest.raises(StateError, match="batch b in the service's state is damaged"):
-            state.batches_in_doubt("d")
+            state.open_batches("d")
 
 
 def test_times_come_back_aware_and_to_the_microsecond(state: State) -> None:
     moment = T.astimezone(timezone(timedelta(hours=-5)))
     progress = Progress(detector="d", plan_hash="p", watermark=moment, score_since=moment)
     state.begin_batch(batch("b", after=progress))
-    state.finish_batch("b", state.batches_in_doubt("d")[0].next_progress)
+    (begun,) = state.open_batches("d")
+    assert begun.next_progress is not None
+    assert begun.next_progress.watermark.tzinfo is UTC
+    sent = moment + timedelta(seconds=1)
+    state.mark_sent("b", begun.next_progress, at=sent)
+    assert state.open_batches("d")[0].sent_at == sent
+    assert state.last_sent("d") == sent
     found = state.progress("d", "p")
     assert found is not None
     assert found.watermark == moment
@@ -266,7 +319,7 @@ def test_times_come_back_aware_and_to_the_microsecond(state: State) -> None:
     naive = Progress(detector="d", plan_hash="p", watermark=T.replace(tzinfo=None), score_since=T)
     state.begin_batch(batch("c"))
     with pytest.raises(sa.exc.StatementError, match="no time zone"):
-        state.finish_batch("c", naive)
+        state.mark_sent("c", naive, at=NOW, done=True)
 
 
 def test_runs_are_listed_newest_first_and_killed_ones_are_lost(state: State) -> None:
@@ -296,7 +349,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
         with pytest.raises(StateError, match="the disk is full") as caught:
             _begin_many(state)
         assert "free some space" in caught.value.hint
-        assert state.batches_in_doubt("d")[0] == batch("b")
+        assert state.open_batches("d")[0] == batch("b")
     with State.open(tmp_path) as state:
         state.begin_batch(batch("c"))
 

@@ -23,9 +23,9 @@ class Work:
     app: App
     now: datetime  # when the run began
     pause: Callable[[int], None]  # called between two steps; ends the run when that is asked for
-    # Logs a warning about detectors, unless the same was the last: kind of trouble, names, text.
-    warn: Callable[[str, Sequence[str], str], None]
-    clear: Callable[[str, str], None]  # that kind of trouble of that detector is over
+    # Logs a warning of something about detectors, unless the same was the last of it for them.
+    warn: Callable[[str, Sequence[str], str], None]  # what it is about, names, text
+    clear: Callable[[str, str], None]  # what was warned of is over for that detector
     # Has a detector run by itself, soon; None where this run is of that sort already.
     apart: Callable[[str], None] | None
     left: Callable[[Sequence[str]], None]  # told which detectors the run is of, if not of all

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scoreback.service.deploying.reconcile import reconcile
+from scoreback.service.deploying.reconcile import RULE, reconcile
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.state.workspace_state import CONTROL
@@ -13,9 +13,9 @@ def _reconcile(work: Work, served: Sequence[Served]) -> Ended:
         name, warnings = one.detector.name, list[str]()
         reconcile(work.app, one.detector, at=work.now, warn=warnings.append)
         for warning in warnings:
-            work.warn(warning, [name], warning)
+            work.warn(RULE, [name], warning)
         if not warnings:
-            work.clear(RECONCILE.name, name)
+            work.clear(RULE, name)
     return dict.fromkeys(one.detector.name for one in served)
 
 

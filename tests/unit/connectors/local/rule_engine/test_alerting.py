@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.connectors.local import LocalConnector, scores
+from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.rule_engine import alerting
-from scoreback.connectors.local.storage.store import Store
-from scoreback.deployment import AlertRule, Resource
+from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.records import LabelQuery, ScoreBatch, Severity, Verdict
 from scoreback.suppression import Suppression, opened_by
+from tests.unit.connectors.local.raising import NOW, raise_alerts, score
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 RULE = AlertRule(
@@ -26,7 +26,7 @@ MakeScores = Callable[..., ScoreBatch]
 
 
 def groups(siem: LocalConnector) -> list[tuple[str, str | None, int]]:
-    return [(a.event_id, a.entity, a.events) for a in list(siem.alerts.find())]
+    return [(a.event_id, a.entity, a.events) for a in siem.alerts.find()]
 
 
 def test_throttle_and_cap_group_the_hits_of_an_entity(
@@ -34,7 +34,7 @@ def test_throttle_and_cap_group_the_hits_of_an_entity(
 ) -> None:
     siem.rules.apply(RULE)
     hits = [(0, "a"), (10, "a"), (40, "a"), (100, "a"), (200, "a"), (41, "b"), (1500, "a")]
-    siem.scores.write(make_scores(hits))
+    score(siem, make_scores(hits))
     assert groups(siem) == [("e0", "a", 2), ("e40", "a", 3), ("e41", "b", 1), ("e1500", "a", 1)]
 
 
@@ -42,7 +42,7 @@ def test_hits_without_an_entity_are_never_grouped(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(0, None), (1, None)]))
+    score(siem, make_scores([(0, None), (1, None)]))
     assert groups(siem) == [("e0", None, 1), ("e1", None, 1)]
 
 
@@ -64,19 +64,19 @@ def test_writes_cut_anywhere_raise_the_alerts_of_one_write(
     whole, pieces = (LocalConnector.open("t", {"path": folder / n}) for n in ("whole", "pieces"))
     for siem in (whole, pieces):
         siem.rules.apply(RULE)
-    whole.scores.write(make_scores(hits))
+    score(whole, make_scores(hits))
     bounds = [0, *sorted(min(c, len(hits)) for c in cuts), len(hits)]
     for a, b in pairwise(bounds):
-        pieces.scores.write(make_scores(hits[a:b]))
-    assert pieces.alerts() == whole.alerts()
+        score(pieces, make_scores(hits[a:b]))
+    assert list(pieces.alerts.find()) == list(whole.alerts.find())
 
 
 def test_a_late_hit_joins_the_alert_that_was_opened_just_after_it(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(100, "a")]))
-    siem.scores.write(make_scores([(90, "a"), (10, "a")]))
+    score(siem, make_scores([(100, "a")]))
+    score(siem, make_scores([(90, "a"), (10, "a")]))
     assert groups(siem) == [("e10", "a", 1), ("e100", "a", 2)]
 
 
@@ -85,18 +85,19 @@ def test_what_a_crash_kept_from_the_rules_is_caught_up_once(
 ) -> None:
     siem.rules.apply(RULE)
 
-    def crash(_store: Store) -> int:
+    def crash(*_args: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scores, "evaluate", crash)
-    with pytest.raises(KeyboardInterrupt):
-        siem.scores.write(make_scores([(0, "a"), (5, "b")]))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(alerting, "_raise_alerts", crash)
+        score(siem, make_scores([(0, "a"), (5, "b")]))
     assert list(siem.alerts.find()) == []
-    monkeypatch.setattr(scores, "evaluate", alerting.evaluate)
-    report = siem.scores.write(make_scores([(0, "a"), (5, "b")]))
+    later = NOW + timedelta(minutes=9)
+    report = score(siem, make_scores([(0, "a"), (5, "b")]), at=later)
     assert (report.written, report.already_there) == (0, 2)
     assert groups(siem) == [("e0", "a", 1), ("e5", "b", 1)]
-    assert siem.rule_engine.evaluate() == 0
+    assert {alert.raised_at for alert in siem.alerts.find()} == {later}
+    assert raise_alerts(siem, at=later) == 0
 
 
 def test_a_rule_that_the_user_switched_off_stays_off(
@@ -106,30 +107,40 @@ def test_a_rule_that_the_user_switched_off_stays_off(
     siem.rules.set_enabled("r", enabled=False)
     siem.rules.apply(replace(RULE, threshold=0.6))
     assert not siem.rules.enabled("r")
-    siem.scores.write(make_scores([(0, "a")]))
+    score(siem, make_scores([(0, "a")]))
     assert list(siem.alerts.find()) == []
+    later = NOW + timedelta(hours=1)
     siem.rules.set_enabled("r", enabled=True)
-    siem.scores.write(make_scores([(50, "a")]))
+    score(siem, make_scores([(50, "a")]), at=later)
     assert groups(siem) == [("e50", "a", 1)]
     with pytest.raises(SiemRefused, match="no alert rule"):
         siem.rules.set_enabled("other", enabled=True)
 
 
-def test_a_resource_is_refused_by_name_and_removing_one_is_no_error(siem: LocalConnector) -> None:
-    template = Resource(kind="template", name="scores", body={})
-    assert siem.resources.wanted() == ()
-    siem.rules.remove(template)
-    with pytest.raises(SiemRefused, match="no template 'scores'"):
-        siem.rules.apply(template)
+@pytest.mark.parametrize(("minutes", "raised"), [(9, 1), (11, 0)])
+def test_a_rule_that_is_switched_on_looks_at_the_last_ten_minutes(
+    siem: LocalConnector, make_scores: MakeScores, minutes: int, raised: int
+) -> None:
+    siem.rules.apply(RULE)
+    siem.rules.set_enabled("r", enabled=False)
+    score(siem, make_scores([(0, "a")]))
+    siem.rules.set_enabled("r", enabled=True)
+    assert raise_alerts(siem, at=NOW + timedelta(minutes=minutes)) == raised
+
+
+def test_a_folder_needs_no_resources_and_removing_no_rule_is_no_error(siem: LocalConnector) -> None:
+    assert siem.resources is None
+    siem.rules.remove("r")
+    assert siem.rules.current("r") is None
 
 
 def test_a_new_version_continues_the_cap_of_the_day(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(0, "a"), (60, "a")]))
+    score(siem, make_scores([(0, "a"), (60, "a")]))
     siem.rules.apply(replace(RULE, version="v2-bb"))
-    siem.scores.write(make_scores([(120, "a")], version="v2-bb"))
+    score(siem, make_scores([(120, "a")], version="v2-bb"))
     assert groups(siem) == [("e0", "a", 1), ("e60", "a", 2)]
 
 
@@ -138,16 +149,16 @@ def test_scores_that_no_rule_could_judge_are_refused_one_by_one(
 ) -> None:
     good = make_scores([(0, "a")])
     for bad in (make_scores([(1, "a")], score=1.5), make_scores([(2, "a")], score=float("nan"))):
-        report = siem.scores.write(bad)
+        report = score(siem, bad)
         assert (report.written, len(report.refused)) == (0, 2)
-    report = siem.scores.write(make_scores([(3, "a")], stage="dream"))
+    report = score(siem, make_scores([(3, "a")], stage="dream"))
     assert [item.reason for item in report.refused] == ["stage is unknown"]
-    assert siem.scores.write(good).written == 1
+    assert score(siem, good).written == 1
 
 
 def labels(siem: LocalConnector) -> list[tuple[str, str, datetime, bool]]:
     query = LabelQuery(detector="d", entity="host.name", since=START - timedelta(days=1))
-    rows = [row for batch in siem.labels(query) for row in batch.batch.to_pylist()]
+    rows = [row for batch in siem.labels.read(query) for row in batch.batch.to_pylist()]
     return [(r["verdict"], r["labeller"], r["label_time"], r["withdrawn"]) for r in rows]
 
 
@@ -155,7 +166,7 @@ def test_a_reopened_alert_tells_what_was_said_and_that_it_is_withdrawn(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(0, "a")]))
+    score(siem, make_scores([(0, "a")]))
     alert = next(siem.alerts.find()).alert_id
     day, hour = START + timedelta(days=1), timedelta(hours=1)
     siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
@@ -173,8 +184,8 @@ def test_a_clock_that_goes_back_does_not_reorder_verdicts(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(0, "a")]))
-    alert = list(siem.alerts.find())[0].alert_id
+    score(siem, make_scores([(0, "a")]))
+    alert = next(siem.alerts.find()).alert_id
     day = START + timedelta(days=1)
     siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=day)
     closed = siem.alerts.close(
@@ -192,7 +203,7 @@ def test_a_verdict_of_a_user_who_is_called_like_us_is_told(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
     siem.rules.apply(RULE)
-    siem.scores.write(make_scores([(0, "a")]))
+    score(siem, make_scores([(0, "a")]))
     alert = next(siem.alerts.find()).alert_id
     siem.alerts.close(alert, Verdict.FALSE_POSITIVE, labeller="scoreback", at=START)
     assert labels(siem) == [("false_positive", "scoreback", START, False)]

@@ -6,16 +6,21 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 from scoreback.connectors.doors import LoadMapping
+from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.local import LocalConnector, scores
 from scoreback.connectors.local.loading import intake
 from scoreback.connectors.local.loading.load import load_file
+from scoreback.connectors.local.rule_engine import alerting
 from scoreback.connectors.local.storage import segments
 from scoreback.errors import SiemUnavailable
 from scoreback.records import EventBatch, ScoreBatch
+
+NOW = datetime(2024, 3, 9, tzinfo=UTC)
 
 
 def fill_the_disk(folder: Path, export: Path) -> None:
@@ -47,10 +52,16 @@ def replace(module: ModuleType, name: str) -> None:
     vars(module)[name] = die
 
 
+def score(siem: LocalConnector, batch: ScoreBatch) -> None:
+    siem.scores.write(batch, at=NOW)
+    siem.rule_engine.evaluate(since=NOW - LOOK_BACK, at=NOW)
+
+
 STEPS = {
     "renaming": (segments, "_sync_folder"),
     "listing": (scores, "list_segment"),
-    "evaluating": (scores, "evaluate"),
+    "evaluating": (alerting, "evaluate"),
+    "raising": (alerting, "_alert"),
 }
 
 
@@ -62,7 +73,7 @@ def killed_while_adding(folder: Path, events: EventBatch) -> None:
 def killed_while_writing(folder: Path, batch: ScoreBatch, step: str) -> None:
     siem = LocalConnector.open("t", {"path": folder})
     replace(*STEPS[step])
-    siem.scores.write(batch)
+    score(siem, batch)
 
 
 def add_and_score(
@@ -71,7 +82,7 @@ def add_and_score(
     siem = LocalConnector.open(f"writer-{number}", {"path": folder})
     for some, batch in zip(events, batches, strict=True):
         siem.intake.add_events("s", some)
-        siem.scores.write(batch)
+        score(siem, batch)
 
 
 TASKS: dict[str, Callable[..., None]] = {

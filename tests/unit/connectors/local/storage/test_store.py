@@ -14,6 +14,7 @@ import pytest
 from scoreback.connectors.doors import AlertQuery, LoadMapping
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.loading.load import load_file
+from scoreback.connectors.local.storage.segments import listed
 from scoreback.deployment import AlertRule
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import (
@@ -24,6 +25,7 @@ from scoreback.records import (
     TimeWindow,
     Verdict,
 )
+from tests.unit.connectors.local.raising import NOW, score
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 EVER = TimeWindow(since=START - timedelta(days=1), until=START + timedelta(days=99))
@@ -149,7 +151,7 @@ def test_a_kill_while_adding_events_leaves_none_and_a_retry_adds_them_once(
     assert len(list(siem.store.folder.glob("events/s/*.parquet"))) == 1
 
 
-@pytest.mark.parametrize("step", ["renaming", "listing", "evaluating"])
+@pytest.mark.parametrize("step", ["renaming", "listing", "evaluating", "raising"])
 def test_a_kill_while_writing_scores_doubles_and_loses_nothing(
     siem: LocalConnector, make_scores: MakeScores, step: str, tmp_path: Path
 ) -> None:
@@ -160,12 +162,14 @@ def test_a_kill_while_writing_scores_doubles_and_loses_nothing(
         == -signal.SIGKILL
     )
     ids = batch.batch.column("score_id").to_pylist()
-    stored = siem.scores.existing(ids)
-    assert stored == (set(ids) if step == "evaluating" else set())
-    report = siem.scores.write(batch)
+    stored = siem.scores.existing(batch)
+    assert stored == (set() if step in ("renaming", "listing") else set(ids))
+    assert not list(siem.alerts.find())
+    report = score(siem, batch, at=NOW + timedelta(minutes=1))
     assert (report.written, report.already_there) == (10 - len(stored), len(stored))
     assert len(list(siem.alerts.find())) == 10
-    assert len(list(siem.store.folder.glob("scores/*.parquet"))) == 1
+    with siem.store.ledger.reading() as connection:  # a file that is not listed counts nowhere
+        assert len(listed(connection, "scores")) == 1
 
 
 def test_services_readers_and_analysts_work_at_once(
@@ -189,10 +193,10 @@ def test_services_readers_and_analysts_work_at_once(
         now = count(siem)
         assert now >= seen
         seen = now
-        for alert in list(siem.alerts.find(AlertQuery(still_open=True))):
+        for alert in siem.alerts.find(AlertQuery(still_open=True)):
             siem.alerts.close(alert.alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=START)
     for writer in writers:
         assert writer.returncode == 0
     assert count(siem) == 1 + 39 + 120
     assert len(list(siem.alerts.find())) == 39 + 120
-    assert sum(alert.events for alert in list(siem.alerts.find())) == 39 + 120
+    assert sum(alert.events for alert in siem.alerts.find()) == 39 + 120

@@ -14,6 +14,7 @@ from scoreback.connectors.local.storage.verdict_key import verdict_key
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.records import TIME, LabelBatch, LabelQuery, ScoreBatch, Severity, Verdict
+from tests.unit.connectors.local.raising import score
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 RULE = AlertRule(
@@ -31,6 +32,9 @@ AGES_AGO = """
     );
     CREATE INDEX verdicts_by_alert ON verdicts (alert_id);
     CREATE INDEX verdicts_by_time ON verdicts (label_time, verdict_id);
+    ALTER TABLE alerts DROP COLUMN tags;
+    ALTER TABLE histograms DROP COLUMN edges;
+    DROP INDEX alert_events_by_score;
     UPDATE meta SET value = '1' WHERE key = 'schema';
 """
 Verdicts = list[tuple[str | None, str, str, int, int | None]]  # alert, event, verdict, given, ended
@@ -46,8 +50,8 @@ def ledger(folder: Path) -> Iterator[sqlite3.Connection]:
 def old(tmp_path: Path, make_scores: Callable[..., ScoreBatch]) -> Path:
     """A SIEM of schema 1 with one alert."""
     siem = LocalConnector.open("t", {"path": str(tmp_path)})
-    siem.apply(RULE)
-    siem.write(make_scores([(0, "a")]))
+    siem.rules.apply(RULE)
+    score(siem, make_scores([(0, "a")]))
     with ledger(tmp_path) as file:
         file.executescript(AGES_AGO)
     return tmp_path
@@ -76,7 +80,7 @@ def labels(siem: LocalConnector) -> list[tuple[object, ...]]:
     return [
         (r["event_id"], r["verdict"], round(r["label_time"].timestamp() * 1e6), r["rule"],
          r["withdrawn"])
-        for batch in siem.labels(query)
+        for batch in siem.labels.read(query)
         for r in batch.batch.to_pylist()
     ]  # fmt: skip
 
@@ -98,9 +102,9 @@ def test_verdicts_of_schema_1_are_kept_and_withdrawn_ones_become_told(old: Path)
         siem = LocalConnector.open("t", {"path": str(old)})
         assert labels(siem) == expected
     at = START + timedelta(days=1)
-    siem.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=at)
+    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=at)
     assert labels(siem) == expected  # it stands already
-    siem.reopen(alert, at)
+    siem.alerts.reopen(alert, at=at)
     assert [row[4] for row in labels(siem)] == [False, False, True, False, True]
 
 
@@ -121,7 +125,7 @@ def test_an_imported_verdict_of_schema_1_is_not_taken_in_again(old: Path) -> Non
         "source": pa.array(["verdict"]),
     }
     siem = LocalConnector.open("t", {"path": str(old)})
-    assert siem.add_verdicts(LabelBatch.of(columns, 1)).already_there == 1
+    assert siem.intake.add_verdicts(LabelBatch.of(columns, 1)).already_there == 1
 
 
 def test_a_schema_that_is_none_of_ours_is_refused(old: Path) -> None:
