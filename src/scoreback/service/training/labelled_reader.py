@@ -42,7 +42,10 @@ class LabelledReader:
         self._app, self._detector, self._window, self._now = app, detector, window, now
         self._progress = progress or _silent
         plan = UnitPlan.of(detector)
-        self._grouping = None if plan is None else Grouping(plan, window.since, window.until)
+        spill = app.settings.home / "spill"
+        self._grouping = (
+            None if plan is None else Grouping(plan, window.since, window.until, spill=spill)
+        )
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
         self.unparsable = 0
