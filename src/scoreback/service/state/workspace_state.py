@@ -118,6 +118,11 @@ class State:
         return self.folder / "outbox"
 
     @property
+    def windows(self) -> Path:
+        """Folder of window state: one folder per detector, one per feature plan in it."""
+        return self.folder / "windows"
+
+    @property
     def refused(self) -> Path:
         """Folder of what the SIEM would not take; made when there is something."""
         return self.folder / "refused"

@@ -49,7 +49,7 @@ def test_a_full_disk_is_told_as_one_while_open_and_when_opened(tmp_path: Path) -
         assert "away" not in caught.value.hint
         filler.unlink()
         with State.open(folder) as state:
-            assert state.batches_in_doubt("d")[0] == batch("first")
+            assert state.open_batches("d")[0] == batch("first")
 
 
 def test_a_limit_on_the_size_of_files_is_never_called_damage(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_limit_on_the_size_of_files_is_never_called_damage(tmp_path: Path) -> 
     assert "limit on the size of files" in out.stdout
     assert "damaged" not in out.stdout
     with State.open(tmp_path / "state") as state:
-        assert state.batches_in_doubt("d")
+        assert state.open_batches("d")
 
 
 def test_everything_in_a_state_is_its_owners_whatever_the_umask(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_state_file_that_is_gone_is_not_taken_for_a_new_state(tmp_path: Path) 
         State.open(tmp_path)
     (tmp_path / "kept").replace(tmp_path / "state.sqlite")
     with State.open(tmp_path) as state:
-        assert state.batches_in_doubt("d") == [batch("b")]
+        assert state.open_batches("d") == [batch("b")]
 
 
 def test_leftovers_of_killed_processes_are_swept_when_it_is_opened(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_reading_does_not_wait_for_a_writer_that_is_frozen(tmp_path: Path) -> No
         assert frozen.stdout is not None
         assert frozen.stdout.readline() == b"holding\n"
         with State.open(tmp_path) as state:
-            assert state.batches_in_doubt("d") == [batch("b")]
+            assert state.open_batches("d") == [batch("b")]
     finally:
         frozen.send_signal(signal.SIGKILL)
         frozen.communicate()
