@@ -32,10 +32,11 @@ PARCEL = Parcel(
             schema=SCORE_COLUMNS,
         )
     ),
-    Histogram(
-        histogram_id="b", detector="d", version="v1-00000000", stage="live", since=T,
+    (Histogram(
+        histogram_id="b", edges=tuple(n / 20 for n in range(1, 20)),
+        detector="d", version="v1-00000000", stage="live", since=T,
         until=T + timedelta(minutes=5), counts={T.isoformat(): [8] + [0] * 19},
-    ),
+    ),),
     Enrichment.NONE,
 )  # fmt: skip
 

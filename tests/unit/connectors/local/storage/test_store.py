@@ -124,22 +124,22 @@ def test_a_lost_segment_is_not_forgotten_by_a_load_of_something_else(
 def test_a_lost_segment_of_an_older_version_is_put_back_by_as_many_events_of_its_time(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(50)))
-    siem.add_events("s", make_events(range(100, 110)))
+    siem.intake.add_events("s", make_events(range(50)))
+    siem.intake.add_events("s", make_events(range(100, 110)))
     first = max(siem.store.folder.glob("events/s/*.parquet"), key=lambda path: path.stat().st_size)
     first.unlink()
     with pytest.raises(SiemRefused, match="is gone with 50 events"):
-        siem.add_events("s", make_events(range(40, 60)))
+        siem.intake.add_events("s", make_events(range(40, 60)))
     with pytest.raises(SiemRefused, match="it is missing"):
         count(siem)
-    assert siem.add_events("s", make_events(range(60))).written == 60
+    assert siem.intake.add_events("s", make_events(range(60))).written == 60
     assert count(siem) == 70
 
 
 def test_a_ledger_of_an_older_version_is_brought_up_to_date(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(10)))
+    siem.intake.add_events("s", make_events(range(10)))
     with sqlite3.connect(siem.store.ledger.path) as connection:
         connection.execute("ALTER TABLE segments DROP COLUMN sources")
         connection.execute("DROP TABLE retired")
@@ -147,7 +147,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(
     connection.close()
     again = LocalConnector.open("t", {"path": siem.store.folder})
     assert count(again) == 10
-    assert again.add_events("s", make_events(range(20))).written == 10
+    assert again.intake.add_events("s", make_events(range(20))).written == 10
 
 
 def test_a_damaged_ledger_is_named_with_a_remedy(tmp_path: Path, make_events: MakeEvents) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import EventBatch, ScoreBatch
 from tests.small_disk import fill, small_disk
+from tests.unit.connectors.local.conftest import START
 from tests.unit.connectors.local.storage.test_store import count, start
 
 MakeEvents = Callable[..., EventBatch]
@@ -26,11 +28,11 @@ def test_a_full_disk_is_told_as_one_and_nothing_is_lost(
     with small_disk(tmp_path, 2048) as disk:
         folder = disk / "siem"
         siem = LocalConnector.open("t", {"path": folder})
-        siem.add_events("s", make_events(range(10)))
+        siem.intake.add_events("s", make_events(range(10)))
         filler = fill(disk)
         for write in (
-            lambda: siem.add_events("s", make_events(range(10, 3000))),
-            lambda: siem.write(make_scores([(m, "a") for m in range(500)])),
+            lambda: siem.intake.add_events("s", make_events(range(10, 3000))),
+            lambda: siem.scores.write(make_scores([(m, "a") for m in range(500)]), at=START),
             lambda: LocalConnector.open("t", {"path": disk / "another"}),
         ):
             with pytest.raises(SiemUnavailable, match=r"disk is full") as caught:
@@ -39,7 +41,9 @@ def test_a_full_disk_is_told_as_one_and_nothing_is_lost(
             assert "free some space" in caught.value.hint
         filler.unlink()
         assert count(LocalConnector.open("t", {"path": folder})) == 10
-        assert siem.write(make_scores([(m, "a") for m in range(500)])).written == 500
+        assert (
+            siem.scores.write(make_scores([(m, "a") for m in range(500)]), at=START).written == 500
+        )
 
 
 def test_everything_in_it_is_its_owners_whatever_the_umask(
@@ -50,8 +54,8 @@ def test_everything_in_it_is_its_owners_whatever_the_umask(
     before = os.umask(0)
     try:
         siem = LocalConnector.open("t", {"path": tmp_path / "home" / "siem"})
-        siem.add_events("s", make_events(range(10)))
-        siem.write(make_scores([(1, "a")]))
+        siem.intake.add_events("s", make_events(range(10)))
+        siem.scores.write(make_scores([(1, "a")]), at=START)
         assert load_file(siem.store, export, "t", LoadMapping(time="time")).rejected == 1
     finally:
         os.umask(before)
@@ -76,7 +80,7 @@ def test_a_link_in_the_place_of_our_files_is_never_written_through(
     siem = LocalConnector.open("t", {"path": folder})
     (folder / "staging" / "s.lock").symlink_to(victim)
     with pytest.raises(SiemUnavailable, match="symbolic link"):
-        siem.add_events("s", make_events(range(10)))
+        siem.intake.add_events("s", make_events(range(10)))
     assert victim.read_bytes() == b"precious"
 
 
@@ -84,7 +88,7 @@ def test_a_link_in_the_place_of_our_files_is_never_written_through(
 def test_reading_does_not_wait_for_a_writer_that_is_frozen(
     siem: LocalConnector, make_events: MakeEvents, task: str, tmp_path: Path
 ) -> None:
-    siem.add_events("s", make_events(range(10)))
+    siem.intake.add_events("s", make_events(range(10)))
     frozen = start(task, siem.store.folder, folder=tmp_path)
     try:
         while not (siem.store.folder / "frozen").exists():
@@ -98,7 +102,7 @@ def test_reading_does_not_wait_for_a_writer_that_is_frozen(
 def test_a_lost_ledger_is_told_also_where_only_scores_are_left(
     siem: LocalConnector, make_scores: MakeScores
 ) -> None:
-    siem.write(make_scores([(1, "a")]))
+    siem.scores.write(make_scores([(1, "a")]), at=START)
     siem.store.ledger.path.write_bytes(b"")
     with pytest.raises(SiemRefused, match=r"siem\.sqlite is gone") as caught:
         LocalConnector.open("t", {"path": siem.store.folder})
@@ -108,7 +112,7 @@ def test_a_lost_ledger_is_told_also_where_only_scores_are_left(
 def test_a_damaged_list_of_segments_is_told_when_it_is_opened(
     siem: LocalConnector, make_events: MakeEvents
 ) -> None:
-    siem.add_events("s", make_events(range(10)))
+    siem.intake.add_events("s", make_events(range(10)))
     path = siem.store.ledger.path
     with sqlite3.connect(path) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
