@@ -159,6 +159,13 @@ def sweep(folder: Path, *, also: str | None = None) -> int:
     return swept
 
 
+def open_to_others(path: Path) -> bool:
+    """Whether other users of this machine can read or change *path*, as far as modes tell."""
+    if not path.exists() or not path.stat().st_mode & 0o066:
+        return False
+    return all(parent.stat().st_mode & 0o011 for parent in path.absolute().parents)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in *folder* survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -14,6 +14,7 @@ from scoreback.disk.files import (
     create,
     draft,
     draft_folder,
+    open_to_others,
     private_folder,
     sweep,
     unlinked,
@@ -113,3 +114,16 @@ def test_a_sweep_takes_what_a_killed_process_left_and_nothing_else(tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == sorted(others)
     assert sweep(tmp_path, also=".partial") == 1
     assert sweep(tmp_path / "nowhere") == 0
+
+
+def test_what_others_can_reach_is_told_from_what_they_cannot(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for folder in (shared, *shared.parents):
+        if folder.is_relative_to(tmp_path):
+            folder.chmod(0o755)
+    reachable = all(parent.stat().st_mode & 0o011 for parent in tmp_path.parents)
+    assert open_to_others(shared) is reachable
+    tmp_path.chmod(0o700)
+    assert not open_to_others(shared)
+    assert not open_to_others(tmp_path / "nowhere")

@@ -177,6 +177,11 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
     Raises:
         ArtifactError: it is missing, damaged, foreign, too new, or not the one expected.
     """
+    if not folder.exists():
+        raise ArtifactError(
+            f"the model in {folder} is gone: no event can be scored by it",
+            hint="restore the folder from a backup; or train again and promote the new version",
+        )
     stored = _read(folder, MANIFEST)
     manifest = _parsed(folder, stored)
     if canonical(manifest) != stored:

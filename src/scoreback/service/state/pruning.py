@@ -130,9 +130,7 @@ def _superseded(state: State, detector: str) -> Iterator[str]:
     return (
         row.plan_hash
         for row in sorted(rows, key=lambda row: row.plan_hash)
-        if furthest - row.watermark > KEEP_PLANS
-        and row.turn < last
-        and row.plan_hash not in owing
+        if furthest - row.watermark > KEEP_PLANS and row.turn < last and row.plan_hash not in owing
     )
 
 

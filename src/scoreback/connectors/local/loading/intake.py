@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from scoreback.connectors.local.storage.compaction import compact
 from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.lost import missing, put_back, refuse_unless_put_back
 from scoreback.connectors.local.storage.segments import (
@@ -210,6 +211,7 @@ def intake(
             lost = missing(transaction, store.folder, stream)
         refuse_unless_put_back(lost, source)
         yield Intake(store, stream, staging, generated_ids=generated_ids, source=source, lost=lost)
+        compact(store, "events", stream)
 
 
 def _staging(store: Store, stream: str, held: ExitStack) -> Path:
