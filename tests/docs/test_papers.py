@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAPERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAPERS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
+)
 FOLDERS = ("src", "tests", "examples", "benchmarks", "packaging", "models", "connectors", "service")
 
 
@@ -17,9 +22,10 @@ def test_internal_links_lead_somewhere(name: str) -> None:
             continue
         path, _, anchor = target.partition("#")
         assert not Path(path).is_absolute()
-        assert (ROOT / path).exists() if path else True, f"{name} links to {path}"
+        found = (ROOT / name).parent / path if path else ROOT / name
+        assert found.exists(), f"{name} links to {path}"
         if anchor:
-            assert anchor in _anchors(path or name), f"{name} links to #{anchor}"
+            assert anchor in _anchors(found), f"{name} links to #{anchor}"
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -63,7 +69,7 @@ def _text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def _anchors(name: str) -> set[str]:
+def _anchors(path: Path) -> set[str]:
     """Anchors of the headings, as code hosts make them."""
-    titles = re.findall(r"^#+ (.+)$", _text(name), re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

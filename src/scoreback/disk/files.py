@@ -5,11 +5,14 @@ draft that nobody holds is what a killed process left behind, whoever asks: `swe
 Nothing here is ever written through a symbolic link.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +22,7 @@ from pathlib import Path
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
-_DRAFT = ".draft"
-_LEFT_BY_OLDER_VERSIONS = (".partial", ".tmp", ".new")
+_DRAFT = re.compile(r"\.[0-9a-f]{16}\.draft")
 
 
 def private_folder(path: Path) -> Path:
@@ -46,7 +48,7 @@ def create(path: Path, *, exist_ok: bool = False) -> int:
 
     Raises:
         FileExistsError: it exists and *exist_ok* is not set.
-        OSError: it cannot be made, or is a symbolic link.
+        OSError: it cannot be made, or something other than a file is in its place.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
@@ -54,9 +56,24 @@ def create(path: Path, *, exist_ok: bool = False) -> int:
     except FileExistsError:
         if not exist_ok:
             raise
-        return os.open(path, flags, FILE_MODE)
+        descriptor = os.open(path, flags, FILE_MODE)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path)) from None
+        return descriptor
     os.fchmod(descriptor, FILE_MODE)  # whatever the umask left of it
     return descriptor
+
+
+def unlinked(path: Path) -> Path:
+    """*path*, unless it is a symbolic link.
+
+    Raises:
+        OSError: it is one: whoever made it wants another file to be written.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
+    return path
 
 
 @dataclass(slots=True)
@@ -125,17 +142,28 @@ def draft_folder(folder: Path) -> Iterator[DraftFolder]:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> int:
+def sweep(folder: Path, *, also: str | None = None) -> int:
     """Remove what killed processes left half-written in *folder*; how many files and folders.
 
     Whatever a living process writes stays, and so does whatever cannot be removed.
+
+    Args:
+        folder: that is looked through, not what is below it.
+        also: how names end that older versions gave to what they had not finished.
     """
     swept = 0
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as it:
         for entry in it:
-            if entry.name.endswith((_DRAFT, *_LEFT_BY_OLDER_VERSIONS)):
+            if _DRAFT.fullmatch(entry.name) or (also and entry.name.endswith(also)):
                 swept += _removed(Path(entry.path))
     return swept
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether other users of this machine can read or change *path*, as far as modes tell."""
+    if not path.exists() or not path.stat().st_mode & 0o066:
+        return False
+    return all(parent.stat().st_mode & 0o011 for parent in path.absolute().parents)
 
 
 def sync_folder(folder: Path) -> None:
@@ -148,7 +176,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _new_name(folder: Path) -> Path:
-    return folder / f".{secrets.token_hex(8)}{_DRAFT}"
+    return folder / f".{secrets.token_hex(8)}.draft"
 
 
 def _new_file(folder: Path) -> tuple[Path, int]:

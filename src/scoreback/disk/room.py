@@ -50,8 +50,10 @@ def no_room_beside(path: Path) -> str | None:
     try:
         size = max(_size(path), _size(path.with_name(path.name + "-wal")))
         with draft(path.parent) as probe:
-            os.pwrite(probe.file.fileno(), bytes(_PROBE), 0)
-            os.pwrite(probe.file.fileno(), bytes(_PROBE), size)
+            probe.file.write(bytes(_PROBE))
+            probe.file.seek(size)
+            probe.file.write(bytes(_PROBE))
+            probe.file.flush()
             os.fsync(probe.file.fileno())
     except OSError as error:
         return no_room(error)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scoreback.connectors.doors import Connector
 from scoreback.connectors.registry import connector_names, load_connector
+from scoreback.disk.files import private_folder, sweep
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import ConfigError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
@@ -96,11 +98,12 @@ def opened(
     connection = connection or connection_of(settings)
     settings = settings.model_copy(update={"connector": connection.connector})
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        for folder in (private_folder(settings.home), settings.home / "spill"):
+            sweep(folder)
     except OSError as error:
         raise ConfigError(
-            f"workspace folder {settings.home} cannot be used: {error.strerror}",
-            hint="name another folder with --home or SCOREBACK_HOME",
+            f"workspace folder {settings.home} cannot be used: {reason(error)}",
+            hint=f"{remedy(error)}; or name another folder with --home or SCOREBACK_HOME",
         ) from error
     with State.open(settings.state) if state is None else nullcontext(state) as state:
         connector = load_connector(connection.connector).open(connection.name, connection.settings)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError
+from pydantic import ByteSize, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scoreback.errors import ConfigError
@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         default=None,
         description="how long after its arrival time an event may still turn up; else what the"
         " connector says",
+    )
+    training_memory: ByteSize | None = Field(
+        default=None,
+        gt=0,
+        description="memory that a training may take, such as 8GiB; else half of what the machine"
+        " or container has",
     )
     jobs: int = Field(default=2, ge=1, description="detectors that `serve` scores at once")
     threads: int = Field(default=2, ge=1, description="threads for learning and scoring")

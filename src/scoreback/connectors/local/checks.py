@@ -4,7 +4,9 @@ import os
 from collections.abc import Sequence
 
 from scoreback.connectors.local.events import Events, fields_of, require_fields
+from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import engine, parquet
+from scoreback.connectors.local.storage.inspection import inspect
 from scoreback.connectors.local.storage.segments import Segment
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
@@ -16,8 +18,18 @@ SPARSE = 0.5  # a field that more than half of the events lack is worth a word
 
 def check(store: Store, query: EventQuery) -> Sequence[Finding]:
     """Findings for *query*, the fatal ones first."""
+    with kept_while_read(store):
+        return _check(store, query)
+
+
+def _check(store: Store, query: EventQuery) -> Sequence[Finding]:
     if not os.access(store.folder, os.W_OK):
-        return [Finding(what=f"{store.folder} cannot be written", fix="give yourself the right")]
+        return [
+            Finding(
+                what=f"{store.folder} cannot be written",
+                fix="make the folder writable for this user",
+            )
+        ]
     try:
         found = Events(store).selected(query.selection)
     except SiemRefused as error:
@@ -29,10 +41,10 @@ def check(store: Store, query: EventQuery) -> Sequence[Finding]:
         except SiemRefused as error:
             missing.append(Finding(what=error.message, fix=error.hint))
     there = [name for name in dict.fromkeys(query.fields) if name in fields_of(found)]
-    try:
-        return [*missing, *_shared_ids(store, found), *_sparse(store, found, there)]
-    except SiemRefused as error:
-        return [*missing, Finding(what=error.message, fix=error.hint)]
+    missing += inspect(store, found)
+    if any(finding.fatal for finding in missing):
+        return sorted(missing, key=lambda finding: not finding.fatal)
+    return [*missing, *_shared_ids(store, found), *_sparse(store, found, there)]
 
 
 def _sparse(store: Store, found: Sequence[Segment], fields: Sequence[str]) -> list[Finding]:

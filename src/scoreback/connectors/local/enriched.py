@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import duckdb
 
 from scoreback.connectors.local.events import Events, fields_of
+from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
@@ -31,21 +32,22 @@ def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnecti
     Raises:
         SiemRefused: no such stream, or a segment is damaged.
     """
-    found = Events(store).selected({"stream": stream})
-    with store.ledger.reading() as transaction:
-        scores = listed(transaction, "scores")
-    fields = sorted(n for n in fields_of(found) if not n.startswith("scoreback."))
-    events = parquet(store.segments.intact(segment) for segment in found)
-    joined = ", ".join(f"latest.{n} AS {identifier('scoreback.' + n)}" for n in _TYPES)
-    columns = ", ".join(identifier(n) for n in ("event_time", "arrival_time", *fields))
-    view = (
-        f"CREATE VIEW events_enriched AS SELECT events.event_id, {columns}, {joined} "  # noqa: S608
-        f"FROM {events} events LEFT JOIN ({_latest(store, scores, stream)}) latest "
-        "ON events.event_id = latest.event_id"
-    )
-    with engine(store.staging) as connection:
-        connection.execute(view)
-        yield connection
+    with kept_while_read(store):
+        found = Events(store).selected({"stream": stream})
+        with store.ledger.reading() as transaction:
+            scores = listed(transaction, "scores")
+        fields = sorted(n for n in fields_of(found) if not n.startswith("scoreback."))
+        events = parquet(store.segments.intact(segment) for segment in found)
+        joined = ", ".join(f"latest.{n} AS {identifier('scoreback.' + n)}" for n in _TYPES)
+        columns = ", ".join(identifier(n) for n in ("event_time", "arrival_time", *fields))
+        view = (
+            f"CREATE VIEW events_enriched AS SELECT events.event_id, {columns}, {joined} "  # noqa: S608
+            f"FROM {events} events LEFT JOIN ({_latest(store, scores, stream)}) latest "
+            "ON events.event_id = latest.event_id"
+        )
+        with engine(store.staging) as connection:
+            connection.execute(view)
+            yield connection
 
 
 def _latest(store: Store, scores: Sequence[Segment], stream: str) -> str:

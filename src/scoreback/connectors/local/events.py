@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from scoreback.connectors.doors import BATCH_ROWS, Slice
+from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
@@ -48,6 +49,10 @@ class Events:
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         """Yield the events of *piece* in order of (arrival_time, event_id)."""
         fields = tuple(dict.fromkeys(piece.query.fields))
+        with kept_while_read(self._store):
+            yield from self._read(piece, fields)
+
+    def _read(self, piece: Slice, fields: Sequence[str]) -> Iterator[EventBatch]:
         found = self.selected(piece.query.selection)
         since, until = micros(piece.window.since), micros(piece.window.until)
         rows = sum(s.rows * _share(s, since, until) for s in found)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import sqlite
 
 from scoreback.connectors.doors import BATCH_ROWS, ScoreQuery
 from scoreback.connectors.local.storage import ledger
+from scoreback.connectors.local.storage.compaction import compact, kept_while_read
 from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, list_segment, listed
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
@@ -48,6 +49,7 @@ class Scores:
             table = table.filter(pa.array(good))
         arrived = pa.repeat(pa.scalar(at, TIME), table.num_rows)
         written = _store_new(self._store, table.append_column(RECEIVED, arrived))
+        compact(self._store, "scores", "")
         return WriteReport(
             written=written, already_there=table.num_rows - written, refused=tuple(refused)
         )
@@ -59,6 +61,10 @@ class Scores:
 
     def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
         """Yield the stored scores of *query*, in order of (event_time, score_id)."""
+        with kept_while_read(self._store):
+            yield from self._read(query)
+
+    def _read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
         since, until = micros(query.window.since), micros(query.window.until)
         with self._store.ledger.reading() as connection:
             found = listed(connection, "scores")

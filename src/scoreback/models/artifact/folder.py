@@ -7,9 +7,6 @@ scores have (`artifact.bins`): no score depends on these.
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +16,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from scoreback import __version__
+from scoreback.disk.files import draft_folder, private_folder, sweep, write_whole
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import ArtifactError
 from scoreback.models.artifact.bins import BINS, read_bins, written_bins
 from scoreback.models.artifact.manifest import (
@@ -160,19 +159,15 @@ def save(artifact: Artifact, folder: Path) -> None:
         BINS: written_bins(artifact.bins, artifact.artifact_hash),
     }
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        sweep(private_folder(folder.parent))
+        with draft_folder(folder.parent) as unfinished:
             for name, content in files.items():
-                _write(unfinished / name, content)
-            unfinished.chmod(0o755)
-            unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+                write_whole(unfinished.path / name, content)
+            unfinished.keep(folder)
     except OSError as error:
         raise ArtifactError(
-            f"cannot write the artefact {folder}: {error.strerror or error}",
-            hint="free space on that disk or correct its permissions, then train again",
+            f"cannot write the artefact {folder}: {reason(error)}",
+            hint=f"{remedy(error)}, and train again",
         ) from error
 
 
@@ -182,6 +177,11 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
     Raises:
         ArtifactError: it is missing, damaged, foreign, too new, or not the one expected.
     """
+    if not folder.exists():
+        raise ArtifactError(
+            f"the model in {folder} is gone: no event can be scored by it",
+            hint="restore the folder from a backup; or train again and promote the new version",
+        )
     stored = _read(folder, MANIFEST)
     manifest = _parsed(folder, stored)
     if canonical(manifest) != stored:
@@ -267,10 +267,3 @@ def _read(folder: Path, name: str) -> bytes:
             f"cannot read {path}: {error.strerror or error}",
             hint="point to a folder written by scoreback train, or restore it from a backup",
         ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -140,7 +140,7 @@ class StateFolder:
         for path in self.folder.glob("*.parquet"):
             if path not in kept:
                 path.unlink(missing_ok=True)
-        sweep(self.folder)
+        sweep(self.folder, also=".parquet.partial")
 
     def _unwritten(self, error: OSError) -> StateError:
         return StateError(

@@ -82,6 +82,11 @@ class Sums:
         """How much there is to hold."""
         return int(self.units.num_rows + self.values.num_rows + self.members.num_rows)
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return int(self.units.nbytes + self.values.nbytes + self.members.nbytes)
+
     def between(self, since: int, until: int) -> "Sums":
         """Those whose windows begin in ``[since, until)``, µs."""
         tables = (self.units, self.values, self.members)

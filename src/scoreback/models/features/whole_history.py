@@ -34,6 +34,7 @@ def feature_rows(
     since: datetime,
     fields: tuple[str, ...] = (),
     progress: Callable[[int], None] | None = None,
+    holding: Callable[[int], None] | None = None,
 ) -> History:
     """Compute every feature of *plan* for the events of *batches*.
 
@@ -43,6 +44,8 @@ def feature_rows(
         since: events with an earlier event time are history only, no rows.
         fields: event fields to carry along, as text.
         progress: told the number of events of each batch.
+        holding: told after each batch how many bytes are held until all were read; what is made of
+            them takes several times as much. It may raise to end the reading.
 
     Raises:
         DataError: the keys of a window feature would not fit.
@@ -51,6 +54,7 @@ def feature_rows(
     parts: list[pa.Table] = []
     asked: list[pa.Table] = []
     uncast: dict[str, int] = {}
+    held = 0
     try:
         for batch in batches:
             part, problems = event_part(events, batch, fields)
@@ -58,6 +62,9 @@ def feature_rows(
             asked.append(queries.of(batch))
             for name, count in problems.items():
                 uncast[name] = uncast.get(name, 0) + count
+            held += parts[-1].nbytes + asked[-1].nbytes
+            if holding:
+                holding(held)
             if progress:
                 progress(batch.num_rows)
     finally:

@@ -49,6 +49,11 @@ class Grouping:
         self.ungrouped = 0
         self.uncast: dict[str, int] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """What the sums so far take in memory."""
+        return sum(sums.nbytes for sums in self._portions)
+
     def add(self, events: EventBatch) -> pa.ChunkedArray:
         """Add *events*; the unit of each, null where it belongs to none."""
         grouped = self._queries.group(events)

@@ -4,21 +4,37 @@ The file has no name: it is gone when nobody holds the matrix any more, even aft
 """
 
 import mmap
+import os
 import tempfile
 from collections.abc import Iterator
 
 import numpy as np
 
+from scoreback.disk.room import reason
+from scoreback.errors import DataError
 from scoreback.models.learners.model import Matrix
 
 BLOCK = 65_536  # rows that are read or written at a time
 
 
 def new_matrix(rows: int, width: int) -> Matrix:
-    """A matrix of zeros, shape (rows, width), in a file of the folder for temporary files."""
+    """A matrix of zeros, shape (rows, width), in a file of the folder for temporary files.
+
+    Raises:
+        DataError: there is no room for it.
+    """
     if not rows * width:
         return np.zeros((rows, width), dtype=np.float32)
+    size = rows * width * np.dtype(np.float32).itemsize
     with tempfile.TemporaryFile() as file:
+        try:  # now, as a page that finds no room once it is written to ends the process
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise DataError(
+                f"the matrix of {rows:,} rows and {width} features needs {size / 2**20:,.0f} MiB in"
+                f" {tempfile.gettempdir()}: {reason(error)}",
+                hint="free some space there, or set TMPDIR to a folder with more room",
+            ) from error
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, width))
 
 

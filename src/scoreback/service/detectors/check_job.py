@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from scoreback.disk.files import open_to_others
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.history import WindowQueries, all_series
@@ -23,10 +24,26 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
     Raises:
         ConfigError: the file has no selection for this SIEM.
     """
-    found = list(app.connector.check(app.query(detector)))
+    found = [*app.connector.check(app.query(detector)), *_open_to_others(app)]
     if not any(finding.fatal for finding in found):
         found += _keys(app, detector, now)
     return sorted(found, key=lambda finding: not finding.fatal)
+
+
+def _open_to_others(app: App) -> list[Finding]:
+    """Parts of the workspace that other users can read: older versions made them so."""
+    home = app.settings.home
+    found = [home / name for name in ("state", "models", "accounts") if open_to_others(home / name)]
+    if not found:
+        return []
+    names = " ".join(map(str, found))
+    return [
+        Finding(
+            what=f"other users of this machine can read or change {', '.join(map(str, found))}",
+            fix=f"chmod -R go-rwx {names}",
+            fatal=False,
+        )
+    ]
 
 
 def _keys(app: App, detector: Detector, now: datetime) -> list[Finding]:

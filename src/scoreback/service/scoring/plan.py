@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from scoreback.records import EventQuery, ModelVersion, Stage
 from scoreback.service.app import App
 from scoreback.service.state.workspace_state import Progress
 from scoreback.times import moment
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +75,21 @@ def starting_point(
     named = plan_hash(detector, app.query(detector))
     found = app.state.progress(detector.name, named)
     latest = app.state.latest_progress(detector.name)
-    if found is not None and (latest is None or latest.plan_hash == named):
+    mine = found is not None and (latest is None or latest.plan_hash == named)
+    gone = found is not None and _windows_are_gone(app, found)
+    if found is not None and mine and not gone:
         return found
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     first, owed = since or version.trained_as_of, None
-    if latest is not None:  # another plan scored up to there, but for what waits
+    if found is not None and mine:
+        _log.warning("window state is gone; the history of its windows is read again",
+                     extra={"detector": detector.name})  # fmt: skip
+        # What waited for its windows had arrived within the lag. Of what arrived then and is scored
+        # already, nothing comes twice: its scores have the same names.
+        first, owed = max(found.score_since, found.watermark - plan.lag), found.owed
+    elif latest is not None:  # another plan scored up to there, but for what waits
         first, owed = _left_by(latest, plan, grouped=units is not None)
-    if found is not None:  # this plan was left for that one, and comes back: its windows are good
+    if found is not None and not gone:  # this plan was left, and comes back: its windows are good
         waits = found.pending if units is not None else None
         return replace(found, score_since=first, owed=owed, pending=waits)
     oldest = first
@@ -116,6 +127,14 @@ def _left_by(latest: Progress, plan: FeaturePlan, *, grouped: bool) -> tuple[dat
         return latest.watermark, None
     # A unit arrives when it closes: those of earlier windows have done so by then.
     return moment(opened) + plan.lag + timedelta(microseconds=1), None
+
+
+def _windows_are_gone(app: App, progress: Progress) -> bool:
+    """Whether files count and none is there: somebody removed the folder, as the error told."""
+    if not progress.segments and progress.pending is None:
+        return False
+    folder = app.windows_folder(progress.detector) / progress.plan_hash
+    return not any(folder.rglob("*.parquet"))
 
 
 def selected(selection: Mapping[str, object]) -> str:

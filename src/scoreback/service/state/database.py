@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from scoreback.disk.files import FILE_MODE, unlinked
+from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import StateError
 
 HEAD = "0004"  # the newest migration; known here so that opening needs no alembic
@@ -15,21 +17,29 @@ BUSY_SECONDS = 30  # every transaction takes milliseconds; this is for slow disk
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _RESTORE = (
-    "restore it from a backup, or move the state folder away to begin afresh"
-    " (models and what the SIEM has are kept apart)"
+    "restore the state folder from a backup; without one, move it away to begin afresh: versions,"
+    " progress and the audit log are lost then, models and what the SIEM has are not"
 )
 
 
 class Database:
     """Transactions on one SQLite file; safe to share between threads and processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new: bool = True) -> None:
         """Open the file at *path*, make it when it is not there, and bring it up to date.
 
+        Args:
+            path: of the file.
+            new: whether it may be a new one; else it is an error when nothing is in it.
+
         Raises:
-            StateError: it is damaged, no state of ours, too new, or cannot be written.
+            StateError: it is gone, damaged, no state of ours, too new, or cannot be written.
+            OSError: it cannot be made.
         """
         self.path = path
+        if not new and not path.exists():
+            raise self._lost("is gone")
+        make_private(path)
         self.engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -37,7 +47,7 @@ class Database:
         sa.event.listen(self.engine, "connect", _set_up)
         sa.event.listen(self.engine, "begin", _begin)
         try:
-            self._prepare()
+            self._prepare(new=new)
         except BaseException:
             self.close()
             raise
@@ -68,16 +78,27 @@ class Database:
         except sa.exc.DatabaseError as error:
             raise self._explained(error) from error
 
-    def _prepare(self) -> None:
+    def _lost(self, what: str) -> StateError:
+        return StateError(
+            f"{self.path} {what}, though {self.path.parent} was in use: versions, progress and the"
+            " audit log are lost with it",
+            hint="restore state.sqlite and state.sqlite-wal from the same backup; without one, move"
+            " the folder away to begin afresh: models and what the SIEM has stay",
+        )
+
+    def _prepare(self, *, new: bool) -> None:
         with self.reads() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
             if found != "ok":
                 raise StateError(f"{self.path} is damaged: {found}", hint=_RESTORE)
-            if self._revision(connection) == HEAD:
+            revision = self._revision(connection)
+            if revision == HEAD:
                 return
-        lock = FileLock(self.path.with_suffix(".migrating"), timeout=BUSY_SECONDS)
+        if revision is None and not new:
+            raise self._lost("is empty")
+        path = unlinked(self.path.with_suffix(".migrating"))
         try:
-            with lock, self.writes() as connection:
+            with FileLock(path, timeout=BUSY_SECONDS, mode=FILE_MODE), self.writes() as connection:
                 if self._revision(connection) != HEAD:  # another process may have been faster
                     _migrate(connection)
         except Timeout as error:
@@ -104,22 +125,30 @@ class Database:
         return found
 
     def _explained(self, error: sa.exc.DatabaseError) -> StateError:
-        said = str(error.orig)
-        if "locked" in said:
+        trouble = trouble_of(error.orig, self.path)
+        if trouble.kind == "locked":
             return StateError(
                 f"{self.path} is locked by another process for over {BUSY_SECONDS} s",
                 hint="end the process that holds it, then try again; nothing is lost",
             )
-        if "full" in said:
+        if trouble.kind == "full":
             return StateError(
-                f"{self.path} cannot be written: the disk is full",
-                hint="free some space, then try again; nothing is lost",
+                f"{self.path} cannot be written: {trouble.said}",
+                hint="free some space there, then try again; nothing is lost, so leave the state"
+                " folder as it is",
             )
-        if "unable to open" in said or "readonly" in said:
+        if trouble.kind == "denied":
             return StateError(
-                f"{self.path} cannot be opened for writing", hint="check the folder's permissions"
+                f"{self.path} cannot be opened for writing",
+                hint="make the file and its folder writable for this user",
             )
-        return StateError(f"{self.path} is damaged or cannot be read: {said}", hint=_RESTORE)
+        if trouble.kind == "damaged":
+            return StateError(f"{self.path} is damaged: {trouble.said}", hint=_RESTORE)
+        return StateError(
+            f"{self.path} cannot be read or written: {trouble.said}",
+            hint="check its disk and the system's log, then try again; leave the state folder as"
+            " it is: nothing says that it is damaged",
+        )
 
 
 def _known_revisions() -> set[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from scoreback.disk.files import FILE_MODE, create, unlinked
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
@@ -30,14 +32,14 @@ def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterato
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a lock")
-    lock, holder = FileLock(folder / f"{name}.lock", timeout=wait), folder / f"{name}.pid"
+    path, holder = folder / f"{name}.lock", folder / f"{name}.pid"
     try:
+        lock = FileLock(unlinked(path), timeout=wait, mode=FILE_MODE)
         lock.acquire()
     except OSError as error:
         if not isinstance(error, Timeout):
             raise StateError(
-                f"lock file {lock.lock_file} cannot be used: {error.strerror}",
-                hint="check the permissions of the state folder",
+                f"lock file {path} cannot be used: {reason(error)}", hint=remedy(error)
             ) from error
         raise StateError(
             f"{what} is in use by {_said_by(holder)}",
@@ -45,7 +47,7 @@ def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterato
         ) from error
     try:
         with suppress(OSError):  # the name is for people; the lock itself holds without it
-            holder.write_text(f"{os.getpid()}\n", encoding="ascii")
+            _say(holder)
         yield
     finally:
         with suppress(OSError):
@@ -53,9 +55,18 @@ def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterato
         lock.release()
 
 
+def _say(holder: Path) -> None:
+    descriptor = create(holder, exist_ok=True)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
 def _said_by(holder: Path) -> str:
     try:
-        pid = holder.read_text(encoding="ascii").strip()
+        pid = holder.read_text(encoding="ascii").strip() if holder.is_file() else ""
     except (OSError, UnicodeDecodeError):
         pid = ""
     return f"process {pid}" if pid.isdecimal() else "another process"

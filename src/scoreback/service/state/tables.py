@@ -149,6 +149,8 @@ batches = sa.Table(
     sa.Column("next_state", sa.Text),  # null once it was sent
     sa.Index(None, "detector", "status", "begun"),
     sa.Index(None, "detector", "sent_at"),
+    sa.Index(None, "begun"),  # the newest is asked for at each batch
+    sa.Index(None, "status", "until"),  # the old ones are pruned
 )
 
 # What stands in a SIEM because of us: who finds it gone there knows that somebody took it away.

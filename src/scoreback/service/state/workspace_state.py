@@ -19,6 +19,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.sqlite import insert
 
+from scoreback.disk.files import private_folder, sweep
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import utc
 from scoreback.service.state import tables
@@ -70,18 +72,28 @@ class State:
     def open(cls, folder: Path) -> Self:
         """Open the state in *folder*, made when it is not there, brought up to date when it is old.
 
+        The folders in it are made after the database: where they are and it is not, it was lost.
+
         Raises:
-            StateError: it is damaged, written by a newer version, or cannot be written.
+            StateError: it is gone, damaged, written by a newer version, or cannot be written.
         """
+        used = any((folder / name).exists() for name in ("outbox", "windows"))
+        database = None
         try:
-            for path in (folder, folder / "outbox", folder / "locks"):
-                path.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
+            database = Database(folder / "state.sqlite", new=not used)
+            for name in ("outbox", "locks"):
+                private_folder(folder / name)
         except OSError as error:
+            if database is not None:
+                database.close()
             raise StateError(
-                f"state folder {folder} cannot be made: {error.strerror}",
-                hint="name another folder, or check its permissions",
+                f"state folder {folder} cannot be made: {reason(error)}",
+                hint=f"{remedy(error)}; or name another folder",
             ) from error
-        return cls(folder, Database(folder / "state.sqlite"))
+        for left in (folder, folder / "refused"):
+            sweep(left)
+        return cls(folder, database)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -104,6 +116,11 @@ class State:
     def outbox(self) -> Path:
         """Folder of files that are about to be written to the SIEM."""
         return self.folder / "outbox"
+
+    @property
+    def windows(self) -> Path:
+        """Folder of window state: one folder per detector, one per feature plan in it."""
+        return self.folder / "windows"
 
     @property
     def refused(self) -> Path:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scoreback.disk.files import sweep, write_whole
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import DataError
 from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
@@ -67,12 +69,23 @@ def account_of(
 
 
 def write_account(app: App, account: dict[str, Any]) -> None:
-    """Keep *account*; training the same version again replaces it by the same."""
+    """Keep *account*; training the same version again replaces it by the same.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     path = _path(app, account["detector"]["name"], account["version"]["version"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(account, indent=1, sort_keys=True) + "\n")
-    new.replace(path)
+    content = json.dumps(account, indent=1, sort_keys=True) + "\n"
+    try:
+        write_whole(path, content.encode())
+    except OSError as error:
+        raise DataError(
+            f"the account of {path.parent.name} {path.stem} cannot be written: {path}:"
+            f" {reason(error)}",
+            hint=f"{remedy(error)}: training the same data again makes the same version, with its"
+            " account",
+        ) from error
+    sweep(path.parent, also=".new")
 
 
 def read_account(app: App, version: ModelVersion) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery,
 from scoreback.service.app import App
 from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.incidents import incident_labels
+from scoreback.service.training.memory import Room
 
 
 class LabelledReader:
@@ -29,6 +30,7 @@ class LabelledReader:
         window: TimeWindow,
         now: datetime,
         progress: Callable[[int], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         """Prepare to read what arrived in *window*, and what labels say as of its end.
 
@@ -38,11 +40,16 @@ class LabelledReader:
             window: of arrival times.
             now: the clock.
             progress: told the number of events.
+            room: told what was read.
         """
+        self._room = room
         self._app, self._detector, self._window, self._now = app, detector, window, now
         self._progress = progress or _silent
         plan = UnitPlan.of(detector)
-        self._grouping = None if plan is None else Grouping(plan, window.since, window.until)
+        spill = app.settings.home / "spill"
+        self._grouping = (
+            None if plan is None else Grouping(plan, window.since, window.until, spill=spill)
+        )
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
         self.unparsable = 0
@@ -72,6 +79,7 @@ class LabelledReader:
                 own = self._from_field(batch)
                 if own is not None:
                     self._of_events.append(pa.Table.from_batches([own.batch]))
+                    self._keep(own.batch.nbytes)
                 yield batch
             return
         self._of_units = UnitLabels(verdicts)
@@ -79,6 +87,7 @@ class LabelledReader:
             for batch in self._events():
                 unit = self._grouping.add(batch)
                 self._of_units.add(batch, unit, self._from_field(batch))
+                self._hold(self._grouping.nbytes)
             yield from self._grouping.units()
         finally:
             self._grouping.close()
@@ -110,6 +119,8 @@ class LabelledReader:
         for piece in self._app.connector.events.slices(query, self._window):
             for batch in self._app.connector.events.read(piece):
                 self._progress(batch.num_rows)
+                if self._room is not None and batch.num_rows:
+                    self._room.read(batch.num_rows, batch.batch["arrival_time"][-1].as_py())
                 yield batch
 
     def _verdicts(self) -> pa.Table:
@@ -128,6 +139,14 @@ class LabelledReader:
         ledger = LabelLedger(self._app.state, self._app.connector.name)
         self.synced = ledger.sync(door.read, query, as_of=as_of, now=self._now)
         return ledger.labels(query.detector, since=query.since, as_of=as_of)
+
+    def _keep(self, beside: int) -> None:
+        if self._room is not None:
+            self._room.keep(beside)
+
+    def _hold(self, held: int) -> None:
+        if self._room is not None:
+            self._room.hold(held)
 
     def _from_field(self, batch: EventBatch) -> LabelBatch | None:
         spec = self._detector.labels.field

@@ -24,6 +24,7 @@ from scoreback.service.state.label_ledger import Synced
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.account import account_of, write_account
 from scoreback.service.training.labelled_reader import LabelledReader
+from scoreback.service.training.memory import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def read_training_data(
 
     Raises:
         DataError: no event in the detector's history.
+        TrainingRefused: its history does not fit into the memory that training may take.
     """
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     since = as_of - detector.train.history
@@ -72,13 +74,15 @@ def read_training_data(
     if units is not None:
         begin = units.window_of(begin)  # no unit is read in part
     window = TimeWindow(since=begin, until=as_of)
-    reader = LabelledReader(app, detector, window, now or as_of, progress)
+    room = Room(detector, window, app.settings.training_memory)
+    reader = LabelledReader(app, detector, window, now or as_of, progress, room)
     fields = [detector.entity, *detector.split.hold_out]
     if detector.train.today_queue:
         fields.append(detector.train.today_queue)
     if units is not None:
         fields.append(FIRST)
-    history = feature_rows(plan, reader.read(), since=since, fields=tuple(dict.fromkeys(fields)))
+    names = tuple(dict.fromkeys(fields))
+    history = feature_rows(plan, reader.read(), since=since, fields=names, holding=room.hold)
     if units is not None:
         history = reader.with_counts(history)
     if not history.rows.num_rows:

@@ -1,8 +1,8 @@
 """Puts events into a stream: staged piece by piece, then counted all at once, each id once."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from scoreback.connectors.local.storage.compaction import compact
 from scoreback.connectors.local.storage.engine import engine, parquet
+from scoreback.connectors.local.storage.lost import missing, put_back, refuse_unless_put_back
 from scoreback.connectors.local.storage.segments import (
     Segment,
-    forget_missing,
+    Source,
     list_segment,
     listed,
 )
 from scoreback.connectors.local.storage.store import Store, stream_name
+from scoreback.disk.files import FILE_MODE, create, draft_folder, unlinked
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import DataError, SiemUnavailable
 from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
 from scoreback.sql import identifier
@@ -43,8 +47,21 @@ class Added:
 class Intake:
     """One addition to one stream; made by `intake`."""
 
-    def __init__(self, store: Store, stream: str, staging: Path, *, generated_ids: bool) -> None:
-        """Stage below *staging*; equal ids that were *generated* from content get numbers."""
+    def __init__(
+        self,
+        store: Store,
+        stream: str,
+        staging: Path,
+        *,
+        generated_ids: bool,
+        source: Source | None,
+        lost: Sequence[Segment],
+    ) -> None:
+        """Stage below *staging*; equal ids that were *generated* from content get numbers.
+
+        What comes from *source* may put back segments that were *lost*.
+        """
+        self._source, self._lost = source, lost
         self._store = store
         self._stream = stream
         self._staging = staging
@@ -68,11 +85,12 @@ class Intake:
         self._rows += events.num_rows
         piece = self._staging / f"{len(self._pieces)}.parquet"
         try:
-            pq.write_table(events.append_column(_ROW, rows), piece, compression="lz4")
+            with os.fdopen(create(piece), "wb") as file:
+                pq.write_table(events.append_column(_ROW, rows), file, compression="lz4")
         except OSError as error:
             raise SiemUnavailable(
-                f"cannot write in {self._staging}: {error.strerror or error}",
-                hint="free some space on that disk and try again; nothing was added",
+                f"cannot write in {self._staging}: {reason(error)}",
+                hint=f"{remedy(error)}; nothing was added",
             ) from error
         self._pieces.append(piece)
 
@@ -93,10 +111,11 @@ class Intake:
                     if events.num_rows:
                         written.append(
                             self._store.segments.write(
-                                "events", self._stream, events, "arrival_time"
+                                "events", self._stream, events, "arrival_time", self._source
                             )
                         )
                 with self._store.ledger.writing() as transaction:
+                    put_back(transaction, self._lost, self._source, written)
                     for segment in written:
                         list_segment(transaction, segment, evaluated=True)
             except BaseException:
@@ -139,6 +158,8 @@ class Intake:
         with self._store.ledger.reading() as transaction:
             there = listed(transaction, "events", [self._stream])
         known = "(SELECT NULL::VARCHAR AS event_id WHERE false)"
+        lost = {segment.path for segment in self._lost}
+        there = [segment for segment in there if segment.path not in lost]
         if there:
             known = parquet(self._store.segments.intact(segment) for segment in there)
         connection.execute(
@@ -166,30 +187,48 @@ def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def intake(store: Store, stream: str, *, generated_ids: bool = False) -> Iterator[Intake]:
+def intake(
+    store: Store, stream: str, *, generated_ids: bool = False, source: Source | None = None
+) -> Iterator[Intake]:
     """Open an addition to *stream*; only one at a time has the stream, others wait.
 
     Leaving without a commit adds nothing. What a killed process left behind is removed.
 
+    Args:
+        store: that holds the stream.
+        stream: where the events belong.
+        generated_ids: whether equal ids were made of equal content, and get numbers.
+        source: the export that they come from.
+
     Raises:
         ConfigError: a stream may not be called so.
-        SiemUnavailable: another process keeps the stream busy.
+        SiemUnavailable: another process keeps the stream busy, or the disk is full.
+        SiemRefused: events of the stream are lost, and *source* does not put them back.
     """
-    staging = store.staging / stream_name(stream)
+    with ExitStack() as held:
+        staging = _staging(store, stream_name(stream), held)
+        with store.ledger.reading() as transaction:
+            lost = missing(transaction, store.folder, stream)
+        refuse_unless_put_back(lost, source)
+        yield Intake(store, stream, staging, generated_ids=generated_ids, source=source, lost=lost)
+        compact(store, "events", stream)
+
+
+def _staging(store: Store, stream: str, held: ExitStack) -> Path:
+    """A folder for what is added to *stream*, which nobody else adds to for as long as *held*."""
+    lock = store.staging / f"{stream}.lock"
     try:
-        with FileLock(f"{staging}.lock", timeout=WAIT_SECONDS):
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir()
-            with store.ledger.writing() as transaction:
-                forget_missing(transaction, store.folder, stream)
-            try:
-                yield Intake(store, stream, staging, generated_ids=generated_ids)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+        held.enter_context(FileLock(unlinked(lock), timeout=WAIT_SECONDS, mode=FILE_MODE))
+        return held.enter_context(draft_folder(store.staging)).path
     except Timeout as error:
         raise SiemUnavailable(
             f"another process has been loading into stream {stream!r} for {WAIT_SECONDS} seconds",
             hint="wait until it is done and try again",
+        ) from error
+    except OSError as error:
+        raise SiemUnavailable(
+            f"cannot load into stream {stream!r}: {reason(error)}: {error.filename}",
+            hint=f"{remedy(error)}; nothing was added",
         ) from error
 
 

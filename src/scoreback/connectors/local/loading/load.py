@@ -18,6 +18,7 @@ from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import Rows, Wanted
 from scoreback.connectors.local.loading.timestamps import TimeReader
+from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError
 
@@ -51,7 +52,12 @@ def load_file(
     wanted = Wanted(columns=_columns(mapping), content=key, max_columns=MAX_FIELDS)
     with (
         rejects,
-        intake(store, stream, generated_ids=mapping.id is None) as addition,
+        intake(
+            store,
+            stream,
+            generated_ids=mapping.id is None,
+            source=Source(sha256=digest, name=path.name),
+        ) as addition,
         _Loading(path, mapping, rejects) as loading,
         _rows(export, wanted, rejects, progress) as batches,
     ):

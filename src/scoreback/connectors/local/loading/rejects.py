@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from scoreback.connectors.doors.intake import Rejected
+from scoreback.disk.files import Draft, draft, private_folder
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import SiemUnavailable
 
 EXAMPLES = 3  # of each reason, in the report
@@ -21,8 +24,8 @@ class Rejects:
     def __init__(self, path: Path) -> None:
         """Write to *path* in the end; nothing is written for a load without rejects."""
         self.path = path
-        self._aside = path.with_name(f".{path.name}.tmp")
-        self._file: IO[str] | None = None
+        self._held = ExitStack()
+        self._draft: Draft | None = None
         self._reasons: dict[str, Rejected] = {}
 
     def __enter__(self) -> Self:
@@ -31,9 +34,7 @@ class Rejects:
 
     def __exit__(self, *_error: object) -> None:
         """Let go of what `keep` did not keep."""
-        if self._file is not None:
-            self._file.close()
-        self._aside.unlink(missing_ok=True)
+        self._held.close()
 
     @property
     def reasons(self) -> Mapping[str, Rejected]:
@@ -58,26 +59,25 @@ class Rejects:
             rejected.examples.append((line, shown.encode(errors="backslashreplace").decode()))
         row = json.dumps({"line": line, "reason": reason, "row": text})
         try:
-            if self._file is None:
-                self._aside.parent.mkdir(exist_ok=True)
-                self._file = self._aside.open("w", encoding="ascii")
-            self._file.write(row + "\n")
+            if self._draft is None:
+                folder = private_folder(self.path.parent)
+                self._draft = self._held.enter_context(draft(folder))
+            self._draft.file.write(row.encode("ascii") + b"\n")
         except OSError as error:
             raise self._unwritten(error) from error
 
     def keep(self) -> Path | None:
         """Put the file in its place; its path, or None when no row was rejected."""
-        if self._file is None:
+        if self._draft is None:
             return None
         try:
-            self._file.close()
-            self._aside.replace(self.path)
+            self._draft.keep(self.path)
         except OSError as error:
             raise self._unwritten(error) from error
         return self.path
 
     def _unwritten(self, error: OSError) -> SiemUnavailable:
         return SiemUnavailable(
-            f"cannot write {self.path}: {error.strerror or error}",
-            hint="free some space on that disk and try again; nothing was loaded",
+            f"cannot write {self.path}: {reason(error)}",
+            hint=f"{remedy(error)}; nothing was loaded",
         )

@@ -5,13 +5,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from scoreback.connectors.local.storage.upgrades import upgrade
+from scoreback.disk.files import FILE_MODE, unlinked
+from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 2  # an older ledger is brought up to it in place
+SCHEMA_VERSION = 3  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
+
+_LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
+_RESTORE = "restore siem.sqlite and siem.sqlite-wal from the same backup"
 
 tables = sa.MetaData()
 
@@ -38,7 +43,15 @@ segments = sa.Table(  # times are microseconds since 1970, as everywhere in this
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("evaluated", sa.Boolean, nullable=False),  # of scores: alert rules have seen it
+    sa.Column("sources", sa.JSON),  # of events: sha256 of each export → its name
     sa.Index("segments_by_stream", "kind", "stream"),
+)
+
+retired = sa.Table(  # files that were merged into others, until nobody reads them any more
+    "retired",
+    tables,
+    sa.Column("path", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 score_ids = sa.Table(
@@ -176,49 +189,101 @@ class Ledger:
         except sa.exc.DBAPIError as error:
             raise self._explained(error) from error
 
+    def check(self) -> str | None:
+        """What is wrong with the file as a whole, read from end to end; None where nothing is."""
+        try:
+            with self.reading() as connection:
+                found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        except SiemRefused as error:
+            return error.message
+        return None if found == "ok" else f"{self.path} is damaged: {found}"
+
     def _open(self) -> None:
-        with FileLock(f"{self.path}.lock", timeout=BUSY_SECONDS):
-            try:
-                with self._engine.connect() as connection:
-                    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-                    if mode != "wal":  # asking again takes a lock, so only when it is new
+        if self._is_ready():  # no lock is taken then: nobody waits here for a writer that hangs
+            return
+        try:
+            with FileLock(unlinked(self.path.with_name(f"{self.path.name}.lock")),
+                          timeout=BUSY_SECONDS, mode=FILE_MODE):  # fmt: skip
+                make_private(self.path)
+                try:
+                    with self._engine.connect() as connection:
                         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            except sa.exc.DBAPIError as error:
-                raise self._explained(error) from error
-            with self.writing() as connection:
-                if not sa.inspect(connection).has_table("meta"):
-                    tables.create_all(connection)
-                    connection.execute(
-                        meta.insert().values(key="schema", value=str(SCHEMA_VERSION))
-                    )
-                schema = meta.c.key == "schema"
-                found = connection.scalar(sa.select(meta.c.value).where(schema))
-                if found is not None and found.isdecimal() and 0 < int(found) < SCHEMA_VERSION:
-                    upgrade(connection, int(found))
-                    found = str(SCHEMA_VERSION)
-                    connection.execute(meta.update().where(schema).values(value=found))
+                except sa.exc.DBAPIError as error:
+                    raise self._explained(error) from error
+                with self.writing() as connection:
+                    self._make_or_upgrade(connection)
+                if not self._is_ready():
+                    raise SiemRefused(f"{self.path} is damaged: tables are missing", hint=_RESTORE)
+        except Timeout as error:
+            raise SiemUnavailable(
+                f"{self.path} is being made by another process",
+                hint="wait until it is done, then try again",
+            ) from error
+
+    def _make_or_upgrade(self, connection: sa.Connection) -> None:
+        schema = meta.c.key == "schema"
+        if not _has_table(connection, "meta"):
+            tables.create_all(connection)
+            connection.execute(meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
+            return
+        found = connection.scalar(sa.select(meta.c.value).where(schema)) or ""
+        if found.isdecimal() and 0 < int(found) < SCHEMA_VERSION:
+            upgrade(connection, int(found))
+            connection.execute(meta.update().where(schema).values(value=str(SCHEMA_VERSION)))
+
+    def _is_ready(self) -> bool:
+        """Whether the file is a whole ledger of this version; nothing is written to find out.
+
+        What grows with the scores is left to `check`: reading it all would make each opening wait.
+
+        Raises:
+            SiemRefused: it is damaged, or of a newer version.
+        """
+        if not self.path.exists():
+            return False
+        with self.reading() as connection:
+            if not _has_table(connection, "meta"):
+                return False
+            for name in _LOOKED_OVER:
+                found = connection.exec_driver_sql(f"PRAGMA quick_check({name})").scalar()
+                if found != "ok":
+                    raise SiemRefused(f"{self.path} is damaged: {found}", hint=_RESTORE)
+            found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        if found is not None and found.isdecimal() and 0 < int(found) < SCHEMA_VERSION:
+            return False
         if found != str(SCHEMA_VERSION):
             raise SiemRefused(
                 f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
                 hint="use the scoreback version that wrote it, or a newer one",
             )
+        return bool(mode == "wal")
 
     def _explained(self, error: sa.exc.DBAPIError) -> SiemRefused | SiemUnavailable:
         """What a person can do about it: a damaged file will not heal, a full disk will."""
-        text = str(error.orig)
-        if "locked" in text or "busy" in text:
+        trouble = trouble_of(error.orig, self.path)
+        if trouble.kind == "locked":
             return SiemUnavailable(
                 f"{self.path} was locked by another process for {BUSY_SECONDS} seconds",
                 hint="wait until its load or write is done and try again",
             )
-        if any(word in text for word in ("malformed", "not a database", "no such", "corrupt")):
-            return SiemRefused(
-                f"{self.path} is damaged: {text}", hint="restore the file from a backup"
+        if trouble.kind == "damaged":
+            return SiemRefused(f"{self.path} is damaged: {trouble.said}", hint=_RESTORE)
+        if trouble.kind == "full":
+            return SiemUnavailable(
+                f"{self.path} cannot be written: {trouble.said}",
+                hint="free some space there, then try again; nothing is lost",
             )
         return SiemUnavailable(
-            f"{self.path} cannot be read or written: {text}",
-            hint="check that its disk has room and that you may write there, then try again",
+            f"{self.path} cannot be read or written: {trouble.said}",
+            hint="make the file and its folder writable for this user, check its disk, then try"
+            " again",
         )
+
+
+def _has_table(connection: sa.Connection, name: str) -> bool:
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(connection.exec_driver_sql(query, (name,)).scalar())
 
 
 def _set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:

@@ -1,10 +1,6 @@
 """Immutable Parquet segments: written aside, renamed, counted once the ledger lists them."""
 
-import hashlib
-import logging
-import os
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,11 +10,20 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from scoreback.connectors.local.storage import ledger
+from scoreback.disk.digests import Digests
+from scoreback.disk.files import draft, private_folder, sync_folder
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 ROW_GROUP_ROWS = 20_000  # what a read can skip by time inside a segment
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An export that events were loaded from."""
+
+    sha256: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,7 @@ class Segment:
     columns: tuple[str, ...]
     size: int
     sha256: str
+    sources: Mapping[str, str]  # of events: sha256 of each export → its name; empty where unknown
 
 
 class Segments:
@@ -44,9 +50,16 @@ class Segments:
     def __init__(self, folder: Path) -> None:
         """Keep *folder*; nothing is read yet."""
         self.folder = folder
-        self._intact: set[str] = set()  # checked by this process; a segment never changes
+        self._digests = Digests()
 
-    def write(self, kind: str, stream: str, table: pa.Table, arrival: str) -> Segment:
+    def write(
+        self,
+        kind: str,
+        stream: str,
+        table: pa.Table,
+        arrival: str,
+        source: Source | None = None,
+    ) -> Segment:
         """Store *table* in a file named after its content, not yet listed.
 
         Args:
@@ -54,30 +67,25 @@ class Segments:
             stream: of events; empty for scores.
             table: rows with ``event_time``, in the order they are to be read.
             arrival: name of the column that holds the arrival clock.
+            source: the export that the rows come from.
 
         Raises:
             SiemUnavailable: the disk is full or may not be written; nothing is left behind.
         """
         table = table.drop_columns([n for n in table.column_names if _absent(table.column(n))])
         place = self.folder / kind / stream
-        aside = place / f".{secrets.token_hex(8)}.tmp"
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            with aside.open("wb") as file:
-                pq.write_table(table, file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-                file.flush()
-                os.fsync(file.fileno())
-            with aside.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = aside.stat().st_size
-            target = place / f"{digest[:32]}.parquet"
-            aside.replace(target)
-            _sync_folder(place)
+            with draft(private_folder(self.folder / "staging")) as new:
+                pq.write_table(table, new.file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+                digest = new.sha256()
+                size = new.file.tell()
+                target = private_folder(place) / f"{digest[:32]}.parquet"
+                new.keep(target)
+                sync_folder(place)
         except OSError as error:
-            aside.unlink(missing_ok=True)
             raise SiemUnavailable(
-                f"cannot write a segment in {place}: {error.strerror or error}",
-                hint="free some space on that disk, check that you may write there, and try again",
+                f"cannot write a segment in {place}: {reason(error)}",
+                hint=f"{remedy(error)}; nothing is lost",
             ) from error
         event, arrived = (pc.min_max(table.column(n)) for n in ("event_time", arrival))
         return Segment(
@@ -92,6 +100,7 @@ class Segments:
             columns=tuple(table.column_names),
             size=size,
             sha256=digest,
+            sources={} if source is None else {source.sha256: source.name},
         )
 
     def discard(self, written: Iterable[Segment]) -> None:
@@ -100,23 +109,21 @@ class Segments:
             (self.folder / segment.path).unlink(missing_ok=True)
 
     def intact(self, segment: Segment) -> Path:
-        """The segment's file, checked against the ledger once per process.
+        """The segment's file, compared with the ledger, each once.
 
         Raises:
             SiemRefused: it is missing or damaged.
         """
         path = self.folder / segment.path
-        if segment.path in self._intact and path.exists():
-            return path
         try:
             if path.stat().st_size != segment.size:
-                raise _damaged(path, "its size is not what the ledger says")
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != segment.sha256:
-                    raise _damaged(path, "its checksum is not what the ledger says")
+                raise _damaged(path, segment, "its size is not what the ledger says")
+            if not self._digests.equal(path, segment.sha256):
+                raise _damaged(path, segment, "its checksum is not what the ledger says")
         except FileNotFoundError as error:
-            raise _damaged(path, "it is missing") from error
-        self._intact.add(segment.path)
+            raise _damaged(path, segment, "it is missing") from error
+        except OSError as error:
+            raise _damaged(path, segment, f"it cannot be read: {error.strerror}") from error
         return path
 
 
@@ -138,34 +145,28 @@ def listed(
 def segment_of(row: sa.Row[tuple[object, ...]]) -> Segment:
     """A segment from its row in the ledger."""
     values = {k: v for k, v in row._mapping.items() if k not in ("segment_id", "evaluated")}
+    values["sources"] = values["sources"] or {}
     return Segment(**{**values, "columns": tuple(values["columns"])})
-
-
-def forget_missing(connection: sa.Connection, folder: Path, stream: str) -> None:
-    """Stop counting event segments whose file is gone, so that a new load can put them back."""
-    for segment in listed(connection, "events", [stream]):
-        if not (folder / segment.path).exists():
-            logger.warning("segment %s is gone with %d events", segment.path, segment.rows)
-            connection.execute(
-                ledger.segments.delete().where(ledger.segments.c.path == segment.path)
-            )
 
 
 def _absent(column: pa.ChunkedArray) -> bool:
     return bool(column.null_count == len(column))
 
 
-def _damaged(path: Path, why: str) -> SiemRefused:
+def _damaged(path: Path, segment: Segment, why: str) -> SiemRefused:
+    if segment.kind != "events":
+        return SiemRefused(
+            f"segment {path} with {segment.rows:,} {segment.kind} is damaged: {why}",
+            hint="restore it from a backup; without one, these scores are lost: alerts and verdicts"
+            " are not",
+        )
+    again = f"load {exports(segment)} again" if segment.sources else "load its export again"
     return SiemRefused(
-        f"segment {path} is damaged: {why}",
-        hint="restore it from a backup; or, for events, delete it and load the export again",
+        f"segment {path} with {segment.rows:,} events is damaged: {why}",
+        hint=f"restore it from a backup; or delete it, if it is there, and {again}",
     )
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def exports(segment: Segment) -> str:
+    """Names of the exports that the events of *segment* were loaded from."""
+    return ", ".join(sorted(set(segment.sources.values())))

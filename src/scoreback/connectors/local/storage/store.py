@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.ledger import Ledger
 from scoreback.connectors.local.storage.segments import Segments
+from scoreback.disk.files import private_folder, sweep
+from scoreback.disk.room import reason, remedy
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 
 LEDGER = "siem.sqlite"
@@ -30,26 +32,43 @@ class Store:
         self.folder = folder.absolute()
         self.staging = self.folder / "staging"
         try:
-            self.staging.mkdir(parents=True, exist_ok=True)
+            private_folder(self.staging)
             path = self.folder / LEDGER
-            if not path.exists() and any(self.folder.glob("events/*/*.parquet")):
+            if not _holds_something(path) and _holds_segments(self.folder):
                 raise SiemRefused(
-                    f"{path} is gone, but {self.folder / 'events'} holds segments that it listed",
-                    hint="restore it from a backup, or move the folder away and load again",
+                    f"{path} is gone, but {self.folder} holds segments that it listed: without it"
+                    " alerts, verdicts and rules are lost",
+                    hint="restore siem.sqlite and siem.sqlite-wal from the same backup; without"
+                    " one, move the folder away and load the exports again",
                 )
             self.ledger = Ledger(path)
+            self._sweep()
         except OSError as error:
             raise SiemUnavailable(
-                f"cannot open the embedded SIEM in {folder}: {error.strerror or error}",
-                hint="check that the folder can be made and written",
+                f"cannot open the embedded SIEM in {folder}: {reason(error)}",
+                hint=remedy(error),
             ) from error
         self.segments = Segments(self.folder)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written."""
+        for folder in (self.folder, self.staging):
+            sweep(folder)
+        sweep(self.folder / "rejects", also=".ndjson.tmp")
 
     def streams(self) -> list[str]:
         """Names of the streams that hold events, sorted."""
         with self.ledger.reading() as connection:
             found = sa.select(ledger.segments.c.stream).where(ledger.segments.c.kind == "events")
             return sorted(connection.scalars(found.distinct()))
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _holds_segments(folder: Path) -> bool:
+    return any(any(folder.glob(f"{kind}/**/*.parquet")) for kind in ("events", "scores"))
 
 
 def stream_name(name: str) -> str:

@@ -60,4 +60,15 @@ def _withdrawals_are_rows(connection: sa.Connection) -> None:
         connection.execute(sa.text(change))
 
 
-_STEPS: tuple[Callable[[sa.Connection], None], ...] = (_withdrawals_are_rows,)
+def _segments_know_their_exports(connection: sa.Connection) -> None:
+    """Schema 3: event segments name the exports that put them back; merged ones are retired."""
+    connection.execute(sa.text("ALTER TABLE segments ADD COLUMN sources JSON"))
+    connection.execute(
+        sa.text("CREATE TABLE retired (path TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID")
+    )
+
+
+_STEPS: tuple[Callable[[sa.Connection], None], ...] = (
+    _withdrawals_are_rows,
+    _segments_know_their_exports,
+)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
+from filelock import FileLock
+
 from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.local import LocalConnector, scores
@@ -58,7 +60,7 @@ def score(siem: LocalConnector, batch: ScoreBatch) -> None:
 
 
 STEPS = {
-    "renaming": (segments, "_sync_folder"),
+    "renaming": (segments, "sync_folder"),
     "listing": (scores, "list_segment"),
     "evaluating": (alerting, "evaluate"),
     "raising": (alerting, "_alert"),
@@ -76,6 +78,22 @@ def killed_while_writing(folder: Path, batch: ScoreBatch, step: str) -> None:
     score(siem, batch)
 
 
+def frozen_while_writing(folder: Path) -> None:
+    """Hold the only lock for writing, say so, and stand still."""
+    siem = LocalConnector.open("t", {"path": folder})
+    with siem.store.ledger.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM segments")
+        (folder / "frozen").touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def frozen_while_opening(folder: Path) -> None:
+    """Hold the lock for making the ledger, say so, and stand still."""
+    with FileLock(folder / "siem.sqlite.lock"):
+        (folder / "frozen").touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def add_and_score(
     folder: Path, number: int, events: list[EventBatch], batches: list[ScoreBatch]
 ) -> None:
@@ -87,7 +105,14 @@ def add_and_score(
 
 TASKS: dict[str, Callable[..., None]] = {
     task.__name__: task
-    for task in (fill_the_disk, killed_while_adding, killed_while_writing, add_and_score)
+    for task in (
+        fill_the_disk,
+        killed_while_adding,
+        killed_while_writing,
+        frozen_while_writing,
+        frozen_while_opening,
+        add_and_score,
+    )
 }
 
 if __name__ == "__main__":

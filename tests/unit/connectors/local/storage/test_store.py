@@ -99,6 +99,59 @@ def test_a_lost_segment_is_put_back_by_loading_again(siem: LocalConnector, tmp_p
     assert count(siem) == 50
 
 
+def test_a_lost_segment_is_not_forgotten_by_a_load_of_something_else(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    mapping, exports = LoadMapping(time="time"), []
+    for name, first in (("a", 0), ("b", 50)):
+        export = tmp_path / f"{name}.csv"
+        rows = (f"{1709251200 + i},h{i}\n" for i in range(first, first + 60))
+        export.write_text("time,host.name\n" + "".join(rows))
+        exports.append(export)
+    load_file(siem.store, exports[0], "s", mapping)
+    (path,) = siem.store.folder.glob("events/s/*.parquet")
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(SiemRefused, match="is gone with 60 events") as caught:
+            load_file(siem.store, exports[1], "s", mapping)
+        assert "a.csv" in caught.value.hint
+        with pytest.raises(SiemRefused, match="it is missing") as caught:
+            count(siem)
+        assert "load a.csv again" in caught.value.hint
+    assert load_file(siem.store, exports[0], "s", mapping).loaded == 60
+    assert load_file(siem.store, exports[1], "s", mapping).loaded == 50
+    assert count(siem) == 110
+
+
+def test_a_lost_segment_of_an_older_version_is_put_back_by_as_many_events_of_its_time(
+    siem: LocalConnector, make_events: MakeEvents
+) -> None:
+    siem.intake.add_events("s", make_events(range(50)))
+    siem.intake.add_events("s", make_events(range(100, 110)))
+    first = max(siem.store.folder.glob("events/s/*.parquet"), key=lambda path: path.stat().st_size)
+    first.unlink()
+    with pytest.raises(SiemRefused, match="is gone with 50 events"):
+        siem.intake.add_events("s", make_events(range(40, 60)))
+    with pytest.raises(SiemRefused, match="it is missing"):
+        count(siem)
+    assert siem.intake.add_events("s", make_events(range(60))).written == 60
+    assert count(siem) == 70
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(
+    siem: LocalConnector, make_events: MakeEvents
+) -> None:
+    siem.intake.add_events("s", make_events(range(10)))
+    with sqlite3.connect(siem.store.ledger.path) as connection:
+        connection.execute("ALTER TABLE segments DROP COLUMN sources")
+        connection.execute("DROP TABLE retired")
+        connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
+    connection.close()
+    again = LocalConnector.open("t", {"path": siem.store.folder})
+    assert count(again) == 10
+    assert again.intake.add_events("s", make_events(range(20))).written == 10
+
+
 def test_a_damaged_ledger_is_named_with_a_remedy(tmp_path: Path, make_events: MakeEvents) -> None:
     siem = LocalConnector.open("t", {"path": tmp_path})
     siem.intake.add_events("s", make_events(range(10)))

@@ -1,0 +1,147 @@
+"""What the state forgets by age, so that it stays as small after years as after a month.
+
+Versions, promotions, the audit log and progress that somebody may come back to are kept for ever.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from scoreback.errors import StateError
+from scoreback.service.state import tables
+from scoreback.service.state.workspace_state import State
+
+KEEP_BATCHES = timedelta(days=30)  # done; by the arrival of their events
+KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kind the last one stays
+KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
+KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
+
+ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How much was forgotten."""
+
+    batches: int
+    runs: int
+    refused: int  # files
+    plans: int  # feature plans, with their window state
+
+
+def prune(state: State, now: datetime) -> Pruned:
+    """Forget what is older at *now* than it is kept; whatever is in doubt or going on stays.
+
+    Cheap where there is nothing to forget. Windows of a detector that somebody works on are left
+    for another time.
+
+    Raises:
+        StateError: the state cannot be read or written.
+    """
+    return Pruned(
+        batches=_batches(state, now - KEEP_BATCHES),
+        runs=_runs(state, now - KEEP_RUNS),
+        refused=_refused(state.refused, now - KEEP_REFUSED),
+        plans=_plans(state),
+    )
+
+
+def _batches(state: State, before: datetime) -> int:
+    t = tables.batches
+    old = sa.select(t.c.batch_id).where(t.c.status == "done", t.c.until < before)
+    return _deleted(state, t.c.batch_id, old)
+
+
+def _runs(state: State, before: datetime) -> int:
+    t = tables.runs
+    newer = t.alias()
+    superseded = sa.exists().where(
+        newer.c.detector == t.c.detector, newer.c.kind == t.c.kind, newer.c.id > t.c.id
+    )
+    old = sa.select(t.c.id).where(t.c.started_at < before, t.c.status != "running", superseded)
+    return _deleted(state, t.c.id, old)
+
+
+def _deleted(
+    state: State,
+    key: sa.Column[str] | sa.Column[int],
+    old: sa.Select[tuple[str]] | sa.Select[tuple[int]],
+) -> int:
+    total = 0
+    while True:
+        with state.database.writes() as connection:
+            found = [*connection.execute(old.limit(ROWS_AT_ONCE)).scalars()]
+            for start in range(0, len(found), 500):
+                some = found[start : start + 500]
+                connection.execute(sa.delete(key.table).where(key.in_(some)))
+        total += len(found)
+        if len(found) < ROWS_AT_ONCE:
+            return total
+
+
+def _refused(folder: Path, before: datetime) -> int:
+    """Files are written once: they are as old as their last change."""
+    count = 0
+    for path in folder.glob("*.ndjson"):
+        if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before:
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def _plans(state: State) -> int:
+    """Forget plans of which another of the same detector has read on for `KEEP_PLANS`."""
+    count = 0
+    for detector in _detectors(state):
+        superseded = [*_superseded(state, detector)]
+        if not superseded:
+            continue
+        try:
+            with state.lock(detector):
+                count += sum(_forget(state, detector, plan) for plan in superseded)
+        except StateError:  # somebody works on it: another time
+            continue
+    return count
+
+
+def _detectors(state: State) -> list[str]:
+    t = tables.progress
+    several = sa.select(t.c.detector).group_by(t.c.detector).having(sa.func.count() > 1)
+    with state.database.reads() as connection:
+        return [*connection.execute(several.order_by(t.c.detector)).scalars()]
+
+
+def _superseded(state: State, detector: str) -> Iterator[str]:
+    """Plans of *detector* that are far behind another, were not the last to score, and owe nothing.
+
+    The last to score may be behind, too: its windows are filled from far back when it begins.
+    """
+    t = tables.progress
+    query = sa.select(t.c.plan_hash, t.c.watermark, t.c.turn, t.c.owed)
+    with state.database.reads() as connection:
+        rows = connection.execute(query.where(t.c.detector == detector)).all()
+    furthest = max(row.watermark for row in rows)
+    last = max(row.turn for row in rows)
+    owing = {row.owed.partition("/")[0] for row in rows if row.owed}
+    return (
+        row.plan_hash
+        for row in sorted(rows, key=lambda row: row.plan_hash)
+        if furthest - row.watermark > KEEP_PLANS and row.turn < last and row.plan_hash not in owing
+    )
+
+
+def _forget(state: State, detector: str, plan_hash: str) -> bool:
+    """Forget one plan unless a batch of it is in doubt; first that it counts, then its files."""
+    t = tables.progress
+    following = [batch.next_progress for batch in state.open_batches(detector)]
+    if any(after is not None and after.plan_hash == plan_hash for after in following):
+        return False
+    mine = (t.c.detector == detector, t.c.plan_hash == plan_hash)
+    with state.database.writes() as connection:
+        connection.execute(sa.delete(t).where(*mine))
+    shutil.rmtree(state.windows / detector / plan_hash, ignore_errors=True)
+    return True

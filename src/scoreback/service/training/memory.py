@@ -1,0 +1,71 @@
+"""Refuses a training whose history would not fit into the memory that it may take."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from scoreback.errors import TrainingRefused
+from scoreback.models.detector.quantities import format_duration
+from scoreback.models.detector.spec import Detector
+from scoreback.records import TimeWindow
+
+# What training takes at its peak, as a multiple of the feature rows and window queries that it
+# holds once all events were read: measured on the simulated company, with and without windows.
+PEAK = 4
+SHARE = 0.5  # of the machine's memory, where the setting says nothing
+
+_GIB = 2**30
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory_of_machine(container: Path = _CONTAINER) -> int:
+    """Bytes of memory that this machine, or the container that we are in, has."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = container.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return machine
+    return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+class Room:
+    """Watches what a training holds while it reads, and ends it before it takes too much."""
+
+    def __init__(self, detector: Detector, window: TimeWindow, limit: int | None) -> None:
+        """Watch the training of *detector* on *window*, which may take *limit* bytes.
+
+        Without a limit it may take `SHARE` of the memory of the machine or container.
+        """
+        self._detector, self._window = detector, window
+        self._limit = limit if limit is not None else int(memory_of_machine() * SHARE)
+        self._events = self._beside = 0
+        self._reached = window.since
+
+    def read(self, events: int, last_arrival: datetime) -> None:
+        """So many more *events* were read, up to *last_arrival*."""
+        self._events += events
+        self._reached = max(self._reached, last_arrival)
+
+    def keep(self, beside: int) -> None:
+        """So many more bytes are kept beside the rows: labels, say."""
+        self._beside += beside
+
+    def hold(self, held: int) -> None:
+        """Refuse to go on where *held* bytes of rows are more than can be learnt from.
+
+        Raises:
+            TrainingRefused: with the numbers, and how much history would fit.
+        """
+        if (held + self._beside) * PEAK <= self._limit:
+            return
+        share = (self._reached - self._window.since) / (self._window.until - self._window.since)
+        history = self._detector.train.history
+        days = int(history * share * 0.9 / timedelta(days=1))
+        fits = timedelta(days=max(1, days))
+        raise TrainingRefused(
+            f"detector {self._detector.name!r}: the history does not fit into the memory that"
+            f" training may take, {self._limit / _GIB:.2g} GiB: that was reached after"
+            f" {self._events:,} events, {share:.0%} of train.history: {format_duration(history)}",
+            hint=f"shorten train.history, to {format_duration(fits)} say; or let training take more"
+            " with SCOREBACK_TRAINING_MEMORY, such as 8GiB, where the machine has it",
+        )
