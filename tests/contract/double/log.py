@@ -88,7 +88,7 @@ class Log:
         return self.folder / f"{kind}.ndjson"
 
     def _kept(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
-        """All documents of *kind* with the time from which they are seen; only new ones are read."""
+        """All documents of *kind* and from when they are seen; only new ones are read."""
         done, found = self._parsed.get(kind, (0, []))
         try:
             with self._file(kind).open("rb") as file:

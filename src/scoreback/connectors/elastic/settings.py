@@ -144,6 +144,11 @@ class ElasticSettings(BaseSettings):
             raise ValueError("a user needs password_file, or SCOREBACK_ELASTIC_PASSWORD")
         return self
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests carry a key or a password."""
+        return bool(self.api_key or self.api_key_file or self.user)
+
     def secret(self, name: str) -> str | None:
         """The value of secret *name*, from the environment or its file.
 

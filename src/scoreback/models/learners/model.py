@@ -89,10 +89,16 @@ class Effort:
     parameters: Mapping[str, Parameters] = field(default_factory=dict)  # by algorithm
 
 
+_HIGHEST = float(np.nextafter(1.0, 0.0))
+
+
 def score_of(margin: Floats) -> Floats:
-    """Scores within 0..1 of log-odds."""
+    """Scores of log-odds: at least 0 and below 1, however sure a model is.
+
+    So 1 is a threshold that nothing reaches, and a budget holds where many scores are the highest.
+    """
     clipped = np.clip(np.ascontiguousarray(margin, dtype=np.float64), -700.0, 700.0)
-    scores: Floats = 1.0 / (1.0 + np.exp(-clipped))
+    scores: Floats = np.minimum(1.0 / (1.0 + np.exp(-clipped)), _HIGHEST)
     return scores
 
 

@@ -133,6 +133,7 @@ def _show(found: "Plan", json: bool) -> None:
                     for item in found.items
                 ],
                 "not_scoring": found.not_scoring,
+                "notes": found.notes,
             }
         )
         return
@@ -145,6 +146,8 @@ def _show(found: "Plan", json: bool) -> None:
                 for item in found.items
             ],
         )
+    for note in found.notes:
+        show.say(f"{note}.")
     for name in found.not_scoring:
         show.say(f"{name} has no version that scores yet, so it has no alert rule.")
     if not found.todo:

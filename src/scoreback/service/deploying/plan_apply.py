@@ -21,6 +21,7 @@ from scoreback.service.deploying.reconcile import (
     put,
     was_removed,
 )
+from scoreback.service.deploying.waiting import not_held_back, waits_for_training
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.deployed import note_deployed, note_removed
 from scoreback.service.state.versions import Versions
@@ -75,6 +76,7 @@ class Plan:
 
     items: tuple[Item, ...]
     not_scoring: tuple[str, ...]  # detectors without a version that scores: no rule yet
+    notes: tuple[str, ...] = ()  # what files ask for and is not in force, a sentence each
 
     @property
     def todo(self) -> tuple[Item, ...]:
@@ -90,14 +92,17 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         SiemUnavailable: the SIEM did not answer.
     """
     items = [_item(app, resource) for resource in _resources(app)]
-    not_scoring = []
+    not_scoring, notes = list[str](), list[str]()
     for detector in detectors:
         rule = champions_rule(app, detector)
         if rule is None:
             not_scoring.append(detector.name)
-        else:
-            items.append(_item(app, rule))
-    return Plan(tuple(items), tuple(not_scoring))
+            continue
+        items.append(_item(app, rule))
+        notes += waits_for_training(app, detector)
+        if app.connector.rules is not None:
+            notes += not_held_back(rule, app.connector.rules)
+    return Plan(tuple(items), tuple(not_scoring), tuple(notes))
 
 
 def apply(

@@ -35,7 +35,12 @@ def check(
     Raises:
         SiemUnavailable: the cluster stopped answering.
     """
-    found = [*_version(client), *_clock(client, now), *_resources(client, settings)]
+    found = [
+        *_open_to_others(settings),
+        *_version(client),
+        *_clock(client, now),
+        *_resources(client, settings),
+    ]
     try:
         selection = Selection.of(query.selection, settings.clusters)
     except SiemRefused as error:
@@ -57,6 +62,23 @@ def check(
 
 def _fatal_first(found: Sequence[Finding]) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.fatal)
+
+
+def _open_to_others(settings: ElasticSettings) -> Iterator[Finding]:
+    """What others between us and the cluster could read, or answer in its place."""
+    plain = [host for host in settings.hosts if host.lower().startswith("http://")]
+    if plain and settings.has_credentials:
+        yield Finding(
+            what="the connection sends its key or password over plain http",
+            fix="write https:// in hosts; name the cluster's certificate authority with ca_file",
+            fatal=False,
+        )
+    if not settings.verify_tls:
+        yield Finding(
+            what="the cluster's certificate is not checked: verify_tls is false",
+            fix="set ca_file to the cluster's certificate authority, and remove verify_tls",
+            fatal=False,
+        )
 
 
 def _version(client: Client) -> Iterator[Finding]:

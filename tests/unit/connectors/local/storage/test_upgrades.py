@@ -32,6 +32,7 @@ AGES_AGO = """
     );
     CREATE INDEX verdicts_by_alert ON verdicts (alert_id);
     CREATE INDEX verdicts_by_time ON verdicts (label_time, verdict_id);
+    ALTER TABLE segments DROP COLUMN sources;
     ALTER TABLE alerts DROP COLUMN tags;
     ALTER TABLE histograms DROP COLUMN edges;
     DROP INDEX alert_events_by_score;
