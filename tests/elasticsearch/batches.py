@@ -14,7 +14,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 DETECTOR = "bad_days"
 WINDOW = TimeWindow(since=START, until=START + DAY)
-BY_EVENT_TIME = TimeWindow(since=START, until=START + DAY, clock="event")
+NOW = START + 2 * DAY
 
 
 def ids(numbers: Sequence[int] | range, of: str = DETECTOR) -> list[str]:
@@ -82,7 +82,8 @@ def histogram(name: str = "h1") -> Histogram:
         stage="live",
         since=START,
         until=START + DAY,
-        counts={hour: [n + 1, *[0] * 19] for n, hour in enumerate(hours)},
+        edges=(0.25, 0.5, 0.75),
+        counts={hour: [n + 1, 0, 2, 0] for n, hour in enumerate(hours)},
     )
 
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scoreback.connectors.doors import Slice
+from scoreback.connectors.doors import EventsDoor, ScoresDoor, Slice
 from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.local.scores import RECEIVED
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.models.detector.file import parse_detector
@@ -25,6 +26,7 @@ from scoreback.service.deploying.promotion import promote
 from scoreback.service.scoring.champions import LiveRun, score_live_together
 from scoreback.service.settings import Settings
 from scoreback.service.training.train_job import train_detector
+from tests.integration.embedded import siem_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -80,8 +82,7 @@ def detectors_of() -> list[Detector]:
 def train_all(home: Path) -> None:
     """Load all events; train and promote each detector."""
     with opened(Settings(home=home)) as app:
-        siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
-        siem.intake.add_events("alerts", events())
+        siem_of(app).intake.add_events("alerts", events())
         for detector in detectors_of():
             version = train_detector(app, detector, as_of=TRAINED, now=TRAINED).version
             promote(app, detector, version.version, by="test", at=TRAINED)
@@ -116,35 +117,56 @@ class Watched:
 
     def __init__(self, siem: LocalConnector) -> None:
         self._siem = siem
+        self.events, self.scores = _Events(self, siem.events), _Scores(self, siem.scores)
         self.read_ids: Counter[str] = Counter()
         self.reads: list[Slice] = []
         self.unavailable_after: int | None = None  # batches
         self.refuses: set[str] = set()  # scores of these detectors
+        self.refuses_fields: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the rest of a connector
         return getattr(self._siem, name)
 
+
+class _Events:
+    def __init__(self, watched: Watched, door: EventsDoor) -> None:
+        self._watched, self._door = watched, door
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the rest of a door
+        return getattr(self._door, name)
+
     def read(self, piece: Slice) -> Iterator[EventBatch]:
-        self.reads.append(piece)
-        for number, batch in enumerate(self._siem.events.read(piece)):
-            if number == self.unavailable_after:
+        self._watched.reads.append(piece)
+        for name in self._watched.refuses_fields.intersection(piece.query.fields):
+            raise SiemRefused(f"no right to read {name} for a test")
+        for number, batch in enumerate(self._door.read(piece)):
+            if number == self._watched.unavailable_after:
                 raise SiemUnavailable("gone for a test")
-            self.read_ids.update(batch.batch.column("event_id").to_pylist())
+            self._watched.read_ids.update(batch.batch.column("event_id").to_pylist())
             yield batch
 
-    def write(self, scores: ScoreBatch) -> WriteReport:
-        if self.refuses & set(scores.batch.column("detector").to_pylist()):
+
+class _Scores:
+    def __init__(self, watched: Watched, door: ScoresDoor) -> None:
+        self._watched, self._door = watched, door
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the rest of a door
+        return getattr(self._door, name)
+
+    def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
+        if self._watched.refuses & set(scores.batch.column("detector").to_pylist()):
             raise SiemRefused("no right for a test")
-        return self._siem.scores.write(scores)
+        return self._door.write(scores, at=at)
 
 
 def stored(app: App) -> pa.Table:
-    siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
+    siem = siem_of(app)
     with siem.store.ledger.reading() as transaction:
         segments = listed(transaction, "scores")
     tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
     whole = pa.concat_tables(tables, promote_options="default")
-    return whole.select(sorted(set(whole.column_names) - {"scored_at"})).sort_by("score_id")
+    timeless = set(whole.column_names) - {"scored_at", RECEIVED}
+    return whole.select(sorted(timeless)).sort_by("score_id")
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
-from scoreback.service.demo.play import SampleSiem
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.settings import Settings
 from scoreback.service.training.train_job import train_detector
 from tests.integration.alike import train_all
+from tests.integration.embedded import siem_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 TRAINED, DAYS = 18, 24
@@ -49,11 +49,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Pat
     home = tmp_path_factory.mktemp("trained") / "home"
     company = Company(seed=7, start=START, days=DAYS)
     with opened(Settings(home=home)) as app:
-        siem: SampleSiem = app.connector  # type: ignore[assignment]  # the embedded one
+        intake = siem_of(app).intake
         for one in company.days("endpoint"):
-            siem.add_events("endpoint", with_refs(one.events))
+            intake.add_events("endpoint", with_refs(one.events))
         verdicts = company.verdicts("endpoint").cast(LABEL_COLUMNS).combine_chunks()
-        siem.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
+        intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
         outcome = train_detector(app, detector, as_of=day(TRAINED), now=day(TRAINED))
         promote(app, detector, outcome.version.version, by="test", at=day(TRAINED))
     return home

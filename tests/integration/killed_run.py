@@ -14,37 +14,50 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from scoreback.connectors.elastic.reading import reader
-from scoreback.connectors.elastic.rule_engine.alerting import Alerting
+from scoreback.connectors.elastic.reading import events as reading
+from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine as ElasticEngine
 from scoreback.connectors.elastic.wire import bulk
+from scoreback.connectors.elastic.writing.enrich import Enrichments
+from scoreback.connectors.elastic.writing.scores import Scores as ElasticScores
 from scoreback.connectors.local import scores
-from scoreback.connectors.registry import load_connector
+from scoreback.connectors.local.rule_engine import alerting
 from scoreback.models.detector.file import load_detector
 from scoreback.models.features import online, online_units
 from scoreback.service.app import opened
 from scoreback.service.connections import connection_of
-from scoreback.service.deploying.promotion import deploy
-from scoreback.service.scoring import cutter, publish
-from scoreback.service.scoring import shared_read as score_job
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.scoring import cutter, publish, shared_read
+from scoreback.service.scoring.plan import Model
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import State
 
-THE_CONNECTOR = "the class of the connection's connector"
-POINTS: dict[str, tuple[Any, str]] = {
+Point = tuple[Any, str]  # whose, and what it is called there
+POINTS: dict[str, Point] = {
     "window state": (online.OnlineFeatures, "_remember"),
     "open units": (online_units.OnlineUnits, "_keep"),
     "outbox": (publish, "store"),
     "begin": (State, "begin_batch"),
-    "write": (THE_CONNECTOR, "write"),
-    "score segment": (scores, "_store_new"),
-    "alerts": (scores, "evaluate"),
-    "alerts of elastic": (Alerting, "raise_alerts"),
-    "bulk request": (bulk, "_send"),
-    "enrich": (THE_CONNECTOR, "enrich"),
-    "histogram": (THE_CONNECTOR, "write_histogram"),
-    "finish": (State, "finish_batch"),
+    "sent": (State, "mark_sent"),  # after it the outbox file goes, then rules look
     "tidy": (online.OnlineFeatures, "forget_others"),
+}
+POINTS_OF: dict[str, dict[str, Point]] = {  # by connector
+    "local": {
+        "write": (scores.Scores, "write"),
+        "score segment": (scores, "_store_new"),
+        "histogram": (scores.Scores, "write_histograms"),
+        "alerts": (alerting.RuleEngine, "evaluate"),
+        "new alerts": (alerting, "_raise_alerts"),
+    },
+    "elastic": {
+        "write": (ElasticScores, "write"),
+        "bulk request": (bulk, "_send"),
+        "enrich": (Enrichments, "enrich"),
+        "histogram": (ElasticScores, "write_histograms"),
+        "alerts": (ElasticEngine, "evaluate"),
+        "new alerts": (ElasticEngine, "_store"),
+        "marks": (ElasticEngine, "_mark"),
+    },
 }
 STEP_ROWS = 1500  # several steps, so that there is a middle
 CLUSTER_STEP_ROWS = 500  # of a cluster, which is given fewer events
@@ -62,19 +75,18 @@ def score_all(settings: Settings, file: Path, now: datetime) -> None:
     with opened(settings) as app:
         champion = Versions(app.state).champion(detector.name)
         assert champion is not None
-        score_job.score(app, detector, champion, deploy(app, detector, champion), now=now)
+        model = Model(version=champion, artifact=load_artifact(app, detector, champion))
+        shared_read.score(app, detector, model, now=now)
 
 
 def main(settings: Settings, file: Path, now: datetime, point: str, when: str, call: int) -> None:
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
-    reader.CHUNK_ROWS = CLUSTER_STEP_ROWS
+    reading.CHUNK_ROWS = CLUSTER_STEP_ROWS
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:
-        owner, name = POINTS[point]
-        if owner is THE_CONNECTOR:
-            owner = load_connector(connector)
+        owner, name = (POINTS | POINTS_OF[connector])[point]
         setattr(owner, name, _deadly(getattr(owner, name), when, call))
     score_all(settings, file, now)
 

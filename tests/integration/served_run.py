@@ -16,7 +16,7 @@ from typing import Any
 
 from apscheduler.triggers.base import BaseTrigger
 
-from scoreback.connectors.local import reader
+from scoreback.connectors.local import events as reading
 from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import logs, serving
 from scoreback.service.scoring import cutter
@@ -37,7 +37,7 @@ class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
         self._kind = kind
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        if self._kind == "train":
+        if self._kind.name == "train":
             return datetime(2100, 1, 1, tzinfo=UTC)
         return now if previous is None else max(previous, now) + timedelta(milliseconds=50)
 
@@ -45,7 +45,7 @@ class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
 def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
     """Serve *path* on *home* until a signal comes."""
     cutter.STEP_ROWS = STEP_ROWS
-    setattr(reader, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which the reader took from base
+    setattr(reading, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which it took from the doors
     schedule.SPREAD = timedelta(0)
     if name != "-":
         _signal_at(getattr(signal, f"SIG{name}"), call)
@@ -64,10 +64,10 @@ def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
 
 
 def _signal_at(number: int, call: int) -> None:
-    asked, finish, calls = threading.Event(), State.finish_batch, 0
+    asked, finish, calls = threading.Event(), State.mark_sent, 0
     ask = Stop.ask
 
-    def finish_batch(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever it stands for
+    def mark_sent(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever it stands for
         nonlocal calls
         finish(*args, **kwargs)
         calls += 1
@@ -79,7 +79,7 @@ def _signal_at(number: int, call: int) -> None:
         ask(stop)
         asked.set()
 
-    setattr(State, "finish_batch", finish_batch)  # noqa: B010 - methods are no variables
+    setattr(State, "mark_sent", mark_sent)  # noqa: B010 - methods are no variables
     setattr(Stop, "ask", and_tell)  # noqa: B010
 
 

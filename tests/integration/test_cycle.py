@@ -9,34 +9,27 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, StateError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.threshold import suppression_of
-from scoreback.records import SCORE_COLUMNS, Verdict
+from scoreback.records import SCORE_COLUMNS, TimeWindow, Verdict
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.artifacts import load_artifact, promote, rollback
-from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.shared_read import score
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.promotion import promote, rollback
 from scoreback.service.settings import Settings
 from scoreback.service.state.runs import runs
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.train_job import read_training_data, train_detector
 from scoreback.suppression import opened_by
+from tests.integration.embedded import score_until, siem_of
 
 DAY = timedelta(days=1)
 
 
-def score_until(app: App, detector: Detector, now: datetime) -> ScoreOutcome:
-    champion = Versions(app.state).champion(detector.name)
-    assert champion is not None
-    return score(app, detector, champion, deploy(app, detector, champion), now=now)
-
-
 def stored(app: App) -> pa.Table:
-    siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
+    siem = siem_of(app)
     with siem.store.ledger.reading() as transaction:
         segments = listed(transaction, "scores")
     tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
@@ -55,7 +48,7 @@ def test_one_long_run_and_many_short_ones_write_the_same_scores_and_alert_on_eve
         score_until(app, detector, end)
         whole, whole_alerts = (
             stored(app),
-            list(app.connector.alerts.find(AlertQuery(detector=detector.name))),
+            list(siem_of(app).alerts.find(AlertQuery(detector=detector.name))),
         )
     with opened(Settings(home=workspace)) as app:
         now = end - 6 * DAY
@@ -63,7 +56,7 @@ def test_one_long_run_and_many_short_ones_write_the_same_scores_and_alert_on_eve
             now += timedelta(hours=7)
             score_until(app, detector, min(now, end))
         assert stored(app).equals(whole)
-        alerts = list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
+        alerts = list(siem_of(app).alerts.find(AlertQuery(detector=detector.name)))
     hits = pa.compute.sum(whole["alert"]).as_py()
     assert hits == sum(a.events for a in alerts) == sum(a.events for a in whole_alerts)
     # The rule takes hits as they arrive, so how a late one is grouped depends on the cut.
@@ -102,7 +95,7 @@ def test_the_alerts_of_the_siem_are_those_that_evaluation_counts(
             suppression_of(detector),
         )
         expected = hits.take(pa.array(np.unique(opener)))["event_id"].to_pylist()
-        alerts = list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
+        alerts = list(siem_of(app).alerts.find(AlertQuery(detector=detector.name)))
         late = {e for a in alerts for e in [a.event_id]} ^ set(expected)
         # Late events reach the rule after the run that scored their neighbours: few, never many.
         assert len(late) <= len(expected) // 10
@@ -113,10 +106,8 @@ def test_a_verdict_becomes_a_label_of_the_next_training(
 ) -> None:
     with opened(Settings(home=workspace)) as app:
         score_until(app, detector, end)
-        alert = list(
-            app.connector.alerts.find(AlertQuery(detector=detector.name, still_open=True))
-        )[0]
-        app.connector.alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
+        alert = next(siem_of(app).alerts.find(AlertQuery(detector=detector.name, still_open=True)))
+        siem_of(app).alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
         labels = read_training_data(app, detector, end + DAY).labels
         ours = labels.filter(pa.compute.equal(labels["labeller"], "ann"))
         assert ours["event_id"].to_pylist() == [alert.event_id]
@@ -132,11 +123,11 @@ def test_promote_and_rollback_change_the_version_and_the_rule_of_the_siem(
         second = train_detector(app, detector, as_of=end, now=end).version
         assert (second.status, second.parent) == ("candidate", first.version)
         promote(app, detector, second.version, by="ann", at=end)
-        rule = app.connector.rules.current(detector.name)
+        rule = siem_of(app).rules.current(detector.name)
         assert rule is not None
         assert rule.version == second.version
         rollback(app, detector, by="ann", at=end)
-        rule = app.connector.rules.current(detector.name)
+        rule = siem_of(app).rules.current(detector.name)
         assert rule is not None
         assert rule.version == first.version
 
@@ -187,7 +178,7 @@ def test_a_damaged_artefact_is_refused_before_anything_is_scored(
                 path.write_bytes(path.read_bytes()[:-3] + b"xyz")
         with pytest.raises(ArtifactError):
             score_until(app, detector, end)
-        assert list(app.connector.alerts.find()) == []
+        assert list(siem_of(app).alerts.find()) == []
 
 
 def test_a_detector_whose_features_changed_asks_for_a_new_training(
@@ -216,6 +207,6 @@ def test_every_scored_event_is_counted_once_in_the_histograms(
     with opened(Settings(home=workspace)) as app:
         scored = score_until(app, detector, end - DAY).scored
         scored += score_until(app, detector, end).scored
-        siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
-        histograms = siem.histograms(detector.name)
+        ever = TimeWindow(since=end - 99 * DAY, until=end)
+        histograms = siem_of(app).scores.histograms(detector.name, ever)
         assert sum(sum(c) for h in histograms for c in h.counts.values()) == scored

@@ -1,17 +1,21 @@
 """What stands in the SIEM against what is wanted: shown, changed, left alone, taken out."""
 
 import json
+import logging
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.local.rule_engine.rules import Rules
+from scoreback.connectors.local.storage.store import Store
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.models.detector.spec import Detector
@@ -19,58 +23,102 @@ from scoreback.records import ModelVersion
 from scoreback.service import app as workspaces
 from scoreback.service import cli
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.promotion import deploy, promote, rollback
+from scoreback.service.deploying.promotion import promote, rollback
+from scoreback.service.deploying.reconcile import RULE, reconcile
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.jobs import Jobs
 from scoreback.service.settings import Settings
 from scoreback.service.state.audit import audit_log
+from scoreback.service.state.deployed import note_removed
 from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import State
+from scoreback.service.stopping import Stop
+from tests.integration.embedded import score_until, siem_of
 
 TEMPLATE = Resource(kind="template", name="scores", body={"a": 1})
 STREAM = Resource(kind="stream", name="scores-default", body={}, holds_data=True)
 
 
-class EditableSiem(LocalConnector):
-    """The embedded SIEM with what it cannot have itself: resources, and other people's hands."""
+@dataclass
+class World:
+    """What other people's hands did to a SIEM, and what was done in it by us."""
 
-    needed: ClassVar[tuple[Resource, ...]] = ()
-    there: ClassVar[dict[str, Standing]] = {}
-    calls: ClassVar[list[str]] = []
-    undeletable: ClassVar[set[str]] = set()
+    needed: tuple[Resource, ...] = ()
+    there: dict[str, Standing] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    undeletable: set[str] = field(default_factory=set)
 
-    def resources(self) -> Sequence[Resource]:
-        return self.needed
+    def found(self, name: str) -> Found | None:
+        if name not in self.there:
+            return None
+        return Found(standing=self.there[name], differences=("a: 2 -> 1",))
 
-    def standing(self, wanted: AlertRule | Resource) -> Found:
-        if wanted.name in self.there:
-            return Found(standing=self.there[wanted.name], differences=("a: 2 -> 1",))
-        if isinstance(wanted, Resource):
-            return Found(standing=Standing.ABSENT)
-        return super().standing(wanted)
-
-    def apply(self, wanted: AlertRule | Resource) -> None:
-        self.calls.append(f"apply {wanted.name}")
-        if isinstance(wanted, Resource):
-            self.there[wanted.name] = Standing.CURRENT
-        else:
-            self.there.pop(wanted.name, None)
-            super().apply(wanted)
-
-    def remove(self, what: str | Resource) -> None:
-        name = what if isinstance(what, str) else what.name
+    def removed(self, name: str) -> None:
         if name in self.undeletable:
             raise SiemRefused(f"{name} is in use")
         self.calls.append(f"remove {name}")
         self.there.pop(name, None)
-        if isinstance(what, str):
-            super().remove(what)
+
+
+class EditableRules(Rules):
+    """The rules of the embedded SIEM, as somebody may have edited them."""
+
+    def __init__(self, store: Store, world: World) -> None:
+        super().__init__(store)
+        self._world = world
+
+    def standing(self, wanted: AlertRule) -> Found:
+        return self._world.found(wanted.name) or super().standing(wanted)
+
+    def apply(self, wanted: AlertRule) -> None:
+        self._world.calls.append(f"apply {wanted.name}")
+        self._world.there.pop(wanted.name, None)
+        super().apply(wanted)
+
+    def remove(self, name: str) -> None:
+        self._world.removed(name)
+        super().remove(name)
+
+
+class SomeResources:
+    """Resources, of which the embedded SIEM has none itself."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def wanted(self) -> Sequence[Resource]:
+        return self._world.needed
+
+    def standing(self, wanted: Resource) -> Found:
+        return self._world.found(wanted.name) or Found(standing=Standing.ABSENT)
+
+    def apply(self, wanted: Resource) -> None:
+        self._world.calls.append(f"apply {wanted.name}")
+        self._world.there[wanted.name] = Standing.CURRENT
+
+    def remove(self, resource: Resource) -> None:
+        self._world.removed(resource.name)
 
 
 @pytest.fixture
-def siem(monkeypatch: pytest.MonkeyPatch) -> type[EditableSiem]:
+def siem(monkeypatch: pytest.MonkeyPatch) -> World:
+    """From here on the embedded SIEM has what only other ones can have."""
+    world = World()
+
+    class EditableSiem:
+        def __init__(self, siem: LocalConnector) -> None:
+            self._siem = siem
+            self.rules, self.resources = EditableRules(siem.store, world), SomeResources(world)
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the rest of a connector
+            return getattr(self._siem, name)
+
+        @classmethod
+        def open(cls, name: str, settings: Mapping[str, object]) -> "EditableSiem":
+            return cls(LocalConnector.open(name, settings))
+
     monkeypatch.setattr(workspaces, "load_connector", lambda _: EditableSiem)
-    fresh: dict[str, object] = {"needed": (), "there": {}, "calls": [], "undeletable": set()}
-    for name, value in fresh.items():
-        monkeypatch.setattr(EditableSiem, name, value)
-    return EditableSiem
+    return world
 
 
 class Ended(NamedTuple):
@@ -122,15 +170,17 @@ def test_a_rule_that_is_gone_is_planned_with_3_made_by_apply_and_written_down(
     scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
 ) -> None:
     with opened(Settings(home=workspace)) as app:
-        wanted = app.connector.rules.current(detector.name)
-        app.connector.rules.remove(detector.name)
+        wanted = siem_of(app).rules.current(detector.name)
+        siem_of(app).rules.remove(detector.name)
     ended = scoreback("plan", file, "--json")
-    assert (ended.code, actions(ended)) == (3, {detector.name: "create"})
+    assert (ended.code, actions(ended)) == (
+        3, {detector.name: "restore, as somebody removed it"},
+    )  # fmt: skip
     ended = scoreback("apply", file, "--by", "ann")
     assert ended.code == 0, ended.err
-    assert "created" in ended.out
+    assert "restored" in ended.out
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.rules.current(detector.name) == wanted
+        assert siem_of(app).rules.current(detector.name) == wanted
         entry = audit_log(app.state)[0]
     assert (entry.actor, entry.action, entry.detector) == ("ann", "apply", detector.name)
     assert entry.detail["kind"] == "alert_rule"
@@ -163,7 +213,7 @@ def test_a_detector_that_does_not_score_yet_has_no_rule(
 
 
 def test_what_the_connection_needs_is_made_first_and_once(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, siem: type[EditableSiem]
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, siem: World
 ) -> None:
     siem.needed = (TEMPLATE, STREAM)
     siem.there = {"scores": Standing.OUTDATED, detector.name: Standing.OUTDATED}
@@ -184,7 +234,7 @@ def test_what_others_changed_is_left_alone_until_it_is_taken_over(
     scoreback: Callable[..., Ended],
     file: Path,
     detector: Detector,
-    siem: type[EditableSiem],
+    siem: World,
     standing: Standing,
     action: str,
     workspace: Path,
@@ -205,25 +255,31 @@ def test_what_others_changed_is_left_alone_until_it_is_taken_over(
     assert [entry.detail["name"] for entry in taken] == [detector.name, "scores"]
 
 
-def test_scoring_goes_on_with_a_rule_that_was_edited_and_says_so(
+def test_scoring_goes_on_with_a_rule_that_was_edited_and_does_not_look_at_it(
     scoreback: Callable[..., Ended],
     file: Path,
     detector: Detector,
-    siem: type[EditableSiem],
+    siem: World,
     end: datetime,
+    workspace: Path,
 ) -> None:
     siem.there = {detector.name: Standing.EDITED}
     ended = scoreback("score", file, "--until", end.isoformat(), "--json")
-    assert ended.code == 0, ended.err
+    assert (ended.code, ended.err) == (0, "")
     assert ended.json["scored"] > 0
-    assert f"alert rule '{detector.name}' was edited by hand" in ended.err
-    assert "scoreback plan" in ended.err
+    assert not siem.calls
+    warnings: list[str] = []
+    with opened(Settings(home=workspace)) as app:
+        assert not reconcile(app, detector, at=end, warn=warnings.append)
+    (warning,) = warnings
+    assert f"alert rule '{detector.name}' was edited by hand" in warning
+    assert "scoreback plan" in warning
     assert not siem.calls
 
 
 @pytest.mark.parametrize("change", ["promote", "rollback"])
 def test_promote_and_rollback_refuse_an_edited_rule_before_anything_changes(
-    workspace: Path, detector: Detector, siem: type[EditableSiem], end: datetime, change: str
+    workspace: Path, detector: Detector, siem: World, end: datetime, change: str
 ) -> None:
     with opened(Settings(home=workspace)) as app:
         second = _second_version(app, _version(app, detector))
@@ -244,7 +300,7 @@ def test_promote_and_rollback_refuse_an_edited_rule_before_anything_changes(
 
 
 def test_a_first_promotion_over_somebody_elses_rule_says_to_rename(
-    workspace: Path, detector: Detector, siem: type[EditableSiem], end: datetime
+    workspace: Path, detector: Detector, siem: World, end: datetime
 ) -> None:
     with opened(Settings(home=workspace)) as app:
         champion = _champion(app, detector)
@@ -256,25 +312,103 @@ def test_a_first_promotion_over_somebody_elses_rule_says_to_rename(
         assert "rename" in caught.value.hint
 
 
-def test_removing_a_rule_leaves_its_alerts_and_scoring_brings_it_back(
+def test_removing_a_rule_leaves_its_alerts_and_only_apply_brings_it_back(
     scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path, end: datetime
 ) -> None:
     assert scoreback("score", file, "--until", end.isoformat()).code == 0
     ended = scoreback("remove", file, "--yes", "--by", "ann")
     assert ended.code == 0, ended.err
-    assert "brings its rule back" in ended.out
+    assert "stays out until `scoreback apply`" in ended.out
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.rules.current(detector.name) is None
-        assert list(app.connector.alerts.find(AlertQuery(detector=detector.name)))
+        assert siem_of(app).rules.current(detector.name) is None
+        assert list(siem_of(app).alerts.find(AlertQuery(detector=detector.name)))
         assert audit_log(app.state)[0].action == "remove"
-        deploy(app, detector, _version(app, detector))
-        assert app.connector.rules.current(detector.name) is not None
-    assert scoreback("remove", file, "--yes").code == 0
     assert "nothing of ours" in scoreback("remove", file, "--yes").out
+    assert scoreback("score", file, "--until", end.isoformat()).code == 0
+    with opened(Settings(home=workspace)) as app:
+        assert not reconcile(app, detector, at=end, warn=lambda _: None)
+        assert siem_of(app).rules.current(detector.name) is None
+    assert scoreback("apply", file).code == 0
+    with opened(Settings(home=workspace)) as app:
+        assert siem_of(app).rules.current(detector.name) is not None
+    assert scoreback("remove", file, "--yes").code == 0
+
+
+def test_a_rule_that_somebody_deleted_stays_deleted_also_when_another_version_is_promoted(
+    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path, end: datetime
+) -> None:
+    warnings: list[str] = []
+    with opened(Settings(home=workspace)) as app:
+        second = _second_version(app, _version(app, detector))
+        siem_of(app).rules.remove(detector.name)
+        promote(app, detector, second, by="ann", at=end, warn=warnings.append)
+        assert _champion(app, detector) == second
+        assert siem_of(app).rules.current(detector.name) is None
+        rollback(app, detector, by="ann", at=end, warn=warnings.append)
+        promote(app, detector, second, by="ann", at=end, warn=warnings.append)
+    assert len(warnings) == 3
+    assert all("somebody removed alert rule" in warning for warning in warnings)
+    assert all("scoreback apply" in warning for warning in warnings)
+    ended = scoreback("plan", file, "--json")
+    assert actions(ended) == {detector.name: "restore, as somebody removed it"}
+    assert scoreback("apply", file).code == 0
+    with opened(Settings(home=workspace)) as app:
+        rule = siem_of(app).rules.current(detector.name)
+    assert rule is not None
+    assert rule.version == second
+
+
+def test_a_changed_file_reaches_the_rule_without_a_command_and_once(
+    workspace: Path, detector: Detector, end: datetime
+) -> None:
+    changed = detector.model_copy(update={"owner": "somebody new"})
+    with opened(Settings(home=workspace)) as app:
+        assert not reconcile(app, detector, at=end)
+        assert reconcile(app, changed, at=end)
+        rule = siem_of(app).rules.current(detector.name)
+        assert rule is not None
+        assert rule.owner == "somebody new"
+        assert not reconcile(app, changed, at=end)
+
+
+def test_a_rule_that_is_made_after_scoring_looks_at_what_came_lately(
+    workspace: Path, detector: Detector, end: datetime
+) -> None:
+    with opened(Settings(home=workspace)) as app:
+        siem_of(app).rules.remove(detector.name)
+        note_removed(app.state, app.connector.name, RULE, detector.name)
+        assert score_until(app, detector, end).alerts > 5
+        assert not list(siem_of(app).alerts.find())
+        assert reconcile(app, detector, at=end + timedelta(minutes=5))
+        raised = list(siem_of(app).alerts.find())
+    assert len(raised) > 3
+    assert {alert.raised_at for alert in raised} == {end + timedelta(minutes=5)}
+
+
+def test_the_job_that_reconciles_brings_the_rule_up_to_date_and_warns_once(
+    workspace: Path, detector: Detector, end: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "scoreback")
+    changed = detector.model_copy(update={"owner": "somebody new"})
+    settings = Settings(home=workspace)
+    with State.open(settings.state) as state:
+        jobs = Jobs(settings, state, Stop(), lambda: end)
+        jobs.serve({detector.name: Served(Path("x.yml"), changed)})
+        jobs.run("reconcile", detector.name)
+        with opened(settings, state=state) as app:
+            rule = siem_of(app).rules.current(detector.name)
+            siem_of(app).rules.remove(detector.name)
+        assert rule is not None
+        assert rule.owner == "somebody new"
+        assert not caplog.records
+        jobs.run("reconcile", detector.name)
+        jobs.run("reconcile", detector.name)
+        (said,) = caplog.records
+        assert "somebody removed alert rule" in said.getMessage()
 
 
 def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_ours(
-    scoreback: Callable[..., Ended], detector: Detector, siem: type[EditableSiem]
+    scoreback: Callable[..., Ended], detector: Detector, siem: World
 ) -> None:
     policy = Resource(kind="policy", name="theirs", body={})
     siem.needed = (policy, TEMPLATE, STREAM)
@@ -294,7 +428,7 @@ def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_o
 
 
 def test_what_the_siem_will_not_remove_does_not_stop_the_rest(
-    scoreback: Callable[..., Ended], siem: type[EditableSiem]
+    scoreback: Callable[..., Ended], siem: World
 ) -> None:
     siem.needed = (TEMPLATE, Resource(kind="template", name="counts", body={}))
     siem.there = {"scores": Standing.CURRENT, "counts": Standing.CURRENT}
@@ -314,7 +448,7 @@ def test_removing_asks_first_and_needs_somebody_to_answer(
     assert ended.code == 1
     assert "--yes" in ended.err
     with opened(Settings(home=workspace)) as app:
-        assert app.connector.rules.current(detector.name) is not None
+        assert siem_of(app).rules.current(detector.name) is not None
 
 
 def test_a_folder_stands_for_the_detector_files_in_it_and_names_are_unique(

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.reading import reader
+from scoreback.connectors.elastic.reading import events as reading
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.records import EventQuery, LabelQuery, TimeWindow
-from tests.elasticsearch.batches import BY_EVENT_TIME, WINDOW, event_ids, events
+from scoreback.records import EventQuery, LabelQuery
+from tests.elasticsearch.batches import WINDOW, event_ids, events, scores
 from tests.elasticsearch.direct import done, fill, make, request, rows
 from tests.elasticsearch.faults import Fault, Forward, Reply, Request, cuts_body, edits, resets
 from tests.elasticsearch.proxy import Proxy
@@ -21,8 +21,8 @@ ALL = [f"e{n:05d}" for n in range(COUNT)]
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks of several pages, without thousands of events."""
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 100)
-    monkeypatch.setattr(reader, "PAGE_ROWS", 40)
+    monkeypatch.setattr(reading, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(reading, "PAGE_ROWS", 40)
 
 
 @pytest.fixture
@@ -54,11 +54,9 @@ def loses_its_point_in_time(url: str) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize("window", [WINDOW, BY_EVENT_TIME])
 @pytest.mark.parametrize("skip", [0, 1, 4])
 def test_an_expired_point_in_time_is_opened_again(
     skip: int,
-    window: TimeWindow,
     index: str,
     elastic: ElasticConnector,
     elasticsearch_proxy: Proxy,
@@ -67,7 +65,7 @@ def test_an_expired_point_in_time_is_opened_again(
     elasticsearch_proxy.add(
         loses_its_point_in_time(elasticsearch_url), path="/_search", skip=skip, times=1
     )
-    assert event_ids(rows(elastic, index, window, ["host.name"])) == ALL
+    assert event_ids(rows(elastic, index, WINDOW, ["host.name"])) == ALL
     assert len(elasticsearch_proxy.seen("POST", "/_pit")) == 3  # of slicing, reading, and again
 
 
@@ -103,7 +101,7 @@ def test_no_search_takes_an_answer_without_some_shards_for_the_whole(
     index: str, elastic: ElasticConnector, elasticsearch_proxy: Proxy
 ) -> None:
     rows(elastic, index, WINDOW)
-    elastic.scores.existing(["no-such"])
+    elastic.scores.existing(scores([1]))
     list(elastic.labels.read(LabelQuery(detector="d", entity="host.name", since=WINDOW.since)))
     list(elastic.alerts.find())
     searches = elasticsearch_proxy.seen("POST", "_search")

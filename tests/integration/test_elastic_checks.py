@@ -139,7 +139,7 @@ def test_a_clock_that_differs_from_the_clusters_is_named(
 ) -> None:
     make(elasticsearch_url, f"{fresh_prefix}-clock")
     query = EventQuery(selection={"index": f"{fresh_prefix}-clock"}, fields=())
-    found = check(elastic.client, elastic.settings, query, lambda: datetime.now(UTC) + ahead)
+    found = check(elastic.client, elastic.given, query, lambda: datetime.now(UTC) + ahead)
     way = "ahead of" if ahead > timedelta(0) else "behind"
     [finding] = [f for f in found if "clock" in f.what]
     assert way in finding.what
@@ -188,8 +188,8 @@ def test_resources_that_are_not_there_are_named(elasticsearch_url: str, fresh_pr
     with connected(elasticsearch_url, apply=False) as bare:
         found = findings(bare, f"{fresh_prefix}-events")
         missing = [f for f in found.values() if "is not there" in f.what]
-        streams = [r for r in bare.resources() if r.kind == "data_stream"]
-        assert len(missing) == len(bare.resources()) - len(streams)
+        streams = [r for r in bare.resources.wanted() if r.kind == "data_stream"]
+        assert len(missing) == len(bare.resources.wanted()) - len(streams)
         assert all(f.fatal and "scoreback apply" in f.fix for f in missing)
 
 
@@ -198,7 +198,7 @@ def test_a_stream_of_scores_that_somebody_mapped_otherwise_is_named(
 ) -> None:
     make(elasticsearch_url, f"{fresh_prefix}-events")
     with connected(elasticsearch_url, apply=False) as bare:
-        name = f"scoreback.scores-{bare.settings.namespace}"
+        name = f"scoreback.scores-{bare.given.namespace}"
         make(elasticsearch_url, name, {"scoreback": {"properties": {"score": {"type": "text"}}}})
         try:
             found = findings(bare, f"{fresh_prefix}-events")

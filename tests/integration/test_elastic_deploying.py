@@ -48,11 +48,11 @@ def namespace(elasticsearch_url: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex[:12]}"
     yield name
     with_ours = ElasticConnector.open("tidy", {"hosts": [elasticsearch_url], "namespace": name})
-    for resource in reversed(with_ours.resources()):
+    for resource in reversed(with_ours.resources.wanted()):
         path = {"index": "", "index_template": "_index_template/"}.get(resource.kind)
         if path is not None:
             request(elasticsearch_url, "DELETE", f"/{path}{resource.name}")
-    for resource in with_ours.resources():
+    for resource in with_ours.resources.wanted():
         request(elasticsearch_url, "DELETE", f"/_component_template/{resource.name}")
     with_ours.close_connection()
 

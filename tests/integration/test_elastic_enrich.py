@@ -10,7 +10,7 @@ from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.naming import own_fields
 from scoreback.records import Enrichment, EventQuery, ScoreBatch
-from tests.elasticsearch.batches import DAY, START, WINDOW, events, scores
+from tests.elasticsearch.batches import DAY, NOW, START, WINDOW, events, scores
 from tests.elasticsearch.direct import done, fill, make, request, sources
 from tests.elasticsearch.proxy import Proxy
 
@@ -230,5 +230,5 @@ def test_an_event_that_others_change_all_the_time_is_refused_in_the_end(
 def test_no_scores_are_no_request(elastic: ElasticConnector, elasticsearch_proxy: Proxy) -> None:
     for how in (Enrichment.EVENT, Enrichment.ENTITY, Enrichment.IN_PLACE):
         assert elastic.enrichment.enrich(scores([]), how).written == 0
-    assert elastic.scores.write(scores([])).written == 0
+    assert elastic.scores.write(scores([]), at=NOW).written == 0
     assert elasticsearch_proxy.seen() == []

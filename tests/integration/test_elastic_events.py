@@ -11,7 +11,7 @@ from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.json.flatten import MAX_TEXT
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, TimeWindow
-from tests.elasticsearch.batches import BY_EVENT_TIME, DAY, START, WINDOW, event_ids, events
+from tests.elasticsearch.batches import DAY, START, WINDOW, event_ids, events
 from tests.elasticsearch.direct import done, fill, make, rows
 from tests.elasticsearch.proxy import Proxy
 
@@ -55,10 +55,9 @@ def test_times_are_the_same_however_they_are_written(
         for n, t in enumerate(times)
     ]
     fill(elasticsearch_url, f"{fresh_prefix}-a", documents)
-    for window in (WINDOW, BY_EVENT_TIME):
-        found = rows(elastic, f"{fresh_prefix}-a", window)
-        assert one(found, "event_time") == one(found, "arrival_time") == times
-        assert event_ids(found) == [str(n) for n in range(5)]
+    found = rows(elastic, f"{fresh_prefix}-a", WINDOW)
+    assert one(found, "event_time") == one(found, "arrival_time") == times
+    assert event_ids(found) == [str(n) for n in range(5)]
 
 
 @pytest.mark.parametrize("others", [[], [1772366400500], ["2026-03-01T12:00:00.5+00:00"]])
@@ -97,17 +96,14 @@ def test_no_event_falls_between_two_windows_whatever_its_nanoseconds(
     for document in documents:
         document["event.ingested"] = document["@timestamp"]
     fill(elasticsearch_url, index, documents)
-    for clock in ("arrival", "event"):
-        cuts = [0, 123_456, 123_457, 1_000_000, 1_000_001, 1_001_000, 2_000_000, 3_000_000]
-        found = []
-        for a, b in pairwise(cuts):
-            window = TimeWindow(
-                since=START + timedelta(microseconds=a),
-                until=START + timedelta(microseconds=b),
-                clock=clock,
-            )
-            found += event_ids(rows(elastic, index, window))
-        assert sorted(found) == sorted(parts)
+    cuts = [0, 123_456, 123_457, 1_000_000, 1_000_001, 1_001_000, 2_000_000, 3_000_000]
+    found = []
+    for a, b in pairwise(cuts):
+        window = TimeWindow(
+            since=START + timedelta(microseconds=a), until=START + timedelta(microseconds=b)
+        )
+        found += event_ids(rows(elastic, index, window))
+    assert sorted(found) == sorted(parts)
 
 
 def test_events_without_a_time_are_left_and_those_without_an_arrival_count_as_late_as_set(
@@ -128,13 +124,12 @@ def test_events_without_a_time_are_left_and_those_without_an_arrival_count_as_la
             {"_id": "list", "@timestamp": [at, "2026-03-01T12:00:09Z"], "event.ingested": at},
         ],
     )
-    lag = elastic.settings.arrival_lag
-    for window in (WINDOW, BY_EVENT_TIME):
-        found = {row["event_id"]: row for row in rows(elastic, index, window)}
-        assert set(found) == {"only-time", "only-arrival", "future", "list"}
-        assert found["only-time"]["arrival_time"] == START + lag
-        assert found["future"]["event_time"] == START  # no event happens after it arrived
-        assert found["only-arrival"]["event_time"] == START
+    lag = elastic.given.arrival_lag
+    found = {row["event_id"]: row for row in rows(elastic, index, WINDOW)}
+    assert set(found) == {"only-time", "only-arrival", "future", "list"}
+    assert found["only-time"]["arrival_time"] == START + lag
+    assert found["future"]["event_time"] == START  # no event happens after it arrived
+    assert found["only-arrival"]["event_time"] == START
     just_before = TimeWindow(since=START, until=START + lag)
     assert "only-time" not in event_ids(rows(elastic, index, just_before))
 
@@ -315,10 +310,9 @@ def test_slices_can_be_sent_to_other_machines_and_give_every_event_once(
     make(elasticsearch_url, index)
     fill(elasticsearch_url, index, events(range(100)))
     query = EventQuery(selection={"index": index}, fields=("host.name",))
-    for window in (WINDOW, BY_EVENT_TIME):
-        pieces = pickle.loads(pickle.dumps(elastic.events.slices(query, window, 7)))  # noqa: S301 - ours
-        found = [b.batch["event_id"].to_pylist() for p in pieces for b in elastic.events.read(p)]
-        assert [name for some in found for name in some] == [f"e{n:05d}" for n in range(100)]
+    pieces = pickle.loads(pickle.dumps(elastic.events.slices(query, WINDOW, 7)))  # noqa: S301 - ours
+    found = [b.batch["event_id"].to_pylist() for p in pieces for b in elastic.events.read(p)]
+    assert [name for some in found for name in some] == [f"e{n:05d}" for n in range(100)]
 
 
 def test_an_event_that_becomes_visible_late_is_read_by_the_window_of_its_arrival(
@@ -332,22 +326,22 @@ def test_an_event_that_becomes_visible_late_is_read_by_the_window_of_its_arrival
     assert len(rows(elastic, index, WINDOW)) == 5
     fill(elasticsearch_url, index, [late])
     assert event_ids(rows(elastic, index, WINDOW)) == [f"e{n:05d}" for n in range(6)]
-    assert len(rows(elastic, index, BY_EVENT_TIME)) == 5
 
 
-def test_history_that_was_loaded_at_once_is_not_read_again_with_the_hour_of_loading(
+def test_history_that_was_loaded_at_once_is_read_by_the_hour_of_its_loading(
     elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str, elasticsearch_proxy: Proxy
 ) -> None:
-    """On the clock of events the window of the loading holds none of the history."""
+    """The window in which it happened holds none of it, and asks for none of it."""
     index = f"{fresh_prefix}-loaded"
     make(elasticsearch_url, index)
     old = [{**e, "event": {"ingested": (START + DAY).isoformat()}} for e in events(range(50))]
     fill(elasticsearch_url, index, old)
-    window = TimeWindow(since=START + DAY, until=START + 2 * DAY, clock="event")
-    assert rows(elastic, index, window) == []
+    assert rows(elastic, index, WINDOW) == []
     answers = [s.reply.document for s in elasticsearch_proxy.seen("POST", "/_search") if s.reply]
     assert not any(answer["hits"]["hits"] for answer in answers)
-    assert len(rows(elastic, index, BY_EVENT_TIME)) == 50
+    found = rows(elastic, index, TimeWindow(since=START + DAY, until=START + 2 * DAY))
+    assert len(found) == 50
+    assert one(found, "event_time") == [START + timedelta(seconds=n) for n in range(50)]
 
 
 def test_a_query_that_matches_nothing_reads_nothing(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.connectors.elastic.reading import reader
+from scoreback.connectors.elastic.reading import events as reading
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.service.demo.company import Company
 from scoreback.service.scoring import cutter
@@ -31,9 +31,11 @@ NAME = "cluster"
 END = day(TRAINED + 2)
 FIRST_DAY = TRAINED - 1  # the windows of the first hours see little: the same in every run
 DEATHS = [
-    ("begin", "after", 2), ("alerts of elastic", "after", 2), ("bulk request", "after", 1),
+    ("outbox", "after", 2), ("begin", "after", 2), ("bulk request", "after", 1),
     ("bulk request", "after", 4), ("write", "after", 2), ("enrich", "after", 2),
-    ("histogram", "after", 2), ("finish", "before", 2), ("finish", "after", 2),
+    ("histogram", "after", 2), ("sent", "before", 2), ("sent", "after", 2),
+    ("alerts", "before", 2), ("new alerts", "before", 1), ("new alerts", "after", 1),
+    ("marks", "after", 1), ("alerts", "after", 2),
 ]  # fmt: skip
 
 
@@ -41,7 +43,7 @@ DEATHS = [
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutter, "STEP_ROWS", killed_run.CLUSTER_STEP_ROWS)
-        patch.setattr(reader, "CHUNK_ROWS", killed_run.CLUSTER_STEP_ROWS)
+        patch.setattr(reading, "CHUNK_ROWS", killed_run.CLUSTER_STEP_ROWS)
         patch.setattr(bulk, "MAX_ITEMS", killed_run.BULK_ITEMS)
         yield
 
@@ -84,7 +86,7 @@ def workspace_of(trained: Path, home: Path, url: str, namespace: str) -> Path:
 @pytest.fixture
 def home(trained: Path, tmp_path: Path, cluster: ElasticConnector, elasticsearch_url: str) -> Path:
     """A workspace that writes to the node itself."""
-    return workspace_of(trained, tmp_path / "w", elasticsearch_url, cluster.settings.namespace)
+    return workspace_of(trained, tmp_path / "w", elasticsearch_url, cluster.given.namespace)
 
 
 def run(home: Path, file: Path, now: datetime = END) -> None:
@@ -99,7 +101,7 @@ def killed(home: Path, file: Path, point: str, when: str, call: int) -> None:
 
 def everything(cluster: ElasticConnector) -> tuple[dict[str, Any], dict[str, int]]:
     """What is there as read, and how many raw documents too many of each kind."""
-    url, namespace = cluster.settings.hosts[0], cluster.settings.namespace
+    url, namespace = cluster.given.hosts[0], cluster.given.namespace
     raw = {
         "scores": sources(url, f"scoreback.scores-{namespace}"),
         "counts": sources(url, f"scoreback.health-{namespace}"),
@@ -111,7 +113,7 @@ def everything(cluster: ElasticConnector) -> tuple[dict[str, Any], dict[str, int
         for kind, hits in {**raw, "alerts": alerts, "entities": entities}.items()
     }
     read["counts"] = by_hour(read["counts"].values())
-    read["listed"] = {a.alert_id: {"events": a.events} for a in cluster.alerts()}
+    read["listed"] = {a.alert_id: {"events": a.events} for a in cluster.alerts.find()}
     doubled = {
         kind: sum(n - 1 for n in Counter(hit["_id"] for hit in hits).values())
         for kind, hits in raw.items()
@@ -123,8 +125,8 @@ def by_hour(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Sums over slices: where those are cut depends on where a run began."""
     found: dict[str, dict[str, Any]] = {}
     for one in counts:
-        hour = found.setdefault(one["@timestamp"], {"counts": [0] * 20})
         slice_counts = one["scoreback"]["histogram"]["counts"]
+        hour = found.setdefault(one["@timestamp"], {"counts": [0] * len(slice_counts)})
         hour["counts"] = [a + b for a, b in zip(hour["counts"], slice_counts, strict=True)]
     return found
 
@@ -151,7 +153,7 @@ def undisturbed(
     with connected(elasticsearch_url, NAME) as cluster:
         folder = tmp_path_factory.mktemp("undisturbed") / "home"
         run(
-            workspace_of(trained, folder, elasticsearch_url, cluster.settings.namespace),
+            workspace_of(trained, folder, elasticsearch_url, cluster.given.namespace),
             detector_file,
         )
         found, doubled = everything(cluster)
@@ -193,7 +195,7 @@ def test_a_rollover_between_the_crash_and_the_settling_doubles_no_score(
     undisturbed: dict[str, Any],
 ) -> None:
     killed(home, detector_file, point, when, call)
-    stream = f"scoreback.scores-{cluster.settings.namespace}"
+    stream = f"scoreback.scores-{cluster.given.namespace}"
     done(elasticsearch_url, "POST", f"/{stream}/_rollover")
     run(home, detector_file)
     found, doubled = everything(cluster)
@@ -210,7 +212,7 @@ def test_counts_that_were_written_before_a_crash_and_a_rollover_count_once_by_th
 ) -> None:
     """The one raw duplicate that is left: counts are not looked up before they are written."""
     killed(home, detector_file, "histogram", "after", 1)
-    stream = f"scoreback.health-{cluster.settings.namespace}"
+    stream = f"scoreback.health-{cluster.given.namespace}"
     done(elasticsearch_url, "POST", f"/{stream}/_rollover")
     run(home, detector_file)
     found, doubled = everything(cluster)
@@ -228,7 +230,7 @@ def test_answers_that_get_lost_double_nothing(
     undisturbed: dict[str, Any],
 ) -> None:
     """The server took the documents, then the connection broke, and the stream rolled over."""
-    namespace = cluster.settings.namespace
+    namespace = cluster.given.namespace
     home = workspace_of(trained, tmp_path / "w", elasticsearch_proxy.url, namespace)
     stream = f"scoreback.scores-{namespace}"
 

@@ -10,7 +10,7 @@ import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.errors import SiemRefused, SiemUnavailable
-from tests.elasticsearch.batches import WINDOW, event_ids, events, histogram, ids, scores
+from tests.elasticsearch.batches import NOW, WINDOW, event_ids, events, histogram, ids, scores
 from tests.elasticsearch.direct import done, fill, make, rows, sources
 from tests.elasticsearch.doors import stored
 from tests.elasticsearch.faults import (
@@ -97,7 +97,7 @@ def test_a_short_outage_while_writing_loses_and_doubles_nothing(
     elasticsearch_proxy: Proxy,
 ) -> None:
     elasticsearch_proxy.add(fault, method="POST", path="_bulk", times=2)
-    report = elastic.scores.write(scores(range(20), of=name))
+    report = elastic.scores.write(scores(range(20), of=name), at=NOW)
     assert (report.written, report.refused) == (20, ())
     assert stored(applied, name) == sorted(ids(range(20), name))
 
@@ -120,7 +120,7 @@ def test_what_a_gateway_gave_up_waiting_for_is_looked_up_before_it_is_sent_again
         return refuses(status)(sent, forward)
 
     elasticsearch_proxy.add(gives_up, method="POST", path="_bulk")
-    assert elastic.scores.write(scores(range(20), of=name)).written == 20
+    assert elastic.scores.write(scores(range(20), of=name), at=NOW).written == 20
     assert stored(applied, name) == sorted(ids(range(20), name))
 
 
@@ -133,9 +133,9 @@ def test_a_lasting_outage_while_writing_is_unavailable_and_writing_again_complet
     elasticsearch_proxy.add(rejects_items(range(10, 20)), path="_bulk")
     elasticsearch_proxy.add(rejects_items(range(20)), path="_bulk", skip=1, times=None)
     with pytest.raises(SiemUnavailable, match="no room for 10 documents"):
-        elastic.scores.write(scores(range(20), of=name))
+        elastic.scores.write(scores(range(20), of=name), at=NOW)
     elasticsearch_proxy.clear()
-    again = elastic.scores.write(scores(range(20), of=name))
+    again = elastic.scores.write(scores(range(20), of=name), at=NOW)
     assert (again.written, again.already_there) == (10, 10)
     assert stored(applied, name) == sorted(ids(range(20), name))
 
@@ -144,7 +144,7 @@ def test_the_server_says_how_long_to_wait_and_is_heard(
     name: str, elastic: ElasticConnector, elasticsearch_proxy: Proxy, naps: list[float]
 ) -> None:
     elasticsearch_proxy.add(refuses(429, retry_after=17), path="_bulk", times=2)
-    assert elastic.scores.write(scores(range(3), of=name)).written == 3
+    assert elastic.scores.write(scores(range(3), of=name), at=NOW).written == 3
     assert len(naps) == 2
     assert all(nap >= 17 for nap in naps)
 
@@ -158,7 +158,7 @@ def test_only_items_that_found_no_room_are_sent_again(
 ) -> None:
     elasticsearch_proxy.add(rejects_items([1, 4]), path="_bulk")
     elasticsearch_proxy.add(rejects_items([0]), path="_bulk", skip=1)
-    assert elastic.scores.write(scores(range(6), of=name)).written == 6
+    assert elastic.scores.write(scores(range(6), of=name), at=NOW).written == 6
     sent = [
         [line["create"]["_id"] for line in one.request.lines[::2]]
         for one in elasticsearch_proxy.seen("POST", "_bulk")
@@ -176,7 +176,7 @@ def test_a_request_that_is_too_large_is_halved_until_it_fits(
     elasticsearch_proxy: Proxy,
 ) -> None:
     elasticsearch_proxy.add(refuses(413), path="_bulk", times=3)  # 8, then 4 and its first 2
-    assert elastic.scores.write(scores(range(8), of=name)).written == 8
+    assert elastic.scores.write(scores(range(8), of=name), at=NOW).written == 8
     assert stored(applied, name) == sorted(ids(range(8), name))
     sizes = [len(one.request.lines) // 2 for one in elasticsearch_proxy.seen("POST", "_bulk")]
     assert sizes == [8, 4, 2, 1, 1, 2, 4]
@@ -189,7 +189,7 @@ def test_a_document_that_no_request_can_hold_is_refused_alone_and_by_name(
     elasticsearch_proxy: Proxy,
 ) -> None:
     elasticsearch_proxy.add(refuses(413), path="_bulk", times=3)  # 4, 2, and the first alone
-    report = elastic.scores.write(scores(range(4), of=name))
+    report = elastic.scores.write(scores(range(4), of=name), at=NOW)
     assert report.written == 3
     [refused] = report.refused
     assert refused.item_id == ids([0], name)[0]
@@ -209,7 +209,7 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(
 ) -> None:
     elasticsearch_proxy.add(refuses(status, reason="by a test"), path="_bulk", times=None)
     with pytest.raises(SiemRefused, match=f"{status}.*by a test") as caught:
-        elastic.scores.write(scores(range(3), of=name))
+        elastic.scores.write(scores(range(3), of=name), at=NOW)
     assert hint in caught.value.hint
     assert not naps
     assert len(elasticsearch_proxy.seen("POST", "_bulk")) == 1
@@ -232,8 +232,8 @@ def test_counts_of_a_run_survive_an_answer_that_got_lost(
 ) -> None:
     elasticsearch_proxy.add(resets(after_server=True), path="_bulk")
     elasticsearch_proxy.add(cuts_body(0.5), path="_bulk")
-    elastic.write_histogram(histogram())
-    elastic.write_histogram(histogram())
+    elastic.scores.write_histograms([histogram()], at=NOW)
+    elastic.scores.write_histograms([histogram()], at=NOW)
     found = sources(elasticsearch_url, f"scoreback.health-{elastic.given.namespace}")
     assert len(found) == 2
 

@@ -16,11 +16,20 @@ from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, Alert, EventBatch, LabelBatch
+from scoreback.records import (
+    EVENT_COLUMNS,
+    LABEL_COLUMNS,
+    Alert,
+    EventBatch,
+    LabelBatch,
+    TimeWindow,
+)
 from scoreback.service.app import App
 from scoreback.service.demo.company import Company, StreamName
-from scoreback.service.demo.play import DETECTORS, SampleSiem
-from scoreback.service.deploying.promotion import deploy, promote
+from scoreback.service.demo.play import DETECTORS
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.scoring.plan import Model
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
@@ -68,11 +77,9 @@ def test_the_example_detectors_end_alike_on_both(
     refresh(elasticsearch_url, f"scoreback*{elastic.given.namespace}*")
 
     embedded = Outcome(
-        here, scores_of_local(local), list(list(local.alerts.find())), counted_locally(local)
+        here, scores_of_local(local), list(local.alerts.find()), counted_locally(local)
     )
-    real = Outcome(
-        away, scores_of_elastic(elastic), list(list(elastic.alerts.find())), counted(elastic)
-    )
+    real = Outcome(away, scores_of_elastic(elastic), list(elastic.alerts.find()), counted(elastic))
 
     assert len(embedded.scores) > 10
     assert embedded.alerts
@@ -83,24 +90,28 @@ def test_the_example_detectors_end_alike_on_both(
 
 
 def played(
-    connector: SampleSiem, kind: str, stream: StreamName, detector: Detector, home: Path
+    connector: LocalConnector | ElasticConnector,
+    kind: str,
+    stream: StreamName,
+    detector: Detector,
+    home: Path,
 ) -> str:
     """Load, train, promote and score in three runs; the artefact's hash."""
     company = Company(seed=7, start=START, days=DAYS)
     for one in company.days(stream):
-        connector.add_events(stream, with_refs(one.events))
+        connector.intake.add_events(stream, with_refs(one.events))
     verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
     for batch in verdicts.to_batches():  # none for a detector whose labels come from a field
-        connector.add_verdicts(LabelBatch(batch))
+        connector.intake.add_verdicts(LabelBatch(batch))
     settings = Settings(home=home, connector=kind, connection="parity")
     with State.open(settings.state) as state:
         app = App(settings, connector, state)
         at = START + timedelta(days=TRAINED)
         outcome = train_detector(app, detector, as_of=at, now=at)
         champion = promote(app, detector, outcome.version.version, by="test", at=at)
-        artifact = deploy(app, detector, champion)
+        model = Model(version=champion, artifact=load_artifact(app, detector, champion))
         for days in (TRAINED + 1, TRAINED + 2, DAYS):
-            done = score(app, detector, champion, artifact, now=START + timedelta(days=days))
+            done = score(app, detector, model, now=START + timedelta(days=days))
             assert not sum(published.refused for published in done.published)
     return champion.artifact_hash
 
@@ -129,7 +140,9 @@ def scores_of_elastic(siem: ElasticConnector) -> dict[str, tuple[float, float, b
 
 def counted_locally(siem: LocalConnector) -> int:
     names = {d.removesuffix(".yml") for _, d in DETECTORS}
-    return sum(sum(sum(c) for c in h.counts.values()) for n in names for h in siem.histograms(n))
+    ever = TimeWindow(since=START, until=START + timedelta(days=DAYS))
+    found = (h for name in names for h in siem.scores.histograms(name, ever))
+    return sum(sum(c) for h in found for c in h.counts.values())
 
 
 def counted(siem: ElasticConnector) -> int:

@@ -18,8 +18,9 @@ from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, EventQuery, TimeWindow
 from scoreback.service.app import App, needed_fields
-from scoreback.service.demo.play import SampleSiem
-from scoreback.service.deploying.promotion import deploy, promote
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.scoring.plan import Model
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
@@ -112,8 +113,8 @@ def test_real_events_score_alike_wherever_they_are(
     assert shown(elastic) == shown(local)
 
 
-def shown(siem: SampleSiem) -> list[Alert]:
-    return [replace(comparable(alert)) for alert in list(siem.alerts.find())]
+def shown(siem: LocalConnector | ElasticConnector) -> list[Alert]:
+    return [replace(comparable(alert)) for alert in siem.alerts.find()]
 
 
 WHOLE = TimeWindow(since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2100, 1, 1, tzinfo=UTC))
@@ -135,7 +136,12 @@ def last_arrival(local: LocalConnector, stream: str, of: Detector) -> datetime:
 
 
 def scored(
-    siem: SampleSiem, kind: str, detector: Detector, home: Path, trained: datetime, until: datetime
+    siem: LocalConnector | ElasticConnector,
+    kind: str,
+    detector: Detector,
+    home: Path,
+    trained: datetime,
+    until: datetime,
 ) -> tuple[str, dict[str, float], int]:
     """Train and score; the artefact's hash, the training's figures and how many were scored."""
     settings = Settings(home=home, connector=kind, connection="real")
@@ -143,7 +149,7 @@ def scored(
         app = App(settings, siem, state)
         outcome = train_detector(app, detector, as_of=trained, now=trained)
         champion = promote(app, detector, outcome.version.version, by="test", at=trained)
-        artifact = deploy(app, detector, champion)
-        done = score(app, detector, champion, artifact, now=until)
+        model = Model(version=champion, artifact=load_artifact(app, detector, champion))
+        done = score(app, detector, model, now=until)
         assert not sum(published.refused for published in done.published)
         return champion.artifact_hash, dict(champion.metrics), done.scored

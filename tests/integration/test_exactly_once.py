@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.segments import listed
-from scoreback.records import SCORE_COLUMNS
+from scoreback.records import SCORE_COLUMNS, TimeWindow
 from scoreback.service.app import opened
 from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
 from tests.integration import killed_run
+from tests.integration.embedded import siem_of
 
+EVER = TimeWindow(since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2040, 1, 1, tzinfo=UTC))
 PROGRAM = Path(killed_run.__file__)
 # After a move is before the next one; "before" adds what only a first half could leave behind.
 DEATHS = [
     ("window state", "before"), ("window state", "after"), ("outbox", "after"), ("begin", "after"),
-    ("score segment", "before"), ("score segment", "after"), ("alerts", "after"),
-    ("write", "after"), ("histogram", "after"), ("finish", "before"), ("finish", "after"),
-    ("tidy", "after"),
+    ("score segment", "before"), ("score segment", "after"), ("write", "after"),
+    ("histogram", "after"), ("sent", "before"), ("sent", "after"), ("alerts", "before"),
+    ("new alerts", "after"), ("alerts", "after"), ("tidy", "after"),
 ]  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def test_a_run_killed_at_any_step_is_made_good_by_the_next(
 def test_runs_killed_again_and_again_end_as_one_undisturbed_run(
     workspace: Path, file: Path, end: datetime, undisturbed: dict[str, Any]
 ) -> None:
-    for point in ("outbox", "begin", "write", "finish"):
+    for point in ("outbox", "begin", "write", "sent", "alerts"):
         killed(workspace, file, end, point, "after", 1)
     run(workspace, file, end)
     assert everything(workspace) == undisturbed
@@ -82,14 +83,14 @@ def test_runs_killed_again_and_again_end_as_one_undisturbed_run(
 def everything(home: Path) -> dict[str, Any]:
     """All that a SIEM would show of the runs: scores, alerts and histograms."""
     with opened(Settings(home=home)) as app:
-        siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
+        siem = siem_of(app)
         with siem.store.ledger.reading() as transaction:
             segments = listed(transaction, "scores")
         tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
         scores = pa.concat_tables(tables, promote_options="default").sort_by("score_id")
-        histograms = siem.histograms("endpoint_threats")
+        histograms = siem.scores.histograms("endpoint_threats", EVER)
         return {
             "scores": scores.select(SCORE_COLUMNS.names).to_pylist(),
-            "alerts": list(list(siem.alerts.find())),
+            "alerts": list(siem.alerts.find()),
             "counted": [(h.since, h.until, h.counts) for h in histograms],
         }

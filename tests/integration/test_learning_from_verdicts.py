@@ -1,39 +1,33 @@
 """What training learns of verdicts, whatever becomes of them in the SIEM afterwards."""
 
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local.storage import ledger
 from scoreback.models.detector.spec import Detector
 from scoreback.records import TIME, Alert, LabelBatch, Verdict
 from scoreback.service.app import App, opened
 from scoreback.service.cli.training_view import training_tables
-from scoreback.service.deploying.promotion import deploy
-from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
 from scoreback.service.state.own_closures import OwnClosure, record
-from scoreback.service.state.versions import Versions
 from scoreback.service.training.train_job import read_training_data, train_detector
+from scoreback.times import micros
+from tests.integration.embedded import score_until, siem_of
 
 DAY = timedelta(days=1)
 
 
-def siem_of(app: App) -> LocalConnector:
-    assert isinstance(app.connector, LocalConnector)
-    return app.connector
-
-
 def alerts_of(app: App, detector: Detector, end: datetime) -> list[Alert]:
     """Alerts on all that arrived before *end*, open."""
-    champion = Versions(app.state).champion(detector.name)
-    assert champion is not None
-    score(app, detector, champion, deploy(app, detector, champion), now=end)
-    return list(siem_of(app).alerts(detector=detector.name, still_open=True))
+    score_until(app, detector, end)
+    query = AlertQuery(detector=detector.name, still_open=True)
+    return list(siem_of(app).alerts.find(query))
 
 
 def labels_of(app: App, detector: Detector, as_of: datetime, event: str) -> list[tuple[str, bool]]:
@@ -52,7 +46,7 @@ def test_training_as_of_a_day_is_the_same_whatever_becomes_of_the_labels_afterwa
     with opened(Settings(home=workspace)) as app:
         siem = siem_of(app)
         for alert in alerts_of(app, detector, end)[:9]:
-            siem.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
+            siem.alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
         once = train_detector(app, detector, as_of=end + DAY, now=end + DAY)
         assert once.synced is not None
         assert once.synced.new > 0
@@ -60,11 +54,11 @@ def test_training_as_of_a_day_is_the_same_whatever_becomes_of_the_labels_afterwa
         held = f"verdicts in the label ledger: {once.synced.labels:,}, {once.synced.new:,} new\n"
         assert held in capsys.readouterr().out
 
-        for alert in siem.alerts(detector=detector.name)[:9]:
-            siem.reopen(alert.alert_id, end + 2 * DAY)
+        for alert in islice(siem.alerts.find(AlertQuery(detector=detector.name)), 9):
+            siem.alerts.reopen(alert.alert_id, at=end + 2 * DAY)
         with siem.store.ledger.writing() as transaction:  # as SIEMs forget their old alerts
             of = ledger.verdicts.c
-            old = sa.delete(ledger.verdicts).where(of.label_time < ledger.micros(end - 5 * DAY))
+            old = sa.delete(ledger.verdicts).where(of.label_time < micros(end - 5 * DAY))
             assert transaction.execute(old).rowcount > 0
         late = pa.array([end - 4 * DAY] * 30, TIME)
         rows = read_training_data(app, detector, end + DAY).rows["event_id"].slice(0, 30)
@@ -75,7 +69,7 @@ def test_training_as_of_a_day_is_the_same_whatever_becomes_of_the_labels_afterwa
             "labeller": pa.repeat("bob", 30),
             "source": pa.repeat("verdict", 30),
         }
-        siem.add_verdicts(LabelBatch.of(columns, 30))
+        siem.intake.add_verdicts(LabelBatch.of(columns, 30))
 
         again = train_detector(app, detector, as_of=end + DAY, now=end + 3 * DAY)
         assert again.version.artifact_hash == once.version.artifact_hash
@@ -97,7 +91,7 @@ def test_a_user_called_like_us_is_learnt_from_and_our_own_closing_is_not(
     with opened(Settings(home=workspace)) as app:
         theirs, ours, both = alerts_of(app, detector, end)[:3]
         for alert in (theirs, ours, both):
-            closed = siem_of(app).close(
+            closed = siem_of(app).alerts.close(
                 alert.alert_id, Verdict.FALSE_POSITIVE, labeller="scoreback", at=end
             )
             assert closed.closed_at is not None
@@ -109,7 +103,7 @@ def test_a_user_called_like_us_is_learnt_from_and_our_own_closing_is_not(
                     closed_at=closed.closed_at,
                 )
                 record(app.state, [own])
-        siem_of(app).close(both.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
+        siem_of(app).alerts.close(both.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=end)
         for alert, labellers in ((theirs, ["scoreback"]), (ours, []), (both, ["ann"])):
             found = labels_of(app, detector, end + DAY, alert.event_id)
             new = [who for who, _ in found if who in ("scoreback", "ann")]
@@ -123,8 +117,8 @@ def test_one_closing_told_three_times_is_one_label_and_a_reopening_is_learnt(
         alert = alerts_of(app, detector, end)[0]
         for hours in range(3):
             at = end + timedelta(hours=hours)
-            siem_of(app).close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=at)
-        siem_of(app).reopen(alert.alert_id, end + 2 * DAY)
+            siem_of(app).alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=at)
+        siem_of(app).alerts.reopen(alert.alert_id, at=end + 2 * DAY)
         told = [
             [entry for entry in labels_of(app, detector, moment, alert.event_id)
              if entry[0] == "ann"]

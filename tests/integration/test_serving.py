@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,18 +16,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.connectors.local import LocalConnector, reader
+from scoreback.connectors.local import events as reading
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.models.detector.spec import Detector
-from scoreback.records import SCORE_COLUMNS
+from scoreback.records import SCORE_COLUMNS, TimeWindow
 from scoreback.service.app import opened
 from scoreback.service.scoring import cutter
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
 from scoreback.service.state.runs import runs
+from tests.integration.embedded import siem_of
 
 PROGRAM = Path(__file__).with_name("served_run.py")
 CLI = ("-c", "from scoreback.service.cli import main; main()")
+EVER = TimeWindow(since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2040, 1, 1, tzinfo=UTC))
 SECONDS = 180  # more than any of these takes; then the process is killed and the test fails
 
 
@@ -82,17 +84,16 @@ def serving(
 def found(home: Path, detector: Detector) -> tuple[pa.Table, list[str], int]:
     """The stored scores, the events of the alerts, and how many events the histograms count."""
     with opened(Settings(home=home)) as app:
-        siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
+        siem = siem_of(app)
         with siem.store.ledger.reading() as transaction:
             segments = listed(transaction, "scores")
         tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
         names = [name for name in SCORE_COLUMNS.names if name != "scored_at"]
         tables.append(SCORE_COLUMNS.empty_table())
         table = pa.concat_tables(tables, promote_options="default").select(names)
-        alerts = [
-            alert.event_id for alert in list(siem.alerts.find(AlertQuery(detector=detector.name)))
-        ]
-        counted = sum(sum(c) for h in siem.histograms(detector.name) for c in h.counts.values())
+        alerts = [alert.event_id for alert in siem.alerts.find(AlertQuery(detector=detector.name))]
+        histograms = siem.scores.histograms(detector.name, EVER)
+        counted = sum(sum(c) for h in histograms for c in h.counts.values())
     return table.sort_by("score_id"), alerts, counted
 
 
@@ -113,8 +114,8 @@ def undisturbed(
     shutil.copytree(trained, home)
     with pytest.MonkeyPatch.context() as patch, opened(Settings(home=home)) as app:
         patch.setattr(cutter, "STEP_ROWS", 1500)  # both as served_run.py has them
-        patch.setattr(reader, "BATCH_ROWS", 1500)
-        assert score_live(app, detector, now=end, warn=pytest.fail) is not None
+        patch.setattr(reading, "BATCH_ROWS", 1500)
+        assert score_live(app, detector, now=end) is not None
     return found(home, detector)
 
 

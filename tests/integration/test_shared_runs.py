@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from scoreback.connectors.doors import Slice
-from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.local.events import Events
+from scoreback.records import EventBatch
 from scoreback.service import cli
 from scoreback.service.app import opened
 from scoreback.service.serving.detector_watch import DetectorWatch
 from scoreback.service.serving.jobs import Jobs
+from scoreback.service.serving.kinds import KINDS
 from scoreback.service.serving.schedule import planned
 from scoreback.service.settings import Settings
 from scoreback.service.state.runs import runs
@@ -45,13 +47,13 @@ def folder(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Slice]:
     """What is read of the embedded SIEM from here on."""
     found: list[Slice] = []
-    real = LocalConnector.read
+    real = Events.read
 
-    def read(siem: LocalConnector, piece: Slice) -> Any:  # noqa: ANN401 - what the real one gives
+    def read(door: Events, piece: Slice) -> Iterator[EventBatch]:
         found.append(piece)
-        return real(siem, piece)
+        return real(door, piece)
 
-    monkeypatch.setattr(LocalConnector, "read", read)
+    monkeypatch.setattr(Events, "read", read)
     return found
 
 
@@ -129,19 +131,20 @@ def test_the_service_scores_them_in_one_job_with_one_read_once_those_behind_have
     (names,) = (
         plan.names
         for plan in planned((one.detector for one in served.values()), "local").values()
-        if plan.kind == "score"
+        if plan.kind is KINDS["score"]
     )
     assert set(names) == set(FILES)
     with State.open(settings.state) as state:
         jobs, apart = Jobs(settings, state, Stop(), lambda: now), list[str]()
-        jobs.apart = apart.append
+        jobs.apart = lambda kind, name: apart.append(f"{kind} {name}")
         jobs.serve(served)
         jobs.run("score", *names)
-        assert apart == ["grouped", "slow"]  # their windows reach back; none waits for them
+        # Their windows reach back; none waits for them.
+        assert apart == ["score grouped", "score slow"]
         assert said(caplog) == ["plain"]
-        for name in apart:
+        for name in ("grouped", "slow"):
             jobs.run("score", name)
-        assert said(caplog) == apart
+        assert said(caplog) == ["grouped", "slow"]
         now += timedelta(minutes=40)
         jobs.run("score", "plain")
         now += timedelta(minutes=40)
@@ -153,7 +156,7 @@ def test_the_service_scores_them_in_one_job_with_one_read_once_those_behind_have
         reads.clear()
         now = END
         jobs.run("score", *names)
-        assert apart == ["grouped", "slow"]
+        assert apart == ["score grouped", "score slow"]
         assert len(reads) == 1
         assert said(caplog) == list(names)
     with opened(settings) as app:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.connectors.local import LocalConnector, open_enriched
+from scoreback.connectors.local import open_enriched
+from scoreback.connectors.local.scores import RECEIVED
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.errors import ArtifactError, DataError
 from scoreback.models.artifact.scoring import Scorer
@@ -30,12 +31,14 @@ from scoreback.records import (
     Verdict,
 )
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.artifacts import load_artifact, promote
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.promotion import promote
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.train_job import read_training_data, train_detector
+from tests.integration import embedded
+from tests.integration.embedded import siem_of
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -123,7 +126,7 @@ def detector() -> Detector:
 def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Path:
     home = tmp_path_factory.mktemp("grouped") / "home"
     with opened(Settings(home=home)) as app:
-        embedded(app).intake.add_events("alerts", events())
+        siem_of(app).intake.add_events("alerts", events())
         outcome = train_detector(app, detector, as_of=TRAINED, now=TRAINED)
         assert outcome.training.held_out is not None
         assert outcome.history.late > 0
@@ -154,26 +157,19 @@ def workspace(trained: Path, tmp_path: Path) -> Path:
     return home
 
 
-def embedded(app: App) -> LocalConnector:
-    siem: LocalConnector = app.connector  # type: ignore[assignment]  # the embedded one
-    return siem
-
-
 def score_until(home: Path, detector: Detector, now: datetime) -> ScoreOutcome:
     """One run of its own: everything is opened anew."""
     with opened(Settings(home=home)) as app:
-        champion = Versions(app.state).champion(detector.name)
-        assert champion is not None
-        return score(app, detector, champion, deploy(app, detector, champion), now=now)
+        return embedded.score_until(app, detector, now)
 
 
 def stored(app: App) -> pa.Table:
-    siem = embedded(app)
+    siem = siem_of(app)
     with siem.store.ledger.reading() as transaction:
         segments = listed(transaction, "scores")
     tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
     whole = pa.concat_tables(tables, promote_options="default")
-    names = sorted(set(whole.column_names) - {"scored_at"})
+    names = sorted(set(whole.column_names) - {"scored_at", RECEIVED})
     return whole.select(names).sort_by("score_id")
 
 
@@ -214,16 +210,14 @@ def test_an_alert_on_a_unit_is_closed_learnt_from_and_seen_on_each_of_its_events
 ) -> None:
     score_until(workspace, detector, END)
     with opened(Settings(home=workspace)) as app:
-        alerts = list(
-            app.connector.alerts.find(AlertQuery(detector=detector.name, still_open=True))
-        )
+        alerts = list(siem_of(app).alerts.find(AlertQuery(detector=detector.name, still_open=True)))
         assert 5 < len(alerts) < 90
         alert = alerts[0]
-        app.connector.alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=END)
+        siem_of(app).alerts.close(alert.alert_id, Verdict.TRUE_POSITIVE, labeller="ann", at=END)
         (hit,) = stored(app).filter(pc.equal(stored(app)["event_id"], alert.event_id)).to_pylist()
         members = members_of(hit["event_ref"])
         assert members is not None
-        with open_enriched(embedded(app).store, "alerts") as view:
+        with open_enriched(siem_of(app).store, "alerts") as view:
             shown = view.sql(
                 'SELECT event_id FROM events_enriched WHERE "scoreback.score" = $1'
                 ' AND "host.name" = $2 ORDER BY event_id',
@@ -248,7 +242,7 @@ def test_a_verdict_on_an_event_is_a_label_of_its_unit(workspace: Path, detector:
     types = {field.name: field.type for field in LABEL_COLUMNS}
     columns = {name: pa.array([value], types[name]) for name, value in given.items()}
     with opened(Settings(home=workspace)) as app:
-        embedded(app).intake.add_verdicts(LabelBatch.of(columns, 1))
+        siem_of(app).intake.add_verdicts(LabelBatch.of(columns, 1))
         data = read_training_data(app, detector, TRAINED)
     ours = data.labels.filter(pc.equal(data.labels["labeller"], "ann"))
     assert ours["event_id"].to_pylist() == ["e000500"]
@@ -259,7 +253,7 @@ def test_a_verdict_on_an_event_is_a_label_of_its_unit(workspace: Path, detector:
 
 @pytest.mark.parametrize(
     ("point", "when"),
-    [("open units", "after"), ("begin", "after"), ("finish", "before"), ("tidy", "before")],
+    [("open units", "after"), ("begin", "after"), ("sent", "before"), ("tidy", "before")],
 )
 def test_a_run_killed_with_units_open_is_made_good_by_the_next(
     point: str,
@@ -292,7 +286,7 @@ def test_a_group_that_no_event_has_is_refused_with_what_to_do(workspace: Path) -
     with opened(Settings(home=workspace)) as app:
         empty = events().batch.slice(0, 5)
         zones = pa.array(["", "", "", "", ""])
-        embedded(app).intake.add_events(
+        siem_of(app).intake.add_events(
             "zoned", EventBatch(empty.append_column("network.zone", zones))
         )
         grouped = parse_detector(text.replace("stream: alerts", "stream: zoned"))

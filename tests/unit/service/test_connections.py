@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scoreback.connectors.doors import Capabilities
+from scoreback.connectors.doors import Facts
 from scoreback.errors import ConfigError
 from scoreback.service.app import opened
 from scoreback.service.connections import connection_of
@@ -172,12 +172,9 @@ def test_the_workspace_says_how_long_events_may_come_late_or_else_the_connector_
 ) -> None:
     with opened(Settings(home=tmp_path)) as app:
         assert app.settle == timedelta(0)
-        slow = Capabilities(
-            acknowledges_writes=False, closing_reasons=False, enrichments=frozenset(),
-            native_scoring=False, raises_alerts=False, settle=timedelta(minutes=1),
-        )  # fmt: skip
-        monkeypatch.setattr(app.connector, "capabilities", slow)
+        slow = Facts(settle=timedelta(minutes=1))
+        monkeypatch.setattr(app.connector, "facts", slow)
         assert app.settle == timedelta(minutes=1)
     with opened(Settings(home=tmp_path, settle=timedelta(0))) as app:
-        monkeypatch.setattr(app.connector, "capabilities", slow)
+        monkeypatch.setattr(app.connector, "facts", slow)
         assert app.settle == timedelta(0)

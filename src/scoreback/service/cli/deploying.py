@@ -159,7 +159,8 @@ def _word(item: "Item") -> str:
 
     if not item.done:
         return item.action
-    return {Action.CREATE: "created", Action.UPDATE: "updated"}.get(item.action, "taken over")
+    done = {Action.CREATE: "created", Action.UPDATE: "updated", Action.RESTORE: "restored"}
+    return done.get(item.action, "taken over")
 
 
 def _ask(found: Sequence["Removal"]) -> None:

@@ -1,4 +1,4 @@
-"""Scores that come to the embedded SIEM, and its rules that look at them: as the service does it."""
+"""Scores come to the embedded SIEM, and its rules look at them: as the service does it."""
 
 from datetime import UTC, datetime
 

@@ -340,7 +340,7 @@ def test_a_kind_that_is_added_runs_with_an_open_workspace_for_the_detectors_it_i
     seen: list[tuple[str, ...]] = []
 
     def tally(work: Work, served: Sequence[Served]) -> Ended:
-        assert work.app.connector.events.fields
+        assert work.app.connector.name == "local"
         assert work.now == T
         names = tuple(one.detector.name for one in served)
         seen.append(names)

@@ -46,25 +46,25 @@ class Events:
         return {**found, "total": total}
 
 
-def clock(arrival: bool, lag: int) -> Clock:
+def clock(lag: int) -> Clock:
     selection = Selection.of({"index": "events"})
-    return Clock(selection=selection, arrival=arrival, lag=timedelta(milliseconds=lag))
+    return Clock(selection=selection, lag=timedelta(milliseconds=lag))
 
 
 TIMES = st.lists(st.integers(0, 100_000) | st.sampled_from([7, 500, 501, 99_999]), max_size=200)
 
 
 @given(
-    TIMES, TIMES, st.booleans(), st.integers(0, 90_000_000), st.integers(0, 40_000_000),
+    TIMES, TIMES, st.integers(0, 90_000_000), st.integers(0, 40_000_000),
     st.integers(1, 50), st.integers(0, 5_000),
 )  # fmt: skip
 @settings(deadline=None)
 def test_chunks_cover_the_window_once_and_hold_no_more_than_they_should(
-    times: list[int], undated: list[int], arrival: bool, since: int, long: int, rows: int, lag: int
+    times: list[int], undated: list[int], since: int, long: int, rows: int, lag: int
 ) -> None:
-    events = Events(times, undated if arrival else [], lag)
+    events = Events(times, undated, lag)
     until = since + long
-    cuts = cut(cast("PointInTime", events), clock(arrival, lag), since, until, rows)
+    cuts = cut(cast("PointInTime", events), clock(lag), since, until, rows)
     assert (cuts[0], cuts[-1]) == (since, until)
     assert cuts == sorted(cuts)
     assert all(a < b for a, b in pairwise(cuts)) or since == until
@@ -75,15 +75,13 @@ def test_chunks_cover_the_window_once_and_hold_no_more_than_they_should(
         assert len(held) <= 2 * rows or np.ptp(held) <= 2 * MS
 
 
-@given(
-    TIMES, st.booleans(), st.integers(0, 90_000_000), st.integers(0, 40_000_000), st.integers(1, 9)
-)
+@given(TIMES, st.integers(0, 90_000_000), st.integers(0, 40_000_000), st.integers(1, 9))
 @settings(deadline=None)
 def test_slices_cover_the_window_once_in_as_many_parts_as_asked(
-    times: list[int], arrival: bool, since: int, long: int, parts: int
+    times: list[int], since: int, long: int, parts: int
 ) -> None:
     events = Events(times, [], 0)
-    cuts = quantiles(cast("PointInTime", events), clock(arrival, 0), since, since + long, parts)
+    cuts = quantiles(cast("PointInTime", events), clock(0), since, since + long, parts)
     assert len(cuts) == parts + 1
     assert (cuts[0], cuts[-1]) == (since, since + long)
     assert cuts == sorted(cuts)

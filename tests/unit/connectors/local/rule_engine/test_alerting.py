@@ -88,9 +88,10 @@ def test_what_a_crash_kept_from_the_rules_is_caught_up_once(
     def crash(*_args: object) -> int:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(alerting, "_raise_alerts", crash)
-        score(siem, make_scores([(0, "a"), (5, "b")]))
+        with pytest.raises(KeyboardInterrupt):
+            score(siem, make_scores([(0, "a"), (5, "b")]))
     assert list(siem.alerts.find()) == []
     later = NOW + timedelta(minutes=9)
     report = score(siem, make_scores([(0, "a"), (5, "b")]), at=later)
