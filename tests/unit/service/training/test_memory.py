@@ -30,7 +30,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers_and_a_history_that_would(
     room = Room(DETECTOR, WINDOW, limit=PEAK * 2**30)
     room.read(1_000_000, AS_OF - timedelta(days=60))
     room.keep(1)
-    with pytest.raises(TrainingRefused, match=r"4 GiB.*1,000,000 events, 33%") as caught:
+    with pytest.raises(TrainingRefused, match=rf"{PEAK} GiB.*1,000,000 events, 33%") as caught:
         room.hold(2**30)
     assert "shorten train.history" in caught.value.hint
     assert "SCOREBACK_TRAINING_MEMORY" in caught.value.hint
