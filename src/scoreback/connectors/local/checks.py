@@ -41,10 +41,10 @@ def _check(store: Store, query: EventQuery) -> Sequence[Finding]:
         except SiemRefused as error:
             missing.append(Finding(what=error.message, fix=error.hint))
     there = [name for name in dict.fromkeys(query.fields) if name in fields_of(found)]
-    missing += inspect(store, found)
-    if any(finding.fatal for finding in missing):
-        return sorted(missing, key=lambda finding: not finding.fatal)
-    return [*missing, *_shared_ids(store, found), *_sparse(store, found, there)]
+    wrong = inspect(store, found)
+    if any(finding.fatal for finding in wrong):  # then nothing more can be read
+        return sorted([*missing, *wrong], key=lambda finding: not finding.fatal)
+    return [*missing, *wrong, *_shared_ids(store, found), *_sparse(store, found, there)]
 
 
 def _sparse(store: Store, found: Sequence[Segment], fields: Sequence[str]) -> list[Finding]:

@@ -167,8 +167,8 @@ def test_a_full_disk_leaves_nothing_behind(
         path.write_bytes(content[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(room, "_write", full)
-    with pytest.raises(ArtifactError, match="No space left on device"):
+    monkeypatch.setattr(room, "write_whole", full)
+    with pytest.raises(ArtifactError, match="the disk is full"):
         save(training.artifact, tmp_path / "v1")
     assert list(tmp_path.iterdir()) == []
 

@@ -7,9 +7,11 @@ import pytest
 
 from scoreback.errors import ConfigError, TrainingRefused
 from scoreback.models.detector.file import load_detector
+from scoreback.models.features.whole_history import feature_rows
 from scoreback.records import TimeWindow
 from scoreback.service.settings import Settings
 from scoreback.service.training.memory import PEAK, SHARE, Room, memory_of_machine
+from tests.unit.models.features.test_windows import PLAN, START, batch_of
 
 ROOT = Path(__file__).parents[4]
 DETECTOR = load_detector(ROOT / "examples" / "detectors" / "endpoint_threats.yml")
@@ -28,7 +30,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers_and_a_history_that_would(
     room = Room(DETECTOR, WINDOW, limit=PEAK * 2**30)
     room.read(1_000_000, AS_OF - timedelta(days=60))
     room.keep(1)
-    with pytest.raises(TrainingRefused, match=r"4 GiB.*1,000,000 events, 33%") as caught:
+    with pytest.raises(TrainingRefused, match=rf"{PEAK} GiB.*1,000,000 events, 33%") as caught:
         room.hold(2**30)
     assert "shorten train.history" in caught.value.hint
     assert "SCOREBACK_TRAINING_MEMORY" in caught.value.hint
@@ -56,3 +58,13 @@ def test_the_setting_is_read_with_its_unit(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("SCOREBACK_TRAINING_MEMORY", wrong)
         with pytest.raises(ConfigError, match="TRAINING_MEMORY"):
             Settings.read()
+
+
+def test_reading_tells_what_it_holds_and_can_be_ended_by_it() -> None:
+    batches = [batch_of([(n, 0, "10.0.0.1", "a", "1")], [n]) for n in range(3)]
+    held: list[int] = []
+    feature_rows(PLAN, batches, since=START, holding=held.append)
+    assert 0 < held[0] < held[1] < held[2]
+    window = TimeWindow(since=START, until=START + timedelta(days=1))
+    with pytest.raises(TrainingRefused):
+        feature_rows(PLAN, batches, since=START, holding=Room(DETECTOR, window, limit=1).hold)

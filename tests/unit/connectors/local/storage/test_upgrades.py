@@ -36,6 +36,8 @@ AGES_AGO = """
     ALTER TABLE alerts DROP COLUMN tags;
     ALTER TABLE histograms DROP COLUMN edges;
     DROP INDEX alert_events_by_score;
+    ALTER TABLE segments DROP COLUMN sources;
+    DROP TABLE retired;
     UPDATE meta SET value = '1' WHERE key = 'schema';
 """
 Verdicts = list[tuple[str | None, str, str, int, int | None]]  # alert, event, verdict, given, ended
