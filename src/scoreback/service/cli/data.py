@@ -22,7 +22,11 @@ def load(
         str | None, typer.Option("--id", help="Column of the event id (else the row's content).")
     ] = None,
     arrival: Annotated[
-        str | None, typer.Option(help="Column of the arrival time (else the event time).")
+        str | None,
+        typer.Option(
+            help="Column of the arrival time. Without it, the event time, or right after what has"
+            " been scored already."
+        ),
     ] = None,
     field: Annotated[
         list[str] | None,
@@ -40,6 +44,7 @@ def load(
     from scoreback.connectors.doors import LoadMapping
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
+    from scoreback.service.detectors.behind import scored_so_far
 
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
     mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields)
@@ -56,6 +61,7 @@ def load(
                 report = exports.load(
                     file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
+                    lambda: scored_so_far(app.state),
                 )  # fmt: skip
             reports.append((file, report))
     if json:
@@ -77,6 +83,16 @@ def _show(file: Path, stream: str, report: "LoadReport") -> None:
         show.say(f"  {report.without_offset:,} times had no offset and were taken as UTC")
     if report.clamped:
         show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
+    if report.behind and report.never_scored:
+        show.say(
+            f"  {report.behind:,} events arrived, as the export says, before what has been scored"
+            " already: they are learnt from, but never scored"
+        )
+    elif report.behind:
+        show.say(
+            f"  {report.behind:,} events are older than what has been scored already; they count as"
+            " arrived after it, and the next run scores them"
+        )
     for reason, rejected in report.reasons.items():
         show.say(f"  rejected, {rejected.count:,} rows: {reason}; for example {rejected.examples}")
     if report.rejects:

@@ -37,6 +37,7 @@ def score(
     Of several detectors, those that select the same events share one read of them.
     """
     from scoreback.service.app import opened
+    from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import read_detectors
     from scoreback.service.scoring.champions import score_live_together
 
@@ -53,6 +54,12 @@ def score(
             since=options.moment(since, "--since"),
             progress=count,
         )
+        for run in runs:
+            if run.champion is not None and run.outcome.error is None:
+                run.never_scored = never_scored(app, run.detector)
+    for run in runs:
+        if run.never_scored:
+            show.warn(in_words(run.detector.name, run.never_scored))
     if len(runs) == 1:
         _one(next(iter(detectors)), runs[0], json)
     else:

@@ -47,6 +47,7 @@ def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
     """What one run did, and what went wrong with it."""
     found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
     found["uncast"] = run.outcome.uncast
+    found["never_scored"] = run.never_scored
     if error is not None:
         found["error"] = str(error)
         found["hint"] = error.hint if isinstance(error, ScorebackError) else ""

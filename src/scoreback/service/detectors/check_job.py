@@ -12,6 +12,8 @@ from scoreback.models.features.history import WindowQueries, all_series
 from scoreback.models.features.key_cap import MAX_KEYS, REMEDY, estimated_keys, too_many
 from scoreback.records import EventBatch, Finding, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.detectors.behind import finding as behind_finding
+from scoreback.service.detectors.behind import never_scored
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
 _PARTS = 4
@@ -27,6 +29,9 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
     found = [*app.connector.check(app.query(detector)), *_open_to_others(app)]
     if not any(finding.fatal for finding in found):
         found += _keys(app, detector, now)
+        count = never_scored(app, detector)
+        if count:
+            found.append(behind_finding(detector.name, count))
     return sorted(found, key=lambda finding: not finding.fatal)
 
 

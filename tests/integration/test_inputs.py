@@ -1,0 +1,169 @@
+"""What people give: exports that come late, labels that cannot be read, broken files."""
+
+import json
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from scoreback.service import cli
+
+ROOT = Path(__file__).parents[2]
+DETECTOR = """
+name: alert_queue
+events: {local: {stream: alerts}}
+entity: host.name
+labels:
+  field:
+    name: closed.as
+    positive: [true positive]
+    negative: [false positive, benign]
+    time: closed.at
+  verdicts: {join: event}
+  mature_after: 2d
+features:
+  - category: rule.name
+  - category: labels.host_group
+  - number: destination.port
+  - number: network.kbytes
+  - {count: events, by: host.name, over: 2h}
+train: {algorithms: [logistic_regression]}
+alerts: {budget: 5/day, per_entity: 3/day, throttle: 5m}
+"""
+COLUMNS = (
+    "--stream", "alerts", "--time", "raised_at", "--id", "alert_id", "--field", "rule.name=rule",
+    "--field", "host.name=host", "--field", "labels.host_group=host_group",
+    "--field", "destination.port=dest_port", "--field", "network.kbytes=kbytes",
+)  # fmt: skip
+LABELS = ("--field", "closed.as=closed_as", "--field", "closed.at=closed_at")
+UNTIL = "2026-02-23"
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def scoreback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        found = capsys.readouterr()
+        return Ended(code, found.out, found.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the README's exports, a detector file and a workspace that has learnt."""
+    folder = tmp_path_factory.mktemp("inputs")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        runpy.run_path(str(ROOT / "examples/own_data/write_exports.py"), run_name="__main__")
+    finally:
+        os.chdir(before)
+    file = folder / "alert_queue.yml"
+    file.write_text(DETECTOR)
+    _quietly("load", folder / "closed.csv", *COLUMNS, *LABELS, "--home", folder / "home")
+    _quietly("train", file, "--as-of", "2026-02-16", "--promote", "--home", folder / "home")
+    return folder
+
+
+def _quietly(*arguments: object) -> None:
+    before, sys.argv = sys.argv, ["scoreback", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        sys.argv = before
+    assert not stop.value.code
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the trained folder, entered, whose workspace is the chosen one."""
+    copy = tmp_path / "own"
+    shutil.copytree(trained, copy)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("SCOREBACK_HOME", str(copy / "home"))
+    return copy
+
+
+def halves(folder: Path) -> tuple[Path, Path]:
+    """The week's alerts as two sensors would export them: every other row each."""
+    header, *rows = (folder / "open.csv").read_text().splitlines()
+    files = folder / "a.csv", folder / "b.csv"
+    for number, file in enumerate(files):
+        file.write_text("\n".join([header, *rows[number::2]]) + "\n")
+    return files
+
+
+def test_a_second_export_of_days_that_were_scored_is_scored_at_the_next_run(
+    folder: Path, scoreback: Run
+) -> None:
+    first, second = halves(folder)
+    assert "older than" not in scoreback("load", first, *COLUMNS).out
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["late"], run["never_scored"]) == (161, 0, 0)
+    loaded = scoreback("load", second, *COLUMNS)
+    assert "160 events are older than what has been scored already" in loaded.out
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["never_scored"]) == (161, 0)
+    assert json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)[
+        "read"
+    ] == 0  # fmt: skip
+    assert json.loads(scoreback("load", second, *COLUMNS, "--json").out)[0]["behind"] == 0
+
+
+def test_two_exports_of_the_same_days_loaded_before_a_run_are_both_in_time(
+    folder: Path, scoreback: Run
+) -> None:
+    for file in halves(folder):
+        scoreback("load", file, *COLUMNS)
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["late"]) == (322, 0)
+
+
+def test_older_history_loaded_later_is_learnt_from_and_not_scored(
+    folder: Path, scoreback: Run
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    scoreback("score", "alert_queue.yml", "--until", UNTIL)
+    header, first, *_ = (folder / "closed.csv").read_text().splitlines()
+    (folder / "older.csv").write_text(f"{header}\n{first.replace('A-', 'older-', 1)}\n")
+    loaded = json.loads(scoreback("load", "older.csv", *COLUMNS, "--json").out)
+    assert (loaded[0]["loaded"], loaded[0]["behind"]) == (1, 0)
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["read"], run["never_scored"]) == (0, 0)
+
+
+def test_events_that_are_never_scored_are_told_by_load_score_and_check(
+    folder: Path, scoreback: Run
+) -> None:
+    first, second = halves(folder)
+    scoreback("load", first, *COLUMNS)
+    scoreback("score", "alert_queue.yml", "--until", UNTIL)
+    loaded = scoreback("load", second, *COLUMNS, "--arrival", "raised_at")
+    assert "160 events arrived, as the export says, before what has been scored" in loaded.out
+    run = scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json")
+    assert json.loads(run.out)["never_scored"] == 160
+    assert "160 events of alert_queue came in after" in run.err
+    checked = scoreback("check", "alert_queue.yml")
+    assert checked.code == 0
+    assert "160 events of alert_queue" in " ".join(checked.out.split())
