@@ -6,6 +6,7 @@ import runpy
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,3 +168,130 @@ def test_events_that_are_never_scored_are_told_by_load_score_and_check(
     checked = scoreback("check", "alert_queue.yml")
     assert checked.code == 0
     assert "160 events of alert_queue" in " ".join(checked.out.split())
+
+
+SCORED = ("--until", UNTIL, "--json")
+
+
+def relabelled(folder: Path, scoreback: Run, change: Callable[[list[str]], list[str]]) -> None:
+    """A fresh workspace whose closed alerts have other labels: the last two columns changed."""
+    shutil.rmtree(folder / "home")
+    header, *rows = (folder / "closed.csv").read_text().splitlines()
+    at = [header.split(",").index(name) for name in ("closed_as", "closed_at")]
+    lines = [header]
+    for row in rows:
+        cells = row.split(",")
+        for index, value in zip(at, change([cells[i] for i in at]), strict=True):
+            cells[index] = value
+        lines.append(",".join(cells))
+    (folder / "closed.csv").write_text("\n".join(lines) + "\n")
+    assert scoreback("load", folder / "closed.csv", *COLUMNS, *LABELS).code == 0
+
+
+def train(scoreback: Run) -> Ended:
+    return scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16")
+
+
+def test_label_times_that_are_no_times_are_counted_with_an_example_and_never_learnt_from(
+    folder: Path, scoreback: Run
+) -> None:
+    relabelled(folder, scoreback, lambda label: [label[0], label[1][:10].replace("-", "")])
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+        said = " ".join((ended.out + ended.err).split())
+        assert "labels are not used" in said
+        assert "such as '2026" in said
+    assert train(scoreback).code == 1
+
+
+@pytest.mark.parametrize("form", ["%m/%d/%Y %I:%M:%S %p", "%d/%b/%Y:%H:%M:%S +0000", "epoch"])
+def test_label_times_are_read_in_every_form_that_load_reads(
+    folder: Path, scoreback: Run, form: str
+) -> None:
+    def written(label: list[str]) -> list[str]:
+        if not label[1]:
+            return label
+        moment = datetime.fromisoformat(label[1])
+        return [label[0], str(int(moment.timestamp())) if form == "epoch" else f"{moment:{form}}"]
+
+    before = json.loads(
+        scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16", "--json").out
+    )
+    relabelled(folder, scoreback, written)
+    ended = scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16", "--json")
+    assert ended.code == 0, ended.err
+    after = json.loads(ended.out)
+    assert after["label_problems"] == []
+    assert after["counts"] == before["counts"]
+    assert after["version"]["artifact_hash"] == before["version"]["artifact_hash"]
+
+
+def test_label_values_that_the_file_spells_otherwise_are_told_by_check_and_train(
+    folder: Path, scoreback: Run
+) -> None:
+    relabelled(folder, scoreback, lambda label: [label[0].title(), label[1]])
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+        said = " ".join((ended.out + ended.err).split())
+        assert "events have 'True Positive' in 'closed.as'" in said
+        assert "the values there are: 'False Positive' (" in said
+    assert scoreback("check", "alert_queue.yml").code == 0
+
+
+def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -> None:
+    shutil.rmtree(folder / "home/siem")
+    scoreback("load", "open.csv", *COLUMNS)
+    run = scoreback("score", "alert_queue.yml", *SCORED)
+    assert run.code == 0, run.err
+    assert json.loads(run.out)["scored"] == 322
+    checked = scoreback("check", "alert_queue.yml")
+    assert checked.code == 0
+    said = " ".join(checked.out.split())
+    assert "no event of the selection has field 'closed.as'" in said
+    assert "scoring goes on without it" in said
+
+
+UNIT = """
+name: busy_hosts
+events: {local: {stream: alerts}}
+unit:
+  group: [host.name, rule.name]
+  every: 10m
+  fields: {size: {count: events}}
+entity: host.name
+labels:
+  field: {name: closed.as, positive: [true positive], negative: [false positive], time: closed.at}
+features: [{number: size}, {sum: size, by: host.name, over: 2h}]
+alerts: {budget: 5/day}
+"""
+
+
+def test_check_looks_at_windows_over_units_and_not_over_their_events(
+    folder: Path, scoreback: Run
+) -> None:
+    (folder / "busy.yml").write_text(UNIT)
+    checked = scoreback("check", "busy.yml")
+    assert checked.code == 0, checked.err
+    assert "'size'" not in checked.out
+
+
+INCIDENTS = {
+    "without a column": ("entity;from;to;verdict\nws-028;2026-01-05;2026-01-06;true_positive\n",
+                         "no column 'entity'"),
+    "a wrong line": ("entity,from,to,verdict\nws-028,soon,2026-01-06,true_positive\n",
+                     ":2: 'soon' in 'from'"),
+    "missing": (None, "cannot read the incidents file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INCIDENTS)
+def test_an_incidents_file_that_training_would_refuse_is_named_by_check(
+    folder: Path, scoreback: Run, case: str
+) -> None:
+    text, says = INCIDENTS[case]
+    (folder / "incidents.yml").write_text(
+        DETECTOR.replace("  verdicts: {join: event}\n", "  incidents: incidents.csv\n")
+    )
+    if text is not None:
+        (folder / "incidents.csv").write_text(text)
+    checked = scoreback("check", "incidents.yml", "--json")
+    assert checked.code == 3
+    assert [f for f in json.loads(checked.out) if says in f["what"] and f["fatal"]]

@@ -106,7 +106,7 @@ class ScoreRun:
                 journalled(app.state, job.detector.name, "score", self._now)
             )
             self._held.callback(self._count)
-            self.query = app.query(job.detector)
+            self.query = app.scoring_query(job.detector)
             self._columns = list(dict.fromkeys([*EVENT_COLUMNS.names, *self.query.fields]))
             self._carried = carried_fields(job.detector)
             if job.detector.group is None:  # a unit of events has no one value of what they have

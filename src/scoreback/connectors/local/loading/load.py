@@ -18,10 +18,11 @@ from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import Rows, Wanted
-from scoreback.connectors.local.loading.timestamps import TimeReader
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError
+from scoreback.regular_file import open_regular
+from scoreback.timestamps import TimeReader
 
 MAX_FIELDS = 2_000  # more distinct names are data, not fields
 
@@ -49,7 +50,7 @@ def load_file(
         SiemRefused: the SIEM's own files are damaged.
     """
     export = find_export(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rejects = Rejects(store.folder / "rejects" / f"{path.name}-{digest[:12]}.ndjson")
     key = stream_name(stream).encode() if mapping.id is None else None

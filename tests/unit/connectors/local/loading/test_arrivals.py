@@ -74,10 +74,12 @@ def test_no_event_stays_where_any_detector_has_read(
     assert all(t >= at(m) for t, m in zip(times, minutes, strict=True))
 
 
-def load(siem: LocalConnector, path: Path, rows: list[int], **mapping: str) -> LoadReport:
+def load(
+    siem: LocalConnector, path: Path, rows: list[int], arrival: str | None = None
+) -> LoadReport:
     lines = "".join(f"{at(m).isoformat()},e{m},{at(m).isoformat()}\n" for m in rows)
     path.write_text("time,id,seen\n" + lines)
-    how = LoadMapping(time="time", id="id", **mapping)
+    how = LoadMapping(time="time", id="id", arrival=arrival)
     return load_file(siem.store, path, "s", how, scored=lambda: [scored(10, 20)])
 
 
