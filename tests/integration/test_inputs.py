@@ -295,3 +295,56 @@ def test_an_incidents_file_that_training_would_refuse_is_named_by_check(
     checked = scoreback("check", "incidents.yml", "--json")
     assert checked.code == 3
     assert [f for f in json.loads(checked.out) if says in f["what"] and f["fatal"]]
+
+
+def test_one_broken_file_in_a_folder_keeps_no_other_detector_from_being_scored(
+    folder: Path, scoreback: Run
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    files = folder / "detectors"
+    files.mkdir()
+    shutil.copy("alert_queue.yml", files / "good.yml")
+    (files / "broken.yml").write_text("name: [")
+    os.mkfifo(files / "pipe.yml")
+    run = scoreback("score", files, *SCORED)
+    assert run.code == 3
+    scored, *broken = json.loads(run.out)
+    assert scored["scored"] == 322
+    assert [Path(str(one["file"])).name for one in broken] == ["broken.yml", "pipe.yml"]
+    assert "broken.yml:1" in run.err
+    assert "named pipe" in run.err
+    checked = scoreback("check", files, "--json")
+    assert [f["what"] for f in json.loads(checked.out) if "pipe" in f["what"]]
+    (files / "good.yml").unlink()
+    assert scoreback("score", files, *SCORED).code == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_files_of_one_name_are_both_left_out(scoreback: Run) -> None:
+    shutil.copy("alert_queue.yml", "copy.yml")
+    run = scoreback("score", "alert_queue.yml", "copy.yml", *SCORED)
+    assert run.code == 1
+    assert run.err.count("both describe a detector called 'alert_queue'") == 1
+    assert scoreback("score", "alert_queue.yml", *SCORED).code == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2019-01-01T00:00:00Z", "its event is of 2026-02-16"),
+        ("2099-01-01T00:00:00Z", "is in the future"),
+        ("1772452800000", "is not a valid time"),
+        ("yesterday", "is not a valid time"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_verdict_is_given_neither_before_its_event_nor_in_the_future(
+    scoreback: Run, at: str, says: str
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    scoreback("score", "alert_queue.yml", *SCORED)
+    alert = json.loads(scoreback("verdict", "--json").out)[0]["alert_id"]
+    refused = scoreback("verdict", alert, "true_positive", "--at", at)
+    assert refused.code == 1
+    assert says in refused.err
+    assert alert in {a["alert_id"] for a in json.loads(scoreback("verdict", "--json").out)}

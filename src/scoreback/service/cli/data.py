@@ -9,7 +9,6 @@ from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
     from scoreback.connectors.doors import LoadReport
-    from scoreback.records import Finding
 
 
 def load(
@@ -100,20 +99,29 @@ def _show(file: Path, stream: str, report: "LoadReport") -> None:
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Detector files.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+    ],
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
     """Say what is missing in the SIEM for these detectors, each with its fix."""
     from dataclasses import asdict
 
+    from scoreback.records import Finding
     from scoreback.service.app import opened
     from scoreback.service.detectors.check_job import check_detector
+    from scoreback.service.detectors.detector_files import sound_detectors
 
     found: list[tuple[str, Finding]] = []
+    detectors, wrong = sound_detectors(files)
+    if len(wrong) == 1 and not detectors:
+        raise next(iter(wrong.values()))
+    for file, error in wrong.items():
+        found.append((str(file), Finding(what=error.message, fix=error.hint)))
     with opened(options.settings(home)) as app:
-        for file in files:
-            detector = options.detector(file)
+        for detector in detectors.values():
             findings = check_detector(app, detector, options.now())
             found.extend((detector.name, finding) for finding in findings)
     if json:

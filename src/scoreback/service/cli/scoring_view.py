@@ -54,6 +54,11 @@ def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
     return found
 
 
+def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:
+    """A detector file that describes no detector to be scored."""
+    return {"file": str(file), "error": error.message, "hint": error.hint}
+
+
 def show_table(runs: Sequence[LiveRun]) -> None:
     """A row for each of *runs*."""
     rows = [[summary(run)[name] for name in _COLUMNS] for run in runs]
