@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from scoreback.errors import SiemRefused
+from scoreback.records import Alert
+
 _TICK = timedelta(microseconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -21,6 +24,23 @@ class Closing:
     labeller: str
     label_time: datetime
     withdrawn: bool
+
+
+def refuse_before_event(alert: Alert, at: datetime) -> None:
+    """Refuse to close *alert* with a verdict of a time before its event.
+
+    Training asks what was known when: a verdict that is older than its event would be known of an
+    event that had not happened.
+
+    Raises:
+        SiemRefused: names both times.
+    """
+    if at < alert.event_time:
+        raise SiemRefused(
+            f"alert {alert.alert_id} cannot be closed as of {at.isoformat()}: its event is of"
+            f" {alert.event_time.isoformat()}",
+            hint="give the time at which it was judged; without one it is now",
+        )
 
 
 def repeated(history: Sequence[Closing], verdict: str, labeller: str) -> Closing | None:

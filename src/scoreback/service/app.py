@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class App:
         return run if self.clock is None else self.clock()
 
     def query(self, detector: Detector) -> EventQuery:
-        """The events of *detector* in the words of this SIEM, with every field that is read.
+        """The events of *detector* in the words of this SIEM, with every field that training reads.
 
         Raises:
             ConfigError: the file has no selection for this SIEM.
@@ -48,6 +48,16 @@ class App:
         fields = (*needed_fields(detector), *self.written_fields(detector))
         numbers = number_fields(detector)
         return EventQuery(selection=detector.events[kind], fields=fields, numbers=numbers)
+
+    def scoring_query(self, detector: Detector) -> EventQuery:
+        """The same without fields that hold labels alone: events to be scored have no label yet.
+
+        Raises:
+            ConfigError: the file has no selection for this SIEM.
+        """
+        query = self.query(detector)
+        read = {*needed_fields(detector, labels=False), *self.written_fields(detector)}
+        return replace(query, fields=tuple(name for name in query.fields if name in read))
 
     def enrichment(self, detector: Detector) -> Enrichment:
         """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
@@ -118,13 +128,16 @@ def number_fields(detector: Detector) -> frozenset[str]:
     return FeaturePlan.of(detector).numbers - _beside_features(detector) - _of_labels(detector)
 
 
-def needed_fields(detector: Detector) -> tuple[str, ...]:
-    """Every event field that *detector* reads, sorted; of a group, what its units are made of."""
+def needed_fields(detector: Detector, *, labels: bool = True) -> tuple[str, ...]:
+    """Every event field that *detector* reads, sorted; of a group, what its units are made of.
+
+    Without *labels*, not those that hold nothing but a label.
+    """
     if detector.group is not None:
         fields = set(detector.group.sources)
     else:
         fields = {*FeaturePlan.of(detector).fields, *_beside_features(detector)}
-    return tuple(sorted(fields | _of_labels(detector)))
+    return tuple(sorted(fields | _of_labels(detector) if labels else fields))
 
 
 def _beside_features(detector: Detector) -> set[str]:

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scoreback.connectors.closings import Closing, next_time, repeated, standing
+from scoreback.connectors.closings import (
+    Closing,
+    next_time,
+    refuse_before_event,
+    repeated,
+    standing,
+)
 from scoreback.connectors.doors import AlertQuery
 from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
 from scoreback.errors import SiemRefused
@@ -152,6 +158,7 @@ class Queue:
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         with self._open() as database:
             alert, history = _one(database, alert_id), _history(database, alert_id)
+            refuse_before_event(_alert(json.dumps(alert)), at)
             again = repeated(history, verdict, labeller)
             label_time = again.label_time if again else next_time(history, at)
             if again is None:

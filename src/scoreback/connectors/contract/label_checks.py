@@ -65,6 +65,20 @@ def check_a_label_query_says_which_labels(subject: Subject) -> None:
     expect(not labels_of(subject, START, rules=("other",)), "labels of another rule are told")
 
 
+def check_a_verdict_is_not_older_than_its_event(subject: Subject) -> None:
+    """Closing an alert as of a time before its event is refused, and closes nothing."""
+    alert_id = raise_one_alert(subject)
+    (alert,) = alerts(subject).find()
+    early = alert.event_time - timedelta(microseconds=1)
+    expect_refused(
+        lambda: alerts(subject).close(alert_id, Verdict.TRUE_POSITIVE, labeller="ada", at=early)
+    )
+    subject.settle()
+    still = list(alerts(subject).find(AlertQuery(still_open=True)))
+    expect(len(still) == 1, "the alert is closed all the same")
+    expect(not labels_of(subject, START - 9 * DAY), "the verdict that was refused is a label")
+
+
 def check_the_same_closing_told_again_changes_nothing(subject: Subject) -> None:
     """One closing is one label, however often it is told; anything else is another, later."""
     alert_id = raise_one_alert(subject)

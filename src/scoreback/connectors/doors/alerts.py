@@ -37,7 +37,7 @@ class AlertsDoor(Protocol):
         a later time.
 
         Raises:
-            SiemRefused: no such alert.
+            SiemRefused: no such alert, or *at* is before its event.
         """
         ...
 

@@ -66,3 +66,17 @@ class EventsDoor(Protocol):
             SiemRefused: the query was refused.
         """
         ...
+
+
+@runtime_checkable
+class CountsEvents(Protocol):
+    """Counts events without reading them: of doors to events that can."""
+
+    def count(self, query: EventQuery, window: TimeWindow) -> int:
+        """How many events of *query* arrived in *window*, exactly.
+
+        Raises:
+            SiemUnavailable: the SIEM did not answer.
+            SiemRefused: the selection is not understood.
+        """
+        ...

@@ -3,8 +3,9 @@
 A real SIEM gets its events by its own means.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -44,7 +45,7 @@ class LoadMapping:
 
     time: str = "@timestamp"  # when it happened
     id: str | None = None  # without it, a hash of the row and its number among equal rows
-    arrival: str | None = None  # when the SIEM had it; without it, the event's time
+    arrival: str | None = None  # when the SIEM had it; without it, see `ExportsDoor.load`
     fields: Mapping[str, str] | None = None  # field → column; without it, every other column
 
 
@@ -62,6 +63,17 @@ class LoadReport:
     time_formats: Mapping[str, int]  # format → times written so
     without_offset: int  # times without an offset, taken as UTC
     clamped: int  # events that claim to have happened after they arrived
+    behind: int = 0  # new events that arrived in what scoring had read
+    never_scored: bool = False  # whether those stay behind; else they count as arrived after it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Arrival times ``[since, until)`` that scoring has read, of the events of a selection."""
+
+    selection: Mapping[str, object]
+    since: datetime
+    until: datetime
 
 
 @runtime_checkable
@@ -69,9 +81,17 @@ class ExportsDoor(Protocol):
     """Takes files that another tool exported."""
 
     def load(
-        self, path: Path, stream: str, mapping: LoadMapping, progress: Progress | None = None
+        self,
+        path: Path,
+        stream: str,
+        mapping: LoadMapping,
+        progress: Progress | None = None,
+        scored: Callable[[], Iterable[Scored]] = tuple,
     ) -> LoadReport:
         """Load the export at *path* into *stream*: all of it or nothing, and twice is once.
+
+        *scored* is asked, once all rows are ready, which arrival times scoring has read by then.
+        Without a column of arrival times, events that would have arrived there arrive after it.
 
         Raises:
             ConfigError: no such file or ending, or a column of *mapping* is not in the file.

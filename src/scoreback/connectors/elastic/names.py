@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 OBJECTS = ("ecs", "event", "rule", "scoreback")  # of every document of ours
+LONGEST_KEYWORD = 1_024  # characters; a longer text of ours is kept, but no search finds it
 OWN = "scoreback."  # how our own fields begin, on events too
 
 

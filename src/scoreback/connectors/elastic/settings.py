@@ -1,5 +1,6 @@
 """Settings of a connection to Elasticsearch: typed, checked, and without a secret in sight."""
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,10 +17,12 @@ from pydantic_settings import (
 )
 
 from scoreback.errors import ConfigError
+from scoreback.regular_file import open_regular
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
 _KEY = re.compile(r"[\x21-\x7e]+").fullmatch
 _SECRETS = ("api_key", "password")
+_LONGEST_SECRET = 65_536  # bytes; what is longer is another file
 
 
 class ElasticSettings(BaseSettings):
@@ -160,9 +163,10 @@ class ElasticSettings(BaseSettings):
         if given is not None or path is None:
             return _whole(name, given.get_secret_value()) if given is not None else None
         try:
-            if path.stat().st_mode & 0o077:
-                raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}")
-            return _whole(f"{name}_file", path.read_text())
+            with open_regular(path) as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}")
+                return _whole(f"{name}_file", file.read(_LONGEST_SECRET).decode())
         except OSError as error:
             raise ConfigError(
                 f"{name}_file {path} cannot be read: {error.strerror}",

@@ -6,6 +6,7 @@ for nearly all documents; those that it has no type for are flattened one by one
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -126,10 +127,12 @@ class AllFieldsDecoder:
             if len(self._known) >= MAX_LEARNT:
                 break
             try:
-                found = [pointer for pointer, _ in leaves(parsed(document))]
+                found = (pointer for pointer, _ in leaves(parsed(document)))
+                usable = (p for p in found if len(p) <= MAX_LEVELS and all(map(_typed, p)))
+                # One document may have any number of keys; types of so many take for ever to make.
+                self._known.update(islice(usable, MAX_LEARNT))
             except DataError:
                 continue
-            self._known.update(p for p in found if len(p) <= MAX_LEVELS and all(map(_typed, p)))
         if len(self._known) > before:
             spelt: dict[str, list[Pointer]] = {}
             for pointer in sorted(self._known, key=lambda p: (len(p), p)):
@@ -153,10 +156,13 @@ class _Level:
         self.type: type[msgspec.Struct]
         self.empty: msgspec.Struct
         self.groups: dict[str, _Level] = {}
+        inside: dict[str, list[Pointer]] = {}
+        for pointer in pointers:
+            if len(pointer) > 1:
+                inside.setdefault(pointer[0], []).append(pointer[1:])
         for key in dict.fromkeys(pointer[0] for pointer in pointers):
-            below = [p[1:] for p in pointers if p[0] == key and len(p) > 1]
-            if below:
-                self.groups[key] = _Level(below, whole=whole)
+            if key in inside:
+                self.groups[key] = _Level(inside[key], whole=whole)
         leaf = {p[0] for p in pointers} - self.groups.keys()
         self.members = {key: f"m{i}" for i, key in enumerate([*self.groups, *sorted(leaf)])}
         types: list[tuple[str, Any, Any]] = []

@@ -1,9 +1,9 @@
 """The doors by which events come into the embedded SIEM: added, or loaded from an export."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress
+from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
 from scoreback.connectors.local.loading.intake import add_events
 from scoreback.connectors.local.loading.load import load_file
 from scoreback.connectors.local.rule_engine.verdicts import add_verdicts
@@ -31,7 +31,12 @@ class Intake:
         return add_verdicts(self._store, batch)
 
     def load(
-        self, path: Path, stream: str, mapping: LoadMapping, progress: Progress | None = None
+        self,
+        path: Path,
+        stream: str,
+        mapping: LoadMapping,
+        progress: Progress | None = None,
+        scored: Callable[[], Iterable[Scored]] = tuple,
     ) -> LoadReport:
         """Load the export at *path* into *stream*: all of it or nothing, and twice is once."""
-        return load_file(self._store, path, stream, mapping, progress)
+        return load_file(self._store, path, stream, mapping, progress, scored)

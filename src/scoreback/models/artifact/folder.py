@@ -37,6 +37,7 @@ from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Model, Parameters
 from scoreback.models.learners.texts import TextModel
 from scoreback.records import EQUAL_EDGES
+from scoreback.regular_file import read_regular
 
 MANIFEST = "manifest.json"
 LIBRARIES = ("numpy", "scikit-learn", "xgboost-cpu")
@@ -261,7 +262,7 @@ def _read(folder: Path, name: str) -> bytes:
             raise ArtifactError(
                 f"{path} is a link out of the artefact", hint="copy the real file there"
             )
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ArtifactError(
             f"cannot read {path}: {error.strerror or error}",

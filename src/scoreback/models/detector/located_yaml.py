@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from scoreback.errors import ConfigError
+from scoreback.regular_file import read_regular
 
 LARGEST_FILE = 256 * 1024  # a detector file is a page or two
 _DEEPEST = 20
@@ -42,8 +43,7 @@ def read_text(path: Path) -> str:
         ConfigError: it is not there, not a file, too large, or not UTF-8 text.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        data = read_regular(path, LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist", hint="check the path") from error
     except IsADirectoryError as error:

@@ -9,17 +9,18 @@ say nothing. A label of the unit itself, as our alerts and incidents give, is by
 whole: it counts like one more event, and what was said of single events before it counts no more.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector, FieldLabels
 from scoreback.records import LABEL_IDENTITY, TIME, EventBatch, LabelBatch, Verdict
+from scoreback.timestamps import TimeReader
 
 UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
@@ -33,17 +34,8 @@ _CODES = {
     Verdict.UNDETERMINED: UNUSABLE,
 }
 
-# An epoch number is told by its size: below 1e11 it is seconds (until the year 5138), below 1e14
-# milliseconds, else microseconds.
-_LABEL_TIMES = """
-    SELECT coalesce(
-        CASE WHEN isfinite(TRY_CAST(stamp AS TIMESTAMPTZ)) THEN TRY_CAST(stamp AS TIMESTAMPTZ) END,
-        CASE WHEN abs(n) < 1e11 THEN make_timestamptz((n * 1e6)::BIGINT)
-             WHEN abs(n) < 1e14 THEN make_timestamptz((n * 1e3)::BIGINT)
-             WHEN abs(n) < 1e17 THEN make_timestamptz(n::BIGINT) END) AS label_time
-    FROM (SELECT row, stamp, TRY_CAST(stamp AS DOUBLE) AS n FROM stamps)
-    ORDER BY row
-"""
+# What systems write for "no time yet": zero of some epoch. No label is as old as any of them.
+_ZERO_TIMES = datetime(1973, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +44,8 @@ class FieldLabelsRead:
 
     labels: LabelBatch
     unparsable: int  # a label without a readable time: not used
+    unparsable_example: str = ""  # the time of one of them, as it is written
+    before_event: int = 0  # a label whose time is older than its event: counts from the event on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +64,9 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     """The labels that *events* carry in a field of their own.
 
     A value that is neither positive nor negative gives no label. The label's time is the event's
-    plus ``delay``; with a ``time`` field it is that field's, read as a timestamp (UTC where it
-    names no offset) or an epoch number, and never before its event. A positive needs that time; a
-    negative without one falls back to ``delay``.
+    plus ``delay``; with a ``time`` field it is that field's, read as `scoreback.timestamps` reads
+    the times of an export, and never before its event. A positive needs that time; a negative
+    without one falls back to ``delay``.
     """
     batch = events.batch
     value = batch.column(spec.name)
@@ -85,14 +79,17 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     event_time = batch.column("event_time")
     label_time = pc.add(event_time, pa.scalar(spec.delay, pa.duration("us")))
     usable = pc.or_(positive, negative)
-    unparsable = 0
+    unparsable, example, before_event = 0, "", 0
     if spec.time is not None:
         stamp = batch.column(spec.time)
         blank = pc.fill_null(pc.equal(stamp, ""), True)
         given = _times(stamp)
         placed = pc.or_(pc.is_valid(given), pc.and_(negative, blank))
-        unparsable = _count(pc.and_not(usable, placed))
+        unread = pc.and_not(usable, placed)
+        unparsable = _count(unread)
+        example = next((text for text in stamp.filter(unread).to_pylist() if text), "")
         usable = pc.and_(usable, placed)
+        before_event = _count(pc.and_(usable, pc.fill_null(pc.less(given, event_time), False)))
         never_before = pc.if_else(pc.greater(given, event_time), given, event_time)
         label_time = pc.if_else(pc.is_valid(given), never_before, label_time)
     names = pa.array([Verdict.FALSE_POSITIVE.value, Verdict.TRUE_POSITIVE.value])
@@ -103,7 +100,12 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
             "label_time": label_time,
         }
     ).filter(usable)
-    return FieldLabelsRead(labels=_label_batch(table, spec.name), unparsable=unparsable)
+    return FieldLabelsRead(
+        labels=_label_batch(table, spec.name),
+        unparsable=unparsable,
+        unparsable_example=example,
+        before_event=before_event,
+    )
 
 
 def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truths:
@@ -209,12 +211,10 @@ def _verdict_codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
 
 
 def _times(stamp: pa.Array) -> pa.Array:
-    with open_engine("256MB", threads=1) as engine:
-        stamps = pa.table(  # noqa: F841 - the query reads it by name
-            {"row": np.arange(len(stamp)), "stamp": stamp}
-        )
-        found = engine.sql(_LABEL_TIMES).to_arrow_table()
-    return _combined(found.column("label_time")).cast(TIME)
+    with closing(TimeReader()) as reader:
+        times = reader.read(stamp).values
+    zero = pc.fill_null(pc.less(times, pa.scalar(_ZERO_TIMES, TIME)), False)
+    return pc.if_else(zero, None, times)
 
 
 def _label_batch(table: pa.RecordBatch, field: str) -> LabelBatch:

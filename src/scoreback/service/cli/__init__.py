@@ -2,13 +2,23 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from scoreback import __version__
 from scoreback.errors import ScorebackError
-from scoreback.service.cli import data, demo, deploying, detectors, learning, scoring, serving
+from scoreback.service.cli import (
+    data,
+    demo,
+    deploying,
+    detectors,
+    learning,
+    scoring,
+    serving,
+    streams,
+)
 from scoreback.service.cli.show import fail
 from scoreback.service.serving.allocators import keep_memory_flat
 
@@ -54,6 +64,7 @@ NOT_BUILT = {
 
 def main() -> None:
     """Run the command line; a `ScorebackError` becomes two lines and exit code 1."""
+    out = streams.open_streams()
     if len(sys.argv) > 1 and sys.argv[1] in NOT_BUILT:
         name = sys.argv[1]
         fail(ScorebackError(f"`scoreback {name}` ({NOT_BUILT[name]}) is not built yet",
@@ -67,13 +78,18 @@ def main() -> None:
     except ScorebackError as error:
         fail(error)
         raise SystemExit(1) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+    except (OSError, SystemExit):  # of both, the library that parses arguments hides the reason
+        with suppress(OSError):
+            sys.stdout.flush()
+        if out is not None and out.failure is not None:
+            fail(streams.lost(out.failure))
+            raise SystemExit(1) from None
+        raise
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"scoreback {__version__}")
+        streams.write(f"scoreback {__version__}\n")
         raise typer.Exit
 
 

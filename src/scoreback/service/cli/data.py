@@ -9,7 +9,6 @@ from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
     from scoreback.connectors.doors import LoadReport
-    from scoreback.records import Finding
 
 
 def load(
@@ -22,7 +21,11 @@ def load(
         str | None, typer.Option("--id", help="Column of the event id (else the row's content).")
     ] = None,
     arrival: Annotated[
-        str | None, typer.Option(help="Column of the arrival time (else the event time).")
+        str | None,
+        typer.Option(
+            help="Column of the arrival time. Without it, the event time, or right after what has"
+            " been scored already."
+        ),
     ] = None,
     field: Annotated[
         list[str] | None,
@@ -40,6 +43,7 @@ def load(
     from scoreback.connectors.doors import LoadMapping
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
+    from scoreback.service.detectors.behind import scored_so_far
 
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
     mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields)
@@ -56,6 +60,7 @@ def load(
                 report = exports.load(
                     file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
+                    lambda: scored_so_far(app.state),
                 )  # fmt: skip
             reports.append((file, report))
     if json:
@@ -77,6 +82,16 @@ def _show(file: Path, stream: str, report: "LoadReport") -> None:
         show.say(f"  {report.without_offset:,} times had no offset and were taken as UTC")
     if report.clamped:
         show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
+    if report.behind and report.never_scored:
+        show.say(
+            f"  {report.behind:,} events arrived, as the export says, before what has been scored"
+            " already: they are learnt from, but never scored"
+        )
+    elif report.behind:
+        show.say(
+            f"  {report.behind:,} events are older than what has been scored already; they count as"
+            " arrived after it, and the next run scores them"
+        )
     for reason, rejected in report.reasons.items():
         show.say(f"  rejected, {rejected.count:,} rows: {reason}; for example {rejected.examples}")
     if report.rejects:
@@ -84,20 +99,29 @@ def _show(file: Path, stream: str, report: "LoadReport") -> None:
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Detector files.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+    ],
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
     """Say what is missing in the SIEM for these detectors, each with its fix."""
     from dataclasses import asdict
 
+    from scoreback.records import Finding
     from scoreback.service.app import opened
     from scoreback.service.detectors.check_job import check_detector
+    from scoreback.service.detectors.detector_files import sound_detectors
 
     found: list[tuple[str, Finding]] = []
+    detectors, wrong = sound_detectors(files)
+    if len(wrong) == 1 and not detectors:
+        raise next(iter(wrong.values()))
+    for file, error in wrong.items():
+        found.append((str(file), Finding(what=error.message, fix=error.hint)))
     with opened(options.settings(home)) as app:
-        for file in files:
-            detector = options.detector(file)
+        for detector in detectors.values():
             findings = check_detector(app, detector, options.now())
             found.extend((detector.name, finding) for finding in findings)
     if json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
+from scoreback.service.cli.streams import complain
 
 if TYPE_CHECKING:
     from scoreback.service.deploying.plan_apply import Item, Plan, Removal
@@ -172,7 +173,7 @@ def _ask(found: Sequence["Removal"]) -> None:
         )
     for removal in found:
         fate = f"stays: {removal.stays}" if removal.stays else "is removed"
-        typer.echo(f"{removal.kind} {removal.name} {fate}", err=True)
+        complain(f"{removal.kind} {removal.name} {fate}")
     typer.confirm("Go on?", abort=True, err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,9 @@ DetectorFile = Annotated[
     Path, typer.Argument(help="Detector file.", metavar="DETECTOR", show_default=False)
 ]
 
+# Python reads 1772452800000, milliseconds since 1970, as a day of the year 1772.
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}($|T)")
+
 
 def settings(home: Path | None) -> Settings:
     """Settings from the environment, with *home* on top."""
@@ -50,11 +54,14 @@ def moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text) if _ISO.match(text) else None
     except ValueError:
+        found = None
+    if found is None:
         raise ConfigError(
-            f"{option} {text!r} is no time", hint="write 2026-01-31 or 2026-01-31T12:00:00+01:00"
-        ) from None
+            f"{option} {text!r} is not a valid time",
+            hint="write 2026-01-31 or 2026-01-31T12:00:00+01:00",
+        )
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -11,6 +11,9 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scoreback.errors import ConfigError
     from scoreback.service.scoring.champions import LiveRun
 
 
@@ -34,13 +37,17 @@ def score(
 ) -> None:
     """Score what arrived since the last run, write scores back and raise alerts.
 
-    Of several detectors, those that select the same events share one read of them.
+    Of several detectors, those that select the same events share one read of them. A broken file
+    among them keeps no other detector from being scored.
     """
     from scoreback.service.app import opened
-    from scoreback.service.detectors.detector_files import read_detectors
+    from scoreback.service.detectors.behind import in_words, never_scored
+    from scoreback.service.detectors.detector_files import sound_detectors
     from scoreback.service.scoring.champions import score_live_together
 
-    detectors = read_detectors(files)
+    detectors, wrong = sound_detectors(files)
+    if len(wrong) == 1 and not detectors:
+        raise next(iter(wrong.values()))
     now = options.moment(until, "--until") or options.now()
     with (
         opened(options.settings(home), clock=options.now) as app,
@@ -53,10 +60,16 @@ def score(
             since=options.moment(since, "--since"),
             progress=count,
         )
-    if len(runs) == 1:
+        for run in runs:
+            if run.champion is not None and run.outcome.error is None:
+                run.never_scored = never_scored(app, run.detector)
+    for run in runs:
+        if run.never_scored:
+            show.warn(in_words(run.detector.name, run.never_scored))
+    if len(runs) == 1 and not wrong:
         _one(next(iter(detectors)), runs[0], json)
     else:
-        _several(dict(zip(detectors, runs, strict=True)), json)
+        _several(dict(zip(detectors, runs, strict=True)), wrong, json)
 
 
 def _one(file: Path, run: LiveRun, json: bool) -> None:
@@ -75,18 +88,21 @@ def _one(file: Path, run: LiveRun, json: bool) -> None:
         raise typer.Exit(show.PARTLY)
 
 
-def _several(runs: dict[Path, LiveRun], json: bool) -> None:
+def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], json: bool) -> None:
     """A row each; what went wrong with some ends with 3, with all of them with 1."""
     from scoreback.errors import ScorebackError
     from scoreback.service.cli import scoring_view as view
 
     troubles = {file: view.trouble(file, run) for file, run in runs.items()}
     if json:
-        show.as_json([view.as_json(run, troubles[file]) for file, run in runs.items()])
-    else:
+        broken = [view.broken_as_json(file, error) for file, error in wrong.items()]
+        show.as_json([view.as_json(run, troubles[file]) for file, run in runs.items()] + broken)
+    elif runs:
         view.show_table(list(runs.values()))
         for run in runs.values():
             _say_uncast(run)
+    for broken_file in {id(error): error for error in wrong.values()}.values():
+        show.fail(broken_file)
     failed = [error for error in troubles.values() if error is not None]
     for file, error in troubles.items():
         if isinstance(error, ScorebackError):
@@ -97,7 +113,7 @@ def _several(runs: dict[Path, LiveRun], json: bool) -> None:
             raise error  # a mistake of ours: with all that says where
     if len(failed) == len(runs):
         raise typer.Exit(show.FAILED)
-    if failed or any(p.refused for run in runs.values() for p in run.outcome.published):
+    if failed or wrong or any(p.refused for run in runs.values() for p in run.outcome.published):
         raise typer.Exit(show.PARTLY)
 
 
@@ -148,12 +164,14 @@ def verdict(
             raise ConfigError(
                 f"{verdict or 'nothing'!r} is no verdict", hint=f"use one of: {', '.join(names)}"
             )
-        closed = alerts.close(
-            alert,
-            Verdict(verdict),
-            labeller=by or options.user(),
-            at=options.moment(at, "--at") or options.now(),
-        )
+        now = options.now()
+        moment = options.moment(at, "--at") or now
+        if moment > now:
+            raise ConfigError(
+                f"--at {at!r} is in the future: a verdict cannot be known before it is given",
+                hint="leave --at out for now, or name the time at which it was given",
+            )
+        closed = alerts.close(alert, Verdict(verdict), labeller=by or options.user(), at=moment)
     if json:
         show.as_json(asdict(closed))
     else:

@@ -47,10 +47,16 @@ def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
     """What one run did, and what went wrong with it."""
     found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
     found["uncast"] = run.outcome.uncast
+    found["never_scored"] = run.never_scored
     if error is not None:
         found["error"] = str(error)
         found["hint"] = error.hint if isinstance(error, ScorebackError) else ""
     return found
+
+
+def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:
+    """A detector file that describes no detector to be scored."""
+    return {"file": str(file), "error": error.message, "hint": error.hint}
 
 
 def show_table(runs: Sequence[LiveRun]) -> None:

@@ -1,11 +1,12 @@
 """How the command line speaks: tables for people, JSON for machines, progress on standard error."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import IO
 
-import typer
 from rich import box
 from rich.console import Console
 from rich.progress import (
@@ -20,18 +21,19 @@ from rich.table import Table
 from rich.text import Text
 
 from scoreback.errors import ScorebackError
+from scoreback.service.cli.streams import complain, write
 
 DONE, FAILED, PARTLY = 0, 1, 3
 
 
 def say(text: str = "") -> None:
     """One line to standard output."""
-    typer.echo(text)
+    write(f"{text}\n")
 
 
 def as_json(value: object) -> None:
     """*value* as indented JSON to standard output; times as ISO 8601."""
-    typer.echo(json.dumps(value, indent=2, default=str, allow_nan=False))
+    write(json.dumps(value, indent=2, default=str, allow_nan=False) + "\n")
 
 
 def table(
@@ -45,19 +47,21 @@ def table(
     for row in rows:
         # Text: what a SIEM or a file says, [host.name] say, may look like markup.
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    _console().print(shown)
+    rendered = io.StringIO()
+    _console(rendered).print(shown)
+    write(rendered.getvalue())
 
 
 def fail(error: ScorebackError) -> None:
     """What went wrong and what to do, to standard error."""
-    typer.echo(f"scoreback: {error.message}", err=True)
+    complain(f"scoreback: {error.message}")
     if error.hint:
-        typer.echo(f"  try: {error.hint}", err=True)
+        complain(f"  try: {error.hint}")
 
 
 def warn(text: str) -> None:
     """What somebody should know although it went on, to standard error."""
-    typer.echo(f"scoreback: {text}", err=True)
+    complain(f"scoreback: {text}")
 
 
 @contextmanager
@@ -100,9 +104,11 @@ def pairs(title: str, values: Mapping[str, object]) -> None:
     table(title, ("", ""), list(values.items()))
 
 
-def _console() -> Console:
+def _console(into: IO[str]) -> Console:
     # Not a terminal: no width to fit, so that nothing is cut in a file or a pipe.
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    if sys.stdout.isatty():
+        return Console(file=into, force_terminal=True)
+    return Console(file=into, width=160)
 
 
 def _watched() -> bool:

@@ -25,8 +25,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
         show.say(f"left out as too young for labels: {counts['immature']:,} {units} of {shown}")
-    if outcome.unparsable_labels:
-        show.say(f"labels without a readable time, not used: {outcome.unparsable_labels:,}")
+    for problem in outcome.label_problems:
+        show.say(f"labels: {problem}")
     if outcome.history.ungrouped:
         show.say(f"events without a field of unit.group, in no unit: {outcome.history.ungrouped:,}")
     for name, count in outcome.history.uncast.items():

@@ -1,33 +1,54 @@
-"""What is missing in the SIEM for a detector, and what its window features would need."""
+"""What is missing for a detector: in the SIEM, in its labels, and for its window features."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
 from scoreback.disk.files import open_to_others
+from scoreback.errors import ConfigError, DataError, SiemRefused
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.history import WindowQueries, all_series
 from scoreback.models.features.key_cap import MAX_KEYS, REMEDY, estimated_keys, too_many
-from scoreback.records import EventBatch, Finding, TimeWindow
+from scoreback.models.features.units import UnitPlan
+from scoreback.models.features.whole_units import Grouping
+from scoreback.models.labels.field_tally import FieldTally
+from scoreback.models.labels.truths import labels_from_field
+from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.detectors.behind import finding as behind_finding
+from scoreback.service.detectors.behind import never_scored
+from scoreback.service.detectors.incidents import incident_labels
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
 _PARTS = 4
-_BEGIN = datetime(1971, 1, 1, tzinfo=UTC)
+_BEGIN, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Finding]:
-    """Findings of the SIEM, then those about state that would not fit; the fatal ones first.
+    """Findings of the SIEM, then those about labels and state; the fatal ones first.
 
     Raises:
         ConfigError: the file has no selection for this SIEM.
     """
-    found = [*app.connector.check(app.query(detector)), *_open_to_others(app)]
+    query, all_fields = app.scoring_query(detector), app.query(detector)
+    found = [*app.connector.check(query), *_open_to_others(app)]
+    unreadable = _unreadable_incidents(detector)
     if not any(finding.fatal for finding in found):
-        found += _keys(app, detector, now)
-    return sorted(found, key=lambda finding: not finding.fatal)
+        about_labels = []
+        if query != all_fields:
+            about_labels = [f for f in app.connector.check(all_fields) if f not in found]
+            if not any(finding.fatal for finding in about_labels):
+                query = all_fields
+        found += [_only_training(finding) for finding in about_labels]
+        found += _of_events(app, detector, query, now)
+        count = never_scored(app, detector)
+        if count:
+            found.append(behind_finding(detector.name, count))
+    return sorted([*unreadable, *found], key=lambda finding: not finding.fatal)
 
 
 def _open_to_others(app: App) -> list[Finding]:
@@ -46,31 +67,97 @@ def _open_to_others(app: App) -> list[Finding]:
     ]
 
 
-def _keys(app: App, detector: Detector, now: datetime) -> list[Finding]:
-    """Window features with more keys than fit, as far as a few stretches of events tell."""
-    plan = FeaturePlan.of(detector)
-    series = all_series(plan)
-    if not series:
+def _unreadable_incidents(detector: Detector) -> list[Finding]:
+    """What is wrong with the incidents file: training would be refused for it."""
+    if detector.labels.incidents is None:
         return []
-    most = dict.fromkeys(series, 0.0)
-    queries = WindowQueries(plan)
     try:
-        for stretch in _stretches(app, detector, now):
-            asked = pa.concat_tables(queries.of(batch) for batch in stretch)
-            for one in series:
-                most[one] = max(most[one], estimated_keys(one, asked))
+        incident_labels(Path(detector.labels.incidents))
+    except (ConfigError, DataError) as error:
+        return [Finding(what=error.message, fix=error.hint)]
+    return []
+
+
+def _only_training(finding: Finding) -> Finding:
+    """A *finding* about fields that hold labels: events that are scored live have none yet."""
+    return replace(
+        finding,
+        what=f"labels: {finding.what}",
+        fix=f"for training, {finding.fix}; scoring goes on without it",
+        fatal=False,
+    )
+
+
+def _of_events(app: App, detector: Detector, query: EventQuery, now: datetime) -> list[Finding]:
+    """What a few stretches of events show: labels that are not read, windows that do not fit."""
+    spec = detector.labels.field
+    tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
+    keys = _Keys(detector)
+    try:
+        for stretch in _stretches(app, query, now):
+            if spec is not None and tally is not None:
+                for events in stretch:
+                    tally.add(events, labels_from_field(events, spec))
+            keys.add(stretch)
+    except SiemRefused as error:
+        return [Finding(what=error.message, fix=error.hint)]
     finally:
-        queries.close()
+        keys.close()
+    problems = [] if tally is None else tally.problems
     return [
-        Finding(what=too_many(one, plan.window_features, f"about {keys:,.0f}"), fix=REMEDY)
-        for one, keys in most.items()
-        if keys > MAX_KEYS
+        *keys.findings(),
+        *(Finding(what=f"labels: {what}", fix=_FIX, fatal=False) for what in problems),
     ]
 
 
-def _stretches(app: App, detector: Detector, now: datetime) -> Iterator[list[EventBatch]]:
+_FIX = "write labels.field as the events have it, or correct what writes the field"
+
+
+class _Keys:
+    """Window features with more keys than fit, as far as a few stretches of events tell."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._units = UnitPlan.of(detector)
+        self._plan = FeaturePlan.of(detector)
+        self._most = dict.fromkeys(all_series(self._plan), 0.0)
+        self._queries = WindowQueries(self._plan)
+
+    def add(self, stretch: Sequence[EventBatch]) -> None:
+        if not self._most:
+            return
+        units = stretch if self._units is None else _grouped(self._units, stretch)
+        if not units:
+            return
+        asked = pa.concat_tables(self._queries.of(batch) for batch in units)
+        for one in self._most:
+            self._most[one] = max(self._most[one], estimated_keys(one, asked))
+
+    def findings(self) -> list[Finding]:
+        windows = self._plan.window_features
+        return [
+            Finding(what=too_many(one, windows, f"about {keys:,.0f}"), fix=REMEDY)
+            for one, keys in self._most.items()
+            if keys > MAX_KEYS
+        ]
+
+    def close(self) -> None:
+        self._queries.close()
+
+
+def _grouped(plan: UnitPlan, stretch: Sequence[EventBatch]) -> list[EventBatch]:
+    """The units of a *stretch* of events, of which those at its ends may lack some events."""
+    grouping = Grouping(plan, _BEGIN, _END)
+    try:
+        for batch in stretch:
+            grouping.add(batch)
+        return list(grouping.units())
+    finally:
+        grouping.close()
+
+
+def _stretches(app: App, query: EventQuery, now: datetime) -> Iterator[list[EventBatch]]:
     window = TimeWindow(since=_BEGIN, until=now + timedelta(days=1))
-    for piece in app.connector.events.slices(app.query(detector), window, parts=_PARTS):
+    for piece in app.connector.events.slices(query, window, parts=_PARTS):
         read, left = [], STRETCH
         for events in app.connector.events.read(piece):
             read.append(EventBatch(events.batch.slice(0, left)))

@@ -76,6 +76,38 @@ def read_detectors(paths: Iterable[Path]) -> Mapping[Path, Detector]:
     return found
 
 
+def sound_detectors(
+    paths: Iterable[Path],
+) -> tuple[Mapping[Path, Detector], Mapping[Path, ConfigError]]:
+    """The detectors of those files in *paths* that are sound, and what is wrong with the others.
+
+    Of several files that describe a detector of the same name none is sound: which of them is meant
+    is not for us to say.
+
+    Raises:
+        ConfigError: a folder cannot be read, or holds no detector file.
+    """
+    sound: dict[Path, Detector] = {}
+    wrong: dict[Path, ConfigError] = {}
+    named: dict[str, Path] = {}
+    for path in files_in(paths):
+        try:
+            detector = read_detector(path)
+        except ConfigError as error:
+            wrong[path] = error
+            continue
+        other = named.setdefault(detector.name, path)
+        if other == path:
+            sound[path] = detector
+            continue
+        sound.pop(other, None)
+        try:
+            refuse_same_name(path, detector, other, detector)
+        except ConfigError as error:
+            wrong[other] = wrong[path] = error
+    return sound, wrong
+
+
 def refuse_same_name(path: Path, detector: Detector, other: Path, known: Detector) -> None:
     """Refuse *path* where *other* describes a detector of the same name.
 

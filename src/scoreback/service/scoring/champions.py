@@ -25,6 +25,7 @@ class LiveRun:
     detector: Detector
     champion: ModelVersion | None = None  # whose model scored; None while no version does
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
+    never_scored: int = 0  # events that came into what had been read, as far as somebody counted
 
 
 def score_live(

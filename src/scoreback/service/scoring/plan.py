@@ -72,13 +72,14 @@ def starting_point(
     Raises:
         ConfigError: the detector has no selection for this SIEM.
     """
-    named = plan_hash(detector, app.query(detector))
+    query = app.query(detector)
+    named, selection = plan_hash(detector, query), selected(query.selection)
     found = app.state.progress(detector.name, named)
     latest = app.state.latest_progress(detector.name)
     mine = found is not None and (latest is None or latest.plan_hash == named)
     gone = found is not None and _windows_are_gone(app, found)
     if found is not None and mine and not gone:
-        return found
+        return replace(found, selection=selection)
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     first, owed = since or version.trained_as_of, None
     if found is not None and mine:
@@ -91,7 +92,10 @@ def starting_point(
         first, owed = _left_by(latest, plan, grouped=units is not None)
     if found is not None and not gone:  # this plan was left, and comes back: its windows are good
         waits = found.pending if units is not None else None
-        return replace(found, score_since=first, owed=owed, pending=waits)
+        counted = 0 if first >= found.watermark else None
+        return replace(
+            found, score_since=first, owed=owed, pending=waits, selection=selection, events=counted
+        )
     oldest = first
     if owed is not None:
         place = owed_file(app, detector, owed)
@@ -105,6 +109,8 @@ def starting_point(
         watermark=watermark,
         score_since=first,
         owed=owed,
+        selection=selection,
+        events=0,
     )
 
 

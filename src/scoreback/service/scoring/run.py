@@ -25,7 +25,15 @@ from scoreback.models.features.online_units import OnlineUnits
 from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import UnitPlan
 from scoreback.naming import score_id
-from scoreback.records import EVENT_COLUMNS, EventBatch, EventQuery, ScoreBatch, Stage, TimeWindow
+from scoreback.records import (
+    EVENT_COLUMNS,
+    TIME,
+    EventBatch,
+    EventQuery,
+    ScoreBatch,
+    Stage,
+    TimeWindow,
+)
 from scoreback.service.app import App
 from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.scoring.outbox import Parcel
@@ -98,7 +106,7 @@ class ScoreRun:
                 journalled(app.state, job.detector.name, "score", self._now)
             )
             self._held.callback(self._count)
-            self.query = app.query(job.detector)
+            self.query = app.scoring_query(job.detector)
             self._columns = list(dict.fromkeys([*EVENT_COLUMNS.names, *self.query.fields]))
             self._carried = carried_fields(job.detector)
             if job.detector.group is None:  # a unit of events has no one value of what they have
@@ -201,6 +209,7 @@ class ScoreRun:
             segments=step.state.slices,
             pending=step.state.pending,
             owed=at.owed if cut.window.until < at.score_since else None,
+            events=None if at.events is None else at.events + _arrived_since(events, at),
         )
         self._publish(step, cut.window, ready_until, after)
 
@@ -296,6 +305,12 @@ def _broke_off(state: State, detector: str) -> bool:
 
 def _files(progress: Progress) -> StateFiles:
     return StateFiles(progress.segments, progress.pending)
+
+
+def _arrived_since(events: pa.Table, at: Progress) -> int:
+    """How many of *events* are to be scored, and do not only fill windows."""
+    since = pa.scalar(at.score_since, TIME)
+    return int(pc.sum(pc.greater_equal(events["arrival_time"], since)).as_py() or 0)
 
 
 def _no_events(query: EventQuery) -> pa.Table:

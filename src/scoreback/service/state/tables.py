@@ -132,6 +132,8 @@ progress = sa.Table(
     sa.Column("pending", sa.Text),
     sa.Column("owed", sa.Text),
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # counts up for a detector
+    sa.Column("selection", sa.Text),  # null: written by a version that did not keep it
+    sa.Column("events", sa.Integer),  # null: likewise
 )
 
 batches = sa.Table(

@@ -42,6 +42,8 @@ class Progress:
     pending: str | None = None  # file of events that wait for their windows
     # File of events that waited under the feature plan of before, of which this one scores them.
     owed: str | None = None
+    selection: str | None = None  # which events, as JSON; None: not known
+    events: int | None = None  # arrived in [score_since, watermark) and were read; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,13 @@ class State:
             row = connection.execute(query).one_or_none()
         return None if row is None else _progress(row)
 
+    def progress_of_all(self) -> Sequence[Progress]:
+        """How far every detector got with each of its feature plans."""
+        t = tables.progress
+        query = sa.select(t).order_by(t.c.detector, t.c.plan_hash)
+        with self.database.reads() as connection:
+            return [_progress(row) for row in connection.execute(query)]
+
     def latest_progress(self, detector: str) -> Progress | None:
         """The furthest that *detector* got with any feature plan; of two as far, the later one."""
         t = tables.progress
@@ -259,6 +268,8 @@ class State:
             "segments": _TEXTS.dump_json(progress.segments).decode(),
             "pending": progress.pending,
             "owed": progress.owed,
+            "selection": progress.selection,
+            "events": progress.events,
         }
         adding = insert(p).values(row)
         with self.database.writes() as connection:

@@ -16,6 +16,7 @@ from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
 from scoreback.models.training.training import Training
 from scoreback.records import ModelVersion
+from scoreback.regular_file import read_regular
 from scoreback.service.app import App
 
 
@@ -96,7 +97,7 @@ def read_account(app: App, version: ModelVersion) -> dict[str, Any]:
     """
     path = _path(app, version.detector, version.version)
     try:
-        account: dict[str, Any] = json.loads(path.read_text())
+        account: dict[str, Any] = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise DataError(

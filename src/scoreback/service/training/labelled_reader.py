@@ -11,12 +11,13 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_history import History
 from scoreback.models.features.whole_units import Grouping
+from scoreback.models.labels.field_tally import FieldTally
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.state.label_ledger import LabelLedger, Synced
-from scoreback.service.training.incidents import incident_labels
 from scoreback.service.training.memory import Room
 
 
@@ -52,8 +53,19 @@ class LabelledReader:
         )
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
-        self.unparsable = 0
         self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
+        spec = detector.labels.field
+        self._tally = None if spec is None else FieldTally(spec)
+
+    @property
+    def unparsable(self) -> int:
+        """Labels of a field that are not used, as their time cannot be read."""
+        return 0 if self._tally is None else self._tally.unparsable
+
+    @property
+    def label_problems(self) -> list[str]:
+        """What keeps labels of a field from being used, in words."""
+        return [] if self._tally is None else self._tally.problems
 
     @property
     def what(self) -> str:
@@ -150,10 +162,10 @@ class LabelledReader:
 
     def _from_field(self, batch: EventBatch) -> LabelBatch | None:
         spec = self._detector.labels.field
-        if spec is None:
+        if spec is None or self._tally is None:
             return None
         found = labels_from_field(batch, spec)
-        self.unparsable += found.unparsable
+        self._tally.add(batch, found)
         return found.labels
 
 

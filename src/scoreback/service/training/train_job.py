@@ -1,14 +1,15 @@
 """Reads a detector's history and labels, trains, and registers what came out as a candidate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from scoreback.errors import DataError
+from scoreback.errors import DataError, TrainingRefused
 from scoreback.models.artifact.folder import save
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
@@ -34,7 +35,7 @@ class TrainOutcome:
     version: ModelVersion
     training: Training
     history: History
-    unparsable_labels: int
+    label_problems: list[str]  # what keeps labels of a field from being used
     synced: Synced | None  # of the label ledger, where the detector learns from verdicts
     account: dict[str, Any]
 
@@ -47,6 +48,7 @@ class TrainingData:
     labels: pa.Table
     history: History
     unparsable_labels: int
+    label_problems: list[str]
     synced: Synced | None
 
 
@@ -92,7 +94,10 @@ def read_training_data(
             hint=reader.hint,
         )
     rows = _named(history.rows, detector)
-    return TrainingData(rows, reader.labels(), history, reader.unparsable, reader.synced)
+    labels = reader.labels()
+    return TrainingData(
+        rows, labels, history, reader.unparsable, reader.label_problems, reader.synced
+    )
 
 
 def train_detector(
@@ -117,15 +122,16 @@ def train_detector(
         if data.synced is not None:
             counts.update(labels_in_ledger=data.synced.labels, labels_new=data.synced.new)
         until = time.monotonic() + detector.train.search.total_seconds()
-        training = train(
-            detector,
-            data.rows,
-            data.labels,
-            as_of,
-            threads=app.settings.threads,
-            time_is_up=lambda: time.monotonic() > until,
-            progress=stages,
-        )
+        with _with_label_problems(data.label_problems):
+            training = train(
+                detector,
+                data.rows,
+                data.labels,
+                as_of,
+                threads=app.settings.threads,
+                time_is_up=lambda: time.monotonic() > until,
+                progress=stages,
+            )
         counts.update(training.counts)
         artifact = training.artifact
         version = Versions(app.state).register(
@@ -143,12 +149,23 @@ def train_detector(
             "ungrouped_events": data.history.ungrouped,
             "uncast": dict(data.history.uncast),
             "unparsable_labels": data.unparsable_labels,
+            "label_problems": data.label_problems,
         }
         account = account_of(detector, training, version, read)
         write_account(app, account)
-    return TrainOutcome(
-        version, training, data.history, data.unparsable_labels, data.synced, account
-    )
+    return TrainOutcome(version, training, data.history, data.label_problems, data.synced, account)
+
+
+@contextmanager
+def _with_label_problems(problems: Sequence[str]) -> Iterator[None]:
+    """A refusal within says also what keeps labels from being used: that may be all its reason."""
+    try:
+        yield
+    except TrainingRefused as error:
+        if not problems:
+            raise
+        hint = f"correct labels.field first ({'; '.join(problems)}); then: {error.hint}"
+        raise TrainingRefused(error.message, hint=hint) from error
 
 
 def _named(rows: pa.Table, detector: Detector) -> pa.Table:

@@ -80,6 +80,26 @@ def test_labels_without_a_readable_time_are_counted_and_not_used() -> None:
     assert found.labels.batch.column("label_time").to_pylist() == [NOON + HOUR] * 2
 
 
+@pytest.mark.parametrize(
+    "stamp",
+    ["20260313", "0", "17", "-1", "1970-01-01T00:00:00Z", "0001-01-01 00:00:00", "1900-01-01",
+     "1601-01-01T00:00:00Z", "2026-02-30", "13.03.2026"],
+)  # fmt: skip
+def test_what_is_no_label_time_is_never_taken_for_an_early_one(stamp: str) -> None:
+    spec = FieldLabels.model_validate(
+        {"name": "outcome", "positive": ["attack"], "time": "closed", "delay": "1h"}
+    )
+    found = labels_from_field(events(["attack", "normal"], [stamp, stamp]), spec)
+    assert found.labels.num_rows == 0
+    assert (found.unparsable, found.unparsable_example) == (2, stamp)
+
+
+def test_label_times_are_read_as_load_reads_times() -> None:
+    stamps = ["03/02/2026 12:00:00.000 PM", "02/Mar/2026:14:00:00 +0200", "1772452800.0"]
+    found = read(events(["attack"] * 3, [*stamps]), time="closed")
+    assert {at for _, at in found.values()} == {datetime(2026, 3, 2, 12, tzinfo=UTC)}
+
+
 def truths(
     detector: Detector, labels: pa.Table, as_of: datetime = NOON + 9 * HOUR
 ) -> dict[str, int]:

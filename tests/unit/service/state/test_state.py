@@ -357,3 +357,19 @@ def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
 def _begin_many(state: State) -> None:
     for i in range(1000):
         state.begin_batch(batch(f"{i:0100}"))
+
+
+def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed(
+    tmp_path: Path,
+) -> None:
+    with State.open(tmp_path / "state") as state:
+        state.begin_batch(batch("b1"))
+        state.finish_batch("b1", AFTER)
+        with state.database.writes() as connection:
+            for column in ("selection", "events"):
+                connection.exec_driver_sql(f"ALTER TABLE progress DROP COLUMN {column}")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    with State.open(tmp_path / "state") as state:
+        assert state.progress("d", AFTER.plan_hash) == AFTER
+        assert AFTER.events is None
+        assert state.progress_of_all() == [AFTER]

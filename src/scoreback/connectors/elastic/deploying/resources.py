@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.names import LONGEST_KEYWORD, Names
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.deployment import Resource
 
@@ -11,7 +11,7 @@ COMPONENT, TEMPLATE = "component_template", "index_template"
 STREAM, INDEX = "data_stream", "index"
 PRIORITY = 500  # Elastic's own templates have 100 to 250; the highest one rules
 
-_KEYWORD = {"type": "keyword", "ignore_above": 1024}
+_KEYWORD = {"type": "keyword", "ignore_above": LONGEST_KEYWORD}
 _DOUBLE, _BOOLEAN, _LONG = {"type": "double"}, {"type": "boolean"}, {"type": "long"}
 _NANOS = {"type": "date_nanos"}
 # Kept in the document alone: each index of a field costs the cluster time for every score.

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.names import LONGEST_KEYWORD, Names
 from scoreback.connectors.elastic.rule_engine.rules import Rules
 from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
@@ -216,7 +216,7 @@ class RuleEngine:
         ]
         asked = sorted({e for e in entities if e is not None})
         if len(asked) <= MAX_ENTITIES and None not in entities:
-            query.append({"terms": {"scoreback.entity": asked}})
+            query.append(_of_entities(asked))
         body: dict[str, Any] = {
             "size": PAGE,
             "query": {"bool": {"filter": query}},
@@ -231,6 +231,15 @@ class RuleEngine:
             if len(hits) < PAGE:
                 return found
             body["search_after"] = hits[-1]["sort"]
+
+
+def _of_entities(asked: list[str]) -> dict[str, Any]:
+    """The query for alerts of the entities *asked*; it finds all whose name no search knows."""
+    known = {"terms": {"scoreback.entity": [e for e in asked if len(e) <= LONGEST_KEYWORD]}}
+    if all(len(entity) <= LONGEST_KEYWORD for entity in asked):
+        return known
+    unknown = {"bool": {"must_not": {"exists": {"field": "scoreback.entity"}}}}
+    return {"bool": {"should": [known, unknown], "minimum_should_match": 1}}
 
 
 def flat(source: Mapping[str, Any], above: str = "") -> dict[str, Any]:

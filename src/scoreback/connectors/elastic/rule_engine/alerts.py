@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from scoreback.connectors.closings import refuse_before_event
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
@@ -54,6 +55,7 @@ class Alerts:
         """Close the alert with *verdict*; the same again changes nothing."""
 
         def closing(alert: Alert) -> dict[str, Any]:
+            refuse_before_event(alert, at)
             label_time = self._verdicts.close(alert, verdict, labeller, at)
             return {
                 "verdict": verdict.value,

@@ -12,6 +12,7 @@ from elastic_transport import NodeConfig, RequestsHttpNode, Serializer, Transpor
 
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.errors import ConfigError
+from scoreback.regular_file import open_regular
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 _WIRE = re.compile(r"application/vnd\.elasticsearch\+([a-z-]+); ?compatible-with=\d+")
@@ -25,6 +26,8 @@ def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
     """
     if settings.ca_file:
         try:
+            with open_regular(settings.ca_file):
+                pass  # the library would wait for a pipe
             ssl.create_default_context(cafile=settings.ca_file)
         except OSError as error:  # SSLError is one, too
             raise ConfigError(

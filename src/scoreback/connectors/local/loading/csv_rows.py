@@ -1,7 +1,7 @@
 """Reads CSV row by row: one bad row never takes others with it."""
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +71,7 @@ class CsvRows:
         widest = max(DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), [])))
         names = [name.strip() for name in next(csv.reader([first], delimiter=widest), [])]
         header = [name or f"column_{i}" for i, name in enumerate(names, start=1)]
-        twice = sorted({name for name in header if header.count(name) > 1})
+        twice = sorted(name for name, count in Counter(header).items() if count > 1)
         if twice:
             raise DataError(
                 f"{self._path} has more than one column called {twice[0]!r}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from scoreback.errors import ConfigError, DataError
+from scoreback.regular_file import open_regular, read_regular
 
 ENDINGS = ".csv, .tsv, .ndjson, .jsonl or .parquet; the text ones also with .gz"
 
@@ -52,7 +53,7 @@ class Export:
         Raises:
             DataError: within the block, the packed content is cut off or damaged.
         """
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             if not self.gz:
                 yield file, file
                 return
@@ -84,9 +85,8 @@ def find_export(path: Path) -> Export:
     if kind is None or (gz and kind == "parquet"):
         raise ConfigError(f"{path} has no ending that says what it is", hint=f"use {ENDINGS}")
     try:
+        head = read_regular(path, 16)
         export = Export(path=path, kind=kind, gz=gz, size=path.stat().st_size)
-        with path.open("rb") as file:
-            head = file.read(16)
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror or error}", hint="check the name and your rights"

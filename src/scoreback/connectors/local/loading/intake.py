@@ -1,7 +1,7 @@
 """Puts events into a stream: staged piece by piece, then counted all at once, each id once."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +94,11 @@ class Intake:
             ) from error
         self._pieces.append(piece)
 
-    def commit(self) -> Added:
+    def commit(self, arrived: Callable[[pa.Table], pa.Table] | None = None) -> Added:
         """Make the staged events count, but for those whose id the stream has already.
+
+        Args:
+            arrived: gives some of the new events the arrival times that count.
 
         Raises:
             SiemUnavailable: the disk is full; nothing was added.
@@ -109,6 +112,7 @@ class Intake:
                 for piece in self._pieces:
                     events = _chosen(connection, pq.read_table(piece, partitioning=None))
                     if events.num_rows:
+                        events = _in_order(events if arrived is None else arrived(events))
                         written.append(
                             self._store.segments.write(
                                 "events", self._stream, events, "arrival_time", self._source
@@ -172,7 +176,7 @@ class Intake:
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
-    """The rows of a piece that are new, under the ids they got, in the order of a segment.
+    """The rows of a piece that are new, under the ids they got.
 
     A piece becomes a segment of its own, so that a load of any size holds one piece at a time.
     """
@@ -182,7 +186,11 @@ def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
         f"WHERE position BETWEEN {first} AND {first + piece.num_rows - 1} ORDER BY position"
     ).to_arrow_table()
     events = piece.drop_columns([_ROW]).take(chosen.column("row"))
-    events = events.set_column(0, "event_id", chosen.column("event_id"))
+    return events.set_column(0, "event_id", chosen.column("event_id"))
+
+
+def _in_order(events: pa.Table) -> pa.Table:
+    """*events* as a segment keeps them."""
     return events.sort_by([("arrival_time", "ascending"), ("event_id", "ascending")])
 
 

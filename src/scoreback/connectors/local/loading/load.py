@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress
+from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
+from scoreback.connectors.local.loading.arrivals import Arrivals
 from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
 from scoreback.connectors.local.loading.intake import KEYS, clamped, intake
@@ -17,10 +18,11 @@ from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import Rows, Wanted
-from scoreback.connectors.local.loading.timestamps import TimeReader
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError
+from scoreback.regular_file import open_regular
+from scoreback.timestamps import TimeReader
 
 MAX_FIELDS = 2_000  # more distinct names are data, not fields
 
@@ -31,8 +33,11 @@ def load_file(
     stream: str,
     mapping: LoadMapping,
     progress: Progress | None = None,
+    scored: Callable[[], Iterable[Scored]] = tuple,
 ) -> LoadReport:
     """Load the export at *path* into *stream*.
+
+    *scored* is asked, once all rows are ready, which arrival times scoring has read by then.
 
     Rows that cannot be loaded are counted by reason and kept in a file of the SIEM's folder
     ``rejects``. Rows whose id the stream has are counted and left out, so that loading again, or
@@ -45,7 +50,7 @@ def load_file(
         SiemRefused: the SIEM's own files are damaged.
     """
     export = find_export(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rejects = Rejects(store.folder / "rejects" / f"{path.name}-{digest[:12]}.ndjson")
     key = stream_name(stream).encode() if mapping.id is None else None
@@ -64,7 +69,8 @@ def load_file(
         for rows in batches:
             addition.stage(loading.events(rows))
         loading.check_mapping(mapping.fields.values() if mapping.fields else ())
-        added = addition.commit()
+        arrivals = Arrivals(stream, scored(), move=mapping.arrival is None)
+        added = addition.commit(arrivals.of)
         kept = rejects.keep()
     return LoadReport(
         rows=loading.staged + rejects.count,
@@ -77,6 +83,8 @@ def load_file(
         time_formats=loading.time_formats,
         without_offset=loading.without_offset,
         clamped=loading.clamped,
+        behind=arrivals.behind,
+        never_scored=arrivals.behind > 0 and mapping.arrival is not None,
     )
 
 

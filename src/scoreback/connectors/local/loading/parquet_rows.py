@@ -37,6 +37,7 @@ class ParquetRows:
         try:
             with pq.ParquetFile(self._path) as file:
                 total, begin = file.metadata.num_rows, 1
+                self._refuse_too_many(file.metadata.num_columns)
                 for batch in file.iter_batches(BATCH_ROWS):
                     yield self._rows(batch, begin)
                     begin += batch.num_rows
@@ -57,11 +58,7 @@ class ParquetRows:
                 column = column.combine_chunks()
             for field, values in _flat(name, column):
                 columns.setdefault(field, self._text(field, values))
-        if self._wanted.columns is None and len(columns) > self._wanted.max_columns:
-            raise DataError(
-                f"{self._path} has {len(columns):,} fields, more than {self._wanted.max_columns:,}",
-                hint="name the fields to load",
-            )
+        self._refuse_too_many(len(columns))
         lines = list(range(begin, begin + batch.num_rows))
         bad = _bad_rows(columns)
         if bad:
@@ -80,6 +77,13 @@ class ParquetRows:
             content=content_hashes(columns, len(lines), key) if key is not None else None,
             source=lambda i: str({n: c[i].as_py() for n, c in columns.items()}),
         )
+
+    def _refuse_too_many(self, columns: int) -> None:
+        if self._wanted.columns is None and columns > self._wanted.max_columns:
+            raise DataError(
+                f"{self._path} has {columns:,} fields, more than {self._wanted.max_columns:,}",
+                hint="name the fields to load",
+            )
 
     def _text(self, name: str, values: pa.Array) -> pa.Array:
         """*values* as the bytes of their text; times in ISO 8601, with Z if they have an offset."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from scoreback.connectors.closings import refuse_before_event
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.local.rule_engine.verdicts import record_closing, withdraw
 from scoreback.connectors.local.storage import ledger
@@ -50,6 +51,7 @@ class Alerts:
         """Close the alert with *verdict*; the same again changes nothing."""
         with self._ledger.writing() as connection:
             alert = _find(connection, alert_id)
+            refuse_before_event(alert, at)
             label_time = record_closing(connection, alert, verdict, labeller, at)
             return _set(connection, alert_id, verdict.value, label_time, labeller)
 

@@ -376,3 +376,55 @@ def test_equal_rows_are_told_apart_across_batches(
     assert len({row["event_id"] for row in found}) == 100
     keys = [(str(row["arrival_time"]), str(row["event_id"])) for row in found]
     assert keys == sorted(keys)
+
+
+MANY = 40_000  # as many keys took a minute each when types were made of them
+WIDE = {"time": 1642213952, **{f"k{n}": n for n in range(MANY)}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        WIDE,
+        {"time": 1642213952, "a": {f"k{n}": n for n in range(MANY)}},
+        {"time": 1642213952, **{f"k{n}": {"b": n} for n in range(MANY)}},
+    ],
+    ids=["beside each other", "in one object", "in objects of their own"],
+)
+def test_a_document_of_very_many_keys_is_refused_with_what_to_do(
+    siem: LocalConnector, tmp_path: Path, document: Row
+) -> None:
+    with pytest.raises(DataError, match="more than 2,000 distinct fields") as refused:
+        load(siem, tmp_path / "a.ndjson", ndjson(document))
+    assert refused.value.hint == "name the fields to load"
+    assert rows_of_a_new(siem, tmp_path) == 1
+
+
+def rows_of_a_new(siem: LocalConnector, tmp_path: Path) -> int:
+    """How many rows of the same document are loaded when the fields are named."""
+    mapping = LoadMapping(time="time", fields={"x": "k7"})
+    return load(siem, tmp_path / "b.ndjson", ndjson(WIDE), mapping).loaded
+
+
+def test_a_header_of_very_many_columns_is_refused_with_what_to_do(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="40,001 columns, more than 2,000"):
+        load(siem, tmp_path / "a.csv", ",".join(WIDE) + "\n")
+    twice = ["time", *(f"k{n // 2}" for n in range(MANY))]
+    with pytest.raises(DataError, match="more than one column called 'k0'"):
+        load(siem, tmp_path / "b.csv", ",".join(twice) + "\n")
+    pq.write_table(pa.table({name: [1] for name in WIDE}), tmp_path / "c.parquet")
+    with pytest.raises(DataError, match="40,001 fields, more than 2,000"):
+        load_file(siem.store, tmp_path / "c.parquet", "s", TIME)
+
+
+@pytest.mark.parametrize("deep", ['{"a":', "["])
+def test_a_document_nested_without_end_is_rejected_alone(
+    siem: LocalConnector, tmp_path: Path, deep: str
+) -> None:
+    closed = "}" if deep.startswith("{") else "]"
+    nested = f'{{"time": 1642213952, "a": {deep * MANY}1{closed * MANY}}}'
+    report = load(siem, tmp_path / "a.ndjson", f'{{"time": 1642213953}}\n{nested}\n')
+    assert report.loaded == 1
+    assert reasons(report) == {"nested deeper than 32 levels": 1}

@@ -247,7 +247,9 @@ def test_services_readers_and_analysts_work_at_once(
         assert now >= seen
         seen = now
         for alert in siem.alerts.find(AlertQuery(still_open=True)):
-            siem.alerts.close(alert.alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=START)
+            siem.alerts.close(
+                alert.alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=alert.event_time
+            )
     for writer in writers:
         assert writer.returncode == 0
     assert count(siem) == 1 + 39 + 120

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoreback.connectors.local.loading.timestamps import TimeReader
+from scoreback.timestamps import TimeReader
 
 DAY = datetime(2022, 1, 15, tzinfo=UTC)
 AT = datetime(2022, 1, 15, 2, 52, 32, tzinfo=UTC)

@@ -9,7 +9,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.dataset import Dataset, known_at
 from scoreback.models.labels.joins import event_labels
 from scoreback.records import TIME
-from scoreback.service.training.incidents import incident_labels
+from scoreback.service.detectors.incidents import incident_labels
 
 HEADER = "entity,from,to,verdict,known\n"
 
@@ -64,6 +64,11 @@ def test_an_incident_is_known_when_it_ended_unless_the_file_says_otherwise(tmp_p
         (HEADER + "a,2026-03-02,2026-03-01,true_positive,\n", "not after its beginning"),
         (HEADER + "a,2026-03-02,,true_positive,\n", "since when that is known"),
         (HEADER + "a,2026-03-02\n", "since when|verdict ''|known"),
+        ("entity;from;to;verdict\n", "no column 'entity'"),
+        ("entity,entity,from,to,verdict\n", "more than one column 'entity'"),
+        (HEADER + "a,b,2026-03-01,2026-03-02,true_positive,\n", ":2: 6 values in a row of 5"),
+        (HEADER + "a,2026-03-01,20260230,true_positive,\n", ":2: '20260230' in 'to' is not a"),
+        (HEADER + "a,0,2026-03-02,true_positive,\n", ":2: '0' in 'from' is not a time"),
     ],
 )
 def test_a_wrong_line_is_named_with_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
@@ -105,3 +110,23 @@ def test_incidents_that_overlap_or_go_on_label_each_event_by_the_latest_word(
     assert known.truth.tolist() == [1, 1, 0, 0, 0, 0, -1, -1, 1, 1, 1, 1]
     earlier = known_at(data, labels, DETECTOR, datetime(2026, 3, 4, tzinfo=UTC))
     assert earlier.truth.tolist() == [1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["2026-03-02 12:00:00", "20260302T120000Z", "03/02/2026 12:00:00.000 PM", "1772452800",
+     "1772452800000", "02/Mar/2026:14:00:00 +0200"],
+)  # fmt: skip
+def test_times_are_read_in_every_form_that_exports_have(tmp_path: Path, form: str) -> None:
+    text = f"{HEADER}a,2026-03-01,{form},true_positive,\n"
+    (row,) = incident_labels(written(tmp_path, text)).to_pylist()
+    assert row["until"] == row["label_time"] == datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def test_a_byte_order_mark_blank_lines_and_columns_for_people_are_no_trouble(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "\ufeffentity, from,to,verdict,note\r\n\r\na,2026-03-01,2026-03-02,true_positive,x\r\n\r\n"
+    )
+    assert incident_labels(written(tmp_path, text)).num_rows == 1

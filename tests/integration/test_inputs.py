@@ -1,0 +1,350 @@
+"""What people give: exports that come late, labels that cannot be read, broken files."""
+
+import json
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from scoreback.service import cli
+
+ROOT = Path(__file__).parents[2]
+DETECTOR = """
+name: alert_queue
+events: {local: {stream: alerts}}
+entity: host.name
+labels:
+  field:
+    name: closed.as
+    positive: [true positive]
+    negative: [false positive, benign]
+    time: closed.at
+  verdicts: {join: event}
+  mature_after: 2d
+features:
+  - category: rule.name
+  - category: labels.host_group
+  - number: destination.port
+  - number: network.kbytes
+  - {count: events, by: host.name, over: 2h}
+train: {algorithms: [logistic_regression]}
+alerts: {budget: 5/day, per_entity: 3/day, throttle: 5m}
+"""
+COLUMNS = (
+    "--stream", "alerts", "--time", "raised_at", "--id", "alert_id", "--field", "rule.name=rule",
+    "--field", "host.name=host", "--field", "labels.host_group=host_group",
+    "--field", "destination.port=dest_port", "--field", "network.kbytes=kbytes",
+)  # fmt: skip
+LABELS = ("--field", "closed.as=closed_as", "--field", "closed.at=closed_at")
+UNTIL = "2026-02-23"
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def scoreback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        found = capsys.readouterr()
+        return Ended(code, found.out, found.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the README's exports, a detector file and a workspace that has learnt."""
+    folder = tmp_path_factory.mktemp("inputs")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        runpy.run_path(str(ROOT / "examples/own_data/write_exports.py"), run_name="__main__")
+    finally:
+        os.chdir(before)
+    file = folder / "alert_queue.yml"
+    file.write_text(DETECTOR)
+    _quietly("load", folder / "closed.csv", *COLUMNS, *LABELS, "--home", folder / "home")
+    _quietly("train", file, "--as-of", "2026-02-16", "--promote", "--home", folder / "home")
+    return folder
+
+
+def _quietly(*arguments: object) -> None:
+    before, sys.argv = sys.argv, ["scoreback", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        sys.argv = before
+    assert not stop.value.code
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the trained folder, entered, whose workspace is the chosen one."""
+    copy = tmp_path / "own"
+    shutil.copytree(trained, copy)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("SCOREBACK_HOME", str(copy / "home"))
+    return copy
+
+
+def halves(folder: Path) -> tuple[Path, Path]:
+    """The week's alerts as two sensors would export them: every other row each."""
+    header, *rows = (folder / "open.csv").read_text().splitlines()
+    files = folder / "a.csv", folder / "b.csv"
+    for number, file in enumerate(files):
+        file.write_text("\n".join([header, *rows[number::2]]) + "\n")
+    return files
+
+
+def test_a_second_export_of_days_that_were_scored_is_scored_at_the_next_run(
+    folder: Path, scoreback: Run
+) -> None:
+    first, second = halves(folder)
+    assert "older than" not in scoreback("load", first, *COLUMNS).out
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["late"], run["never_scored"]) == (161, 0, 0)
+    loaded = scoreback("load", second, *COLUMNS)
+    assert "160 events are older than what has been scored already" in loaded.out
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["never_scored"]) == (161, 0)
+    assert json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)[
+        "read"
+    ] == 0  # fmt: skip
+    assert json.loads(scoreback("load", second, *COLUMNS, "--json").out)[0]["behind"] == 0
+
+
+def test_two_exports_of_the_same_days_loaded_before_a_run_are_both_in_time(
+    folder: Path, scoreback: Run
+) -> None:
+    for file in halves(folder):
+        scoreback("load", file, *COLUMNS)
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["scored"], run["late"]) == (322, 0)
+
+
+def test_older_history_loaded_later_is_learnt_from_and_not_scored(
+    folder: Path, scoreback: Run
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    scoreback("score", "alert_queue.yml", "--until", UNTIL)
+    header, first, *_ = (folder / "closed.csv").read_text().splitlines()
+    (folder / "older.csv").write_text(f"{header}\n{first.replace('A-', 'older-', 1)}\n")
+    loaded = json.loads(scoreback("load", "older.csv", *COLUMNS, "--json").out)
+    assert (loaded[0]["loaded"], loaded[0]["behind"]) == (1, 0)
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["read"], run["never_scored"]) == (0, 0)
+
+
+def test_events_that_are_never_scored_are_told_by_load_score_and_check(
+    folder: Path, scoreback: Run
+) -> None:
+    first, second = halves(folder)
+    scoreback("load", first, *COLUMNS)
+    scoreback("score", "alert_queue.yml", "--until", UNTIL)
+    loaded = scoreback("load", second, *COLUMNS, "--arrival", "raised_at")
+    assert "160 events arrived, as the export says, before what has been scored" in loaded.out
+    run = scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json")
+    assert json.loads(run.out)["never_scored"] == 160
+    assert "160 events of alert_queue came in after" in run.err
+    checked = scoreback("check", "alert_queue.yml")
+    assert checked.code == 0
+    assert "160 events of alert_queue" in " ".join(checked.out.split())
+
+
+SCORED = ("--until", UNTIL, "--json")
+
+
+def relabelled(folder: Path, scoreback: Run, change: Callable[[list[str]], list[str]]) -> None:
+    """A fresh workspace whose closed alerts have other labels: the last two columns changed."""
+    shutil.rmtree(folder / "home")
+    header, *rows = (folder / "closed.csv").read_text().splitlines()
+    at = [header.split(",").index(name) for name in ("closed_as", "closed_at")]
+    lines = [header]
+    for row in rows:
+        cells = row.split(",")
+        for index, value in zip(at, change([cells[i] for i in at]), strict=True):
+            cells[index] = value
+        lines.append(",".join(cells))
+    (folder / "closed.csv").write_text("\n".join(lines) + "\n")
+    assert scoreback("load", folder / "closed.csv", *COLUMNS, *LABELS).code == 0
+
+
+def train(scoreback: Run) -> Ended:
+    return scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16")
+
+
+def test_label_times_that_are_no_times_are_counted_with_an_example_and_never_learnt_from(
+    folder: Path, scoreback: Run
+) -> None:
+    relabelled(folder, scoreback, lambda label: [label[0], label[1][:10].replace("-", "")])
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+        said = " ".join((ended.out + ended.err).split())
+        assert "labels are not used" in said
+        assert "such as '2026" in said
+    assert train(scoreback).code == 1
+
+
+@pytest.mark.parametrize("form", ["%m/%d/%Y %I:%M:%S %p", "%d/%b/%Y:%H:%M:%S +0000", "epoch"])
+def test_label_times_are_read_in_every_form_that_load_reads(
+    folder: Path, scoreback: Run, form: str
+) -> None:
+    def written(label: list[str]) -> list[str]:
+        if not label[1]:
+            return label
+        moment = datetime.fromisoformat(label[1])
+        return [label[0], str(int(moment.timestamp())) if form == "epoch" else f"{moment:{form}}"]
+
+    before = json.loads(
+        scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16", "--json").out
+    )
+    relabelled(folder, scoreback, written)
+    ended = scoreback("train", "alert_queue.yml", "--as-of", "2026-02-16", "--json")
+    assert ended.code == 0, ended.err
+    after = json.loads(ended.out)
+    assert after["label_problems"] == []
+    assert after["counts"] == before["counts"]
+    assert after["version"]["artifact_hash"] == before["version"]["artifact_hash"]
+
+
+def test_label_values_that_the_file_spells_otherwise_are_told_by_check_and_train(
+    folder: Path, scoreback: Run
+) -> None:
+    relabelled(folder, scoreback, lambda label: [label[0].title(), label[1]])
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+        said = " ".join((ended.out + ended.err).split())
+        assert "events have 'True Positive' in 'closed.as'" in said
+        assert "the values there are: 'False Positive' (" in said
+    assert scoreback("check", "alert_queue.yml").code == 0
+
+
+def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -> None:
+    shutil.rmtree(folder / "home/siem")
+    scoreback("load", "open.csv", *COLUMNS)
+    run = scoreback("score", "alert_queue.yml", *SCORED)
+    assert run.code == 0, run.err
+    assert json.loads(run.out)["scored"] == 322
+    checked = scoreback("check", "alert_queue.yml")
+    assert checked.code == 0
+    said = " ".join(checked.out.split())
+    assert "no event of the selection has field 'closed.as'" in said
+    assert "scoring goes on without it" in said
+
+
+UNIT = """
+name: busy_hosts
+events: {local: {stream: alerts}}
+unit:
+  group: [host.name, rule.name]
+  every: 10m
+  fields: {size: {count: events}}
+entity: host.name
+labels:
+  field: {name: closed.as, positive: [true positive], negative: [false positive], time: closed.at}
+features: [{number: size}, {sum: size, by: host.name, over: 2h}]
+alerts: {budget: 5/day}
+"""
+
+
+def test_check_looks_at_windows_over_units_and_not_over_their_events(
+    folder: Path, scoreback: Run
+) -> None:
+    (folder / "busy.yml").write_text(UNIT)
+    checked = scoreback("check", "busy.yml")
+    assert checked.code == 0, checked.err
+    assert "'size'" not in checked.out
+
+
+INCIDENTS = {
+    "without a column": ("entity;from;to;verdict\nws-028;2026-01-05;2026-01-06;true_positive\n",
+                         "no column 'entity'"),
+    "a wrong line": ("entity,from,to,verdict\nws-028,soon,2026-01-06,true_positive\n",
+                     ":2: 'soon' in 'from'"),
+    "missing": (None, "cannot read the incidents file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INCIDENTS)
+def test_an_incidents_file_that_training_would_refuse_is_named_by_check(
+    folder: Path, scoreback: Run, case: str
+) -> None:
+    text, says = INCIDENTS[case]
+    (folder / "incidents.yml").write_text(
+        DETECTOR.replace("  verdicts: {join: event}\n", "  incidents: incidents.csv\n")
+    )
+    if text is not None:
+        (folder / "incidents.csv").write_text(text)
+    checked = scoreback("check", "incidents.yml", "--json")
+    assert checked.code == 3
+    assert [f for f in json.loads(checked.out) if says in f["what"] and f["fatal"]]
+
+
+def test_one_broken_file_in_a_folder_keeps_no_other_detector_from_being_scored(
+    folder: Path, scoreback: Run
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    files = folder / "detectors"
+    files.mkdir()
+    shutil.copy("alert_queue.yml", files / "good.yml")
+    (files / "broken.yml").write_text("name: [")
+    os.mkfifo(files / "pipe.yml")
+    run = scoreback("score", files, *SCORED)
+    assert run.code == 3
+    scored, *broken = json.loads(run.out)
+    assert scored["scored"] == 322
+    assert [Path(str(one["file"])).name for one in broken] == ["broken.yml", "pipe.yml"]
+    assert "broken.yml:1" in run.err
+    assert "named pipe" in run.err
+    checked = scoreback("check", files, "--json")
+    assert [f["what"] for f in json.loads(checked.out) if "pipe" in f["what"]]
+    (files / "good.yml").unlink()
+    assert scoreback("score", files, *SCORED).code == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_files_of_one_name_are_both_left_out(scoreback: Run) -> None:
+    shutil.copy("alert_queue.yml", "copy.yml")
+    run = scoreback("score", "alert_queue.yml", "copy.yml", *SCORED)
+    assert run.code == 1
+    assert run.err.count("both describe a detector called 'alert_queue'") == 1
+    assert scoreback("score", "alert_queue.yml", *SCORED).code == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2019-01-01T00:00:00Z", "its event is of 2026-02-16"),
+        ("2099-01-01T00:00:00Z", "is in the future"),
+        ("1772452800000", "is not a valid time"),
+        ("yesterday", "is not a valid time"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_verdict_is_given_neither_before_its_event_nor_in_the_future(
+    scoreback: Run, at: str, says: str
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    scoreback("score", "alert_queue.yml", *SCORED)
+    alert = json.loads(scoreback("verdict", "--json").out)[0]["alert_id"]
+    refused = scoreback("verdict", alert, "true_positive", "--at", at)
+    assert refused.code == 1
+    assert says in refused.err
+    assert alert in {a["alert_id"] for a in json.loads(scoreback("verdict", "--json").out)}

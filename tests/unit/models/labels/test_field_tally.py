@@ -1,0 +1,84 @@
+"""Why labels of a field are not used, in words."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoreback.models.detector.spec import FieldLabels
+from scoreback.models.labels.field_tally import MOST_VALUES, FieldTally
+from scoreback.models.labels.truths import labels_from_field
+from scoreback.records import EVENT_COLUMNS, EventBatch
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def problems(values: list[str | None], stamps: list[str] | None = None, **spec: object) -> str:
+    labels = FieldLabels.model_validate({"name": "closed.as", **spec})
+    tally = FieldTally(labels)
+    for start in range(0, max(len(values), 1), 2):  # in several batches
+        some = values[start : start + 2]
+        rows = {"event_id": [f"e{i}" for i in range(len(some))], "event_ref": ["s"] * len(some)}
+        columns = {
+            **rows,
+            "event_time": pa.array([NOON] * len(some), EVENT_COLUMNS.field("event_time").type),
+            "arrival_time": pa.array([NOON] * len(some), EVENT_COLUMNS.field("event_time").type),
+            "closed.as": pa.array(some, pa.string()),
+        }
+        if stamps is not None:
+            columns["closed.at"] = pa.array(stamps[start : start + 2], pa.string())
+        batch = EventBatch(pa.record_batch(columns))
+        tally.add(batch, labels_from_field(batch, labels))
+    return "; ".join(tally.problems)
+
+
+def test_labels_that_are_as_the_file_says_have_no_problem() -> None:
+    assert problems(["true", "false", "odd", None], positive=["true"], negative=["false"]) == ""
+
+
+def test_values_that_differ_in_case_or_blanks_are_named_with_what_the_file_has() -> None:
+    said = problems(["True", "True", "true", "false"], positive=["true"], negative=["false"])
+    assert said == (
+        "2 events have 'True' in 'closed.as', but the detector file has 'true': write it as the"
+        " events do"
+    )
+    assert "'True_Positive'" in problems(["True_Positive"], positive=["true positive"])
+
+
+def test_where_no_value_is_positive_the_values_there_are_are_listed() -> None:
+    said = problems(["T", "F", "F"], positive=["1"])
+    assert "no event read has a positive value ('1') in 'closed.as'" in said
+    assert said.endswith("the values there are: 'F' (2), 'T' (1)")
+
+
+def test_a_field_without_any_value_is_said_to_be_empty() -> None:
+    assert problems([None, ""], positive=["1"]) == "no event read has a value in 'closed.as'"
+
+
+def test_times_that_cannot_be_read_come_with_an_example() -> None:
+    said = problems(["1", "1", "0"], ["20260313", "2026-03-13", "never"], positive=["1"],
+                    time="closed.at")  # fmt: skip
+    assert said.startswith("2 of 3 labels are not used, as 'closed.at' holds no time that can be")
+    assert "such as '20260313'" in said
+
+
+def test_times_before_the_event_are_told() -> None:
+    said = problems(["1", "0"], ["2026-02-28", "2026-03-13"], positive=["1"], time="closed.at")
+    assert said == (
+        "1 of 2 labels have a time in 'closed.at' before their event; they count from the event on"
+    )
+
+
+def test_long_values_and_very_many_are_cut() -> None:
+    said = problems([f"{n:04}" + "x" * 100 for n in range(MOST_VALUES + 10)], positive=["1"])
+    assert len(said) < 700
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["a", "A", " a", "b", "", None]), max_size=8))
+def test_who_finds_a_positive_value_is_not_told_that_there_is_none(
+    values: list[str | None],
+) -> None:
+    said = problems(values, positive=["a"])
+    assert ("no event read has a positive value" in said) == ("a" not in values and any(values))
