@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from scoreback.disk.files import open_to_others
-from scoreback.errors import ConfigError, DataError, SiemRefused
+from scoreback.errors import ArtifactError, ConfigError, DataError, SiemRefused
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.history import WindowQueries, all_series
@@ -19,6 +19,7 @@ from scoreback.models.labels.field_tally import FieldTally
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.deploying.waiting import waits_for_training
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
@@ -45,10 +46,20 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
                 query = all_fields
         found += [_only_training(finding) for finding in about_labels]
         found += _of_events(app, detector, query, now)
+        found += _not_in_force(app, detector)
         count = never_scored(app, detector)
         if count:
             found.append(behind_finding(detector.name, count))
     return sorted([*unreadable, *found], key=lambda finding: not finding.fatal)
+
+
+def _not_in_force(app: App, detector: Detector) -> list[Finding]:
+    """What the file asks for, and the version that scores does not do yet."""
+    try:
+        waiting = waits_for_training(app, detector)
+    except ArtifactError as error:
+        return [Finding(what=error.message, fix=error.hint)]
+    return [Finding(what=what, fix="train it again", fatal=False) for what in waiting]
 
 
 def _open_to_others(app: App) -> list[Finding]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from scoreback.service.serving.kinds.checking import CHECK
 from scoreback.service.serving.kinds.kind import Kind
+from scoreback.service.serving.kinds.pruning import PRUNE
 from scoreback.service.serving.kinds.reconciling import RECONCILE
 from scoreback.service.serving.kinds.scoring import SCORE
 from scoreback.service.serving.kinds.training import TRAIN
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SCORE, TRAIN, CHECK, RECONCILE)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SCORE, TRAIN, CHECK, RECONCILE, PRUNE)}
