@@ -247,6 +247,9 @@ def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -
     said = " ".join(checked.out.split())
     assert "no event of the selection has field 'closed.as'" in said
     assert "scoring goes on without it" in said
+    refused = scoreback("train", "alert_queue.yml", "--as-of", "2026-02-23")
+    assert refused.code == 1
+    assert "no event of its selection has field 'closed.as'" in refused.err
 
 
 UNIT = """

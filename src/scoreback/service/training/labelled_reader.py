@@ -1,5 +1,6 @@
 """Reads a detector's events and, on the way, every label of them; groups them where it asks so."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scoreback.errors import DataError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_history import History
@@ -15,7 +17,7 @@ from scoreback.models.labels.field_tally import FieldTally
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
-from scoreback.service.app import App
+from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.memory import Room
@@ -56,6 +58,7 @@ class LabelledReader:
         self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
         spec = detector.labels.field
         self._tally = None if spec is None else FieldTally(spec)
+        self._without_value = set(needed_fields(detector))  # in all events read so far
 
     @property
     def unparsable(self) -> int:
@@ -118,6 +121,25 @@ class LabelledReader:
         incidents = incident_labels(Path(self._detector.labels.incidents))
         return pa.concat_tables([found, incidents], promote_options="default")
 
+    def refuse_missing_fields(self) -> None:
+        """Refuse to learn where a field of the detector is in no event: its name is misspelt.
+
+        A field that other events of the selection have may be empty in those that were read.
+
+        Raises:
+            DataError: names the field, and those that are spelt alike.
+        """
+        if not self._without_value:
+            return
+        selection = self._app.query(self._detector).selection
+        known = self._app.connector.events.fields(selection)
+        for name in sorted(self._without_value - set(known)):
+            close = difflib.get_close_matches(name, known, n=3) or list(known[:10])
+            raise DataError(
+                f"detector {self._detector.name!r}: no event of its selection has field {name!r}",
+                hint=f"correct its name; fields that exist: {', '.join(close) or 'none'}",
+            )
+
     def with_counts(self, history: History) -> History:
         """*history* of units with what was counted of their events."""
         if self._grouping is None:
@@ -131,6 +153,7 @@ class LabelledReader:
         for piece in self._app.connector.events.slices(query, self._window):
             for batch in self._app.connector.events.read(piece):
                 self._progress(batch.num_rows)
+                self._without_value -= _with_value(batch, self._without_value)
                 if self._room is not None and batch.num_rows:
                     self._room.read(batch.num_rows, batch.batch["arrival_time"][-1].as_py())
                 yield batch
@@ -167,6 +190,11 @@ class LabelledReader:
         found = labels_from_field(batch, spec)
         self._tally.add(batch, found)
         return found.labels
+
+
+def _with_value(batch: EventBatch, names: set[str]) -> set[str]:
+    """Those of *names* that an event of *batch* has."""
+    return {name for name in names if batch.batch[name].null_count < batch.num_rows}
 
 
 def _silent(_events: int) -> None:

@@ -67,7 +67,7 @@ def read_training_data(
     without it *as_of*.
 
     Raises:
-        DataError: no event in the detector's history.
+        DataError: no event in the detector's history, or none that has a field that it reads.
         TrainingRefused: its history does not fit into the memory that training may take.
     """
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
@@ -93,6 +93,7 @@ def read_training_data(
             f" {as_of:%Y-%m-%d}",
             hint=reader.hint,
         )
+    reader.refuse_missing_fields()
     rows = _named(history.rows, detector)
     labels = reader.labels()
     return TrainingData(
