@@ -7,9 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.names import LONGEST_KEYWORD
-from tests.elasticsearch.batches import rule, scores
+from tests.elasticsearch.batches import DAY, START, rule, scores
+
+NOW = START + DAY
 
 pytestmark = pytest.mark.server
 
@@ -19,15 +23,16 @@ def test_an_entity_of_any_length_has_as_many_alerts_as_its_cap_allows(
     applied: ElasticConnector, length: int
 ) -> None:
     name = f"d{uuid.uuid4().hex[:8]}"
-    applied.apply(replace(rule(name), per_entity=1, throttle=timedelta(minutes=1)))
+    applied.rules.apply(replace(rule(name), per_entity=1, throttle=timedelta(minutes=1)))
     long = "y" * length
 
     def run(numbers: Sequence[int]) -> None:
         """Scores of a run, two minutes apart: the long name, another as long, and a short one."""
         entities = [[long, "z" + long[1:], "host"][n % 3] for n in range(len(numbers))]
-        applied.write(scores(numbers, of=name, alert=True, entity=entities))
+        applied.scores.write(scores(numbers, of=name, alert=True, entity=entities), at=NOW)
+        applied.rule_engine.evaluate(since=NOW - LOOK_BACK, at=NOW)
 
     for start in (0, 10_000, 20_000, 30_000):  # all of one day
         run(range(start, start + 9))
-    alerts = applied.alerts(detector=name)
+    alerts = list(applied.alerts.find(AlertQuery(detector=name)))
     assert sorted(str(a.entity)[0] for a in alerts) == ["h", "y", "z"]

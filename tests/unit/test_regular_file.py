@@ -9,8 +9,9 @@ import pytest
 
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.transport import connect
+from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import ScorebackError
 from scoreback.models.artifact.folder import load
 from scoreback.models.detector.file import load_detector

@@ -19,9 +19,9 @@ def problems(values: list[str | None], stamps: list[str] | None = None, **spec: 
     tally = FieldTally(labels)
     for start in range(0, max(len(values), 1), 2):  # in several batches
         some = values[start : start + 2]
-        rows = {"event_id": [f"e{i}" for i in range(len(some))], "event_ref": ["s"] * len(some)}
         columns = {
-            **rows,
+            "event_id": pa.array([f"e{i}" for i in range(len(some))], pa.string()),
+            "event_ref": pa.array(["s"] * len(some), pa.string()),
             "event_time": pa.array([NOON] * len(some), EVENT_COLUMNS.field("event_time").type),
             "arrival_time": pa.array([NOON] * len(some), EVENT_COLUMNS.field("event_time").type),
             "closed.as": pa.array(some, pa.string()),

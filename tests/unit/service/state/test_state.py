@@ -364,11 +364,11 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
 ) -> None:
     with State.open(tmp_path / "state") as state:
         state.begin_batch(batch("b1"))
-        state.finish_batch("b1", AFTER)
+        state.mark_sent("b1", AFTER, at=NOW, done=True)
         with state.database.writes() as connection:
             for column in ("selection", "events"):
                 connection.exec_driver_sql(f"ALTER TABLE progress DROP COLUMN {column}")
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
     with State.open(tmp_path / "state") as state:
         assert state.progress("d", AFTER.plan_hash) == AFTER
         assert AFTER.events is None
