@@ -8,11 +8,12 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
+from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerts import ATTEMPTS
 from scoreback.errors import SiemUnavailable
 from scoreback.records import TIME, LabelBatch, LabelQuery, Verdict
-from tests.elasticsearch.batches import START, rule, scores
+from tests.elasticsearch.batches import DAY, START, rule, scores
 from tests.elasticsearch.connection import connected
 from tests.elasticsearch.direct import fill, make
 from tests.elasticsearch.faults import refuses
@@ -21,6 +22,7 @@ from tests.elasticsearch.proxy import Proxy
 pytestmark = pytest.mark.server
 
 HOUR = timedelta(hours=1)
+AT = START + DAY  # when scores are written
 TEXTS = ("verdict_id", "alert_id", "event_id", "entity", "verdict", "labeller", "source")
 TIMES = ("label_time", "since", "until")
 BEFORE = {name: {"type": "keyword"} for name in TEXTS} | {
@@ -32,7 +34,7 @@ def labels(elastic: ElasticConnector, rules: tuple[str, ...] = ()) -> list[tuple
     query = LabelQuery(detector="d", entity="h", since=START - HOUR, rules=rules)
     return [
         (row["event_id"], row["labeller"], row["alert_id"], row["rule"], row["withdrawn"])
-        for batch in elastic.labels(query)
+        for batch in elastic.labels.read(query)
         for row in batch.batch.to_pylist()
     ]
 
@@ -45,9 +47,10 @@ def name() -> str:
 
 @pytest.fixture
 def alert(applied: ElasticConnector, name: str) -> str:
-    applied.apply(rule(name))
-    applied.write(scores(range(1), of=name, alert=True))
-    (found,) = applied.alerts(detector=name)
+    applied.rules.apply(rule(name))
+    applied.scores.write(scores(range(1), of=name, alert=True), at=AT)
+    applied.rule_engine.evaluate(since=AT - DAY, at=AT)
+    (found,) = applied.alerts.find(AlertQuery(detector=name))
     return found.alert_id
 
 
@@ -55,7 +58,7 @@ def test_verdicts_of_earlier_versions_are_read_and_not_taken_in_again(
     elasticsearch_url: str,
 ) -> None:
     with connected(elasticsearch_url, apply=False) as elastic:
-        index = f"scoreback-verdicts-{elastic.settings.namespace}"
+        index = f"scoreback-verdicts-{elastic.given.namespace}"
         make(elasticsearch_url, index, BEFORE, dynamic=False)
         imported = {
             "event_id": "e1", "entity": None, "since": None, "until": None,
@@ -77,22 +80,22 @@ def test_verdicts_of_earlier_versions_are_read_and_not_taken_in_again(
         )
         old = [("e1", "ada", None, None, False), ("e2", "bob", "a", None, False)]
         assert labels(elastic) == old
-        for resource in elastic.resources():
-            elastic.apply(resource)
+        for resource in elastic.resources.wanted():
+            elastic.resources.apply(resource)
         columns = {
             name: pa.array([value], TIME if name == "label_time" else None)
             for name, value in imported.items()
             if value is not None
         }
         batch = LabelBatch.of(columns, 1)
-        assert elastic.add_verdicts(batch).already_there == 1
+        assert elastic.intake.add_verdicts(batch).already_there == 1
         assert labels(elastic) == old
 
 
 def test_verdicts_of_a_rule_are_told_apart(
     applied: ElasticConnector, alert: str, name: str
 ) -> None:
-    applied.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=START)
+    applied.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=START)
     assert labels(applied, (name, "other")) == [("e00000", "ada", alert, name, False)]
     assert labels(applied, ("other",)) == []
 
@@ -108,11 +111,11 @@ def test_an_alert_that_others_change_meanwhile_is_closed_and_reopened_once(
     for reopened in (False, True):
         elasticsearch_proxy.add(refuses(409), path="_update", times=times)
         if reopened:
-            changed = elastic.reopen(alert, START + HOUR)
+            changed = elastic.alerts.reopen(alert, at=START + HOUR)
         else:
-            changed = elastic.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=START)
+            changed = elastic.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=START)
         assert (changed.verdict is None) == reopened
-    (left,) = elastic.alerts(detector=name, still_open=True)
+    (left,) = elastic.alerts.find(AlertQuery(detector=name, still_open=True))
     assert (left.labeller, left.closed_at) == (None, None)
     assert [row[4] for row in labels(elastic, (name,))] == [False, True]
 
@@ -122,4 +125,4 @@ def test_an_alert_that_others_keep_changing_is_said(
 ) -> None:
     elasticsearch_proxy.add(refuses(409), path="_update", times=ATTEMPTS)
     with pytest.raises(SiemUnavailable, match="is being changed by somebody else"):
-        elastic.reopen(alert, START)
+        elastic.alerts.reopen(alert, at=START)
