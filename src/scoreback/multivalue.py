@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from scoreback.columns import flat
 
-MARK = "\x1e"  # "record separator": no text that a person writes begins with it
-_ESCAPE = "\x1f"
+# Two of the code points that Unicode keeps for a program's own use: no text that comes from outside
+# should hold them, and one that does all the same is escaped.
+MARK, _ESCAPE = "\ufdd0", "\ufdd1"
+_FIRST_BYTE = MARK.encode()[0]
 _OF_ESCAPE, _OF_MARK = _ESCAPE + "0", _ESCAPE + "1"
 _READABLE = ", "
 
@@ -118,7 +120,7 @@ def has_lists(column: pa.Array | pa.ChunkedArray) -> bool:
     if starts[-1] >= len(text):  # the last ones are empty
         starts = starts[starts < len(text)]
     # An empty text shares its start with the next one, so what is found may be beside the column.
-    return ord(MARK) in text[starts] and bool(pc.any(_marked(column)).as_py())
+    return _FIRST_BYTE in text[starts] and bool(pc.any(_marked(column)).as_py())
 
 
 def lists(column: pa.Array | pa.ChunkedArray) -> pa.ListArray:

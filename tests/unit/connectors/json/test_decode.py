@@ -175,8 +175,8 @@ def values(row: dict[str, str], field: str) -> list[str]:
         ('{"a.b":["x","y"],"a":{"b":["y","z"]}}', [], ["x", "y", "y", "z"]),
         ('{"a":[{"b":"x"}],"a.b":null}', [], ["x"]),
         ('{"a":"[\\"x\\"]"}', ['["x"]'], []),
-        ('{"a":"\\u001ex"}', ["\x1ex"], []),
-        ('{"a":["\\u001ex","\\u001f1"],"a.b":["\\u001e"]}', ["\x1ex", "\x1f1"], ["\x1e"]),
+        ('{"a":"\\ufdd0x"}', ["\ufdd0x"], []),
+        ('{"a":["\\ufdd0x","\\ufdd11"],"a.b":["\\ufdd0"]}', ["\ufdd0x", "\ufdd11"], ["\ufdd0"]),
     ],
 )
 def test_a_list_gives_all_its_values(

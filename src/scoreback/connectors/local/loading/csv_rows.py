@@ -23,6 +23,7 @@ from scoreback.connectors.local.loading.rows import (
     content_hashes,
 )
 from scoreback.errors import DataError
+from scoreback.multivalue import plain
 
 DELIMITERS = ",;\t"
 PIECE_ROWS = 8_192
@@ -135,7 +136,7 @@ class CsvRows:
         table = pa.Table.from_batches(pieces, schema=schema)
         columns = {name: _absent(table.column(name).combine_chunks()) for name in header}
         return Rows(
-            columns=columns,
+            columns={name: plain(column) for name, column in columns.items()},
             names=header,
             lines=begins,
             content=content_hashes(columns, len(begins), key) if key is not None else None,
