@@ -193,7 +193,10 @@ class _Frame:
     def _since_last(self) -> Floats:
         if not len(self._past):
             return np.full(len(self._time), np.nan)
-        last = self._history.column("last").to_numpy()[np.maximum(self._right - 1, 0)]
+        last = self._history.column("last").to_numpy()
+        # Of one bucket there are several sums where it was read in several slices.
+        by_last = np.lexsort((last, self._past, self._past_keys))
+        last = last[by_last][np.maximum(self._right - 1, 0)]
         seconds = (self._time - last) / 1e6
         return np.where(self._right > self._left, seconds, np.nan)
 
@@ -257,7 +260,7 @@ class _Frame:
 
     @cached_property
     def _asked_rows(self) -> Ints:
-        return self._asked_texts.column("row").to_numpy()
+        return np.asarray(self._asked_texts.column("row").to_numpy(), dtype=np.int64)
 
     @cached_property
     def _asked_texts(self) -> pa.Table:
