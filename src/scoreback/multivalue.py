@@ -13,7 +13,7 @@ out; a list of one value is that value, a list without any is missing. Order and
 What stands in such a cell is ours: what people read is `readable`, what a SIEM gets are `lists`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -143,6 +143,11 @@ def lists(column: pa.Array | pa.ChunkedArray) -> pa.ListArray:
     )
 
 
+def real_lists(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """*column* as others take it: its `lists` where it holds some, else its texts."""
+    return lists(column) if has_lists(column) else flat(column)
+
+
 def firsts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The first value of each cell."""
     return _of_lists(column, lambda split: split.values.take(split.offsets[:-1]))
@@ -163,10 +168,24 @@ def sets(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return _of_lists(column, _distinct)
 
 
-def unfolded(column: pa.Array | pa.ChunkedArray, most: int) -> tuple[NDArray[np.int64], pa.Array]:
+def holds_any(column: pa.Array | pa.ChunkedArray, texts: Collection[str]) -> pa.Array:
+    """Whether one of the values of each cell is among *texts*; false where there is none."""
+    whole, wanted = flat(column), pa.array(sorted(texts), pa.string())
+    if not has_lists(whole):
+        return pc.fill_null(pc.is_in(whole, value_set=wanted), False)
+    rows, values = unfolded(whole)
+    found = np.zeros(len(whole), bool)
+    found[rows[pc.is_in(values, value_set=wanted).to_numpy(zero_copy_only=False)]] = True
+    return pa.array(found)
+
+
+def unfolded(
+    column: pa.Array | pa.ChunkedArray, most: int | None = None
+) -> tuple[NDArray[np.int64], pa.Array]:
     """Rows and values of the cells, one for each value of a cell, its first *most* at most."""
     found = lists(column)
-    lengths = np.minimum(pc.fill_null(found.value_lengths(), 0).to_numpy(), most)
+    lengths = pc.fill_null(found.value_lengths(), 0).to_numpy()
+    lengths = lengths if most is None else np.minimum(lengths, most)
     rows = np.repeat(np.arange(len(found)), lengths)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     shift = np.repeat(found.offsets.to_numpy()[:-1] - offsets[:-1], lengths)

@@ -16,6 +16,7 @@ has `MV_CONCAT`, `MV_SORT` and `MV_DEDUPE` for it, SPL `mvjoin`, `mvsort` and `m
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scoreback.multivalue import firsts, has_lists, joined, lists, readable, sets, unfolded
 
@@ -27,7 +28,7 @@ _READINGS: dict[str, Callable[[pa.Array], pa.Array]] = {
     SET: lambda column: readable(sets(column)),
     KEY: sets,
     FIRST: firsts,
-    VALUES: lists,
+    VALUES: lambda column: lists(pc.if_else(pc.equal(column, ""), None, column)),
 }
 
 
