@@ -25,10 +25,10 @@ def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnecti
     """An in-memory DuckDB with view ``events_enriched`` over *stream*, for a ``with`` block.
 
     The view has each event once: its fields (several values of one as ``a, b``), and
-    ``scoreback.score``, ``scoreback.risk``, ``scoreback.alert``, ``scoreback.detector``, ``scoreback.version`` and ``scoreback.reasons`` of
-    the live score that was made last, null where there is none. The score of a unit of several
-    events shows on each of them, as far as its ref names them. The view shows what the SIEM held
-    when it was opened.
+    ``scoreback.score``, ``scoreback.risk``, ``scoreback.alert``, ``scoreback.detector``,
+    ``scoreback.version`` and ``scoreback.reasons`` of the live score that was made last, null where
+    there is none. The score of a unit of several events shows on each of them, as far as its ref
+    names them. The view shows what the SIEM held when it was opened.
 
     Raises:
         SiemRefused: no such stream, or a segment is damaged.

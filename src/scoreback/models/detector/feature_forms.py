@@ -101,9 +101,8 @@ def _misplaced(kind: str, item: dict[str, object], key: Key) -> Iterator[Problem
         elif name == "pattern":
             yield Problem((*key, name), f"{kind} takes no pattern", "use matches")
         elif name == "take":
-            what = f"{kind} reads every value of a field, so it has none to take"
             hint = f"remove take; it is for {', '.join(TAKING_KINDS)}"
-            yield Problem((*key, name), what, hint)
+            yield Problem((*key, name), f"{kind} has no number to take", hint)
         else:
             yield Problem((*key, name), "unknown key", closest(name, allowed))
 

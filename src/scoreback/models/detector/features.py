@@ -119,9 +119,8 @@ class _Reading(Part):
     def _takes_of_numbers(self) -> Self:
         if self.take != "first" and self.kind not in TAKING_KINDS:
             raise WrongValue(
-                f"{self.kind} with take: {self.take}",
-                hint=f"remove take; {', '.join(TAKING_KINDS)} read one number of each field,"
-                " the other kinds all its values",
+                f"{self.kind} has no number to take",
+                hint=f"remove take; it is for {', '.join(TAKING_KINDS)}",
             )
         return self
 
