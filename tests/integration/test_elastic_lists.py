@@ -5,17 +5,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.json.flatten import flattened, parsed
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.loading.load import LoadMapping, load_file
 from scoreback.multivalue import cell
-from scoreback.records import EventQuery, ScoreBatch
+from scoreback.records import EventQuery
 from tests.elasticsearch.batches import START, WINDOW, scores
 from tests.elasticsearch.direct import fill, make, rows, sources
 
@@ -102,10 +102,9 @@ def at_home(documents: list[dict[str, Any]]) -> list[dict[str, str]]:
 def test_copied_fields_are_written_as_the_lists_that_they_are(
     elastic: ElasticConnector, elasticsearch_url: str
 ) -> None:
-    batch = scores(range(3)).batch
     args = [cell(["cmd", "/c", "a, b"]), "single", cell(["\ufdd0odd"])]
-    batch = batch.append_column("process.args", pa.array(args, pa.string()))
-    elastic.scores.write(ScoreBatch(batch), at=START)
-    found = sources(elasticsearch_url, f"scoreback.scores-{elastic.settings.namespace}")
-    written = sorted((hit["_source"]["process.args"] for hit in found), key=str)
-    assert written == sorted([["cmd", "/c", "a, b"], "single", "\ufdd0odd"], key=str)
+    batch = scores(range(3), of="lists", process__args=args)
+    elastic.scores.write(batch, at=START)
+    found = sources(elasticsearch_url, f"scoreback.scores-{elastic.given.namespace}")
+    written = [flat(hit["_source"])["process.args"] for hit in found]
+    assert sorted(written, key=str) == [["cmd", "/c", "a, b"], "single", "\ufdd0odd"]
