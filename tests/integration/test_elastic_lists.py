@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scoreback.connectors.doors.intake import LoadMapping
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.json.flatten import flattened, parsed
 from scoreback.connectors.local import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.multivalue import cell
 from scoreback.records import EventQuery
 from tests.elasticsearch.batches import START, WINDOW, scores

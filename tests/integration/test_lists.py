@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors.intake import LoadMapping
 from scoreback.connectors.local import LocalConnector, open_enriched
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
@@ -103,7 +104,7 @@ def embedded(app: App) -> LocalConnector:
 def test_what_stands_further_back_in_a_list_is_found(home: Path) -> None:
     bad = {event["id"] for event in history() if "-enc" in event["process"]["args"]}
     with opened(Settings(home=home)) as app:
-        alerts = list(app.connector.alerts.find(AlertQuery(detector="lists")))
+        alerts = list(embedded(app).alerts.find(AlertQuery(detector="lists")))
     assert len(alerts) > 5
     assert sum(alert.event_id in bad for alert in alerts) > 0.7 * len(alerts)
     assert {str(alert.entity)[:7] for alert in alerts} == {"10.0.0."}

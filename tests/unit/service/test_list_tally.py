@@ -34,7 +34,8 @@ def events(name: str, values: list[str | None]) -> EventBatch:
 def told(field: str, feature: str = SINGLE, entity: str = "host.name", more: str = "") -> list[str]:
     detector = parse_detector(FILE.format(feature=feature, entity=entity, more=more), "d.yml")
     tally = ListTally(detector)
-    for values in ([cell(["a", "b"]), "a", None], [cell(["1", "2"])], ["a"]):
+    batches: list[list[str | None]] = [[cell(["a", "b"]), "a", None], [cell(["1", "2"])], ["a"]]
+    for values in batches:
         tally.add(events(field, values))
     found = tally.findings()
     assert all(finding.fix and not finding.fatal for finding in found)

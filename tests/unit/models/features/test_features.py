@@ -256,7 +256,9 @@ KINDS = ("category", "ngrams", "length", "digits", "number", "is_private_ip")
 @given(st.lists(lists, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=20)
 def test_an_event_means_the_same_alone_and_among_others(given_values: list[str | None]) -> None:
-    features = tuple(EventFeature(kind=kind, field="x", name=kind) for kind in KINDS)
+    features = tuple(
+        EventFeature.model_validate({"kind": kind, "field": "x", "name": kind}) for kind in KINDS
+    )
     batch = batch_of({"x": given_values})
     engine = EventFeatures(FeaturePlan(features, timedelta(0)))
     whole = engine.rows(EventBatch(batch)).table

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scoreback.models.detector.spec import FieldLabels
 from scoreback.models.labels.field_tally import MOST_VALUES, FieldTally
 from scoreback.models.labels.truths import labels_from_field
+from scoreback.multivalue import cell
 from scoreback.records import EVENT_COLUMNS, EventBatch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,6 +45,12 @@ def test_values_that_differ_in_case_or_blanks_are_named_with_what_the_file_has()
         " events do"
     )
     assert "'True_Positive'" in problems(["True_Positive"], positive=["true positive"])
+
+
+def test_each_value_of_a_list_is_a_value_of_the_field() -> None:
+    both = [cell(["seen", "bad"]), cell(["seen", "good"])]
+    assert problems(both, positive=["bad"], negative=["good"]) == ""
+    assert "'seen' (2)" in problems(both, positive=["worse"])
 
 
 def test_where_no_value_is_positive_the_values_there_are_are_listed() -> None:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoreback.connectors.doors.intake import LoadMapping
 from scoreback.connectors.json.flatten import flattened, parsed
 from scoreback.connectors.local.connector import LocalConnector
-from scoreback.connectors.local.loading.load import LoadMapping, load_file
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import Wanted
