@@ -4,8 +4,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.local import events as local_events
 from scoreback.connectors.local.storage.segments import listed
-from scoreback.records import SCORE_COLUMNS, TimeWindow
+from scoreback.records import SCORE_COLUMNS, Histogram, TimeWindow
 from scoreback.service.app import opened
 from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
@@ -46,6 +48,7 @@ def run(home: Path, file: Path, now: datetime) -> None:
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutter, "STEP_ROWS", killed_run.STEP_ROWS)
+        patch.setattr(local_events, "BATCH_ROWS", killed_run.STEP_ROWS)
         yield
 
 
@@ -59,6 +62,8 @@ def undisturbed(
     found = everything(home)
     assert len(found["scores"]) > 50
     assert len(found["alerts"]) > 5
+    assert len(found["counted"]) > 100
+    assert not found["overlaps"]
     return found
 
 
@@ -88,9 +93,20 @@ def everything(home: Path) -> dict[str, Any]:
             segments = listed(transaction, "scores")
         tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
         scores = pa.concat_tables(tables, promote_options="default").sort_by("score_id")
-        histograms = siem.scores.histograms("endpoint_threats", EVER)
+        histograms = list(siem.scores.histograms("endpoint_threats", EVER))
         return {
             "scores": scores.select(SCORE_COLUMNS.names).to_pylist(),
             "alerts": list(siem.alerts.find()),
-            "counted": [(h.since, h.until, h.counts) for h in histograms],
+            "counted": by_hour(histograms),
+            "overlaps": [b for a, b in pairwise(histograms) if b.since < a.until],
         }
+
+
+def by_hour(histograms: Sequence[Histogram]) -> dict[str, list[int]]:
+    """Sums over slices: where those are cut depends on where a run began."""
+    found: dict[str, list[int]] = {}
+    for one in histograms:
+        for hour, counts in one.counts.items():
+            before = found.get(hour, [0] * len(counts))
+            found[hour] = [a + b for a, b in zip(before, counts, strict=True)]
+    return found
