@@ -83,7 +83,7 @@ plain = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     found=plain,
     inside=st.dictionaries(st.sampled_from(["a", "c", "x"]), scalar),
@@ -99,7 +99,7 @@ def test_every_leaf_is_the_text_that_pythons_json_gives(
     assert rows(FieldDecoder(FIELDS), [text]) == [{k: v for k, v in leaves.items() if k in FIELDS}]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents=st.lists(document, max_size=12), how=written)
 def test_a_batch_is_decoded_as_each_document_alone_is_flattened(
     documents: list[object], how: dict[str, object]

@@ -248,9 +248,7 @@ CRASHES = st.tuples(st.sampled_from(["mark_sent", "send_again", "finish_batch"])
     crashes=st.lists(st.none() | CRASHES, max_size=5),
     pauses=st.lists(st.integers(0, 6), min_size=6, max_size=6),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_breaks_off_each_score_is_stored_once(
     state: State,
     facts: Facts,
@@ -322,9 +320,7 @@ def test_an_outbox_file_that_breaks_off_is_named_and_nothing_is_written(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_outbox_file_never_ends_the_process(doubtful: State, seed: int) -> None:
     draw = np.random.default_rng(seed)
     path = doubtful.outbox / "d" / "b.arrow"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic.reading.page_decoder import LOOKED_UP, HitDecoder, TimesUnclear
@@ -49,7 +49,6 @@ def milliseconds(ns: int) -> str:
 
 
 @given(st.lists(st.tuples(st.dictionaries(key, value, max_size=4), st.none() | nanos), max_size=5))
-@settings(deadline=None)
 def test_a_page_gives_what_a_plain_decoder_gives(
     rows: list[tuple[dict[str, Any], int | None]],
 ) -> None:
@@ -65,7 +64,6 @@ def test_a_page_gives_what_a_plain_decoder_gives(
 
 
 @given(st.lists(st.lists(st.dictionaries(key, value, max_size=4), max_size=4), max_size=6))
-@settings(deadline=None)
 def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
     decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
     for sources in pages:
@@ -80,7 +78,6 @@ seldom = st.one_of(numbers, numbers, numbers, st.sampled_from(["1.50", "", "none
 
 
 @given(st.lists(st.lists(seldom, max_size=6), max_size=5))
-@settings(deadline=None)
 def test_of_a_number_field_the_number_is_kept_and_what_is_none_as_text(
     pages: list[list[Any]],
 ) -> None:
