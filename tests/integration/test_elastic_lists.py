@@ -50,9 +50,7 @@ document = st.fixed_dictionaries(
 _count = iter(range(10**9))
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=st.lists(document, min_size=1, max_size=8), same=st.booleans())
 def test_the_same_documents_have_the_same_values_on_both_siems(
     elastic: ElasticConnector,

@@ -85,6 +85,25 @@ def test_runs_killed_again_and_again_end_as_one_undisturbed_run(
     assert everything(workspace) == undisturbed
 
 
+@pytest.mark.parametrize("point", ["begin", "write"])
+def test_two_processes_that_resolve_the_same_batch_at_once_leave_everything_there_once(
+    point: str, workspace: Path, file: Path, end: datetime, undisturbed: dict[str, Any]
+) -> None:
+    killed(workspace, file, end, point, "after", 2)
+    command = [sys.executable, str(PROGRAM), str(workspace), str(file), end.isoformat()]
+    both = [
+        subprocess.Popen([*command, "", "before", "0"], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ended = [(process.communicate()[1], process.returncode) for process in both]
+    refused = [said for said, code in ended if code]
+    assert len(refused) < 2, refused
+    assert all("is in use by process" in said for said in refused)
+    assert everything(workspace) == undisturbed
+    run(workspace, file, end)
+    assert everything(workspace) == undisturbed
+
+
 def everything(home: Path) -> dict[str, Any]:
     """All that a SIEM would show of the runs: scores, alerts and histograms."""
     with opened(Settings(home=home)) as app:

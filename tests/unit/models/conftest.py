@@ -6,15 +6,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.training.training import Training, train
 from scoreback.records import TIME, LabelBatch
-
-# A shared machine has slow moments; how long an example takes is no part of any law here.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000

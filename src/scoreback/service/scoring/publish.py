@@ -115,11 +115,13 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
     if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
         if batch.status == "sent":  # said before: should this break off, it is waited for, too
             state.send_again(batch.batch_id, at)
-        _send(state, connector, batch, missing, parcel.scores, at)
+        sent = _send(state, connector, batch, missing, parcel.scores, at)
         sent_at = at
         if batch.status == "begun":
             state.mark_sent(batch.batch_id, _after(batch), at=at, done=facts.acknowledged)
-        if not facts.acknowledged:
+        # Of what the SIEM refuses, a reader never sees anything: that alone is not waited for.
+        under_way = sent.written or sent.already_there or missing.histograms
+        if under_way and not facts.acknowledged:
             return False
     if batch.status == "sent":
         state.finish_batch(batch.batch_id)

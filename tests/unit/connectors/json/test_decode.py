@@ -96,7 +96,7 @@ readable = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(found=readable, how=written)
 def test_every_field_has_the_values_that_pythons_json_gives(
     found: dict[str, object], how: dict[str, object]
@@ -107,7 +107,7 @@ def test_every_field_has_the_values_that_pythons_json_gives(
     assert rows(FieldDecoder(FIELDS), [text]) == [{k: v for k, v in leaves.items() if k in FIELDS}]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents=st.lists(document, max_size=12), how=written)
 def test_a_batch_is_decoded_as_each_document_alone_is_flattened(
     documents: list[object], how: dict[str, object]

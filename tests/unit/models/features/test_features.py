@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.models.detector.spec import EventFeature, WindowFeature
@@ -70,7 +70,6 @@ NUMBERS = st.none() | st.floats() | st.integers(-(10**15), 10**15).map(float)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_a_number_means_the_same_as_text_and_as_float(
     pairs: list[tuple[float | None, float | None]],
 ) -> None:
@@ -254,7 +253,7 @@ KINDS = ("category", "ngrams", "length", "digits", "number", "is_private_ip")
 
 
 @given(st.lists(lists, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_an_event_means_the_same_alone_and_among_others(given_values: list[str | None]) -> None:
     features = tuple(
         EventFeature.model_validate({"kind": kind, "field": "x", "name": kind}) for kind in KINDS

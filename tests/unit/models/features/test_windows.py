@@ -180,7 +180,7 @@ def same(left: list[float | None], right: list[float | None]) -> bool:
 
 
 @given(events_of)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_window_features_are_what_the_definition_says(events: list[Event]) -> None:
     found, expected = cells(rows_of(events)) if events else {}, by_definition(events)
     for feature in PLAN.window_features:
@@ -189,7 +189,7 @@ def test_window_features_are_what_the_definition_says(events: list[Event]) -> No
 
 
 @given(events_of, st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_order_of_events_does_not_change_a_row(events: list[Event], random: object) -> None:
     if not events:
         return
@@ -201,7 +201,7 @@ def test_the_order_of_events_does_not_change_a_row(events: list[Event], random: 
 
 
 @given(events_of, st.integers(0, 9000))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_nothing_that_happens_later_changes_a_row(events: list[Event], cut: int) -> None:
     earlier = [e for e in events if e[0] <= cut]
     if not earlier:
@@ -243,7 +243,7 @@ def online(
 
 
 @given(events_of, st.lists(st.integers(1, 9800), max_size=6), st.booleans())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_rows_made_online_equal_rows_made_at_once_however_the_stream_is_cut(
     events: list[Event], cuts: list[int], restart: bool
 ) -> None:
@@ -303,7 +303,7 @@ def test_a_damaged_state_file_is_an_error_that_names_the_folder(tmp_path: Path) 
 
 
 @given(events_of, st.integers(0, 9000), st.sampled_from([-3600, 3600]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_clock_that_is_changed_spoils_no_window_but_its_own(
     events: list[Event], at: int, change: int
 ) -> None:

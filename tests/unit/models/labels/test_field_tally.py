@@ -82,7 +82,7 @@ def test_long_values_and_very_many_are_cut() -> None:
     assert len(said) < 700
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["a", "A", " a", "b", "", None]), max_size=8))
 def test_who_finds_a_positive_value_is_not_told_that_there_is_none(
     values: list[str | None],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -215,7 +215,7 @@ def test_without_the_extra_the_error_says_how_to_install_it(
 
 
 @given(title=st.text(max_size=80), author=st.text(max_size=40), value=st.text(max_size=30))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_whatever_a_rule_says_in_words_its_draft_is_valid_or_refused(
     tmp_path_factory: pytest.TempPathFactory, title: str, author: str, value: str
 ) -> None:

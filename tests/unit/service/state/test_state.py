@@ -254,6 +254,18 @@ def test_a_batch_that_is_not_begun_cannot_be_finished(state: State) -> None:
     assert state.progress("d", "p") == BEFORE
 
 
+def test_a_batch_of_one_detector_cannot_be_finished_for_another(state: State) -> None:
+    state.begin_batch(batch("b"))
+    theirs = replace(AFTER, detector="e")
+    with pytest.raises(StateError, match="batch b of 'e' is not begun"):
+        state.mark_sent("b", theirs, at=NOW)
+    assert state.open_batches("d") == [batch("b")]
+    assert state.progress("e", "p") is None
+    assert state.progress("d", "p") is None
+    state.mark_sent("b", AFTER, at=NOW)
+    assert state.progress("d", "p") == AFTER
+
+
 def test_finishing_happens_as_a_whole_or_not_at_all(state: State) -> None:
     state.begin_batch(batch("1"))
     state.mark_sent("1", BEFORE, at=NOW, done=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic.reading.loose_hits import LooseHits
@@ -51,7 +51,6 @@ def milliseconds(ns: int) -> str:
 
 
 @given(st.lists(st.tuples(st.dictionaries(key, value, max_size=4), st.none() | nanos), max_size=5))
-@settings(deadline=None)
 def test_a_page_gives_what_a_plain_decoder_gives(
     rows: list[tuple[dict[str, Any], int | None]],
 ) -> None:
@@ -67,7 +66,6 @@ def test_a_page_gives_what_a_plain_decoder_gives(
 
 
 @given(st.lists(st.lists(st.dictionaries(key, value, max_size=4), max_size=4), max_size=6))
-@settings(deadline=None)
 def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
     decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
     for sources in pages:
@@ -78,7 +76,6 @@ def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]
 
 
 @given(st.data(), st.lists(st.booleans(), max_size=4))
-@settings(deadline=None)
 def test_lists_of_one_type_are_read_by_type_as_one_by_one(
     data: st.DataObject, nested: list[bool]
 ) -> None:
@@ -124,7 +121,6 @@ seldom = st.one_of(numbers, numbers, numbers, st.sampled_from(["1.50", "", "none
 
 
 @given(st.lists(st.lists(seldom, max_size=6), max_size=5))
-@settings(deadline=None)
 def test_of_a_number_field_the_number_is_kept_and_what_is_none_as_text(
     pages: list[list[Any]],
 ) -> None:

@@ -150,7 +150,7 @@ def _holds(key: str, values: object, event: Event) -> bool:
     first=DETECTIONS, second=DETECTIONS, condition=st.sampled_from(sorted(CONDITIONS)),
     event=st.dictionaries(st.sampled_from(FIELDS), WORDS), as_asked=st.booleans(), data=st.data(),
 )  # fmt: skip
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_a_query_parses_and_selects_what_the_rule_means(
     first: list[Item], second: list[Item],
     condition: str, event: Event, as_asked: bool, data: st.DataObject,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic.rule_engine.alerting import flat
@@ -54,7 +54,6 @@ def back(found: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON
 
 
 @given(ROWS, st.booleans())
-@settings(deadline=None)
 def test_documents_hold_what_rows_hold(rows: list[dict[str, Any]], whole: bool) -> None:
     made = table(rows)
     if not whole and rows:  # in several chunks, and not from the first row on
@@ -69,7 +68,6 @@ def test_documents_hold_what_rows_hold(rows: list[dict[str, Any]], whole: bool) 
 
 
 @given(ROWS)
-@settings(deadline=None)
 def test_objects_hold_their_members_whichever_of_them_are_absent(
     rows: list[dict[str, Any]],
 ) -> None:
@@ -84,7 +82,6 @@ def test_objects_hold_their_members_whichever_of_them_are_absent(
 
 
 @given(ROWS)
-@settings(deadline=None)
 def test_each_item_of_a_bulk_request_is_two_lines(rows: list[dict[str, Any]]) -> None:
     made = table(rows)
     ids = pa.array([f'"{n}\n' for n in range(len(rows))], pa.string())
@@ -103,7 +100,6 @@ def test_each_item_of_a_bulk_request_is_two_lines(rows: list[dict[str, Any]]) ->
     st.integers(1, 5),
     st.integers(20, 90),
 )
-@settings(deadline=None)
 def test_requests_are_bounded_and_hold_every_item_once_in_order(
     sizes: list[int], skipped: int, most: int, room: int
 ) -> None:

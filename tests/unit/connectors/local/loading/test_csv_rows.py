@@ -33,7 +33,7 @@ def read(data: bytes) -> tuple[list[tuple[str | None, ...]], list[int]]:
     return found, lines
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(table=table)
 def test_what_a_csv_writer_writes_comes_back(table: list[tuple[str, str, str]]) -> None:
     text = io.StringIO(newline="")
