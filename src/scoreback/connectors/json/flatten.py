@@ -158,4 +158,4 @@ def _check_unicode(found: dict[str, Any]) -> None:
     try:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise DataError("half of a surrogate pair is no text") from error
+        raise DataError("half of a surrogate pair is not valid text") from error

@@ -89,7 +89,7 @@ def load(path: Path) -> Parcel:
         raise StateError(
             f"the outbox file {path} of a batch in doubt cannot be read: {why}",
             hint="restore it from a backup of the state folder; without one, move the state folder"
-            " away and score afresh with --since",
+            " away and score again with --since",
         ) from error
     return Parcel(scores, histograms, enrichment)
 

@@ -176,7 +176,7 @@ def _entity(rule: "Rule") -> tuple[str, str]:
 def _left_out(field: "RuleField") -> str:
     name = field.event_name
     if not re.fullmatch(FIELD_NAME, name):
-        return "its name is none that a detector file takes"
+        return "detector files do not accept its name"
     if any(is_or_is_under(name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
     if _NAMES_ONE.search(name):

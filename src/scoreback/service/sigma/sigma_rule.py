@@ -67,7 +67,7 @@ def read_rule(path: Path) -> Rule:
     # pySigma reads values before it looks at their types.
     except (SigmaError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(
-            f"{path} is no Sigma rule that can be read: {sentence(error)}",
+            f"{path} is not a valid Sigma rule: {sentence(error)}",
             hint="check it with `sigma check`, or against the specification of Sigma rules",
         ) from error
     reasons = {siem: s.why_not for siem, s in selections.items() if not s.fallback}
@@ -106,7 +106,9 @@ def _one_document(path: Path) -> dict[str, object]:
         )
     document = documents[0]
     if not isinstance(document, dict):
-        raise ConfigError(f"{path} is no Sigma rule: it is not a mapping", hint="name another file")
+        raise ConfigError(
+            f"{path} is not a Sigma rule: the file is not a mapping", hint="name another file"
+        )
     for key, what in (("correlation", "a correlation rule"), ("filter", "a Sigma filter"),
                       ("action", "a rule collection")):  # fmt: skip
         if key in document:

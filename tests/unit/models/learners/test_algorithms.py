@@ -151,7 +151,7 @@ ASTRAY = [
     ("parents", 1, 10**30),
     ("split_type", 0, "0"),
 ]
-SAID = r"hang together|does not have|by category|no whole numbers|is not an XGBoost model"
+SAID = r"hang together|does not have|by category|not whole numbers|is not an XGBoost model"
 
 
 @pytest.mark.parametrize(("column", "node", "value"), ASTRAY)

@@ -178,7 +178,7 @@ def test_a_siem_that_cannot_say_it_has_no_selection_and_the_reason(
         (rule("{s: {a|cased: b}, condition: s}"), "Case-sensitive"),
         (rule("{s: {a|expand: '%x%'}, condition: s}"), "placeholder"),
         (rule("{s: {a|re: '['}, condition: s}"), "invalid"),
-        (rule("text"), "rule.yml is no Sigma rule"),
+        (rule("text"), "rule.yml is not a valid Sigma rule"),
         (rule("{s: {a: b}, condition: s}", level="hot"), "not a valid Sigma rule level"),
         (rule("{s: {a: b}, condition: s}", date="2024-99-99"), "rule.yml"),
         ("title: T\ncorrelation: {type: event_count}", "a correlation rule"),
