@@ -19,7 +19,8 @@ from scoreback.disk.files import draft, private_folder
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import EQUAL_EDGES, SCORE_COLUMNS, Enrichment, Histogram, ScoreBatch, utc
-from scoreback.service.state.workspace_state import Batch, State
+from scoreback.service.state.batches import Batch
+from scoreback.service.state.workspace_state import State
 
 _MARK = b"scoreback sealed"
 _ARROW_ENDS = b"ARROW1"

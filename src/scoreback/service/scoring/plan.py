@@ -19,7 +19,7 @@ from scoreback.models.features.online_units import open_from
 from scoreback.models.features.units import UnitPlan
 from scoreback.records import EventQuery, ModelVersion, Stage
 from scoreback.service.app import App
-from scoreback.service.state.workspace_state import Progress
+from scoreback.service.state.batches import Progress
 from scoreback.times import moment
 
 _log = logging.getLogger(__name__)

@@ -24,7 +24,8 @@ from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
 from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.batches import Batch, Progress
+from scoreback.service.state.workspace_state import State
 
 
 @dataclass(frozen=True, slots=True)

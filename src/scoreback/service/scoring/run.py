@@ -47,9 +47,10 @@ from scoreback.service.scoring.plan import (
 )
 from scoreback.service.scoring.publish import Published, look_again, publish, resolve
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.journal import journalled
 from scoreback.service.state.runs import runs
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
 
 
@@ -71,7 +72,7 @@ class ScoreRun:
     query: EventQuery
 
     def __init__(self, app: App, job: ScoreJob, now: datetime) -> None:
-        """Score for *job* what is settled at *now*."""
+        """Score for *job* what can be read at *now*."""
         self.outcome, self.going = ScoreOutcome(), False
         self._app, self._job, self._now = app, job, now
         self._until = now - app.settle
@@ -282,7 +283,7 @@ class ScoreRun:
         """Wait for the batch on its way, and count it.
 
         Raises:
-            ScorebackError: it did not get through; it is in doubt, and settled by the next run.
+            ScorebackError: it did not get through; it is in doubt, and resolved by the next run.
         """
         if self._sent is None:
             return

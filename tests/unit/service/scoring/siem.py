@@ -19,7 +19,8 @@ from scoreback.records import (
 )
 from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.publish import Published, Resolved, publish, resolve
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.batches import Batch, Progress
+from scoreback.service.state.workspace_state import State
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -19,10 +19,11 @@ from alembic.script import ScriptDirectory
 
 from scoreback.errors import StateError
 from scoreback.service.state import database, tables
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.deployed import is_deployed
 from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.runs import end_run, runs, start_run
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 
 T = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOW = T + timedelta(minutes=6)
