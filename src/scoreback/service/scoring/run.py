@@ -236,8 +236,9 @@ class ScoreRun:
         self._await_sent()  # progress is made in order: only one batch is ever in doubt
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
-            publish, app.state, app.connector, batch, parcel, at=app.now(self._now)
-        )
+            publish, app.state, app.connector, batch, parcel,
+            at=app.now(self._now), clock=app.clock,
+        )  # fmt: skip
         live = pc.equal(parcel.scores.batch.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, parcel.scores.batch.column("alert"))).as_py() or 0
         self._sent = _Sent(step, int(alerts), sending)

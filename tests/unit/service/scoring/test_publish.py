@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scoreback.connectors.doors import Facts
-from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.errors import SiemUnavailable, StateError
 from scoreback.records import ScoreBatch
 from scoreback.service.scoring.outbox import Parcel
-from scoreback.service.scoring.publish import Resolved, look_again, publish
+from scoreback.service.scoring.publish import SLOWEST_SEND, Resolved, look_again, publish
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
 from tests.unit.service.scoring.siem import (
@@ -58,7 +57,7 @@ def test_a_batch_that_is_acknowledged_is_done_and_rules_look_at_it(state: State)
     assert state.progress("d", "p") == AFTER
     assert not state.open_batches("d")
     assert not outbox(state)
-    assert siem.looks == [(T - LOOK_BACK, T)]
+    assert siem.looks == [(T - SLOWEST_SEND, T)]
 
 
 def test_a_batch_in_doubt_is_finished_with_what_is_missing(doubtful: State) -> None:
@@ -72,7 +71,7 @@ def test_a_batch_in_doubt_is_finished_with_what_is_missing(doubtful: State) -> N
     assert [one for _, one in siem.counted] == [HISTOGRAM]
     assert doubtful.progress("d", "p") == AFTER
     assert not outbox(doubtful)
-    assert siem.looks == [(T + MINUTE - LOOK_BACK, T + MINUTE)]
+    assert siem.looks == [(T + MINUTE - SLOWEST_SEND, T + MINUTE)]
     assert finish(doubtful, siem, T + MINUTE) == Resolved()
 
 
@@ -82,7 +81,7 @@ def test_what_was_written_before_a_crash_is_not_sent_again_but_looked_at(state: 
         send(state, siem)
     assert finish(state, siem, T + MINUTE) == Resolved(done=1)
     assert siem.ids == IDS
-    assert siem.looks == [(T + MINUTE - LOOK_BACK, T + MINUTE)]
+    assert siem.looks == [(T + MINUTE - SLOWEST_SEND, T + MINUTE)]
 
 
 def test_a_batch_without_an_alert_is_not_looked_at(state: State) -> None:
@@ -100,7 +99,7 @@ def test_after_a_crash_rules_look_at_what_was_sent_last(state: State) -> None:
     send(state, siem)
     siem.looks.clear()
     look_again(state, siem.as_connector(), "d", at=T + 60 * MINUTE)
-    assert siem.looks == [(T - LOOK_BACK, T + 60 * MINUTE)]
+    assert siem.looks == [(T - SLOWEST_SEND, T + 60 * MINUTE)]
 
 
 def test_where_writes_show_later_a_batch_in_doubt_is_waited_for_before_it_is_sent_again(
