@@ -33,7 +33,7 @@ from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Lesson
 from scoreback.models.learners.trees import TreeModel, fit_xgboost
-from scoreback.records import EVENT_COLUMNS, EventBatch
+from scoreback.records import EQUAL_EDGES, EVENT_COLUMNS, EventBatch
 from scoreback.service.scoring.cutter import STEP_ROWS
 
 DETECTOR = load_detector(Path(__file__).parent / "detectors" / "features.yml")
@@ -146,7 +146,7 @@ def scorer_of(encoder: Encoder, matrix: Matrix, truth: NDArray[np.int8]) -> Scor
         as_of=moment, encoder=encoder, model=fit_xgboost(lesson), threshold=0.5,
         risk_map=RiskMap((-5.0, 0.0, 5.0), (0.0, 47.0, 100.0)), keep_floor=0.1, metrics={},
         since=moment, until=moment, fit_rows=len(matrix), fit_positives=int(truth.sum()),
-        threshold_rows=0, row_hash="0" * 64, parameters={},
+        threshold_rows=0, row_hash="0" * 64, parameters={}, bins=EQUAL_EDGES,
     )  # fmt: skip
     return Scorer(artifact_of(DETECTOR, fit))
 

@@ -64,7 +64,7 @@ def workspace(home: Path, days: list[pa.Table], verdicts: pa.Table, count: int) 
         stream = cycles(days)
         for _ in range(LEARNT.days):
             _add(siem, next(stream))
-        siem.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
+        siem.intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
         _promoted(app)
         clock = START
         while count > 0:
@@ -136,7 +136,7 @@ def _later(day: pa.Table, number: int) -> pa.Table:
 
 
 def _add(siem: EmbeddedSiem, events: pa.Table) -> None:
-    siem.add_events("endpoint", EventBatch(events.combine_chunks().to_batches()[0]))
+    siem.intake.add_events("endpoint", EventBatch(events.combine_chunks().to_batches()[0]))
 
 
 def _promoted(app: App) -> None:

@@ -22,6 +22,7 @@ from scoreback.models.detector.spec import Keep, Labels, VerdictLabels, Write
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.records import Enrichment, ModelVersion, ScoreBatch, WriteReport
 from scoreback.service.app import App
+from scoreback.service.scoring.plan import Model
 from scoreback.service.scoring.shared_read import score
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
@@ -46,8 +47,8 @@ def prepare(folder: Path, artifact: Artifact, url: str) -> None:
     manifest = artifact.manifest.model_copy(update={"threshold": 1.0})
     save(replace(artifact, manifest=manifest), folder / "artifact")
     with_resources = _connector(url)
-    for resource in with_resources.resources():
-        with_resources.apply(resource)
+    for resource in with_resources.resources.wanted():
+        with_resources.resources.apply(resource)
     with_resources.close_connection()
 
 
@@ -83,8 +84,7 @@ def ours(task: Task, *, in_place: bool, keep: Keep | None = ALL) -> tuple[int, f
             outcome = score(
                 app,
                 detector,
-                version,
-                artifact,
+                Model(version=version, artifact=artifact),
                 now=datetime.fromisoformat(task.until) + detector.lag,
             )
     return outcome.scored, connector.total if keep else math.nan
@@ -100,22 +100,42 @@ class _Summing:
 
     def __init__(self, connector: ElasticConnector) -> None:
         self._connector = connector
-        self.total = 0.0
+        self.scores, self.enrichment = _Scores(connector), _Enrichments(connector)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the door is
         return getattr(self._connector, name)
 
-    def write(self, scores: ScoreBatch) -> WriteReport:
+    @property
+    def total(self) -> float:
+        """The sum of all scores."""
+        return self.scores.total
+
+
+class _Scores:
+    def __init__(self, connector: ElasticConnector) -> None:
+        self._door = connector.scores
+        self.total = 0.0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the door can do
+        return getattr(self._door, name)
+
+    def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
         """Write *scores*, all of which the cluster has to take."""
-        report = self._connector.write(scores)
+        report = self._door.write(scores, at=at)
         if report.written != scores.num_rows:
             raise RuntimeError(f"not every score was written: {report}")
         self.total += pc.sum(scores.batch.column("score")).as_py() or 0.0
         return report
 
+
+class _Enrichments:
+    def __init__(self, connector: ElasticConnector) -> None:
+        self._door = connector.enrichment
+        self.kinds = connector.enrichment.kinds
+
     def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
         """Enrich events with *scores*, all of which the cluster has to take."""
-        report = self._connector.enrich(scores, how)
+        report = self._door.enrich(scores, how)
         if report.refused:
             raise RuntimeError(f"not every event was updated: {report.refused[:3]}")
         return report

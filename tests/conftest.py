@@ -1,3 +1,9 @@
-"""Fixtures that every folder of tests may ask for."""
+"""What holds for every folder of tests: fixtures, and how Hypothesis goes about its examples."""
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.elasticsearch.fixtures", "tests.elasticsearch.doors"]
+
+# A shared machine has slow moments; how long an example takes is no part of any law.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")

@@ -4,6 +4,7 @@ Columns are Arrow record batches with a declared schema (`EVENT_COLUMNS`, `LABEL
 `SCORE_COLUMNS`). Times are UTC microseconds. Event fields are text under their ECS dotted names:
 the feature language casts them, so that ``443``, ``"443"`` and a keyword mean the same everywhere.
 A door may give float64 instead where only the number counts, which spares writing and reading it.
+A field with several values is one text too: `scoreback.multivalue` says how.
 """
 
 from collections.abc import Mapping, Sequence

@@ -116,7 +116,7 @@ class Watched:
     """The embedded SIEM, counting what is read of it and failing when it is asked to."""
 
     def __init__(self, siem: LocalConnector) -> None:
-        self._siem = siem
+        self.siem = siem
         self.events, self.scores = _Events(self, siem.events), _Scores(self, siem.scores)
         self.read_ids: Counter[str] = Counter()
         self.reads: list[Slice] = []
@@ -125,7 +125,7 @@ class Watched:
         self.refuses_fields: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the rest of a connector
-        return getattr(self._siem, name)
+        return getattr(self.siem, name)
 
 
 class _Events:
@@ -160,7 +160,7 @@ class _Scores:
 
 
 def stored(app: App) -> pa.Table:
-    siem = siem_of(app)
+    siem = app.connector.siem if isinstance(app.connector, Watched) else siem_of(app)
     with siem.store.ledger.reading() as transaction:
         segments = listed(transaction, "scores")
     tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]

@@ -19,6 +19,7 @@ from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine as Elas
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.writing.enrich import Enrichments
 from scoreback.connectors.elastic.writing.scores import Scores as ElasticScores
+from scoreback.connectors.local import events as local_events
 from scoreback.connectors.local import scores
 from scoreback.connectors.local.rule_engine import alerting
 from scoreback.models.detector.file import load_detector
@@ -83,6 +84,7 @@ def main(settings: Settings, file: Path, now: datetime, point: str, when: str, c
     """Score up to *now*, and die on the way unless *point* is empty."""
     connector = connection_of(settings).connector
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
+    setattr(local_events, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which it took from the doors
     reading.CHUNK_ROWS = CLUSTER_STEP_ROWS
     bulk.MAX_ITEMS = BULK_ITEMS
     if point:

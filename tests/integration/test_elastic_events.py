@@ -10,6 +10,7 @@ import pytest
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.json.flatten import MAX_TEXT
 from scoreback.errors import SiemRefused
+from scoreback.multivalue import cell
 from scoreback.records import EventQuery, TimeWindow
 from tests.elasticsearch.batches import DAY, START, WINDOW, event_ids, events
 from tests.elasticsearch.direct import done, fill, make, rows
@@ -163,9 +164,10 @@ def test_dotted_and_nested_names_lists_and_absent_fields_are_one_column(
     )
     fields = ["host.name", "labels.team", "alerts.name", "src", "source.ip"]
     found = rows(elastic, index, WINDOW, fields)
-    assert one(found, "host.name") == ["dotted", "nested", "first", None, None, "in-list"]
-    assert one(found, "labels.team") == ["red", None, "blue", None, "green", None]
-    assert one(found, "alerts.name") == ["a", None, None, "b", None, None]
+    names = ["dotted", "nested", cell(["first", "second"]), None, None, cell(["in-list", "other"])]
+    assert one(found, "host.name") == names
+    assert one(found, "labels.team") == ["red", None, "blue", None, cell(["green", "x"]), None]
+    assert one(found, "alerts.name") == ["a", None, None, cell(["b", "c"]), None, None]
     assert (
         one(found, "src") == one(found, "source.ip") == [None, "10.0.0.1", "10.0.0.2", *[None] * 3]
     )

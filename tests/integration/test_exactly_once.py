@@ -4,8 +4,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scoreback.connectors.local import events as local_events
 from scoreback.connectors.local.storage.segments import listed
-from scoreback.records import SCORE_COLUMNS, TimeWindow
+from scoreback.records import SCORE_COLUMNS, Histogram, TimeWindow
 from scoreback.service.app import opened
 from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
@@ -46,6 +48,7 @@ def run(home: Path, file: Path, now: datetime) -> None:
 def _several_steps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutter, "STEP_ROWS", killed_run.STEP_ROWS)
+        patch.setattr(local_events, "BATCH_ROWS", killed_run.STEP_ROWS)
         yield
 
 
@@ -59,6 +62,8 @@ def undisturbed(
     found = everything(home)
     assert len(found["scores"]) > 50
     assert len(found["alerts"]) > 5
+    assert len(found["counted"]) > 100
+    assert not found["overlaps"]
     return found
 
 
@@ -80,6 +85,25 @@ def test_runs_killed_again_and_again_end_as_one_undisturbed_run(
     assert everything(workspace) == undisturbed
 
 
+@pytest.mark.parametrize("point", ["begin", "write"])
+def test_two_processes_that_resolve_the_same_batch_at_once_leave_everything_there_once(
+    point: str, workspace: Path, file: Path, end: datetime, undisturbed: dict[str, Any]
+) -> None:
+    killed(workspace, file, end, point, "after", 2)
+    command = [sys.executable, str(PROGRAM), str(workspace), str(file), end.isoformat()]
+    both = [
+        subprocess.Popen([*command, "", "before", "0"], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ended = [(process.communicate()[1], process.returncode) for process in both]
+    refused = [said for said, code in ended if code]
+    assert len(refused) < 2, refused
+    assert all("is in use by process" in said for said in refused)
+    assert everything(workspace) == undisturbed
+    run(workspace, file, end)
+    assert everything(workspace) == undisturbed
+
+
 def everything(home: Path) -> dict[str, Any]:
     """All that a SIEM would show of the runs: scores, alerts and histograms."""
     with opened(Settings(home=home)) as app:
@@ -88,9 +112,20 @@ def everything(home: Path) -> dict[str, Any]:
             segments = listed(transaction, "scores")
         tables = [pq.read_table(siem.store.segments.intact(segment)) for segment in segments]
         scores = pa.concat_tables(tables, promote_options="default").sort_by("score_id")
-        histograms = siem.scores.histograms("endpoint_threats", EVER)
+        histograms = list(siem.scores.histograms("endpoint_threats", EVER))
         return {
             "scores": scores.select(SCORE_COLUMNS.names).to_pylist(),
             "alerts": list(siem.alerts.find()),
-            "counted": [(h.since, h.until, h.counts) for h in histograms],
+            "counted": by_hour(histograms),
+            "overlaps": [b for a, b in pairwise(histograms) if b.since < a.until],
         }
+
+
+def by_hour(histograms: Sequence[Histogram]) -> dict[str, list[int]]:
+    """Sums over slices: where those are cut depends on where a run began."""
+    found: dict[str, list[int]] = {}
+    for one in histograms:
+        for hour, counts in one.counts.items():
+            before = found.get(hour, [0] * len(counts))
+            found[hour] = [a + b for a, b in zip(before, counts, strict=True)]
+    return found

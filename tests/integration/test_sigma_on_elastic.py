@@ -1,14 +1,12 @@
 """What a Sigma rule's drafted query selects on a real Elasticsearch node."""
 
-import json
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scoreback.service.sigma.sigma_rule import read_rule
+from scoreback.connectors.elastic.sigma import ElasticSigma
 from tests.elasticsearch.direct import done, fill, make
 from tests.elasticsearch.fixtures import remove
 
@@ -30,25 +28,21 @@ def index(elasticsearch_url: str) -> Iterator[str]:
     remove(elasticsearch_url, name)
 
 
-def selected(url: str, index: str, folder: Path, detection: dict[str, Any]) -> set[str]:
+def selected(url: str, index: str, detection: dict[str, Any]) -> set[str]:
     """The values of ``f`` of the events that a rule with *detection* selects."""
-    path = folder / "rule.yml"
     rule = {"title": "T", "logsource": {"product": "x"}, "detection": detection}
-    path.write_text(json.dumps(rule))
-    query = read_rule(path).selections["elastic"].words["query"]
+    query = ElasticSigma().translate(rule).words["query"]
     body = {"size": 100, "query": {"query_string": {"query": query, "analyze_wildcard": True}}}
     found = done(url, "POST", f"/{index}/_search", body)
     return {hit["_source"].get("f", "") for hit in found["hits"]["hits"]}
 
 
 def test_every_value_is_selected_by_itself_and_nothing_else(
-    elasticsearch_url: str, index: str, tmp_path: Path
+    elasticsearch_url: str, index: str
 ) -> None:
     for value in VALUES:
         written = value.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
-        found = selected(
-            elasticsearch_url, index, tmp_path, {"s": {"f": written}, "condition": "s"}
-        )
+        found = selected(elasticsearch_url, index, {"s": {"f": written}, "condition": "s"})
         assert found == {value}
 
 
@@ -75,7 +69,6 @@ def test_every_value_is_selected_by_itself_and_nothing_else(
     ],
 )
 def test_a_query_selects_what_the_rule_means(
-    elasticsearch_url: str, index: str, tmp_path: Path, detection: dict[str, Any],
-    expected: set[str],
+    elasticsearch_url: str, index: str, detection: dict[str, Any], expected: set[str]
 ) -> None:  # fmt: skip
-    assert selected(elasticsearch_url, index, tmp_path, detection) == expected
+    assert selected(elasticsearch_url, index, detection) == expected

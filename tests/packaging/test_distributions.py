@@ -153,12 +153,24 @@ def test_the_installed_command_makes_a_workspace(installed: Installed) -> None:
 
 
 def test_the_installed_package_announces_its_connectors(installed: Installed) -> None:
+    code = "from scoreback.connectors import registry as r; print(*r.connector_names())"
+    announced = installed.run(sys.executable, "-c", code).stdout.split()
+    assert announced == _announced("scoreback.connectors")
+
+
+def test_the_installed_package_announces_its_translators_of_sigma_rules(
+    installed: Installed,
+) -> None:
+    code = "from scoreback.connectors import registry as r; print(*r.sigma_translators())"
+    announced = installed.run(sys.executable, "-c", code).stdout.split()
+    assert announced == _announced("scoreback.sigma")
+
+
+def _announced(group: str) -> list[str]:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    declared = config["options.entry_points"]["scoreback.connectors"].split("\n")
-    names = sorted(line.partition(" = ")[0] for line in declared if line)
-    code = "from scoreback.connectors import registry as r; print(*r.connector_names())"
-    assert installed.run(sys.executable, "-c", code).stdout.split() == names
+    lines = config["options.entry_points"][group].split("\n")
+    return sorted(line.partition(" = ")[0] for line in lines if line)
 
 
 def _build(what: str, sources: Path, to: Path) -> Path:

@@ -31,6 +31,8 @@ RUNS_WHAT_IT_READS = {
 # It asks connectors whether their slices survive pickling, on objects of its own making.
 PICKLES_ITS_OWN = {"scoreback/connectors/contract/event_checks.py": {"pickle"}}
 EXTRAS_OF_USERS = ("sigma",)  # what the product imports only when asked for; the others are ours
+# Where a connector is chosen when nobody says which, and where an option is for one of them.
+NAMES_A_CONNECTOR = {"service/settings.py": {"local"}, "service/cli/demo.py": {"elastic"}}
 # Modules of a library that another one pins to a version and documents as its own.
 COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}
 
@@ -105,6 +107,27 @@ def test_nothing_in_the_package_runs_what_it_reads(path: Path) -> None:
             called = ast.unparse(node.func)
             assert called not in {"eval", "exec", "compile", "__import__", "yaml.load"}, called
             assert not {k.arg for k in node.keywords if k.arg == "allow_pickle"}, called
+
+
+@pytest.mark.parametrize("wing", ["models", "service"])
+def test_no_connector_is_asked_for_by_name(wing: str) -> None:
+    entry_points = _config()["options.entry_points"]
+    groups = [entry_points[group] for group in ("scoreback.connectors", "scoreback.sigma")]
+    lines = [line for group in groups for line in group.split("\n") if line]
+    names = {line.partition(" = ")[0] for line in lines}
+    assert len(names) >= 3
+    package = ROOT / "src" / "scoreback"
+    for path in sorted((package / wing).rglob("*.py")):
+        told = {node.value for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant)}
+        allowed = NAMES_A_CONNECTOR.get(path.relative_to(package).as_posix(), set())
+        assert told & names <= allowed, path
+
+
+def test_translators_of_sigma_rules_are_found_without_its_libraries() -> None:
+    code = "from scoreback.connectors.registry import sigma_translators as s; s()"
+    done = _python("-c", f"import sys; {code}; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert not {"sigma", "yaml"} & set(done.stdout.split())
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

@@ -78,7 +78,7 @@ def test_formats_may_be_mixed_and_missing_offsets_are_counted(reader: TimeReader
     assert times.without_offset == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     moment=st.datetimes(datetime(1973, 4, 1), datetime(2200, 1, 1)),  # noqa: DTZ001
     minutes=st.integers(-14 * 60, 14 * 60),

@@ -1,20 +1,15 @@
 """A small simulated history for tests of training: two features that only tell together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.training.training import Training, train
-from scoreback.records import LABEL_COLUMNS, TIME
-
-# A shared machine has slow moments; how long an example takes is no part of any law here.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+from scoreback.records import TIME, LabelBatch
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
@@ -52,15 +47,14 @@ def _labels(
     event_ids: list[str], verdicts: list[str], label_times: list[datetime] | pa.Array
 ) -> pa.Table:
     count = len(event_ids)
-    given: Mapping[str, object] = {
+    given = {
         "event_id": pa.array(event_ids, pa.string()),
         "verdict": pa.array(verdicts, pa.string()),
         "label_time": pa.array(label_times, TIME),
         "labeller": pa.array(["ann"] * count, pa.string()),
         "source": pa.array(["verdict"] * count, pa.string()),
     }
-    columns = [given.get(f.name, pa.nulls(count, f.type)) for f in LABEL_COLUMNS]
-    return pa.Table.from_arrays(columns, schema=LABEL_COLUMNS)
+    return pa.Table.from_batches([LabelBatch.of(given, count).batch])
 
 
 def _history(

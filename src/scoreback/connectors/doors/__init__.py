@@ -16,6 +16,7 @@ from scoreback.connectors.doors.resources import ResourcesDoor
 from scoreback.connectors.doors.rules import RuleEngine, RulesDoor
 from scoreback.connectors.doors.scores import ScoreQuery, ScoresDoor
 from scoreback.connectors.doors.settings import SettingsDoor
+from scoreback.connectors.doors.sigma import SigmaTranslation, SigmaTranslator
 
 __all__ = [
     "BATCH_ROWS",
@@ -37,5 +38,7 @@ __all__ = [
     "ScoreQuery",
     "ScoresDoor",
     "SettingsDoor",
+    "SigmaTranslation",
+    "SigmaTranslator",
     "Slice",
 ]

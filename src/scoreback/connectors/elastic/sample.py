@@ -12,6 +12,7 @@ from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.multivalue import real_lists
 from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, WriteReport
 
 PREFIX = "logs-scoreback_demo."
@@ -47,7 +48,8 @@ class Samples:
             self._prepared.add(stream)
         table = pa.Table.from_batches([events.batch])
         columns = {"@timestamp": table["event_time"], "event.ingested": table["arrival_time"]}
-        columns |= {n: table[n] for n in table.column_names if n not in EVENT_COLUMNS.names}
+        names = (n for n in table.column_names if n not in EVENT_COLUMNS.names)
+        columns |= {name: real_lists(table[name]) for name in names}
         lines = actions("create", {"_id": table["event_id"]}, documents(columns, {}))
         report = bulk.send(self._client, f"/{stream}/_bulk", lines, params={"refresh": True})
         ids = table["event_id"].to_pylist()

@@ -21,16 +21,19 @@ from scoreback.connectors.json.flatten import (
     Pointer,
     as_text,
     flattened,
+    items,
     leaves,
     parsed,
     spellings,
 )
 from scoreback.errors import DataError
+from scoreback.multivalue import cell, cells, merged, plain
 
 CHUNK = 1_000  # documents at a time: more objects than the processor's cache holds cost double
 MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
 MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
 
+_ALIKE = (pa.string(), pa.int64(), pa.bool_(), pa.null())  # types whose text is theirs alone
 _FIRST = 100  # documents that are learnt from before there is a type
 
 
@@ -228,39 +231,43 @@ def _gathered(
     for name, pointers in shape.spelt.items():
         arrays = [_column(values[pointer], hard) for pointer in pointers if pointer in values]
         there = [array for array in arrays if array.null_count < len(array)]
-        absent = pa.nulls(len(found), pa.string())
-        columns[name] = pc.coalesce(*there) if len(there) > 1 else there[0] if there else absent
+        columns[name] = merged(there) if there else pa.nulls(len(found), pa.string())
     return columns, sorted(hard)
 
 
 def _column(values: list[Any], hard: set[int]) -> pa.Array:
-    """*values* as text; the rows whose value is an object are added to *hard*."""
+    """*values* as cells; the rows that hold an object are added to *hard*."""
     if values and type(values[0]) is int:  # spares an attempt as text; no value is a float
         try:
             return pa.array(values, pa.int64()).cast(pa.string())
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             pass
     try:
-        return pa.array(values, pa.string())
+        return plain(pa.array(values, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         pass
+    several = list in set(map(type, values))
+    if several and all(type(value) is not list or len(value) < 2 for value in values):
+        firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
+        return _column(firsts, hard)  # as a server writes single values
+    given = [v if v is None or type(v) is list else [v] for v in values] if several else values
     try:
-        alike = pa.array(values)
+        alike = pa.array(given)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         alike = None
-    if alike is not None and (pa.types.is_integer(alike.type) or pa.types.is_boolean(alike.type)):
-        return alike.cast(pa.string())
-    if any(type(value) is list for value in values):
-        firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
-        return _column(firsts, hard)
-    return pa.array([_text(row, value, hard) for row, value in enumerate(values)], pa.string())
+    if alike is not None:
+        kind = alike.type.value_type if several else alike.type
+        if kind in _ALIKE:
+            return cells(alike.cast(pa.list_(pa.string()))) if several else alike.cast(pa.string())
+    return pa.array([_cell(row, value, hard) for row, value in enumerate(values)], pa.string())
 
 
-def _text(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
+def _cell(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 - JSON
+    found = list(items(value))
+    if any(isinstance(item, dict) for item in found):
         hard.add(row)
         return None
-    return value if value is None or isinstance(value, str) else as_text(value)
+    return cell(as_text(item) for item in found if item is not None)
 
 
 def _flattened(

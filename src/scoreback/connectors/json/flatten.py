@@ -3,17 +3,21 @@
 `scoreback.connectors.json.decode` gives the same for whole batches, and comes here for the
 documents that its typed decoder does not take.
 
-Every value is text: a fraction as it is written (1.10 is not 1.1), a whole number in full. A list
-gives its first value. ``{"a.b": 1}`` and ``{"a": {"b": 1}}`` are the same field; where a document
-has both, the one with fewer levels counts. Of a key that an object repeats, the last counts.
+Every value is text: a fraction as it is written (1.10 is not 1.1), a whole number in full.
+``{"a.b": 1}`` and ``{"a": {"b": 1}}`` are the same field. A field has every value that a document
+has for it: those of lists, of lists in lists, of the objects in lists, and of each way to spell the
+name, that with fewer levels first. Several travel in one text (`scoreback.multivalue`). Nulls are
+no values, nor are empty texts among others. Of a key that an object repeats, the last counts.
 """
 
 import json
 from collections.abc import Container, Iterator
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from scoreback.errors import DataError
+from scoreback.multivalue import cell
 
 Pointer = tuple[str, ...]  # keys from the outermost object inwards
 
@@ -21,6 +25,7 @@ MAX_LEVELS = 32  # deeper nesting is not an event
 MAX_TEXT = 1_000_000  # characters; a longer text is no field that a detector could read
 TOO_LONG = f"a field is longer than {MAX_TEXT:,} characters"
 _TOO_DEEP = f"nested deeper than {MAX_LEVELS} levels"
+_END = object()
 
 
 def parsed(document: str) -> dict[str, Any]:
@@ -42,30 +47,35 @@ def parsed(document: str) -> dict[str, Any]:
     return found
 
 
-def leaves(found: dict[str, Any]) -> Iterator[tuple[Pointer, Any]]:
-    """Every key of the object that holds no object, with its value, which is never a list.
+def leaves(found: dict[str, Any]) -> Iterator[tuple[Pointer, list[Any]]]:
+    """Every key that holds something else than objects, with its values, none of them a list.
 
     Keys with fewer levels come first; those of as many, in the order of their pointers' parents.
-    An empty object is a leaf without a value.
+    The objects of a list are looked into like one object each. An empty object, like an empty list,
+    makes a leaf without a value.
     """
-    level: list[tuple[Pointer, dict[str, Any]]] = [((), found)]
+    level: list[tuple[Pointer, list[dict[str, Any]]]] = [((), [found])]
     while level:
         below = []
-        for pointer, members in level:
-            for key, value in members.items():
-                while isinstance(value, list):
-                    value = value[0] if value else None
-                here = (*pointer, key)
-                if isinstance(value, dict) and value:
-                    below.append((here, value))
-                else:
-                    yield here, value or None if isinstance(value, dict) else value
+        for pointer, objects in level:
+            values: dict[str, list[Any]] = {}
+            inside: dict[str, list[dict[str, Any]]] = {}
+            for key, value in chain.from_iterable(map(dict.items, objects)):
+                for item in items(value) if isinstance(value, list) else (value,):
+                    if isinstance(item, dict) and item:
+                        inside.setdefault(key, []).append(item)
+                    elif not isinstance(item, dict):
+                        values.setdefault(key, []).append(item)
+                if key not in inside:
+                    values.setdefault(key, [])
+            yield from (((*pointer, key), some) for key, some in values.items())
+            below += [((*pointer, key), some) for key, some in inside.items()]
         below.sort(key=itemgetter(0))
         level = below
 
 
 def flattened(found: dict[str, Any], fields: Container[str] | None = None) -> dict[str, str]:
-    """The object's values as text under dotted names; nulls are left out.
+    """The object's values under dotted names, as cells of text columns; nulls are left out.
 
     Args:
         found: what `parsed` gave.
@@ -74,16 +84,30 @@ def flattened(found: dict[str, Any], fields: Container[str] | None = None) -> di
     Raises:
         DataError: a value or a name cannot be used; the message is the reason.
     """
-    values: dict[str, str] = {}
-    for pointer, value in leaves(found):
+    values: dict[str, list[str]] = {}
+    for pointer, some in leaves(found):
         name = ".".join(pointer)
         if fields is None:
             _check_name(name, pointer)
         elif name not in fields:
             continue
-        if value is not None:
-            values.setdefault(name, as_text(value))
-    return values
+        texts = [as_text(value) for value in some if value is not None]
+        if texts:
+            values.setdefault(name, []).extend(texts)
+    return {name: _cell(texts) for name, texts in values.items()}
+
+
+def items(value: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    """What is in the list *value*, and in the lists in it; *value* itself where it is none."""
+    open_lists = [iter(value if isinstance(value, list) else (value,))]
+    while open_lists:
+        item = next(open_lists[-1], _END)
+        if item is _END:
+            open_lists.pop()
+        elif isinstance(item, list):
+            open_lists.append(iter(item))
+        else:
+            yield item
 
 
 def as_text(value: str | int) -> str:
@@ -109,6 +133,13 @@ def spellings(field: str) -> list[Pointer]:
     return sorted(found, key=lambda pointer: (len(pointer), pointer))
 
 
+def _cell(texts: list[str]) -> str:
+    found = cell(texts) or ""
+    if len(texts) > 1 and len(found) > MAX_TEXT:
+        raise DataError(TOO_LONG)
+    return found
+
+
 def _whole(text: str) -> int | str:
     return int(text) if len(text) < 1000 else text  # Python reads no longer ones
 
@@ -127,4 +158,4 @@ def _check_unicode(found: dict[str, Any]) -> None:
     try:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise DataError("half of a surrogate pair is no text") from error
+        raise DataError("half of a surrogate pair is not valid text") from error

@@ -15,6 +15,7 @@ import pyarrow.json as pj
 
 from scoreback.connectors.json.decode import MAX_DOTS
 from scoreback.connectors.json.flatten import MAX_TEXT, Pointer, spellings
+from scoreback.multivalue import cells, merged, plain
 
 _TEXT, _NUMBER, _NOTHING = pa.string(), pa.float64(), pa.null()
 _KINDS = {str: _TEXT, bool: pa.bool_(), int: pa.int64()}
@@ -31,13 +32,15 @@ class Layout:
     _spelt: Mapping[str, Sequence[Pointer]]
 
     def columns(self, documents: pa.StructArray) -> dict[str, pa.Array]:
-        """A column for each field: text, or float64 of what is a number; null where absent."""
+        """A column for each field: text, or float64 of what is one number; null where absent."""
         found = dict(_leaves(documents, ()))
         nothing = pa.nulls(len(documents), _TEXT)
         columns = {}
         for name, pointers in self._spelt.items():
-            arrays = [found[pointer] for pointer in pointers if pointer in found]
-            columns[name] = pc.coalesce(*arrays) if len(arrays) > 1 else (arrays or [nothing])[0]
+            arrays = [found[pointer] for pointer in pointers if pointer in found] or [nothing]
+            if len(arrays) > 1:
+                arrays = [as_text(merged([array.cast(_TEXT) for array in arrays]))]
+            columns[name] = arrays[0]
         return columns
 
 
@@ -104,9 +107,7 @@ def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """A column of one kind as text; a value that is too long to be a field is missing."""
-    if column.type != _TEXT:
-        return column.cast(_TEXT)
+    """Cells of a column; one that is too long to be a field is missing."""
     longest = pc.max(pc.binary_length(column)).as_py()
     if longest is None or longest <= MAX_TEXT:
         return column
@@ -168,5 +169,14 @@ def _leaves(array: pa.StructArray, above: Pointer) -> Iterator[tuple[Pointer, pa
         if pa.types.is_struct(field.type):
             yield from _leaves(values, here)
         elif field.type != _NOTHING:
-            plain = firsts(values) if pa.types.is_list(field.type) else values
-            yield here, plain if plain.type == _NUMBER else as_text(plain)
+            yield here, _values_of_lists(values) if pa.types.is_list(field.type) else _texts(values)
+
+
+def _values_of_lists(lists: pa.ListArray) -> pa.Array:
+    if (pc.max(lists.value_lengths()).as_py() or 0) <= 1:  # as a server writes single values
+        return _texts(firsts(lists))
+    return as_text(cells(lists.cast(pa.list_(_TEXT))))
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    return values if values.type == _NUMBER else as_text(plain(values.cast(_TEXT)))

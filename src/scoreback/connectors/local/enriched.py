@@ -10,6 +10,7 @@ from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
+from scoreback.multivalue import sql_readable
 from scoreback.naming import UNIT_REF
 from scoreback.sql import identifier, literal
 
@@ -23,11 +24,11 @@ _TYPES = {
 def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB with view ``events_enriched`` over *stream*, for a ``with`` block.
 
-    The view has each event once: its fields, and ``scoreback.score``, ``scoreback.risk``,
-    ``scoreback.alert``, ``scoreback.detector``, ``scoreback.version`` and ``scoreback.reasons`` of
-    the live score that was made last, null where there is none. The score of a unit of several
-    events shows on each of them, as far as its ref names them. The view shows what the SIEM held
-    when it was opened.
+    The view has each event once: its fields (several values of one as ``a, b``), and
+    ``scoreback.score``, ``scoreback.risk``, ``scoreback.alert``, ``scoreback.detector``,
+    ``scoreback.version`` and ``scoreback.reasons`` of the live score that was made last, null where
+    there is none. The score of a unit of several events shows on each of them, as far as its ref
+    names them. The view shows what the SIEM held when it was opened.
 
     Raises:
         SiemRefused: no such stream, or a segment is damaged.
@@ -39,7 +40,10 @@ def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnecti
         fields = sorted(n for n in fields_of(found) if not n.startswith("scoreback."))
         events = parquet(store.segments.intact(segment) for segment in found)
         joined = ", ".join(f"latest.{n} AS {identifier('scoreback.' + n)}" for n in _TYPES)
-        columns = ", ".join(identifier(n) for n in ("event_time", "arrival_time", *fields))
+        columns = ", ".join(
+            ["event_time", "arrival_time"]
+            + [f"{sql_readable(identifier(n))} AS {identifier(n)}" for n in fields]
+        )
         view = (
             f"CREATE VIEW events_enriched AS SELECT events.event_id, {columns}, {joined} "  # noqa: S608
             f"FROM {events} events LEFT JOIN ({_latest(store, scores, stream)}) latest "

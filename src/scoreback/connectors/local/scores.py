@@ -15,6 +15,7 @@ from scoreback.connectors.local.storage.compaction import compact, kept_while_re
 from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, list_segment, listed
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
+from scoreback.multivalue import readable
 from scoreback.records import (
     EQUAL_EDGES,
     SCORE_COLUMNS,
@@ -47,6 +48,9 @@ class Scores:
             bad = {item.item_id for item in refused}
             good = [i not in bad for i in table.column("score_id").to_pylist()]
             table = table.filter(pa.array(good))
+        for place, name in enumerate(table.column_names):
+            if name not in SCORE_COLUMNS.names:  # copied from the event
+                table = table.set_column(place, name, readable(table[name]))
         arrived = pa.repeat(pa.scalar(at, TIME), table.num_rows)
         written = _store_new(self._store, table.append_column(RECEIVED, arrived))
         compact(self._store, "scores", "")

@@ -81,7 +81,7 @@ def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
             verb = "matches" if value else "does not match"
             return f"{feature.field} {verb} {feature.pattern}"
         case "ratio":
-            return f"{feature.field} / {feature.divisor} is {shown}"
+            return f"{_read(feature)} / {_read(feature, feature.divisor)} is {shown}"
         case "hour_of_day":
             return f"hour of {feature.field} is {shown} UTC"
         case "day_of_week":
@@ -89,7 +89,13 @@ def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
         case "is_private_ip":
             return f"{feature.field} is a {'private' if value else 'public'} address"
         case _:
-            return f"{feature.field} is {shown}"
+            return f"{_read(feature)} is {shown}"
+
+
+def _read(feature: EventFeature | WindowFeature, field: str | None = None) -> str:
+    """What is read of a field: ``max of network.bytes``."""
+    name = field or feature.field or ""
+    return name if feature.take == "first" else f"{feature.take} of {name}"
 
 
 def _missing_in_words(feature: EventFeature) -> str:
@@ -106,8 +112,8 @@ def _window_in_words(feature: WindowFeature, value: Value) -> str:
         "count": f"events by {by} in {over}",
         "distinct": f"distinct {feature.field} by {by} in {over}",
         "rarity": f"rarity of {feature.field} by {by} in {over}",
-        "sum": f"sum of {feature.field} by {by} in {over}",
-        "mean": f"mean of {feature.field} by {by} in {over}",
+        "sum": f"sum of {_read(feature)} by {by} in {over}",
+        "mean": f"mean of {_read(feature)} by {by} in {over}",
         "since_last": f"time since the last event by {by} in {over}",
     }[feature.kind]
     if value is None or isinstance(value, str):

@@ -207,14 +207,14 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
         )
     if strangers := sorted({p.name for p in folder.iterdir()} - {MANIFEST, BINS, algorithm.file}):
         raise ArtifactError(
-            f"{folder} holds a file that is no part of the model: {strangers[0]!r}",
+            f"{folder} holds a file that does not belong to the model: {strangers[0]!r}",
             hint="move it elsewhere; nobody else writes into an artefact",
         )
     try:
         model = algorithm.from_bytes(content, threads)
     except ValueError as error:
         raise ArtifactError(
-            f"{folder / algorithm.file} is no model: {error}", hint=_RESTORE
+            f"{folder / algorithm.file} is not a valid model: {error}", hint=_RESTORE
         ) from error
     if model.width != len(manifest.features):
         raise ArtifactError(

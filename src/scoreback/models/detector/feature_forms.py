@@ -5,6 +5,7 @@ r"""The short forms of features in a detector file, read into what models carry.
     - category: rule.id
     - {matches: url.path, pattern: '\.php$', name: php}
     - {ratio: [source.bytes, destination.bytes]}
+    - {number: network.bytes, take: max}
     - {count: events, by: source.ip, over: 1h}
 """
 
@@ -15,6 +16,8 @@ from pydantic import ValidationError
 
 from scoreback.models.detector.features import (
     EVENT_KINDS,
+    TAKES,
+    TAKING_KINDS,
     WINDOW_KINDS,
     EventFeature,
     WindowFeature,
@@ -59,6 +62,8 @@ def short_form(feature: Feature) -> dict[str, object]:
         form[feature.kind] = [feature.field, feature.divisor]
     elif feature.pattern:
         form["pattern"] = feature.pattern
+    if feature.take != "first":
+        form["take"] = feature.take
     return form
 
 
@@ -85,6 +90,7 @@ def _misplaced(kind: str, item: dict[str, object], key: Key) -> Iterator[Problem
     allowed = [kind, "name"]
     allowed += ["by", "over"] if kind in WINDOW_KINDS else []
     allowed += ["pattern"] if kind == "matches" else []
+    allowed += ["take"] if kind in TAKING_KINDS else []
     for name in item:
         if name in allowed:
             continue
@@ -94,6 +100,9 @@ def _misplaced(kind: str, item: dict[str, object], key: Key) -> Iterator[Problem
             yield Problem((*key, name), what, hint)
         elif name == "pattern":
             yield Problem((*key, name), f"{kind} takes no pattern", "use matches")
+        elif name == "take":
+            hint = f"remove take; it is for {', '.join(TAKING_KINDS)}"
+            yield Problem((*key, name), f"{kind} has no number to take", hint)
         else:
             yield Problem((*key, name), "unknown key", closest(name, allowed))
 
@@ -110,6 +119,11 @@ def _build(kind: str, item: dict[str, object], key: Key) -> Feature | list[Probl
             return [Problem((*key, kind), what, "write ratio: [source.bytes, destination.bytes]")]
         field, divisor = field
     given: dict[str, object] = {"kind": kind, "field": None if kind in OF_EVENTS else field}
+    if "take" in item and kind in TAKING_KINDS:
+        if item["take"] not in TAKES:
+            what = f"no number to take is called {item['take']!r}"
+            return [Problem((*key, "take"), what, closest(str(item["take"]), TAKES))]
+        given["take"] = item["take"]
     given["name"] = item.get("name", "unnamed")  # a readable one is found when all are known
     model: type[Feature]
     if kind in WINDOW_KINDS:
@@ -145,13 +159,14 @@ def _named(features: list[Feature]) -> list[Feature]:
 def _default_name(feature: Feature, *, clear: bool) -> str:
     if isinstance(feature, WindowFeature):
         by, over = ", ".join(feature.by), format_duration(feature.over)
-        return f"{feature.kind}({feature.field or 'events'} by {by} over {over})"
-    if feature.kind in ("number", "category") and clear:
+        field = feature.field or "events"
+        read = field if feature.take == "first" else f"{feature.take} {field}"
+        return f"{feature.kind}({read} by {by} over {over})"
+    if feature.kind in ("number", "category") and clear and feature.take == "first":
         return feature.field
-    rest = feature.divisor or feature.pattern
-    return (
-        f"{feature.kind}({feature.field}, {rest})" if rest else f"{feature.kind}({feature.field})"
-    )
+    parts = [feature.field, feature.divisor or feature.pattern]
+    parts += [feature.take] if feature.take != "first" else []
+    return f"{feature.kind}({', '.join(part for part in parts if part)})"
 
 
 def _repeated(features: Sequence[Feature], numbers: Sequence[int], key: Key) -> Iterator[Problem]:

@@ -4,9 +4,17 @@ The file writes features in a short form; `feature_forms` beside this reads that
 What would tell the answer, or name one event only, is no feature: it is refused here.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from scoreback.models.detector.quantities import FieldName, FieldNames, OverDuration, Pattern
 from scoreback.models.detector.wrong import WrongValue
@@ -37,6 +45,8 @@ EVENT_KINDS = (
     "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
 )  # fmt: skip
 WINDOW_KINDS = ("count", "distinct", "rarity", "sum", "mean", "since_last")
+TAKING_KINDS = ("number", "ratio", "sum", "mean")  # they read one number of each field
+TAKES = ("first", "min", "max", "sum")
 
 
 def is_or_is_under(field: str, parent: str) -> bool:
@@ -87,13 +97,43 @@ InputFields = Annotated[FieldNames, AfterValidator(_inputs)]
 FeatureName = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+Take = Annotated[
+    Literal["first", "min", "max", "sum"],
+    Field(description="which number counts where a field has several values"),
+]
+
+
 class Part(BaseModel):
     """A part of a detector: frozen, and without keys that nobody reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class EventFeature(Part):
+class _Reading(Part):
+    """What both kinds of features say of fields with several values."""
+
+    kind: str
+    take: Take = "first"
+
+    @model_validator(mode="after")
+    def _takes_of_numbers(self) -> Self:
+        if self.take != "first" and self.kind not in TAKING_KINDS:
+            raise WrongValue(
+                f"{self.kind} has no number to take",
+                hint=f"remove take; it is for {', '.join(TAKING_KINDS)}",
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the default: a model that was learnt before there was a choice stays the same."""
+        found: dict[str, Any] = written(self)
+        if found.get("take") == "first":
+            del found["take"]
+        return found
+
+
+class EventFeature(_Reading):
     """A feature that needs one event: its kind and its field."""
 
     kind: Literal[
@@ -124,7 +164,7 @@ class EventFeature(Part):
         return self
 
 
-class WindowFeature(Part):
+class WindowFeature(_Reading):
     """A feature over earlier events that share the value of ``by``."""
 
     kind: Literal["count", "distinct", "rarity", "sum", "mean", "since_last"] = Field(

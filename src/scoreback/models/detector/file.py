@@ -54,9 +54,9 @@ def parse_detector(text: str, source: str = "detector") -> Detector:
     """
     document = parse(text, source)
     problems = list(_not_built(document.root))
-    settled = {problem.key for problem in problems}
+    known = {problem.key for problem in problems}
     features, detector, found = _build(document)
-    problems += [p for p in found if not _is_within(p.key, settled)]
+    problems += [p for p in found if not _is_within(p.key, known)]
     if detector is not None and not problems:
         problems += check_detector(detector)
     if problems or detector is None:

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.multivalue import has_lists, lists
+
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _ADDRESS = r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]+:[0-9a-fA-F:.]*)$"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
@@ -29,7 +31,7 @@ class Field:
     rows: int
     present: int
     distinct: int
-    values: tuple[str, ...]  # the most frequent first; at most `MOST_VALUES`
+    values: tuple[str, ...]  # the most frequent first; at most `MOST_VALUES`; each of a list
 
     @property
     def missing(self) -> float:
@@ -61,6 +63,9 @@ def profile(sample: pa.Table, names: Sequence[str]) -> tuple[Field, ...]:
 def _field(name: str, column: pa.Array | pa.ChunkedArray) -> Field:
     texts = pc.drop_null(column)
     texts = texts.filter(pc.not_equal(texts, ""))
+    present = len(texts)
+    if has_lists(texts):
+        texts = lists(texts).flatten()
     counted = pc.value_counts(texts)
     values, counts = counted.field("values"), counted.field("counts").to_numpy()
     top = np.argsort(-counts, kind="stable")[:MOST_VALUES]
@@ -68,7 +73,7 @@ def _field(name: str, column: pa.Array | pa.ChunkedArray) -> Field:
         name=name,
         kind=_kind(values),
         rows=len(column),
-        present=len(texts),
+        present=present,
         distinct=len(values),
         values=tuple(values.take(pa.array(top)).to_pylist()),
     )

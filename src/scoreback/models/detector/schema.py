@@ -5,6 +5,8 @@ from pydantic import BaseModel
 from scoreback.models.detector.feature_forms import OF_EVENTS
 from scoreback.models.detector.features import (
     EVENT_KINDS,
+    TAKES,
+    TAKING_KINDS,
     WINDOW_KINDS,
     EventFeature,
     WindowFeature,
@@ -14,8 +16,9 @@ from scoreback.models.detector.spec import Detector
 
 _KINDS = {
     "number": "the value as a number",
-    "category": "the value as one of a set, learnt in training",
-    "ngrams": "how much the parts of the text look like attacks, learnt in training",
+    "category": "the value as one of a set, learnt in training; several values are one set",
+    "ngrams": "how much the parts of the text look like attacks, learnt in training; several values"
+    " are one text, with blanks in between",
     "length": "how many characters the text has",
     "entropy": "how random the characters of the text are, in bits",
     "digits": "how many digits the text has",
@@ -26,11 +29,13 @@ _KINDS = {
     "is_private_ip": "whether the address is private, loopback or link-local",
     "count": "how many earlier events share the key",
     "distinct": "how many values the field had in earlier events that share the key",
-    "rarity": "how rare this value is among earlier events that share the key",
+    "rarity": "how rare this value is among earlier events that share the key; of several values,"
+    " the rarest counts",
     "sum": "sum of the field over earlier events that share the key",
     "mean": "mean of the field over earlier events that share the key",
     "since_last": "seconds since the last event that shares the key",
 }
+_TAKE = "which number counts where the field has several values"
 
 
 def json_schema() -> dict[str, object]:
@@ -74,6 +79,8 @@ def _form(kind: str, parts: dict[str, dict[str, object]]) -> dict[str, object]:
     if kind in WINDOW_KINDS:
         properties |= {"by": parts["by"], "over": parts["over"]}
         required += ["by", "over"]
+    if kind in TAKING_KINDS:
+        properties["take"] = {"enum": list(TAKES), "default": "first", "description": _TAKE}
     return {
         "type": "object",
         "properties": properties,

@@ -2,7 +2,8 @@
 
 Fields come as text and are cast here, once, so that a feature means the same whatever the SIEM's
 mapping. An empty string is missing, as is text that is no number where a number is asked for
-(counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero.
+(counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero. What
+is read of a field with several values says `scoreback.models.features.several_values`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,9 @@ import pyarrow.compute as pc
 
 from scoreback.columns import flat
 from scoreback.engine import open_engine
+from scoreback.models.detector.features import TAKING_KINDS
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.features.several_values import FIRST, SET, TEXT, VALUES, FieldReader
 from scoreback.records import EventBatch
 from scoreback.sql import identifier, literal
 
@@ -28,6 +31,10 @@ _MEMORY_LIMIT = "1GB"
 _PRIVATE_V4 = r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
 _PRIVATE_V6 = r"^(::1$|[fF][cCdD][0-9a-fA-F]{0,2}:|[fF][eE][89abAB][0-9a-fA-F]?:)"
 _ANY_IP = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$"
+
+
+# What each kind reads of a field with several values; the others read texts, or take a number.
+_READINGS = {"category": SET, "hour_of_day": FIRST, "day_of_week": FIRST, "is_private_ip": FIRST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,17 @@ class FeatureRows:
     uncast: Mapping[str, int]  # feature → values that were there but could not be read
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A feature over the columns of one batch."""
+
+    kind: str
+    field: str
+    divisor: str | None
+    pattern: str | None
+    take: str
+
+
 class EventFeatures:
     """Computes event features of batches; holds one in-memory engine for all of them."""
 
@@ -117,8 +135,11 @@ class EventFeatures:
 
     def _columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         """A column for each feature, most by one query for all."""
-        found = {i: _without_query(feature, batch) for i, feature in enumerate(self._features)}
-        asked = tuple(f"{_expression(self._features[i], batch)} AS f{i}"
+        reader = FieldReader(batch)
+        read = [_read_by(feature, reader) for feature in self._features]
+        batch = reader.batch
+        found = {i: _without_query(feature, batch) for i, feature in enumerate(read)}
+        asked = tuple(f"{_expression(read[i], batch)} AS f{i}"
                       for i, column in found.items() if column is None)  # fmt: skip
         if asked:
             query = f"SELECT {', '.join(asked)} FROM batch"  # noqa: S608 - names are quoted below
@@ -132,7 +153,18 @@ class EventFeatures:
             self._engine.close()
 
 
-def _without_query(feature: EventFeature, batch: pa.RecordBatch) -> pa.Array | None:
+def _read_by(feature: EventFeature, reader: FieldReader) -> "_Read":
+    """*feature* with the columns that it reads in this batch in place of its fields."""
+    reading = _READINGS.get(feature.kind, TEXT)
+    if feature.kind in TAKING_KINDS:
+        reading = FIRST if feature.take == "first" else VALUES
+    divisor = feature.divisor and reader.column(feature.divisor, reading)
+    return _Read(
+        feature.kind, reader.column(feature.field, reading), divisor, feature.pattern, feature.take
+    )
+
+
+def _without_query(feature: "_Read", batch: pa.RecordBatch) -> pa.Array | None:
     """The column of *feature*, where a field of *batch* is one already or a pass over it is."""
     if feature.kind == "digits":
         return _digits(batch.column(feature.field))
@@ -167,10 +199,15 @@ def _text(field: str) -> str:
     return f"nullif({identifier(field)}, '')"
 
 
-def _number(field: str, batch: pa.RecordBatch) -> str:
+def number_of(field: str, batch: pa.RecordBatch, take: str) -> str:
+    """SQL for the number in column *field* of *batch*: *take* of them where it holds lists."""
     cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
-    if _is_number(field, batch):
+    kind = batch.schema.field(field).type
+    if kind == pa.float64():
         cast = identifier(field)
+    elif pa.types.is_list(kind):
+        numbers = f"list_transform({identifier(field)}, lambda one: TRY_CAST(one AS DOUBLE))"
+        cast = f"list_{take}(list_filter({numbers}, lambda one: isfinite(one)))"
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
 
 
@@ -180,7 +217,7 @@ def _time(field: str) -> str:
     return f"TRY_CAST({_text(field)} AS TIMESTAMPTZ)"
 
 
-def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
+def _expression(feature: "_Read", batch: pa.RecordBatch) -> str:
     text = _text(feature.field)
     match feature.kind:
         case "category":
@@ -188,7 +225,7 @@ def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
         case "ngrams":
             return f"left({text}, {TEXT_LIMIT})"
         case "number":
-            return _number(feature.field, batch)
+            return number_of(feature.field, batch, feature.take)
         case "length":
             return f"length({text})::DOUBLE"
         case "entropy":
@@ -196,7 +233,8 @@ def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
         case "matches":
             return f"regexp_matches({text}, {literal(feature.pattern or '')})::INT::DOUBLE"
         case "ratio":
-            above, below = (_number(name or "", batch) for name in (feature.field, feature.divisor))
+            names = (feature.field, feature.divisor or "")
+            above, below = (number_of(name, batch, feature.take) for name in names)
             return f"{above} / nullif({below}, 0)"
         case "hour_of_day":
             return f"hour({_time(feature.field)})::DOUBLE"
@@ -208,6 +246,7 @@ def _expression(feature: EventFeature, batch: pa.RecordBatch) -> str:
             return f"CASE WHEN {address} THEN ({private})::INT::DOUBLE END"
         case "digits":
             raise ValueError("digits are counted without a query")
+    raise ValueError(f"no feature is of kind {feature.kind!r}")
 
 
 def _uncast(

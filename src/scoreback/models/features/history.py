@@ -1,5 +1,6 @@
 """From events to what windows are computed over: queries, raw history, and closed buckets."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 
@@ -8,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.engine import open_engine
-from scoreback.models.features.event_features import FeaturePlan
+from scoreback.models.features.event_features import FeaturePlan, number_of
+from scoreback.models.features.several_values import FIRST, KEY, VALUES, FieldReader, each_value
 from scoreback.models.features.windows import (
     HISTORY,
     SCALE,
@@ -20,7 +22,7 @@ from scoreback.models.features.windows import (
     value_column,
 )
 from scoreback.records import EventBatch
-from scoreback.sql import identifier, literal
+from scoreback.sql import identifier
 
 _LOW_BITS = (1 << 32) - 1
 
@@ -42,15 +44,7 @@ class WindowQueries:
     def __init__(self, plan: FeaturePlan) -> None:
         """Prepare the one query that computes keys and values for *plan*."""
         self._lag = pa.scalar(plan.lag, pa.duration("us"))
-        columns: dict[str, str] = {}
-        for series in all_series(plan):
-            columns[key_column(series)] = _key(series.by)
-            if series.shape == "values":
-                columns[value_column(series)] = f"nullif({identifier(series.field)}, '')"
-            elif series.shape == "numbers":
-                columns[number_column(series)] = _thousandths(series.field)
-        select = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in columns.items())
-        self._query = f"SELECT {select} FROM batch" if columns else ""  # noqa: S608 - quoted
+        self._series = all_series(plan)
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
@@ -59,13 +53,16 @@ class WindowQueries:
 
     def of(self, events: EventBatch) -> pa.Table:
         """One row per event, in their order, as `windows.window_columns` asks for."""
-        batch = events.batch
+        reader = FieldReader(events.batch)
+        columns = dict(_columns(self._series, reader))
+        batch = reader.batch  # the query reads it by name
         delay = pc.subtract(batch["arrival_time"], batch["event_time"])
         found = pa.table({
             "time": batch["event_time"].cast(pa.int64()), "late": pc.greater(delay, self._lag),
         })  # fmt: skip
-        if self._query:
-            keys = self._engine.sql(self._query).to_arrow_table()
+        if columns:
+            select = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in columns.items())
+            keys = self._engine.sql(f"SELECT {select} FROM batch").to_arrow_table()  # noqa: S608 - quoted
             for name in keys.column_names:
                 found = found.append_column(name, keys[name])
         return found
@@ -82,6 +79,8 @@ def history_of(series: Series, queries: pa.Table) -> pa.Table:
     if series.shape == "values":
         wanted = pc.and_(wanted, pc.is_valid(queries.column(value_column(series))))
     rows = queries.filter(wanted)
+    if series.shape == "values":
+        rows = each_value(rows, value_column(series))
     count = rows.num_rows
     ones, zeros = (
         pa.repeat(pa.scalar(1, pa.int64()), count),
@@ -119,14 +118,22 @@ def closed_buckets(series: Series, history: pa.Table) -> pa.Table:
     return summed.sort_by([(name, "ascending") for name in ("key", "time", "value")])
 
 
-def _key(by: tuple[str, ...]) -> str:
-    """A key that several fields share: each prefixed by its length, null when one is absent."""
+def _columns(series: Iterable[Series], reader: FieldReader) -> Iterator[tuple[str, str]]:
+    """Names and expressions of the columns that *series* ask of a batch."""
+    for one in series:
+        yield key_column(one), _key([reader.column(name, KEY) for name in one.by])
+        if one.shape == "values":
+            yield value_column(one), f"nullif({identifier(reader.column(one.field, KEY))}, '')"
+        elif one.shape == "numbers":
+            field = reader.column(one.field, VALUES if one.take else FIRST)
+            number = number_of(field, reader.batch, one.take)
+            whole = f"round({number} * {SCALE})::BIGINT"
+            yield number_column(one), f"CASE WHEN abs({number}) <= {SUM_LIMIT} THEN {whole} END"
+
+
+def _key(by: Sequence[str]) -> str:
+    """A key that several columns share: each prefixed by its length, null when one is absent."""
     if len(by) == 1:
         return f"nullif({identifier(by[0])}, '')"
     parts = (f"length(nullif({identifier(f)}, '')) || ':' || {identifier(f)}" for f in by)
     return " || ".join(parts)
-
-
-def _thousandths(field: str) -> str:
-    number = f"TRY_CAST(nullif({identifier(field)}, {literal('')}) AS DOUBLE)"
-    return f"CASE WHEN abs({number}) <= {SUM_LIMIT} THEN round({number} * {SCALE})::BIGINT END"

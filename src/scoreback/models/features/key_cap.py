@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from scoreback.errors import DataError
 from scoreback.models.detector.quantities import format_duration
 from scoreback.models.detector.spec import WindowFeature
+from scoreback.models.features.several_values import each_value
 from scoreback.models.features.windows import Series, key_column, series_of, value_column
 from scoreback.times import span
 
@@ -66,6 +67,8 @@ def estimated_keys(series: Series, stretch: pa.Table) -> float:
     """
     names = [key_column(series)] + [value_column(series)] * (series.shape == "values")
     keyed = stretch.select(["time", *names]).drop_null()
+    if series.shape == "values":
+        keyed = each_value(keyed, value_column(series))
     rows = keyed.num_rows
     if rows < 2:
         return float(rows)

@@ -160,8 +160,8 @@ class OnlineFeatures:
         """What is ready, sorted by event time and id, and what is not."""
         lag = pa.scalar(self._plan.lag, pa.duration("us"))
         delay = pc.subtract(waiting["arrival_time"], waiting["event_time"])
-        settled = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
-        ready = pc.or_(settled, pc.greater(delay, lag))
+        complete = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
+        ready = pc.or_(complete, pc.greater(delay, lag))
         # Every copy of whole events tells in the cost of a step: two where all are ready.
         batch = _one_batch(waiting if pc.all(ready).as_py() else waiting.filter(ready))
         order = pc.sort_indices(batch, [("event_time", "ascending"), ("event_id", "ascending")])

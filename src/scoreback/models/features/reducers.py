@@ -5,15 +5,22 @@ Events are in order of time, then id. ``min``, ``max``, ``sum`` and ``mean`` rea
 reads true and false; what they cannot read is counted, and is missing. Without a value to reduce
 the result is missing, but ``count`` and ``distinct`` are then 0. ``most_common`` takes the smaller
 text of two that come as often. Sums are of thousandths, as integers, as in windows.
+
+Of an event whose field has several values, each counts: for ``min``, ``max``, ``sum``, ``mean``,
+``any`` and ``distinct``. ``first`` and ``last`` give all the values of that event, ``most_common``
+takes them as a set, and ``count`` counts the event once.
 """
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from scoreback.models.detector.units import EVENTS, Reduced
+from scoreback.models.features.several_values import KEY, VALUES
 from scoreback.models.features.windows import SCALE, SUM_LIMIT
 
+_INT = pa.int64()
 _EVENT = pa.struct([("time", pa.int64()), ("id", pa.string()), ("value", pa.string())])
 _HALF = 1 << 32  # sums of thousandths are kept in two halves: each of them fits 64 bits
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -28,38 +35,45 @@ class Sum(NamedTuple):
     of_sums: str  # over this column of earlier sums
 
 
-def sums_of(i: int, reduced: Reduced) -> list[Sum]:
-    """What is kept for the *i*-th reduced field."""
+def reading_of(reduced: Reduced) -> str | None:
+    """How `several_values` reads the field that is reduced; None: as it is."""
+    if reduced.reducer == "most_common":
+        return KEY
+    return None if reduced.reducer in ("first", "last", "count") else VALUES
+
+
+def sums_of(i: int, reduced: Reduced, *, listed: bool = False) -> list[Sum]:
+    """What is kept for the *i*-th reduced field; where it is *listed*, ``v{i}`` holds lists."""
     value = f"v{i}"
+    of_numbers = _Reducing(i, listed, "TRY_CAST({} AS DOUBLE)")
     match reduced.reducer:
         case "first" | "last":
             end = "min" if reduced.reducer == "first" else "max"
             event = f"{{'time': time, 'id': id, 'value': {value}}}"
-            return [_sum(f"pick{i}", _EVENT, end, event, f"{value} IS NOT NULL")]
+            return [_sum(f"pick{i}", _EVENT, f"{end}({event}) FILTER ({value} IS NOT NULL)", end)]
         case "min" | "max":
-            number = f"TRY_CAST({value} AS DOUBLE)"
-            readable = f"isfinite({number})"
-            pick = _sum(f"pick{i}", pa.float64(), reduced.reducer, number, readable)
-            return [pick, _bad(i, readable)]
+            readable = f"isfinite({of_numbers.value})"
+            pick = of_numbers.sum("pick", pa.float64(), reduced.reducer, readable)
+            return [pick, of_numbers.bad(readable)]
         case "sum" | "mean":
-            number = f"TRY_CAST({value} AS DOUBLE)"
-            readable = f"abs({number}) <= {SUM_LIMIT}"
-            whole = f"(CASE WHEN {readable} THEN round({number} * {SCALE})::BIGINT END)"
-            low = f"(({whole} % {_HALF}) + {_HALF}) % {_HALF}"
+            readable = f"abs({of_numbers.value}) <= {SUM_LIMIT}"
+            rounded = f"round({of_numbers.value} * {SCALE})::BIGINT"
+            whole = f"(CASE WHEN {readable} THEN {rounded} END)"
+            low = f"((({whole} % {_HALF}) + {_HALF}) % {_HALF})"
             return [
-                _sum(f"high{i}", pa.int64(), "sum", f"({whole} - {low}) // {_HALF}"),
-                _sum(f"low{i}", pa.int64(), "sum", low),
-                _sum(f"numbers{i}", pa.int64(), "count", whole),
-                _bad(i, readable),
+                replace(of_numbers, value=f"(({whole} - {low}) // {_HALF})").sum("high"),
+                replace(of_numbers, value=low).sum("low"),
+                replace(of_numbers, value=whole).sum("numbers", how="count"),
+                of_numbers.bad(readable),
             ]
         case "count" if reduced.field != EVENTS:
-            return [_sum(f"numbers{i}", pa.int64(), "count", value)]
+            return [_sum(f"numbers{i}", pa.int64(), f"count({value})", "sum")]
         case "any":
             known = ", ".join(f"'{word}'" for word in (*_TRUE, *_FALSE))
             true = ", ".join(f"'{word}'" for word in _TRUE)
-            readable = f"lower({value}) IN ({known})"
-            pick = _sum(f"pick{i}", pa.bool_(), "bool_or", f"lower({value}) IN ({true})", readable)
-            return [pick, _bad(i, readable)]
+            readable = f"lower({{}}) IN ({known})"
+            of_truths = _Reducing(i, listed, f"lower({{}}) IN ({true})")
+            return [of_truths.sum("pick", pa.bool_(), "bool_or", readable), of_truths.bad(readable)]
     return []
 
 
@@ -101,18 +115,46 @@ def finished(i: int, reduced: Reduced) -> str:
             return f"most{i}.value"
 
 
-def _sum(name: str, kind: pa.DataType, how: str, value: str, where: str = "") -> Sum:
-    of_events = f"{how}({value})" + (f" FILTER ({where})" if where else "")
-    again = "sum" if how == "count" else how
+@dataclass(frozen=True, slots=True)
+class _Reducing:
+    """Sums over the values of one field, each of which stands for ``{}`` in expressions."""
+
+    i: int
+    listed: bool  # whether the field holds lists of values
+    value: str
+
+    def sum(self, name: str, kind: pa.DataType = _INT, how: str = "sum", where: str = "") -> Sum:
+        """*how* over the values, or over those of which *where* holds."""
+        field, value = f"v{self.i}", self.value
+        again = "sum" if how == "count" else how
+        if not self.listed:
+            of_events = f"{how}({_of(value, field)})"
+            of_events += f" FILTER ({_of(where, field)})" if where else ""
+        else:
+            some = f"list_filter({field}, lambda v: {_of(where, 'v')})" if where else field
+            each = f"list_transform({some}, lambda v: {_of(value, 'v')})"
+            if how == "count":
+                of_event = f"len(list_filter({each}, lambda v: v IS NOT NULL))"
+            else:
+                of_event = f"list_{how}({each})"
+            of_events = f"{again}({of_event})"
+        return _sum(f"{name}{self.i}", kind, of_events, again)
+
+    def bad(self, readable: str) -> Sum:
+        """How many values are there but not *readable*."""
+        unreadable = f"{{}} IS NOT NULL AND NOT coalesce({readable}, false)"
+        return replace(self, value="1").sum("bad", how="count", where=unreadable)
+
+
+def _of(expression: str, value: str) -> str:
+    return expression.replace("{}", value)
+
+
+def _sum(name: str, kind: pa.DataType, of_events: str, again: str) -> Sum:
     of_sums = f"{again}({name}) FILTER ({name} IS NOT NULL)"
-    if kind == pa.int64():  # DuckDB adds in 128 bits; none of these sums needs them
+    if kind == _INT:  # DuckDB adds in 128 bits; none of these sums needs them
         of_events, of_sums = f"coalesce({of_events}, 0)::BIGINT", f"({of_sums})::BIGINT"
     return Sum(name, kind, of_events, of_sums)
-
-
-def _bad(i: int, readable: str) -> Sum:
-    unreadable = f"v{i} IS NOT NULL AND NOT coalesce({readable}, false)"
-    return _sum(f"bad{i}", pa.int64(), "count", "*", unreadable)
 
 
 def _text(number: str) -> str:

@@ -17,7 +17,7 @@ for values that are told apart one by one (``distinct``, ``most_common``). Each 
 come once, as readers promise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,14 @@ import pyarrow.compute as pc
 from scoreback.engine import open_engine
 from scoreback.models.detector.spec import Detector
 from scoreback.models.detector.units import EVENTS, Reduced
-from scoreback.models.features.reducers import finished, sums_of, value_of, with_values
+from scoreback.models.features.reducers import (
+    finished,
+    reading_of,
+    sums_of,
+    value_of,
+    with_values,
+)
+from scoreback.models.features.several_values import KEY, VALUES, FieldReader
 from scoreback.naming import MEMBERS, UNIT_REF
 from scoreback.records import EVENT_COLUMNS, EventBatch
 from scoreback.sql import identifier, literal
@@ -138,11 +145,13 @@ class UnitQueries:
 
     def group(self, events: EventBatch) -> Grouped:
         """The sums over the *events* of each unit."""
-        keyed = self._query(_keyed(self._plan), batch=pa.Table.from_batches([events.batch]))
+        reader = FieldReader(events.batch)
+        keyed = self._query(_keyed(self._plan, reader), batch=pa.Table.from_batches([reader.batch]))
+        listed = {i for i, r in enumerate(self._plan.reduced) if _is_listed(r, reader)}
         members = keyed.filter(pc.is_valid(keyed["unit"]))
         sums = Sums(
-            self._query(self._of_events(), keyed=members).cast(self._schema),
-            self._query(self._values_of_events(), keyed=members).cast(_VALUES),
+            self._query(self._of_events(listed), keyed=members).cast(self._schema),
+            self._query(self._values_of_events(listed), keyed=members).cast(_VALUES),
             self._capped(members.select(_MEMBERS.names).cast(_MEMBERS)),
         )
         late = int(pc.sum(keyed["late"]).as_py() or 0)
@@ -190,9 +199,14 @@ class UnitQueries:
         """
         return micros(self._plan.window_of(arrived - self._plan.lag))
 
-    def _of_events(self) -> str:
+    def _of_events(self, listed: Container[int]) -> str:
         columns = ", ".join(["unit", "start", *self._keys])
-        sums = "".join(f", {each.of_events} AS {each.name}" for each in self._sums)
+        kept = (
+            each
+            for i, reduced in enumerate(self._plan.reduced)
+            for each in sums_of(i, reduced, listed=i in listed)
+        )
+        sums = "".join(f", {each.of_events} AS {each.name}" for each in kept)
         return (
             f"SELECT {columns}, count(*) AS events, min(time) AS first, max(time) AS last{sums} "  # noqa: S608
             f"FROM keyed GROUP BY {columns} ORDER BY unit"
@@ -206,10 +220,11 @@ class UnitQueries:
             f"min(first) AS first, max(last) AS last{sums} FROM sums GROUP BY unit ORDER BY unit"
         )
 
-    def _values_of_events(self) -> str:
+    def _values_of_events(self, listed: Container[int]) -> str:
         parts = [
-            f"SELECT unit, start, {i} AS field, v{i} AS value, count(*) AS events FROM keyed"  # noqa: S608
-            f" WHERE v{i} IS NOT NULL GROUP BY ALL"
+            f"SELECT unit, start, {i} AS field, value, count(*) AS events FROM (SELECT unit, start,"  # noqa: S608
+            f" {f'unnest(v{i})' if i in listed else f'v{i}'} AS value FROM keyed)"
+            " WHERE value IS NOT NULL GROUP BY ALL"
             for i, each in enumerate(self._plan.reduced)
             if with_values(each)
         ]
@@ -263,18 +278,28 @@ class UnitQueries:
                 self._engine.unregister(name)
 
 
-def _keyed(plan: UnitPlan) -> str:
+def _is_listed(reduced: Reduced, reader: FieldReader) -> bool:
+    """Whether the values of *reduced* come in lists, one for each event of the batch."""
+    return reading_of(reduced) == VALUES and reader.holds_lists(reduced.field)
+
+
+def _values(reduced: Reduced, reader: FieldReader) -> str:
+    """SQL for what is reduced of each event: a text, or a list of them."""
+    reading = reading_of(reduced)
+    name = identifier(reader.column(reduced.field, reading) if reading else reduced.field)
+    return name if _is_listed(reduced, reader) else f"nullif({name}, '')"
+
+
+def _keyed(plan: UnitPlan, reader: FieldReader) -> str:
     """SQL for the unit of each event of a batch, and the values that are summed."""
     every, lag = span(plan.every), span(plan.lag)
-    present = [f"nullif({identifier(name)}, '')" for name in plan.group]
+    present = [f"nullif({identifier(reader.column(name, KEY))}, '')" for name in plan.group]
     # The names of the fields and the width are part of a unit's name: nobody else's units share it.
     what = ",".join(f"{len(name)}:{name}" for name in plan.group) + f"/{every}"
     key = " || ',' || ".join(f"coalesce(length({v}) || ':' || {v}, '-')" for v in present)
     keys = "".join(f", {v} AS g{i}" for i, v in enumerate(present))
     values = "".join(
-        f", nullif({identifier(r.field)}, '') AS v{i}"
-        for i, r in enumerate(plan.reduced)
-        if r.field != EVENTS
+        f", {_values(r, reader)} AS v{i}" for i, r in enumerate(plan.reduced) if r.field != EVENTS
     )
     return f"""
         SELECT *, CASE WHEN NOT late AND coalesce({", ".join(f"g{i}" for i in range(len(present)))})

@@ -14,6 +14,9 @@ Each feature is a difference of prefix sums between two positions in history sor
 found by binary search; the cost is O(n log n) whatever the keys look like (one hot key is just a
 longer run), and integers keep it exact. Distinct values count a row for the window in which it is
 the last of its value: a range of consecutive queries, again by binary search.
+
+An event whose field has several values is one row of history for each of them, so that ``distinct``
+counts each; its ``rarity`` is that of the rarest. Its key is the set of the key's values.
 """
 
 from collections.abc import Mapping
@@ -27,6 +30,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.detector.spec import WindowFeature
+from scoreback.models.features.several_values import each_value
 from scoreback.times import span
 
 BUCKETS = 60  # buckets in a window
@@ -60,6 +64,7 @@ class Series:
     over_us: int
     shape: Literal["keys", "values", "numbers"]
     field: str  # "" for keys
+    take: str = ""  # which number of several, where that is not the first
 
     @property
     def bucket_us(self) -> int:
@@ -69,7 +74,8 @@ class Series:
     @property
     def name(self) -> str:
         """A name for ever: state segments are filed under it."""
-        return "|".join((",".join(self.by), str(self.over_us), self.shape, self.field))
+        parts = [",".join(self.by), str(self.over_us), self.shape, self.field]
+        return "|".join(parts + [self.take] * bool(self.take))
 
     def bucket_start(self, times: Ints) -> Ints:
         """*times* rounded down to the bucket grid, µs."""
@@ -85,7 +91,8 @@ def series_of(feature: WindowFeature) -> Series:
         case "distinct" | "rarity":
             return Series(feature.by, over, "values", feature.field or "")
         case "sum" | "mean":
-            return Series(feature.by, over, "numbers", feature.field or "")
+            take = "" if feature.take == "first" else feature.take
+            return Series(feature.by, over, "numbers", feature.field or "", take)
 
 
 def window_columns(
@@ -122,13 +129,13 @@ def key_column(series: Series) -> str:
 
 
 def value_column(series: Series) -> str:
-    """Name of the query column that holds the series' field as text."""
+    """Name of the query column that holds the series' field as text: the set of its values."""
     return "value:" + series.field
 
 
 def number_column(series: Series) -> str:
     """Name of the query column that holds the series' field in thousandths, int64."""
-    return "number:" + series.field
+    return f"{series.take}number:{series.field}"
 
 
 class _Frame:
@@ -152,7 +159,7 @@ class _Frame:
         self._past_keys, self._past = history_keys[by_time], past[by_time]
         self._history = history.take(pa.array(by_time))
         self._queries = queries
-        self._left, self._right = self._bounds(self._past_keys, self._past, self._keys)
+        self._left, self._right = self._bounds(self._past_keys, self._past, self._keys, self._time)
 
     def column(self, kind: str) -> Floats:
         values: Floats = getattr(self, f"_{kind}")()
@@ -160,10 +167,10 @@ class _Frame:
         column[self._asked] = values
         return column
 
-    def _bounds(self, past_keys: Ints, past: Ints, keys: Ints) -> tuple[Ints, Ints]:
-        """First position inside each query's window, and the first after it."""
-        since = self._series.bucket_start(self._time) - self._series.over_us
-        ranks = np.unique(np.concatenate((past, since, self._time)))
+    def _bounds(self, past_keys: Ints, past: Ints, keys: Ints, time: Ints) -> tuple[Ints, Ints]:
+        """First position inside the window of each key at its time, and the first after it."""
+        since = self._series.bucket_start(time) - self._series.over_us
+        ranks = np.unique(np.concatenate((past, since, time)))
         size = len(ranks) + 1
 
         def place(codes: Ints, moments: Ints) -> Ints:
@@ -172,7 +179,7 @@ class _Frame:
         line = place(past_keys, past)
         return (
             np.searchsorted(line, place(keys, since)).astype(np.int64),
-            np.searchsorted(line, place(keys, self._time)).astype(np.int64),
+            np.searchsorted(line, place(keys, time)).astype(np.int64),
         )
 
     def _sums(self, column: str) -> Ints:
@@ -186,7 +193,10 @@ class _Frame:
     def _since_last(self) -> Floats:
         if not len(self._past):
             return np.full(len(self._time), np.nan)
-        last = self._history.column("last").to_numpy()[np.maximum(self._right - 1, 0)]
+        last = self._history.column("last").to_numpy()
+        # Of one bucket there are several sums where it was read in several slices.
+        by_last = np.lexsort((last, self._past, self._past_keys))
+        last = last[by_last][np.maximum(self._right - 1, 0)]
         seconds = (self._time - last) / 1e6
         return np.where(self._right > self._left, seconds, np.nan)
 
@@ -217,33 +227,50 @@ class _Frame:
         return np.cumsum(steps)[: len(self._time)].astype(np.float64)
 
     def _rarity(self) -> Floats:
-        """``log2((n + 1) / (m + 1))``: n events of the entity, m of them with this value."""
+        """``log2((n + 1) / (m + 1))``: n values of the entity, m of them this one."""
         pairs = self._past_keys * self._value_count + self._past_values
         by_pair = np.argsort(pairs, kind="stable")
-        known = self._query_values >= 0
-        asked = self._keys * self._value_count + np.maximum(self._query_values, 0)
-        left, right = self._bounds(pairs[by_pair], self._past[by_pair], asked)
+        rows, values = self._asked_values
+        asked = self._keys[rows] * self._value_count + values
+        left, right = self._bounds(pairs[by_pair], self._past[by_pair], asked, self._time[rows])
         events = self._history.column("events").to_numpy()[by_pair]
         prefix = np.concatenate(([0], np.cumsum(events)))
-        same = (prefix[right] - prefix[left]).astype(np.float64)
-        return np.where(known, np.log2((self._count() + 1) / (same + 1)), np.nan)
+        fewest = np.full(len(self._time), np.inf)
+        np.minimum.at(fewest, rows, (prefix[right] - prefix[left]).astype(np.float64))
+        known = np.isfinite(fewest)
+        fewest[~known] = 0
+        return np.where(known, np.log2((self._count() + 1) / (fewest + 1)), np.nan)
 
     @cached_property
     def _value_count(self) -> int:
-        return int(max(self._past_values.max(initial=-1), self._query_values.max(initial=-1))) + 1
+        return (
+            int(max(self._past_values.max(initial=-1), self._coded_values[1].max(initial=-1))) + 1
+        )
 
     @property
     def _past_values(self) -> Ints:
         return self._coded_values[0]
 
     @property
-    def _query_values(self) -> Ints:
-        return self._coded_values[1]
+    def _asked_values(self) -> tuple[Ints, Ints]:
+        """Places of queries that have values, one for each of them, and the values' codes."""
+        rows, codes = self._asked_rows, self._coded_values[1]
+        known = codes >= 0
+        return (rows, codes) if known.all() else (rows[known], codes[known])
+
+    @cached_property
+    def _asked_rows(self) -> Ints:
+        return np.asarray(self._asked_texts.column("row").to_numpy(), dtype=np.int64)
+
+    @cached_property
+    def _asked_texts(self) -> pa.Table:
+        texts = self._queries.column(value_column(self._series)).take(pa.array(self._asked))
+        rows = pa.table({"row": np.arange(len(texts)), "value": texts})
+        return each_value(rows, "value")
 
     @cached_property
     def _coded_values(self) -> tuple[Ints, Ints]:
-        values = self._queries.column(value_column(self._series)).take(pa.array(self._asked))
-        return _codes(self._history.column("value"), values)
+        return _codes(self._history.column("value"), self._asked_texts.column("value"))
 
 
 def _codes(first: pa.ChunkedArray, second: pa.ChunkedArray) -> tuple[Ints, Ints]:

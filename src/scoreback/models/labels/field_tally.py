@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from scoreback.models.detector.spec import FieldLabels
 from scoreback.models.labels.truths import FieldLabelsRead
+from scoreback.multivalue import unfolded
 from scoreback.records import EventBatch
 from scoreback.timestamps import FORMATS
 
@@ -33,7 +34,8 @@ class FieldTally:
 
     def add(self, events: EventBatch, read: FieldLabelsRead) -> None:
         """Take what was *read* of a batch of *events*."""
-        counts = pc.value_counts(events.batch.column(self._spec.name))
+        _, texts = unfolded(events.batch.column(self._spec.name))  # each value of a list
+        counts = pc.value_counts(texts)
         for item in counts.to_pylist():
             value, count = item["values"], item["counts"]
             if value and (value in self._values or len(self._values) < MOST_VALUES):

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.detector.spec import Detector, FieldLabels
+from scoreback.multivalue import has_lists, holds_any, readable, unfolded
 from scoreback.records import LABEL_IDENTITY, TIME, EventBatch, LabelBatch, Verdict
 from scoreback.timestamps import TimeReader
 
@@ -63,18 +64,19 @@ class Truths:
 def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     """The labels that *events* carry in a field of their own.
 
-    A value that is neither positive nor negative gives no label. The label's time is the event's
-    plus ``delay``; with a ``time`` field it is that field's, read as `scoreback.timestamps` reads
-    the times of an export, and never before its event. A positive needs that time; a negative
+    A value that is neither positive nor negative gives no label. Of several values one positive is
+    enough; without one, one negative. The label's time is the event's plus ``delay``; with a
+    ``time`` field it is that field's, read as `scoreback.timestamps` reads the times of an export,
+    the latest of several, and never before its event. A positive needs that time; a negative
     without one falls back to ``delay``.
     """
     batch = events.batch
     value = batch.column(spec.name)
-    positive = pc.fill_null(pc.is_in(value, value_set=pa.array(spec.positive, pa.string())), False)
+    positive = holds_any(value, spec.positive)
     if spec.negative is None:
         negative = pc.and_not(pc.and_(pc.is_valid(value), pc.not_equal(value, "")), positive)
     else:
-        negative = pc.is_in(value, value_set=pa.array(spec.negative, pa.string()))
+        negative = pc.and_not(holds_any(value, spec.negative), positive)
     negative = pc.fill_null(negative, False)
     event_time = batch.column("event_time")
     label_time = pc.add(event_time, pa.scalar(spec.delay, pa.duration("us")))
@@ -83,11 +85,11 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     if spec.time is not None:
         stamp = batch.column(spec.time)
         blank = pc.fill_null(pc.equal(stamp, ""), True)
-        given = _times(stamp)
+        given = _latest_times(stamp)
         placed = pc.or_(pc.is_valid(given), pc.and_(negative, blank))
         unread = pc.and_not(usable, placed)
         unparsable = _count(unread)
-        example = next((text for text in stamp.filter(unread).to_pylist() if text), "")
+        example = next((text for text in readable(stamp).filter(unread).to_pylist() if text), "")
         usable = pc.and_(usable, placed)
         before_event = _count(pc.and_(usable, pc.fill_null(pc.less(given, event_time), False)))
         never_before = pc.if_else(pc.greater(given, event_time), given, event_time)
@@ -208,6 +210,17 @@ def _verdict_codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
     codes = np.array([*_CODES.values(), UNUSABLE], dtype=np.int8)
     result: NDArray[np.int8] = codes[pc.fill_null(index, len(_CODES)).to_numpy()]
     return result
+
+
+def _latest_times(stamp: pa.Array) -> pa.Array:
+    """The time that each cell tells; the latest of several."""
+    if not has_lists(stamp):
+        return _times(stamp)
+    rows, texts = unfolded(stamp)
+    given = pa.table({"row": rows, "time": _times(texts)}).drop_null()
+    latest = given.group_by("row").aggregate([("time", "max")])
+    place = pc.index_in(pa.array(np.arange(len(stamp))), value_set=_combined(latest["row"]))
+    return _combined(latest["time_max"]).take(place)
 
 
 def _times(stamp: pa.Array) -> pa.Array:

@@ -56,7 +56,7 @@ def _check_forest(trees: Sequence[Mapping[str, Value]], width: int) -> None:
     nodes = {name: np.concatenate([_numbers(tree[name]) for tree in trees]) for name in _PER_NODE}
     for name in _WHOLE:
         if nodes[name].dtype.kind not in "iu":
-            raise ValueError(f"a tree's {name} are no whole numbers")
+            raise ValueError(f"a tree's {name} are not whole numbers")
         nodes[name] = nodes[name].astype(np.int64)
     roots = np.cumsum(sizes) - sizes
     inner = nodes["left_children"] != -1
@@ -66,7 +66,7 @@ def _check_forest(trees: Sequence[Mapping[str, Value]], width: int) -> None:
     if not ((covers > 0) & np.isfinite(covers))[np.repeat(splits, sizes)].all():
         raise ValueError("a tree does not say how many rows came through its nodes")
     if not np.isfinite(conditions[~inner]).all() or np.isnan(conditions[inner]).any():
-        raise ValueError("a tree holds values that are no numbers")
+        raise ValueError("a tree holds values that are not numbers")
     if nodes["split_type"].any():
         raise ValueError("a tree splits by category, which models here never do")
     split = nodes["split_indices"]

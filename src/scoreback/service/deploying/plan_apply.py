@@ -5,7 +5,7 @@ until they say that it may be taken over.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -210,7 +210,7 @@ def _applied(
         note_deployed(app.state, app.connector.name, wanted.kind, wanted.name, at)
     action = "apply" if ours else "take_over"
     _log(app, action, item.kind, wanted.name, detector, by, at)
-    return Item(wanted, item.found, done=True)
+    return replace(item, done=True)
 
 
 def _removable_rule(app: App, name: str) -> Removal | None:

@@ -8,7 +8,8 @@ from scoreback.connectors.doors.intake import Scored
 from scoreback.models.detector.spec import Detector
 from scoreback.records import EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
-from scoreback.service.state.workspace_state import Progress, State
+from scoreback.service.state.batches import Progress
+from scoreback.service.state.workspace_state import State
 
 
 def scored_so_far(state: State) -> list[Scored]:

@@ -23,6 +23,7 @@ from scoreback.service.deploying.waiting import waits_for_training
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
+from scoreback.service.detectors.list_tally import ListTally
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
 _PARTS = 4
@@ -100,15 +101,17 @@ def _only_training(finding: Finding) -> Finding:
 
 
 def _of_events(app: App, detector: Detector, query: EventQuery, now: datetime) -> list[Finding]:
-    """What a few stretches of events show: labels that are not read, windows that do not fit."""
+    """What a few stretches of events show: values that are not read, windows that do not fit."""
     spec = detector.labels.field
     tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
-    keys = _Keys(detector)
+    keys, lists = _Keys(detector), ListTally(detector)
     try:
         for stretch in _stretches(app, query, now):
             if spec is not None and tally is not None:
                 for events in stretch:
                     tally.add(events, labels_from_field(events, spec))
+            for events in stretch:
+                lists.add(events)
             keys.add(stretch)
     except SiemRefused as error:
         return [Finding(what=error.message, fix=error.hint)]
@@ -117,6 +120,7 @@ def _of_events(app: App, detector: Detector, query: EventQuery, now: datetime) -
     problems = [] if tally is None else tally.problems
     return [
         *keys.findings(),
+        *lists.findings(),
         *(Finding(what=f"labels: {what}", fix=_FIX, fatal=False) for what in problems),
     ]
 

@@ -42,7 +42,7 @@ def incident_labels(path: Path) -> pa.Table:
         rows = _rows(path, _text(path))
     except csv.Error as error:
         raise DataError(
-            f"the incidents file {path} is no CSV text: {error}", hint="save it as CSV in UTF-8"
+            f"the incidents file {path} is not CSV text: {error}", hint="save it as CSV in UTF-8"
         ) from error
     times = _read(row[name] for _, row in rows for name in _TIMES)
     labels = []
@@ -73,7 +73,7 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"the incidents file {path} is no CSV text: {error.reason} at byte {error.start:,}",
+            f"the incidents file {path} is not CSV text: {error.reason} at byte {error.start:,}",
             hint="save it as CSV in UTF-8",
         ) from error
 

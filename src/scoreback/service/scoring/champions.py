@@ -113,7 +113,7 @@ def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
 
     Those that are a little behind are better read for at the same time: they end where the others
     do, and share the next read. It is what was true a moment ago: nothing is held, and what is in
-    doubt is not settled.
+    doubt is not resolved.
     """
     read: dict[str, datetime] = {}
     for detector in detectors:

@@ -19,7 +19,8 @@ from scoreback.disk.files import draft, private_folder
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import EQUAL_EDGES, SCORE_COLUMNS, Enrichment, Histogram, ScoreBatch, utc
-from scoreback.service.state.workspace_state import Batch, State
+from scoreback.service.state.batches import Batch
+from scoreback.service.state.workspace_state import State
 
 _MARK = b"scoreback sealed"
 _ARROW_ENDS = b"ARROW1"
@@ -89,7 +90,7 @@ def load(path: Path) -> Parcel:
         raise StateError(
             f"the outbox file {path} of a batch in doubt cannot be read: {why}",
             hint="restore it from a backup of the state folder; without one, move the state folder"
-            " away and score afresh with --since",
+            " away and score again with --since",
         ) from error
     return Parcel(scores, histograms, enrichment)
 

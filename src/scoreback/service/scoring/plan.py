@@ -19,7 +19,7 @@ from scoreback.models.features.online_units import open_from
 from scoreback.models.features.units import UnitPlan
 from scoreback.records import EventQuery, ModelVersion, Stage
 from scoreback.service.app import App
-from scoreback.service.state.workspace_state import Progress
+from scoreback.service.state.batches import Progress
 from scoreback.times import moment
 
 _log = logging.getLogger(__name__)
@@ -90,16 +90,18 @@ def starting_point(
         first, owed = max(found.score_since, found.watermark - plan.lag), found.owed
     elif latest is not None:  # another plan scored up to there, but for what waits
         first, owed = _left_by(latest, plan, grouped=units is not None)
-    if found is not None and not gone:  # this plan was left, and comes back: its windows are good
+    oldest = first
+    if owed is not None:
+        place = owed_file(app, detector, owed)
+        oldest = min(first, pc.min(waiting_events(place.parent, place.name)["event_time"]).as_py())
+    read = found is not None and owed is not None and oldest < found.watermark
+    if found is not None and not gone and not read:
+        # This plan was left, and comes back: its windows are good, and nothing owed lies behind it.
         waits = found.pending if units is not None else None
         counted = 0 if first >= found.watermark else None
         return replace(
             found, score_since=first, owed=owed, pending=waits, selection=selection, events=counted
         )
-    oldest = first
-    if owed is not None:
-        place = owed_file(app, detector, owed)
-        oldest = min(first, pc.min(waiting_events(place.parent, place.name)["event_time"]).as_py())
     watermark = min(oldest - reach(plan) - plan.lag, until)
     if units is not None:
         watermark = units.window_of(watermark)  # no unit is read in part

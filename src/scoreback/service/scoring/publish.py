@@ -10,6 +10,7 @@ otherwise be sent twice; then the scores are read back, and only what is missing
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,13 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.connectors.doors import Connector
-from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.disk.files import write_whole
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
 from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
 from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.batches import Batch, Progress
+from scoreback.service.state.workspace_state import State
+
+# Scores are stamped when sending begins, and a batch when it ends: our rules look that far back.
+SLOWEST_SEND = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,13 @@ class Resolved:
 
 
 def publish(
-    state: State, connector: Connector, batch: Batch, parcel: Parcel, *, at: datetime
+    state: State,
+    connector: Connector,
+    batch: Batch,
+    parcel: Parcel,
+    *,
+    at: datetime,
+    clock: Callable[[], datetime] | None = None,
 ) -> Published:
     """Send *parcel*, then make what follows *batch* the current progress.
 
@@ -55,6 +65,7 @@ def publish(
         batch: not begun yet; names its ``next_progress``.
         parcel: what it writes.
         at: when it is sent.
+        clock: the time; without it, sending takes none.
 
     Raises:
         SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
@@ -63,7 +74,9 @@ def publish(
     state.begin_batch(batch)
     published = _send(state, connector, batch, parcel, parcel.scores, at)
     acknowledged = connector.facts.acknowledged
-    state.mark_sent(batch.batch_id, _after(batch), at=at, done=acknowledged)
+    # From the end of a slow sending on it takes a while until all of it can be seen.
+    ended = at if clock is None else clock()
+    state.mark_sent(batch.batch_id, _after(batch), at=ended, done=acknowledged)
     if acknowledged:
         _let_go(state, connector, batch, parcel, at, at)
     return published
@@ -97,7 +110,7 @@ def look_again(state: State, connector: Connector, detector: str, *, at: datetim
     """
     sent = state.last_sent(detector)
     if connector.rule_engine is not None and sent is not None:
-        connector.rule_engine.evaluate(since=sent - LOOK_BACK, at=at)
+        connector.rule_engine.evaluate(since=sent - SLOWEST_SEND, at=at)
 
 
 def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) -> bool:
@@ -115,11 +128,13 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
     if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
         if batch.status == "sent":  # said before: should this break off, it is waited for, too
             state.send_again(batch.batch_id, at)
-        _send(state, connector, batch, missing, parcel.scores, at)
+        sent = _send(state, connector, batch, missing, parcel.scores, at)
         sent_at = at
         if batch.status == "begun":
             state.mark_sent(batch.batch_id, _after(batch), at=at, done=facts.acknowledged)
-        if not facts.acknowledged:
+        # Of what the SIEM refuses, a reader never sees anything: that alone is not waited for.
+        under_way = sent.written or sent.already_there or missing.histograms
+        if under_way and not facts.acknowledged:
             return False
     if batch.status == "sent":
         state.finish_batch(batch.batch_id)
@@ -179,7 +194,7 @@ def _let_go(
     """All of *batch* is there: its file can go, and rules of ours look at it."""
     outbox_file(state, batch).unlink(missing_ok=True)
     if connector.rule_engine is not None and pc.any(parcel.scores.batch.column("alert")).as_py():
-        connector.rule_engine.evaluate(since=sent_at - LOOK_BACK, at=at)
+        connector.rule_engine.evaluate(since=sent_at - SLOWEST_SEND, at=at)
 
 
 def _after(batch: Batch) -> Progress:

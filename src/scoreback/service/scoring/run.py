@@ -47,9 +47,10 @@ from scoreback.service.scoring.plan import (
 )
 from scoreback.service.scoring.publish import Published, look_again, publish, resolve
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.journal import journalled
 from scoreback.service.state.runs import runs
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
 
 
@@ -71,7 +72,7 @@ class ScoreRun:
     query: EventQuery
 
     def __init__(self, app: App, job: ScoreJob, now: datetime) -> None:
-        """Score for *job* what is settled at *now*."""
+        """Score for *job* what can be read at *now*."""
         self.outcome, self.going = ScoreOutcome(), False
         self._app, self._job, self._now = app, job, now
         self._until = now - app.settle
@@ -235,8 +236,9 @@ class ScoreRun:
         self._await_sent()  # progress is made in order: only one batch is ever in doubt
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
-            publish, app.state, app.connector, batch, parcel, at=app.now(self._now)
-        )
+            publish, app.state, app.connector, batch, parcel,
+            at=app.now(self._now), clock=app.clock,
+        )  # fmt: skip
         live = pc.equal(parcel.scores.batch.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, parcel.scores.batch.column("alert"))).as_py() or 0
         self._sent = _Sent(step, int(alerts), sending)
@@ -282,7 +284,7 @@ class ScoreRun:
         """Wait for the batch on its way, and count it.
 
         Raises:
-            ScorebackError: it did not get through; it is in doubt, and settled by the next run.
+            ScorebackError: it did not get through; it is in doubt, and resolved by the next run.
         """
         if self._sent is None:
             return

@@ -12,6 +12,7 @@ from scoreback.engine import open_engine
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import counted
+from scoreback.multivalue import firsts
 from scoreback.naming import score_ids
 from scoreback.records import (
     SCORE_COLUMNS,
@@ -41,7 +42,8 @@ def kept_scores(
     """The scores that are stored: those at or above the floor, and a sample of the rest.
 
     Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
-    their reasons; all carry the event fields *carried*, their entity among them.
+    their reasons; all carry the event fields *carried*, their entity among them. A score has one
+    entity: the first value of its field.
     """
     kept = scored.kept | _sampled(rows["event_id"], version.version, detector.write.keep.sample)
     if not kept.all():
@@ -56,7 +58,7 @@ def kept_scores(
         rows.column("event_ref"),
         rows.column("event_time"),
         pa.repeat(pa.scalar(scored_at, TIME), count),
-        rows.column("field:" + detector.entity),
+        firsts(rows.column("field:" + detector.entity)),
         pa.repeat(detector.name, count),
         pa.repeat(version.version, count),
         pa.repeat(stage.value, count),

@@ -28,7 +28,7 @@ def score(
     since: datetime | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ScoreOutcome:
-    """Score every event that arrived since the last run and is settled at *now*.
+    """Score every event that arrived since the last run and can be read at *now*.
 
     Args:
         app: the open workspace.

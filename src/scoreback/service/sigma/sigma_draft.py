@@ -41,12 +41,10 @@ _ADDRESSES = re.compile(r"(\.ip|_ip|ip_?address|[a-z]Ip)$")
 _AMOUNTS = re.compile(r"(bytes|size|length|count|duration|packets)$", re.IGNORECASE)
 _HABITS = "how much happens at once, and what is usual here"
 _SEVERITIES = {"informational": "low"}
-_SPLUNK_NAMES = {"EventID": "EventCode"}  # as the add-on for Windows extracts it
-_SPLUNK_ENTITIES = {"host.name": "host", "source.ip": "src", "user.name": "user"}
 
 
 def draft_of(rule: "Rule", path: Path, name: str, installed: Sequence[str]) -> Draft:
-    """Draft the detector *name* from *rule*, with what SIEMs that are *installed* understand."""
+    """Draft the detector *name* from *rule*, with what the *installed* connectors understand."""
     entity, why = _entity(rule)
     features: list[dict[str, object]] = []
     categories: list[str] = []
@@ -77,9 +75,11 @@ def draft_of(rule: "Rule", path: Path, name: str, installed: Sequence[str]) -> D
         choices.append(Choice(entity, "entity", why))
     features.append({"hour_of_day": "event_time"})
     features += windows(entity, categories)
+    fields = {field.event_name: field.name for field in used}
+    fields.setdefault(entity, "")
     lines = [
         *_head(rule, path, name),
-        *_events(rule, name, installed, _splunk_fields(used, entity)),
+        *_events(rule, name, installed, fields),
         f"entity: {flow(entity)}  # {why}",
         *_LABELS,
         "features:",
@@ -128,49 +128,37 @@ def _head(rule: "Rule", path: Path, name: str) -> list[str]:
 
 
 def _events(
-    rule: "Rule", name: str, installed: Sequence[str], splunk_fields: Mapping[str, str]
+    rule: "Rule", name: str, installed: Sequence[str], fields: Mapping[str, str]
 ) -> list[str]:
     lines = ["events:"]
     ready = False
-    for siem, selection in rule.selections.items():
-        if selection.why_not:
-            lines.append(f"  # {siem}: no selection: {_comment(selection.why_not)}")
+    for siem, translation in rule.selections.items():
+        if translation.fallback:
             continue
-        words = dict(selection.words)
-        if siem == "splunk" and splunk_fields:
-            words["fields"] = splunk_fields
-        lines += [f"  # {siem}: {hint}" for hint in _hints(siem, rule)]
+        if translation.why_not:
+            lines.append(f"  # {siem}: no selection: {_comment(translation.why_not)}")
+            continue
+        words = _flow(dict(translation.selection(name, fields)))
+        lines += [f"  # {siem}: {hint}" for hint in translation.hints]
         if siem in installed:
-            lines.append(f"  {siem}: {_flow(words)}")
+            lines.append(f"  {siem}: {words}")
             ready = True
         else:
             lines.append(
                 f"  # {siem}: no connector to it is installed; once one is, take the # off:"
             )
-            lines.append(f"  # {siem}: {_flow(words)}")
-    if not ready:
-        lines.append("  # The embedded SIEM selects by stream alone: load what the rule selects.")
-        lines.append(f"  local: {_flow({'stream': name})}")
+            lines.append(f"  # {siem}: {words}")
+    return lines if ready else lines + _fallbacks(rule, name, fields)
+
+
+def _fallbacks(rule: "Rule", name: str, fields: Mapping[str, str]) -> list[str]:
+    """Where events go that no installed connector can select by the rule."""
+    lines: list[str] = []
+    for siem, translation in rule.selections.items():
+        if translation.fallback:
+            lines += [f"  # {hint}" for hint in translation.hints]
+            lines.append(f"  {siem}: {_flow(dict(translation.selection(name, fields)))}")
     return lines
-
-
-def _hints(siem: str, rule: "Rule") -> list[str]:
-    hints = []
-    if siem == "elastic":
-        hints.append("narrow the index to the data streams of this log source")
-        if rule.keywords:
-            hints.append("it looks for words in every field, which is slow; name the field")
-    else:
-        hints.append("begin the search with index= and sourcetype= of this log source")
-        if any("?" in value for field in rule.fields for value in field.values):
-            hints.append("a ? of the rule became *, as Splunk has no sign for one character")
-    return hints
-
-
-def _splunk_fields(used: Sequence["RuleField"], entity: str) -> dict[str, str]:
-    named = {f.event_name: _SPLUNK_NAMES.get(f.name, f.name) for f in used}
-    named.setdefault(entity, _SPLUNK_ENTITIES.get(entity, entity))
-    return {ours: theirs for ours, theirs in named.items() if ours != theirs}
 
 
 def _entity(rule: "Rule") -> tuple[str, str]:
@@ -188,7 +176,7 @@ def _entity(rule: "Rule") -> tuple[str, str]:
 def _left_out(field: "RuleField") -> str:
     name = field.event_name
     if not re.fullmatch(FIELD_NAME, name):
-        return "its name is none that a detector file takes"
+        return "detector files do not accept its name"
     if any(is_or_is_under(name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
     if _NAMES_ONE.search(name):

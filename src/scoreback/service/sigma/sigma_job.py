@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from scoreback.connectors.registry import sigma_translators
 from scoreback.errors import ConfigError
 from scoreback.models.detector.draft import Draft
 from scoreback.models.detector.file import parse_detector
 from scoreback.service.sigma.sigma_draft import chosen, draft_of, name_of
 
-NEEDED = ("sigma.rule", "sigma.backends.elasticsearch", "sigma.backends.splunk")
+_READER = "sigma.rule"
 
 
 def draft_from_sigma(path: Path, name: str | None, installed: Sequence[str]) -> tuple[str, Draft]:
@@ -39,7 +40,8 @@ def refuse_without_extra() -> None:
     Raises:
         ConfigError: names the command that installs it.
     """
-    for module in NEEDED:
+    translators = sigma_translators().values()
+    for module in (_READER, *(needed for found in translators for needed in found.needs)):
         parent = ""
         for part in module.split("."):
             parent = f"{parent}.{part}".lstrip(".")

@@ -17,7 +17,7 @@ BUSY_SECONDS = 30  # every transaction takes milliseconds; this is for slow disk
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _RESTORE = (
-    "restore the state folder from a backup; without one, move it away to begin afresh: versions,"
+    "restore the state folder from a backup; without one, move it away to start over: versions,"
     " progress and the audit log are lost then, models and what the SIEM has are not"
 )
 
@@ -83,7 +83,7 @@ class Database:
             f"{self.path} {what}, though {self.path.parent} was in use: versions, progress and the"
             " audit log are lost with it",
             hint="restore state.sqlite and state.sqlite-wal from the same backup; without one, move"
-            " the folder away to begin afresh: models and what the SIEM has stay",
+            " the folder away to start over: models and what the SIEM has stay",
         )
 
     def _prepare(self, *, new: bool) -> None:

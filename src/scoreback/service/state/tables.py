@@ -140,7 +140,7 @@ batches = sa.Table(
     "batches",
     METADATA,
     sa.Column("batch_id", sa.Text, primary_key=True),
-    sa.Column("begun", sa.Integer, nullable=False),  # counts up: batches are settled in this order
+    sa.Column("begun", sa.Integer, nullable=False),  # counts up: batches are resolved in this order
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("since", Moment, nullable=False),

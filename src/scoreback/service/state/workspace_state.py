@@ -9,56 +9,28 @@ the progress the old one, or the batch is sent and the progress the new one.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.sqlite import insert
 
 from scoreback.disk.files import private_folder, sweep
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
-from scoreback.records import utc
 from scoreback.service.state import tables
+from scoreback.service.state.batches import (
+    PROGRESS,
+    SEGMENTS,
+    Batch,
+    Progress,
+    batch_of,
+    progress_of,
+)
 from scoreback.service.state.database import Database
 from scoreback.service.state.locks import hold_lock
-
-BatchStatus = Literal["begun", "sent", "done"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far scoring got for one detector and feature plan."""
-
-    detector: str
-    plan_hash: str
-    watermark: datetime  # events that arrived before it were read
-    score_since: datetime  # events that arrived before it only fill windows
-    segments: tuple[str, ...] = ()  # files of window state that count
-    pending: str | None = None  # file of events that wait for their windows
-    # File of events that waited under the feature plan of before, of which this one scores them.
-    owed: str | None = None
-    selection: str | None = None  # which events, as JSON; None: not known
-    events: int | None = None  # arrived in [score_since, watermark) and were read; None: not known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One write to the SIEM: begun before it is sent, sent after, done once it is there."""
-
-    batch_id: str
-    detector: str
-    version: str  # of the model; of several, separated by commas
-    since: datetime
-    until: datetime
-    outbox: str  # file in the outbox that holds what is written
-    next_progress: Progress | None  # None once it is the current one
-    status: BatchStatus = "begun"
-    sent_at: datetime | None = None  # when it was last sent, or may have been
 
 
 class State:
@@ -164,14 +136,14 @@ class State:
         query = sa.select(t).where(t.c.detector == detector, t.c.plan_hash == plan_hash)
         with self.database.reads() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _progress(row)
+        return None if row is None else progress_of(row)
 
     def progress_of_all(self) -> Sequence[Progress]:
         """How far every detector got with each of its feature plans."""
         t = tables.progress
         query = sa.select(t).order_by(t.c.detector, t.c.plan_hash)
         with self.database.reads() as connection:
-            return [_progress(row) for row in connection.execute(query)]
+            return [progress_of(row) for row in connection.execute(query)]
 
     def latest_progress(self, detector: str) -> Progress | None:
         """The furthest that *detector* got with any feature plan; of two as far, the later one."""
@@ -181,7 +153,7 @@ class State:
             row = connection.execute(
                 query.order_by(t.c.watermark.desc(), t.c.turn.desc()).limit(1)
             ).one_or_none()
-        return None if row is None else _progress(row)
+        return None if row is None else progress_of(row)
 
     def begin_batch(self, batch: Batch) -> None:
         """Write down that *batch* will be sent; beginning it again replaces it."""
@@ -195,7 +167,7 @@ class State:
             "status": "begun",
             "sent_at": None,
             "outbox": batch.outbox,
-            "next_state": _PROGRESS.dump_json(batch.next_progress).decode(),
+            "next_state": PROGRESS.dump_json(batch.next_progress).decode(),
         }
         with self.database.writes() as connection:
             last = connection.execute(sa.select(sa.func.max(t.c.begun))).scalar() or 0
@@ -209,7 +181,7 @@ class State:
         mine = (t.c.detector == detector, t.c.status.in_(("begun", "sent")))
         with self.database.reads() as connection:
             rows = connection.execute(sa.select(t).where(*mine).order_by(t.c.begun)).all()
-        return [_batch(row) for row in rows]
+        return [batch_of(row) for row in rows]
 
     def last_sent(self, detector: str) -> datetime | None:
         """When a batch of *detector* was last sent; None where none is known to have been."""
@@ -265,7 +237,7 @@ class State:
             "plan_hash": progress.plan_hash,
             "watermark": progress.watermark,
             "score_since": progress.score_since,
-            "segments": _TEXTS.dump_json(progress.segments).decode(),
+            "segments": SEGMENTS.dump_json(progress.segments).decode(),
             "pending": progress.pending,
             "owed": progress.owed,
             "selection": progress.selection,
@@ -287,29 +259,3 @@ _LOCKED = {
     "train": "training of {!r}",
     CONTROL: "the versions and rules of {!r}",
 }
-
-_TEXTS = TypeAdapter(tuple[str, ...])
-_PROGRESS: TypeAdapter[Progress | None] = TypeAdapter(Progress | None)
-
-
-def _progress(row: sa.Row[tuple[object, ...]]) -> Progress:
-    values = dict(row._mapping)
-    del values["turn"]
-    what = f"progress of {values['detector']!r}"
-    segments = tables.from_json(_TEXTS, values.pop("segments"), what)
-    return Progress(**values, segments=segments)
-
-
-def _batch(row: sa.Row[tuple[object, ...]]) -> Batch:
-    values = dict(row._mapping)
-    what = f"batch {values['batch_id']}"
-    text = values.pop("next_state")
-    after = None if text is None else tables.from_json(_PROGRESS, text, what)
-    if after is None and values["status"] == "begun":
-        raise StateError(f"{what} does not say what follows it", hint="restore from a backup")
-    if after is not None:
-        if after.watermark.tzinfo is None or after.score_since.tzinfo is None:
-            raise StateError(f"{what} has times without a zone", hint="restore from a backup")
-        after = replace(after, watermark=utc(after.watermark), score_since=utc(after.score_since))
-    del values["begun"]
-    return Batch(**values, next_progress=after)

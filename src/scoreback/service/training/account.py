@@ -99,7 +99,7 @@ def read_account(app: App, version: ModelVersion) -> dict[str, Any]:
     try:
         account: dict[str, Any] = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        why = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise DataError(
             f"the account of {version.detector} {version.version} cannot be read: {path}: {why}",
             hint="train the detector again: the same data make the same version, with its account",

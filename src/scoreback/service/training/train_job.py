@@ -18,6 +18,7 @@ from scoreback.models.features.units import FIRST, UnitPlan
 from scoreback.models.features.whole_history import History, feature_rows
 from scoreback.models.labels.dataset import FIRST_EVENT
 from scoreback.models.training.training import Progress, Training, train
+from scoreback.multivalue import firsts, readable, sets
 from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.state.journal import journalled
@@ -177,13 +178,14 @@ def _named(rows: pa.Table, detector: Detector) -> pa.Table:
             "event_id": rows["event_id"],
             "event_time": rows["event_time"],
             "arrival_time": rows["arrival_time"],
-            "entity": rows["field:" + detector.entity],
+            "entity": firsts(rows["field:" + detector.entity]),
         }
     )
     for name in detector.split.hold_out:
-        table = table.append_column("hold_out", rows["field:" + name])
+        table = table.append_column("hold_out", readable(sets(rows["field:" + name])))
     if detector.train.today_queue:
-        table = table.append_column("today_queue", rows["field:" + detector.train.today_queue])
+        queue = firsts(rows["field:" + detector.train.today_queue])
+        table = table.append_column("today_queue", queue)
     if detector.group is not None:
         table = table.append_column(FIRST_EVENT, rows["field:" + FIRST].cast(pa.int64()))
     for name in features:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scoreback.connectors.json.decode import AllFieldsDecoder, FieldDecoder
 from scoreback.connectors.json.flatten import MAX_TEXT, flattened, parsed
 from scoreback.errors import DataError
+from scoreback.multivalue import cell, values_of
 
 FIELDS = ("a", "b.c", "b.a", "a.b.c", "c", "time")
 
@@ -45,18 +46,30 @@ def every() -> AllFieldsDecoder:
     return AllFieldsDecoder()
 
 
-def by_python(found: object, name: str = "") -> dict[str, str]:
-    """The leaves as Python's own json gives them; nothing here spells one field twice."""
-    while isinstance(found, list):
-        found = found[0] if found else None
-    if isinstance(found, dict):
-        leaves: dict[str, str] = {}
-        for k, v in found.items():
-            leaves |= by_python(v, f"{name}.{k}" if name else k)
-        return leaves
-    if found is None:
-        return {}
-    return {name: found if isinstance(found, str) else json.dumps(found)}
+def by_python(found: object) -> dict[str, str]:
+    """The fields as Python's own json gives their values, each spelling's after the shorter ones.
+
+    Pointers are followed recursively here, where the product goes level by level.
+    """
+    spelt: dict[tuple[str, ...], list[str]] = {}
+
+    def follow(value: object, pointer: tuple[str, ...]) -> None:
+        if isinstance(value, list):
+            for one in value:
+                follow(one, pointer)
+        elif isinstance(value, dict):
+            for k, v in value.items():
+                follow(v, (*pointer, k))
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            spelt.setdefault(pointer, []).append(text)
+
+    follow(found, ())
+    values: dict[str, list[str]] = {}
+    for pointer in sorted(spelt, key=lambda p: (len(p), p)):
+        values.setdefault(".".join(pointer), []).extend(spelt[pointer])
+    cells = {name: cell(texts) for name, texts in values.items()}
+    return {name: text for name, text in cells.items() if text is not None}
 
 
 def rows(decoder: FieldDecoder | AllFieldsDecoder, documents: list[str]) -> list[dict[str, str]]:
@@ -78,28 +91,23 @@ def slow(text: str, fields: tuple[str, ...] | None) -> dict[str, str] | str:
         return error.message
 
 
-plain = st.dictionaries(
-    st.sampled_from(["a", "time"]), st.one_of(scalar, st.lists(scalar)), max_size=2
+readable = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "x"]), value, max_size=4
 )
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    found=plain,
-    inside=st.dictionaries(st.sampled_from(["a", "c", "x"]), scalar),
-    how=written,
-)
-def test_every_leaf_is_the_text_that_pythons_json_gives(
-    found: dict[str, object], inside: dict[str, object], how: dict[str, object]
+@settings(max_examples=100)
+@given(found=readable, how=written)
+def test_every_field_has_the_values_that_pythons_json_gives(
+    found: dict[str, object], how: dict[str, object]
 ) -> None:
-    whole = {**found, "b": inside}
-    text = json.dumps(whole, **how)  # type: ignore[arg-type]
-    leaves = by_python(whole)
+    text = json.dumps(found, **how)  # type: ignore[arg-type]
+    leaves = by_python(found)
     assert rows(AllFieldsDecoder(), [text]) == [leaves]
     assert rows(FieldDecoder(FIELDS), [text]) == [{k: v for k, v in leaves.items() if k in FIELDS}]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents=st.lists(document, max_size=12), how=written)
 def test_a_batch_is_decoded_as_each_document_alone_is_flattened(
     documents: list[object], how: dict[str, object]
@@ -128,7 +136,7 @@ def test_numbers_stay_as_they_are_written(
         assert rows(asked, [text]) == rows(every, [text]) == [{"a": number, "b.c": "x"}]
 
 
-def test_dotted_and_nested_names_are_one_field_and_fewer_levels_count() -> None:
+def test_dotted_and_nested_names_are_one_field_and_fewer_levels_come_first() -> None:
     texts = [
         '{"a":{"b":{"c":1}}}',
         '{"a.b":{"c":2}}',
@@ -138,22 +146,52 @@ def test_dotted_and_nested_names_are_one_field_and_fewer_levels_count() -> None:
         '{"a.b":{"c":7},"a":{"b.c":8}}',
         '{"a.b.c":null,"a":{"b":{"c":9}}}',
     ]
-    assert [row.get("a.b.c") for row in rows(FieldDecoder(["a.b.c"]), texts)] == list("1234689")
-
-
-def test_a_list_gives_its_first_value_and_an_object_none() -> None:
-    texts = [
-        '{"a":["x","y"]}',
-        '{"a":[]}',
-        '{"a":[null,"y"]}',
-        '{"a":[["x"],"y"]}',
-        '{"a":[{"b":1},{"b":2}]}',
-        '{"a":{"b":[3]}}',
-        '{"a":"[\\"x\\"]"}',
-    ]
-    assert rows(FieldDecoder(["a", "a.b"]), texts) == [
-        {"a": "x"}, {}, {}, {"a": "x"}, {"a.b": "1"}, {"a.b": "3"}, {"a": '["x"]'},
+    assert [values(row, "a.b.c") for row in rows(FieldDecoder(["a.b.c"]), texts)] == [
+        ["1"], ["2"], ["3"], ["4"], ["6", "5"], ["8", "7"], ["9"],
     ]  # fmt: skip
+
+
+def values(row: dict[str, str], field: str) -> list[str]:
+    return values_of(row[field]) if field in row else []
+
+
+@pytest.mark.parametrize(
+    ("text", "of_a", "of_b"),
+    [
+        ('{"a":["x","y","x"]}', ["x", "y", "x"], []),
+        ('{"a":[]}', [], []),
+        ('{"a":[null]}', [], []),
+        ('{"a":[null,"y",""]}', ["y"], []),
+        ('{"a":[["x",[]],["y",["z"]]]}', ["x", "y", "z"], []),
+        ('{"a":["x",true,1.10,7,null]}', ["x", "true", "1.10", "7"], []),
+        ('{"a":[1,2]}', ["1", "2"], []),
+        ('{"a":[true,1]}', ["true", "1"], []),
+        ('{"a":[true,false]}', ["true", "false"], []),
+        ('{"a":[12345678901234567890123,1]}', ["12345678901234567890123", "1"], []),
+        ('{"a":[{"b":1},{"b":2}]}', [], ["1", "2"]),
+        ('{"a":[{"b":[1,2]},{},{"c":7},[{"b":3}]]}', [], ["1", "2", "3"]),
+        ('{"a":["x",{"b":1},"y"]}', ["x", "y"], ["1"]),
+        ('{"a":{"b":[3]}}', [], ["3"]),
+        ('{"a.b":["x","y"],"a":{"b":["y","z"]}}', [], ["x", "y", "y", "z"]),
+        ('{"a":[{"b":"x"}],"a.b":null}', [], ["x"]),
+        ('{"a":"[\\"x\\"]"}', ['["x"]'], []),
+        ('{"a":"\\ufdd0x"}', ["\ufdd0x"], []),
+        ('{"a":["\\ufdd0x","\\ufdd11"],"a.b":["\\ufdd0"]}', ["\ufdd0x", "\ufdd11"], ["\ufdd0"]),
+    ],
+)
+def test_a_list_gives_all_its_values(
+    every: AllFieldsDecoder, text: str, of_a: list[str], of_b: list[str]
+) -> None:
+    for decoder in (FieldDecoder(["a", "a.b"]), every, every):
+        (row,) = rows(decoder, [text])
+        assert values(row, "a") == of_a
+        assert values(row, "a.b") == of_b
+
+
+def test_a_list_too_long_to_be_a_field_is_no_event(every: AllFieldsDecoder) -> None:
+    text = json.dumps({"a": ["x" * 1000] * 1001})
+    found = every.decode(['{"a":"x"}', text])
+    assert "longer than" in found.bad[1]
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_model_file_of_another_model_is_refused_even_with_its_own_checksum(
     refuse(folder, "takes 7 features")
     (folder / MODEL).write_bytes(b"\x80\x04N.")
     rewrite(folder, lambda m: m["model"].update(sha256=hashlib.sha256(b"\x80\x04N.").hexdigest()))
-    refuse(folder, "no model")
+    refuse(folder, "is not a valid model")
 
 
 def test_a_foreign_folder_a_stranger_and_a_link_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def window(
         (event("matches", "url.path", pattern=r"\.php$"), 0.0, r"url.path does not match \.php$"),
         (event("ratio", "a", divisor="b"), 0.25, "a / b is 0.25"),
         (event("ratio", "a", divisor="b"), None, "a / b is missing"),
+        (event("number", "bytes", take="max"), 5.0, "max of bytes is 5"),
+        (event("ratio", "a", divisor="b", take="sum"), 0.25, "sum of a / sum of b is 0.25"),
         (event("hour_of_day", "event_time"), 3.0, "hour of event_time is 3 UTC"),
         (event("day_of_week", "event_time"), 7.0, "day of event_time is Sunday"),
         (event("is_private_ip", "source.ip"), 1.0, "source.ip is a private address"),

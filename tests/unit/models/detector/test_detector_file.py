@@ -88,6 +88,34 @@ def test_a_field_that_is_both_a_number_and_a_category_has_two_names() -> None:
     assert [f.name for f in detector.features] == ["number(rule.id)", "category(rule.id)"]
 
 
+def test_features_that_take_other_numbers_of_a_list_are_named_for_it() -> None:
+    lines = [
+        "number: bytes", "{number: bytes, take: max}",
+        "{number: port, take: sum}", "{ratio: [a, b], take: min}",
+        "{sum: bytes, by: host, over: 1h, take: max}", "{sum: bytes, by: host, over: 1h}",
+    ]  # fmt: skip
+    detector = parse_detector(with_features("\n".join(f"  - {line}" for line in lines)))
+    assert [f.name for f in detector.features] == [
+        "number(bytes)", "number(bytes, max)", "number(port, sum)", "ratio(a, b, min)",
+        "sum(max bytes by host over 1h)", "sum(bytes by host over 1h)",
+    ]  # fmt: skip
+    forms = [row.value for row in explain(detector) if row.key.startswith("features")]
+    assert [("take" in form) for form in forms] == [False, True, True, True, True, False]
+    written = "\n".join(f"  - {form}" for form in forms)
+    assert parse_detector(with_features(written)).features == detector.features
+    assert Detector.model_validate_json(detector.model_dump_json()) == detector
+
+
+def test_the_first_of_a_list_is_the_default_and_is_not_written_down() -> None:
+    said, unsaid = (
+        parse_detector(with_features(f"  - {{number: bytes{more}, name: n}}")).features
+        for more in (", take: first", "")
+    )
+    assert said == unsaid
+    assert "take" not in said[0].model_dump()
+    assert "take" not in said[0].model_dump(mode="json")
+
+
 def test_label_values_are_text_as_the_file_shows_them() -> None:
     text = SMALLEST.replace(
         "{verdicts: {join: event}}",

@@ -12,6 +12,7 @@ from scoreback.models.detector.draft import Draft, draft
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.profile import profile
 from scoreback.models.detector.spec import Detector
+from scoreback.multivalue import cell
 
 ROWS = 600
 
@@ -115,3 +116,11 @@ def test_whatever_the_sample_holds_the_draft_is_a_detector(
 ) -> None:
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     loaded(drafted(table), tmp_path_factory.mktemp("draft"))
+
+
+def test_lists_are_profiled_by_each_of_their_values() -> None:
+    lists = pa.table({"tags": [cell(["a", "b"]), "a", None, cell(["a", "17"])]})
+    (found,) = profile(lists, ["tags"])
+    assert (found.present, found.distinct, found.missing) == (3, 3, 0.25)
+    assert found.values[0] == "a"
+    assert set(found.values) == {"a", "b", "17"}

@@ -47,7 +47,7 @@ def kept() -> Iterator[tuple[Path, StateFiles]]:
         yield Path(name), stepped(Path(name), first=True, state=StateFiles()).state
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     kind=st.sampled_from(["raw", "sums", "pending"]), place=st.floats(0, 1), bit=st.integers(0, 7)
 )

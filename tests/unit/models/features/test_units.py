@@ -24,6 +24,7 @@ from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import FIRST, UnitPlan, UnitQueries
 from scoreback.models.features.whole_history import feature_rows
 from scoreback.models.features.whole_units import Grouping
+from scoreback.multivalue import cell, values_of
 from scoreback.naming import MEMBERS, members_of
 from scoreback.records import EVENT_COLUMNS, EventBatch, TimeWindow
 
@@ -66,10 +67,39 @@ events_of = st.lists(
     st.tuples(
         st.integers(0, 600),
         st.sampled_from([0, 0, 0, 1, 29, 30, 31, 200]),
-        st.sampled_from(["a", "b", "", None, "ünï", "a,-"]),
+        st.sampled_from(["a", "b", "", None, "ünï", "a,-", cell(["b", "a"]), cell(["a", "b"])]),
         st.sampled_from(["x", "y", "", None]),
-        st.sampled_from(["1", "-2.5", "0.001", "8e15", "-9e15", "z", None, "", "nan", "1e300"]),
-        st.sampled_from(["true", "False", "1", "no", "perhaps", "", None]),
+        st.sampled_from(
+            [
+                "1",
+                "-2.5",
+                "0.001",
+                "8e15",
+                "-9e15",
+                "z",
+                None,
+                "",
+                "nan",
+                "1e300",
+                cell(["1", "z"]),
+                cell(["7", "1", "7"]),
+                cell(["1", "7"]),
+                cell(["nan", "1e300"]),
+            ]
+        ),
+        st.sampled_from(
+            [
+                "true",
+                "False",
+                "1",
+                "no",
+                "perhaps",
+                "",
+                None,
+                cell(["no", "true"]),
+                cell(["perhaps", "no"]),
+            ]
+        ),
     ),
     max_size=40,
 )
@@ -97,20 +127,27 @@ def units_of(batches: Sequence[EventBatch], until: datetime = END) -> pa.Table:
     return pa.concat_tables(tables) if tables else pa.table({})
 
 
+def as_set(text: str | None) -> str | None:
+    return cell(sorted(set(values_of(text)))) if text else None
+
+
 def by_definition(events: Sequence[Event]) -> dict[tuple[object, ...], dict[str, object]]:
     """The docstrings of `units` and `reducers` in plain Python, one event at a time."""
     groups: dict[tuple[object, ...], list[tuple[int, str, Event]]] = {}
     for i, event in enumerate(events):
-        key = (event[2] or None, event[3] or None)
+        key = (as_set(event[2]), event[3] or None)
         if event[1] <= 30 and key != (None, None):
             groups.setdefault((event[0] // 60, *key), []).append((event[0], f"e{i:04}", event))
     found: dict[tuple[object, ...], dict[str, object]] = {}
     for unit, members in groups.items():
         members.sort()
         texts = [e[4] for _, _, e in members if e[4]]
-        flags = [e[5].lower() for _, _, e in members if e[5]]
-        known = [f in ("true", "1") for f in flags if f != "perhaps"]
-        numbers = [float(t) for t in texts if t not in ("z", "nan")]
+        flags = [e[5] for _, _, e in members if e[5]]
+        said = [f.lower() for text in flags for f in values_of(text)]
+        known = [f in ("true", "1") for f in said if f != "perhaps"]
+        values = [value for text in texts for value in values_of(text)]
+        numbers = [float(t) for t in values if t not in ("z", "nan")]
+        sets = [as_set(text) for text in texts]
         sums = [round(n * 1000) for n in numbers if abs(n) <= 9e15]
         found[unit] = {
             "bytes": sum(sums) / 1000 if sums else None,
@@ -120,9 +157,9 @@ def by_definition(events: Sequence[Event]) -> dict[tuple[object, ...], dict[str,
             "last": texts[-1] if texts else None,
             "largest": max(numbers, default=None),
             "mean": sum(sums) / 1000 / len(sums) if sums else None,
-            "most": min(set(texts), key=lambda t: (-texts.count(t), t), default=None),
+            "most": min(set(sets), key=lambda t: (-sets.count(t), t), default=None),
             "smallest": min(numbers, default=None),
-            "values": float(len(set(texts))),
+            "values": float(len(set(values))),
             "with": float(len(flags)),
             "members": [["alerts", name] for _, name, _ in members],
         }

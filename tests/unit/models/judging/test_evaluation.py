@@ -137,7 +137,7 @@ def test_average_precision_never_ranks_scores_of_different_models_together() -> 
 
 
 @given(st.integers(0, 1000), st.integers(1, 60))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_interval_holds_the_precision_and_is_the_same_for_the_same_seed(
     seed: int, count: int
 ) -> None:

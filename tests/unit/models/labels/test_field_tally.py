@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scoreback.models.detector.spec import FieldLabels
 from scoreback.models.labels.field_tally import MOST_VALUES, FieldTally
 from scoreback.models.labels.truths import labels_from_field
+from scoreback.multivalue import cell
 from scoreback.records import EVENT_COLUMNS, EventBatch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,6 +47,12 @@ def test_values_that_differ_in_case_or_blanks_are_named_with_what_the_file_has()
     assert "'True_Positive'" in problems(["True_Positive"], positive=["true positive"])
 
 
+def test_each_value_of_a_list_is_a_value_of_the_field() -> None:
+    both = [cell(["seen", "bad"]), cell(["seen", "good"])]
+    assert problems(both, positive=["bad"], negative=["good"]) == ""
+    assert "'seen' (2)" in problems(both, positive=["worse"])
+
+
 def test_where_no_value_is_positive_the_values_there_are_are_listed() -> None:
     said = problems(["T", "F", "F"], positive=["1"])
     assert "no event read has a positive value ('1') in 'closed.as'" in said
@@ -75,7 +82,7 @@ def test_long_values_and_very_many_are_cut() -> None:
     assert len(said) < 700
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["a", "A", " a", "b", "", None]), max_size=8))
 def test_who_finds_a_positive_value_is_not_told_that_there_is_none(
     values: list[str | None],

@@ -9,6 +9,7 @@ import pytest
 
 from scoreback.models.detector.spec import Detector, FieldLabels
 from scoreback.models.labels.truths import UNUSABLE, labels_from_field, truths_as_of
+from scoreback.multivalue import cell
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, TIME, EventBatch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -50,6 +51,23 @@ def test_without_negative_values_every_other_value_is_negative() -> None:
     assert {k: v[0] for k, v in found.items()} == {
         "e0": "true_positive", "e1": "false_positive", "e2": "false_positive",
     }  # fmt: skip
+
+
+def test_of_several_values_one_positive_is_enough_and_without_one_a_negative() -> None:
+    batch = events(
+        [cell(["normal", "attack"]), cell(["odd", "normal"]), cell(["odd", "even"]), "attack"]
+    )
+    found = read(batch, negative=["normal"])
+    assert {k: v[0] for k, v in found.items()} == {
+        "e0": "true_positive", "e1": "false_positive", "e3": "true_positive",
+    }  # fmt: skip
+    assert read(batch)["e2"][0] == "false_positive"
+
+
+def test_of_several_times_the_latest_says_when_the_label_came_to_exist() -> None:
+    stamps = [cell(["2026-03-03", "2026-03-09", "soon"]), "2026-03-02", cell(["soon", "later"])]
+    found = read(events(["attack"] * 3, stamps), time="closed")
+    assert {k: v[1].day for k, v in found.items()} == {"e0": 9, "e1": 2}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ matrices = st.lists(st.lists(cells, min_size=4, max_size=4), min_size=1, max_siz
 
 @pytest.mark.parametrize("name", NAMES)
 @given(matrix=matrices)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_contributions_and_base_add_up_to_the_margin(name: str, matrix: Matrix) -> None:
     model = MODELS[name]
     shares = model.contributions(matrix)
@@ -59,7 +59,7 @@ def test_contributions_and_base_add_up_to_the_margin(name: str, matrix: Matrix) 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(matrix=matrices)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_row_has_the_same_margin_alone_as_in_any_batch(name: str, matrix: Matrix) -> None:
     model = MODELS[name]
     alone = np.concatenate([model.margin(matrix[i : i + 1]) for i in range(len(matrix))])
@@ -90,7 +90,7 @@ def test_what_is_no_model_is_refused(name: str, content: bytes) -> None:
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["cut", "change", "remove", "insert"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_damaged_trees_are_refused_or_score_but_never_end_the_process(seed: int, how: str) -> None:
     draw = np.random.default_rng(seed)
     content = bytearray(MODELS["xgboost"].to_bytes())
@@ -134,7 +134,7 @@ def test_trees_that_nothing_can_be_counted_with_are_refused(column: str, value: 
     stored = xgb.Booster(model_file=bytearray(MODELS["xgboost"].to_bytes())).save_raw("json")
     document = json.loads(bytes(stored))
     document["learner"]["gradient_booster"]["model"]["trees"][1][column][2] = value
-    with pytest.raises(ValueError, match=r"rows came through|no numbers"):
+    with pytest.raises(ValueError, match=r"rows came through|not numbers"):
         check_boosted_trees(document)
 
 
@@ -151,7 +151,7 @@ ASTRAY = [
     ("parents", 1, 10**30),
     ("split_type", 0, "0"),
 ]
-SAID = r"hang together|does not have|by category|no whole numbers|is not an XGBoost model"
+SAID = r"hang together|does not have|by category|not whole numbers|is not an XGBoost model"
 
 
 @pytest.mark.parametrize(("column", "node", "value"), ASTRAY)

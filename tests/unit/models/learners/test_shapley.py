@@ -62,7 +62,7 @@ def made(grown: list[Tree], intercept: float = 0.5) -> tuple[TreeModel, ShapleyT
 
 
 @given(forests, matrices)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_they_are_those_of_xgboost(grown: list[Tree], matrix: Matrix) -> None:
     model, tables = made(grown)
     expected = model.booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
@@ -71,14 +71,14 @@ def test_they_are_those_of_xgboost(grown: list[Tree], matrix: Matrix) -> None:
 
 
 @given(trees(depth=4), arrays.arrays(np.float32, (1, WIDTH), elements=cells))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_they_are_what_the_definition_says(grown: Tree, row: Matrix) -> None:
     _, tables = made([grown], intercept=0.0)
     np.testing.assert_allclose(tables.contributions(row)[0], defined(grown, row[0]), atol=1e-6)
 
 
 @given(forests, matrices)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_they_and_the_base_add_up_to_the_margin(grown: list[Tree], matrix: Matrix) -> None:
     model, _ = made(grown, intercept=-3.0)
     total = model.contributions(matrix).sum(axis=1)
@@ -86,7 +86,7 @@ def test_they_and_the_base_add_up_to_the_margin(grown: list[Tree], matrix: Matri
 
 
 @given(forests, st.integers(1, 300))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_row_has_the_same_alone_and_in_any_batch(grown: list[Tree], rows: int) -> None:
     _, tables = made(grown * 5)
     matrix = np.random.default_rng(rows).normal(size=(rows, WIDTH)).astype(np.float32)

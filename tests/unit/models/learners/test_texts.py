@@ -39,7 +39,7 @@ def test_commands_that_were_never_seen_are_ranked_by_their_parts(model: TextMode
     assert average_precision(truth, model.margins(rows)) > 0.99
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(found=texts)
 def test_a_text_has_the_same_number_alone_and_in_any_batch(
     model: TextModel, found: list[str | None]

@@ -52,7 +52,7 @@ def siblings_lie_side_by_side(model: TreeModel) -> bool:
     return True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=learnt, seed=st.integers(0, 99), depth=st.integers(1, 6))
 def test_a_forest_votes_the_same(data: tuple[Matrix, Any], seed: int, depth: int) -> None:
     matrix, truth = data
@@ -70,7 +70,7 @@ def test_a_forest_votes_the_same(data: tuple[Matrix, Any], seed: int, depth: int
     np.testing.assert_allclose(shares.sum(axis=1), expected, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=learnt, rounds=st.integers(1, 8), leaf=st.integers(1, 5))
 def test_boosting_by_histograms_scores_the_same(
     data: tuple[Matrix, Any], rounds: int, leaf: int

@@ -81,7 +81,7 @@ def test_a_file_that_is_not_there_or_no_text_is_refused_by_name(tmp_path: Path) 
         incident_labels(tmp_path / "incidents.csv")
     path = tmp_path / "incidents.csv"
     path.write_bytes(b"entity,from,to,verdict\n\xff\xfe,,,\n")
-    with pytest.raises(DataError, match="no CSV text"):
+    with pytest.raises(DataError, match="not CSV text"):
         incident_labels(path)
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.errors import StateError
@@ -56,7 +56,6 @@ def test_what_was_stored_is_loaded(stored: Path) -> None:
     assert [path.name for path in stored.parent.iterdir()] == ["b.arrow"]
 
 
-@settings(deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_an_error_that_names_the_file(
     stored: Path, place: float, bit: int
@@ -70,7 +69,6 @@ def test_a_flipped_bit_is_an_error_that_names_the_file(
     damaged.unlink()
 
 
-@settings(deadline=None)
 @given(kept=st.integers(0, 10_000))
 def test_a_file_that_breaks_off_is_an_error(stored: Path, kept: int) -> None:
     content = stored.read_bytes()

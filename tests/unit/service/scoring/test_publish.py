@@ -2,113 +2,37 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoreback.connectors.doors import Connector, Facts
-from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.connectors.doors import Facts
 from scoreback.errors import SiemUnavailable, StateError
-from scoreback.records import SCORE_COLUMNS, Histogram, ScoreBatch, TimeWindow, WriteReport
+from scoreback.records import ScoreBatch
 from scoreback.service.scoring.outbox import Parcel
-from scoreback.service.scoring.publish import Resolved, look_again, publish, resolve
+from scoreback.service.scoring.publish import SLOWEST_SEND, Resolved, look_again, publish
 from scoreback.service.state import tables
-from scoreback.service.state.workspace_state import Batch, Progress, State
-
-T = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-AFTER = Progress(detector="d", plan_hash="p", watermark=T, score_since=T)
-BATCH = Batch(
-    batch_id="b", detector="d", version="v1-00000000", since=T, until=T + 5 * MINUTE,
-    outbox="b.arrow", next_progress=AFTER,
-)  # fmt: skip
-SCORES = ScoreBatch(
-    pa.RecordBatch.from_pylist(
-        [
-            {
-                "score_id": f"id{n}", "event_id": f"e{n}", "event_ref": "ref", "event_time": T,
-                "scored_at": T, "entity": None, "detector": "d", "version": "v1-00000000",
-                "stage": "live", "score": n / 10, "risk": 1.0, "threshold": 0.5, "alert": n > 5,
-                "reasons": None, "user.name": None if n % 2 else "amy",
-            }
-            for n in range(10)
-        ],
-        schema=SCORE_COLUMNS.append(pa.field("user.name", pa.string())),
-    )
-)  # fmt: skip
-IDS = SCORES.batch.column("score_id").to_pylist()
-HISTOGRAM = Histogram(
-    histogram_id="b", detector="d", version="v1-00000000", stage="live", since=T,
-    until=T + 5 * MINUTE, edges=(0.5,), counts={T.isoformat(): [10, 0]},
-)  # fmt: skip
-EMPTY = Histogram(
-    histogram_id="none", detector="d", version="v2-00000000", stage="shadow", since=T,
-    until=T + 5 * MINUTE, edges=(0.5,), counts={},
-)  # fmt: skip
-PARCEL = Parcel(SCORES, (HISTOGRAM, EMPTY))
-
-
-class Siem:
-    """Keeps every row that it is given, whether it has one already or not, unless it is away.
-
-    It shows what it has some time later, and may lose some of what it said it would keep.
-    """
-
-    def __init__(self, *fates: str, facts: Facts = Facts()) -> None:  # noqa: B008 - frozen
-        self.scores, self.rule_engine, self.enrichment, self.facts = self, self, None, facts
-        self.fates, self.now, self.looks = list(fates), T, list[tuple[datetime, datetime]]()
-        self.stored = list[tuple[datetime, dict[str, Any]]]()
-        self.counted = list[tuple[datetime, Histogram]]()
-
-    def as_connector(self) -> Connector:
-        return cast("Connector", self)
-
-    def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
-        assert at == self.now
-        fate = self.fates.pop(0) if self.fates else "kept"
-        rows = scores.batch.to_pylist()
-        if fate in ("half kept", "half lost"):
-            rows = rows[: len(rows) // 2]
-        if fate not in ("away", "lost"):
-            self.stored += [(at, row) for row in rows]
-        if fate in ("away", "half kept", "broke off"):
-            raise SiemUnavailable("it is away", hint="wait")
-        return WriteReport(written=scores.num_rows)
-
-    def write_histograms(self, histograms: list[Histogram], *, at: datetime) -> None:
-        self.counted += [(at, histogram) for histogram in histograms]
-
-    def existing(self, scores: ScoreBatch) -> set[str]:
-        asked = set(scores.batch.column("score_id").to_pylist())
-        return asked & {row["score_id"] for at, row in self.stored if self._seen(at)}
-
-    def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        found = {one.histogram_id: one for at, one in self.counted if self._seen(at)}
-        for one in found.values():
-            if one.detector == detector and window.since <= one.since < window.until:
-                yield one
-
-    def evaluate(self, *, since: datetime, at: datetime) -> int:
-        self.looks.append((since, at))
-        return 0
-
-    @property
-    def ids(self) -> list[str]:
-        return [row["score_id"] for _, row in self.stored]
-
-    def _seen(self, at: datetime) -> bool:
-        return at + self.facts.visible_after <= self.now
-
-
-SLOW = Facts(visible_after=5 * MINUTE)
-UNSURE = Facts(acknowledged=False, visible_after=5 * MINUTE)
+from scoreback.service.state.workspace_state import State
+from tests.unit.service.scoring.siem import (
+    AFTER,
+    BATCH,
+    HISTOGRAM,
+    IDS,
+    MINUTE,
+    SCORES,
+    SLOW,
+    UNSURE,
+    Siem,
+    T,
+    finish,
+    outbox,
+    send,
+)
 
 
 @pytest.fixture
@@ -125,19 +49,6 @@ def doubtful(state: State) -> State:
     return state
 
 
-def send(state: State, siem: Siem) -> None:
-    publish(state, siem.as_connector(), BATCH, PARCEL, at=siem.now)
-
-
-def finish(state: State, siem: Siem, at: datetime = T) -> Resolved:
-    siem.now = at
-    return resolve(state, siem.as_connector(), "d", at=at)
-
-
-def outbox(state: State) -> list[str]:
-    return sorted(path.name for path in (state.outbox / "d").iterdir())
-
-
 def test_a_batch_that_is_acknowledged_is_done_and_rules_look_at_it(state: State) -> None:
     siem = Siem()
     send(state, siem)
@@ -146,7 +57,7 @@ def test_a_batch_that_is_acknowledged_is_done_and_rules_look_at_it(state: State)
     assert state.progress("d", "p") == AFTER
     assert not state.open_batches("d")
     assert not outbox(state)
-    assert siem.looks == [(T - LOOK_BACK, T)]
+    assert siem.looks == [(T - SLOWEST_SEND, T)]
 
 
 def test_a_batch_in_doubt_is_finished_with_what_is_missing(doubtful: State) -> None:
@@ -160,7 +71,7 @@ def test_a_batch_in_doubt_is_finished_with_what_is_missing(doubtful: State) -> N
     assert [one for _, one in siem.counted] == [HISTOGRAM]
     assert doubtful.progress("d", "p") == AFTER
     assert not outbox(doubtful)
-    assert siem.looks == [(T + MINUTE - LOOK_BACK, T + MINUTE)]
+    assert siem.looks == [(T + MINUTE - SLOWEST_SEND, T + MINUTE)]
     assert finish(doubtful, siem, T + MINUTE) == Resolved()
 
 
@@ -170,7 +81,7 @@ def test_what_was_written_before_a_crash_is_not_sent_again_but_looked_at(state: 
         send(state, siem)
     assert finish(state, siem, T + MINUTE) == Resolved(done=1)
     assert siem.ids == IDS
-    assert siem.looks == [(T + MINUTE - LOOK_BACK, T + MINUTE)]
+    assert siem.looks == [(T + MINUTE - SLOWEST_SEND, T + MINUTE)]
 
 
 def test_a_batch_without_an_alert_is_not_looked_at(state: State) -> None:
@@ -188,7 +99,7 @@ def test_after_a_crash_rules_look_at_what_was_sent_last(state: State) -> None:
     send(state, siem)
     siem.looks.clear()
     look_again(state, siem.as_connector(), "d", at=T + 60 * MINUTE)
-    assert siem.looks == [(T - LOOK_BACK, T + 60 * MINUTE)]
+    assert siem.looks == [(T - SLOWEST_SEND, T + 60 * MINUTE)]
 
 
 def test_where_writes_show_later_a_batch_in_doubt_is_waited_for_before_it_is_sent_again(
@@ -248,9 +159,7 @@ CRASHES = st.tuples(st.sampled_from(["mark_sent", "send_again", "finish_batch"])
     crashes=st.lists(st.none() | CRASHES, max_size=5),
     pauses=st.lists(st.integers(0, 6), min_size=6, max_size=6),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_breaks_off_each_score_is_stored_once(
     state: State,
     facts: Facts,
@@ -322,9 +231,7 @@ def test_an_outbox_file_that_breaks_off_is_named_and_nothing_is_written(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_outbox_file_never_ends_the_process(doubtful: State, seed: int) -> None:
     draw = np.random.default_rng(seed)
     path = doubtful.outbox / "d" / "b.arrow"

@@ -2,19 +2,22 @@
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from scoreback.connectors import registry
+from scoreback.connectors.doors import SigmaTranslation
 from scoreback.errors import ConfigError
 from scoreback.models.detector.draft import flow
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import app
-from scoreback.service.sigma import sigma_job
+from scoreback.service.sigma import sigma_job, sigma_rule
 from scoreback.service.sigma.sigma_draft import CHOICE, chosen, name_of
 from scoreback.service.sigma.sigma_job import draft_from_sigma
 from scoreback.service.sigma.sigma_rule import read_rule
@@ -175,7 +178,7 @@ def test_a_siem_that_cannot_say_it_has_no_selection_and_the_reason(
         (rule("{s: {a|cased: b}, condition: s}"), "Case-sensitive"),
         (rule("{s: {a|expand: '%x%'}, condition: s}"), "placeholder"),
         (rule("{s: {a|re: '['}, condition: s}"), "invalid"),
-        (rule("text"), "rule.yml is no Sigma rule"),
+        (rule("text"), "rule.yml is not a valid Sigma rule"),
         (rule("{s: {a: b}, condition: s}", level="hot"), "not a valid Sigma rule level"),
         (rule("{s: {a: b}, condition: s}", date="2024-99-99"), "rule.yml"),
         ("title: T\ncorrelation: {type: event_count}", "a correlation rule"),
@@ -212,7 +215,7 @@ def test_without_the_extra_the_error_says_how_to_install_it(
 
 
 @given(title=st.text(max_size=80), author=st.text(max_size=40), value=st.text(max_size=30))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_whatever_a_rule_says_in_words_its_draft_is_valid_or_refused(
     tmp_path_factory: pytest.TempPathFactory, title: str, author: str, value: str
 ) -> None:
@@ -265,3 +268,46 @@ def test_the_rules_fields_keep_their_values(tmp_path: Path) -> None:
     assert found["CommandLine"].values == ("*/all*", "*/priv*")
     assert found["ParentImage"].constant
     assert not found["Image"].constant
+
+
+def test_where_nothing_translates_rules_the_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "SIGMA_GROUP", "scoreback.none_such")
+    with pytest.raises(ConfigError, match="nothing that is installed translates") as refused:
+        draft(tmp_path, RULE)
+    assert "install" in refused.value.hint
+
+
+class Stranger:
+    """A translator of another package, whose SIEM has names of its own for fields."""
+
+    needs = ("json",)
+
+    def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
+        return SigmaTranslation(
+            words={"where": rule["title"]},
+            hints=("look twice",),
+            names={"odd_field": "their.field"},
+        )
+
+
+def test_a_translator_of_another_package_is_used_like_those_that_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sigma_job, "sigma_translators", lambda: {"mysiem": Stranger()})
+    monkeypatch.setattr(sigma_rule, "sigma_translators", lambda: {"mysiem": Stranger()})
+    text = draft(tmp_path, rule("{s: {odd_field: [a, b]}, condition: s}"), "mysiem")
+    found = detector(text)
+    assert found.events == {"mysiem": {"where": "T"}}
+    assert "their.field" in {feature.field for feature in found.features}
+    assert "# mysiem: look twice" in text
+
+
+def test_a_translator_that_needs_what_is_missing_is_refused_by_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stranger, "needs", ("json.no_such_part",))
+    monkeypatch.setattr(sigma_job, "sigma_translators", lambda: {"mysiem": Stranger()})
+    with pytest.raises(ConfigError, match=r"'json\.no_such_part' is missing"):
+        draft(tmp_path, RULE)

@@ -274,9 +274,7 @@ steps = st.lists(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_an_answer_as_of_a_moment_never_changes(
     steps: list[tuple[list[tuple[str, str, int, str]], int, int]], state: State
@@ -293,7 +291,7 @@ def test_an_answer_as_of_a_moment_never_changes(
         answers = {hours: found[hours] for hours in found if hours <= as_of or hours in answers}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(acts, max_size=8))
 def test_the_first_answer_is_what_the_siem_says_of_that_moment(
     state: State, given: list[tuple[str, str, int, str]]

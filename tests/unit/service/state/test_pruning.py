@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.pruning import (
     KEEP_BATCHES,
     KEEP_PLANS,
@@ -17,7 +18,7 @@ from scoreback.service.state.pruning import (
     prune,
 )
 from scoreback.service.state.runs import end_run, runs, start_run
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -19,10 +19,11 @@ from alembic.script import ScriptDirectory
 
 from scoreback.errors import StateError
 from scoreback.service.state import database, tables
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.deployed import is_deployed
 from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.runs import end_run, runs, start_run
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 
 T = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NOW = T + timedelta(minutes=6)
@@ -252,6 +253,18 @@ def test_a_batch_that_is_not_begun_cannot_be_finished(state: State) -> None:
         with pytest.raises(StateError, match="is not begun"):
             state.mark_sent(name, AFTER, at=NOW, done=True)
     assert state.progress("d", "p") == BEFORE
+
+
+def test_a_batch_of_one_detector_cannot_be_finished_for_another(state: State) -> None:
+    state.begin_batch(batch("b"))
+    theirs = replace(AFTER, detector="e")
+    with pytest.raises(StateError, match="batch b of 'e' is not begun"):
+        state.mark_sent("b", theirs, at=NOW)
+    assert state.open_batches("d") == [batch("b")]
+    assert state.progress("e", "p") is None
+    assert state.progress("d", "p") is None
+    state.mark_sent("b", AFTER, at=NOW)
+    assert state.progress("d", "p") == AFTER
 
 
 def test_finishing_happens_as_a_whole_or_not_at_all(state: State) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from scoreback.errors import StateError
+from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.locks import hold_lock
-from scoreback.service.state.workspace_state import Batch, Progress, State
+from scoreback.service.state.workspace_state import State
 from tests.small_disk import fill, small_disk
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -129,7 +129,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[State, It
         yield opened, count()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(steps=st.lists(st.sampled_from(["train", "rollback", 0, 1, 2, 3]), max_size=12))
 def test_any_sequence_behaves_as_a_stack_of_champions(
     shared: tuple[State, Iterator[int]], steps: list[str | int]

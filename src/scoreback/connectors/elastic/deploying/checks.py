@@ -211,7 +211,7 @@ def _shares(
     try:
         answer = client.search(selection.index, body)
     except SiemRefused as error:
-        yield Finding(what=error.message, fix="mend the query of events.elastic")
+        yield Finding(what=error.message, fix="correct the query under events.elastic")
         return
     total = int(answer["hits"]["total"]["value"])
     if not total:

@@ -12,8 +12,10 @@ from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.wire.gc_pause import COLLECTION
 from scoreback.connectors.json.decode import FieldDecoder
 from scoreback.connectors.json.flatten import as_text as text_of
+from scoreback.connectors.json.flatten import items
 from scoreback.connectors.json.typed import as_text
 from scoreback.errors import SiemUnavailable
+from scoreback.multivalue import cell
 
 
 class LooseHits:
@@ -138,9 +140,9 @@ def _times(looked_up: Sequence[Any], member: str) -> pa.Array:
 
 def _text_column(looked_up: Sequence[Any], member: str) -> pa.Array:
     found = map(attrgetter(member), looked_up)
-    firsts = [values[0] if values else None for values in found]
-    return as_text(pa.array([_text(v) for v in firsts], pa.string()))
+    return as_text(pa.array([_cell(values) for values in found], pa.string()))
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
-    return value if value is None or isinstance(value, str) else text_of(value)
+def _cell(values: list[Any] | None) -> str | None:
+    """What the server gives of one field, as a cell."""
+    return cell(text_of(value) for value in items(values) if value is not None)

@@ -97,7 +97,7 @@ def _index(asked: object, clusters: Sequence[str]) -> str:
     found = []
     for name in names:
         if not isinstance(name, str) or not name.strip() or any(c in name for c in ' ,"\\/?#'):
-            raise SiemRefused(f"{name!r} is no name of an index", hint=HINT)
+            raise SiemRefused(f"{name!r} is not a valid index name", hint=HINT)
         if ":" in name or not clusters:
             found.append(name)
         else:

@@ -23,7 +23,8 @@ def documents(
     """One JSON object for each row; a null is left out.
 
     Args:
-        columns: key → values: text, numbers, truths, or times with a zone. Floats are finite.
+        columns: key → values: text, numbers, truths, times with a zone, or lists of texts, of which
+            one that holds a single text is written as that. Floats are finite.
         constants: key → one value for all rows; None is left out.
         objects: first parts of dotted keys that become objects, which Elasticsearch reads more
             cheaply than dotted keys. Each needs a member that every row has.
@@ -153,6 +154,8 @@ def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
         return '"', column if _is_plain(column) else _escaped(column), '"'
     if pa.types.is_boolean(kind):
         return "", pc.if_else(column, "true", "false"), ""
+    if pa.types.is_list(kind):
+        return "", pa.array(map(_list, column.to_pylist()), pa.string()), ""
     if pa.types.is_timestamp(kind):
         # With its zone a time is thirty times slower to write, and it is UTC anyway.
         written = column.cast(pa.timestamp("us")).cast(pa.string())
@@ -176,6 +179,10 @@ def _escaped(column: pa.Array) -> pa.Array:
     """Texts as JSON writes them, without their quotes."""
     texts = [None if text is None else _json(text)[1:-1] for text in column.to_pylist()]
     return pa.array(texts, pa.string())
+
+
+def _list(texts: list[str] | None) -> str | None:
+    return None if texts is None else _json(texts[0] if len(texts) == 1 else texts)
 
 
 def _json(value: object) -> str:

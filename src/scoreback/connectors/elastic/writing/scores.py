@@ -19,6 +19,7 @@ from scoreback.connectors.elastic.wire.documents import creations
 from scoreback.connectors.elastic.writing.histograms import Histograms
 from scoreback.connectors.elastic.writing.members import events_of
 from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.multivalue import real_lists
 from scoreback.records import SCORE_COLUMNS, TIME, Histogram, ScoreBatch, TimeWindow, WriteReport
 
 ECS_VERSION = "9.2.0"
@@ -205,7 +206,7 @@ def _creations(table: pa.Table, at: datetime) -> pa.Array:
     }
     ours = {*columns, *constants, *RULE}  # of these names the score's own value counts
     columns |= {
-        f"{OWN}event.{name}" if name in ours else name: table[name]
+        f"{OWN}event.{name}" if name in ours else name: real_lists(table[name])
         for name in table.column_names
         if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
     }

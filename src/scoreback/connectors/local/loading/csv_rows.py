@@ -23,6 +23,7 @@ from scoreback.connectors.local.loading.rows import (
     content_hashes,
 )
 from scoreback.errors import DataError
+from scoreback.multivalue import plain
 
 DELIMITERS = ",;\t"
 PIECE_ROWS = 8_192
@@ -82,7 +83,7 @@ class CsvRows:
                 f"{self._path} has {len(header):,} columns, more than {self._wanted.max_columns:,}",
                 hint="name the fields to load",
             )
-        self._lines.settle()
+        self._lines.finish()
         return header, widest
 
     def _rows(self, width: int, delimiter: str) -> Iterator[tuple[list[list[str]], Sequence[int]]]:
@@ -116,16 +117,16 @@ class CsvRows:
                 continue
             if len(row) == width and not lines.flaws:
                 yield lines.begin, row
-                lines.settle()
+                lines.finish()
             elif row or lines.flaws:
                 flaw = next(iter(lines.flaws.values()), "")
                 self._reject(flaw or f"{len(row)} values in a row of {width} columns")
             else:
-                lines.settle()  # a blank line
+                lines.finish()  # a blank line
 
     def _reject(self, reason: str) -> None:
         self._rejects.add(self._lines.begin, reason, self._lines.taken[0])
-        self._lines.settle(first_only=True)
+        self._lines.finish(first_only=True)
 
     def _batch(
         self, header: list[str], delimiter: str, pieces: list[pa.RecordBatch], begins: list[int]
@@ -135,7 +136,7 @@ class CsvRows:
         table = pa.Table.from_batches(pieces, schema=schema)
         columns = {name: _absent(table.column(name).combine_chunks()) for name in header}
         return Rows(
-            columns=columns,
+            columns={name: plain(column) for name, column in columns.items()},
             names=header,
             lines=begins,
             content=content_hashes(columns, len(begins), key) if key is not None else None,
@@ -232,7 +233,7 @@ class _Lines:
         self.characters += size
         return begins
 
-    def settle(self, *, first_only: bool = False) -> None:
+    def finish(self, *, first_only: bool = False) -> None:
         """The row is done with; *first_only*: the lines after its first are to be read again."""
         done = 1 if first_only else len(self.taken)
         again = [(self.taken[i], self.flaws.get(i, "")) for i in range(done, len(self.taken))]

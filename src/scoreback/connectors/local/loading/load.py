@@ -21,6 +21,7 @@ from scoreback.connectors.local.loading.rows import Rows, Wanted
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError
+from scoreback.multivalue import firsts
 from scoreback.regular_file import open_regular
 from scoreback.timestamps import TimeReader
 
@@ -149,7 +150,7 @@ class _Loading:
         self._seen.update(rows.names)
         if rows.lines:
             self.check_mapping(_keys(self.mapping))
-        texts = {name: _column(rows, name) for name in _keys(self.mapping)}
+        texts = {name: firsts(_column(rows, name)) for name in _keys(self.mapping)}
         bad: dict[int, str] = {}
         event = self._read_times(texts[self.mapping.time], self.mapping.time, bad)
         arrival = event

@@ -32,7 +32,7 @@ _SAMPLE = 100  # lines whose unwanted names are remembered
 
 
 class NdjsonRows:
-    """The rows of an NDJSON file; a list gives its first value."""
+    """The rows of an NDJSON file."""
 
     def __init__(self, path: Path, content: IO[bytes], wanted: Wanted, rejects: Rejects) -> None:
         """Read *content* of the file called *path*."""
@@ -97,7 +97,11 @@ class NdjsonRows:
                 found = list(leaves(parsed(line)))
             except DataError:
                 continue
-            self._names.update((".".join(p), None) for p, value in found if value is not None)
+            self._names.update(
+                (".".join(pointer), None)
+                for pointer, values in found
+                if any(value is not None for value in values)
+            )
 
     def _see(self, decoded: Decoded) -> None:
         self._names.update(

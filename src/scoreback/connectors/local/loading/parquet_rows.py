@@ -1,13 +1,17 @@
-"""Reads Parquet: every column as text, structs under dotted names, lists by their first value."""
+"""Reads Parquet: every column as text, structs under dotted names, also those in lists."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.connectors.json.flatten import MAX_TEXT, TOO_LONG
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import (
@@ -18,8 +22,10 @@ from scoreback.connectors.local.loading.rows import (
     content_hashes,
 )
 from scoreback.errors import DataError
+from scoreback.multivalue import cells, merged, plain, readable
 
 _ISO = "%Y-%m-%dT%H:%M:%S"
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 class ParquetRows:
@@ -51,31 +57,34 @@ class ParquetRows:
             ) from error
 
     def _rows(self, batch: pa.RecordBatch | pa.Table, begin: int) -> Rows:
-        columns: dict[str, pa.Array] = {}
-        for name in batch.schema.names:
-            column = batch.column(name)
-            if isinstance(column, pa.ChunkedArray):
-                column = column.combine_chunks()
-            for field, values in _flat(name, column):
-                columns.setdefault(field, self._text(field, values))
-        self._refuse_too_many(len(columns))
+        leaves: dict[str, list[_Leaf]] = {}
+        for leaf in sorted(_leaves_of(batch), key=lambda leaf: (len(leaf.pointer), leaf.pointer)):
+            name = ".".join(leaf.pointer)
+            leaves.setdefault(name, []).append(replace(leaf, values=self._text(name, leaf.values)))
+        self._refuse_too_many(len(leaves))
         lines = list(range(begin, begin + batch.num_rows))
-        bad = _bad_rows(columns)
+        bad = _bad_rows(chain.from_iterable(leaves.values()))
+        columns = {
+            name: merged([leaf.cells(batch.num_rows, bad) for leaf in some])
+            for name, some in leaves.items()
+        }
+        bad |= _too_long(columns)
         if bad:
             for row, reason in bad.items():
-                text = str({n: _shown(c[row]) for n, c in columns.items()})
+                text = str({name: _shown(some, row) for name, some in leaves.items()})
                 self._rejects.add(lines[row], reason, text)
             good = pa.array([i for i in range(batch.num_rows) if i not in bad], pa.int64())
             columns = {name: column.take(good) for name, column in columns.items()}
             lines = [lines[i] for i in good.to_pylist()]
-        columns = {name: column.cast(pa.string()) for name, column in columns.items()}
         key = self._wanted.content
         return Rows(
             columns=columns,
             names=columns,
             lines=lines,
             content=content_hashes(columns, len(lines), key) if key is not None else None,
-            source=lambda i: str({n: c[i].as_py() for n, c in columns.items()}),
+            source=lambda i: str(
+                {n: readable(c.slice(i, 1))[0].as_py() for n, c in columns.items()}
+            ),
         )
 
     def _refuse_too_many(self, columns: int) -> None:
@@ -103,35 +112,77 @@ class ParquetRows:
             ) from error
 
 
-def _flat(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """The column without structs, lists and dictionaries."""
-    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        filled = pc.greater(pc.fill_null(pc.list_value_length(values), 0), 0)
-        first = pc.if_else(filled, values.offsets.slice(0, len(values)), None)
-        values = values.values.take(first)
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """The values that a file has at one place, and the row of each; None: one a row, in order."""
+
+    pointer: tuple[str, ...]
+    rows: NDArray[np.int64] | None
+    values: pa.Array
+
+    def cells(self, rows: int, bad: Collection[int]) -> pa.Array:
+        """A cell for each of *rows*; in *bad* rows whatever."""
+        values = self.values
+        if bad:
+            where = np.arange(len(values)) if self.rows is None else self.rows
+            values = pc.if_else(pa.array(np.isin(where, list(bad))), None, values)
+        texts = values.cast(pa.string())
+        if self.rows is None:
+            return plain(texts)
+        offsets = np.searchsorted(self.rows, np.arange(rows + 1))
+        return cells(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), texts))
+
+
+def _leaves_of(batch: pa.RecordBatch | pa.Table) -> Iterator[_Leaf]:
+    for name in batch.schema.names:
+        yield from _leaves(_Leaf((name,), None, flat(batch.column(name))))
+
+
+def _leaves(leaf: _Leaf) -> Iterator[_Leaf]:
+    """The leaves below a column without its structs, lists and dictionaries."""
+    rows, values = leaf.rows, leaf.values
+    while any(is_list(values.type) for is_list in _LISTS):
+        above = pc.list_parent_indices(values).to_numpy().astype(np.int64)
+        rows = above if rows is None else rows[above]
+        values = pc.list_flatten(values)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if not pa.types.is_struct(values.type):
-        yield name, values
+        yield _Leaf(leaf.pointer, rows, values)
         return
     for field, part in zip(values.type, values.flatten(), strict=True):
-        yield from _flat(f"{name}.{field.name}", part)
+        yield from _leaves(_Leaf((*leaf.pointer, field.name), rows, part))
 
 
-def _bad_rows(columns: dict[str, pa.Array]) -> dict[int, str]:
+def _bad_rows(leaves: Iterable[_Leaf]) -> dict[int, str]:
     """Rows with a value that is too long or no UTF-8."""
     bad: dict[int, str] = {}
-    for column in columns.values():
-        long = pc.fill_null(pc.greater(pc.binary_length(column), MAX_TEXT), False)
+    for leaf in leaves:
+        wrong: dict[int, str] = {}
+        long = pc.fill_null(pc.greater(pc.binary_length(leaf.values), MAX_TEXT), False)
         if long.true_count:
-            rows = np.flatnonzero(long.to_numpy(zero_copy_only=False)).tolist()
-            bad.update(dict.fromkeys(rows, TOO_LONG))
+            found = np.flatnonzero(long.to_numpy(zero_copy_only=False)).tolist()
+            wrong.update(dict.fromkeys(found, TOO_LONG))
         try:
-            column.cast(pa.string())
+            leaf.values.cast(pa.string())
         except pa.ArrowInvalid:
-            for row, value in enumerate(column):
+            for place, value in enumerate(leaf.values):
                 if not _is_utf8(value.as_py()):
-                    bad[row] = NOT_UTF8
+                    wrong[place] = NOT_UTF8
+        rows = leaf.rows
+        bad.update((p if rows is None else int(rows[p]), reason) for p, reason in wrong.items())
+    return bad
+
+
+def _too_long(columns: Mapping[str, pa.Array]) -> dict[int, str]:
+    """Rows whose values of one field are too long together."""
+    bad: dict[int, str] = {}
+    for column in columns.values():
+        longest = pc.max(pc.binary_length(column)).as_py()
+        if longest is not None and longest > MAX_TEXT:
+            long = pc.fill_null(pc.greater(pc.binary_length(column), MAX_TEXT), False)
+            found = np.flatnonzero(long.to_numpy(zero_copy_only=False)).tolist()
+            bad.update(dict.fromkeys(found, TOO_LONG))
     return bad
 
 
@@ -143,6 +194,11 @@ def _is_utf8(value: bytes | None) -> bool:
     return True
 
 
-def _shown(value: pa.Scalar) -> str | None:
-    data = value.as_py()
-    return None if data is None else data.decode(errors="surrogateescape")
+def _shown(leaves: Sequence[_Leaf], row: int) -> str | list[str] | None:
+    """What the file has in *row*."""
+    found = []
+    for leaf in leaves:
+        places = [row] if leaf.rows is None else np.flatnonzero(leaf.rows == row).tolist()
+        found += [leaf.values[place].as_py() for place in places]
+    texts = [data.decode(errors="surrogateescape") for data in found if data is not None]
+    return texts if len(texts) > 1 else texts[0] if texts else None

@@ -53,7 +53,7 @@ def _damaged(store: Store, segments: Iterable[Segment], *, fatal: bool) -> Itera
     if len(errors) > SHOWN:
         yield Finding(
             what=f"{len(errors) - SHOWN:,} more segments like these are damaged or gone",
-            fix="mend those that are named first, then check again",
+            fix="repair the segments named first, then check again",
             fatal=fatal,
         )
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic.reading.cuts import Clock, cut, quantiles
@@ -58,7 +58,6 @@ TIMES = st.lists(st.integers(0, 100_000) | st.sampled_from([7, 500, 501, 99_999]
     TIMES, TIMES, st.integers(0, 90_000_000), st.integers(0, 40_000_000),
     st.integers(1, 50), st.integers(0, 5_000),
 )  # fmt: skip
-@settings(deadline=None)
 def test_chunks_cover_the_window_once_and_hold_no_more_than_they_should(
     times: list[int], undated: list[int], since: int, long: int, rows: int, lag: int
 ) -> None:
@@ -76,7 +75,6 @@ def test_chunks_cover_the_window_once_and_hold_no_more_than_they_should(
 
 
 @given(TIMES, st.integers(0, 90_000_000), st.integers(0, 40_000_000), st.integers(1, 9))
-@settings(deadline=None)
 def test_slices_cover_the_window_once_in_as_many_parts_as_asked(
     times: list[int], since: int, long: int, parts: int
 ) -> None:

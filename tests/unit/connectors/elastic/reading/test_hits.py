@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from scoreback.connectors.elastic.reading.loose_hits import LooseHits
 from scoreback.connectors.elastic.reading.page_decoder import LOOKED_UP, HitDecoder, TimesUnclear
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.json.flatten import flattened, parsed
 from scoreback.errors import SiemUnavailable
+from scoreback.multivalue import cell, values_of
 
 FIELDS = ("host.name", "a.b.c", "port", "labels.team")
 scalar = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=5)
@@ -49,7 +51,6 @@ def milliseconds(ns: int) -> str:
 
 
 @given(st.lists(st.tuples(st.dictionaries(key, value, max_size=4), st.none() | nanos), max_size=5))
-@settings(deadline=None)
 def test_a_page_gives_what_a_plain_decoder_gives(
     rows: list[tuple[dict[str, Any], int | None]],
 ) -> None:
@@ -65,7 +66,6 @@ def test_a_page_gives_what_a_plain_decoder_gives(
 
 
 @given(st.lists(st.lists(st.dictionaries(key, value, max_size=4), max_size=4), max_size=6))
-@settings(deadline=None)
 def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
     decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
     for sources in pages:
@@ -75,12 +75,52 @@ def test_what_earlier_pages_held_changes_nothing(pages: list[list[dict[str, Any]
             assert found.columns[name].to_pylist() == expected
 
 
+@given(st.data(), st.lists(st.booleans(), max_size=4))
+def test_lists_of_one_type_are_read_by_type_as_one_by_one(
+    data: st.DataObject, nested: list[bool]
+) -> None:
+    kind = data.draw(
+        st.sampled_from([st.text(max_size=3), st.integers(-(2**62), 2**62), st.booleans()])
+    )
+    several = st.lists(kind | st.none(), max_size=3)
+    decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
+    for _ in range(2):
+        sources = [
+            {"host": {"name": data.draw(several)}} if inside else {"host.name": data.draw(several)}
+            for inside in nested
+        ]
+        found = decoder.decode(page(sources, [10**15] * len(sources))).columns["host.name"]
+        expected = [flattened(parsed(json.dumps(s)), FIELDS).get("host.name") for s in sources]
+        assert found.to_pylist() == expected
+
+
+def test_lists_do_not_send_a_page_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS)
+    body = page([{"host": {"name": ["a", "b"]}, "port": [n]} for n in range(9)], [10**15] * 9)
+    monkeypatch.setattr(LooseHits, "decode", None)
+    assert decoder.decode(body).columns["host.name"].to_pylist() == [cell(["a", "b"])] * 9
+
+
+@pytest.mark.parametrize("values", [[1.5, 2], [2, 1.5, 7], [[1.5], 2]])
+def test_several_numbers_stay_several(values: list[Any]) -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"], numbers=["port"])
+    (found,) = decoder.decode(page([{"port": values}], [0])).columns["port"].to_pylist()
+    flat = [n for v in values for n in (v if isinstance(v, list) else [v])]
+    assert list(map(float, values_of(found))) == flat
+
+
+def test_values_that_the_server_looked_up_are_all_taken() -> None:
+    decoder = HitDecoder(Selection.of({"index": "i"}), ["port"], asked=["port"])
+    looked_up: list[dict[str, Any]] = [{"port": [22, 80]}, {"port": ["x"]}, {}]
+    found = decoder.decode(page([{}, {}, {}], [], looked_up)).columns["port"]
+    assert found.to_pylist() == [cell(["22", "80"]), "x", None]
+
+
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**80), 2**80)
 seldom = st.one_of(numbers, numbers, numbers, st.sampled_from(["1.50", "", "none", True, None]))
 
 
 @given(st.lists(st.lists(seldom, max_size=6), max_size=5))
-@settings(deadline=None)
 def test_of_a_number_field_the_number_is_kept_and_what_is_none_as_text(
     pages: list[list[Any]],
 ) -> None:

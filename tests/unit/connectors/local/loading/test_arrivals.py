@@ -56,7 +56,6 @@ def test_a_late_load_of_any_size_can_be_scored_in_steps() -> None:
     assert [times.count(t) for t in sorted(set(times))] == [1_000, 1_000, 500]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 60), max_size=20),
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=5),
@@ -106,7 +105,7 @@ def test_an_export_with_arrival_times_says_how_many_are_never_scored(
     assert arrived_from(siem, 20) == 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 99), unique=True, max_size=30), st.integers(0, 99))
 def test_counting_is_reading(
     tmp_path_factory: pytest.TempPathFactory, minutes: list[int], since: int

@@ -12,6 +12,7 @@ from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.loading import ndjson_rows
 from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import ConfigError, DataError
+from scoreback.multivalue import cell
 from scoreback.records import EventQuery, TimeWindow
 
 EVER = TimeWindow(since=datetime(1970, 1, 1, tzinfo=UTC), until=datetime(2100, 1, 1, tzinfo=UTC))
@@ -156,7 +157,7 @@ def test_ndjson_is_flattened_and_keeps_numbers_as_written(
     names = ("source.ip", "source.port", "ok", "e", "tags", "big", "x", "list.deep")
     assert [tuple(row[n] for n in names) for row in rows(siem, *names)] == [
         ("10.0.0.1", "1.10", "true", "", None, None, None, None),
-        ("10.0.0.2", None, None, None, "a", None, None, None),
+        ("10.0.0.2", None, None, None, cell(["a", "b"]), None, None, None),
         (None, None, None, None, None, "12345678901234567890123", "NaN", "1"),
     ]
 
@@ -180,7 +181,7 @@ def test_parquet_is_loaded_with_its_types_as_text(siem: LocalConnector, tmp_path
     assert (report.loaded, report.without_offset) == (2, 0)
     names = ("port", "score", "ok", "source.ip", "tags", "kind", "when")
     assert [tuple(row[n] for n in names) for row in rows(siem, *names)] == [
-        ("443", "22.5", "true", "a", "x", "k", "2024-05-01T10:00:00.000"),
+        ("443", "22.5", "true", "a", cell(["x", "y"]), "k", "2024-05-01T10:00:00.000"),
         (None, "1e-7", "false", None, None, "k", None),
     ]
     assert load_file(siem.store, path, "s", TIME).already_there == 2

@@ -7,7 +7,7 @@ from scoreback.connectors.local.loading.rows import content_hash, content_hashes
 row = st.fixed_dictionaries({}, optional={name: st.text(max_size=3) for name in ("a", "b", "é")})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=st.lists(row, max_size=5))
 def test_every_row_has_the_hash_of_its_own_values_and_an_empty_one_too(
     rows: list[dict[str, str]],

@@ -49,9 +49,7 @@ def test_hits_without_an_entity_are_never_grouped(
 hit = st.tuples(st.integers(0, 3000), st.sampled_from(["a", "b", None]))
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hits=st.lists(hit, unique=True, max_size=25), cuts=st.lists(st.integers(0, 25), max_size=3))
 def test_writes_cut_anywhere_raise_the_alerts_of_one_write(
     hits: list[tuple[int, str | None]],

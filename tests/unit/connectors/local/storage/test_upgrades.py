@@ -1,7 +1,7 @@
 """A ledger of an earlier version is brought up to date in place, and keeps every verdict."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,35 +11,12 @@ import pytest
 
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.storage.verdict_key import verdict_key
-from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
-from scoreback.records import TIME, LabelBatch, LabelQuery, ScoreBatch, Severity, Verdict
-from tests.unit.connectors.local.raising import score
+from scoreback.records import TIME, LabelBatch, LabelQuery, Severity, Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
-RULE = AlertRule(
-    name="r", detector="d", version="v1-aa", threshold=0.5, per_entity=99,
-    throttle=timedelta(0), budget=20.0, severity=Severity.LOW,
-)  # fmt: skip
-AGES_AGO = """
-    DROP TABLE verdicts;
-    CREATE TABLE verdicts (
-        verdict_id INTEGER NOT NULL, verdict_key TEXT NOT NULL, alert_id TEXT, event_id TEXT,
-        entity TEXT, since INTEGER, until INTEGER, verdict TEXT NOT NULL,
-        label_time INTEGER NOT NULL, labeller TEXT NOT NULL, source TEXT NOT NULL,
-        propensity FLOAT, withdrawn_at INTEGER,
-        PRIMARY KEY (verdict_id), UNIQUE (verdict_key)
-    );
-    CREATE INDEX verdicts_by_alert ON verdicts (alert_id);
-    CREATE INDEX verdicts_by_time ON verdicts (label_time, verdict_id);
-    ALTER TABLE segments DROP COLUMN sources;
-    ALTER TABLE alerts DROP COLUMN tags;
-    ALTER TABLE histograms DROP COLUMN edges;
-    DROP INDEX alert_events_by_score;
-    ALTER TABLE segments DROP COLUMN sources;
-    DROP TABLE retired;
-    UPDATE meta SET value = '1' WHERE key = 'schema';
-"""
+SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+ALERT = "0ff11908be12be4d5ea293ca"
 Verdicts = list[tuple[str | None, str, str, int, int | None]]  # alert, event, verdict, given, ended
 
 
@@ -50,20 +27,11 @@ def ledger(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def old(tmp_path: Path, make_scores: Callable[..., ScoreBatch]) -> Path:
-    """A SIEM of schema 1 with one alert."""
-    siem = LocalConnector.open("t", {"path": str(tmp_path)})
-    siem.rules.apply(RULE)
-    score(siem, make_scores([(0, "a")]))
+def old(tmp_path: Path) -> Path:
+    """A SIEM of the first schema with a rule and one alert of it."""
     with ledger(tmp_path) as file:
-        file.executescript(AGES_AGO)
+        file.executescript(SCHEMA_1.read_text(encoding="utf-8"))
     return tmp_path
-
-
-def alert_of(folder: Path) -> str:
-    with ledger(folder) as file:
-        (found,) = file.execute("SELECT alert_id FROM alerts").fetchone()
-    return str(found)
 
 
 def tell(folder: Path, verdicts: Verdicts) -> None:
@@ -89,11 +57,10 @@ def labels(siem: LocalConnector) -> list[tuple[object, ...]]:
 
 
 def test_verdicts_of_schema_1_are_kept_and_withdrawn_ones_become_told(old: Path) -> None:
-    alert = alert_of(old)
     tell(old, [
-        (alert, "e0", "false_positive", 10, 30),
+        (ALERT, "e0", "false_positive", 10, 30),
         (None, "e5", "true_positive", 20, None),
-        (alert, "e0", "true_positive", 40, None),
+        (ALERT, "e0", "true_positive", 40, None),
     ])  # fmt: skip
     expected = [
         ("e0", "false_positive", 10, "r", False),
@@ -105,15 +72,14 @@ def test_verdicts_of_schema_1_are_kept_and_withdrawn_ones_become_told(old: Path)
         siem = LocalConnector.open("t", {"path": str(old)})
         assert labels(siem) == expected
     at = START + timedelta(days=1)
-    siem.alerts.close(alert, Verdict.TRUE_POSITIVE, labeller="ada", at=at)
+    siem.alerts.close(ALERT, Verdict.TRUE_POSITIVE, labeller="ada", at=at)
     assert labels(siem) == expected  # it stands already
-    siem.alerts.reopen(alert, at=at)
+    siem.alerts.reopen(ALERT, at=at)
     assert [row[4] for row in labels(siem)] == [False, False, True, False, True]
 
 
 def test_a_verdict_that_was_given_again_under_a_clock_set_back_still_stands(old: Path) -> None:
-    alert = alert_of(old)
-    tell(old, [(alert, "e0", "false_positive", 10, 30), (alert, "e0", "false_positive", 11, None)])
+    tell(old, [(ALERT, "e0", "false_positive", 10, 30), (ALERT, "e0", "false_positive", 11, None)])
     found = labels(LocalConnector.open("t", {"path": str(old)}))
     assert [(row[2], row[4]) for row in found] == [(10, False), (10, True), (11, False)]
 
@@ -137,3 +103,28 @@ def test_a_schema_that_is_none_of_ours_is_refused(old: Path) -> None:
             file.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (schema,))
         with pytest.raises(SiemRefused, match=f"has schema {schema}"):
             LocalConnector.open("t", {"path": str(old)})
+
+
+def test_an_old_ledger_gets_the_tables_of_a_new_one_and_keeps_its_rule_and_alert(
+    old: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    siem = LocalConnector.open("t", {"path": str(old)})
+    rule = siem.rules.current("r")
+    assert rule is not None
+    assert (rule.threshold, rule.per_entity, rule.severity) == (0.5, 99, Severity.LOW)
+    (alert,) = siem.alerts.find()
+    assert (alert.alert_id, alert.rule, alert.entity, alert.events) == (ALERT, "r", "a", 1)
+    new = tmp_path_factory.mktemp("new")
+    LocalConnector.open("t", {"path": str(new)})
+    assert drawn(old) == drawn(new)
+
+
+def drawn(folder: Path) -> dict[str, set[tuple[object, ...]]]:
+    """What each table and each index is made of."""
+    asked = {
+        "table": 'SELECT name, type, "notnull", pk FROM pragma_table_info(?)',
+        "index": "SELECT seqno, name FROM pragma_index_info(?)",
+    }
+    with ledger(folder) as file:
+        made = file.execute("SELECT type, name FROM sqlite_master").fetchall()
+        return {name: set(file.execute(asked[kind], (name,))) for kind, name in made}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.service.sigma.lucene_regex import NotInLucene, lucene_regex
+from scoreback.connectors.elastic.sigma.lucene_regex import NotInLucene, lucene_regex
 
 ATOMS = st.sampled_from(
     ["a", "b", "Z", "7", " ", ".", r"\.", r"\d", r"\w", r"\S", "[ab]", "[^a-c]", r"[\d_-]", "[]x]",

@@ -1,0 +1,55 @@
+"""Translates a Sigma rule into a search of Splunk, and events' fields into those of its add-ons."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scoreback.connectors.doors import SigmaTranslation
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PIPED = "it needs a pipe (| regex, | where), and events are a selection only"
+_NARROW = "begin the search with index= and sourcetype= of this log source"
+_ONE_CHARACTER = "a ? of the rule became *, as Splunk has no sign for one character"
+_RULE_NAMES = {"EventID": "EventCode"}  # as the add-on for Windows extracts it
+_EVENT_NAMES = {"host.name": "host", "source.ip": "src", "user.name": "user"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplunkTranslation(SigmaTranslation):
+    """A search, with the names of Splunk for the fields of events."""
+
+    def selection(self, detector: str, fields: Mapping[str, str]) -> Mapping[str, object]:
+        """The search, and how fields are called in Splunk where it is not as in events."""
+        del detector
+        named = {
+            ours: _RULE_NAMES.get(asked, asked) if asked else _EVENT_NAMES.get(ours, ours)
+            for ours, asked in fields.items()
+        }
+        renamed = {ours: theirs for ours, theirs in named.items() if ours != theirs}
+        return {**self.words, "fields": renamed} if renamed else self.words
+
+
+class SplunkSigma:
+    """Selects by a search without pipes."""
+
+    needs: ClassVar[tuple[str, ...]] = ("sigma.backends.splunk",)
+
+    def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
+        """The rule's search; the names of fields in events are not for Splunk to say."""
+        from sigma.backends.splunk import SplunkBackend
+        from sigma.pipelines.splunk import splunk_windows_pipeline
+
+        from scoreback.connectors.sigma_rules import converted, items, parsed, values
+
+        own = parsed(rule)
+        asked = [str(v) for item in items(own) if item.field is not None for v in values(item)]
+        pipeline = splunk_windows_pipeline()  # type: ignore[no-untyped-call]
+        query, why_not = converted(SplunkBackend(pipeline), own)
+        if not why_not and "|" in _QUOTED.sub("", query):
+            why_not = _PIPED
+        if why_not:
+            return SplunkTranslation(why_not=why_not)
+        one_character = any("?" in value for value in asked)
+        hints = (_NARROW, _ONE_CHARACTER) if one_character else (_NARROW,)
+        return SplunkTranslation(words={"search": query}, hints=hints)

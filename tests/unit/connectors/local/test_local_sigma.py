@@ -1,0 +1,10 @@
+"""The embedded SIEM takes what a Sigma rule selects into a stream of its own."""
+
+from scoreback.connectors.local.sigma import LocalSigma
+
+
+def test_a_rule_becomes_a_stream_that_is_called_like_the_detector() -> None:
+    found = LocalSigma().translate({"title": "T"})
+    assert found.fallback
+    assert found.selection("whoami", {"host.name": ""}) == {"stream": "whoami"}
+    assert "load what the rule selects" in " ".join(found.hints)
