@@ -47,6 +47,10 @@ def read_bins(path: Path, content: bytes, artifact_hash: str) -> tuple[float, ..
         raise ArtifactError(
             f"{path} is damaged: {reason}", hint="restore the folder from a backup, or train again"
         ) from error
+    if written_bins(bins.edges, bins.artifact) != content:
+        raise ArtifactError(
+            f"{path} was changed by hand", hint="restore the folder from a backup, or train again"
+        )
     if bins.artifact != artifact_hash:
         raise ArtifactError(
             f"{path} belongs to another artefact", hint="restore the folder from a backup"

@@ -162,7 +162,7 @@ def verdict(
         names = [v.value for v in Verdict]
         if verdict not in names:
             raise ConfigError(
-                f"{verdict or 'nothing'!r} is no verdict", hint=f"use one of: {', '.join(names)}"
+                f"{verdict or 'nothing'!r} is not a verdict", hint=f"use one of: {', '.join(names)}"
             )
         now = options.now()
         moment = options.moment(at, "--at") or now

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from scoreback.errors import ArtifactError
 from scoreback.models.artifact import folder as room
+from scoreback.models.artifact.bins import BINS
 from scoreback.models.artifact.folder import MANIFEST, Artifact, load, save
 from scoreback.models.artifact.manifest import ModelFile, canonical
 from scoreback.models.artifact.scoring import Scorer
@@ -44,7 +45,9 @@ def test_a_saved_model_scores_as_before(training: Training, folder: Path, rows: 
     before, after = (Scorer(a).score(rows) for a in (training.artifact, loaded))
     np.testing.assert_array_equal(after.scores, before.scores)
     np.testing.assert_array_equal(after.risks, before.risks)
-    assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, MODEL]
+    assert sorted(path.name for path in folder.iterdir()) == [BINS, MANIFEST, MODEL]
+    assert loaded.bins == training.artifact.bins
+    assert len(loaded.bins) > 1
 
 
 def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(
@@ -61,7 +64,7 @@ def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(
 @given(data=st.data())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_byte_is_noticed(folder: Path, data: st.DataObject) -> None:
-    path = folder / data.draw(st.sampled_from([MANIFEST, MODEL]))
+    path = folder / data.draw(st.sampled_from([BINS, MANIFEST, MODEL]))
     content = path.read_bytes()
     at = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)

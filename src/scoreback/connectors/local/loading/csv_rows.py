@@ -66,7 +66,7 @@ class CsvRows:
         first = next(self._lines, "").removeprefix("\ufeff")
         if self._lines.flaws or "\r" in first.rstrip("\r\n"):
             raise DataError(
-                f"the first line of {self._path} is no header of columns in UTF-8",
+                f"the first line of {self._path} is not a header of columns in UTF-8",
                 hint="save it as UTF-8 with lines that end in a newline and names in the first",
             )
         widest = max(DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), [])))
