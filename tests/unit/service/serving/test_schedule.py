@@ -135,7 +135,8 @@ def test_every_job_runs_one_at_a_time_once_however_late(schedule: Schedule) -> N
     for job in jobs:
         assert (job.max_instances, job.coalesce, job.misfire_grace_time) == (1, True, None)
     # Training never takes scoring's threads.
-    assert {job.id: job.executor for job in jobs} == {"score:one": MANY, "train:one": ONE}
+    executors = {job.id: job.executor for job in jobs}
+    assert executors == {"prune:one": MANY, "score:one": MANY, "train:one": ONE}
 
 
 def test_detectors_that_select_the_same_and_are_due_at_the_same_times_share_a_job(
