@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.transport import connect
-from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import ScorebackError
