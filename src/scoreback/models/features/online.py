@@ -98,7 +98,8 @@ class OnlineFeatures:
             state: the state after the previous step.
             ready_until: on-time events with ``event_time + lag`` up to here are ready; at least
                 ``window.until`` must have been read for the promise to hold.
-            score_since: events that arrived earlier are history only,
+            score_since: events that arrived earlier are history only, also those that wait where
+                another plan went on from here,
             owed: but for those with these ids.
 
         Raises:
@@ -106,13 +107,12 @@ class OnlineFeatures:
         """
         name = slice_name(window)
         slices = (*state.slices, *self._remember(events, name))
-        wanted = events
-        if window.since < score_since:
-            chosen = pc.greater_equal(events["arrival_time"], _scalar(score_since))
+        waiting = together([self._pending(state, events.schema), events])
+        if window.since <= score_since:
+            chosen = pc.greater_equal(waiting["arrival_time"], _scalar(score_since))
             if owed is not None:
-                chosen = pc.or_(chosen, pc.is_in(events["event_id"], value_set=owed))
-            wanted = events.filter(chosen)
-        waiting = together([self._pending(state, wanted.schema), wanted])
+                chosen = pc.or_(chosen, pc.is_in(waiting["event_id"], value_set=owed))
+            waiting = waiting.filter(chosen)
         ready, rest = self._split(waiting, ready_until)
         rows, late, uncast = self._rows(ready, slices)
         pending = self._keep_pending(rest, name)

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -89,19 +89,16 @@ def starting_point(
         # already, nothing comes twice: its scores have the same names.
         first, owed = max(found.score_since, found.watermark - plan.lag), found.owed
     elif latest is not None:  # another plan scored up to there, but for what waits
-        first, owed = _left_by(latest, plan, grouped=units is not None)
+        first, owed = _left_by(latest, units)
+    if found is not None and not gone:
+        # This plan was left for that one and comes back, or has not caught up with it yet: its
+        # windows are good, and of what waits in it that is scored which that one has not.
+        counted = 0 if first >= found.watermark else None
+        return replace(found, score_since=first, owed=owed, selection=selection, events=counted)
     oldest = first
     if owed is not None:
         place = owed_file(app, detector, owed)
         oldest = min(first, pc.min(waiting_events(place.parent, place.name)["event_time"]).as_py())
-    read = found is not None and owed is not None and oldest < found.watermark
-    if found is not None and not gone and not read:
-        # This plan was left, and comes back: its windows are good, and nothing owed lies behind it.
-        waits = found.pending if units is not None else None
-        counted = 0 if first >= found.watermark else None
-        return replace(
-            found, score_since=first, owed=owed, pending=waits, selection=selection, events=counted
-        )
     watermark = min(oldest - reach(plan) - plan.lag, until)
     if units is not None:
         watermark = units.window_of(watermark)  # no unit is read in part
@@ -121,20 +118,21 @@ def owed_file(app: App, detector: Detector, owed: str) -> Path:
     return app.windows_folder(detector.name) / owed
 
 
-def _left_by(latest: Progress, plan: FeaturePlan, *, grouped: bool) -> tuple[datetime, str | None]:
+def _left_by(latest: Progress, units: UnitPlan | None) -> tuple[datetime, str | None]:
     """From which arrival on events are to be scored after *latest*, and the file of those before.
 
     Under the plan of before, events wait for `lag` and units are open: nobody scored them yet.
     """
+    first = max(latest.watermark, latest.score_since)  # a first run that broke off scored nothing
     if latest.pending is None:
-        return latest.watermark, None
+        return first, None
     opened = open_from(latest.pending)
     if opened is None:
-        return latest.watermark, None if grouped else f"{latest.plan_hash}/{latest.pending}"
-    if not grouped:
-        return latest.watermark, None
-    # A unit arrives when it closes: those of earlier windows have done so by then.
-    return moment(opened) + plan.lag + timedelta(microseconds=1), None
+        return first, None if units is not None else f"{latest.plan_hash}/{latest.pending}"
+    if units is None:
+        return first, None
+    # A unit arrives a microsecond before its window's end + lag: those of earlier windows have.
+    return max(moment(opened) + units.lag, latest.score_since), None
 
 
 def _windows_are_gone(app: App, progress: Progress) -> bool:

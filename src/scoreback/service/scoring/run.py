@@ -209,7 +209,7 @@ class ScoreRun:
             watermark=cut.window.until,
             segments=step.state.slices,
             pending=step.state.pending,
-            owed=at.owed if cut.window.until < at.score_since else None,
+            owed=at.owed if cut.window.until <= at.score_since else None,
             events=None if at.events is None else at.events + _arrived_since(events, at),
         )
         self._publish(step, cut.window, ready_until, after)
