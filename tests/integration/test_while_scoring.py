@@ -149,7 +149,9 @@ def test_a_changed_file_loses_no_event_that_waited_and_scores_none_twice(
     with opened(Settings(home=home)) as app:
         assert plan_hash(changed, app.query(changed)) != plan_hash(detector, app.query(detector))
         for one, now in [(detector, at), (changed, at + 20 * HOUR), (detector, END)]:
-            assert score_live(app, one, now=now) is not None
+            run = score_live(app, one, now=now)
+            assert run is not None
+            assert sum(batch.already_there for batch in run.outcome.published) == 0
         found = of(stored(app), name)
     assert found.equals(of(undisturbed, name))
 
