@@ -25,7 +25,7 @@ from tests.integration.alike import DAY, END, FILES, HOUR, TRAINED, detectors_of
 from tests.integration.embedded import siem_of
 
 # Fields that no event has: reading them too is another plan, and scores the same.
-MORE = ((), ("no.such",), ("no.such", "nor.this"))
+MORE: tuple[tuple[str, ...], ...] = ((), ("no.such",), ("no.such", "nor.this"))
 MINUTE = timedelta(minutes=1)
 
 
