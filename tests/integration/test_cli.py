@@ -191,7 +191,7 @@ def test_an_unknown_version_or_alert_or_verdict_is_an_error(
 ) -> None:
     assert scoreback("promote", detector, "v9-nothing").code == 1
     assert scoreback("rollback", detector).code == 1
-    assert "no verdict" in scoreback("verdict", "a1", "maybe").err
+    assert "not a verdict" in scoreback("verdict", "a1", "maybe").err
     assert scoreback("verdict", "a1", "false_positive").code == 1
 
 
