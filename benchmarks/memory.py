@@ -22,11 +22,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.connectors.doors import IntakeDoor
 from scoreback.models.detector.file import load_detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import App, opened
 from scoreback.service.demo.company import Company
-from scoreback.service.demo.play import EmbeddedSiem
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.settings import Settings
 from scoreback.service.training.train_job import train_detector
@@ -60,16 +60,18 @@ def cycles(days: list[pa.Table]) -> Iterator[pa.Table]:
 def workspace(home: Path, days: list[pa.Table], verdicts: pa.Table, count: int) -> datetime:
     """A workspace with a promoted detector and *count* events to score; the clock after them."""
     with opened(Settings(home=home)) as app:
-        siem: EmbeddedSiem = app.connector  # type: ignore[assignment]  # the embedded one
+        intake = app.connector.intake
+        if intake is None:
+            sys.exit("the embedded SIEM takes no events")
         stream = cycles(days)
         for _ in range(LEARNT.days):
-            _add(siem, next(stream))
-        siem.intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
+            _add(intake, next(stream))
+        intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
         _promoted(app)
         clock = START
         while count > 0:
             week = pa.concat_tables([next(stream) for _ in range(7)]).slice(0, count)
-            _add(siem, week)
+            _add(intake, week)
             count -= week.num_rows
             clock = pc.max(week["arrival_time"]).as_py() + timedelta(hours=1)
     return clock
@@ -135,8 +137,8 @@ def _later(day: pa.Table, number: int) -> pa.Table:
     )
 
 
-def _add(siem: EmbeddedSiem, events: pa.Table) -> None:
-    siem.intake.add_events("endpoint", EventBatch(events.combine_chunks().to_batches()[0]))
+def _add(intake: IntakeDoor, events: pa.Table) -> None:
+    intake.add_events("endpoint", EventBatch(events.combine_chunks().to_batches()[0]))
 
 
 def _promoted(app: App) -> None:

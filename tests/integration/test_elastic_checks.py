@@ -119,7 +119,7 @@ def test_selections_that_find_nothing_say_so(
     assert the(findings(elastic, f"{fresh_prefix}-none"), f"{fresh_prefix}-none").fatal
     assert the(findings(elastic, f"{fresh_prefix}-none-*"), f"{fresh_prefix}-none-*").fatal
     assert the(findings(elastic, f"{fresh_prefix}-empty", query="a: ("), "400").fatal
-    assert the(findings(elastic, "a b"), "no name of an index").fatal
+    assert the(findings(elastic, "a b"), "is not a valid index name").fatal
 
 
 def test_mappings_that_disagree_are_named(

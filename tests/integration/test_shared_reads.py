@@ -82,7 +82,7 @@ def test_those_that_have_read_as_far_share_one_read_of_each_event(
         found = together(app, detectors, END)
         assert not errors(found)
         (piece,) = siem.reads
-        assert set(piece.query.fields) == set(FIELDS) - {"outcome"}  # scoring asks for no labels
+        assert set(piece.query.fields) == set(FIELDS) - {"outcome"}  # a label: there is none yet
         assert set(siem.read_ids.values()) == {1}
         assert len(siem.read_ids) > 500
         assert {run.outcome.read for run in found.values()} == {len(siem.read_ids)}
