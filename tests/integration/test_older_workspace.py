@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from scoreback.connectors.local import events as local_events
 from scoreback.models.artifact.bins import BINS
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.state_files import unsealed
@@ -26,7 +27,7 @@ from scoreback.service.state.database import HEAD
 from scoreback.service.state.runs import runs
 from scoreback.service.state.versions import Versions
 from tests.integration import killed_run
-from tests.integration.test_exactly_once import everything, killed, run
+from tests.integration.test_exactly_once import SCORING, everything, killed, run
 
 TABLES = ("versions", "promotions", "audit", "runs", "progress", "batches")
 NEW_OF_PROGRESS = ("owed", "selection", "events")  # what the first schema did not know
@@ -35,6 +36,7 @@ NEW_OF_PROGRESS = ("owed", "selection", "events")  # what the first schema did n
 @pytest.fixture(autouse=True)
 def _several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutter, "STEP_ROWS", killed_run.STEP_ROWS)
+    monkeypatch.setattr(local_events, "BATCH_ROWS", killed_run.STEP_ROWS)
 
 
 @pytest.mark.parametrize("point", ["begin", "write"])  # nothing of the batch is there, or all of it
@@ -46,7 +48,7 @@ def test_a_workspace_of_the_first_schema_goes_on_and_nothing_is_scored_twice(
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(workspace, undisturbed)
     run(undisturbed, file, end)
-    killed(workspace, file, end, point, "after", 2)
+    killed(workspace, file, end, point, "after", SCORING)
     before = known(workspace, detector)
     assert before["batches"]
     assert before["windows"]
