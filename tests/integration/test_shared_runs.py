@@ -113,13 +113,15 @@ def test_a_detector_that_cannot_be_scored_is_named_and_the_others_are_scored(
     assert "another" in err
 
 
-def test_two_files_of_one_name_are_refused(
+def test_two_files_of_one_name_are_left_out_and_the_others_are_scored(
     score: Callable[..., tuple[int, str, str]], folder: Path
 ) -> None:
     (folder / "copy.yml").write_text(text_of("plain"))
-    code, _, err = score(folder)
-    assert code == 1
+    code, out, err = score(folder)
+    assert code == 3
     assert "both describe" in err
+    assert "slow" in out
+    assert "plain" not in out
 
 
 def test_the_service_scores_them_in_one_job_with_one_read_once_those_behind_have_caught_up(
