@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoreback.columns import flat
 from scoreback.errors import DataError
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.features import key_cap
@@ -253,6 +254,30 @@ def test_rows_made_online_equal_rows_made_at_once_however_the_stream_is_cut(
         found = online(events, cuts, Path(folder), restart=restart)
     assert found["event_id"].to_pylist() == [f"e{i:04}" for i in range(len(events))]
     assert cells(found) == cells(rows_of(events))
+
+
+def test_looking_up_gives_the_rows_that_scoring_gives_and_changes_nothing(tmp_path: Path) -> None:
+    past: list[Event] = [(t, 0, "10.0.0.1", "ab"[t % 2], str(t)) for t in range(0, 900, 7)]
+    fresh: list[Event] = [(1000, 0, "10.0.0.1", "a", "5"), (1001, 0, "10.0.0.2", "b", "x")]
+    whole = pa.Table.from_batches([batch_of([*past, *fresh], range(len(past) + 2)).batch])
+    history, asked = whole.slice(0, len(past)), whole.slice(len(past))
+    engine = OnlineFeatures(PLAN, tmp_path, ())
+    middle, end = START + timedelta(seconds=950), START + HOUR
+    before = engine.step(
+        history,
+        TimeWindow(since=START, until=middle),
+        StateFiles(),
+        ready_until=middle,
+        score_since=START,
+    ).state
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    alone = [engine.look_up(asked.slice(n, 1), before) for n in range(2)]
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == files
+    window = TimeWindow(since=middle, until=end)
+    scored = engine.step(asked, window, before, ready_until=end + HOUR, score_since=middle).rows
+    scored = scored.filter(pa.compute.is_in(scored["event_id"], value_set=flat(asked["event_id"])))
+    assert cells(pa.concat_tables(alone).sort_by("event_id")) == cells(scored.sort_by("event_id"))
+    engine.close()
 
 
 def test_compacted_state_gives_the_same_rows(tmp_path: Path) -> None:
