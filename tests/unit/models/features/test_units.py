@@ -244,7 +244,7 @@ def online(
 
 
 @given(events_of, st.lists(st.integers(1, 900), max_size=6), st.booleans())
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_units_and_their_cells_are_the_same_however_the_stream_is_cut(
     events: list[Event], cuts: list[int], restart: bool
 ) -> None:

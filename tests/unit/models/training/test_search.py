@@ -26,7 +26,7 @@ def silent(_done: int, _step: str) -> None:
     """Tell nobody."""
 
 
-def lesson(*, signal: float, width: int = 12, rows: int = 1500, seed: int = 3) -> Lesson:
+def lesson(*, signal: float, width: int = 12, rows: int = 700, seed: int = 3) -> Lesson:
     """A weak signal in one of many columns: where a strong penalty pays."""
     draw = np.random.default_rng(seed)
     matrix = draw.normal(size=(2 * rows, width)).astype(np.float32)
@@ -43,7 +43,7 @@ def found(taught: Lesson, trials: int = 4, name: str = "xgboost") -> Searched:
 
 
 def test_a_setting_surely_better_than_the_defaults_is_taken() -> None:
-    searched = found(lesson(signal=3.0, width=200, rows=1000), 4, "random_forest")
+    searched = found(lesson(signal=3.0, width=120, rows=600), 4, "random_forest")
     assert searched.parameters["random_forest"]["max_features"] > 0.1  # to see the one among many
     assert (searched.trials, searched.note) == (4, "")
 
