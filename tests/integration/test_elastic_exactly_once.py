@@ -16,7 +16,10 @@ import pytest
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.reading import events as reading
 from scoreback.connectors.elastic.wire import bulk
+from scoreback.models.detector.file import load_detector
+from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
+from scoreback.service.deploying.reconcile import reconcile
 from scoreback.service.scoring import cutter
 from tests.elasticsearch.connection import connected, sample_index
 from tests.elasticsearch.direct import done, sources
@@ -73,20 +76,29 @@ def cluster(elasticsearch_url: str) -> Iterator[ElasticConnector]:
         yield connector
 
 
-def workspace_of(trained: Path, home: Path, url: str, namespace: str) -> Path:
-    """A copy of the trained workspace, connected to *namespace* of the node at *url*."""
+def workspace_of(trained: Path, home: Path, url: str, namespace: str, file: Path) -> Path:
+    """A copy of the trained workspace on *namespace* of the node at *url*, with its rule there."""
     shutil.copytree(trained, home)
     (home / "connections").mkdir()
     settings = {"hosts": [url], "namespace": namespace, "settle": "PT0S", "replicas": 0}
     text = json.dumps({"connector": "elastic", "longest_wait": 0.01, **settings})
     (home / "connections" / f"{NAME}.yml").write_text(text)
+    with opened(killed_run.settings_of(home, NAME)) as app:
+        assert reconcile(app, load_detector(file), at=day(TRAINED))
     return home
 
 
 @pytest.fixture
-def home(trained: Path, tmp_path: Path, cluster: ElasticConnector, elasticsearch_url: str) -> Path:
+def home(
+    trained: Path,
+    tmp_path: Path,
+    cluster: ElasticConnector,
+    elasticsearch_url: str,
+    detector_file: Path,
+) -> Path:
     """A workspace that writes to the node itself."""
-    return workspace_of(trained, tmp_path / "w", elasticsearch_url, cluster.given.namespace)
+    namespace = cluster.given.namespace
+    return workspace_of(trained, tmp_path / "w", elasticsearch_url, namespace, detector_file)
 
 
 def run(home: Path, file: Path, now: datetime = END) -> None:
@@ -152,10 +164,9 @@ def undisturbed(
 ) -> dict[str, Any]:
     with connected(elasticsearch_url, NAME) as cluster:
         folder = tmp_path_factory.mktemp("undisturbed") / "home"
-        run(
-            workspace_of(trained, folder, elasticsearch_url, cluster.given.namespace),
-            detector_file,
-        )
+        namespace = cluster.given.namespace
+        home = workspace_of(trained, folder, elasticsearch_url, namespace, detector_file)
+        run(home, detector_file)
         found, doubled = everything(cluster)
     assert len(found["scores"]) > 50
     assert len(found["alerts"]) > 2
@@ -231,7 +242,7 @@ def test_answers_that_get_lost_double_nothing(
 ) -> None:
     """The server took the documents, then the connection broke, and the stream rolled over."""
     namespace = cluster.given.namespace
-    home = workspace_of(trained, tmp_path / "w", elasticsearch_proxy.url, namespace)
+    home = workspace_of(trained, tmp_path / "w", elasticsearch_proxy.url, namespace, detector_file)
     stream = f"scoreback.scores-{namespace}"
 
     def lost(sent: Any, forward: Any) -> Any:  # noqa: ANN401 - of the proxy
