@@ -1,11 +1,13 @@
 """What we want in a SIEM beside scores, alert rules and resources, and how it stands there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from scoreback.records import Severity
+from scoreback.times import span
 
 
 class Delivery(StrEnum):
@@ -49,6 +51,34 @@ class AlertRule:
             raise ValueError(f"rule {self.name!r}: threshold {self.threshold} is not within 0..1")
         if self.per_entity < 1:
             raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
+
+
+def rule_body(rule: AlertRule) -> dict[str, Any]:
+    """*rule* as JSON has it, where a SIEM keeps rules as documents."""
+    return {
+        **asdict(rule),
+        "throttle": span(rule.throttle),
+        "severity": rule.severity.value,
+        "delivery": rule.delivery.value,
+        "attack": list(rule.attack),
+    }
+
+
+def rule_from(body: Mapping[str, Any]) -> AlertRule:
+    """The rule that `rule_body` wrote; what versions of before did not write has its default.
+
+    Raises:
+        KeyError, TypeError, ValueError: somebody changed it so that it is not a rule.
+    """
+    return AlertRule(
+        **{
+            **body,
+            "throttle": timedelta(microseconds=body["throttle"]),
+            "severity": Severity(body["severity"]),
+            "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
+            "attack": tuple(body["attack"]),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

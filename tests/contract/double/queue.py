@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from scoreback.connectors.closings import (
     standing,
 )
 from scoreback.connectors.doors import AlertQuery
-from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
+from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
 from scoreback.errors import SiemRefused
 from scoreback.naming import alert_id
 from scoreback.records import (
@@ -34,7 +34,7 @@ from scoreback.records import (
     Verdict,
 )
 from scoreback.suppression import Suppression, opened_by, over_threshold
-from scoreback.times import micros, moment, span
+from scoreback.times import micros, moment
 from tests.contract.double.data import SCORE, VERDICT, _batch
 from tests.contract.double.log import Log
 
@@ -87,7 +87,7 @@ class Queue:
         return Found(standing=Standing.OUTDATED, differences=differences)
 
     def apply(self, wanted: AlertRule) -> None:
-        body = json.dumps({**asdict(wanted), "throttle": span(wanted.throttle)})
+        body = json.dumps(rule_body(wanted))
         with self._open() as database:
             database.execute("REPLACE INTO rules VALUES (?, ?)", [wanted.name, body])
 
@@ -208,16 +208,7 @@ class Queue:
 
 
 def _rule(text: str) -> AlertRule:
-    body = json.loads(text)
-    return AlertRule(
-        **{
-            **body,
-            "throttle": timedelta(microseconds=body["throttle"]),
-            "severity": Severity(body["severity"]),
-            "delivery": Delivery(body["delivery"]),
-            "attack": tuple(body["attack"]),
-        }
-    )
+    return rule_from(json.loads(text))
 
 
 def _opened(rule: AlertRule, name: str, row: dict[str, Any], at: datetime) -> dict[str, Any]:

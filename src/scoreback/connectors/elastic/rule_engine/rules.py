@@ -2,8 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,10 +9,8 @@ import msgspec
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.required_index import require
-from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
+from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.records import Severity
-from scoreback.times import span
 
 MAX_RULES = 10_000
 ATTEMPTS = 5  # at writing a rule that somebody changes at the same moment
@@ -39,7 +35,7 @@ class Rules:
         found = self._document(wanted.name)
         if found is None:
             return Found(standing=Standing.ABSENT)
-        now, will = _kept(found), _body(wanted)
+        now, will = _kept(found), rule_body(wanted)
         differences = tuple(
             f"{key}: {now.get(key, 'absent')} -> {will.get(key, 'absent')}"
             for key in sorted({*now, *will})
@@ -56,7 +52,7 @@ class Rules:
     def apply(self, rule: AlertRule) -> None:
         """Create or replace *rule*; whether it is enabled stays as the user left it."""
         require(self._client, self._index)
-        body = _body(rule)
+        body = rule_body(rule)
         for _ in range(ATTEMPTS):
             there = self._there(rule.name)
             document = {
@@ -101,17 +97,6 @@ class Rules:
         return found if found and found.get("found") else None
 
 
-def _body(rule: AlertRule) -> dict[str, Any]:
-    throttle = span(rule.throttle)
-    return {
-        **asdict(rule),
-        "throttle": throttle,
-        "severity": rule.severity.value,
-        "delivery": rule.delivery.value,
-        "attack": list(rule.attack),
-    }
-
-
 def _kept(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The rule in *document*; empty where somebody's hand left none."""
     found = document.get("rule")
@@ -120,15 +105,7 @@ def _kept(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _rule(name: str, body: Mapping[str, Any]) -> AlertRule:
     try:
-        return AlertRule(
-            **{
-                **body,
-                "throttle": timedelta(microseconds=body["throttle"]),
-                "severity": Severity(body["severity"]),
-                "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
-                "attack": tuple(body["attack"]),
-            }
-        )
+        return rule_from(body)
     except (KeyError, TypeError, ValueError) as error:
         raise SiemRefused(
             f"the alert rule {name!r} was edited so that it cannot be read: {error}",

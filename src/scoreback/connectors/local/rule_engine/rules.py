@@ -1,6 +1,5 @@
 """Keeps alert rules: theirs is whether one is enabled, ours is the rest."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -11,10 +10,8 @@ from sqlalchemy.dialects import sqlite
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.store import Store
-from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress
+from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
 from scoreback.errors import SiemRefused
-from scoreback.records import Severity
-from scoreback.times import span
 
 
 class Rules:
@@ -30,7 +27,7 @@ class Rules:
         """The rule called *name*, or None."""
         with self._ledger.reading() as connection:
             found = connection.scalar(_named(ledger.rules.c.rule, name))
-        return None if found is None else _rule(found)
+        return None if found is None else rule_from(found)
 
     def standing(self, wanted: AlertRule) -> Found:
         """Whether the rule is there as wanted; nobody edits rules here but us."""
@@ -45,7 +42,7 @@ class Rules:
 
     def apply(self, wanted: AlertRule) -> None:
         """Create or replace a rule; whether it is enabled stays as the user left it."""
-        body = _body(wanted)
+        body = rule_body(wanted)
         insert = sqlite.insert(ledger.rules).values(name=wanted.name, rule=body, enabled=True)
         with self._ledger.writing() as connection:
             if connection.scalar(_named(ledger.rules.c.rule, wanted.name)) == body:
@@ -81,7 +78,7 @@ class Rules:
 def enabled_rules(connection: sa.Connection) -> list[AlertRule]:
     """The rules that are switched on, by name."""
     query = sa.select(ledger.rules.c.rule).where(ledger.rules.c.enabled).order_by("name")
-    return [_rule(body) for body in connection.scalars(query)]
+    return [rule_from(body) for body in connection.scalars(query)]
 
 
 def _look_back(connection: sa.Connection) -> None:
@@ -96,21 +93,3 @@ def _look_back(connection: sa.Connection) -> None:
 
 def _named(column: sa.Column[Any], name: str) -> sa.Select[tuple[Any]]:
     return sa.select(column).where(ledger.rules.c.name == name)
-
-
-def _body(rule: AlertRule) -> dict[str, object]:
-    throttle = span(rule.throttle)
-    words = {"severity": rule.severity.value, "delivery": rule.delivery.value}
-    return {**asdict(rule), "throttle": throttle, "attack": list(rule.attack), **words}
-
-
-def _rule(body: Mapping[str, Any]) -> AlertRule:
-    return AlertRule(
-        **{
-            **body,
-            "throttle": timedelta(microseconds=body["throttle"]),
-            "severity": Severity(body["severity"]),
-            "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
-            "attack": tuple(body["attack"]),
-        }
-    )
