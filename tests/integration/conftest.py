@@ -7,12 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from scoreback.connectors.local import events as reading
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
 from scoreback.service.deploying.promotion import promote
+from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
 from scoreback.service.training.train_job import train_detector
 from tests.integration.alike import train_all
@@ -65,6 +67,21 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("alike") / "home"
     train_all(home)
     return home
+
+
+@pytest.fixture
+def home(alike: Path, tmp_path: Path) -> Path:
+    """A copy of the workspace `alike`."""
+    made = tmp_path / "home"
+    shutil.copytree(alike, made)
+    return made
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs have several steps, read in several batches."""
+    monkeypatch.setattr(cutter, "STEP_ROWS", 150)
+    monkeypatch.setattr(reading, "BATCH_ROWS", 100)
 
 
 @pytest.fixture

@@ -10,12 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from scoreback.connectors.local import events as reading
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
-from scoreback.service.scoring import cutter
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.plan import plan_hash
@@ -23,6 +21,8 @@ from scoreback.service.settings import Settings
 from scoreback.service.stopping import Stopped
 from tests.integration.alike import DAY, END, FILES, HOUR, TRAINED, detectors_of, stored, text_of
 from tests.integration.embedded import siem_of
+
+pytestmark = pytest.mark.usefixtures("small_steps")
 
 # Fields that no event has: reading them too is another plan, and scores the same.
 MORE: tuple[tuple[str, ...], ...] = ((), ("no.such",), ("no.such", "nor.this"))
@@ -32,19 +32,6 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(scope="module")
 def detectors() -> dict[str, Detector]:
     return {detector.name: detector for detector in detectors_of()}
-
-
-@pytest.fixture
-def home(alike: Path, tmp_path: Path) -> Path:
-    made = tmp_path / "home"
-    shutil.copytree(alike, made)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutter, "STEP_ROWS", 150)
-    monkeypatch.setattr(reading, "BATCH_ROWS", 100)
 
 
 @pytest.fixture(scope="module")

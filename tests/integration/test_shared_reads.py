@@ -36,23 +36,12 @@ from tests.integration.alike import (
     watched,
 )
 
+pytestmark = pytest.mark.usefixtures("small_steps")
+
 
 @pytest.fixture(scope="module")
 def detectors() -> list[Detector]:
     return detectors_of()
-
-
-@pytest.fixture
-def home(alike: Path, tmp_path: Path) -> Path:
-    made = tmp_path / "home"
-    shutil.copytree(alike, made)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutter, "STEP_ROWS", 150)
-    monkeypatch.setattr(reading, "BATCH_ROWS", 100)
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from scoreback.connectors.local import events as reading
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.promotion import promote, rollback
-from scoreback.service.scoring import cutter
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.scoring.plan import plan_hash
 from scoreback.service.settings import Settings
@@ -35,20 +33,9 @@ from tests.integration.alike import (
 )
 from tests.integration.embedded import champion_of, siem_of
 
+pytestmark = pytest.mark.usefixtures("small_steps")
+
 SAME = ["score_id", "event_id", "score", "alert", "version"]  # whatever else is copied
-
-
-@pytest.fixture
-def home(alike: Path, tmp_path: Path) -> Path:
-    made = tmp_path / "home"
-    shutil.copytree(alike, made)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutter, "STEP_ROWS", 150)
-    monkeypatch.setattr(reading, "BATCH_ROWS", 100)
 
 
 @pytest.fixture(scope="module")
