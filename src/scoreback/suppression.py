@@ -13,7 +13,7 @@ join an alert whose opening lies within `throttle` of them on either side.
 """
 
 from bisect import insort
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.deployment import AlertRule
+from scoreback.naming import alert_id
 from scoreback.records import Stage
 from scoreback.times import span
 
@@ -47,6 +48,59 @@ def over_threshold(scores: pa.Table, rule: AlertRule) -> pa.Table:
     ):
         wanted = pc.and_(wanted, condition)
     return scores.filter(wanted).sort_by([("event_time", "ascending"), ("score_id", "ascending")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """An alert that a rule has opened: whose it is and when, in microseconds."""
+
+    alert_id: str
+    entity: str | None
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where the hits of a rule go: *alerts* has one id a hit, *new* the positions that open one."""
+
+    alerts: list[str]
+    new: list[int]
+
+
+def place(rule: AlertRule, hits: pa.Table, before: Iterable[OpenAlert]) -> Placed:
+    """Let each of *hits* open an alert of *rule* or join one: what a rule engine does with them.
+
+    Args:
+        rule: its cap and throttle decide, its name is part of each alert's id.
+        hits: ``score_id``, ``event_time`` and ``entity``, each score once, by time.
+        before: the rule's alerts on the days of *hits*, by time. Those that hits of this table
+            opened, in a run that broke off, count in their turn, as they did then.
+    """
+    times = hits["event_time"].cast(pa.int64()).to_numpy()
+    entities = hits["entity"].to_pylist()
+    own = [alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
+    before, opened_here = list(before), set(own)
+    broken_off = {alert.alert_id for alert in before if alert.alert_id in opened_here}
+    before = [alert for alert in before if alert.alert_id not in opened_here]
+    already = len(before)
+    codes: dict[str, int] = {}
+    coded = [
+        -1 if e is None else codes.setdefault(e, len(codes))
+        for e in [*(alert.entity for alert in before), *entities]
+    ]
+    openers = opened_by(
+        np.concatenate([np.array([a.event_time for a in before], dtype=np.int64), times]),
+        np.array(coded, dtype=np.int64),
+        Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
+        already=already,
+        opens={already + row for row, name in enumerate(own) if name in broken_off},
+    )[already:]
+    names = [*(alert.alert_id for alert in before), *own]
+    opens = openers == np.arange(already, already + len(own))
+    return Placed(
+        alerts=[names[opener] for opener in openers],
+        new=[row for row in np.flatnonzero(opens).tolist() if own[row] not in broken_off],
+    )
 
 
 def opened_by(

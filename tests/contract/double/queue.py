@@ -11,7 +11,6 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from scoreback.connectors.closings import (
@@ -24,7 +23,6 @@ from scoreback.connectors.closings import (
 from scoreback.connectors.doors import AlertQuery
 from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
 from scoreback.errors import SiemRefused
-from scoreback.naming import alert_id
 from scoreback.records import (
     LABEL_COLUMNS,
     Alert,
@@ -33,7 +31,7 @@ from scoreback.records import (
     Severity,
     Verdict,
 )
-from scoreback.suppression import Suppression, opened_by, over_threshold
+from scoreback.suppression import OpenAlert, over_threshold, place
 from scoreback.times import micros, moment
 from tests.contract.double.data import SCORE, VERDICT, _batch
 from tests.contract.double.log import Log
@@ -117,30 +115,26 @@ class Queue:
     ) -> int:
         known = database.execute("SELECT score_id FROM members WHERE rule = ?", [rule.name])
         joined = {row[0] for row in known}
-        rows = [row for row in scores.to_pylist() if row["score_id"] not in joined]
+        fresh = [score_id not in joined for score_id in scores["score_id"].to_pylist()]
+        scores = scores.filter(pa.array(fresh, pa.bool_()))
         alerts = [json.loads(row[0]) for row in database.execute("SELECT body FROM alerts")]
-        before = sorted((a["event_time"], a["alert_id"], a["entity"]) for a in alerts
-                        if a["rule"] == rule.name)  # fmt: skip
-        codes: dict[str, int] = {}
-        entities = [a[2] for a in before] + [row["entity"] for row in rows]
-        coded = [-1 if e is None else codes.setdefault(e, len(codes)) for e in entities]
-        openers = opened_by(
-            np.array([a[0] for a in before] + [row["event_time"] for row in rows], np.int64),
-            np.array(coded, np.int64),
-            Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
-            already=len(before),
+        before = sorted(
+            (
+                OpenAlert(**{k: a[k] for k in ("alert_id", "entity", "event_time")})
+                for a in alerts
+                if a["rule"] == rule.name
+            ),
+            key=lambda alert: (alert.event_time, alert.alert_id),
         )
-        names = [a[1] for a in before] + [alert_id(rule.name, row["score_id"]) for row in rows]
-        opened = 0
-        for place, row in enumerate(rows, start=len(before)):
-            name = names[openers[place]]
-            if openers[place] == place:
-                opened += 1
+        placed = place(rule, scores, before)
+        for position, row in enumerate(scores.to_pylist()):
+            name = placed.alerts[position]
+            if position in placed.new:
                 _store(database, _opened(rule, name, row, at))
             database.execute(
                 "INSERT INTO members VALUES (?, ?, ?)", [rule.name, row["score_id"], name]
             )
-        return opened
+        return len(placed.new)
 
     # Alerts
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,9 +20,8 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions, documents
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
-from scoreback.naming import alert_id
 from scoreback.records import TIME, Severity, Stage
-from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
+from scoreback.suppression import DAY_US, OpenAlert, over_threshold, place
 from scoreback.times import micros, moment
 
 PAGE = 10_000
@@ -113,38 +111,11 @@ class RuleEngine:
     def _raise(self, rule: AlertRule, copies: pa.Table, at: datetime) -> int:
         """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
         hits = _first_of_each(copies)
-        times = hits["event_time"].cast(pa.int64()).to_numpy()
-        entities = hits["entity"].to_pylist()
-        before = self._alerts_of_days(rule.name, times, entities)
-        there = {str(alert["alert_id"]) for alert in before}
-        own = [alert_id(rule.name, score_id) for score_id in hits["score_id"].to_pylist()]
-        # Alerts that these hits opened before a crash count in their turn, as they did then.
-        opened_here = set(own)
-        before = [alert for alert in before if alert["alert_id"] not in opened_here]
-        codes: dict[str, int] = {}
-        coded = [
-            -1 if e is None else codes.setdefault(e, len(codes))
-            for e in [*(alert["entity"] for alert in before), *entities]
-        ]
-        opened = np.array([alert["event_time"] for alert in before], dtype=np.int64)
-        openers = opened_by(
-            np.concatenate([opened, times]),
-            np.array(coded, dtype=np.int64),
-            Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
-            already=len(before),
-            opens={len(before) + row for row, name in enumerate(own) if name in there},
-        )
-        names = [*(str(alert["alert_id"]) for alert in before), *own]
-        new = [
-            position - len(before)
-            for position in range(len(before), len(names))
-            if openers[position] == position and names[position] not in there
-        ]
-        opening = hits.take(pa.array(new, pa.int64()))
-        self._store(rule, opening, [names[len(before) + i] for i in new], at)
-        alerts = [names[openers[position]] for position in range(len(before), len(names))]
-        self._mark(copies, dict(zip(hits["score_id"].to_pylist(), alerts, strict=True)))
-        return len(new)
+        placed = place(rule, hits, self._alerts_of_days(rule.name, hits))
+        opening = hits.take(pa.array(placed.new, pa.int64()))
+        self._store(rule, opening, [placed.alerts[row] for row in placed.new], at)
+        self._mark(copies, dict(zip(hits["score_id"].to_pylist(), placed.alerts, strict=True)))
+        return len(placed.new)
 
     def _mark(self, copies: pa.Table, alerts: Mapping[str, str]) -> None:
         """Write onto each score which alert it is in; what changed meanwhile is marked later."""
@@ -200,13 +171,10 @@ class RuleEngine:
             report.refused, "alerts", "run `scoreback plan`: is their index mapped as it should be?"
         )
 
-    def _alerts_of_days(
-        self,
-        rule: str,
-        times: np.ndarray[tuple[int], np.dtype[np.int64]],
-        entities: list[str | None],
-    ) -> list[Mapping[str, Any]]:
-        """The rule's alerts on the days that hits at *times* touch, by time of opening."""
+    def _alerts_of_days(self, rule: str, hits: pa.Table) -> Iterator[OpenAlert]:
+        """The rule's alerts on the days of *hits*, by time of opening."""
+        times = hits["event_time"].cast(pa.int64()).to_numpy()
+        entities = hits["entity"].to_pylist()
         first = int(times.min()) // DAY_US * DAY_US
         after = (int(times.max()) // DAY_US + 1) * DAY_US
         days = {"gte": text(moment(first)), "lt": text(moment(after))}
@@ -223,14 +191,12 @@ class RuleEngine:
             "sort": ["@timestamp", "scoreback.alert_id"],
             "_source": ["@timestamp", "scoreback.alert_id", "scoreback.entity"],
         }
-        found: list[Mapping[str, Any]] = []
         while True:
-            answer = self._client.search(self._names.alerts, body)
-            hits = answer["hits"]["hits"]
-            found.extend(_opened(hit["_source"]) for hit in hits)
-            if len(hits) < PAGE:
-                return found
-            body["search_after"] = hits[-1]["sort"]
+            found = self._client.search(self._names.alerts, body)["hits"]["hits"]
+            yield from (_opened(hit["_source"]) for hit in found)
+            if len(found) < PAGE:
+                return
+            body["search_after"] = found[-1]["sort"]
 
 
 def _of_entities(asked: list[str]) -> dict[str, Any]:
@@ -290,10 +256,10 @@ def _refuse(refused: Mapping[int, str], what: str, hint: str) -> None:
         )
 
 
-def _opened(source: Mapping[str, Any]) -> Mapping[str, Any]:
+def _opened(source: Mapping[str, Any]) -> OpenAlert:
     values = flat(source)
-    return {
-        "alert_id": values["scoreback.alert_id"],
-        "entity": values.get("scoreback.entity"),
-        "event_time": micros(parsed(values["@timestamp"])),
-    }
+    return OpenAlert(
+        alert_id=values["scoreback.alert_id"],
+        entity=values.get("scoreback.entity"),
+        event_time=micros(parsed(values["@timestamp"])),
+    )

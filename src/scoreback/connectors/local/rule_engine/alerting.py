@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -13,8 +12,7 @@ from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.segments import segment_of
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.deployment import AlertRule
-from scoreback.naming import alert_id
-from scoreback.suppression import DAY_US, Suppression, opened_by, over_threshold
+from scoreback.suppression import DAY_US, OpenAlert, over_threshold, place
 from scoreback.times import micros
 
 _COLUMNS = (
@@ -86,27 +84,13 @@ def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table, at
         hits = hits.filter(pa.array([score_id not in known for score_id in ids]))
     if not hits.num_rows:
         return 0
-    times = hits.column("event_time").cast(pa.int64()).to_numpy()
-    before = _alerts_of_days(connection, rule.name, times)
-    codes: dict[str, int] = {}
-    entities = [row["entity"] for row in before] + hits.column("entity").to_pylist()
-    openers = opened_by(
-        np.concatenate([np.array([row["event_time"] for row in before], dtype=np.int64), times]),
-        np.array(
-            [-1 if e is None else codes.setdefault(e, len(codes)) for e in entities],
-            dtype=np.int64,
-        ),
-        Suppression(per_entity=rule.per_entity, throttle=rule.throttle),
-        already=len(before),
-    )
-    names = [str(row["alert_id"]) for row in before]
-    names += [alert_id(rule.name, score_id) for score_id in hits.column("score_id").to_pylist()]
-    opened, joined = [], []
-    for position, hit in enumerate(_rows(hits), start=len(before)):
-        alert = names[openers[position]]
-        if openers[position] == position:
-            opened.append(_alert(rule, alert, hit, at))
-        joined.append({"alert_id": alert, **{k: hit[k] for k in _MEMBER}})
+    placed = place(rule, hits, _alerts_of_days(connection, rule.name, hits))
+    rows = list(_rows(hits))
+    opened = [_alert(rule, placed.alerts[row], rows[row], at) for row in placed.new]
+    joined = [
+        {"alert_id": alert, **{name: row[name] for name in _MEMBER}}
+        for alert, row in zip(placed.alerts, rows, strict=True)
+    ]
     if opened:
         connection.execute(ledger.alerts.insert(), opened)
     connection.execute(ledger.alert_events.insert(), joined)
@@ -127,10 +111,9 @@ def _in_alerts(connection: sa.Connection, rule: str, hits: pa.Table) -> set[str]
     return found
 
 
-def _alerts_of_days(
-    connection: sa.Connection, rule: str, times: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> list[Mapping[str, object]]:
-    """The rule's alerts on the days that hits at *times* touch, by the time of their opening."""
+def _alerts_of_days(connection: sa.Connection, rule: str, hits: pa.Table) -> Iterator[OpenAlert]:
+    """The rule's alerts on the days of *hits*, by the time of their opening."""
+    times = hits.column("event_time").cast(pa.int64()).to_numpy()
     first = int(times[0]) // DAY_US * DAY_US
     after = (int(times[-1]) // DAY_US + 1) * DAY_US
     of = ledger.alerts.c
@@ -139,7 +122,8 @@ def _alerts_of_days(
         .where(of.rule == rule, of.event_time >= first, of.event_time < after)
         .order_by(of.event_time, of.alert_id)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    for row in connection.execute(query).mappings():
+        yield OpenAlert(**row)
 
 
 def _rows(hits: pa.Table) -> Iterator[dict[str, object]]:
