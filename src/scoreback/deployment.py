@@ -27,15 +27,17 @@ class Suppress(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """What a SIEM needs to raise alerts from one detector's live scores."""
+    """What a SIEM needs to raise alerts from one detector's live scores.
+
+    Which scores are hits is on each score (its ``alert``): the threshold moves within the day.
+    """
 
     name: str
     detector: str
     version: str
-    threshold: float  # on score, 0..1
     per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
     throttle: timedelta  # hits of an entity within it join that entity's open alert
-    budget: float  # alerts a day that the threshold was fitted to
+    budget: float  # alerts a day that the threshold is paced to
     severity: Severity
     owner: str = ""
     description: str = ""
@@ -47,8 +49,6 @@ class AlertRule:
 
     def __post_init__(self) -> None:
         """Refuse a rule that no SIEM could run."""
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"rule {self.name!r}: threshold {self.threshold} is not within 0..1")
         if self.per_entity < 1:
             raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
 
@@ -67,12 +67,15 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
 def rule_from(body: Mapping[str, Any]) -> AlertRule:
     """The rule that `rule_body` wrote; what versions of before did not write has its default.
 
+    They wrote a threshold: whether a score is a hit is on the score by now.
+
     Raises:
         KeyError, TypeError, ValueError: somebody changed it so that it is not a rule.
     """
+    known = {key: value for key, value in body.items() if key != "threshold"}
     return AlertRule(
         **{
-            **body,
+            **known,
             "throttle": timedelta(microseconds=body["throttle"]),
             "severity": Severity(body["severity"]),
             "delivery": Delivery(body.get("delivery", Delivery.FINDING)),

@@ -38,13 +38,13 @@ class Suppression:
     throttle: timedelta
 
 
-def over_threshold(scores: pa.Table, rule: AlertRule) -> pa.Table:
-    """The live *scores* that *rule* is about, by time: those of its version at its threshold."""
+def hits_of(rule: AlertRule, scores: pa.Table) -> pa.Table:
+    """The live *scores* that *rule* is about, by time: those of its version that are to alert."""
     wanted = pc.equal(scores["detector"], rule.detector)
     for condition in (
         pc.equal(scores["version"], rule.version),
         pc.equal(scores["stage"], Stage.LIVE.value),
-        pc.greater_equal(scores["score"], rule.threshold),
+        scores["alert"],
     ):
         wanted = pc.and_(wanted, condition)
     return scores.filter(wanted).sort_by([("event_time", "ascending"), ("score_id", "ascending")])

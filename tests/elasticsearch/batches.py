@@ -64,7 +64,6 @@ def rule(of: str = DETECTOR) -> AlertRule:
         name=of,
         detector=of,
         version="v1-aa",
-        threshold=0.5,
         per_entity=3,
         throttle=timedelta(hours=1),
         budget=20.0,

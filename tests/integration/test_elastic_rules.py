@@ -56,7 +56,7 @@ def test_a_rule_that_is_switched_off_while_it_is_applied_stays_off(
 ) -> None:
     elastic.rules.apply(rule(name))
     elasticsearch_proxy.add(switched_off(elasticsearch_url, elastic, name), method="PUT", path=name)
-    changed = replace(rule(name), threshold=0.7)
+    changed = replace(rule(name), budget=7.0)
     elastic.rules.apply(changed)
     assert document(elasticsearch_url, elastic, name)["enabled"] is False
     assert elastic.rules.current(name) == changed
@@ -82,7 +82,7 @@ def test_a_rule_that_is_changed_without_end_is_unavailable_and_not_overruled(
     elasticsearch_proxy.add(fault, method="PUT", path=name, times=None)
     elasticsearch_proxy.forget()
     with pytest.raises(SiemUnavailable, match=name) as caught:
-        elastic.rules.apply(replace(rule(name), threshold=0.7))
+        elastic.rules.apply(replace(rule(name), budget=7.0))
     assert "apply it again" in caught.value.hint
     assert len(elasticsearch_proxy.seen("PUT", name)) == ATTEMPTS
     elasticsearch_proxy.clear()

@@ -31,7 +31,7 @@ from scoreback.records import (
     Severity,
     Verdict,
 )
-from scoreback.suppression import OpenAlert, over_threshold, place
+from scoreback.suppression import OpenAlert, hits_of, place
 from scoreback.times import micros, moment
 from tests.contract.double.data import SCORE, VERDICT, _batch
 from tests.contract.double.log import Log
@@ -107,7 +107,7 @@ class Queue:
             rules = [_rule(row[0]) for row in database.execute("SELECT body FROM rules")]
             for rule in rules:
                 if scores is not None and not rule.paused:
-                    opened += self._raise(database, rule, over_threshold(scores, rule), at)
+                    opened += self._raise(database, rule, hits_of(rule, scores), at)
         return opened
 
     def _raise(

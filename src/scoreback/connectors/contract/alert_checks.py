@@ -24,7 +24,7 @@ from scoreback.deployment import Standing
 from scoreback.records import Severity, TimeWindow
 
 
-def check_only_live_scores_over_the_threshold_raise_alerts(subject: Subject) -> None:
+def check_only_live_scores_that_are_to_alert_raise_alerts(subject: Subject) -> None:
     """A rule raises alerts from live scores of its version, once, under its cap."""
     seed_events(subject, 20)
     rules(subject).apply(contract_rule())
@@ -101,7 +101,7 @@ def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) 
     for rule in (
         contract_rule(),
         contract_rule(),
-        replace(contract_rule(), threshold=0.7, attack=("T1071.004",)),
+        replace(contract_rule(), budget=7.0, attack=("T1071.004",)),
     ):
         door.apply(rule)
         subject.settle()

@@ -12,15 +12,26 @@ class Override:
 
     detector: str
     key: str  # dotted, as in the file: alerts.budget
-    value: str | None  # None: the file's own value again
+    value: str | None  # as the file writes it; None: the file's own value again
     author: str
     at: datetime
+    reason: str = ""
 
 
 @runtime_checkable
 class SettingsDoor(Protocol):
-    """Reads overrides that were made in the SIEM."""
+    """Reads overrides that were made in the SIEM.
+
+    What they say is not trusted: the service refuses a key that a file locks, or a value that it
+    could not have.
+    """
 
     def overrides(self, since: datetime) -> Iterator[Override]:
-        """Yield the overrides made at or after *since*, oldest first."""
+        """Yield the overrides made at or after *since*, oldest first.
+
+        Reading the same ones again changes nothing.
+
+        Raises:
+            SiemUnavailable: the SIEM did not answer; what was in force stays so.
+        """
         ...

@@ -13,6 +13,7 @@ from scoreback.connectors.local.rule_engine.alerts import Alerts
 from scoreback.connectors.local.rule_engine.rules import Rules
 from scoreback.connectors.local.rule_engine.verdicts import Labels
 from scoreback.connectors.local.scores import Scores
+from scoreback.connectors.local.settings import Settings
 from scoreback.connectors.local.storage.store import Store, folder_of
 from scoreback.records import EventQuery, Finding
 
@@ -22,7 +23,6 @@ class LocalConnector:
 
     enrichment = None  # its view `events_enriched` shows every stored score beside its event
     health = None
-    settings = None
     resources = None  # a folder needs nothing made in advance
 
     def __init__(self, name: str, store: Store) -> None:
@@ -34,6 +34,7 @@ class LocalConnector:
         self.alerts = Alerts(store)
         self.rules = Rules(store)
         self.rule_engine = RuleEngine(store)
+        self.settings = Settings(store)
         self.intake = self.exports = Intake(store)
 
     @classmethod

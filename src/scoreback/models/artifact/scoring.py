@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.artifact.folder import Artifact
@@ -17,9 +15,6 @@ class Scores:
 
     margins: Floats  # log-odds
     scores: Floats  # 0..1
-    risks: Floats  # 0..100, 47 at the threshold
-    alerts: NDArray[np.bool_]  # score >= threshold
-    kept: NDArray[np.bool_]  # score >= keep floor; every alert is among them
 
 
 class Scorer:
@@ -29,7 +24,6 @@ class Scorer:
         """Prepare to score with *artifact*."""
         self.artifact = artifact
         self._encoder = artifact.encoder
-        self._risk = artifact.risk_map
 
     def score(self, rows: pa.Table) -> Scores:
         """Score feature *rows*.
@@ -42,14 +36,7 @@ class Scorer:
     def score_matrix(self, matrix: Matrix) -> Scores:
         """Score rows that are encoded already, shape (rows, features)."""
         margins = self.artifact.model.margin(matrix)
-        scores = score_of(margins)
-        return Scores(
-            margins=margins,
-            scores=scores,
-            risks=self._risk(scores),
-            alerts=scores >= self.artifact.manifest.threshold,
-            kept=scores >= self.artifact.manifest.keep_floor,
-        )
+        return Scores(margins=margins, scores=score_of(margins))
 
     def reasons(self, rows: pa.Table) -> list[str]:
         """Reasons of each of *rows* as a JSON list; meant for alerts only, as it costs more."""

@@ -91,7 +91,6 @@ _LATER_KEYS: dict[Key, str] = {
         ("gate", name): "remove it; of the gate only approval is there yet"
         for name in ("min_precision", "min_verdicts", "beat", "shadow")
     },
-    ("locked",): "remove it; there are no settings pages yet that could override the file",
     ("schedule", "monitor"): "remove it",
 }
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from scoreback.models.detector.cron import check_cron_line
+from scoreback.models.detector.day_start import DayStart, parse_day_start
 from scoreback.models.detector.regex import check_pattern
 from scoreback.models.detector.wrong import WrongValue
 
@@ -183,6 +184,13 @@ _percentage = (
 Share = Annotated[float, AfterValidator(_at_most_all), *_percentage]
 PositiveShare = Annotated[
     float, AfterValidator(_at_most_all), AfterValidator(_not_nothing), *_percentage
+]
+
+DayStarts = Annotated[
+    DayStart,
+    BeforeValidator(parse_day_start),
+    PlainSerializer(str),
+    _text(r"^([01]\d|2[0-3]):[0-5]\d(\s+\S+)?$", "06:00 Europe/Berlin"),
 ]
 
 FieldName = Annotated[

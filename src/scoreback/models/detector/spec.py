@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from scoreback.models.detector.alerts import Alerts, OverridableKey
 from scoreback.models.detector.features import (
     WRITTEN_AFTER_CLOSING,
     EventFeature,
@@ -22,11 +23,9 @@ from scoreback.models.detector.quantities import (
     DayDuration,
     Duration,
     FieldName,
-    PerDay,
     PositiveShare,
     Share,
     Texts,
-    WholePerDay,
     format_duration,
     parse_duration,
 )
@@ -166,25 +165,6 @@ class Split(Part):
     )
 
 
-class Alerts(Part):
-    """What a team can read, and how it is told."""
-
-    budget: PerDay = Field(description="alerts a day that the team can read", examples=["20/day"])
-    per_entity: WholePerDay = Field(default=3.0, description="alerts a day for one entity, at most")
-    throttle: Duration = Field(
-        default=timedelta(hours=1), description="hits of an entity within it join one alert"
-    )
-    deliver: Literal["finding"] = Field(
-        default="finding", description="how alerts reach analysts: each as a finding of its own"
-    )
-    severity: Literal["low", "medium", "high", "critical"] = Field(
-        default="medium", description="severity of the alerts"
-    )
-    attack: list[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]] = Field(
-        default=[], description="MITRE ATT&CK techniques, for example T1071.004"
-    )
-
-
 class Keep(Part):
     """Which scores are stored; all are counted."""
 
@@ -249,7 +229,7 @@ class Detector(Part):
     use_case: Literal["threat_detection", "incident_response", "vulnerability_management"] = Field(
         default="threat_detection", description="what it is for"
     )
-    owner: str = Field(default="", description="who is asked when it is sick")
+    owner: str = Field(default="", description="who is asked when something is wrong with it")
     unit: Unit = Field(
         default="event",
         description="what is scored, budgeted and judged: event, or a group of events",
@@ -280,6 +260,9 @@ class Detector(Part):
     gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
+    locked: list[OverridableKey] = Field(
+        default=[], description="keys that settings outside this file cannot change"
+    )
 
     @property
     def group(self) -> GroupUnit | None:

@@ -1,6 +1,5 @@
 """From an alert budget to a threshold, a risk map and a floor for what is stored."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -14,11 +13,11 @@ from scoreback.suppression import DAY_US, Suppression
 from scoreback.times import span
 
 RISK_AT_THRESHOLD = 47.0
+RISK_AT_HIGH = 73.0
 RISK_AT_TOP = 99.0
-_RISK_AT_MEDIAN = 10.0
-_TOP = 0.999  # quantile of scores that is shown as RISK_AT_TOP
 _FARTHEST = 40.0  # log-odds; a float64 score cannot tell more from 1
-_APART = 1e-3  # log-odds between two knots at least
+_APART_FROM_MEDIUM = 2.3  # log-odds below medium where risk is low: about a tenth as probable
+_LEAST, _MOST = 1e-3, 0.999  # precisions that medium risk stands for
 
 
 def suppression_of(detector: Detector) -> Suppression:
@@ -88,16 +87,19 @@ def openings(
     return np.sort(np.concatenate((np.flatnonzero(entities < 0), order[opens])))
 
 
-def fit_threshold(units: ScoredUnits, budget: float, rule: Suppression) -> Threshold:
+def fit_threshold(
+    units: ScoredUnits, budget: float, rule: Suppression, floor: float = 0.0
+) -> Threshold:
     """The lowest score at which *units* would have opened at most *budget* alerts a day.
 
-    Fewer hits never open more alerts (openings are a least cover of the hits by throttle-long
-    intervals, capped), so bisection over the distinct scores finds it. Where even the highest
-    score is too frequent, the threshold lies just above it.
+    It is never below *floor*. Fewer hits never open more alerts (openings are a least cover of the
+    hits by throttle-long intervals, capped), so bisection over the distinct scores finds it. Where
+    even the highest score is too frequent, the threshold lies just above it.
     """
-    distinct = np.unique(units.scores)[::-1]
+    distinct = np.unique(units.scores[units.scores >= floor])[::-1]
     if not len(distinct):
-        return Threshold(value=1.0, alerts_per_day=0.0, next_lower=None, silent=True)
+        value = floor if len(units.scores) else 1.0
+        return Threshold(value=value, alerts_per_day=0.0, next_lower=None, silent=not floor)
 
     def rate(taken: int) -> float:
         return len(units.alerts(float(distinct[taken - 1]), rule)) / units.days
@@ -135,23 +137,22 @@ class RiskMap:
     risks: tuple[float, ...]
 
     @classmethod
-    def fit(cls, threshold: float, scores: Floats) -> Self:
-        """The map with *threshold* at 47 and the top 0.1 % of *scores* at 99.
+    def of(cls, least_precision: float) -> Self:
+        """The map that says of a score how probable it is that an alert is true.
 
-        Where the threshold lies within that top, the highest score stands for it. The median
-        score lies at 10, so that ordinary units do not crowd below the threshold.
+        A score is a probability. What is worth a look just so (*least_precision*) is medium, what
+        is true in one case of two is high, what is nearly always true is critical; the risk is
+        never higher because a day is quiet.
         """
-        centre = float(np.clip(_odds(threshold), -_FARTHEST + 1, _FARTHEST - 1))
-        knots = [(-_FARTHEST, 0.0), (centre, RISK_AT_THRESHOLD), (_FARTHEST, 100.0)]
-        if len(scores):
-            median = _odds(float(np.quantile(scores, 0.5)))
-            if -_FARTHEST + _APART < median < centre - _APART:
-                knots.insert(1, (median, _RISK_AT_MEDIAN))
-            tops = (float(np.quantile(scores, _TOP)), float(np.max(scores)))
-            above = [o for o in map(_odds, tops) if centre + _APART < o < _FARTHEST - _APART]
-            if above:
-                knots.insert(-1, (above[0], RISK_AT_TOP))
-        return cls(*_columns(knots))
+        medium = _odds(min(max(least_precision, _LEAST), _MOST))
+        high = max(_odds(0.5), medium + 1)
+        critical = max(_odds(0.95), high + 1)
+        low = medium - _APART_FROM_MEDIUM
+        knots = (
+            (-_FARTHEST, 0.0), (low, 21.0), (medium, RISK_AT_THRESHOLD), (high, RISK_AT_HIGH),
+            (critical, RISK_AT_TOP), (_FARTHEST, 100.0),
+        )  # fmt: skip
+        return cls(tuple(k[0] for k in knots), tuple(k[1] for k in knots))
 
     def __call__(self, scores: Floats) -> Floats:
         """The risk of each score."""
@@ -178,9 +179,3 @@ def days_of(times: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _odds(score: float) -> float:
     return float(np.clip(log_odds_of(np.array([score]))[0], -_FARTHEST, _FARTHEST))
-
-
-def _columns(
-    knots: Sequence[tuple[float, float]],
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return tuple(k[0] for k in knots), tuple(k[1] for k in knots)

@@ -88,7 +88,7 @@ def behaviour(
 
     *thresholds* are log-odds, one for each replay.
     """
-    maps = [_risk_map(*of) for of in zip(replays, thresholds, strict=True)]
+    risk_map = RiskMap.of(detector.alerts.least_precision)
     rows = _Judged(
         detector=detector,
         data=data,
@@ -98,20 +98,20 @@ def behaviour(
         matrix=latest.encoder.transform(rows_of(data, origin.judged)),
         model=latest.models[chosen],
         names=latest.encoder.names,
-        risk_map=maps[-1],
+        risk_map=risk_map,
     )
     return Behaviour(
-        distribution=_distribution(replays, maps),
+        distribution=_distribution(replays, risk_map),
         calibration=_calibration(replays),
         leanings=rows.leanings(),
         examples=rows.examples(),
     )
 
 
-def _distribution(replays: Sequence[Replay], maps: Sequence[RiskMap]) -> Distribution:
+def _distribution(replays: Sequence[Replay], risk_of: RiskMap) -> Distribution:
     bars = 100 // RISK_STEP
     counts = {truth: np.zeros(bars, dtype=np.int64) for truth in (1, 0, UNKNOWN)}
-    for replay, risk_of in zip(replays, maps, strict=True):
+    for replay in replays:
         risks = risk_of(score_of(replay.after.scores))
         bar = np.minimum(risks // RISK_STEP, bars - 1).astype(np.int64)
         for truth, count in counts.items():
@@ -121,10 +121,6 @@ def _distribution(replays: Sequence[Replay], maps: Sequence[RiskMap]) -> Distrib
         negative=tuple(counts[0].tolist()),
         unlabelled=tuple(counts[UNKNOWN].tolist()),
     )
-
-
-def _risk_map(replay: Replay, threshold: float) -> RiskMap:
-    return RiskMap.fit(float(score_of(np.array([threshold]))[0]), score_of(replay.before.scores))
 
 
 def _calibration(replays: Sequence[Replay]) -> tuple[CalibrationBin, ...]:

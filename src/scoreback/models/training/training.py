@@ -31,7 +31,7 @@ from scoreback.models.labels.dataset import (
     row_hash,
 )
 from scoreback.models.labels.joins import event_labels
-from scoreback.models.learners.model import Effort, Parameters, score_of
+from scoreback.models.learners.model import Effort
 from scoreback.models.training.behaviour import Behaviour, behaviour
 from scoreback.models.training.breakdown import Breakdown, breakdown
 from scoreback.models.training.candidates import (
@@ -42,6 +42,7 @@ from scoreback.models.training.candidates import (
     replays,
     units_of,
 )
+from scoreback.models.training.cold_start import reference_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.training.parameter_search import Searched, search
 from scoreback.models.training.pitfalls import Pitfall, pitfalls
@@ -160,9 +161,7 @@ def train(
     metrics = metrics_of(own, single, gap, apart)
     rule, winner = suppression_of(detector), said[chosen]
     thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
-    threshold, fit = _finished(
-        detector, data, parts, final, chosen, metrics, searched.parameters.get(chosen, {})
-    )
+    threshold, fit = _finished(detector, data, parts, final, chosen, metrics, effort)
     tell(steps, steps, "done")
     return Training(
         artifact=artifact_of(detector, fit),
@@ -248,13 +247,14 @@ def _finished(
     final: Candidates,
     chosen: str,
     metrics: Mapping[str, float],
-    parameters: Parameters,
+    effort: Effort,
 ) -> tuple[Threshold, Fit]:
     """The final model's threshold, and all that its artefact holds."""
     model = final.models[chosen]
-    scores = score_of(final.threshold_margins[chosen])
+    scores = unseen_scores(detector, data, parts, chosen, final, effort)
     units = units_of(data, parts.threshold, parts.threshold_span, scores)
-    threshold = fit_threshold(units, detector.alerts.budget, suppression_of(detector))
+    floor = detector.alerts.least_precision
+    threshold = fit_threshold(units, detector.alerts.budget, suppression_of(detector), floor)
     value = min(threshold.value, 1.0)
     truth = parts.known.truth
     used = data.times[parts.all | parts.threshold]
@@ -262,11 +262,12 @@ def _finished(
         as_of=parts.known.at,
         encoder=final.encoder,
         model=model,
-        parameters=parameters,
+        parameters=effort.parameters.get(chosen, {}),
         threshold=value,
-        risk_map=RiskMap.fit(value, scores),
+        risk_map=RiskMap.of(floor),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         bins=bin_edges(scores),
+        reference=reference_of(detector, data, parts, scores),
         metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
         since=moment(int(used[0])),
         until=moment(int(used[-1])),

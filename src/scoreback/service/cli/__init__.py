@@ -17,6 +17,7 @@ from scoreback.service.cli import (
     learning,
     scoring,
     serving,
+    settings,
     streams,
 )
 from scoreback.service.cli.show import fail
@@ -51,6 +52,7 @@ app.command()(learning.rollback)
 app.command()(deploying.plan)
 app.command()(deploying.apply)
 app.command()(deploying.remove)
+app.add_typer(settings.settings, name="settings")
 app.command()(serving.serve)
 
 # Commands of the design whose part is not there yet: refused by name, never half done.
@@ -58,7 +60,6 @@ NOT_BUILT = {
     "backtest": "replaying a detector over past days",
     "test": "testing a detector against expected alerts",
     "pause": "pausing a detector's alerts",
-    "settings": "editing settings",
 }
 
 

@@ -65,8 +65,8 @@ def _sentence(story: Story) -> None:
     _, stayed, second = story.judged
     show.say(
         f"{story.closed} verdicts on its own alerts, and the team's, took it from"
-        f" {stayed.precision:.0%} true of {stayed.alerts_per_day:.0f} alerts a day to"
-        f" {second.precision:.0%} of {second.alerts_per_day:.0f} on the following days."
+        f" {stayed.precision:.0%} to {second.precision:.0%} true, at"
+        f" {second.alerts_per_day:.0f} alerts a day on the following days."
     )
     if story.example is not None:
         alert = story.example

@@ -78,6 +78,11 @@ class Period:
             or 0.0,
         )
 
+    def among(self, event_ids: Collection[str]) -> NDArray[np.intp]:
+        """The places of the units that *event_ids* name."""
+        named = pa.array(sorted(event_ids), pa.string())
+        return np.flatnonzero(pc.is_in(self.units["event_id"], value_set=named).to_numpy())
+
     def scored(self, scores: Floats) -> ScoredUnits:
         """The units with *scores*, as thresholds are fitted on."""
         entities = self.units["entity"].combine_chunks().dictionary_encode().indices

@@ -13,7 +13,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.threshold import suppression_of
+from scoreback.models.judging.threshold import fit_threshold, suppression_of
 from scoreback.records import TIME, Alert, EventBatch, LabelBatch
 from scoreback.service.app import App
 from scoreback.service.demo.company import Company, Day, StreamName
@@ -191,9 +191,11 @@ class _Play:
 
         stayed = scorers[one].score(late.rows)
         units = late.period.scored(stayed.scores)
+        # At as many alerts as the second raised: else whoever shows more finds more.
+        rate = max(len(late.period.among(live(two))), 1) / late.period.days
+        threshold = fit_threshold(units, rate, rule).value
         had_it_stayed = {
-            str(late.rows["event_id"][int(i)].as_py())
-            for i in units.alerts(scorers[one].artifact.manifest.threshold, rule)
+            str(late.rows["event_id"][int(i)].as_py()) for i in units.alerts(threshold, rule)
         }
         return (
             early.period.judge("first", live(one), rule, scorers[one].score(early.rows).scores),

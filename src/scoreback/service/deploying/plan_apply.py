@@ -13,6 +13,11 @@ from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
+from scoreback.service.deploying.differences import (
+    not_held_back,
+    overridden_keys,
+    refused_overrides,
+)
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
     PATIENCE,
@@ -21,7 +26,6 @@ from scoreback.service.deploying.reconcile import (
     put,
     was_removed,
 )
-from scoreback.service.deploying.waiting import not_held_back, waits_for_training
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.deployed import note_deployed, note_removed
 from scoreback.service.state.versions import Versions
@@ -99,7 +103,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
             not_scoring.append(detector.name)
             continue
         items.append(_item(app, rule))
-        notes += waits_for_training(app, detector)
+        notes += overridden_keys(app, detector) + refused_overrides(app, detector)
         if app.connector.rules is not None:
             notes += not_held_back(rule, app.connector.rules)
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))

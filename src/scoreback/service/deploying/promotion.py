@@ -78,7 +78,8 @@ def rollback(
 def _refuse_edited(app: App, detector: Detector, version: ModelVersion) -> None:
     if app.connector.rules is None:
         return
-    rule = rule_of(detector, version, load_artifact(app, detector, version))
+    load_artifact(app, detector, version)
+    rule = rule_of(app, detector, version)
     found = app.connector.rules.standing(rule)
     if found.standing not in NOT_OURS_TO_CHANGE:
         return

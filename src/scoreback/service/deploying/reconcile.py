@@ -10,11 +10,11 @@ from datetime import datetime
 
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import AlertRule, Found, Standing
-from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion, Severity
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.deployed import is_deployed, note_deployed
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import CONTROL
@@ -32,20 +32,16 @@ def log_warning(text: str) -> None:
     _log.warning("%s", text)
 
 
-def rule_of(detector: Detector, version: ModelVersion, artifact: Artifact) -> AlertRule:
-    """The alert rule of *detector* while *version* scores.
-
-    Its budget is the one that the threshold was fitted to: what the file says by now waits for a
-    training.
-    """
+def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
+    """The alert rule of *detector*, as it is in force now, while *version* scores."""
+    detector = in_force(app.state, detector).detector
     return AlertRule(
         name=detector.name,
         detector=detector.name,
         version=version.version,
-        threshold=artifact.manifest.threshold,
         per_entity=int(detector.alerts.per_entity),
         throttle=detector.alerts.throttle,
-        budget=artifact.manifest.budget,
+        budget=detector.alerts.budget,
         severity=Severity(detector.alerts.severity),
         owner=detector.owner,
         description=f"{detector.use_case.replace('_', ' ')}, scored by {version.version}",
@@ -59,7 +55,8 @@ def champions_rule(app: App, detector: Detector) -> AlertRule | None:
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return None
-    return rule_of(detector, champion, stored_artifact(app, detector.name, champion))
+    stored_artifact(app, detector.name, champion)  # no alert is promised of a model that is gone
+    return rule_of(app, detector, champion)
 
 
 def reconcile(

@@ -19,11 +19,13 @@ from scoreback.models.labels.field_tally import FieldTally
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
-from scoreback.service.deploying.waiting import waits_for_training
+from scoreback.service.deploying.artifacts import stored_artifact
+from scoreback.service.deploying.differences import refused_overrides
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.list_tally import ListTally
+from scoreback.service.state.versions import Versions
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
 _PARTS = 4
@@ -55,12 +57,16 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
 
 
 def _not_in_force(app: App, detector: Detector) -> list[Finding]:
-    """What the file asks for, and the version that scores does not do yet."""
-    try:
-        waiting = waits_for_training(app, detector)
-    except ArtifactError as error:
-        return [Finding(what=error.message, fix=error.hint)]
-    return [Finding(what=what, fix="train it again", fatal=False) for what in waiting]
+    """A champion that cannot score, and overrides that do not count."""
+    champion = Versions(app.state).champion(detector.name)
+    if champion is not None:
+        try:
+            stored_artifact(app, detector.name, champion)
+        except ArtifactError as error:
+            return [Finding(what=error.message, fix=error.hint)]
+    fix = f"take it back with: scoreback settings remove {detector.name} KEY"
+    refused = refused_overrides(app, detector)
+    return [Finding(what=what, fix=fix, fatal=False) for what in refused]
 
 
 def _open_to_others(app: App) -> list[Finding]:

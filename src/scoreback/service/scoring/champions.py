@@ -10,6 +10,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.in_force.settings_sync import sync_settings
 from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.plan import Model, Models, ScoreJob, starting_point
 from scoreback.service.scoring.shared_read import score_together
@@ -84,6 +85,7 @@ def score_live_together(
     Returns:
         What became of each of *detectors*, in their order.
     """
+    sync_settings(app)
     runs = [LiveRun(detector) for detector in detectors]
     jobs: list[tuple[LiveRun, ScoreJob]] = []
     with ExitStack() as held:

@@ -10,7 +10,7 @@ otherwise be sent twice; then the scores are read back, and only what is missing
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from scoreback.errors import StateError
 from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
 from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
 from scoreback.service.state.batches import Batch, Progress
+from scoreback.service.state.pacing_log import PacedStep
 from scoreback.service.state.workspace_state import State
 
 # Scores are stamped when sending begins, and a batch when it ends: our rules look that far back.
@@ -56,6 +57,7 @@ def publish(
     *,
     at: datetime,
     clock: Callable[[], datetime] | None = None,
+    paced: Sequence[PacedStep] = (),
 ) -> Published:
     """Send *parcel*, then make what follows *batch* the current progress.
 
@@ -66,12 +68,13 @@ def publish(
         parcel: what it writes.
         at: when it is sent.
         clock: the time; without it, sending takes none.
+        paced: which of the scores raise alerts, and by what cuts: for the state to remember.
 
     Raises:
         SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
     """
     store(outbox_file(state, batch), parcel)
-    state.begin_batch(batch)
+    state.begin_batch(batch, paced)
     published = _send(state, connector, batch, parcel, parcel.scores, at)
     acknowledged = connector.facts.acknowledged
     # From the end of a slow sending on it takes a while until all of it can be seen.

@@ -35,9 +35,12 @@ from scoreback.records import (
     TimeWindow,
 )
 from scoreback.service.app import App
+from scoreback.service.in_force.detector import InForce, in_force
+from scoreback.service.in_force.operating_point import OperatingPoint, note_point
 from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.outcome import ScoreOutcome
+from scoreback.service.scoring.pacing import Pacing
 from scoreback.service.scoring.plan import (
     Models,
     ScoreJob,
@@ -49,6 +52,7 @@ from scoreback.service.scoring.publish import Published, look_again, publish, re
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.journal import journalled
+from scoreback.service.state.pacing_log import PacedStep
 from scoreback.service.state.runs import runs
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
@@ -195,9 +199,7 @@ class ScoreRun:
             return  # nothing arrived and nothing waits
         events = cut.events if cut.events is not None else _no_events(self.query)
         before = _files(at)
-        changed = self._job.changed()
-        if changed is not None:
-            self._take(changed)
+        self._follow()
         step = self._online.step(
             events, cut.window, before, ready_until=ready_until, score_since=at.score_since,
             owed=self._owed,
@@ -220,9 +222,9 @@ class ScoreRun:
         job, app = self._job, self._app
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
-        parcel = self._parcel(step.rows, window, after.plan_hash, slice_name)
-        versions = ",".join(model.version.version for model, _ in self._scorers)
-        stages = ",".join(model.stage for model, _ in self._scorers)
+        parcel, paced = self._parcel(step.rows, window, after.plan_hash, slice_name)
+        versions = ",".join(model.version.version for model in self.models)
+        stages = ",".join(model.stage for model in self.models)
         batch_id = score_id(job.detector.name, versions, stages, after.plan_hash, slice_name)
         batch = Batch(
             batch_id=batch_id,
@@ -237,25 +239,28 @@ class ScoreRun:
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
             publish, app.state, app.connector, batch, parcel,
-            at=app.now(self._now), clock=app.clock,
+            at=app.now(self._now), clock=app.clock, paced=paced,
         )  # fmt: skip
         live = pc.equal(parcel.scores.batch.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, parcel.scores.batch.column("alert"))).as_py() or 0
         self._sent = _Sent(step, int(alerts), sending)
         self._at = after
 
-    def _parcel(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Parcel:
+    def _parcel(
+        self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str
+    ) -> tuple[Parcel, list[PacedStep]]:
         """What every model says of the same *rows*: one batch of scores, a histogram each."""
         job, app = self._job, self._app
-        batches, histograms = [], []
-        for model, scorer in self._scorers:
+        batches, histograms, steps = [], [], []
+        for model, scorer, pacing in self._judges:
             scored = scorer.score(rows)
+            paced = pacing.judge(rows, scored.scores)
             kept = kept_scores(
-                scorer, rows, scored, job.detector, model.version,
-                connection=app.connector.name, stage=model.stage, scored_at=self._now,
-                carried=self._carried,
+                scorer, rows, scored, paced, pacing.point, job.detector,
+                connection=app.connector.name, scored_at=self._now, carried=self._carried,
             )  # fmt: skip
             batches.append(kept.batch)
+            steps.append(paced)
             version = model.version.version
             name = score_id(job.detector.name, version, model.stage, plan, slice_name)
             bins = model.artifact.bins
@@ -266,12 +271,36 @@ class ScoreRun:
         if len(batches) > 1:
             whole = pa.Table.from_batches(batches).combine_chunks()
             scores = next(iter(whole.to_batches()), scores)
-        return Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(job.detector))
+        return Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(job.detector)), steps
+
+    def _follow(self) -> None:
+        """Take what holds from now on: other models, or another operating point."""
+        changed = self._job.changed()
+        if changed is not None:
+            self._take(changed)
+            return
+        now = in_force(self._app.state, self._job.detector)
+        for _, _, pacing in self._judges:
+            if pacing.follow(now.detector):
+                self._note_point(pacing.point, now)
 
     def _take(self, models: Models) -> None:
         """Let *models* score from now on."""
         self.models = models
-        self._scorers = [(model, Scorer(model.artifact)) for model in models]
+        now = in_force(self._app.state, self._job.detector)
+        self._judges = [
+            (model, Scorer(model.artifact), Pacing(self._app, model, now.detector))
+            for model in models
+        ]
+        for _, _, pacing in self._judges[:1]:
+            self._note_point(pacing.point, now)
+
+    def _note_point(self, point: OperatingPoint, now: InForce) -> None:
+        author, reason = now.latest_change
+        note_point(
+            self._app.state, self._job.detector.name, point,
+            author=author, reason=reason, at=self._app.now(self._now),
+        )  # fmt: skip
 
     def _owed_events(self) -> pa.Array | None:
         """The ids of events that an earlier plan left to this one."""

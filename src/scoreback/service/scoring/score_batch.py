@@ -8,7 +8,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
-from scoreback.engine import open_engine
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import counted
@@ -23,6 +22,9 @@ from scoreback.records import (
     Stage,
     TimeWindow,
 )
+from scoreback.sampling import digests
+from scoreback.service.in_force.operating_point import OperatingPoint
+from scoreback.service.state.pacing_log import PacedStep
 
 _HOUR_US = 3_600_000_000
 
@@ -31,27 +33,29 @@ def kept_scores(
     scorer: Scorer,
     rows: pa.Table,
     scored: Scores,
+    paced: PacedStep,
+    point: OperatingPoint,
     detector: Detector,
-    version: ModelVersion,
     *,
     connection: str,
-    stage: Stage,
     scored_at: datetime,
     carried: Sequence[str],
 ) -> ScoreBatch:
-    """The scores that are stored: those at or above the floor, and a sample of the rest.
+    """The scores that are stored: alerts, those at or above the floor, a sample of the rest.
 
     Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
     their reasons; all carry the event fields *carried*, their entity among them. A score has one
     entity: the first value of its field.
     """
-    kept = scored.kept | _sampled(rows["event_id"], version.version, detector.write.keep.sample)
+    judged, version = paced.judged, paced.version
+    kept = judged.alerts | (scored.scores >= point.keep_floor)
+    kept |= _sampled(rows["event_id"], version, detector.write.keep.sample)
     if not kept.all():
         rows = rows.take(pa.array(np.flatnonzero(kept)))
-    scores, risks, alerts = scored.scores[kept], scored.risks[kept], scored.alerts[kept]
+    scores, alerts = scored.scores[kept], judged.alerts[kept]
     count = rows.num_rows
     ids = rows.column("event_id").to_pylist()
-    who = (detector.name, version.version, stage.value, connection)
+    who = (detector.name, version, paced.stage.value, connection)
     columns = [
         pa.array(score_ids(*who, ids), pa.string()),
         rows.column("event_id"),
@@ -60,11 +64,11 @@ def kept_scores(
         pa.repeat(pa.scalar(scored_at, TIME), count),
         firsts(rows.column("field:" + detector.entity)),
         pa.repeat(detector.name, count),
-        pa.repeat(version.version, count),
-        pa.repeat(stage.value, count),
+        pa.repeat(version, count),
+        pa.repeat(paced.stage.value, count),
         pa.array(scores, pa.float64()),
-        pa.array(risks, pa.float64()),
-        pa.repeat(pa.scalar(scorer.artifact.manifest.threshold, pa.float64()), count),
+        pa.array(point.risk(scores), pa.float64()),
+        pa.array(judged.thresholds[kept], pa.float64()),
         pa.array(alerts, pa.bool_()),
         _reasons(scorer, rows, alerts),
     ]
@@ -113,13 +117,8 @@ def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[
     """A seeded sample: the first 64 bits of a digest of version and event id, below *share*."""
     if share in (0.0, 1.0):
         return np.full(len(event_ids), share == 1.0)
-    ids = pa.table({"n": np.arange(len(event_ids)), "id": event_ids})  # noqa: F841 - read by name
-    with open_engine("500MB", threads=1) as engine:
-        drawn = engine.sql(
-            "SELECT md5_number_lower(? || '/' || id) AS draw FROM ids ORDER BY n", params=[version]
-        ).to_arrow_table()
     limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
-    return np.asarray(drawn["draw"].to_numpy() < limit)
+    return np.asarray(digests(event_ids, version) < limit)
 
 
 def _reasons(scorer: Scorer, rows: pa.Table, alerts: NDArray[np.bool_]) -> pa.Array:

@@ -204,3 +204,66 @@ own_closures = sa.Table(
     sa.Column("verdict", sa.Text, primary_key=True),
     sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
 )
+
+# Rows are added and never changed: the latest of a detector's key is in force.
+overrides = sa.Table(
+    "overrides",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),  # dotted, as in the file
+    sa.Column("value", sa.Text),  # as the file writes it; null: the file's own again
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),  # a connection whose pages it came from, or ours
+    sa.UniqueConstraint("source", "detector", "key", "at", "author"),
+    sa.Index(None, "detector", "key", "at"),
+)
+
+# The operating point of a version from a time on: why alerts are as they are.
+operating_points = sa.Table(
+    "operating_points",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index(None, "detector", "id"),
+)
+
+# What pacing remembers of each step: written with the step's batch, or not at all.
+paced_steps = sa.Table(
+    "paced_steps",
+    METADATA,
+    sa.Column("batch_id", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("stage", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),  # of the events
+    sa.Column("until", Moment, nullable=False),
+    sa.Column("held_back", sa.Integer, nullable=False),
+    sa.Column("past", sa.LargeBinary, nullable=False),
+    sa.Index(None, "detector", "until"),
+)
+
+paced_ticks = sa.Table(
+    "paced_ticks",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("share", sa.Float, nullable=False),
+    sa.Column("left_over", sa.Float, nullable=False),  # of the budget, when the tick began
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("pace", sa.Text, nullable=False),  # digest of what the team could read then
+    sa.Index(None, "batch_id"),
+    sa.Index(None, "detector", "since"),
+)

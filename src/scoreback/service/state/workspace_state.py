@@ -31,6 +31,7 @@ from scoreback.service.state.batches import (
 )
 from scoreback.service.state.database import Database
 from scoreback.service.state.locks import hold_lock
+from scoreback.service.state.pacing_log import PacedStep, note_steps
 
 
 class State:
@@ -155,8 +156,8 @@ class State:
             ).one_or_none()
         return None if row is None else progress_of(row)
 
-    def begin_batch(self, batch: Batch) -> None:
-        """Write down that *batch* will be sent; beginning it again replaces it."""
+    def begin_batch(self, batch: Batch, paced: Sequence[PacedStep] = ()) -> None:
+        """Write down that *batch* will be sent, and which cuts *paced* it; again replaces it."""
         t = tables.batches
         row = {
             "batch_id": batch.batch_id,
@@ -174,6 +175,7 @@ class State:
             row["begun"] = last + 1
             adding = insert(t).values(row)
             connection.execute(adding.on_conflict_do_update(["batch_id"], set_=row))
+            note_steps(connection, batch.batch_id, batch.detector, paced)
 
     def open_batches(self, detector: str) -> Sequence[Batch]:
         """Batches of *detector* that are not done, in the order of their begin."""

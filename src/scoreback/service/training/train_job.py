@@ -21,6 +21,7 @@ from scoreback.models.training.training import Progress, Training, train
 from scoreback.multivalue import firsts, readable, sets
 from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.app import App
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.journal import journalled
 from scoreback.service.state.label_ledger import Synced
 from scoreback.service.state.versions import Versions
@@ -119,6 +120,7 @@ def train_detector(
         TrainingRefused: with the reason and the numbers; nothing is registered.
         StateError: another process works on this detector.
     """
+    detector = in_force(app.state, detector).detector
     with journalled(app.state, detector.name, "train", now) as counts:
         data = read_training_data(app, detector, as_of, progress, now=now)
         if data.synced is not None:

@@ -97,10 +97,11 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
 def test_reasons_of_alerts_name_what_was_planted(training: Training, rows: pa.Table) -> None:
     scorer = Scorer(training.artifact)
     scores = scorer.score(rows)
-    alerts = rows.filter(pa.array(scores.alerts))
+    hits = scores.scores >= training.artifact.manifest.threshold
+    alerts = rows.filter(pa.array(hits))
     reasons = [json.loads(text) for text in scorer.reasons(alerts)]
     assert len(reasons) == alerts.num_rows > 0
-    for items, margin in zip(reasons, scores.margins[scores.alerts], strict=True):
+    for items, margin in zip(reasons, scores.margins[hits], strict=True):
         told = sum(item["contribution"] for item in items[:-1])
         assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margin, abs=1e-5)
     named = [item["feature"] for items in reasons for item in items[:-1]]

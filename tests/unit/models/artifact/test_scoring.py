@@ -6,7 +6,6 @@ import pytest
 
 from scoreback.errors import DataError
 from scoreback.models.artifact.scoring import Scorer
-from scoreback.models.judging.threshold import RISK_AT_THRESHOLD
 from scoreback.models.training.training import Training
 
 
@@ -19,18 +18,6 @@ def test_a_row_scores_the_same_alone_in_any_batch_and_in_any_order(
     np.testing.assert_array_equal(alone, whole.scores)
     order = np.random.default_rng(1).permutation(300)
     np.testing.assert_array_equal(scorer.score(rows.take(order)).scores, whole.scores[order])
-
-
-def test_alerts_kept_and_risk_agree_with_the_threshold(training: Training, rows: pa.Table) -> None:
-    scores = Scorer(training.artifact).score(rows)
-    manifest = training.artifact.manifest
-    np.testing.assert_array_equal(scores.alerts, scores.scores >= manifest.threshold)
-    assert scores.kept[scores.alerts].all()
-    assert 0 < scores.alerts.sum() <= scores.kept.sum() < len(scores.scores)
-    assert (scores.risks[scores.alerts] >= RISK_AT_THRESHOLD - 1e-9).all()
-    assert (scores.risks[~scores.alerts] < RISK_AT_THRESHOLD).all()
-    order = np.argsort(scores.scores, kind="stable")
-    assert (np.diff(scores.risks[order]) >= 0).all()
 
 
 def test_the_order_of_columns_and_others_beside_them_change_nothing(

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.file import parse_detector
-from scoreback.records import EVENT_COLUMNS, TIME, ModelVersion, Stage
+from scoreback.models.judging.pacer import NOTHING, Judged
+from scoreback.models.judging.threshold import RiskMap
+from scoreback.records import EVENT_COLUMNS, TIME, Stage
+from scoreback.service.in_force.operating_point import OperatingPoint
 from scoreback.service.scoring.score_batch import kept_scores
+from scoreback.service.state.pacing_log import PacedStep
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NONE: frozenset[str] = frozenset()
@@ -26,20 +30,8 @@ features: [number: network.bytes]
 alerts: {{budget: 10/day}}
 write: {{keep: {{top: 1%, sample: {sample}}}}}
 """
-CALM = cast(
-    "Scorer",
-    SimpleNamespace(
-        artifact=SimpleNamespace(manifest=SimpleNamespace(threshold=0.9)), reasons=lambda _rows: []
-    ),
-)
-
-
-def version_of(name: str) -> ModelVersion:
-    return ModelVersion(
-        detector="d", version=name, status="champion", artifact_hash="0" * 64,
-        algorithm="xgboost", trained_as_of=T, created_at=T, parent=None, row_hash="0" * 64,
-        metrics={},
-    )  # fmt: skip
+CALM = cast("Scorer", SimpleNamespace(reasons=lambda _rows: []))
+POINT = cast("OperatingPoint", SimpleNamespace(keep_floor=0.5, risk=RiskMap.of(0.05)))
 
 
 def kept(
@@ -51,15 +43,17 @@ def kept(
     rows = pa.table(
         [*columns, pa.array(["h1"] * count)], names=[*EVENT_COLUMNS.names, "field:host.name"]
     )
-    nothing = np.zeros(count)
-    scored = Scores(
-        margins=nothing, scores=nothing, risks=nothing, alerts=np.zeros(count, bool),
-        kept=np.array([one in top for one in ids], bool),
+    scores = np.array([0.5 if one in top else 0.0 for one in ids])
+    scored = Scores(margins=scores, scores=scores)
+    judged = Judged(
+        alerts=np.zeros(count, bool), thresholds=np.full(count, 0.9), ticks=(), past=NOTHING,
+        held_back=0,
     )  # fmt: skip
+    paced = PacedStep(version=version, stage=Stage.LIVE, judged=judged, pace="")
     detector = parse_detector(FILE.format(sample=sample))
     found = kept_scores(
-        CALM, rows, scored, detector, version_of(version), connection="siem", stage=Stage.LIVE,
-        scored_at=T, carried=("host.name",),
+        CALM, rows, scored, paced, POINT, detector,
+        connection="siem", scored_at=T, carried=("host.name",),
     )  # fmt: skip
     kept_ids: list[str] = found.batch.column("event_id").to_pylist()
     return kept_ids

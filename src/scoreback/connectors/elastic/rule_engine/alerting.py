@@ -21,7 +21,7 @@ from scoreback.connectors.elastic.wire.documents import actions, documents
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 from scoreback.records import TIME, Severity, Stage
-from scoreback.suppression import DAY_US, OpenAlert, over_threshold, place
+from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros, moment
 
 PAGE = 10_000
@@ -40,6 +40,7 @@ _HITS = pa.schema(
         pa.field("score", pa.float64()),
         pa.field("risk", pa.float64()),
         pa.field("threshold", pa.float64()),
+        pa.field("alert", pa.bool_()),
         pa.field("reasons", pa.string()),
         pa.field("index", pa.string()),  # the backing index that holds it
         pa.field("seq_no", pa.int64()),
@@ -67,20 +68,19 @@ class RuleEngine:
         hits = pa.Table.from_pylist(rows, schema=_HITS)
         opened = 0
         for rule in rules:
-            of_rule = over_threshold(hits, rule)
+            of_rule = hits_of(rule, hits)
             if of_rule.num_rows:
                 opened += self._raise(rule, of_rule, at)
         return opened
 
     def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
-        """Live scores over the threshold of one of *rules* that are in no alert yet."""
+        """Live scores that one of *rules* is to alert of, and that are in no alert yet."""
         either = [
             {
                 "bool": {
                     "filter": [
                         {"term": {"scoreback.detector": rule.detector}},
                         {"term": {"scoreback.version": rule.version}},
-                        {"range": {"scoreback.score": {"gte": rule.threshold}}},
                     ]
                 }
             }
@@ -92,6 +92,7 @@ class RuleEngine:
                 "bool": {
                     "filter": [
                         {"term": {"scoreback.stage": Stage.LIVE.value}},
+                        {"term": {"scoreback.alert": True}},
                         {"range": {"event.ingested": {"gte": text(since)}}},
                         {"bool": {"should": either, "minimum_should_match": 1}},
                     ],
@@ -234,7 +235,7 @@ def _hit(hit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_OWN = ("entity", "detector", "version", "stage", "score", "threshold", "reasons")
+_OWN = ("entity", "detector", "version", "stage", "score", "threshold", "alert", "reasons")
 
 
 def _first_of_each(hits: pa.Table) -> pa.Table:

@@ -12,12 +12,12 @@ from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.segments import segment_of
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.deployment import AlertRule
-from scoreback.suppression import DAY_US, OpenAlert, over_threshold, place
+from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros
 
 _COLUMNS = (
     "score_id", "event_id", "event_time", "entity", "detector", "version", "stage",
-    "score", "risk", "reasons",
+    "score", "risk", "alert", "reasons",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def evaluate(store: Store, *, since: datetime, at: datetime) -> int:
             ]
             scores = pa.concat_tables(tables)
             for rule in rules:
-                opened += _raise_alerts(connection, rule, over_threshold(scores, rule), micros(at))
+                opened += _raise_alerts(connection, rule, hits_of(rule, scores), micros(at))
         paths = [segment.path for segment in unseen]
         connection.execute(
             ledger.segments.update().where(ledger.segments.c.path.in_(paths)).values(evaluated=True)

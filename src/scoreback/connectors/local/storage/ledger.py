@@ -12,7 +12,7 @@ from scoreback.disk.files import FILE_MODE, unlinked
 from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 3  # an older ledger is brought up to it in place
+SCHEMA_VERSION = 4  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
@@ -124,6 +124,19 @@ verdicts = sa.Table(
     sa.Column("withdrawn", sa.Boolean, nullable=False, server_default=sa.text("0")),
     sa.Index("verdicts_by_time", "label_time", "verdict_id"),
     sa.Index("verdicts_by_alert", "alert_id"),
+)
+
+overrides = sa.Table(  # of keys of detector files, made in the SIEM
+    "overrides",
+    tables,
+    sa.Column("override_id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("value", sa.Text),  # null: the file's own again
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.UniqueConstraint("detector", "key", "at", "author"),
 )
 
 histograms = sa.Table(

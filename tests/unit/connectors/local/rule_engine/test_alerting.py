@@ -19,7 +19,7 @@ from tests.unit.connectors.local.raising import NOW, raise_alerts, score
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 RULE = AlertRule(
-    name="r", detector="d", version="v1-aa", threshold=0.5, per_entity=2,
+    name="r", detector="d", version="v1-aa", per_entity=2,
     throttle=timedelta(minutes=30), budget=20.0, severity=Severity.MEDIUM,
 )  # fmt: skip
 MakeScores = Callable[..., ScoreBatch]
@@ -104,7 +104,7 @@ def test_a_rule_that_the_user_switched_off_stays_off(
 ) -> None:
     siem.rules.apply(RULE)
     siem.rules.set_enabled("r", enabled=False)
-    siem.rules.apply(replace(RULE, threshold=0.6))
+    siem.rules.apply(replace(RULE, budget=7.0))
     assert not siem.rules.enabled("r")
     score(siem, make_scores([(0, "a")]))
     assert list(siem.alerts.find()) == []

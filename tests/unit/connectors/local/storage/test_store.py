@@ -31,7 +31,7 @@ START = datetime(2024, 3, 1, tzinfo=UTC)
 EVER = TimeWindow(since=START - timedelta(days=1), until=START + timedelta(days=99))
 QUERY = EventQuery(selection={"stream": "s"}, fields=("host.name",))
 RULE = AlertRule(
-    name="r", detector="d", version="v1-aa", threshold=0.5, per_entity=99,
+    name="r", detector="d", version="v1-aa", per_entity=99,
     throttle=timedelta(0), budget=20.0, severity=Severity.LOW,
 )  # fmt: skip
 TASKS = Path(__file__).with_name("processes.py")
@@ -144,7 +144,8 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(
     siem.intake.add_events("s", make_events(range(10)))
     with sqlite3.connect(siem.store.ledger.path) as connection:
         connection.execute("ALTER TABLE segments DROP COLUMN sources")
-        connection.execute("DROP TABLE retired")
+        for later in ("retired", "overrides"):
+            connection.execute(f"DROP TABLE {later}")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
     connection.close()
     again = LocalConnector.open("t", {"path": siem.store.folder})

@@ -111,7 +111,7 @@ def test_an_old_ledger_gets_the_tables_of_a_new_one_and_keeps_its_rule_and_alert
     siem = LocalConnector.open("t", {"path": str(old)})
     rule = siem.rules.current("r")
     assert rule is not None
-    assert (rule.threshold, rule.per_entity, rule.severity) == (0.5, 99, Severity.LOW)
+    assert (rule.per_entity, rule.severity) == (99, Severity.LOW)
     (alert,) = siem.alerts.find()
     assert (alert.alert_id, alert.rule, alert.entity, alert.events) == (ALERT, "r", "a", 1)
     new = tmp_path_factory.mktemp("new")

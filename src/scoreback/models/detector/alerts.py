@@ -1,0 +1,60 @@
+"""What a team can read of a detector's alerts, how it is told, and what settings may change."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from scoreback.models.detector.day_start import DayStart
+from scoreback.models.detector.features import Part
+from scoreback.models.detector.quantities import DayStarts, Duration, PerDay, Share, WholePerDay
+from scoreback.models.detector.wrong import WrongValue
+
+
+class Alerts(Part):
+    """What a team can read, and how it is told."""
+
+    budget: PerDay = Field(description="alerts a day that the team can read", examples=["20/day"])
+    day_starts: DayStarts = Field(
+        default=DayStart(), description="when the team's day begins, and in which time zone"
+    )
+    burst: Share = Field(
+        default=0.5, description="share of the budget that a day may open beyond it, at most"
+    )
+    least_precision: Share = Field(
+        default=0.05, description="an alert's chance to be true, at least; below it none is raised"
+    )
+    per_entity: WholePerDay = Field(default=3.0, description="alerts a day for one entity, at most")
+    throttle: Duration = Field(
+        default=timedelta(hours=1), description="hits of an entity within it join one alert"
+    )
+    deliver: Literal["finding"] = Field(
+        default="finding", description="how alerts reach analysts: each as a finding of its own"
+    )
+    severity: Literal["low", "medium", "high", "critical"] = Field(
+        default="medium", description="severity of the alerts"
+    )
+    attack: list[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]] = Field(
+        default=[], description="MITRE ATT&CK techniques, for example T1071.004"
+    )
+
+
+# What settings in the SIEM may change of a file, unless it locks the key.
+OVERRIDABLE = tuple(
+    f"alerts.{name}"
+    for name in (
+        "budget", "burst", "day_starts", "least_precision", "per_entity", "severity", "throttle",
+    )
+)  # fmt: skip
+
+
+def _overridable(key: str) -> str:
+    if key not in OVERRIDABLE:
+        raise WrongValue(
+            f"{key!r} is not a key that settings can change",
+            hint=f"write one of {', '.join(OVERRIDABLE)}",
+        )
+    return key
+
+
+OverridableKey = Annotated[str, AfterValidator(_overridable)]

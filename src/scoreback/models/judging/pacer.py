@@ -1,0 +1,268 @@
+"""Judges scored units as they come: which raise alerts, so that the budget of each day holds.
+
+What it remembers is small: the units that could have alerted, of the latest days, the alerts that
+were opened, and the cut of each tick. Whoever keeps that (`judge` gives it back for each step) and
+begins again with it goes on as if nothing had happened.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.detector.day_start import DayStart
+from scoreback.models.judging.pacing import (
+    TICK_US,
+    TRAILING_DAYS,
+    Day,
+    Pace,
+    Tick,
+    Trailing,
+    tick_of,
+)
+from scoreback.models.learners.model import Floats
+from scoreback.suppression import DAY_US, opened_by
+
+KEPT_DAYS = 2 * TRAILING_DAYS
+_LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
+_HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Scored units, in any order; one element each."""
+
+    times: NDArray[np.int64]  # of their events, microseconds
+    entities: NDArray[np.int64]  # codes, the same for ever; -1 where the entity is absent
+    scores: Floats
+    draws: Floats  # even numbers in [0, 1), each of its unit for ever
+
+    def take(self, rows: NDArray[np.int64]) -> "Units":
+        """Those at *rows*."""
+        return Units(
+            times=self.times[rows],
+            entities=self.entities[rows],
+            scores=self.scores[rows],
+            draws=self.draws[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is remembered of a stretch that was judged, or that a training scored.
+
+    *opened* says which of *units* opened an alert. *hours* counts all units that were scored, by
+    the hour of their event, so that a quiet day is told from one of which nothing is known.
+    """
+
+    units: Units
+    opened: NDArray[np.bool_]
+    hours: dict[int, int] = field(default_factory=dict)  # microseconds → units
+
+
+NOTHING = Past(
+    units=Units(
+        times=np.zeros(0, dtype=np.int64), entities=np.zeros(0, dtype=np.int64),
+        scores=np.zeros(0), draws=np.zeros(0),
+    ),
+    opened=np.zeros(0, dtype=bool),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What became of the units of one step, in their order."""
+
+    alerts: NDArray[np.bool_]
+    thresholds: Floats
+    ticks: tuple[Tick, ...]  # that were new
+    past: Past
+    held_back: int  # over their cut on a day that had opened all it may
+
+
+class Pacer:
+    """One detector's pacing by one model."""
+
+    def __init__(
+        self,
+        pace: Pace,
+        day_start: DayStart,
+        born: float,
+        *,
+        reference: Past | None = None,
+        past: Sequence[Past] = (),
+        opened: Iterable[tuple[int, int]] = (),
+        ticks: Iterable[Tick] = (),
+    ) -> None:
+        """Go on from what is remembered.
+
+        Args:
+            pace: what the team can read.
+            day_start: when its day begins.
+            born: the threshold that the model was given by its training.
+            reference: what the training scored without having learnt from it: stands in for days
+                that are not scored yet.
+            past: what the model scored before.
+            opened: (event time, entity code) of the alerts of the latest days, by whatever model.
+            ticks: cuts that were set already, the latest of each tick last.
+        """
+        self._pace, self._start, self._born = pace, day_start, born
+        self._reference, self._past = reference, list(past)
+        self._opened = sorted(opened)
+        self._ticks = {tick.since: tick for tick in ticks}
+        self._trailing: tuple[int, Trailing] | None = None
+
+    @property
+    def pace(self) -> Pace:
+        """What the team can read."""
+        return self._pace
+
+    def follow(self, pace: Pace, day_start: DayStart) -> None:
+        """Judge by *pace* from now on; cuts that were set for another are set anew."""
+        if (pace, day_start) != (self._pace, self._start):
+            self._pace, self._start = pace, day_start
+            self._ticks, self._trailing = {}, None
+
+    def judge(self, units: Units) -> Judged:
+        """Which of *units* raise an alert; remembers them."""
+        count = len(units.times)
+        alerts, thresholds = np.zeros(count, dtype=bool), np.full(count, self._born)
+        opens = np.zeros(count, dtype=bool)
+        kept: list[NDArray[np.int64]] = []
+        ticks: list[Tick] = []
+        held_back = 0
+        if count:
+            starts = np.array(
+                self._start.between(int(units.times.min()), int(units.times.max()) + 1)
+            )
+            day = starts[np.searchsorted(starts, units.times, side="right") - 1]
+            tick = day + (units.times - day) // TICK_US * TICK_US
+            for since in np.unique(tick).tolist():
+                rows = np.flatnonzero(tick == since)
+                ends = int(np.searchsorted(starts, since, side="right"))
+                today = (int(starts[ends - 1]), int(starts[ends]))
+                found, new = self._tick(since, today)
+                if new:
+                    ticks.append(found)
+                thresholds[rows] = found.cut.score
+                hits = rows[found.cut.passes(units.scores[rows], units.draws[rows])]
+                hits = hits[np.argsort(units.times[hits], kind="stable")]
+                shown, opening = self._show(units, hits, today)
+                held_back += len(hits) - len(shown)
+                alerts[shown], opens[opening] = True, True
+                kept.append(np.union1d(self._worth_keeping(units.scores, rows), opening))
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *kept])
+        hours, counts = np.unique(units.times // _HOUR_US * _HOUR_US, return_counts=True)
+        past = Past(
+            units=units.take(rows),
+            opened=opens[rows],
+            hours=dict(zip(hours.tolist(), counts.tolist(), strict=True)),
+        )
+        self._past.append(past)
+        return Judged(
+            alerts=alerts, thresholds=thresholds, ticks=tuple(ticks), past=past, held_back=held_back
+        )
+
+    def _tick(self, since: int, today: tuple[int, int]) -> tuple[Tick, bool]:
+        if since in self._ticks:
+            return self._ticks[since], False
+        opened = len(self._opened_within(*today))
+        tick = tick_of(
+            self._pace, self._days_before(today[0]), self._born,
+            day=today[0], since=since, opened=opened,
+        )  # fmt: skip
+        self._ticks[since] = tick
+        return tick, True
+
+    def _show(
+        self, units: Units, hits: NDArray[np.int64], today: tuple[int, int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Those of *hits*, by time, that are shown, and those that open an alert."""
+        if not len(hits):
+            return hits, hits
+        first = int(units.times[hits[0]]) // DAY_US * DAY_US
+        after = (int(units.times[hits[-1]]) // DAY_US + 1) * DAY_US
+        before = self._opened_within(first, after)
+        already = len(before)
+        known = np.array(before, dtype=np.int64).reshape(-1, 2)
+        openers = opened_by(
+            np.concatenate([known[:, 0], units.times[hits]]),
+            np.concatenate([known[:, 1], units.entities[hits]]),
+            self._pace.rule,
+            already=already,
+        )[already:]
+        opening = openers == np.arange(already, already + len(hits))
+        room = max(self._pace.ceiling - len(self._opened_within(*today)), 0)
+        beyond = np.flatnonzero(opening)[room:] + already
+        shown = ~np.isin(openers, beyond)
+        opened = hits[opening & shown]
+        pairs = zip(units.times[opened].tolist(), units.entities[opened].tolist(), strict=True)
+        self._opened = sorted([*self._opened, *pairs])
+        return hits[shown], opened
+
+    def _opened_within(self, since: int, until: int) -> list[tuple[int, int]]:
+        return [one for one in self._opened if since <= one[0] < until]
+
+    def _worth_keeping(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of *rows* that may set a threshold later: the best of a tick, where it has many."""
+        able = rows[scores[rows] >= self._pace.floor]
+        most = max(_LEAST_KEPT, int(2 * self._pace.budget))
+        return able if len(able) <= most else able[np.lexsort((able, -scores[able]))[:most]]
+
+    def _days_before(self, day: int) -> Trailing:
+        """The latest whole days before *day* on which anything was scored."""
+        if self._trailing is None or self._trailing[0] != day:
+            self._trailing = day, trailing_of(self._past, self._reference, self._start, day)
+        return self._trailing[1]
+
+
+def trailing_of(
+    past: Sequence[Past], reference: Past | None, start: DayStart, day: int
+) -> Trailing:
+    """The whole days of *past* before *day*, filled up with those of *reference*.
+
+    The first day of *past* is not whole: scoring began in it. Where a reference is shorter than a
+    day, all of it stands for any part of a day of its length.
+    """
+    days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
+    missing = TRAILING_DAYS - len(days)
+    if reference is None or not missing or not reference.hours:
+        return Trailing(days)
+    filling = _whole_days([reference], start, max(reference.hours) + _HOUR_US)
+    whole = filling[1:-1] if len(filling) > 2 else []
+    if whole or days:
+        return Trailing([*whole[-missing:], *days])
+    stretch = (max(reference.hours) + _HOUR_US - min(reference.hours)) / DAY_US
+    return Trailing(filling, stretch=stretch)
+
+
+def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:
+    """Days before *until* on which something was scored, ascending; the first may be in part."""
+    hours = sorted({hour for one in past for hour in one.hours if hour < until})
+    if not hours:
+        return []
+    starts = start.between(hours[0], until)
+    days = np.unique(np.searchsorted(starts, hours, side="right") - 1).tolist()
+    wanted = [(starts[d], starts[d + 1]) for d in days if starts[d + 1] <= until]
+    wanted = wanted[-KEPT_DAYS:]
+    if not wanted:
+        return []
+    first = wanted[0][0]
+    near = [one for one in past if one.hours and max(one.hours) + _HOUR_US > first]
+    times = np.concatenate([one.units.times for one in near])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    entities = np.concatenate([one.units.entities for one in near])[order]
+    scores = np.concatenate([one.units.scores for one in near])[order]
+    draws = np.concatenate([one.units.draws for one in near])[order]
+    found = []
+    for since, end in wanted:
+        low, high = np.searchsorted(times, (since, end))
+        found.append(
+            Day(
+                since=since, until=end, times=times[low:high], entities=entities[low:high],
+                scores=scores[low:high], draws=draws[low:high],
+            )
+        )  # fmt: skip
+    return found

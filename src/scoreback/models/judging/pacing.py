@@ -1,0 +1,183 @@
+"""The threshold in force: paced within the day so that a budget of alerts holds every day.
+
+A threshold fixed at training is off by a factor of two within days. So at each tick of a day (an
+hour) it is set anew, from what the days before opened in the rest of their day and from what today
+has opened already:
+
+1. *left* is the budget less what today has opened.
+2. The threshold is the lowest at which the rest of the trailing days would have opened at most
+   *left* alerts a day.
+3. Where less than half an alert is left, it is the one at which the trailing days would have opened
+   an eighth of the budget a day: the worst of a day is never silenced.
+
+Whatever it is, no day opens more than `ceiling` alerts, and none opens one below the floor.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.judging.threshold import openings
+from scoreback.models.learners.model import Floats
+from scoreback.suppression import DAY_US, Suppression
+
+TRAILING_DAYS = 7
+TICK_US = 3_600_000_000
+TIES = "ties"  # salt of the draws that tell units of equal scores apart
+_SPENT = 0.5  # alerts; with fewer left a day's budget counts as spent
+_WORST = 0.125  # of the budget a day, when it is spent
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where alerts begin. Of units with exactly *score*, those whose draw is below *share*.
+
+    So a budget holds where many units share the highest score. With a share of 1 it is a threshold.
+    """
+
+    score: float
+    share: float = 1.0
+
+    def passes(self, scores: Floats, draws: Floats) -> NDArray[np.bool_]:
+        """Which units raise an alert or join one."""
+        ties = (scores == self.score) & (draws < self.share)
+        return np.asarray((scores > self.score) | ties)
+
+    def at_least(self, floor: float) -> "Cut":
+        """This cut, or *floor* where that is higher."""
+        return self if self.score >= floor else Cut(floor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What could have alerted on one whole day, in order of event time.
+
+    *draws* are even numbers in [0, 1), each of its unit for ever.
+    """
+
+    since: int  # microseconds
+    until: int
+    times: NDArray[np.int64]
+    entities: NDArray[np.int64]  # codes, the same on all days; -1 where the entity is absent
+    scores: Floats
+    draws: Floats
+
+
+class Trailing:
+    """Whole days before, to set thresholds by: by far most of the cost, made once a day."""
+
+    def __init__(self, days: Sequence[Day], *, stretch: float | None = None) -> None:
+        """Take *days*, in any order; or, of a *stretch* shorter than a day, the parts of days."""
+        self.days = float(len(days)) if stretch is None else stretch
+        self._stretch = stretch
+        times = entities = offsets = np.zeros(0, dtype=np.int64)
+        scores = draws = np.zeros(0)
+        if days:
+            times = np.concatenate([day.times for day in days])
+            entities = np.concatenate([day.entities for day in days])
+            scores = np.concatenate([day.scores for day in days])
+            draws = np.concatenate([day.draws for day in days])
+            offsets = np.concatenate([day.times - day.since for day in days])
+        best = np.lexsort((draws, -scores))
+        self._times, self._entities, self._offsets = times[best], entities[best], offsets[best]
+        self._scores, self._draws = scores[best], draws[best]
+
+    def cut(self, left: float, offset: int, rule: Suppression) -> Cut:
+        """The lowest cut at which the days from *offset* on open at most *left* alerts a day.
+
+        Args:
+            left: alerts.
+            offset: microseconds from where a day begins.
+            rule: cap and throttle.
+        """
+        allowed = left * self.days
+        if self._stretch is None:
+            rest = np.flatnonzero(self._offsets >= offset)
+        else:
+            rest = np.arange(len(self._offsets))
+            allowed *= DAY_US / max(DAY_US - offset, TICK_US)
+        if not len(rest):
+            return Cut(0.0)
+        times, entities = self._times[rest], self._entities[rest]
+
+        def fits(taken: int) -> bool:
+            order = np.argsort(times[:taken], kind="stable")
+            opened = openings(times[:taken][order], entities[:taken][order], rule)
+            return len(opened) <= allowed
+
+        taken, over = 0, 1  # how many of the best fit, and how many do not
+        while over <= len(rest) and fits(over):
+            taken, over = over, over * 2
+        over = min(over, len(rest) + 1)
+        while over - taken > 1:
+            middle = (taken + over) // 2
+            if fits(middle):
+                taken = middle
+            else:
+                over = middle
+        return self._after(rest, taken)
+
+    def _after(self, rest: NDArray[np.int64], taken: int) -> Cut:
+        """The cut that the best *taken* units of *rest* pass, and no other of them."""
+        if taken == len(rest):
+            return Cut(0.0)
+        first_out = rest[taken]
+        score = float(self._scores[first_out])
+        if taken and self._scores[rest[taken - 1]] > score:
+            return Cut(float(self._scores[rest[taken - 1]]))
+        return Cut(score, float(self._draws[first_out]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a team can read, as it is in force."""
+
+    budget: float  # alerts a day
+    burst: float  # share of the budget that a day may open beyond it
+    floor: float  # score; nothing below it alerts
+    rule: Suppression
+
+    @property
+    def ceiling(self) -> int:
+        """How many alerts a day opens at most."""
+        return math.ceil(round(self.budget * (1 + self.burst), 9))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The cut of one tick, and why it is that."""
+
+    since: int  # microseconds
+    cut: Cut
+    left: float  # of the budget, when the tick began
+    reason: str
+
+
+def tick_of(
+    pace: Pace, trailing: Trailing, born: float, *, day: int, since: int, opened: int
+) -> Tick:
+    """The cut from *since* on.
+
+    Args:
+        pace: budget, floor and what is held back.
+        trailing: whole days before; none yet, and *born* is the threshold.
+        born: the threshold that the model was given by its training.
+        day: where the day begins, microseconds.
+        since: where the tick begins.
+        opened: alerts of the day until now.
+    """
+    left = pace.budget - opened
+    if not trailing.days:
+        cut, reason = Cut(born), "as trained"
+    elif left < _SPENT:
+        cut = trailing.cut(pace.budget * _WORST, 0, pace.rule)
+        reason = "budget spent"
+    else:
+        cut = trailing.cut(left, since - day, pace.rule)
+        reason = "paced"
+    if cut.score < pace.floor:
+        reason = "floor"
+    return Tick(since=since, cut=cut.at_least(pace.floor), left=left, reason=reason)

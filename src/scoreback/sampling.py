@@ -1,0 +1,41 @@
+"""Even draws from ids: the same id gives the same number, in any run, on any machine."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scoreback.engine import open_engine
+
+
+def digests(ids: pa.Array | pa.ChunkedArray, salt: str) -> NDArray[np.uint64]:
+    """64 bits of a digest of *salt* and each of *ids*, evenly spread."""
+    ids = pa.table({"n": np.arange(len(ids)), "id": ids})
+    with open_engine("500MB", threads=1) as engine:
+        drawn = engine.sql(
+            "SELECT md5_number_lower(? || '/' || id) AS draw FROM ids ORDER BY n", params=[salt]
+        ).to_arrow_table()
+    return np.asarray(drawn["draw"].to_numpy())
+
+
+def draws(ids: pa.Array | pa.ChunkedArray, salt: str) -> NDArray[np.float64]:
+    """The same as numbers in [0, 1)."""
+    if not len(ids):
+        return np.zeros(0)
+    return (digests(ids, salt) >> np.uint64(11)) / np.float64(2**53)
+
+
+def codes(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
+    """63 bits of a digest of each of *texts*; -1 where there is none."""
+    whole = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
+    coded = whole.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    known = [
+        int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+        for text in coded.dictionary.to_pylist()
+    ]
+    places = coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+    found: NDArray[np.int64] = np.array([*known, -1], dtype=np.int64)[places]
+    return found

@@ -1,0 +1,103 @@
+"""Commands that list, set and remove overrides of a detector file's keys."""
+
+from typing import Annotated
+
+import typer
+
+from scoreback.service.cli import options, show
+
+settings = typer.Typer(
+    help="List, set and remove what is in force instead of a detector file's own values.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Key = Annotated[str, typer.Argument(help="Key of the file, for example alerts.budget.")]
+_Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+
+
+@settings.command("list")
+def list_settings(
+    file: options.DetectorFile, home: options.Home = None, json: options.Json = False
+) -> None:
+    """Show what settings can change, what the file says, and what is in force."""
+    from dataclasses import asdict
+
+    from scoreback.models.detector.alerts import OVERRIDABLE
+    from scoreback.service.app import opened
+    from scoreback.service.in_force.detector import in_force
+    from scoreback.service.in_force.operating_point import points
+    from scoreback.service.in_force.settings_sync import sync_settings
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        sync_settings(app)
+        now = in_force(app.state, detector)
+        noted = points(app.state, detector.name, 1)
+    written = detector.alerts.model_dump(mode="json")
+    held = now.detector.alerts.model_dump(mode="json")
+    by_key = {one.key: one for one in now.overrides}
+    if json:
+        values = {key: held[key.partition(".")[2]] for key in OVERRIDABLE}
+        show.as_json(
+            {
+                "detector": detector.name,
+                "in_force": values,
+                "locked": detector.locked,
+                "overrides": [asdict(one) for one in now.overrides],
+                "refused": [asdict(one) for one in now.refused],
+                "operating_point": asdict(noted[0]) if noted else None,
+            }
+        )
+        return
+    rows = []
+    for key in OVERRIDABLE:
+        name, one = key.partition(".")[2], by_key.get(key)
+        by = "locked in the file" if key in detector.locked else ""
+        if one is not None:
+            by = f"{one.author}, {one.at:%Y-%m-%d %H:%M} UTC: {one.reason or 'no reason given'}"
+        rows.append((key, str(written[name]), str(held[name]), by))
+    show.table(f"Settings of {detector.name}", ("key", "file", "in force", "set by"), rows)
+    for refused in now.refused:
+        show.say(f"Does not count: {refused.override.key} by {refused.override.author}:"
+                 f" {refused.reason}")  # fmt: skip
+
+
+@settings.command("set")
+def set_setting(
+    file: options.DetectorFile,
+    key: _Key,
+    value: Annotated[str, typer.Argument(help="The value, as the file writes it: 40/day.")],
+    reason: _Reason = "",
+    home: options.Home = None,
+) -> None:
+    """Put a value in force instead of the file's own; from the next step of scoring on."""
+    _change(file, key, value, reason, home)
+
+
+@settings.command("remove")
+def remove_setting(
+    file: options.DetectorFile, key: _Key, reason: _Reason = "", home: options.Home = None
+) -> None:
+    """Put the file's own value in force again."""
+    _change(file, key, None, reason, home)
+
+
+def _change(
+    file: options.DetectorFile, key: str, value: str | None, reason: str, home: options.Home
+) -> None:
+    from scoreback.errors import ConfigError
+    from scoreback.service.app import opened
+    from scoreback.service.deploying.reconcile import reconcile
+    from scoreback.service.in_force.change import change
+
+    detector, at = options.detector(file), options.now()
+    with opened(options.settings(home)) as app:
+        before, after = change(
+            app, detector, key, value, author=options.user(), reason=reason, at=at
+        )
+        try:
+            reconcile(app, detector, at=at, warn=show.warn)
+        except ConfigError as error:
+            show.warn(f"{error.message} ({error.hint})")
+    show.say(f"{key} of {detector.name}: {before} until now, {after} from now on.")

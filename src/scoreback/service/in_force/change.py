@@ -1,0 +1,52 @@
+"""Changes what is in force of one key: checked first, dated, with its author, in the audit log."""
+
+from datetime import datetime
+
+from scoreback.connectors.doors.settings import Override
+from scoreback.errors import ConfigError
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import App
+from scoreback.service.in_force.detector import in_force, overridden
+from scoreback.service.in_force.overrides import Overrides
+from scoreback.service.state.workspace_state import CONTROL
+
+PATIENCE = 60.0  # seconds that a person's change waits for another of the same detector
+
+
+def change(
+    app: App,
+    detector: Detector,
+    key: str,
+    value: str | None,
+    *,
+    author: str,
+    reason: str,
+    at: datetime,
+) -> tuple[str, str]:
+    """Set *key* of *detector* to *value*, or let the file's own value hold again where it is None.
+
+    Returns:
+        The value before and after, as the file writes them.
+
+    Raises:
+        ConfigError: the key cannot be set, the file locks it, or the value is wrong; or there is
+            nothing to remove.
+    """
+    name = key.partition(".")[2]
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        now = in_force(app.state, detector)
+        before = now.detector.alerts.model_dump(mode="json").get(name)
+        if value is not None:
+            overridden(detector, key, value)
+        elif key not in {one.key for one in (*now.overrides, *(r.override for r in now.refused))}:
+            raise ConfigError(
+                f"nothing overrides {key!r} of {detector.name!r}",
+                hint="see what does with: scoreback settings list",
+            )
+        Overrides(app.state).add(
+            Override(
+                detector=detector.name, key=key, value=value, author=author, reason=reason, at=at
+            )
+        )
+        after = in_force(app.state, detector).detector.alerts.model_dump(mode="json").get(name)
+    return str(before), str(after)

@@ -1,0 +1,99 @@
+"""Overrides of a file's keys: set and removed by people, dated, and never forgotten."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from scoreback.connectors.doors.settings import Override
+from scoreback.service.state import tables
+from scoreback.service.state.audit import AuditEntry, record
+from scoreback.service.state.workspace_state import State
+
+OWN = ""  # source of what was set by a command of ours
+
+
+class Overrides:
+    """The overrides in one state."""
+
+    def __init__(self, state: State) -> None:
+        """Work on *state*, which stays the caller's to close."""
+        self._database = state.database
+
+    def add(self, override: Override, *, source: str = OWN) -> bool:
+        """Put *override* on top of what there is; in the audit log, too.
+
+        Args:
+            override: what changes.
+            source: the connection whose pages it was made in.
+
+        Returns:
+            Whether it is new: the same one again changes nothing.
+        """
+        t = tables.overrides
+        row = {
+            "detector": override.detector,
+            "key": override.key,
+            "value": override.value,
+            "author": override.author,
+            "reason": override.reason,
+            "at": override.at,
+            "source": source,
+        }
+        with self._database.writes() as connection:
+            before = _latest(connection, override.detector).get(override.key)
+            if connection.execute(insert(t).values(row).on_conflict_do_nothing()).rowcount != 1:
+                return False
+            action = "remove override" if override.value is None else "override"
+            detail = {
+                "key": override.key,
+                "value": override.value,
+                "before": None if before is None else before.value,
+                "reason": override.reason,
+                "source": source,
+            }
+            record(
+                connection,
+                AuditEntry(
+                    at=override.at, actor=override.author, action=action,
+                    detector=override.detector, detail=detail,
+                ),
+            )  # fmt: skip
+        return True
+
+    def current(self, detector: str) -> tuple[Override, ...]:
+        """Those of *detector* that stand, by key: of each key the latest, unless it was removed."""
+        with self._database.reads() as connection:
+            latest = _latest(connection, detector)
+        return tuple(one for _, one in sorted(latest.items()) if one.value is not None)
+
+    def detectors(self) -> Sequence[str]:
+        """Names of the detectors of which something is overridden, or once was."""
+        t = tables.overrides
+        with self._database.reads() as connection:
+            return list(
+                connection.scalars(sa.select(t.c.detector).distinct().order_by(t.c.detector))
+            )
+
+    def latest_of(self, source: str) -> datetime | None:
+        """When the latest override of *source* was made."""
+        t = tables.overrides
+        with self._database.reads() as connection:
+            found: datetime | None = connection.scalar(
+                sa.select(sa.func.max(t.c.at, type_=tables.Moment)).where(t.c.source == source)
+            )
+        return found
+
+
+def _latest(connection: sa.Connection, detector: str) -> dict[str, Override]:
+    """The latest of each key; of two at the same moment, the one that came to us last."""
+    t = tables.overrides
+    query = sa.select(t).where(t.c.detector == detector).order_by(t.c.at, t.c.id)
+    return {
+        row.key: Override(
+            detector=row.detector, key=row.key, value=row.value, author=row.author, at=row.at,
+            reason=row.reason,
+        )
+        for row in connection.execute(query)
+    }  # fmt: skip

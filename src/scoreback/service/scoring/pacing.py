@@ -1,0 +1,77 @@
+"""Which of a step's scores raise alerts, by one model: the pacer, with what the state remembers."""
+
+import numpy as np
+import pyarrow as pa
+
+from scoreback.columns import flat
+from scoreback.deployment import Suppress
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.pacer import Pacer, Units
+from scoreback.models.judging.pacing import TIES
+from scoreback.models.learners.model import Floats
+from scoreback.multivalue import firsts
+from scoreback.sampling import codes, draws
+from scoreback.service.app import App
+from scoreback.service.in_force.operating_point import (
+    OperatingPoint,
+    operating_point,
+    pace_digest,
+)
+from scoreback.service.scoring.plan import Model
+from scoreback.service.state.pacing_log import PacedStep, join_old_steps, remembered
+
+
+class Pacing:
+    """Judges what one model scores for one detector."""
+
+    point: OperatingPoint  # in force
+
+    def __init__(self, app: App, model: Model, detector: Detector) -> None:
+        """Go on from what the state remembers, by *detector* as it is in force."""
+        self._app, self._model = app, model
+        self._rules = app.connector.rules
+        self._take(detector)
+        version, stage = model.version.version, model.stage
+        join_old_steps(app.state.database, detector.name)
+        past = remembered(app.state.database, detector.name, version, stage, self._digest)
+        self._pacer = Pacer(
+            self._pace, self.point.day_starts, self.point.born,
+            reference=model.artifact.reference, past=past.past, opened=past.opened,
+            ticks=past.ticks,
+        )  # fmt: skip
+
+    def follow(self, detector: Detector) -> bool:
+        """Judge by *detector* from now on; whether anything is different from before."""
+        before = self.point
+        self._take(detector)
+        self._pacer.follow(self._pace, self.point.day_starts)
+        return self.point != before
+
+    def judge(self, rows: pa.Table, scores: Floats) -> PacedStep:
+        """Which of *rows* with these *scores* raise an alert."""
+        able = np.flatnonzero(scores >= self._pace.floor)
+        chosen = rows.take(pa.array(able))
+        drawn = np.ones(len(scores))
+        drawn[able] = draws(chosen["event_id"], TIES)
+        entities = np.full(len(scores), -1, dtype=np.int64)
+        entities[able] = codes(firsts(chosen["field:" + self._entity]))
+        units = Units(
+            times=flat(rows["event_time"]).cast(pa.int64()).to_numpy(),
+            entities=entities,
+            scores=scores,
+            draws=drawn,
+        )
+        return PacedStep(
+            version=self._model.version.version,
+            stage=self._model.stage,
+            judged=self._pacer.judge(units),
+            pace=self._digest,
+        )
+
+    def _take(self, detector: Detector) -> None:
+        self._entity = detector.entity
+        version = self._model.version.version
+        self.point = operating_point(detector, version, self._model.artifact)
+        door = self._rules
+        self._pace = self.point.pace(frozenset(Suppress) if door is None else door.suppresses)
+        self._digest = pace_digest(self.point, self._pace)

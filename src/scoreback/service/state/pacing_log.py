@@ -1,0 +1,241 @@
+"""What pacing remembers, in the state: written in the transaction that begins a step's batch."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+
+from scoreback.errors import StateError
+from scoreback.models.judging.pacer import Judged, Past, Units
+from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.models.judging.past_file import read_past, written_past
+from scoreback.records import Stage
+from scoreback.service.state import tables
+from scoreback.service.state.database import Database
+from scoreback.times import micros, moment
+
+_LOOK_BACK = timedelta(days=35)  # of event time: enough for a fortnight of days that were not quiet
+_OPENED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days that it touches
+_MERGED_FROM = 64  # rows of days that are over; fewer are not worth joining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacedStep:
+    """What became of a step by one model."""
+
+    version: str
+    stage: Stage
+    judged: Judged
+    pace: str  # digest of what the team could read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a pacer goes on from."""
+
+    past: tuple[Past, ...]
+    opened: tuple[tuple[int, int], ...]
+    ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The threshold of one hour, as it was in force."""
+
+    since: datetime
+    version: str
+    score: float
+    left: float
+    reason: str
+
+
+def note_steps(
+    connection: sa.Connection, batch_id: str, detector: str, steps: Sequence[PacedStep]
+) -> None:
+    """Write down *steps* of the batch, in the caller's transaction; again replaces them."""
+    for table in (tables.paced_steps, tables.paced_ticks):
+        connection.execute(sa.delete(table).where(table.c.batch_id == batch_id))
+    for step in steps:
+        past = step.judged.past
+        if not past.hours:
+            continue
+        name = {
+            "batch_id": batch_id,
+            "detector": detector,
+            "version": step.version,
+            "stage": step.stage.value,
+        }
+        connection.execute(
+            sa.insert(tables.paced_steps).values(**name, **_row(past, step.judged.held_back))
+        )
+        if step.judged.ticks:
+            ticks = [
+                {
+                    **name,
+                    "since": moment(tick.since),
+                    "score": tick.cut.score,
+                    "share": tick.cut.share,
+                    "left_over": tick.left,
+                    "reason": tick.reason,
+                    "pace": step.pace,
+                }
+                for tick in step.judged.ticks
+            ]
+            connection.execute(sa.insert(tables.paced_ticks), ticks)
+
+
+def remembered(
+    database: Database, detector: str, version: str, stage: Stage, pace: str
+) -> Remembered:
+    """What is known of *detector* for going on with *version*.
+
+    Args:
+        database: of the state.
+        detector: whose.
+        version: of the model; what it scored in another stage counts too.
+        stage: whose alerts count as opened, by whatever version.
+        pace: digest of what the team can read; cuts that were set for another are left out.
+
+    Raises:
+        StateError: what is stored is damaged.
+    """
+    t, k = tables.paced_steps, tables.paced_ticks
+    with database.reads() as connection:
+        last = connection.scalar(sa.select(sa.func.max(t.c.until)).where(t.c.detector == detector))
+        if last is None:
+            return Remembered(past=(), opened=(), ticks=())
+        recent = sa.select(t).where(t.c.detector == detector, t.c.until > last - _LOOK_BACK)
+        rows = connection.execute(recent.order_by(t.c.since, t.c.batch_id)).all()
+        ticks = connection.execute(
+            sa.select(k)
+            .where(k.c.detector == detector, k.c.version == version, k.c.stage == stage.value)
+            .where(k.c.pace == pace, k.c.since > last - _LOOK_BACK)
+            .order_by(k.c.id)
+        ).all()
+    pasts, opened = list[Past](), list[tuple[int, int]]()
+    for row in rows:
+        counts = row.stage == stage.value and row.until > last - _OPENED_FOR
+        if not counts and row.version != version:
+            continue
+        past = _past(row.past, detector)
+        if row.version == version:
+            pasts.append(past)
+        if counts:
+            times, entities = past.units.times[past.opened], past.units.entities[past.opened]
+            opened.extend(zip(times.tolist(), entities.tolist(), strict=True))
+    return Remembered(
+        past=tuple(pasts),
+        opened=tuple(opened),
+        ticks=tuple(
+            Tick(
+                since=micros(row.since), cut=Cut(row.score, row.share), left=row.left_over,
+                reason=row.reason,
+            )
+            for row in ticks
+        ),
+    )  # fmt: skip
+
+
+def thresholds(
+    database: Database, detector: str, since: datetime, until: datetime
+) -> list[Threshold]:
+    """The thresholds of live scores for events in ``[since, until)``, one an hour, ascending."""
+    k = tables.paced_ticks
+    query = (
+        sa.select(k)
+        .where(k.c.detector == detector, k.c.stage == Stage.LIVE.value)
+        .where(k.c.since >= since, k.c.since < until)
+        .order_by(k.c.id)
+    )
+    with database.reads() as connection:
+        latest = {row.since: row for row in connection.execute(query)}
+    return [
+        Threshold(
+            since=at, version=row.version, score=row.score, left=row.left_over, reason=row.reason
+        )
+        for at, row in sorted(latest.items())
+    ]
+
+
+def join_old_steps(database: Database, detector: str) -> None:
+    """Make one row of the steps of days that are over, of each version and stage.
+
+    A step is written every few minutes; reading thousands of them would cost each run more than its
+    scoring.
+    """
+    t = tables.paced_steps
+    with database.reads() as connection:
+        last = connection.scalar(sa.select(sa.func.max(t.c.until)).where(t.c.detector == detector))
+        if last is None:
+            return
+        old = (t.c.detector == detector, t.c.until <= last - _OPENED_FOR)
+        groups = connection.execute(
+            sa.select(t.c.version, t.c.stage, sa.func.count().label("rows"))
+            .where(*old)
+            .group_by(t.c.version, t.c.stage)
+        ).all()
+    for group in groups:
+        if group.rows >= _MERGED_FROM:
+            _join(database, detector, group.version, group.stage, last)
+
+
+def _join(database: Database, detector: str, version: str, stage: str, last: datetime) -> None:
+    t = tables.paced_steps
+    mine = (
+        t.c.detector == detector, t.c.version == version, t.c.stage == stage,
+        t.c.until <= last - _OPENED_FOR,
+    )  # fmt: skip
+    with database.writes() as connection:
+        rows = connection.execute(sa.select(t).where(*mine).order_by(t.c.since)).all()
+        connection.execute(sa.delete(t).where(*mine))
+        days: dict[date, list[Past]] = {}
+        held_back: dict[date, int] = {}
+        for row in rows:
+            if row.until > last - _LOOK_BACK:
+                day = row.since.date()
+                days.setdefault(day, []).append(_past(row.past, detector))
+                held_back[day] = held_back.get(day, 0) + row.held_back
+        for day, pasts in days.items():
+            name = hashlib.sha256(f"{detector}/{version}/{stage}/{day}".encode()).hexdigest()[:32]
+            who = {"batch_id": name, "detector": detector, "version": version, "stage": stage}
+            values = who | _row(_joined(pasts), held_back[day])
+            connection.execute(sa.insert(t).values(values))
+
+
+def _joined(pasts: Sequence[Past]) -> Past:
+    hours: dict[int, int] = {}
+    for past in pasts:
+        for hour, count in past.hours.items():
+            hours[hour] = hours.get(hour, 0) + count
+    return Past(
+        units=Units(
+            times=np.concatenate([p.units.times for p in pasts]),
+            entities=np.concatenate([p.units.entities for p in pasts]),
+            scores=np.concatenate([p.units.scores for p in pasts]),
+            draws=np.concatenate([p.units.draws for p in pasts]),
+        ),
+        opened=np.concatenate([p.opened for p in pasts]),
+        hours=hours,
+    )
+
+
+def _row(past: Past, held_back: int) -> dict[str, object]:
+    return {
+        "since": moment(min(past.hours)),
+        "until": moment(max(past.hours)) + timedelta(hours=1),
+        "held_back": held_back,
+        "past": written_past(past),
+    }
+
+
+def _past(content: bytes, detector: str) -> Past:
+    try:
+        return read_past(content)
+    except ValueError as error:
+        raise StateError(
+            f"what pacing remembers of {detector!r} is damaged: {error}",
+            hint="restore the state folder from a backup",
+        ) from error
