@@ -7,6 +7,7 @@ begins again with it goes on as if nothing had happened.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ _HOUR_US = 3_600_000_000
 class Units:
     """Scored units, in any order; one element each."""
 
-    times: NDArray[np.int64]  # of their events, microseconds
+    times: NDArray[np.int64]  # microseconds; by these days, hours and the order are
     entities: NDArray[np.int64]  # codes, the same for ever; -1 where the entity is absent
     scores: Floats
     draws: Floats  # even numbers in [0, 1), each of its unit for ever
@@ -81,6 +82,17 @@ class Judged:
     held_back: int  # over their cut on a day that had opened all it may
 
 
+@dataclass(slots=True, kw_only=True)
+class _Shown:
+    """What is being found out of the units of one step."""
+
+    alerts: NDArray[np.bool_]
+    opens: NDArray[np.bool_]
+    thresholds: Floats
+    ticks: list[Tick] = field(default_factory=list)
+    held_back: int = 0
+
+
 class Pacer:
     """One detector's pacing by one model."""
 
@@ -104,7 +116,7 @@ class Pacer:
             reference: what the training scored without having learnt from it: stands in for days
                 that are not scored yet.
             past: what the model scored before.
-            opened: (event time, entity code) of the alerts of the latest days, by whatever model.
+            opened: (time, entity code) of the alerts of the latest days, by whatever model.
             ticks: cuts that were set already, the latest of each tick last.
         """
         self._pace, self._start, self._born = pace, day_start, born
@@ -127,41 +139,51 @@ class Pacer:
     def judge(self, units: Units) -> Judged:
         """Which of *units* raise an alert; remembers them."""
         count = len(units.times)
-        alerts, thresholds = np.zeros(count, dtype=bool), np.full(count, self._born)
-        opens = np.zeros(count, dtype=bool)
-        kept: list[NDArray[np.int64]] = []
-        ticks: list[Tick] = []
-        held_back = 0
-        if count:
-            starts = np.array(
-                self._start.between(int(units.times.min()), int(units.times.max()) + 1)
-            )
-            day = starts[np.searchsorted(starts, units.times, side="right") - 1]
-            tick = day + (units.times - day) // TICK_US * TICK_US
-            for since in np.unique(tick).tolist():
-                rows = np.flatnonzero(tick == since)
-                ends = int(np.searchsorted(starts, since, side="right"))
-                today = (int(starts[ends - 1]), int(starts[ends]))
-                found, new = self._tick(since, today)
-                if new:
-                    ticks.append(found)
-                thresholds[rows] = found.cut.score
-                hits = rows[found.cut.passes(units.scores[rows], units.draws[rows])]
-                hits = hits[np.argsort(units.times[hits], kind="stable")]
-                shown, opening = self._show(units, hits, today)
-                held_back += len(hits) - len(shown)
-                alerts[shown], opens[opening] = True, True
-                kept.append(np.union1d(self._worth_keeping(units.scores, rows), opening))
-        rows = np.concatenate([np.zeros(0, dtype=np.int64), *kept])
-        hours, counts = np.unique(units.times // _HOUR_US * _HOUR_US, return_counts=True)
-        past = Past(
-            units=units.take(rows),
-            opened=opens[rows],
-            hours=dict(zip(hours.tolist(), counts.tolist(), strict=True)),
+        shown = _Shown(
+            alerts=np.zeros(count, dtype=bool),
+            opens=np.zeros(count, dtype=bool),
+            thresholds=np.full(count, self._born),
         )
-        self._past.append(past)
+        starts: list[int] = []
+        if count:
+            starts = self._start.between(int(units.times.min()), int(units.times.max()) + 1)
+        parts = []
+        for today in pairwise(starts):
+            rows = np.flatnonzero((units.times >= today[0]) & (units.times < today[1]))
+            if len(rows):  # each day is remembered before the next, which goes by it
+                self._past.append(self._judge_day(units, rows, today, shown))
+                parts.append(self._past[-1])
         return Judged(
-            alerts=alerts, thresholds=thresholds, ticks=tuple(ticks), past=past, held_back=held_back
+            alerts=shown.alerts,
+            thresholds=shown.thresholds,
+            ticks=tuple(shown.ticks),
+            past=joined(parts),
+            held_back=shown.held_back,
+        )
+
+    def _judge_day(
+        self, units: Units, rows: NDArray[np.int64], today: tuple[int, int], shown: "_Shown"
+    ) -> Past:
+        ticks = today[0] + (units.times[rows] - today[0]) // TICK_US * TICK_US
+        kept = []
+        for since in np.unique(ticks).tolist():
+            found, new = self._tick(since, today)
+            if new:
+                shown.ticks.append(found)
+            here = rows[ticks == since]
+            shown.thresholds[here] = found.cut.score
+            hits = here[found.cut.passes(units.scores[here], units.draws[here])]
+            hits = hits[np.argsort(units.times[hits], kind="stable")]
+            alerting, opening = self._show(units, hits, today)
+            shown.held_back += len(hits) - len(alerting)
+            shown.alerts[alerting], shown.opens[opening] = True, True
+            kept.append(np.union1d(self._worth_keeping(units.scores, here), opening))
+        hours, counts = np.unique(units.times[rows] // _HOUR_US * _HOUR_US, return_counts=True)
+        chosen = np.concatenate(kept)
+        return Past(
+            units=units.take(chosen),
+            opened=shown.opens[chosen],
+            hours=dict(zip(hours.tolist(), counts.tolist(), strict=True)),
         )
 
     def _tick(self, since: int, today: tuple[int, int]) -> tuple[Tick, bool]:
@@ -215,6 +237,27 @@ class Pacer:
         if self._trailing is None or self._trailing[0] != day:
             self._trailing = day, trailing_of(self._past, self._reference, self._start, day)
         return self._trailing[1]
+
+
+def joined(parts: Sequence[Past]) -> Past:
+    """*parts* as one."""
+    if len(parts) == 1:
+        return parts[0]
+    parts = [NOTHING, *parts]
+    hours: dict[int, int] = {}
+    for part in parts:
+        for hour, count in part.hours.items():
+            hours[hour] = hours.get(hour, 0) + count
+    return Past(
+        units=Units(
+            times=np.concatenate([part.units.times for part in parts]),
+            entities=np.concatenate([part.units.entities for part in parts]),
+            scores=np.concatenate([part.units.scores for part in parts]),
+            draws=np.concatenate([part.units.draws for part in parts]),
+        ),
+        opened=np.concatenate([part.opened for part in parts]),
+        hours=hours,
+    )
 
 
 def trailing_of(

@@ -1,7 +1,10 @@
 """Which of a step's scores raise alerts, by one model: the pacer, with what the state remembers."""
 
+from datetime import timedelta
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from scoreback.columns import flat
 from scoreback.deployment import Suppress
@@ -19,6 +22,18 @@ from scoreback.service.in_force.operating_point import (
 )
 from scoreback.service.scoring.plan import Model
 from scoreback.service.state.pacing_log import PacedStep, join_old_steps, remembered
+from scoreback.times import span
+
+
+def seen_at(rows: pa.Table, lag: timedelta) -> NDArray[np.int64]:
+    """By which time, in microseconds, the budget counts each of *rows*.
+
+    That is the event's, and of a late one the moment when it turned up, less *lag*: steps take
+    units in this order wherever they are cut, so that the same events give the same alerts.
+    """
+    event = flat(rows["event_time"]).cast(pa.int64()).to_numpy()
+    turned_up = flat(rows["arrival_time"]).cast(pa.int64()).to_numpy() - span(lag)
+    return np.asarray(np.where(turned_up > event, turned_up + 1, event), dtype=np.int64)
 
 
 class Pacing:
@@ -56,7 +71,7 @@ class Pacing:
         entities = np.full(len(scores), -1, dtype=np.int64)
         entities[able] = codes(firsts(chosen["field:" + self._entity]))
         units = Units(
-            times=flat(rows["event_time"]).cast(pa.int64()).to_numpy(),
+            times=seen_at(rows, self._model.artifact.lag),
             entities=entities,
             scores=scores,
             draws=drawn,

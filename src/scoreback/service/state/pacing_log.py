@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import numpy as np
 import sqlalchemy as sa
 
 from scoreback.errors import StateError
-from scoreback.models.judging.pacer import Judged, Past, Units
+from scoreback.models.judging.pacer import Judged, Past, joined
 from scoreback.models.judging.pacing import Cut, Tick
 from scoreback.models.judging.past_file import read_past, written_past
 from scoreback.records import Stage
@@ -201,25 +200,8 @@ def _join(database: Database, detector: str, version: str, stage: str, last: dat
         for day, pasts in days.items():
             name = hashlib.sha256(f"{detector}/{version}/{stage}/{day}".encode()).hexdigest()[:32]
             who = {"batch_id": name, "detector": detector, "version": version, "stage": stage}
-            values = who | _row(_joined(pasts), held_back[day])
+            values = who | _row(joined(pasts), held_back[day])
             connection.execute(sa.insert(t).values(values))
-
-
-def _joined(pasts: Sequence[Past]) -> Past:
-    hours: dict[int, int] = {}
-    for past in pasts:
-        for hour, count in past.hours.items():
-            hours[hour] = hours.get(hour, 0) + count
-    return Past(
-        units=Units(
-            times=np.concatenate([p.units.times for p in pasts]),
-            entities=np.concatenate([p.units.entities for p in pasts]),
-            scores=np.concatenate([p.units.scores for p in pasts]),
-            draws=np.concatenate([p.units.draws for p in pasts]),
-        ),
-        opened=np.concatenate([p.opened for p in pasts]),
-        hours=hours,
-    )
 
 
 def _row(past: Past, held_back: int) -> dict[str, object]:

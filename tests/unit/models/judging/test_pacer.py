@@ -54,6 +54,15 @@ def days_of(
     return found
 
 
+def all_of(days: list[Units]) -> Units:
+    return Units(
+        times=np.concatenate([d.times for d in days]),
+        entities=np.concatenate([d.entities for d in days]),
+        scores=np.concatenate([d.scores for d in days]),
+        draws=np.concatenate([d.draws for d in days]),
+    )
+
+
 def opened(judged: Judged) -> int:
     return int(judged.past.opened.sum())
 
@@ -105,6 +114,8 @@ def test_cut_into_hours_or_days_and_begun_again_between_the_alerts_are_the_same(
     days = days_of(10, a_day, seed)
     whole = Pacer(pace(3), DayStart(), BORN)
     expected = [whole.judge(day).alerts.tolist() for day in days]
+    at_once = Pacer(pace(3), DayStart(), BORN).judge(all_of(days))
+    assert at_once.alerts.tolist() == [one for day in expected for one in day]
     past: list[Past] = []
     found = []
     for day in days:
@@ -198,12 +209,7 @@ def test_until_a_day_was_scored_the_threshold_is_that_of_the_training() -> None:
 
 
 def reference_of(days: list[Units]) -> Past:
-    units = Units(
-        times=np.concatenate([d.times for d in days]),
-        entities=np.concatenate([d.entities for d in days]),
-        scores=np.concatenate([d.scores for d in days]),
-        draws=np.concatenate([d.draws for d in days]),
-    )
+    units = all_of(days)
     hours, counts = np.unique(units.times // HOUR * HOUR, return_counts=True)
     return Past(
         units=units,

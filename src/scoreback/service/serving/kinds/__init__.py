@@ -7,6 +7,8 @@ from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.kinds.pruning import PRUNE
 from scoreback.service.serving.kinds.reconciling import RECONCILE
 from scoreback.service.serving.kinds.scoring import SCORE
+from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.serving.kinds.training import TRAIN
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SCORE, TRAIN, CHECK, RECONCILE, PRUNE)}
+_ALL = (SCORE, TRAIN, CHECK, RECONCILE, SETTINGS, PRUNE)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -8,14 +8,19 @@ from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.state.workspace_state import CONTROL
 
 
+def follow_file(work: Work, served: Served) -> None:
+    """Bring the rule of one detector up to date; what keeps it as it is is told."""
+    name, warnings = served.detector.name, list[str]()
+    reconcile(work.app, served.detector, at=work.now, warn=warnings.append)
+    for warning in warnings:
+        work.warn(RULE, [name], warning)
+    if not warnings:
+        work.clear(RULE, name)
+
+
 def _reconcile(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
-        name, warnings = one.detector.name, list[str]()
-        reconcile(work.app, one.detector, at=work.now, warn=warnings.append)
-        for warning in warnings:
-            work.warn(RULE, [name], warning)
-        if not warnings:
-            work.clear(RULE, name)
+        follow_file(work, one)
     return dict.fromkeys(one.detector.name for one in served)
 
 
