@@ -1,8 +1,9 @@
 """How good a detector is at the number of alerts a day that a team can read.
 
-Precision at budget = true alerts / alerts shown a day, after cap, throttle and grouping, with the
-threshold fixed on days before the days it is judged on. An alert is true when the event that opened
-it is a positive.
+Precision at budget = true alerts / alerts shown, after cap, throttle and grouping, among the best
+units of each judged block: as many as open the budget of its days (`best_units`). So every
+candidate is judged at the same number of alerts. An alert is true when the event that opened it is
+a positive.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoreback.models.judging.threshold import ScoredUnits, days_of, fit_threshold
+from scoreback.models.judging.equal_volume import Shown, best_units
+from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
     FALSE_POSITIVE,
@@ -31,11 +33,10 @@ _RESAMPLES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What one model said: of the days its threshold is fitted on, and of the days after."""
+    """What one model said of the days after those it had learnt from."""
 
-    before: ScoredUnits
     after: ScoredUnits
-    truth: NDArray[np.int8]  # of ``after``
+    truth: NDArray[np.int8]
     verdicts: NDArray[np.int8]
 
     def labelled(self) -> tuple[NDArray[np.int8], Floats]:
@@ -76,7 +77,11 @@ class Evaluation:
     at_budget: AtBudget
     table: tuple[AtBudget, ...]
     average_precision: float | None
-    true_alerts_within_budget: float  # what candidates are compared by
+
+    @property
+    def true_alerts_within_budget(self) -> int:
+        """What candidates are compared by: all are asked for the same number of alerts."""
+        return self.at_budget.true_alerts
 
 
 def evaluate(
@@ -88,20 +93,19 @@ def evaluate(
     seed: int,
     table: Sequence[float] = (),
 ) -> Evaluation:
-    """Judge one candidate over all *replays*, each with the threshold of its own earlier days."""
+    """Judge one candidate over all *replays*."""
     at = {b: at_budget(replays, b, rule, seed) for b in {budget, *table}}
     return Evaluation(
         algorithm=algorithm,
         at_budget=at[budget],
         table=tuple(at[b] for b in table),
         average_precision=mean_average_precision(r.labelled() for r in replays),
-        true_alerts_within_budget=sum(_within_budget(r, budget, rule) for r in replays),
     )
 
 
 def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed: int) -> AtBudget:
     """Count what *replays* would have shown at *budget* alerts a day."""
-    parts = [_Shown.of(r, fit_threshold(r.before, budget, rule).value, rule) for r in replays]
+    parts = [_Alerts.of(r, best_units(r.after, budget, rule, seed=seed)) for r in replays]
     days = sum(r.after.days for r in replays)
     verdicts = np.concatenate([p.verdicts for p in parts])
     truth = np.concatenate([p.truth for p in parts])
@@ -138,8 +142,8 @@ _JUDGED = (TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """The alerts of one replay at one threshold."""
+class _Alerts:
+    """The alerts of one replay."""
 
     days: NDArray[np.int64]  # of each alert, counted from the first judged day
     entities: NDArray[np.int64]
@@ -150,10 +154,8 @@ class _Shown:
     waits: tuple[int, ...]  # microseconds, one for each incident found
 
     @classmethod
-    def of(cls, replay: Replay, threshold: float, rule: Suppression) -> "_Shown":
-        units = replay.after
-        opened = units.alerts(threshold, rule)
-        hit = units.scores >= threshold
+    def of(cls, replay: Replay, shown: Shown) -> "_Alerts":
+        units, opened = replay.after, shown.opened
         incidents, waits = _incidents(replay, opened)
         first = int(units.times[0] // DAY_US) if len(units.times) else 0
         return cls(
@@ -161,7 +163,7 @@ class _Shown:
             entities=units.entities[opened],
             truth=replay.truth[opened],
             verdicts=replay.verdicts[opened],
-            positives_hit=int((hit & (replay.truth == 1)).sum()),
+            positives_hit=int((shown.hits & (replay.truth == 1)).sum()),
             incidents=incidents,
             waits=waits,
         )
@@ -188,7 +190,7 @@ def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[in
 
 
 def _interval(
-    parts: Sequence[_Shown], replays: Sequence[Replay], seed: int
+    parts: Sequence[_Alerts], replays: Sequence[Replay], seed: int
 ) -> tuple[float | None, float | None]:
     truth = np.concatenate([p.truth for p in parts]) == 1
     offsets = np.cumsum([0, *(int(np.ceil(r.after.days)) + 1 for r in replays)])
@@ -229,24 +231,6 @@ def _drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.i
     count = int(groups.max()) + 1
     times = np.bincount(draw.integers(0, count, count), minlength=count)
     return np.asarray(times[groups], dtype=np.int64)
-
-
-def _within_budget(replay: Replay, budget: float, rule: Suppression) -> float:
-    """True alerts, scaled down where more alerts than the budget were shown.
-
-    Where a score shared by many units does not fit the budget, the team could still read some of
-    them, taken by chance: the better of both counts, so that a coarse score is not put down.
-    """
-    found = fit_threshold(replay.before, budget, rule)
-    best = 0.0
-    for value in (found.value, found.next_lower):
-        if value is None:
-            continue
-        opened = replay.after.alerts(value, rule)
-        if len(opened):
-            true = int((replay.truth[opened] == 1).sum())
-            best = max(best, true * min(1.0, budget * replay.after.days / len(opened)))
-    return best
 
 
 def _ratio(part: int, whole: int) -> float | None:
