@@ -159,7 +159,7 @@ def thresholds(
     ]
 
 
-def join_old_steps(database: Database, detector: str) -> None:
+def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
     """Make one row of the steps of days that are over, of each version and stage.
 
     A step is written every few minutes; reading thousands of them would cost each run more than its
@@ -177,7 +177,7 @@ def join_old_steps(database: Database, detector: str) -> None:
             .group_by(t.c.version, t.c.stage)
         ).all()
     for group in groups:
-        if group.rows >= _MERGED_FROM:
+        if group.rows >= least:
             _join(database, detector, group.version, group.stage, last)
 
 
