@@ -238,3 +238,21 @@ def test_a_report_needs_a_version(
     assert ended.code == 1
     assert "no version yet" in ended.err
     assert not (tmp_path / "report.html").exists()
+
+
+def test_settings_are_set_listed_and_removed(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    budget = ("alerts.budget", "40/day", "--reason", "two more analysts")
+    said = scoreback("settings", "set", detector, *budget)
+    assert said.code == 0, said.err
+    assert "5/day until now, 40/day from now on" in said.out
+    told = json.loads(scoreback("settings", "list", detector, "--json").out)
+    assert told["in_force"]["alerts.budget"] == "40/day"
+    assert told["overrides"][0]["reason"] == "two more analysts"
+    assert "two more analysts" in scoreback("settings", "list", detector).out
+    refused = scoreback("settings", "set", detector, "alerts.budget", "many")
+    assert refused.code == 1
+    assert "is not a number a day" in refused.err
+    assert scoreback("settings", "remove", detector, "alerts.budget").code == 0
+    assert json.loads(scoreback("settings", "list", detector, "--json").out)["overrides"] == []

@@ -1,5 +1,6 @@
 """From an alert budget to a threshold, a risk map and a floor for what is stored."""
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -88,7 +89,7 @@ def openings(
 
 
 def fit_threshold(
-    units: ScoredUnits, budget: float, rule: Suppression, floor: float = 0.0
+    units: ScoredUnits, budget: float, rule: Suppression, floor: float = -math.inf
 ) -> Threshold:
     """The lowest score at which *units* would have opened at most *budget* alerts a day.
 
@@ -99,7 +100,8 @@ def fit_threshold(
     distinct = np.unique(units.scores[units.scores >= floor])[::-1]
     if not len(distinct):
         value = floor if len(units.scores) else 1.0
-        return Threshold(value=value, alerts_per_day=0.0, next_lower=None, silent=not floor)
+        silent = not len(units.scores)
+        return Threshold(value=value, alerts_per_day=0.0, next_lower=None, silent=silent)
 
     def rate(taken: int) -> float:
         return len(units.alerts(float(distinct[taken - 1]), rule)) / units.days

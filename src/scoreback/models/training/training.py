@@ -44,6 +44,7 @@ from scoreback.models.training.candidates import (
 )
 from scoreback.models.training.cold_start import reference_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
+from scoreback.models.training.floor import GivenUp, given_up, in_words
 from scoreback.models.training.parameter_search import Searched, search
 from scoreback.models.training.pitfalls import Pitfall, pitfalls
 from scoreback.models.training.refusals import (
@@ -161,7 +162,7 @@ def train(
     metrics = metrics_of(own, single, gap, apart)
     rule, winner = suppression_of(detector), said[chosen]
     thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
-    threshold, fit = _finished(detector, data, parts, final, chosen, metrics, effort)
+    threshold, fit, lost = _finished(detector, data, parts, final, chosen, metrics, effort)
     tell(steps, steps, "done")
     return Training(
         artifact=artifact_of(detector, fit),
@@ -174,7 +175,7 @@ def train(
         counts=counts_of(data, known, kept, parts),
         immature_days=known.immature_days,
         warnings=(
-            *plan.warnings, *filter(None, [searched.note]),
+            *plan.warnings, *filter(None, [searched.note, in_words(detector, lost)]),
             *warnings_of(detector, data, known, threshold, apart),
         ),
         pitfalls=pitfalls(
@@ -248,8 +249,8 @@ def _finished(
     chosen: str,
     metrics: Mapping[str, float],
     effort: Effort,
-) -> tuple[Threshold, Fit]:
-    """The final model's threshold, and all that its artefact holds."""
+) -> tuple[Threshold, Fit, GivenUp]:
+    """The final model's threshold, all that its artefact holds, and what the floor gives up."""
     model = final.models[chosen]
     scores = unseen_scores(detector, data, parts, chosen, final, effort)
     units = units_of(data, parts.threshold, parts.threshold_span, scores)
@@ -258,7 +259,8 @@ def _finished(
     value = min(threshold.value, 1.0)
     truth = parts.known.truth
     used = data.times[parts.all | parts.threshold]
-    return threshold, Fit(
+    lost = given_up(detector, units, truth[parts.threshold])
+    fit = Fit(
         as_of=parts.known.at,
         encoder=final.encoder,
         model=model,
@@ -268,7 +270,11 @@ def _finished(
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         bins=bin_edges(scores),
         reference=reference_of(detector, data, parts, scores),
-        metrics={**metrics, "expected_alerts_per_day": threshold.alerts_per_day},
+        metrics={
+            **metrics,
+            "expected_alerts_per_day": threshold.alerts_per_day,
+            "alerts_per_day_below_floor": lost.per_day,
+        },
         since=moment(int(used[0])),
         until=moment(int(used[-1])),
         fit_rows=int(parts.all.sum()),
@@ -276,3 +282,4 @@ def _finished(
         threshold_rows=int(parts.threshold.sum()),
         row_hash=row_hash(data, truth, parts.all | parts.threshold),
     )
+    return threshold, fit, lost

@@ -16,7 +16,7 @@ from scoreback.service.state import tables
 from scoreback.service.state.database import Database
 from scoreback.times import micros, moment
 
-_LOOK_BACK = timedelta(days=35)  # of event time: enough for a fortnight of days that were not quiet
+LOOK_BACK = timedelta(days=35)  # of event time: enough for a fortnight of days that were not quiet
 _OPENED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days that it touches
 _MERGED_FROM = 64  # rows of days that are over; fewer are not worth joining
 
@@ -106,12 +106,12 @@ def remembered(
         last = connection.scalar(sa.select(sa.func.max(t.c.until)).where(t.c.detector == detector))
         if last is None:
             return Remembered(past=(), opened=(), ticks=())
-        recent = sa.select(t).where(t.c.detector == detector, t.c.until > last - _LOOK_BACK)
+        recent = sa.select(t).where(t.c.detector == detector, t.c.until > last - LOOK_BACK)
         rows = connection.execute(recent.order_by(t.c.since, t.c.batch_id)).all()
         ticks = connection.execute(
             sa.select(k)
             .where(k.c.detector == detector, k.c.version == version, k.c.stage == stage.value)
-            .where(k.c.pace == pace, k.c.since > last - _LOOK_BACK)
+            .where(k.c.pace == pace, k.c.since > last - LOOK_BACK)
             .order_by(k.c.id)
         ).all()
     pasts, opened = list[Past](), list[tuple[int, int]]()
@@ -159,7 +159,7 @@ def thresholds(
     ]
 
 
-def join_old_steps(database: Database, detector: str) -> None:
+def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
     """Make one row of the steps of days that are over, of each version and stage.
 
     A step is written every few minutes; reading thousands of them would cost each run more than its
@@ -177,7 +177,7 @@ def join_old_steps(database: Database, detector: str) -> None:
             .group_by(t.c.version, t.c.stage)
         ).all()
     for group in groups:
-        if group.rows >= _MERGED_FROM:
+        if group.rows >= least:
             _join(database, detector, group.version, group.stage, last)
 
 
@@ -193,7 +193,7 @@ def _join(database: Database, detector: str, version: str, stage: str, last: dat
         days: dict[date, list[Past]] = {}
         held_back: dict[date, int] = {}
         for row in rows:
-            if row.until > last - _LOOK_BACK:
+            if row.until > last - LOOK_BACK:
                 day = row.since.date()
                 days.setdefault(day, []).append(_past(row.past, detector))
                 held_back[day] = held_back.get(day, 0) + row.held_back

@@ -13,11 +13,14 @@ import sqlalchemy as sa
 
 from scoreback.errors import StateError
 from scoreback.service.state import tables
+from scoreback.service.state.pacing_log import LOOK_BACK
 from scoreback.service.state.workspace_state import State
+from scoreback.times import MICROSECOND
 
 KEEP_BATCHES = timedelta(days=30)  # done; by the arrival of their events
 KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kind the last one stays
 KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
+KEEP_TICKS = timedelta(days=400)  # thresholds, hour by hour: a year's comparison
 KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
 
 ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
@@ -31,6 +34,7 @@ class Pruned:
     runs: int
     refused: int  # files
     plans: int  # feature plans, with their window state
+    paced: int  # steps that no threshold looks back to any more, and old thresholds
 
 
 def prune(state: State, now: datetime) -> Pruned:
@@ -47,6 +51,7 @@ def prune(state: State, now: datetime) -> Pruned:
         runs=_runs(state, now - KEEP_RUNS),
         refused=_refused(state.refused, now - KEEP_REFUSED),
         plans=_plans(state),
+        paced=_paced(state, now - KEEP_TICKS),
     )
 
 
@@ -64,6 +69,19 @@ def _runs(state: State, before: datetime) -> int:
     )
     old = sa.select(t.c.id).where(t.c.started_at < before, t.c.status != "running", superseded)
     return _deleted(state, t.c.id, old)
+
+
+def _paced(state: State, before: datetime) -> int:
+    """A silent detector keeps its latest days, however long ago they were."""
+    t, k = tables.paced_steps, tables.paced_ticks
+    newest = t.alias()
+    latest = sa.func.max(sa.cast(newest.c.until, sa.BigInteger))
+    last = sa.select(latest).where(newest.c.detector == t.c.detector)
+    look_back = LOOK_BACK // MICROSECOND
+    with state.database.writes() as connection:
+        old = sa.cast(t.c.until, sa.BigInteger) < last.scalar_subquery() - look_back
+        steps = connection.execute(sa.delete(t).where(old)).rowcount
+    return steps + _deleted(state, k.c.id, sa.select(k.c.id).where(k.c.since < before))
 
 
 def _deleted(

@@ -6,23 +6,30 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from scoreback.models.judging.pacer import Judged, Past, Units
+from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.records import Stage
 from scoreback.service.state.batches import Batch, Progress
+from scoreback.service.state.pacing_log import PacedStep, note_steps, remembered
 from scoreback.service.state.pruning import (
     KEEP_BATCHES,
     KEEP_PLANS,
     KEEP_REFUSED,
     KEEP_RUNS,
+    KEEP_TICKS,
     Pruned,
     prune,
 )
 from scoreback.service.state.runs import end_run, runs, start_run
 from scoreback.service.state.workspace_state import State
+from scoreback.times import micros
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-NOTHING = Pruned(batches=0, runs=0, refused=0, plans=0)
+NOTHING = Pruned(batches=0, runs=0, refused=0, plans=0, paced=0)
 
 
 @pytest.fixture
@@ -53,6 +60,39 @@ def finish(state: State, name: str, until: datetime, plan: str = "p") -> None:
 def batches(state: State) -> set[str]:
     with state.database.reads() as connection:
         return {*connection.exec_driver_sql("SELECT batch_id FROM batches").scalars()}
+
+
+def paced(state: State, name: str, detector: str, at: datetime) -> None:
+    """A step of one unit, and the threshold of its hour."""
+    units = Units(
+        times=np.array([micros(at)]), entities=np.array([1]), scores=np.array([0.9]),
+        draws=np.array([0.5]),
+    )  # fmt: skip
+    past = Past(units=units, opened=np.array([True]), hours={micros(at): 1})
+    tick = Tick(since=micros(at), cut=Cut(0.5), left=3.0, reason="paced")
+    judged = Judged(
+        alerts=np.array([True]), thresholds=np.array([0.5]), ticks=(tick,), past=past, held_back=0
+    )
+    step = PacedStep(version="v1", stage=Stage.LIVE, judged=judged, pace="p")
+    with state.database.writes() as connection:
+        note_steps(connection, name, detector, [step])
+
+
+def test_what_no_threshold_looks_back_to_is_forgotten_and_a_silent_detector_keeps_its_days(
+    state: State,
+) -> None:
+    for days, name in ((0, "new"), (30, "recent"), (40, "old")):
+        paced(state, name, "busy", NOW - days * DAY)
+    for days, name in ((200, "last"), (190, "silent")):
+        paced(state, name, "silent", NOW - days * DAY)
+    paced(state, "ancient", "silent", NOW - KEEP_TICKS - DAY)
+    assert prune(state, NOW).paced == 3  # "old", and both of "ancient"
+    assert prune(state, NOW) == NOTHING
+    kept = {
+        name: len(remembered(state.database, name, "v1", Stage.LIVE, "p").past)
+        for name in ("busy", "silent")
+    }
+    assert kept == {"busy": 2, "silent": 2}
 
 
 def test_done_batches_are_forgotten_by_age_and_doubtful_ones_never(state: State) -> None:
