@@ -72,4 +72,3 @@ def best_units(
         lowest=float(units.scores[best[fits - 1]]) if fits else np.inf,
         all_fit=fits == len(best),
     )
-

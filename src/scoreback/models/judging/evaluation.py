@@ -8,6 +8,7 @@ a positive.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,14 @@ class AtBudget:
     budget: float
     days: float
     days_over_budget: int
+    busiest_day: int  # alerts
     alerts: int
     alerts_per_day: float
     true_alerts: int
     precision: float | None  # unlabelled counted as false: the floor
-    precision_low: float | None  # of `CONFIDENCE`, by bootstrap over days and entities
+    precision_low: float | None  # of `CONFIDENCE`; see `precision_interval`
     precision_high: float | None
+    drawn_width: float | None  # of the interval by bootstrap alone; 0 where all draws are alike
     precision_labelled: float | None  # among labelled alerts only
     coverage: float | None  # share of alerts with a label
     precision_benign_true: float | None  # benign-positives counted as true
@@ -113,19 +116,22 @@ def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed:
     labelled = int(((verdicts != NO_VERDICT) & (truth != UNKNOWN)).sum())
     benign = int((verdicts == BENIGN_POSITIVE).sum())
     certain = int((verdicts == TRUE_POSITIVE).sum())
-    low, high = _interval(parts, replays, seed)
+    low, high, width = _interval(parts, replays, seed)
+    a_day = [np.bincount(p.days) for p in parts if len(p.days)]
     positives = sum(int((r.truth == 1).sum()) for r in replays)
     waits = [wait for part in parts for wait in part.waits]
     return AtBudget(
         budget=budget,
         days=days,
-        days_over_budget=sum(int((np.bincount(p.days) > budget).sum()) for p in parts),
+        days_over_budget=sum(int((counts > budget).sum()) for counts in a_day),
+        busiest_day=max((int(counts.max()) for counts in a_day), default=0),
         alerts=alerts,
         alerts_per_day=alerts / days,
         true_alerts=true_alerts,
         precision=_ratio(true_alerts, alerts),
         precision_low=low,
         precision_high=high,
+        drawn_width=width,
         precision_labelled=_ratio(int(((truth == 1) & (verdicts != NO_VERDICT)).sum()), labelled),
         coverage=_ratio(int(np.isin(verdicts, _JUDGED).sum()), alerts),
         precision_benign_true=_ratio(certain + benign, alerts),
@@ -191,16 +197,40 @@ def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[in
 
 def _interval(
     parts: Sequence[_Alerts], replays: Sequence[Replay], seed: int
-) -> tuple[float | None, float | None]:
+) -> tuple[float | None, float | None, float | None]:
     truth = np.concatenate([p.truth for p in parts]) == 1
     offsets = np.cumsum([0, *(int(np.ceil(r.after.days)) + 1 for r in replays)])
     days = np.concatenate([p.days + o for p, o in zip(parts, offsets[:-1], strict=True)])
-    return precision_interval(truth, days, np.concatenate([p.entities for p in parts]), seed)
+    entities = np.concatenate([p.entities for p in parts])
+    drawn = drawn_interval(truth, days, entities, seed)
+    width = None if drawn is None else drawn[1] - drawn[0]
+    return *precision_interval(truth, drawn), width
 
 
 def precision_interval(
-    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+    truth: NDArray[np.bool_], drawn: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
+    """The wider of two: *drawn*, blind to what few days did not show, and Wilson's.
+
+    Wilson's takes alerts as independent, which those of one day or entity are not. None without an
+    alert.
+    """
+    true, shown = int(truth.sum()), len(truth)
+    if not shown:
+        return None, None
+    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    middle = (true + z * z / 2) / (shown + z * z)
+    half = z / (shown + z * z) * (true * (shown - true) / shown + z * z / 4) ** 0.5
+    low, high = drawn or (true / shown, true / shown)
+    return (
+        min(max(middle - half, 0.0), true / shown, low),
+        max(min(middle + half, 1.0), true / shown, high),
+    )
+
+
+def drawn_interval(
+    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+) -> tuple[float, float] | None:
     """Bootstrap interval of alerts' precision, drawing days and entities: alerts of both go along.
 
     Args:
@@ -210,7 +240,7 @@ def precision_interval(
         seed: of the draws.
     """
     if not len(truth):
-        return None, None
+        return None
     absent = entities < 0  # each stands for itself
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
     day, entity = (np.unique(v, return_inverse=True)[1] for v in (days, entities))
@@ -221,7 +251,7 @@ def precision_interval(
         if total := weight.sum():
             ratios.append(float(weight[truth].sum() / total))
     if not ratios:
-        return None, None
+        return None
     tail = (1 - CONFIDENCE) / 2
     return float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
 

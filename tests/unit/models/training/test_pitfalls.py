@@ -21,7 +21,7 @@ def detector(make_detector: Callable[..., Detector]) -> Detector:
 
 @pytest.fixture(scope="module")
 def history(make_history: Callable[..., History]) -> History:
-    return make_history(seed=3)
+    return make_history(seed=3, additive=True)
 
 
 def by_name(training: Training) -> dict[str, Pitfall]:
