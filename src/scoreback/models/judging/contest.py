@@ -22,9 +22,7 @@ LEVEL = 0.05  # chance that a difference which is none is taken for one
 CHANCE = 0.01  # the same of a candidate and dealt labels: several candidates try
 _RESAMPLES = 200  # of each way
 _DEALS = 500
-_MOST_RANKED = (
-    20_000  # units of a block; those further down change no average precision to speak of
-)
+_LEAST_RANKED, _MOST_RANKED = 10_000, 60_000  # units of a block; twice its positives between
 _MOST_DEALT = 2_000  # positives; more make chance no wider
 _Weights = NDArray[np.int16]  # shape (resamples, units): how often each was drawn
 
@@ -128,12 +126,14 @@ def _beyond(one: Floats, other: Floats) -> bool:
 
 
 def _ranked_high(replay: Replay) -> NDArray[np.int64]:
-    """The labelled units that *replay* ranks among its `_MOST_RANKED`."""
+    """The labelled units that *replay* ranks high: what lies deeper decides nothing."""
     labelled = np.flatnonzero(replay.truth != UNKNOWN)
-    if len(labelled) <= _MOST_RANKED:
+    positives = int((replay.truth == 1).sum())
+    most = min(max(2 * positives, _LEAST_RANKED), _MOST_RANKED)
+    if len(labelled) <= most:
         return labelled
     scores = replay.after.scores[labelled]
-    return np.sort(labelled[np.argpartition(-scores, _MOST_RANKED)[:_MOST_RANKED]])
+    return np.sort(labelled[np.argpartition(-scores, most)[:most]])
 
 
 def _drawn(
