@@ -134,6 +134,11 @@ class Accept(Part):
     precision: Share = Field(
         default=0.02, description="share of true alerts that a training has to promise, at least"
     )
+    equal_to_rule: bool = Field(
+        default=False,
+        description="keep a model although the best single feature, as a plain rule, does as well"
+        " within chance",
+    )
 
 
 class Train(Part):

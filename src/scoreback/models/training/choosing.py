@@ -60,9 +60,9 @@ def choose(
     for name in best:
         try:
             _refuse_chance(by_name[name], dealt[name])
-            for rival in cheap:
-                _refuse_unearned(by_name[name], rival, contest, rules[rival.algorithm], leaks)
             _refuse_poor(detector, by_name[name])
+            for rival in cheap:
+                _refuse_unearned(detector, by_name[name], rival, contest, rules, leaks)
         except TrainingRefused as problem:
             problems.append(problem)
             continue
@@ -99,42 +99,54 @@ def _refuse_chance(own: Evaluation, chance: Dealt) -> None:
 
 
 def _refuse_unearned(
-    own: Evaluation, rival: Evaluation, contest: Contest, rule: str, leaks: Sequence[Leak]
+    detector: Detector,
+    own: Evaluation,
+    rival: Evaluation,
+    contest: Contest,
+    rules: Mapping[str, str],
+    leaks: Sequence[Leak],
 ) -> None:
     """Refuse what finds fewer than a plain rule, or as many without ranking better."""
     true, plain = own.true_alerts_within_budget, rival.true_alerts_within_budget
     name = rival.algorithm
-    if contest.finds_more(own.algorithm, name):
+    ranks_better = contest.ranks_better(own.algorithm, name)
+    if contest.finds_more(own.algorithm, name) or (true >= plain and ranks_better):
         return
-    if true >= plain and contest.ranks_better(own.algorithm, name):
+    behind = contest.finds_more(name, own.algorithm)
+    if detector.train.accept.equal_to_rule and not behind:
         return
+    advice = []
+    if leaks and name == BASELINE:
+        advice.append(f"look first where this comes from, it may know the answer: {leaks[0]}")
+    if rules[name]:
+        advice.append(f"put it into a plain rule, which needs no model: {rules[name]}")
+    if ranks_better:
+        advice.append("lower alerts.budget: the model is ahead where fewer alerts are read")
+    advice.append("for a model, add features or collect more labels")
+    if not behind:
+        advice.append("or keep it all the same: train: {accept: {equal_to_rule: true}}")
     cheap = "the best single feature" if name == BASELINE else "today's queue"
-    beyond = contest.finds_more(name, own.algorithm)
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, does not beat {cheap}: {true} against {plain} true"
         f" alerts at the same number of alerts, {own.at_budget.alerts} and"
-        f" {rival.at_budget.alerts}{'' if beyond else ', which is no difference beyond chance'};"
+        f" {rival.at_budget.alerts}{'' if behind else ', which is no difference beyond chance'};"
         f" average precision {own.average_precision or 0.0:.3f} against"
         f" {rival.average_precision or 0.0:.3f}",
-        hint=(
-            f"look first where this comes from, it may know the answer: {leaks[0]}; "
-            if leaks
-            else ""
-        )
-        + (f"put it into a plain rule, which needs no model: {rule}; " if rule else "")
-        + "for a model, add features or collect more labels",
+        hint="; ".join(advice),
     )
 
 
 def _refuse_poor(detector: Detector, own: Evaluation) -> None:
-    """Refuse a promise that nobody would read, by labelled alerts where others lack a label."""
+    """Refuse a promise that nobody would read; alerts without a label may be true, if any may."""
     at, least = own.at_budget, detector.train.accept.precision
-    promised = at.precision if at.precision_labelled is None else at.precision_labelled
+    promised = at.precision
+    if detector.labels.unlabelled == "ignore" and at.precision_labelled is not None:
+        promised = at.precision_labelled
     if promised is None or promised >= least:
         return
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, promises {at.true_alerts} true of {at.alerts}"
-        f" alerts ({promised:.1%} of the labelled ones), fewer than {format_share(least)}",
+        f" alerts, {promised:.1%} of those that have a label, fewer than {format_share(least)}",
         hint="lower alerts.budget, add features or collect more labels; where so rare a true alert"
         f" is worth the reading, accept it: train: {{accept: {{precision: {_below(promised)}}}}}",
     )

@@ -113,6 +113,10 @@ def test_a_plain_rule_that_finds_as_many_is_shown_instead_of_a_model(
     assert "true alerts at the same number of alerts" in str(caught.value)
     assert "no difference beyond chance" in str(caught.value)
     assert "size >= 3" in str(caught.value.hint)
+    keep = {"algorithms": ["xgboost"], "accept": {"equal_to_rule": True}}
+    model = rule + noisy(truth * 0, 0.1, 3)
+    kept = chosen_from(make_detector(train=keep), truth, xgboost=model, **{BASELINE: rule})
+    assert (kept.chosen, kept.finds_more) == ("xgboost", False)
 
 
 def test_fewer_true_alerts_than_a_plain_rule_are_refused_however_well_the_rest_is_ranked(
