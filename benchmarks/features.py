@@ -147,7 +147,7 @@ def scorer_of(encoder: Encoder, matrix: Matrix, truth: NDArray[np.int8]) -> Scor
         as_of=moment, encoder=encoder, model=fit_xgboost(lesson), threshold=0.5,
         risk_map=RiskMap((-5.0, 0.0, 5.0), (0.0, 47.0, 100.0)), keep_floor=0.1, metrics={},
         since=moment, until=moment, fit_rows=len(matrix), fit_positives=int(truth.sum()),
-        threshold_rows=0, row_hash="0" * 64, parameters={}, bins=EQUAL_EDGES, reference=NOTHING,
+        threshold_rows=0, row_hash="0" * 64, parameters={}, bins=EQUAL_EDGES, cold_start=NOTHING,
     )  # fmt: skip
     return Scorer(artifact_of(DETECTOR, fit))
 

@@ -102,7 +102,7 @@ class Pacer:
         day_start: DayStart,
         born: float,
         *,
-        reference: Past | None = None,
+        cold_start: Past | None = None,
         past: Sequence[Past] = (),
         opened: Iterable[tuple[int, int]] = (),
         ticks: Iterable[Tick] = (),
@@ -113,14 +113,14 @@ class Pacer:
             pace: what the team can read.
             day_start: when its day begins.
             born: the threshold that the model was given by its training.
-            reference: what the training scored without having learnt from it: stands in for days
+            cold_start: what the training scored without having learnt from it: stands in for days
                 that are not scored yet.
             past: what the model scored before.
             opened: (time, entity code) of the alerts of the latest days, by whatever model.
             ticks: cuts that were set already, the latest of each tick last.
         """
         self._pace, self._start, self._born = pace, day_start, born
-        self._reference, self._past = reference, list(past)
+        self._cold_start, self._past = cold_start, list(past)
         self._opened = sorted(opened)
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
@@ -235,7 +235,7 @@ class Pacer:
     def _days_before(self, day: int) -> Trailing:
         """The latest whole days before *day* on which anything was scored."""
         if self._trailing is None or self._trailing[0] != day:
-            self._trailing = day, trailing_of(self._past, self._reference, self._start, day)
+            self._trailing = day, trailing_of(self._past, self._cold_start, self._start, day)
         return self._trailing[1]
 
 
@@ -261,22 +261,22 @@ def joined(parts: Sequence[Past]) -> Past:
 
 
 def trailing_of(
-    past: Sequence[Past], reference: Past | None, start: DayStart, day: int
+    past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int
 ) -> Trailing:
-    """The whole days of *past* before *day*, filled up with those of *reference*.
+    """The whole days of *past* before *day*, filled up with those of *cold_start*.
 
-    The first day of *past* is not whole: scoring began in it. Where a reference is shorter than a
+    The first day of *past* is not whole: scoring began in it. Where a cold start is shorter than a
     day, all of it stands for any part of a day of its length.
     """
     days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
     missing = TRAILING_DAYS - len(days)
-    if reference is None or not missing or not reference.hours:
+    if cold_start is None or not missing or not cold_start.hours:
         return Trailing(days)
-    filling = _whole_days([reference], start, max(reference.hours) + _HOUR_US)
+    filling = _whole_days([cold_start], start, max(cold_start.hours) + _HOUR_US)
     whole = filling[1:-1] if len(filling) > 2 else []
     if whole or days:
         return Trailing([*whole[-missing:], *days])
-    stretch = (max(reference.hours) + _HOUR_US - min(reference.hours)) / DAY_US
+    stretch = (max(cold_start.hours) + _HOUR_US - min(cold_start.hours)) / DAY_US
     return Trailing(filling, stretch=stretch)
 
 

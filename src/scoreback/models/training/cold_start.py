@@ -57,7 +57,7 @@ def unseen_scores(
     return scores[parts.threshold]
 
 
-def reference_of(detector: Detector, data: Dataset, parts: Parts, scores: Floats) -> Past:
+def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Floats) -> Past:
     """What pacing begins with: the best units of each hour of the latest threshold days.
 
     Args:

@@ -42,7 +42,7 @@ from scoreback.models.training.candidates import (
     replays,
     units_of,
 )
-from scoreback.models.training.cold_start import reference_of, unseen_scores
+from scoreback.models.training.cold_start import cold_start_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.training.floor import GivenUp, given_up, in_words
 from scoreback.models.training.parameter_search import Searched, search
@@ -269,7 +269,7 @@ def _finished(
         risk_map=RiskMap.of(floor),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         bins=bin_edges(scores),
-        reference=reference_of(detector, data, parts, scores),
+        cold_start=cold_start_of(detector, data, parts, scores),
         metrics={
             **metrics,
             "expected_alerts_per_day": threshold.alerts_per_day,

@@ -51,7 +51,7 @@ class Pacing:
         past = remembered(app.state.database, detector.name, version, stage, self._digest)
         self._pacer = Pacer(
             self._pace, self.point.day_starts, self.point.born,
-            reference=model.artifact.reference, past=past.past, opened=past.opened,
+            cold_start=model.artifact.cold_start, past=past.past, opened=past.opened,
             ticks=past.ticks,
         )  # fmt: skip
 

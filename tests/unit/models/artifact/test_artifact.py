@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from scoreback.errors import ArtifactError
 from scoreback.models.artifact import folder as room
 from scoreback.models.artifact.bins import BINS
+from scoreback.models.artifact.cold_start import COLD_START
 from scoreback.models.artifact.folder import MANIFEST, Artifact, load, save
 from scoreback.models.artifact.manifest import ModelFile, canonical
-from scoreback.models.artifact.reference import REFERENCE
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import Lesson
@@ -45,7 +45,7 @@ def test_a_saved_model_scores_as_before(training: Training, folder: Path, rows: 
     assert loaded.artifact_hash == training.artifact.artifact_hash
     before, after = (Scorer(a).score(rows) for a in (training.artifact, loaded))
     np.testing.assert_array_equal(after.scores, before.scores)
-    assert sorted(path.name for path in folder.iterdir()) == [BINS, MANIFEST, MODEL, REFERENCE]
+    assert sorted(path.name for path in folder.iterdir()) == [BINS, COLD_START, MANIFEST, MODEL]
     assert loaded.bins == training.artifact.bins
     assert len(loaded.bins) > 1
 
