@@ -54,7 +54,18 @@ def test_contributions_and_base_add_up_to_the_margin(name: str, matrix: Matrix) 
     model = MODELS[name]
     shares = model.contributions(matrix)
     assert shares.shape == (len(matrix), 5)
-    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-5, rtol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-6, rtol=0)
+    alone = np.concatenate([model.contributions(matrix[i : i + 1]) for i in range(len(matrix))])
+    np.testing.assert_array_equal(alone, shares)
+
+
+def test_what_contributions_are_is_named_as_it_is() -> None:
+    assert {name: MODELS[name].attribution for name in NAMES} == {
+        "xgboost": "Shapley values",
+        "hist_gradient_boosting": "Shapley values",
+        "random_forest": "Shapley values",  # of four features: its tables are small
+        "logistic_regression": "linear terms",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
