@@ -1,9 +1,9 @@
 """Text as one number: how much the parts of a command line, URL or payload look like attacks.
 
 A text becomes the set of its runs of two to four characters, hashed into buckets and of length one
-(scikit-learn's `HashingVectorizer`, MurmurHash3). A logistic regression over the buckets, learnt on
-training rows, gives the log-odds. So a text is one column, whatever candidate takes it, its reason
-is one reason, and the model that travels is a table of weights.
+(`text_hashing`). A logistic regression over the buckets, learnt on training rows, gives the
+log-odds. So a text is one column, whatever candidate takes it, its reason is one reason, and the
+model that travels is a table of weights.
 
 Rows that the table was learnt from would look too good to the candidate that learns next. So those
 get the number of a table that never saw their part of the history: `out_of_fold`.
@@ -11,7 +11,6 @@ get the number of a table that never saw their part of the history: `out_of_fold
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.learners.model import Floats, Tell, silent
+from scoreback.models.learners.text_hashing import BUCKETS, hashed
 from scoreback.models.learners.text_sample import TextCounts, TextSample, at_a_time
 
-BUCKETS = 2**14
-RUNS = (2, 4)  # characters
 LEAST_POSITIVES = 5  # texts that differ; fewer teach no letters
 FOLDS = 5
 _STRENGTH = 10.0  # inverse of the penalty; length-one rows need weights well above one
@@ -113,7 +111,7 @@ class _Differing:
         sample = TextSample.of(self.texts, positive, negative, seed)
         places = sample.either
         if len(places):
-            self.hashed = _buckets(self.texts.take(pa.array(places)).to_pylist())
+            self.hashed = hashed(self.texts.take(pa.array(places)).to_pylist())
             self.held[places] = np.arange(len(places))
         return sample
 
@@ -129,7 +127,7 @@ class _Differing:
         rows = self.held[places]
         if len(rows) and rows.min() >= 0:
             return self.hashed[rows]
-        return _buckets(self.texts.take(pa.array(places)).to_pylist())
+        return hashed(self.texts.take(pa.array(places)).to_pylist())
 
 
 def _fit(
@@ -194,17 +192,3 @@ def _fitted(
     return float(model.intercept_[0]), {
         int(i): round(float(slopes[i]), _DIGITS) for i in np.flatnonzero(np.round(slopes, 5))
     }
-
-
-def _buckets(texts: list[str]) -> Any:  # noqa: ANN401 - a SciPy sparse matrix
-    return _vectorizer().transform(texts)
-
-
-@cache
-def _vectorizer() -> Any:  # noqa: ANN401 - scikit-learn has no types
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    return HashingVectorizer(
-        analyzer="char", ngram_range=RUNS, n_features=BUCKETS, lowercase=True,
-        alternate_sign=False, binary=True, norm="l2",
-    )  # fmt: skip
