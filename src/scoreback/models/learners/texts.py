@@ -9,6 +9,7 @@ Rows that the table was learnt from would look too good to the candidate that le
 get the number of a table that never saw their part of the history: `out_of_fold`.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,10 +143,15 @@ def _fit(
     )  # fmt: skip
     if counts.learnt_positives < LEAST_POSITIVES or not counts.learnt_negatives:
         return TextModel(0.0, {}, counts)
-    chosen = _ordered(differing.texts, *kept)
     # The logarithm keeps one command that runs every minute from drowning all others.
     weights = [np.log1p(of_class) for of_class in kept]
-    intercept, slopes = _fitted(differing.buckets(chosen), *(weight[chosen] for weight in weights))
+    chosen = _ordered(differing.texts, *kept)
+    attacks, others = (chosen[of_class[chosen] > 0] for of_class in kept)
+    intercept, slopes = _fitted(
+        differing.buckets(np.concatenate([attacks, others])),
+        np.repeat([1, 0], [len(attacks), len(others)]),
+        np.concatenate([weights[0][attacks], weights[1][others]]),
+    )
     # A class that was sampled more than the other would seem rarer than it is.
     whole = [np.log1p(of_class).sum() for of_class in (positive, negative)]
     of_positives, of_negatives = (
@@ -175,19 +181,19 @@ def _ordered(
 
 def _fitted(
     matrix: Any,  # noqa: ANN401 - SciPy's types are not known
-    positive: Floats,
-    negative: Floats,
+    truth: NDArray[np.int64],
+    importance: Floats,
 ) -> tuple[float, Mapping[int, float]]:
-    """Intercept and weights, from texts that weigh so much as positives and as negatives."""
+    """Intercept and weights, from texts, their truth and how much each weighs."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-    of_attacks, of_others = np.flatnonzero(positive), np.flatnonzero(negative)
-    truth = np.repeat([1, 0], [len(of_attacks), len(of_others)])
-    importance = np.concatenate([positive[of_attacks], negative[of_others]])
     model = LogisticRegression(C=_STRENGTH, solver="lbfgs", tol=_TOLERANCE, max_iter=_STEPS)
-    with threadpool_limits(limits=1):
-        model.fit(matrix[np.concatenate([of_attacks, of_others])], truth, sample_weight=importance)
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Stopped short it ranks nearly as well, and is judged like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(matrix, truth, sample_weight=importance)
     slopes = model.coef_[0]
     return float(model.intercept_[0]), {
         int(i): round(float(slopes[i]), _DIGITS) for i in np.flatnonzero(np.round(slopes, 5))
