@@ -62,7 +62,9 @@ def first_lesson(
     rows, seed = rows_of(data, parts.fit), detector.train.seed
     encoder = Encoder.fit(rows, truth[parts.fit], detector.features, seed)
     return encoder, Lesson(
-        matrix=encoder.learning_matrix(rows, truth[parts.fit], seed, tell),
+        matrix=encoder.learning_matrix(
+            rows, truth[parts.fit], seed, lambda part: tell(f"earlier days, {part}")
+        ),
         truth=truth[parts.fit],
         later_matrix=encoder.transform(rows_of(data, later)),
         later_truth=truth[later],

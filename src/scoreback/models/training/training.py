@@ -217,7 +217,7 @@ def _searched(
 ) -> Searched:
     if not detector.train.trials:
         return Searched()
-    _, lesson = first_lesson(detector, data, parts, threads)
+    _, lesson = first_lesson(detector, data, parts, threads, partial(tell, 0))
     names, trials = detector.train.algorithms, detector.train.trials
     return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
 

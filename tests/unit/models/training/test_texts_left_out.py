@@ -38,6 +38,7 @@ def test_a_training_tells_its_progress_and_what_it_left_out(
     counts = found.artifact.encoder.texts["command"].counts
     assert counts is None  # what was left out is of the training, not of the artefact
     told = [step for _, _, step in steps]
+    assert "judging on block 1 of 3: earlier days, texts, part 5 of 5" in told
     assert "judging on block 1 of 3: texts, part 5 of 5" in told
     assert "fitting logistic_regression on all days: texts, part 1 of 5" in told
     assert [done for done, _, _ in steps] == sorted(done for done, _, _ in steps)
