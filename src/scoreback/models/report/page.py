@@ -9,11 +9,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.learners.model import PATH, SHAPLEY, TERMS
 from scoreback.models.report.pictures import Account, pictures, winner
 from scoreback.models.training.candidates import CHEAP, cheap_names
 from scoreback.times import moment
 
 NONE = "-"  # there is nothing to divide by
+_ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for people who read alerts
+    SHAPLEY: "what a feature adds, averaged over all orders in which features could become known",
+    PATH: "what each question on an event's way through the trees changed, put down to the"
+    " feature that it asks about; they add up to the score as Shapley values do, but depend on"
+    " the order in which the trees ask",
+    TERMS: "a feature's distance from its mean, times its coefficient",
+}
 
 
 def report_page(account: Account, status: str, notice: str = "") -> str:
@@ -43,6 +51,7 @@ def report_page(account: Account, status: str, notice: str = "") -> str:
         notice=notice,
         named=_named(account),
         confidence=f"{CONFIDENCE:.0%}",
+        attributions=_ATTRIBUTIONS,
         # matplotlib escapes the text that it draws
         pictures={name: Markup(svg) for name, svg in pictures(account).items()},  # noqa: S704
     )

@@ -41,14 +41,15 @@ def unseen_scores(
         learnt = parts.all & ~half
         if len(np.unique(truth[learnt])) < 2:
             return early
-        encoder = Encoder.fit(rows_of(data, learnt), truth[learnt], detector.features)
+        seed = detector.train.seed
+        encoder = Encoder.fit(rows_of(data, learnt), truth[learnt], detector.features, seed)
         lesson = Lesson(
-            matrix=encoder.learning_matrix(rows_of(data, learnt), truth[learnt]),
+            matrix=encoder.learning_matrix(rows_of(data, learnt), truth[learnt], seed),
             truth=truth[learnt],
             later_matrix=None,
             later_truth=None,
             rounds=final.models[chosen].rounds,
-            seed=detector.train.seed,
+            seed=seed,
             threads=effort.threads,
             parameters=effort.parameters.get(chosen, {}),
         )

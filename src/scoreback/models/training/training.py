@@ -9,6 +9,7 @@ now. Nothing random decides: the same rows, labels and seed give the same artefa
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 
@@ -31,7 +32,7 @@ from scoreback.models.labels.dataset import (
     row_hash,
 )
 from scoreback.models.labels.joins import event_labels
-from scoreback.models.learners.model import Effort
+from scoreback.models.learners.model import Effort, told
 from scoreback.models.training.behaviour import Behaviour, behaviour
 from scoreback.models.training.breakdown import Breakdown, breakdown
 from scoreback.models.training.candidates import (
@@ -59,6 +60,7 @@ from scoreback.models.training.rivals import (
     values_to_hold_out,
 )
 from scoreback.models.training.splits import Origin, Parts, parts_of, plan_of
+from scoreback.models.training.texts_left_out import texts_left_out
 from scoreback.times import moment
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
@@ -148,10 +150,14 @@ def train(
     )
     chosen = refuse_unearned(detector, evaluations)
     done = trials + len(plan.origins)
-    tell(done, steps, f"fitting {chosen} on all days")
-    final = fit_candidates(detector, data, parts, [chosen], effort)
-    tell(done + 1, steps, "random split, to show the gap")
-    gap = random_split_precision(detector, data, known, chosen, effort)
+    step = f"fitting {chosen} on all days"
+    tell(done, steps, step)
+    telling = told(effort, partial(tell, done, steps), step)
+    final = fit_candidates(detector, data, parts, [chosen], telling)
+    step = "random split, to show the gap"
+    tell(done + 1, steps, step)
+    telling = told(effort, partial(tell, done + 1, steps), step)
+    gap = random_split_precision(detector, data, known, chosen, telling)
     apart = None
     if values:
         apart = held_out(
@@ -177,6 +183,7 @@ def train(
         warnings=(
             *plan.warnings, *filter(None, [searched.note, in_words(detector, lost)]),
             *warnings_of(detector, data, known, threshold, apart),
+            *texts_left_out(final.encoder),
         ),
         pitfalls=pitfalls(
             data, known, plan.origins, own, single, latest.single_feature, gap,
@@ -210,7 +217,7 @@ def _searched(
 ) -> Searched:
     if not detector.train.trials:
         return Searched()
-    _, lesson = first_lesson(detector, data, parts, threads)
+    _, lesson = first_lesson(detector, data, parts, threads, partial(tell, 0))
     names, trials = detector.train.algorithms, detector.train.trials
     return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
 
@@ -226,8 +233,12 @@ def _judge(
     """Every candidate over all *origins*, what it said, and what was fitted at the last."""
     said: dict[str, list[Replay]] = {}
     for i, origin in enumerate(origins):
-        tell(i, f"judging on block {i + 1} of {len(origins)}")
-        candidates = fit_candidates(detector, data, origin.parts, detector.train.algorithms, effort)
+        step = f"judging on block {i + 1} of {len(origins)}"
+        tell(i, step)
+        telling = told(effort, partial(tell, i), step)
+        candidates = fit_candidates(
+            detector, data, origin.parts, detector.train.algorithms, telling
+        )
         for name, replay in replays(data, known, origin, candidates).items():
             said.setdefault(name, []).append(replay)
     rule, budget = suppression_of(detector), detector.alerts.budget
