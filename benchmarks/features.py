@@ -29,7 +29,7 @@ from scoreback.models.artifact.folder import Fit, artifact_of
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
 from scoreback.models.features.event_features import EventFeatures, FeaturePlan
-from scoreback.models.judging.pacer import NOTHING
+from scoreback.models.judging.past import NOTHING
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Lesson

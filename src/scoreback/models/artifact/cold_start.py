@@ -6,7 +6,7 @@ A threshold is paced by it until days have been scored; no score depends on it.
 from pathlib import Path
 
 from scoreback.errors import ArtifactError
-from scoreback.models.judging.pacer import Past
+from scoreback.models.judging.past import Past
 from scoreback.models.judging.past_file import read_past, written_past
 
 COLD_START = "cold_start.arrow"

@@ -33,7 +33,7 @@ from scoreback.models.artifact.manifest import (
     canonical,
 )
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
-from scoreback.models.judging.pacer import Past
+from scoreback.models.judging.past import Past
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder

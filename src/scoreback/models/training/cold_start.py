@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Past, Units
 from scoreback.models.judging.pacing import TIES, TRAILING_DAYS
+from scoreback.models.judging.past import Past, Units
 from scoreback.models.labels.dataset import Dataset, Mask
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.deployment import Suppress
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Pacer, Units
+from scoreback.models.judging.pacer import Pacer
 from scoreback.models.judging.pacing import TIES
+from scoreback.models.judging.past import Units
 from scoreback.models.learners.model import Floats
 from scoreback.multivalue import firsts
 from scoreback.sampling import codes, draws

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from scoreback.errors import StateError
-from scoreback.models.judging.pacer import Judged, Past, joined
+from scoreback.models.judging.pacer import Judged
 from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.models.judging.past import Past, joined
 from scoreback.models.judging.past_file import read_past, written_past
 from scoreback.records import Stage
 from scoreback.service.state import tables

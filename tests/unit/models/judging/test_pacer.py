@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.detector.day_start import DayStart, parse_day_start
-from scoreback.models.judging.pacer import Judged, Pacer, Past, Units
+from scoreback.models.judging.pacer import Judged, Pacer
 from scoreback.models.judging.pacing import Cut, Pace
+from scoreback.models.judging.past import Past, Units
 from scoreback.suppression import Suppression
 from scoreback.times import micros
 
@@ -304,3 +305,11 @@ def test_of_equal_scores_those_below_the_share_pass() -> None:
     passed = cut.passes(np.array([0.6, 0.5, 0.5, 0.4]), np.array([0.9, 0.2, 0.4, 0.0]))
     assert passed.tolist() == [True, True, False, False]
     assert cut.at_least(0.7) == Cut(0.7)
+
+
+def test_a_catch_up_of_months_remembers_a_fortnight() -> None:
+    pacer = Pacer(pace(5), DayStart(), BORN)
+    for day in days_of(60, a_day=30):
+        pacer.judge(day)
+    assert len(pacer._past) <= 16
+    assert len(pacer._opened) < 5 * 2 * 5
