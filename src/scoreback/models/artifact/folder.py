@@ -2,7 +2,8 @@
 
 The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
 so it stands for everything that a score depends on. Beside them lie the bins that histograms of its
-scores have (`artifact.bins`): no score depends on these.
+scores have (`artifact.bins`), and what it learnt from as counts (`artifact.reference_file`): no
+score depends on these.
 """
 
 import hashlib
@@ -30,7 +31,13 @@ from scoreback.models.artifact.manifest import (
     Text,
     canonical,
 )
+from scoreback.models.artifact.reference_file import (
+    REFERENCE,
+    read_reference,
+    written_reference,
+)
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.judging.reference import Reference
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
@@ -51,6 +58,7 @@ class Artifact:
     manifest: Manifest
     model: Model
     bins: tuple[float, ...] = EQUAL_EDGES  # edges, by the scores of its training
+    reference: Reference | None = None  # what it learnt from; artefacts of before have none
 
     @property
     def artifact_hash(self) -> str:
@@ -98,6 +106,7 @@ class Fit:
     fit_positives: int
     threshold_rows: int
     row_hash: str
+    reference: Reference | None = None
 
 
 def artifact_of(detector: Detector, fit: Fit) -> Artifact:
@@ -138,7 +147,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
             sha256=hashlib.sha256(stored).hexdigest(),
         ),
     )  # fmt: skip
-    return Artifact(manifest, fit.model, fit.bins)
+    return Artifact(manifest, fit.model, fit.bins, fit.reference)
 
 
 def save(artifact: Artifact, folder: Path) -> None:
@@ -159,6 +168,8 @@ def save(artifact: Artifact, folder: Path) -> None:
         artifact.manifest.model.name: artifact.model.to_bytes(),
         BINS: written_bins(artifact.bins, artifact.artifact_hash),
     }
+    if artifact.reference is not None:
+        files[REFERENCE] = written_reference(artifact.reference, artifact.artifact_hash)
     try:
         sweep(private_folder(folder.parent))
         with draft_folder(folder.parent) as unfinished:
@@ -205,7 +216,8 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             "not that of the manifest",
             hint=_RESTORE,
         )
-    if strangers := sorted({p.name for p in folder.iterdir()} - {MANIFEST, BINS, algorithm.file}):
+    ours = {MANIFEST, BINS, REFERENCE, algorithm.file}
+    if strangers := sorted({path.name for path in folder.iterdir()} - ours):
         raise ArtifactError(
             f"{folder} holds a file that does not belong to the model: {strangers[0]!r}",
             hint="move it elsewhere; nobody else writes into an artefact",
@@ -222,11 +234,12 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             f"{len(manifest.features)}",
             hint=_RESTORE,
         )
-    bins = EQUAL_EDGES
+    bins, reference, own_hash = EQUAL_EDGES, None, hashlib.sha256(stored).hexdigest()
     if (folder / BINS).exists():  # artefacts of before have none
-        content = _read(folder, BINS)
-        bins = read_bins(folder / BINS, content, hashlib.sha256(stored).hexdigest())
-    return Artifact(manifest, model, bins)
+        bins = read_bins(folder / BINS, _read(folder, BINS), own_hash)
+    if (folder / REFERENCE).exists():
+        reference = read_reference(folder / REFERENCE, _read(folder, REFERENCE), own_hash)
+    return Artifact(manifest, model, bins, reference)
 
 
 def _parsed(folder: Path, stored: bytes) -> Manifest:

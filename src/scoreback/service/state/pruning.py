@@ -13,11 +13,13 @@ import sqlalchemy as sa
 
 from scoreback.errors import StateError
 from scoreback.service.state import tables
+from scoreback.service.state.scored_counts import prune_counts
 from scoreback.service.state.workspace_state import State
 
 KEEP_BATCHES = timedelta(days=30)  # done; by the arrival of their events
 KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kind the last one stays
 KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
+KEEP_COUNTS = timedelta(days=60)  # of what was scored, by hour
 KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
 
 ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
@@ -31,6 +33,7 @@ class Pruned:
     runs: int
     refused: int  # files
     plans: int  # feature plans, with their window state
+    counts: int = 0  # hours of what was scored
 
 
 def prune(state: State, now: datetime) -> Pruned:
@@ -47,6 +50,7 @@ def prune(state: State, now: datetime) -> Pruned:
         runs=_runs(state, now - KEEP_RUNS),
         refused=_refused(state.refused, now - KEEP_REFUSED),
         plans=_plans(state),
+        counts=prune_counts(state, now - KEEP_COUNTS),
     )
 
 

@@ -204,3 +204,17 @@ own_closures = sa.Table(
     sa.Column("verdict", sa.Text, primary_key=True),
     sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
 )
+
+# What was scored, counted in the bins of the version that scored it; kept for a while by hour.
+scored_counts = sa.Table(
+    "scored_counts",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column(
+        "hour", Moment, primary_key=True, autoincrement=False
+    ),  # of the newest event of a step
+    sa.Column("newest_event", Moment, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),  # column → bins, as JSON
+    sa.Index(None, "hour"),  # the old ones are pruned
+)

@@ -381,6 +381,7 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
         with state.database.writes() as connection:
             for column in ("selection", "events"):
                 connection.exec_driver_sql(f"ALTER TABLE progress DROP COLUMN {column}")
+            connection.exec_driver_sql("DROP TABLE scored_counts")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
     with State.open(tmp_path / "state") as state:
         assert state.progress("d", AFTER.plan_hash) == AFTER
