@@ -7,6 +7,7 @@ from typing import Self
 from scoreback.connectors.doors import Facts
 from scoreback.connectors.local.checks import check
 from scoreback.connectors.local.events import Events
+from scoreback.connectors.local.health import Health
 from scoreback.connectors.local.intake import Intake
 from scoreback.connectors.local.rule_engine.alerting import RuleEngine
 from scoreback.connectors.local.rule_engine.alerts import Alerts
@@ -21,7 +22,6 @@ class LocalConnector:
     """A connection to the embedded SIEM in one folder; any number of processes may have one."""
 
     enrichment = None  # its view `events_enriched` shows every stored score beside its event
-    health = None
     settings = None
     resources = None  # a folder needs nothing made in advance
 
@@ -34,6 +34,7 @@ class LocalConnector:
         self.alerts = Alerts(store)
         self.rules = Rules(store)
         self.rule_engine = RuleEngine(store)
+        self.health = Health(store)
         self.intake = self.exports = Intake(store)
 
     @classmethod

@@ -92,7 +92,6 @@ _LATER_KEYS: dict[Key, str] = {
         for name in ("min_precision", "min_verdicts", "beat", "shadow")
     },
     ("locked",): "remove it; there are no settings pages yet that could override the file",
-    ("schedule", "monitor"): "remove it",
 }
 
 

@@ -14,6 +14,7 @@ from scoreback.service.cli import (
     demo,
     deploying,
     detectors,
+    health,
     learning,
     scoring,
     serving,
@@ -51,6 +52,7 @@ app.command()(learning.rollback)
 app.command()(deploying.plan)
 app.command()(deploying.apply)
 app.command()(deploying.remove)
+app.command()(health.health)
 app.command()(serving.serve)
 
 # Commands of the design whose part is not there yet: refused by name, never half done.

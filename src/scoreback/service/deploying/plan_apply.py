@@ -11,8 +11,10 @@ from enum import StrEnum
 
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
+from scoreback.health import OWN
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
+from scoreback.service.deploying.health_rules import health_rules
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
     PATIENCE,
@@ -92,6 +94,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         SiemUnavailable: the SIEM did not answer.
     """
     items = [_item(app, resource) for resource in _resources(app)]
+    items += [_item(app, rule) for rule in health_rules(app)]
     not_scoring, notes = list[str](), list[str]()
     for detector in detectors:
         rule = champions_rule(app, detector)
@@ -122,6 +125,8 @@ def apply(
         SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
     """
     items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
+    with app.state.lock(OWN, CONTROL, wait=PATIENCE):
+        items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     not_scoring = []
     for detector in detectors:
         # Under the lock nobody promotes another version between looking and applying.
@@ -156,7 +161,8 @@ def removable(
         with_data: also what holds data.
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
-    found = [_removable_rule(app, name) for name in names]
+    of_health = [rule.name for rule in health_rules(app)] if everything else []
+    found = [_removable_rule(app, name) for name in [*names, *of_health]]
     found += [
         _removable_resource(app, resource, with_data)
         for resource in reversed(_resources(app))

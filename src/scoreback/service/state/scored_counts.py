@@ -74,13 +74,42 @@ def counts_of(
     ]
 
 
-def newest_event(state: State, detector: str) -> datetime | None:
-    """The time of the newest event that any version scored; None where none is known."""
+def newest_event(state: State, detector: str, version: str | None = None) -> datetime | None:
+    """The time of the newest event that *version*, or any, scored; None where none is known."""
     t = tables.scored_counts
     query = sa.select(sa.func.max(t.c.newest_event)).where(t.c.detector == detector)
+    if version is not None:
+        query = query.where(t.c.version == version)
     with state.database.reads() as connection:
         found: datetime | None = connection.execute(query).scalar()
     return found
+
+
+def first_hour(state: State, detector: str) -> datetime | None:
+    """The first hour that is counted of *detector*; None where none is."""
+    t = tables.scored_counts
+    query = sa.select(sa.func.min(t.c.hour)).where(t.c.detector == detector)
+    with state.database.reads() as connection:
+        found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def counted_hours(state: State, detector: str, window: TimeWindow) -> list[datetime]:
+    """The hours in *window* in which anything was scored, in order."""
+    t = tables.scored_counts
+    query = sa.select(t.c.hour).distinct().where(t.c.detector == detector)
+    query = query.where(t.c.hour >= window.since, t.c.hour < window.until).order_by(t.c.hour)
+    with state.database.reads() as connection:
+        return [*connection.execute(query).scalars()]
+
+
+def scored_since(state: State, detector: str, since: datetime) -> int:
+    """How many rows any version scored in the hours from *since* on."""
+    t = tables.scored_counts
+    query = sa.select(t).where(t.c.detector == detector, t.c.hour >= since)
+    with state.database.reads() as connection:
+        rows = connection.execute(query).all()
+    return sum(sum(next(iter(_counts(row).values()), ())) for row in rows)
 
 
 def summed(parts: Sequence[ColumnCounts]) -> dict[str, Sequence[int]]:

@@ -12,7 +12,7 @@ from scoreback.disk.files import FILE_MODE, unlinked
 from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 3  # an older ledger is brought up to it in place
+SCHEMA_VERSION = 4  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
@@ -138,6 +138,16 @@ histograms = sa.Table(
     sa.Column("counts", sa.JSON, nullable=False),
     sa.Column("edges", sa.JSON),  # null: twenty equal bins
     sa.Index("histograms_by_detector", "detector", "since"),
+)
+
+health = sa.Table(
+    "health",
+    tables,
+    sa.Column("health_id", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),  # its fields under dotted names
+    sa.Index("health_by_detector", "detector", "at"),
 )
 
 

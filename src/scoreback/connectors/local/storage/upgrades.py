@@ -68,7 +68,17 @@ def _segments_know_their_exports(connection: sa.Connection) -> None:
     )
 
 
+def _health_is_kept(connection: sa.Connection) -> None:
+    """Schema 4: health documents have a table."""
+    connection.execute(sa.text(
+        "CREATE TABLE health (health_id TEXT NOT NULL PRIMARY KEY, detector TEXT NOT NULL,"
+        " at INTEGER NOT NULL, document JSON NOT NULL)"
+    ))  # fmt: skip
+    connection.execute(sa.text("CREATE INDEX health_by_detector ON health (detector, at)"))
+
+
 _STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _withdrawals_are_rows,
     _segments_know_their_exports,
+    _health_is_kept,
 )
