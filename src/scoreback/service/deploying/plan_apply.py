@@ -94,7 +94,6 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         SiemUnavailable: the SIEM did not answer.
     """
     items = [_item(app, resource) for resource in _resources(app)]
-    items += [_item(app, rule) for rule in health_rules(app)]
     not_scoring, notes = list[str](), list[str]()
     for detector in detectors:
         rule = champions_rule(app, detector)
@@ -105,6 +104,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         notes += waits_for_training(app, detector)
         if app.connector.rules is not None:
             notes += not_held_back(rule, app.connector.rules)
+    items += [_item(app, rule) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))
 
 
@@ -125,8 +125,6 @@ def apply(
         SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
     """
     items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
-    with app.state.lock(OWN, CONTROL, wait=PATIENCE):
-        items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     not_scoring = []
     for detector in detectors:
         # Under the lock nobody promotes another version between looking and applying.
@@ -136,6 +134,8 @@ def apply(
                 not_scoring.append(detector.name)
             else:
                 items.append(_applied(app, rule, detector.name, take_over, by, at))
+    with app.state.lock(OWN, CONTROL, wait=PATIENCE):
+        items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring))
 
 

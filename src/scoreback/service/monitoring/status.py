@@ -7,6 +7,7 @@ from scoreback.service.monitoring.subject import Subject
 
 ENOUGH_ALERTS = 20  # that could have been judged by now; fewer starve nobody
 LEAST_LABELLED = 0.1  # share of them; below it precision cannot be told
+WAITING = 7 * 86_400  # seconds that the oldest open alert has been there
 ENOUGH_LABELLED = 20  # that a broken promise is told from
 READ_LAG = 6 * 3600  # seconds that events may wait to be read
 FAR_OVER = 1.5  # times the budget, over a week
@@ -24,7 +25,7 @@ def status(subject: Subject, documents: Sequence[HealthDocument]) -> HealthDocum
     runs = [d for d in documents if d.kind is Kind.RUN]
     why = {
         Condition.STALE: _stale(by_kind.get(Kind.FRESHNESS, {})),
-        Condition.STARVED: _starved(by_kind.get(Kind.PRECISION, {})),
+        Condition.STARVED: _starved(by_kind.get(Kind.PRECISION, {}), by_kind.get(Kind.LABELS, {})),
         Condition.DRIFTING: str(by_kind.get(Kind.SCORES, {}).get("why", "")),
         Condition.OVER_BUDGET: _over_budget(by_kind.get(Kind.ALERTS, {})),
         Condition.FAILING: _failing(
@@ -47,9 +48,10 @@ def _stale(fresh: Figures) -> str:
     return ""
 
 
-def _starved(precision: Figures) -> str:
+def _starved(precision: Figures, labels: Figures) -> str:
     alerts, share = _number(precision, "alerts"), _number(precision, "labelled_share")
-    if alerts >= ENOUGH_ALERTS and share < LEAST_LABELLED:
+    waiting = _number(labels, "oldest_open") >= WAITING
+    if waiting and alerts >= ENOUGH_ALERTS and share < LEAST_LABELLED:
         return f"{share:.0%} of {alerts:.0f} alerts have a verdict: precision cannot be told"
     return ""
 

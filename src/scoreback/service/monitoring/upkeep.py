@@ -52,7 +52,11 @@ def _freshness(subject: Subject) -> HealthDocument:
     if newest is not None:
         window = TimeWindow(since=newest - _PAUSES, until=max(newest, now))
         tolerated = tolerated_lag(counted_hours(state, subject.name, window))
-    read_until = None if progress is None else progress.watermark
+    # A run that found nothing new moves no watermark, and has read all the same.
+    done = [r.started_at for r in runs(state, subject.name, _RUNS, kind="score")
+            if r.status == "done"]  # fmt: skip
+    looked = [*done[:1], *([] if progress is None else [progress.watermark])]
+    read_until = max(looked, default=None)
     return subject.document(
         Kind.FRESHNESS,
         {

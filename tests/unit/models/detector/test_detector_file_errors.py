@@ -192,7 +192,6 @@ def test_repeated_features_and_names_are_refused() -> None:
         ("entity:", "gate: {min_precision: 0.3}\nentity:", "gate.min_precision"),
         ("entity:", "gate: {beat: [champion]}\nentity:", "gate.beat"),
         ("entity:", "write: {copy_fields: default}\nentity:", "write.copy_fields"),
-        ("entity:", "schedule: {monitor: 15 * * * *}\nentity:", "schedule.monitor"),
         ("entity:", "locked: [alerts.budget]\nentity:", "locked"),
     ],
 )
