@@ -16,10 +16,14 @@ from scoreback.times import moment
 NONE = "-"  # there is nothing to divide by
 
 
-def report_page(account: Account, status: str, notice: str = "") -> str:
+def report_page(
+    account: Account, status: str, notice: str = "", came: Mapping[str, float] | None = None
+) -> str:
     """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
 
-    *notice* stands on top; it says for example that the data are simulated.
+    *notice* stands on top; it says for example that the data are simulated. *came* is what analysts
+    said of the version's alerts by now: ``precision`` with its interval, ``labelled``, ``alerts``
+    and ``alerts_per_day``.
     The same account gives the same page.
     """
     environment = Environment(
@@ -41,6 +45,7 @@ def report_page(account: Account, status: str, notice: str = "") -> str:
         cheap=[c for c in rivals if c["algorithm"] in CHEAP],
         status=status,
         notice=notice,
+        came=came if came and "precision" in came else None,
         named=_named(account),
         confidence=f"{CONFIDENCE:.0%}",
         # matplotlib escapes the text that it draws

@@ -8,11 +8,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from scoreback.connectors.doors import AlertQuery
 from scoreback.health import HealthDocument, Kind
-from scoreback.records import Alert, Verdict
+from scoreback.models.detector.spec import Detector
+from scoreback.records import Alert, TimeWindow, Verdict
+from scoreback.service.app import App
 from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.own_closures import own_closures
@@ -29,7 +31,7 @@ def outcomes(subject: Subject) -> list[HealthDocument]:
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
-    alerts = _alerts(subject)
+    alerts = all_alerts(subject.app, subject.name, subject.last(WINDOW))
     if alerts is None:
         return []
     return [_precision(subject, alerts), _volume(subject, alerts), _labels(subject, alerts)]
@@ -45,26 +47,33 @@ def interval(true: int, judged: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _alerts(subject: Subject) -> Sequence[Alert] | None:
-    """The alerts of the window, our own closings undone; None where the SIEM shows none."""
-    door, app = subject.app.connector.alerts, subject.app
+def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Sequence[Alert] | None:
+    """The alerts of *detector*, oldest first, our own closings undone.
+
+    None where the SIEM shows its alerts to nobody but its own users.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+    """
+    door = app.connector.alerts
     if door is None:
         return None
     ours = {(c.alert_id, c.closed_at) for c in own_closures(app.state, app.connector.name)}
-    found = door.find(AlertQuery(detector=subject.name, window=subject.last(WINDOW)))
     return [
         replace(a, verdict=None, closed_at=None) if (a.alert_id, a.closed_at) in ours else a
-        for a in found
+        for a in door.find(AlertQuery(detector=detector, window=window))
     ]
 
 
-def precision_of(subject: Subject, alerts: Sequence[Alert], version: str) -> dict[str, float]:
-    """What came of the *alerts* of one *version* that are old enough to have been judged."""
-    mature = subject.now - subject.detector.labels.mature_after
+def precision_of(
+    detector: Detector, alerts: Sequence[Alert], version: str, now: datetime
+) -> dict[str, float]:
+    """What came of the *alerts* of one *version* that are old enough to have been judged *now*."""
+    mature = now - detector.labels.mature_after
     mine = [a for a in alerts if a.version == version and a.event_time <= mature]
     verdicts = Counter(a.verdict for a in mine if a.verdict is not None)
     benign = verdicts[Verdict.BENIGN_POSITIVE]
-    counts_as = subject.detector.labels.benign_positive
+    counts_as = detector.labels.benign_positive
     true = verdicts[Verdict.TRUE_POSITIVE] + (benign if counts_as == "positive" else 0)
     false = verdicts[Verdict.FALSE_POSITIVE] + (benign if counts_as == "negative" else 0)
     judged = true + false
@@ -97,7 +106,7 @@ def _precision(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
     found = {
         "days": WINDOW / DAY,
         **promised(dict(subject.champion.metrics)),
-        **precision_of(subject, alerts, subject.champion.version),
+        **precision_of(subject.detector, alerts, subject.champion.version, subject.now),
         **missed(subject, alerts),
     }
     if found.keys() >= {"realised_low", "promised_low", "promised_high"}:

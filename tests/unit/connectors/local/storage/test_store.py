@@ -145,6 +145,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(
     with sqlite3.connect(siem.store.ledger.path) as connection:
         connection.execute("ALTER TABLE segments DROP COLUMN sources")
         connection.execute("DROP TABLE retired")
+        connection.execute("DROP TABLE health")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
     connection.close()
     again = LocalConnector.open("t", {"path": siem.store.folder})
