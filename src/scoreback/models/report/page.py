@@ -24,10 +24,14 @@ _ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for people who read
 }
 
 
-def report_page(account: Account, status: str, notice: str = "") -> str:
+def report_page(
+    account: Account, status: str, notice: str = "", came: Mapping[str, float] | None = None
+) -> str:
     """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
 
-    *notice* stands on top; it says for example that the data are simulated.
+    *notice* stands on top; it says for example that the data are simulated. *came* is what analysts
+    said of the version's alerts by now: ``precision`` with its interval, ``labelled``, ``alerts``
+    and ``alerts_per_day``.
     The same account gives the same page.
     """
     environment = Environment(
@@ -49,6 +53,7 @@ def report_page(account: Account, status: str, notice: str = "") -> str:
         cheap=[c for c in rivals if c["algorithm"] in CHEAP],
         status=status,
         notice=notice,
+        came=came if came and "precision" in came else None,
         named=_named(account),
         confidence=f"{CONFIDENCE:.0%}",
         attributions=_ATTRIBUTIONS,

@@ -17,6 +17,7 @@ from scoreback.models.artifact.folder import Artifact, Fit, artifact_of
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import bin_edges
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.judging.reference import reference_of
 from scoreback.models.judging.threshold import (
     RiskMap,
     Threshold,
@@ -292,5 +293,6 @@ def _finished(
         fit_positives=int((truth[parts.all] == 1).sum()),
         threshold_rows=int(parts.threshold.sum()),
         row_hash=row_hash(data, truth, parts.all | parts.threshold),
+        reference=reference_of(detector.features, data.features, data.entity_column, scores),
     )
     return threshold, fit, lost
