@@ -58,13 +58,21 @@ def _labels(
 
 
 def _history(
-    *, seed: int = 0, events: int = 4000, days: int = 20, label_delay: timedelta | None = None
+    *,
+    seed: int = 0,
+    events: int = 4000,
+    days: int = 20,
+    label_delay: timedelta | None = None,
+    additive: bool = False,
 ) -> History:
+    """Where *additive*, a line tells attacks apart, but no single feature does."""
     draw = np.random.default_rng(seed)
     times = np.sort(draw.integers(0, days * DAY_US, events)) + _microseconds(BEGIN)
     rule = draw.integers(0, 12, events)
     volume, entropy = draw.normal(size=events), draw.normal(size=events)
     odds = 3.0 * volume * entropy + 2.0 * np.isin(rule, [2, 3]) * np.sign(entropy) - 5.5
+    if additive:
+        odds = 2.5 * volume + 2.5 * entropy - 6.0
     true = draw.random(events) < 1 / (1 + np.exp(-odds))
     benign = draw.random(events) < 0.3
     volume[draw.random(events) < 0.05] = np.nan

@@ -33,7 +33,7 @@ from scoreback.models.detector.units import GroupUnit
 from scoreback.models.detector.wrong import WrongValue
 
 __all__ = [
-    "WRITTEN_AFTER_CLOSING", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
+    "WRITTEN_AFTER_CLOSING", "Accept", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
     "GroupUnit", "Keep", "Labels", "Schedule", "Split", "Train", "Unit", "VerdictLabels",
     "WindowFeature", "Write", "format_duration", "parse_duration",
 ]  # fmt: skip
@@ -128,6 +128,19 @@ class Labels(Part):
         return self
 
 
+class Accept(Part):
+    """What training keeps although it promises little."""
+
+    precision: Share = Field(
+        default=0.02, description="share of true alerts that a training has to promise, at least"
+    )
+    equal_to_rule: bool = Field(
+        default=False,
+        description="keep a model although the best single feature, as a plain rule, does as well"
+        " within chance",
+    )
+
+
 class Train(Part):
     """How far back to learn from, and with what."""
 
@@ -155,6 +168,7 @@ class Train(Part):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=7, description="where random draws start: same data and seed, same model"
     )
+    accept: Accept = Field(default=Accept(), description="what is kept although it promises little")
 
 
 class Split(Part):

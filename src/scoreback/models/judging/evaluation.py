@@ -1,17 +1,20 @@
 """How good a detector is at the number of alerts a day that a team can read.
 
-Precision at budget = true alerts / alerts shown a day, after cap, throttle and grouping, with the
-threshold fixed on days before the days it is judged on. An alert is true when the event that opened
-it is a positive.
+Precision at budget = true alerts / alerts shown, after cap, throttle and grouping, among the best
+units of each judged block: as many as open the budget of its days (`best_units`). So every
+candidate is judged at the same number of alerts. An alert is true when the event that opened it is
+a positive.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoreback.models.judging.threshold import ScoredUnits, days_of, fit_threshold
+from scoreback.models.judging.equal_volume import Shown, best_units
+from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
     FALSE_POSITIVE,
@@ -31,11 +34,10 @@ _RESAMPLES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What one model said: of the days its threshold is fitted on, and of the days after."""
+    """What one model said of the days after those it had learnt from."""
 
-    before: ScoredUnits
     after: ScoredUnits
-    truth: NDArray[np.int8]  # of ``after``
+    truth: NDArray[np.int8]
     verdicts: NDArray[np.int8]
 
     def labelled(self) -> tuple[NDArray[np.int8], Floats]:
@@ -51,12 +53,14 @@ class AtBudget:
     budget: float
     days: float
     days_over_budget: int
+    busiest_day: int  # alerts
     alerts: int
     alerts_per_day: float
     true_alerts: int
     precision: float | None  # unlabelled counted as false: the floor
-    precision_low: float | None  # of `CONFIDENCE`, by bootstrap over days and entities
+    precision_low: float | None  # of `CONFIDENCE`; see `precision_interval`
     precision_high: float | None
+    drawn_width: float | None  # of the interval by bootstrap alone; 0 where all draws are alike
     precision_labelled: float | None  # among labelled alerts only
     coverage: float | None  # share of alerts with a label
     precision_benign_true: float | None  # benign-positives counted as true
@@ -76,7 +80,11 @@ class Evaluation:
     at_budget: AtBudget
     table: tuple[AtBudget, ...]
     average_precision: float | None
-    true_alerts_within_budget: float  # what candidates are compared by
+
+    @property
+    def true_alerts_within_budget(self) -> int:
+        """What candidates are compared by: all are asked for the same number of alerts."""
+        return self.at_budget.true_alerts
 
 
 def evaluate(
@@ -88,20 +96,19 @@ def evaluate(
     seed: int,
     table: Sequence[float] = (),
 ) -> Evaluation:
-    """Judge one candidate over all *replays*, each with the threshold of its own earlier days."""
+    """Judge one candidate over all *replays*."""
     at = {b: at_budget(replays, b, rule, seed) for b in {budget, *table}}
     return Evaluation(
         algorithm=algorithm,
         at_budget=at[budget],
         table=tuple(at[b] for b in table),
         average_precision=mean_average_precision(r.labelled() for r in replays),
-        true_alerts_within_budget=sum(_within_budget(r, budget, rule) for r in replays),
     )
 
 
 def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed: int) -> AtBudget:
     """Count what *replays* would have shown at *budget* alerts a day."""
-    parts = [_Shown.of(r, fit_threshold(r.before, budget, rule).value, rule) for r in replays]
+    parts = [_Alerts.of(r, best_units(r.after, budget, rule, seed=seed)) for r in replays]
     days = sum(r.after.days for r in replays)
     verdicts = np.concatenate([p.verdicts for p in parts])
     truth = np.concatenate([p.truth for p in parts])
@@ -109,19 +116,22 @@ def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed:
     labelled = int(((verdicts != NO_VERDICT) & (truth != UNKNOWN)).sum())
     benign = int((verdicts == BENIGN_POSITIVE).sum())
     certain = int((verdicts == TRUE_POSITIVE).sum())
-    low, high = _interval(parts, replays, seed)
+    low, high, width = _interval(parts, replays, seed)
+    a_day = [np.bincount(p.days) for p in parts if len(p.days)]
     positives = sum(int((r.truth == 1).sum()) for r in replays)
     waits = [wait for part in parts for wait in part.waits]
     return AtBudget(
         budget=budget,
         days=days,
-        days_over_budget=sum(int((np.bincount(p.days) > budget).sum()) for p in parts),
+        days_over_budget=sum(int((counts > budget).sum()) for counts in a_day),
+        busiest_day=max((int(counts.max()) for counts in a_day), default=0),
         alerts=alerts,
         alerts_per_day=alerts / days,
         true_alerts=true_alerts,
         precision=_ratio(true_alerts, alerts),
         precision_low=low,
         precision_high=high,
+        drawn_width=width,
         precision_labelled=_ratio(int(((truth == 1) & (verdicts != NO_VERDICT)).sum()), labelled),
         coverage=_ratio(int(np.isin(verdicts, _JUDGED).sum()), alerts),
         precision_benign_true=_ratio(certain + benign, alerts),
@@ -138,8 +148,8 @@ _JUDGED = (TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """The alerts of one replay at one threshold."""
+class _Alerts:
+    """The alerts of one replay."""
 
     days: NDArray[np.int64]  # of each alert, counted from the first judged day
     entities: NDArray[np.int64]
@@ -150,10 +160,8 @@ class _Shown:
     waits: tuple[int, ...]  # microseconds, one for each incident found
 
     @classmethod
-    def of(cls, replay: Replay, threshold: float, rule: Suppression) -> "_Shown":
-        units = replay.after
-        opened = units.alerts(threshold, rule)
-        hit = units.scores >= threshold
+    def of(cls, replay: Replay, shown: Shown) -> "_Alerts":
+        units, opened = replay.after, shown.opened
         incidents, waits = _incidents(replay, opened)
         first = int(units.times[0] // DAY_US) if len(units.times) else 0
         return cls(
@@ -161,7 +169,7 @@ class _Shown:
             entities=units.entities[opened],
             truth=replay.truth[opened],
             verdicts=replay.verdicts[opened],
-            positives_hit=int((hit & (replay.truth == 1)).sum()),
+            positives_hit=int((shown.hits & (replay.truth == 1)).sum()),
             incidents=incidents,
             waits=waits,
         )
@@ -188,17 +196,41 @@ def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[in
 
 
 def _interval(
-    parts: Sequence[_Shown], replays: Sequence[Replay], seed: int
-) -> tuple[float | None, float | None]:
+    parts: Sequence[_Alerts], replays: Sequence[Replay], seed: int
+) -> tuple[float | None, float | None, float | None]:
     truth = np.concatenate([p.truth for p in parts]) == 1
     offsets = np.cumsum([0, *(int(np.ceil(r.after.days)) + 1 for r in replays)])
     days = np.concatenate([p.days + o for p, o in zip(parts, offsets[:-1], strict=True)])
-    return precision_interval(truth, days, np.concatenate([p.entities for p in parts]), seed)
+    entities = np.concatenate([p.entities for p in parts])
+    drawn = drawn_interval(truth, days, entities, seed)
+    width = None if drawn is None else drawn[1] - drawn[0]
+    return *precision_interval(truth, drawn), width
 
 
 def precision_interval(
-    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+    truth: NDArray[np.bool_], drawn: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
+    """The wider of two: *drawn*, blind to what few days did not show, and Wilson's.
+
+    Wilson's takes alerts as independent, which those of one day or entity are not. None without an
+    alert.
+    """
+    true, shown = int(truth.sum()), len(truth)
+    if not shown:
+        return None, None
+    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    middle = (true + z * z / 2) / (shown + z * z)
+    half = z / (shown + z * z) * (true * (shown - true) / shown + z * z / 4) ** 0.5
+    low, high = drawn or (true / shown, true / shown)
+    return (
+        min(max(middle - half, 0.0), true / shown, low),
+        max(min(middle + half, 1.0), true / shown, high),
+    )
+
+
+def drawn_interval(
+    truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
+) -> tuple[float, float] | None:
     """Bootstrap interval of alerts' precision, drawing days and entities: alerts of both go along.
 
     Args:
@@ -208,7 +240,7 @@ def precision_interval(
         seed: of the draws.
     """
     if not len(truth):
-        return None, None
+        return None
     absent = entities < 0  # each stands for itself
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
     day, entity = (np.unique(v, return_inverse=True)[1] for v in (days, entities))
@@ -219,7 +251,7 @@ def precision_interval(
         if total := weight.sum():
             ratios.append(float(weight[truth].sum() / total))
     if not ratios:
-        return None, None
+        return None
     tail = (1 - CONFIDENCE) / 2
     return float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
 
@@ -229,24 +261,6 @@ def _drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.i
     count = int(groups.max()) + 1
     times = np.bincount(draw.integers(0, count, count), minlength=count)
     return np.asarray(times[groups], dtype=np.int64)
-
-
-def _within_budget(replay: Replay, budget: float, rule: Suppression) -> float:
-    """True alerts, scaled down where more alerts than the budget were shown.
-
-    Where a score shared by many units does not fit the budget, the team could still read some of
-    them, taken by chance: the better of both counts, so that a coarse score is not put down.
-    """
-    found = fit_threshold(replay.before, budget, rule)
-    best = 0.0
-    for value in (found.value, found.next_lower):
-        if value is None:
-            continue
-        opened = replay.after.alerts(value, rule)
-        if len(opened):
-            true = int((replay.truth[opened] == 1).sum())
-            best = max(best, true * min(1.0, budget * replay.after.days / len(opened)))
-    return best
 
 
 def _ratio(part: int, whole: int) -> float | None:

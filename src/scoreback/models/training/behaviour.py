@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
-from scoreback.models.judging.threshold import RiskMap, suppression_of
+from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.labels.dataset import Dataset
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Attribution, Floats, Matrix, Model, score_of
@@ -81,13 +81,13 @@ def behaviour(
     data: Dataset,
     chosen: str,
     replays: Sequence[Replay],
-    thresholds: Sequence[float],
+    opened: NDArray[np.int64],
     origin: Origin,
     latest: Candidates,
 ) -> Behaviour:
     """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model.
 
-    *thresholds* are log-odds, one for each replay.
+    *opened* are the positions of the units that open its alerts there.
     """
     risk_map = RiskMap.of(detector.alerts.least_precision)
     rows = _Judged(
@@ -95,7 +95,7 @@ def behaviour(
         data=data,
         places=np.flatnonzero(origin.judged),
         replay=replays[-1],
-        opened=replays[-1].after.alerts(thresholds[-1], suppression_of(detector)),
+        opened=opened,
         matrix=latest.encoder.transform(rows_of(data, origin.judged)),
         model=latest.models[chosen],
         names=latest.encoder.names,

@@ -1,23 +1,23 @@
 """The winner's judged days cut apart: by week, by source, by entity. A pooled figure hides much.
 
-All cuts use the thresholds that the evaluation used, fixed on days before the judged ones.
+All cuts count the alerts that the evaluation counted: the best units of each judged block.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.models.judging.evaluation import CONFIDENCE, Replay, precision_interval
+from scoreback.models.judging.equal_volume import Shown
+from scoreback.models.judging.evaluation import Replay, drawn_interval, precision_interval
 from scoreback.models.labels.dataset import Dataset, day_of
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.ranking import mean_average_precision
 from scoreback.models.training.splits import Origin
-from scoreback.suppression import DAY_US, Suppression
+from scoreback.suppression import DAY_US
 
 WEEK_US = 7 * DAY_US
 MOST_SOURCES = 50  # the largest; more are no table that anybody reads
@@ -90,15 +90,14 @@ def breakdown(
     data: Dataset,
     origins: Sequence[Origin],
     replays: Sequence[Replay],
-    thresholds: Sequence[float],
-    rule: Suppression,
+    best: Sequence[Shown],
     seed: int,
 ) -> Breakdown:
-    """Cut the judged days of *replays*, one for each of *origins*, each with its threshold."""
+    """Cut the judged days of *replays*, one for each of *origins*, and *best*, what each shows."""
     shown = []
-    for replay, threshold in zip(replays, thresholds, strict=True):
+    for replay, of_it in zip(replays, best, strict=True):
         opened = np.zeros(len(replay.truth), dtype=bool)
-        opened[replay.after.alerts(threshold, rule)] = True
+        opened[of_it.opened] = True
         shown.append(opened)
     entities = np.concatenate([data.entities[origin.judged] for origin in origins])
     times = np.concatenate([r.after.times for r in replays])
@@ -192,19 +191,6 @@ class _Judged:
         return mean_average_precision((self.truth[mine], self.scores[mine]) for mine in parts)
 
     def _interval(self, alerts: NDArray[np.bool_]) -> tuple[float | None, float | None]:
-        """The wider of two: by bootstrap, blind to what few days did not show, and Wilson's.
-
-        Wilson's takes alerts as independent, which those of one day or entity are not.
-        """
-        true, shown = int((self.truth[alerts] == 1).sum()), int(alerts.sum())
-        if not shown:
-            return None, None
-        low, high = precision_interval(
-            self.truth[alerts] == 1, self.days[alerts], self.entities[alerts], self.seed
-        )
-        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-        middle = (true + z * z / 2) / (shown + z * z)
-        half = z / (shown + z * z) * (true * (shown - true) / shown + z * z / 4) ** 0.5
-        lows = [max(middle - half, 0.0), true / shown] + ([] if low is None else [low])
-        highs = [min(middle + half, 1.0), true / shown] + ([] if high is None else [high])
-        return min(lows), max(highs)
+        truth = self.truth[alerts] == 1
+        drawn = drawn_interval(truth, self.days[alerts], self.entities[alerts], self.seed)
+        return precision_interval(truth, drawn)

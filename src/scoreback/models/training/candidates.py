@@ -114,8 +114,8 @@ def fit_candidates(
 def replays(
     data: Dataset, final: Known, origin: Origin, candidates: Candidates
 ) -> Mapping[str, Replay]:
-    """What each of *candidates* says of its threshold days and of the days it is judged on."""
-    before, after = origin.parts.threshold, origin.judged
+    """What each of *candidates* says of the days it is judged on."""
+    after = origin.judged
     matrix = candidates.encoder.transform(rows_of(data, after))
     rankers: dict[str, Model | SingleFeature] = {**candidates.models, BASELINE: candidates.single}
     said = {name: ranker.margin(matrix) for name, ranker in rankers.items()}
@@ -123,9 +123,6 @@ def replays(
         said[TODAY_QUEUE] = data.queue[after]
     return {
         name: Replay(
-            before=units_of(
-                data, before, origin.parts.threshold_span, candidates.threshold_margins[name]
-            ),
             after=units_of(data, after, origin.judged_span, margins),
             truth=final.truth[after],
             verdicts=final.verdicts[after],

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoreback.columns import flat
 from scoreback.models.judging.evaluation import Evaluation
 from scoreback.models.labels.dataset import Dataset, Known, Mask, row_digests
+from scoreback.models.training.leaks import DISGUISE, MANY, NEARLY_ALL, Leak
 from scoreback.models.training.splits import Origin
 
 SNOOPING_GAP = 0.1  # average precision that a random split may promise above the split by time
-DISGUISE = 0.95  # average precision of one feature alone: more tells the answer, or is a plain rule
-FILLED_AFTER = 0.8  # F1 of "this field is there" (or is not) as a detector
 SPURIOUS = 0.95  # share of the winner's average precision that one feature reaches
 REPEATED = 0.3  # share of judged positives that repeat a row that was learnt from
+_NAMED = 3  # leaks that are named; the rest are counted
 BASE_RATE = 3.0  # how many times more positives the learnt rows may hold than the judged ones
 
 
@@ -40,14 +39,16 @@ def pitfalls(
     single: Evaluation,
     single_feature: str,
     random_split: float | None,
+    by_presence: Sequence[Leak],
+    by_value: Sequence[Leak],
 ) -> tuple[Pitfall, ...]:
     """What to look at before trusting *own*, the evaluation of the winner."""
     learnt = np.logical_or.reduce([origin.parts.all for origin in origins])
     judged = np.logical_or.reduce([origin.judged for origin in origins])
     found = [
         _snooping(own.average_precision, random_split),
-        _disguise(single.average_precision, single_feature),
-        _filled_after(data, known),
+        _disguise(single.average_precision, single_feature, by_value),
+        _filled_after(by_presence),
         _spurious(own.average_precision, single.average_precision, single_feature),
         _base_rate(known, learnt, judged, own),
         _repeats(data, known, origins),
@@ -68,39 +69,33 @@ def _snooping(own: float | None, random_split: float | None) -> Pitfall | None:
     )
 
 
-def _disguise(single: float | None, feature: str) -> Pitfall | None:
+def _disguise(single: float | None, feature: str, leaks: Sequence[Leak]) -> Pitfall | None:
     if single is None:
         return None
+    also = f". So may {_listed(leaks)}" if leaks else ""
     return Pitfall(
         "label in disguise",
         f"{single:.2f}",
-        single < DISGUISE,
+        single < DISGUISE and not leaks,
         f"average precision of {feature} alone. From {DISGUISE:g} on it may be the answer under"
-        " another name, or a plain rule does the job: look at where that field comes from",
+        " another name, or a plain rule does the job: look at where that field comes from" + also,
     )
 
 
-def _filled_after(data: Dataset, known: Known) -> Pitfall | None:
-    rows = known.truth >= 0
-    positive = known.truth[rows] == 1
-    best, name = 0.0, ""
-    for column in data.features.column_names:
-        there = flat(data.features.column(column)).is_valid().to_numpy(zero_copy_only=False)[rows]
-        for shown in (there, ~there):
-            hits = int((shown & positive).sum())
-            f1 = 2 * hits / max(int(shown.sum() + positive.sum()), 1)
-            # A field that nearly every event has, or lacks, says nothing by being there.
-            if f1 > best and shown.mean() < 0.5:
-                best, name = f1, column
-    if not name:
-        return None
+def _filled_after(leaks: Sequence[Leak]) -> Pitfall:
     return Pitfall(
         "filled in after the fact",
-        f"{best:.2f}",
-        best < FILLED_AFTER,
-        f"F1 of asking only whether {name} is there. From {FILLED_AFTER:g} on the field may have"
-        " been filled in once the answer was known",
+        f"{leaks[0].positives:,} of {leaks[0].cases:,}" if leaks else "none",
+        not leaks,
+        (f"{_listed(leaks)}. " if leaks else "")
+        + f"A field whose presence, or absence, is positive in {NEARLY_ALL:.0%} of {MANY} cases or"
+        " more may have been filled in once the answer was known",
     )
+
+
+def _listed(leaks: Sequence[Leak]) -> str:
+    more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
+    return "; ".join(map(str, leaks[:_NAMED])) + more
 
 
 def _spurious(own: float | None, single: float | None, feature: str) -> Pitfall | None:

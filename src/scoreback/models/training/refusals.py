@@ -1,12 +1,8 @@
 """When training refuses: the result would not deserve trust, and here are the numbers."""
 
-import math
-
 from scoreback.errors import TrainingRefused
 from scoreback.models.detector.spec import Detector, format_duration
-from scoreback.models.judging.evaluation import Evaluation
 from scoreback.models.labels.dataset import Dataset, Known, Mask
-from scoreback.models.training.candidates import BASELINE, CHEAP
 from scoreback.models.training.splits import Parts, Plan
 
 MIN_POSITIVES = 20  # fewer, and precision at the alert budget is noise
@@ -75,34 +71,3 @@ def refuse_unjudgeable(plan: Plan, parts: Parts | None, known: Known) -> Parts:
             hint="read a longer history, or wait for labels of other days",
         )
     return parts
-
-
-def refuse_unearned(detector: Detector, evaluations: tuple[Evaluation, ...]) -> str:
-    """The candidate with most true alerts within the budget, the best ranking among equals.
-
-    A handful of alerts more or less is chance, above all where only what was shown has labels. So
-    whoever comes within one standard error of the most true alerts (the square root of a count) is
-    an equal, the cheap rivals too, and average precision, which looks at every labelled unit,
-    decides between equals.
-
-    Raises:
-        TrainingRefused: the best single feature, or today's queue, does as well.
-    """
-    most = max(e.true_alerts_within_budget for e in evaluations)
-    equals = [e for e in evaluations if e.true_alerts_within_budget >= most - math.sqrt(most)]
-    best = max(equals, key=lambda e: (*_ranking(e), e.algorithm in CHEAP))
-    if best.algorithm in CHEAP:
-        cheap = "the best single feature" if best.algorithm == BASELINE else "today's queue"
-        rival = max((e for e in evaluations if e.algorithm not in CHEAP), key=_ranking)
-        raise TrainingRefused(
-            f"the best candidate, {rival.algorithm}, does not beat {cheap}: "
-            f"{rival.true_alerts_within_budget:.1f} against {best.true_alerts_within_budget:.1f} "
-            f"true alerts within {detector.alerts.budget:g} alerts a day, average precision "
-            f"{_ranking(rival)[0]:.3f} against {_ranking(best)[0]:.3f}",
-            hint="put that feature into a plain rule, add features, or collect more labels",
-        )
-    return best.algorithm
-
-
-def _ranking(evaluation: Evaluation) -> tuple[float, float]:
-    return evaluation.average_precision or 0.0, evaluation.true_alerts_within_budget

@@ -7,12 +7,14 @@
                                       |--- judged block ---|
 
 At each origin only labels that existed then, and rows that were mature then, are used; a block is
-judged with what is known in the end.
+judged with what is known in the end. Cuts are placed by `fair_cut`: each part holds its share of
+labelled rows and of positives, as near as both can be had.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +28,11 @@ from scoreback.models.labels.dataset import (
     once_a_day,
 )
 from scoreback.models.labels.truths import UNKNOWN
+from scoreback.models.training.fair_cuts import Labelled, fair_cut, learnable_from
 from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment
 
-JUDGED_SHARE = 0.3  # of the history, its latest part
+JUDGED_SHARE = 0.3  # of labelled rows and of positives, the latest
 BLOCKS = 3
 WHOLE_DAYS_FROM = 8  # days; a shorter history is cut at any time of day
 ROLLING_FROM = 4  # days; a shorter history cannot be replayed as its labels arrived
@@ -90,20 +93,18 @@ def parts_of(data: Dataset, known: Known) -> Parts | None:
     span = _span_of(data, known)
     if span is None:
         return None
-    kept = once_a_day(data, known.truth, known.labelled)
+    kept = once_a_day(data, known.truth, known.labelled) & known.usable
+    rows = Labelled.of(data, known, kept)
     for share in _THRESHOLD_SHARES:
-        later = Span(_cut(span, 1 - share), span.until)
+        cut = fair_cut(rows, span.since, span.until, share, midnight=_by_days(span))
+        if cut is None:
+            return None
+        later = Span(cut, span.until)
         threshold = known.usable & later.holds(data)
-        fit = kept & known.usable & (data.times < later.since)
+        fit = kept & (data.times < cut)
         truth = known.truth[fit]
         if (truth == 1).sum() >= _MIN_FIT_POSITIVES and (truth == 0).any() and threshold.any():
-            return Parts(
-                known=known,
-                fit=fit,
-                all=kept & known.usable,
-                threshold=threshold,
-                threshold_span=later,
-            )
+            return Parts(known=known, fit=fit, all=kept, threshold=threshold, threshold_span=later)
     return None
 
 
@@ -115,11 +116,24 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     warnings: list[str] = []
     seen: int | None = None
     last: datetime | None = None
+    labelled = final.usable & final.labelled
     if span.length >= timedelta(days=ROLLING_FROM):
-        blocks = list(_blocks(span))
-        last = moment(blocks[-1].since)
+        rows = Labelled.of(data, final, labelled, learnable_from(data, labels, detector))
+        cut = None
+        for learnt in (_MIN_FIT_POSITIVES * 2, _MIN_FIT_POSITIVES):  # some go to the threshold days
+            cut = cut or fair_cut(
+                rows,
+                span.since,
+                span.until,
+                JUDGED_SHARE,
+                midnight=_by_days(span),
+                least=(learnt, _MIN_JUDGED_POSITIVES),
+            )
+        blocks = [] if cut is None else _blocks(data, final, Span(cut, span.until), _by_days(span))
+        # Where no cut will do, the latest that there would be tells whether labels came too late.
+        last = moment(blocks[-1].since if blocks else _late(span))
         seen = len(known_at(data, labels, detector, last).truths.event_ids)
-        for tried in (blocks, _late_block(data, final, span)):
+        for tried in (blocks, [Span(blocks[0].since, span.until)] if blocks else []):
             origins = tuple(_origins(data, labels, detector, final, tried))
             if _judges_enough(origins, final):
                 skipped = len(tried) - len(origins)
@@ -131,7 +145,14 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
                 return _planned(origins, warnings, seen, last)
     if seen == 0:
         return _planned((), warnings, seen, last)
-    for cut in (_cut(span, 1 - JUDGED_SHARE), *(b.since for b in _late_block(data, final, span))):
+    cut = fair_cut(
+        Labelled.of(data, final, labelled),
+        span.since,
+        span.until,
+        JUDGED_SHARE,
+        midnight=_by_days(span),
+    )
+    if cut is not None:
         origins = tuple(_split_by_rows(data, final, span, cut))
         if _judges_enough(origins, final):
             warnings.append(
@@ -152,7 +173,7 @@ def _planned(
 
 
 def _origins(
-    data: Dataset, labels: pa.Table, detector: Detector, final: Known, blocks: list[Span]
+    data: Dataset, labels: pa.Table, detector: Detector, final: Known, blocks: Sequence[Span]
 ) -> Iterator[Origin]:
     for block in blocks:
         judged = final.usable & block.holds(data)
@@ -191,25 +212,23 @@ def _span_of(data: Dataset, known: Known) -> Span | None:
     return Span(int(times[0]), max(last, min(end_of_day, micros(known.at))))
 
 
-def _cut(span: Span, share: float) -> int:
-    at = span.since + int((span.until - span.since) * share)
-    if span.length < timedelta(days=WHOLE_DAYS_FROM):
-        return at
-    return round(at / DAY_US) * DAY_US
+def _blocks(data: Dataset, final: Known, judged: Span, midnight: bool) -> list[Span]:
+    """*judged* in `BLOCKS`, or fewer where no cut leaves positives on both of its sides."""
+    within = final.usable & final.labelled & judged.holds(data)
+    cuts = [judged.since]
+    for left in range(BLOCKS, 1, -1):
+        rows = Labelled.of(data, final, within & (data.times >= cuts[-1]))
+        cut = fair_cut(rows, cuts[-1], judged.until, 1 - 1 / left, midnight=midnight)
+        if cut is None:
+            break
+        cuts.append(cut)
+    return [Span(since, until) for since, until in pairwise([*cuts, judged.until])]
 
 
-def _blocks(span: Span) -> Iterator[Span]:
-    shares = [1 - JUDGED_SHARE + JUDGED_SHARE * i / BLOCKS for i in range(BLOCKS)]
-    cuts = sorted({_cut(span, share) for share in shares})
-    for since, until in zip(cuts, [*cuts[1:], span.until], strict=True):
-        if since < until:
-            yield Span(since, until)
+def _by_days(span: Span) -> bool:
+    return span.length >= timedelta(days=WHOLE_DAYS_FROM)
 
 
-def _late_block(data: Dataset, final: Known, span: Span) -> list[Span]:
-    """One block that holds the latest positives, for attacks that all came in a few days."""
-    positives = data.times[final.truth == 1]
-    if not len(positives):
-        return []
-    cut = int(positives[int(len(positives) * (1 - JUDGED_SHARE))])
-    return [Span(cut, span.until)]
+def _late(span: Span) -> int:
+    """Where the last of `BLOCKS` equal blocks would begin."""
+    return span.until - int((span.until - span.since) * JUDGED_SHARE / BLOCKS)

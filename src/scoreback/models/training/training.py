@@ -1,9 +1,9 @@
 """Training: candidates judged on days they never saw, and the winner kept only if it earns it.
 
-At each of up to three origins of the past every candidate learns from what was known then, fixes
-its threshold on the last days before the origin, and is judged on the days after it. The candidate
-that would have shown most true alerts within the budget is then made anew from all that is known
-now. Nothing random decides: the same rows, labels and seed give the same artefact.
+At each of up to three origins of the past every candidate learns from what was known then and is
+judged on the days after it, all at the same number of alerts. The best, or the most robust of those
+that nothing tells apart, is then made anew from all that is known now. Nothing random decides: the
+same rows, labels and seed give the same artefact.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,8 @@ import pyarrow as pa
 from scoreback.models.artifact.folder import Artifact, Fit, artifact_of
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import bin_edges
+from scoreback.models.judging.contest import Contest, dealt
+from scoreback.models.judging.equal_volume import best_units
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
 from scoreback.models.judging.reference import reference_of
 from scoreback.models.judging.threshold import (
@@ -44,13 +46,16 @@ from scoreback.models.training.candidates import (
     replays,
     units_of,
 )
+from scoreback.models.training.cautions import cautions
+from scoreback.models.training.choosing import Choice, choose
 from scoreback.models.training.cold_start import cold_start_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.training.floor import GivenUp, given_up, in_words
+from scoreback.models.training.leaks import leaks_of
 from scoreback.models.training.parameter_search import Searched, search
 from scoreback.models.training.pitfalls import Pitfall, pitfalls
+from scoreback.models.training.plain_rule import plain_rules
 from scoreback.models.training.refusals import (
-    refuse_unearned,
     refuse_unjudgeable,
     refuse_unlearnable,
 )
@@ -72,7 +77,8 @@ class Training:
     """A finished training: the artefact, and how every candidate did."""
 
     artifact: Artifact
-    chosen: str
+    choice: Choice
+    plain_rule: str  # the best single feature in words, as a rule at the same number of alerts
     evaluations: tuple[Evaluation, ...]  # of every candidate; the single feature comes last
     single_feature: str  # which one, at the latest origin; "-name" where low is suspicious
     random_split_average_precision: float | None  # only ever shown beside the chosen one's own
@@ -86,6 +92,11 @@ class Training:
     behaviour: Behaviour
     searched: Searched
     not_eligible: Mapping[str, str]  # rivals that could not compete, and why
+
+    @property
+    def chosen(self) -> str:
+        """The name of the candidate that is kept."""
+        return self.choice.chosen
 
     @property
     def evaluation(self) -> Evaluation:
@@ -146,10 +157,25 @@ def train(
         lambda i, step: tell(i, steps, step),
     )
     effort = Effort(threads=threads, parameters=searched.parameters)
+    rule, seed = suppression_of(detector), detector.train.seed
     evaluations, said, latest = _judge(
         detector, data, known, plan.origins, effort, lambda i, step: tell(trials + i, steps, step)
     )
-    chosen = refuse_unearned(detector, evaluations)
+    shown = {
+        name: [best_units(r.after, detector.alerts.budget, rule, seed=seed) for r in replays]
+        for name, replays in said.items()
+    }
+    rules = plain_rules(detector, data, plan.origins[-1], latest, shown)
+    leaks = leaks_of(data, known)
+    choice = choose(
+        detector,
+        evaluations,
+        Contest.of(said, shown, seed),
+        {name: dealt(said[name], shown[name], seed) for name in said},
+        rules,
+        [leak for kind in leaks for leak in kind],
+    )
+    chosen = choice.chosen
     done = trials + len(plan.origins)
     step = f"fitting {chosen} on all days"
     tell(done, steps, step)
@@ -167,13 +193,12 @@ def train(
         )  # fmt: skip
     own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
     metrics = metrics_of(own, single, gap, apart)
-    rule, winner = suppression_of(detector), said[chosen]
-    thresholds = [fit_threshold(r.before, detector.alerts.budget, rule).value for r in winner]
     threshold, fit, lost = _finished(detector, data, parts, final, chosen, metrics, effort)
     tell(steps, steps, "done")
     return Training(
         artifact=artifact_of(detector, fit),
-        chosen=chosen,
+        choice=choice,
+        plain_rule=rules[BASELINE],
         evaluations=evaluations,
         single_feature=latest.single_feature,
         random_split_average_precision=gap,
@@ -186,14 +211,18 @@ def train(
             *warnings_of(detector, data, known, threshold, apart),
             *texts_left_out(final.encoder),
         ),
-        pitfalls=pitfalls(
-            data, known, plan.origins, own, single, latest.single_feature, gap,
+        pitfalls=(
+            *cautions(detector, own, single, choice, rules[BASELINE], apart),
+            *pitfalls(
+                data, known, plan.origins, own, single, latest.single_feature, gap, *leaks,
+            ),
         ),
         breakdown=breakdown(
-            data, plan.origins, winner, thresholds, rule, detector.train.seed
+            data, plan.origins, said[chosen], shown[chosen], seed
         ),
         behaviour=behaviour(
-            detector, data, chosen, winner, thresholds, plan.origins[-1], latest
+            detector, data, chosen, said[chosen], shown[chosen][-1].opened, plan.origins[-1],
+            latest,
         ),
         searched=searched,
         not_eligible=not_eligible(detector, data),

@@ -33,11 +33,12 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:
         show.say(f"note: {warning}")
+    _held_out(outcome)  # first: days may be like those learnt from, a new network is not
     _candidates(detector, outcome)
+    _choice(outcome)
     for name, why in training.not_eligible.items():
         show.say(f"{name.replace('_', ' ')} is not eligible: {why}")
     _budgets(training.evaluation)
-    _held_out(outcome)
     _breakdown(outcome.training.breakdown)
     _pitfalls(outcome)
 
@@ -62,6 +63,7 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
         rows.append(
             (
                 ("* " if evaluation.algorithm == training.chosen else "  ") + name,
+                f"{at.true_alerts} of {at.alerts}",
                 _with_interval(at),
                 show.figure(at.precision_labelled, 2),
                 show.figure(at.coverage, 2),
@@ -73,10 +75,10 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
     days = training.evaluation.at_budget.days
     show.table(
         f"At {detector.alerts.budget:g} alerts a day, on {days:.0f} days no candidate had seen",
-        ("", "precision (90 % interval)", "labelled only", "labelled share", "alerts a day",
-         "incidents found", "average precision"),
+        ("", "true alerts", "precision (90 % interval)", "labelled only", "labelled share",
+         "alerts a day", "incidents found", "average precision"),
         rows,
-        numbers=" rrrrrr",
+        numbers=" rrrrrrr",
     )  # fmt: skip
     own = training.evaluation.average_precision
     gap = training.random_split_average_precision
@@ -84,6 +86,15 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
         show.say(
             f"average precision by time {own:.3f}; a random split would have claimed {gap:.3f}"
         )
+
+
+def _choice(outcome: TrainOutcome) -> None:
+    training = outcome.training
+    if training.choice.equals:
+        equals = ", ".join(training.choice.equals)
+        show.say(f"nothing tells {training.chosen} apart from {equals}: the most robust is kept")
+    if training.plain_rule:
+        show.say(f"best single feature as a plain rule: {training.plain_rule}")
 
 
 def _budgets(evaluation: Evaluation) -> None:

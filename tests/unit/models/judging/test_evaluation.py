@@ -33,19 +33,17 @@ def scored(given: list[Unit], days: int) -> ScoredUnits:
     )
 
 
-def replay(after: list[Unit], *, threshold: float = 0.5, days: int = 2) -> Replay:
-    """Judged on *after*, with earlier days that put the threshold of budget 1 at *threshold*."""
+def replay(after: list[Unit], *, days: int = 2) -> Replay:
     verdicts = np.array([u[3] for u in after], dtype=np.int8)
     return Replay(
-        before=scored([(0, 0, threshold, 0), (2, 1, threshold / 2, 0)], 1),
         after=scored(after, days),
         truth=np.array([TRUTH[v] for v in verdicts], dtype=np.int8),
         verdicts=verdicts,
     )
 
 
-def judged(after: list[Unit], **keys: int) -> AtBudget:
-    return at_budget([replay(after, **keys)], 1.0, RULE, seed=1)
+def judged(after: list[Unit], budget: float = 2.5, **keys: int) -> AtBudget:
+    return at_budget([replay(after, **keys)], budget, RULE, seed=1)
 
 
 CASE: list[Unit] = [
@@ -63,7 +61,7 @@ def test_alerts_are_counted_after_cap_and_throttle_and_true_by_what_opened_them(
     found = judged(CASE)
     assert (found.alerts, found.true_alerts, found.alerts_per_day) == (5, 2, 2.5)
     assert found.precision == pytest.approx(2 / 5)
-    assert found.days_over_budget == 1
+    assert (found.days_over_budget, found.busiest_day) == (1, 4)
 
 
 def test_precision_is_told_three_ways_and_benign_both_ways() -> None:
@@ -83,8 +81,9 @@ def test_recall_and_incidents_count_cases_and_not_events() -> None:
 
 
 def test_the_wait_runs_from_the_first_event_of_the_incident() -> None:
-    found = judged([(1, 0, 0.1, TRUE_POSITIVE), (4, 0, 0.9, TRUE_POSITIVE)])
-    assert (found.incidents, found.median_hours_to_alert) == (1, 3.0)
+    missed, raised = (1, 0, 0.1, TRUE_POSITIVE), (4, 0, 0.9, TRUE_POSITIVE)
+    found = judged([missed, raised], budget=0.5)
+    assert (found.alerts, found.incidents, found.median_hours_to_alert) == (1, 1, 3.0)
 
 
 def test_absent_entities_are_incidents_of_their_own() -> None:
@@ -92,41 +91,46 @@ def test_absent_entities_are_incidents_of_their_own() -> None:
     assert (found.alerts, found.incidents, found.incidents_found) == (2, 2, 2)
 
 
-def test_a_day_without_alerts_divides_by_nothing() -> None:
-    found = judged([(1, 0, 0.1, FALSE_POSITIVE)])
+def test_a_block_without_units_divides_by_nothing() -> None:
+    found = judged([])
     assert (found.alerts, found.precision, found.precision_low, found.recall) == (
         0,
         None,
         None,
         None,
     )
-    assert at_budget([replay([])], 1.0, RULE, seed=1).alerts == 0
 
 
-def test_the_threshold_comes_from_the_days_before() -> None:
-    """Judged days that are ten times as loud raise ten times the alerts."""
-    loud: list[Unit] = [(float(h), h, 0.9, FALSE_POSITIVE) for h in range(20)]
-    assert judged(loud, days=1).alerts_per_day == 20
+def test_every_candidate_shows_the_same_number_of_alerts_whatever_its_scores() -> None:
+    """A score that is sure of everything earns nothing by showing more."""
+    kinds = [FALSE_POSITIVE, TRUE_POSITIVE]
+    loud: list[Unit] = [(float(h), h, 0.9 + h / 1000, kinds[h % 2]) for h in range(20)]
+    quiet: list[Unit] = [(h, e, score / 100, kind) for h, e, score, kind in loud]
+    for units in (loud, quiet):
+        found = evaluate("x", [replay(units, days=2)], budget=2.0, rule=RULE, seed=1)
+        assert (found.at_budget.alerts, found.true_alerts_within_budget) == (4, 2)
 
 
-def test_more_alerts_than_the_budget_earn_nothing() -> None:
-    loud: list[Unit] = [
-        (float(h), h, 0.9, [FALSE_POSITIVE, TRUE_POSITIVE][h % 2]) for h in range(20)
+def test_a_score_that_many_units_share_shows_some_of_them_by_chance() -> None:
+    tied: list[Unit] = [
+        (float(h), h, 1.0, [FALSE_POSITIVE, TRUE_POSITIVE][h % 2]) for h in range(20)
     ]
-    found = evaluate("x", [replay(loud, days=1)], budget=1.0, rule=RULE, seed=1)
-    assert found.at_budget.true_alerts == 10
-    assert found.true_alerts_within_budget == pytest.approx(0.5)
+    found = [
+        evaluate("x", [replay(tied, days=1)], budget=5.0, rule=RULE, seed=seed)
+        for seed in range(40)
+    ]
+    assert {f.at_budget.alerts for f in found} == {5}
+    assert 2 < np.mean([f.true_alerts_within_budget for f in found]) < 3
+    assert len({f.true_alerts_within_budget for f in found}) > 1
 
 
-def test_a_coarse_score_is_judged_as_if_ties_were_broken_by_chance() -> None:
-    tied = [(float(h), h, 1.0, TRUE_POSITIVE) for h in range(10)]
-    said = Replay(
-        before=scored(tied, 1), after=scored(tied, 1),
-        truth=np.ones(10, dtype=np.int8), verdicts=np.full(10, TRUE_POSITIVE, dtype=np.int8),
-    )  # fmt: skip
-    found = evaluate("x", [said], budget=2.0, rule=RULE, seed=1)
-    assert found.at_budget.alerts == 0
-    assert found.true_alerts_within_budget == pytest.approx(2.0)
+def test_alerts_that_are_all_alike_have_an_interval_all_the_same() -> None:
+    """Drawing them anew shows nothing; there are only three of them."""
+    found = judged([(float(h), h, 0.9, TRUE_POSITIVE) for h in range(3)])
+    assert found.drawn_width == 0
+    assert found.precision_low is not None
+    assert found.precision_low < 0.6
+    assert found.precision_high == 1.0
 
 
 def test_average_precision_never_ranks_scores_of_different_models_together() -> None:

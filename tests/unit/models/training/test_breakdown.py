@@ -18,7 +18,8 @@ def training(
     make_history: Callable[..., History], make_detector: Callable[..., Detector]
 ) -> Training:
     algorithms = {"algorithms": ["logistic_regression"]}
-    return train(make_detector(train=algorithms), *make_history(seed=4, events=6000, days=40))
+    history = make_history(seed=4, events=6000, days=40, additive=True)
+    return train(make_detector(train=algorithms), *history)
 
 
 def test_weeks_and_sources_add_up_to_the_whole(training: Training) -> None:

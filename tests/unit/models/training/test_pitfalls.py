@@ -21,7 +21,7 @@ def detector(make_detector: Callable[..., Detector]) -> Detector:
 
 @pytest.fixture(scope="module")
 def history(make_history: Callable[..., History]) -> History:
-    return make_history(seed=3)
+    return make_history(seed=3, additive=True)
 
 
 def by_name(training: Training) -> dict[str, Pitfall]:
@@ -42,35 +42,37 @@ def test_an_honest_history_asks_for_no_look(
     history: History, make_detector: Callable[..., Detector]
 ) -> None:
     found = by_name(train(make_detector(), *history))
-    assert len(found) == 6
-    assert {name for name, pitfall in found.items() if not pitfall.fine} <= {"base rate"}
+    looks = {name for name, pitfall in found.items() if not pitfall.fine}
+    # A block of days takes its best alerts wherever they lie, so some days hold more than others.
+    assert looks <= {"base rate", "days over budget", "positives to judge by"}
 
 
 def test_a_field_that_is_there_only_for_attacks_was_filled_in_afterwards(
     detector: Detector, history: History
 ) -> None:
+    """For six attacks of ten, and now and then for a benign event."""
     rows, labels, as_of = history
-    # Now and then somebody fills it in for a benign event too, and forgets an attack.
-    there = truth_of(history) ^ (np.random.default_rng(1).random(rows.num_rows) < 0.002)
+    draw = np.random.default_rng(1).random(rows.num_rows)
+    there = truth_of(history) & (draw < 0.6) | (draw > 0.999)
     filled = pa.array(np.where(there, 1.0, np.nan), from_pandas=True)
-    found = by_name(train(detector, with_column(rows, "entropy", filled), labels, as_of))
-    assert not found["filled in after the fact"].fine
-    assert "entropy" in found["filled in after the fact"].sentence
+    spoilt = with_column(rows, "count", filled)
+    found = by_name(train(detector, spoilt, labels, as_of))["filled in after the fact"]
+    assert not found.fine
+    assert "count is there" in found.sentence
 
 
 def test_a_feature_that_alone_ranks_nearly_perfectly_may_be_the_answer(
     detector: Detector, history: History
 ) -> None:
+    """A tenth of the rows lack it, so that alone it ranks the whole far from perfectly."""
     rows, labels, as_of = history
     draw = np.random.default_rng(2)
-    told = truth_of(history) * 10.0 + draw.normal(size=rows.num_rows) * 2.2
-    both = with_column(rows, "entropy", pa.array(told))
-    both = with_column(
-        both, "network.bytes", pa.array(truth_of(history) * 4.0 + draw.normal(size=rows.num_rows))
-    )
-    found = by_name(train(detector, both, labels, as_of))
-    assert not found["label in disguise"].fine
-    assert not found["one feature does it all"].fine
+    told = truth_of(history) * 10.0 + draw.normal(size=rows.num_rows) * 1.5
+    told[draw.random(rows.num_rows) < 0.1] = np.nan
+    spoilt = with_column(rows, "count", pa.array(told, from_pandas=True))
+    found = by_name(train(detector, spoilt, labels, as_of))["label in disguise"]
+    assert not found.fine
+    assert "count ranks nearly perfectly" in found.sentence
 
 
 def test_attacks_that_repeat_learnt_rows_are_counted(detector: Detector, history: History) -> None:

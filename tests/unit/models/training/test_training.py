@@ -80,9 +80,8 @@ def test_neither_threads_nor_the_order_of_rows_change_a_bit(
         monkeypatch.setattr(module, "LEAST_ROUNDS", 8)
         monkeypatch.setattr(module, "MAX_ROUNDS", 10)
     monkeypatch.setattr(forests, "FOREST_TREES", 20)
-    # A line is no match for the plain rule on the smaller history.
-    larger = {"seed": 4, "events": 6000, "days": 40} if algorithm == "logistic_regression" else {}
-    rows, labels, as_of = make_history(**larger)
+    # A line is no match for the plain rule on the other history.
+    rows, labels, as_of = make_history(additive=algorithm == "logistic_regression")
     rows = rows.drop_columns(["hold_out"])
     detector = make_detector(train={"algorithms": [algorithm]})
     draw = np.random.default_rng(2)
@@ -266,8 +265,12 @@ def test_a_category_alone_can_be_all_there_is(
     make_history: MakeHistory, make_detector: MakeDetector
 ) -> None:
     """One feature cannot beat itself."""
+    rows, labels, as_of = make_history(additive=True)
+    volume = pc.fill_null(rows["network.bytes"], 0.0).to_numpy()
+    told = pa.array([f"r{round(v)}" for v in volume])
+    rows = rows.set_column(rows.column_names.index("rule.id"), "rule.id", told)
     detector = make_detector(features=[{"kind": "category", "field": "rule.id", "name": "rule.id"}])
-    assert "does not beat" in refused(make_history(), detector)
+    assert "does not beat" in refused((rows, labels, as_of), detector)
 
 
 def test_repeated_and_unknown_ids_change_nothing_but_the_counts(
@@ -292,7 +295,7 @@ def test_repeated_and_unknown_ids_change_nothing_but_the_counts(
 def test_todays_queue_is_judged_beside_the_rest_and_has_to_be_beaten(
     make_history: MakeHistory, make_detector: MakeDetector
 ) -> None:
-    rows, labels, as_of = make_history(seed=3)
+    rows, labels, as_of = make_history(seed=3, additive=True)
     detector = make_detector(train={"algorithms": ["logistic_regression"]})
     draw = np.random.default_rng(0)
     severity = pa.array([str(s) for s in draw.integers(0, 4, rows.num_rows)])

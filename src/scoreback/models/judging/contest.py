@@ -1,0 +1,173 @@
+"""Whether one candidate does better than another, or than chance, on the days they are judged on.
+
+Candidates are set side by side on the same resamples of the judged units, so what a hard day or a
+busy host does to all of them falls out of their difference. Units are drawn two ways: all that one
+entity did on one day together, and one by one. Few entities make the first blind, cases of many
+events the second; a difference counts that both ways show.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.judging.equal_volume import Shown
+from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.threshold import days_of
+from scoreback.models.labels.truths import UNKNOWN
+from scoreback.models.learners.model import Floats
+
+LEVEL = 0.05  # chance that a difference which is none is taken for one
+CHANCE = 0.01  # the same of a candidate and dealt labels: several candidates try
+_RESAMPLES = 200  # of each way
+_DEALS = 500
+_LEAST_RANKED, _MOST_RANKED = 10_000, 60_000  # units of a block; twice its positives between
+_MOST_DEALT = 2_000  # positives; more make chance no wider
+_Weights = NDArray[np.int16]  # shape (resamples, units): how often each was drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Figures of each candidate over the same resamples; each of shape (2, resamples)."""
+
+    true_alerts: Mapping[str, Floats]
+    average_precision: Mapping[str, Floats]
+
+    @classmethod
+    def of(
+        cls,
+        said: Mapping[str, Sequence[Replay]],
+        shown: Mapping[str, Sequence[Shown]],
+        seed: int,
+    ) -> "Contest":
+        """Resample what each candidate *said*, and has *shown* at the same number of alerts."""
+        blocks = len(next(iter(said.values())))
+        zeros = {name: np.zeros((2, _RESAMPLES)) for name in said}
+        true = {name: zero.copy() for name, zero in zeros.items()}
+        ranked = {name: zero.copy() for name, zero in zeros.items()}
+        positives = np.zeros((2, _RESAMPLES))
+        for i in range(blocks):
+            of_block = {name: replays[i] for name, replays in said.items()}
+            truth = next(iter(of_block.values())).truth
+            opened = {name: parts[i].opened for name, parts in shown.items()}
+            high = {name: _ranked_high(replay) for name, replay in of_block.items()}
+            worth = np.unique(np.concatenate([np.flatnonzero(truth == 1), *high.values()]))
+            positive = truth[worth] == 1
+            for way, weights in enumerate(_drawn(next(iter(of_block.values())), worth, (seed, i))):
+                positives[way] += weights[:, positive].sum(axis=1)
+                for name, replay in of_block.items():
+                    alerting = positive & np.isin(worth, opened[name])
+                    true[name][way] += weights[:, alerting].sum(axis=1)
+                    own = np.searchsorted(worth, high[name])
+                    scores = replay.after.scores[high[name]]
+                    ranked[name][way] += _precisions(positive[own], scores, weights[:, own])
+        some = np.maximum(positives, 1)
+        return cls(
+            true_alerts=true,
+            average_precision={name: sums / some for name, sums in ranked.items()},
+        )
+
+    def finds_more(self, one: str, other: str) -> bool:
+        """Whether *one* has more true alerts than *other* beyond chance."""
+        return _beyond(self.true_alerts[one], self.true_alerts[other])
+
+    def ranks_better(self, one: str, other: str) -> bool:
+        """Whether *one* has a higher average precision than *other* beyond chance."""
+        return _beyond(self.average_precision[one], self.average_precision[other])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dealt:
+    """What labels dealt at random among the labelled units would give, all but once in a hundred.
+
+    None where nothing is labelled.
+    """
+
+    true_alerts: float
+    most_true_alerts: int  # that any ranking could have had
+    average_precision: float | None
+
+
+def dealt(replays: Sequence[Replay], shown: Sequence[Shown], seed: int) -> Dealt:
+    """The most that chance would give a candidate that said *replays* and has *shown* these."""
+    draw = np.random.default_rng(seed)
+    true, ranked, weight, most = np.zeros(_DEALS), np.zeros(_DEALS), 0, 0
+    for replay, best in zip(replays, shown, strict=True):
+        labelled = replay.truth != UNKNOWN
+        count, positives = int(labelled.sum()), int((replay.truth == 1).sum())
+        alerts = int(labelled[best.opened].sum())
+        most += min(positives, alerts)
+        true += draw.hypergeometric(positives, count - positives, alerts, _DEALS)
+        if positives:
+            ranked += positives * _dealt_precisions(draw, count, positives)
+            weight += positives
+    return Dealt(
+        true_alerts=float(np.quantile(true, 1 - CHANCE)),
+        most_true_alerts=most,
+        average_precision=float(np.quantile(ranked / weight, 1 - CHANCE)) if weight else None,
+    )
+
+
+def _dealt_precisions(draw: np.random.Generator, count: int, positives: int) -> Floats:
+    shrunk = max(positives / _MOST_DEALT, 1.0)
+    count, positives = max(round(count / shrunk), 1), round(positives / shrunk)
+    found = np.arange(1, positives + 1)
+    return np.array(
+        [
+            (found / (np.sort(draw.choice(count, positives, replace=False)) + 1)).mean()
+            for _ in range(_DEALS)
+        ]
+    )
+
+
+def _beyond(one: Floats, other: Floats) -> bool:
+    return bool((np.quantile(one - other, LEVEL, axis=1) > 0).all())
+
+
+def _ranked_high(replay: Replay) -> NDArray[np.int64]:
+    """The labelled units that *replay* ranks high: what lies deeper decides nothing."""
+    labelled = np.flatnonzero(replay.truth != UNKNOWN)
+    positives = int((replay.truth == 1).sum())
+    most = min(max(2 * positives, _LEAST_RANKED), _MOST_RANKED)
+    if len(labelled) <= most:
+        return labelled
+    scores = replay.after.scores[labelled]
+    return np.sort(labelled[np.argpartition(-scores, most)[:most]])
+
+
+def _drawn(
+    replay: Replay, worth: NDArray[np.int64], seed: tuple[int, int]
+) -> tuple[_Weights, _Weights]:
+    """How often each unit at *worth* is drawn: with all of its entity's day, and by itself."""
+    draw = np.random.default_rng(seed)
+    entities = replay.after.entities[worth]
+    absent = entities < 0  # each stands for itself
+    entities = np.where(absent, -1 - np.arange(len(entities)), entities)
+    cases = np.stack([days_of(replay.after.times[worth]), entities])
+    case = np.unique(cases, axis=1, return_inverse=True)[1].ravel()
+    grouped = np.empty((_RESAMPLES, len(worth)), dtype=np.int16)
+    alone = np.empty((_RESAMPLES, len(worth)), dtype=np.int16)
+    for i in range(_RESAMPLES):
+        grouped[i] = _times(draw, case)
+        alone[i] = draw.poisson(1.0, len(worth))
+    return grouped, alone
+
+
+def _times(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    count = int(groups.max(initial=-1)) + 1
+    times = np.bincount(draw.integers(0, max(count, 1), count), minlength=count)
+    return np.asarray(times[groups], dtype=np.int64)
+
+
+def _precisions(positive: NDArray[np.bool_], scores: Floats, weights: _Weights) -> Floats:
+    """Average precision in each resample, times its positives. Shape (resamples,)."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+    found = np.zeros(len(weights))
+    for i, drawn in enumerate(weights if len(ranked) else ()):
+        own = drawn[order].astype(np.int64)
+        hits, seen = np.cumsum(own * positive[order])[ends], np.cumsum(own)[ends]
+        found[i] = (np.diff(hits, prepend=0) * hits / np.maximum(seen, 1)).sum()
+    return found

@@ -1,0 +1,74 @@
+"""What a ranking shows at a given number of alerts: the fair way to set candidates side by side.
+
+Two candidates at thresholds of their own show different numbers of alerts, and whoever shows more
+finds more. So each is asked for its best units, as many as open the same number of alerts after
+cap and throttle. A budget is paced within the day when a detector runs, so this is also, as near
+as a block of days can tell, what a team would be shown.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.judging.threshold import ScoredUnits, openings
+from scoreback.suppression import Suppression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The best units of a block."""
+
+    opened: NDArray[np.int64]  # positions of units that open an alert, ascending
+    hits: NDArray[np.bool_]  # units that open an alert or join one; shape (units,)
+    lowest: float  # score of the least of them; infinite without any
+    all_fit: bool  # every unit with a score is among them
+
+
+def volume(budget: float, days: float) -> int:
+    """How many alerts *budget* a day makes of *days*; one at least."""
+    return max(round(budget * days), 1)
+
+
+def best_units(
+    units: ScoredUnits, budget: float, rule: Suppression, *, seed: int, floor: float = -np.inf
+) -> Shown:
+    """The best of *units*, as many as open at most *budget* alerts a day over their whole span.
+
+    Units of equal score are ordered by seeded draws, as pacing does: so a score that is shared by
+    many is neither left out nor let through as a whole. Fewer hits never open more alerts, so
+    bisection finds the last that fits.
+
+    Args:
+        units: in order of event time.
+        budget: alerts a day.
+        rule: cap and throttle.
+        seed: of the draws.
+        floor: a score below which nothing is shown.
+    """
+    draws = np.random.default_rng(seed).random(len(units.scores))
+    able = np.flatnonzero((units.scores >= floor) & (units.scores > -np.inf))
+    best = able[np.lexsort((draws[able], -units.scores[able]))]
+    most = volume(budget, units.days)
+
+    def opened(taken: int) -> NDArray[np.int64]:
+        hits = np.sort(best[:taken])
+        return np.asarray(hits[openings(units.times[hits], units.entities[hits], rule)])
+
+    fits, over = 0, min(most, len(best))  # each unit opens one alert at most
+    while over > fits and len(opened(over)) <= most:
+        fits, over = over, min(over * 2, len(best))
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        if len(opened(middle)) <= most:
+            fits = middle
+        else:
+            over = middle
+    hits = np.zeros(len(units.scores), dtype=bool)
+    hits[best[:fits]] = True
+    return Shown(
+        opened=opened(fits),
+        hits=hits,
+        lowest=float(units.scores[best[fits - 1]]) if fits else np.inf,
+        all_fit=fits == len(best),
+    )

@@ -1,0 +1,157 @@
+"""Which candidate is kept, and when none deserves it.
+
+All are set side by side at the same number of alerts, then by their whole rankings, each on the
+same resamples of the judged units (`Contest`). Who is behind beyond chance is out. Among those that
+nothing tells apart the fourth decimal would decide by chance, so the order of `ROBUST` does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scoreback.errors import TrainingRefused
+from scoreback.models.detector.quantities import format_share
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.contest import Contest, Dealt
+from scoreback.models.judging.evaluation import Evaluation
+from scoreback.models.training.candidates import BASELINE, CHEAP
+from scoreback.models.training.leaks import Leak
+
+# A forest averages trees that were grown apart, so no single accident of the learnt days carries
+# far; of these it has lost least where days, hosts or networks changed. Boosted trees follow each
+# other; a line goes on for ever beyond what was seen.
+ROBUST = ("random_forest", "xgboost", "hist_gradient_boosting", "logistic_regression")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The candidate that is kept."""
+
+    chosen: str
+    equals: tuple[str, ...]  # the others that nothing tells apart from it
+    finds_more: bool  # than each cheap rival, at the same number of alerts, beyond chance
+
+
+def choose(
+    detector: Detector,
+    evaluations: Sequence[Evaluation],
+    contest: Contest,
+    dealt: Mapping[str, Dealt],
+    rules: Mapping[str, str],
+    leaks: Sequence[Leak] = (),
+) -> Choice:
+    """The most robust of the best candidates that earns its place.
+
+    Args:
+        detector: what it accepts.
+        evaluations: of all candidates, the cheap rivals too.
+        contest: between them.
+        dealt: what chance would give each candidate.
+        rules: the cheap rivals in words.
+        leaks: what may know the answer, to be looked at before any rule is made of it.
+
+    Raises:
+        TrainingRefused: none does better than chance and than the cheap rivals, or its alerts would
+            hardly ever be true.
+    """
+    by_name = {e.algorithm: e for e in evaluations}
+    best = _best([e for e in evaluations if e.algorithm not in CHEAP], contest)
+    cheap = [by_name[name] for name in CHEAP if name in by_name]
+    problems: list[TrainingRefused] = []
+    for name in best:
+        try:
+            _refuse_chance(by_name[name], dealt[name])
+            _refuse_poor(detector, by_name[name])
+            for rival in cheap:
+                _refuse_unearned(detector, by_name[name], rival, contest, rules, leaks)
+        except TrainingRefused as problem:
+            problems.append(problem)
+            continue
+        return Choice(
+            chosen=name,
+            equals=tuple(other for other in best if other != name),
+            finds_more=all(contest.finds_more(name, rival.algorithm) for rival in cheap),
+        )
+    raise problems[0]
+
+
+def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
+    """Those that nobody beats beyond chance, the most robust first."""
+    most = max(candidates, key=lambda e: (e.true_alerts_within_budget, e.average_precision or 0.0))
+    left = [c for c in candidates if not contest.finds_more(most.algorithm, c.algorithm)]
+    top = max(left, key=lambda e: e.average_precision or 0.0)
+    left = [c for c in left if not contest.ranks_better(top.algorithm, c.algorithm)]
+    return sorted((c.algorithm for c in left), key=ROBUST.index)
+
+
+def _refuse_chance(own: Evaluation, chance: Dealt) -> None:
+    true, ranking = own.at_budget.true_alerts, own.average_precision or 0.0
+    few = true <= chance.true_alerts < chance.most_true_alerts
+    if not few and ranking > (chance.average_precision or 0.0):
+        return
+    raise TrainingRefused(
+        f"the best candidate, {own.algorithm}, is not told apart from chance: {true} of"
+        f" {own.at_budget.alerts} alerts true, where labels dealt at random give up to"
+        f" {chance.true_alerts:.0f}; average precision {ranking:.3f}, where they give up to"
+        f" {chance.average_precision or 0.0:.3f} (99 of 100 times)",
+        hint="look whether the labels say what they should; else add features that could tell, or"
+        " collect more labels",
+    )
+
+
+def _refuse_unearned(
+    detector: Detector,
+    own: Evaluation,
+    rival: Evaluation,
+    contest: Contest,
+    rules: Mapping[str, str],
+    leaks: Sequence[Leak],
+) -> None:
+    """Refuse what finds fewer than a plain rule, or as many without ranking better."""
+    true, plain = own.true_alerts_within_budget, rival.true_alerts_within_budget
+    name = rival.algorithm
+    ranks_better = contest.ranks_better(own.algorithm, name)
+    if contest.finds_more(own.algorithm, name) or (true >= plain and ranks_better):
+        return
+    behind = contest.finds_more(name, own.algorithm)
+    if detector.train.accept.equal_to_rule and not behind:
+        return
+    advice = []
+    if leaks and name == BASELINE:
+        advice.append(f"look first where this comes from, it may know the answer: {leaks[0]}")
+    if rules[name]:
+        advice.append(f"put it into a plain rule, which needs no model: {rules[name]}")
+    if ranks_better:
+        advice.append("lower alerts.budget: the model is ahead where fewer alerts are read")
+    advice.append("for a model, add features or collect more labels")
+    if not behind:
+        advice.append("or keep it all the same: train: {accept: {equal_to_rule: true}}")
+    cheap = "the best single feature" if name == BASELINE else "today's queue"
+    raise TrainingRefused(
+        f"the best candidate, {own.algorithm}, does not beat {cheap}: {true} against {plain} true"
+        f" alerts at the same number of alerts, {own.at_budget.alerts} and"
+        f" {rival.at_budget.alerts}{'' if behind else ', which is no difference beyond chance'};"
+        f" average precision {own.average_precision or 0.0:.3f} against"
+        f" {rival.average_precision or 0.0:.3f}",
+        hint="; ".join(advice),
+    )
+
+
+def _refuse_poor(detector: Detector, own: Evaluation) -> None:
+    """Refuse a promise that nobody would read; alerts without a label may be true, if any may."""
+    at, least = own.at_budget, detector.train.accept.precision
+    promised = at.precision
+    if detector.labels.unlabelled == "ignore" and at.precision_labelled is not None:
+        promised = at.precision_labelled
+    if promised is None or promised >= least:
+        return
+    raise TrainingRefused(
+        f"the best candidate, {own.algorithm}, promises {at.true_alerts} true of {at.alerts}"
+        f" alerts, {promised:.1%} of those that have a label, fewer than {format_share(least)}",
+        hint="lower alerts.budget, add features or collect more labels; where so rare a true alert"
+        f" is worth the reading, accept it: train: {{accept: {{precision: {_below(promised)}}}}}",
+    )
+
+
+def _below(share: float) -> str:
+    """A round share that is not above *share*, as the file writes it."""
+    return format_share(int(share * 1000) / 1000)

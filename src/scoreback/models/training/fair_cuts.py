@@ -1,0 +1,127 @@
+"""Where to cut a history in time, so that both sides hold their share of rows and of positives.
+
+A share of time is no share of what can be learnt: on a history whose labels are recent, the last
+third of the time may hold nearly all positives. So each place is rated by what it leaves worst off:
+the smallest, over both sides and over rows and positives, of what is held against the fair share.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.columns import flat
+from scoreback.models.detector.spec import Detector
+from scoreback.models.labels.dataset import Dataset, Known, Mask
+from scoreback.suppression import DAY_US
+from scoreback.times import span
+
+_FAIRER = 2.0  # times as much for the side that is worst off: worth a cut within a day
+_PLACES = 200  # that are tried of rows, and of positives, within a day
+_Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Rows that have a label, and the positives among them; microseconds, ascending.
+
+    A row is *learnable* from the moment when it had arrived, was mature and its label existed.
+    """
+
+    times: _Times
+    learnable: _Times
+    positive_times: _Times
+    positive_learnable: _Times
+
+    @classmethod
+    def of(cls, data: Dataset, known: Known, among: Mask, learnable: _Times | None = None) -> Self:
+        """Those of *among*; without *learnable*, as if each label had come with its row."""
+        known_from = data.times if learnable is None else learnable
+        positive = among & (known.truth == 1)
+        return cls(
+            times=np.sort(data.times[among]),
+            learnable=np.sort(known_from[among]),
+            positive_times=np.sort(data.times[positive]),
+            positive_learnable=np.sort(known_from[positive]),
+        )
+
+
+def learnable_from(data: Dataset, labels: pa.Table, detector: Detector) -> _Times:
+    """For each row of *data* the moment from which a training could have learnt it.
+
+    A label that was withdrawn and given again counts from its first time: this places cuts, it
+    does not say what was known.
+    """
+    first = labels.group_by("event_id").aggregate([("label_time", "min")])
+    at = pc.index_in(data.event_ids, value_set=flat(first["event_id"]))
+    given = flat(first["label_time_min"]).cast(pa.int64()).to_numpy()
+    known = np.append(given, np.int64(0))[pc.fill_null(at, len(given)).to_numpy()]
+    mature = data.times + span(detector.labels.mature_after)
+    return np.asarray(np.maximum(np.maximum(mature, data.arrivals), known), dtype=np.int64)
+
+
+def fair_cut(
+    rows: Labelled,
+    since: int,
+    until: int,
+    share: float,
+    *,
+    midnight: bool,
+    least: tuple[int, int] = (1, 1),
+) -> int | None:
+    """Where in ``(since, until)`` to cut so that the later side holds *share* of *rows*.
+
+    Args:
+        rows: what is shared out.
+        since: microseconds.
+        until: microseconds.
+        share: of the later side.
+        midnight: cut between two days, UTC, unless a cut within a day is `_FAIRER`.
+        least: positives that the earlier and the later side need.
+
+    Returns:
+        Microseconds; None where every place leaves a side with too few positives, or no rows.
+    """
+    first, last = -(-(since + 1) // DAY_US), (until - 1) // DAY_US
+    midnights = np.arange(first, last + 1, dtype=np.int64) * DAY_US
+    times = np.concatenate([_some(rows.times), _some(rows.positive_times)])
+    within = np.unique(times[(times > since) & (times < until)])
+    whole, between = _worst_off(rows, midnights, share, least), 0.0
+    if midnight and len(whole):
+        between = float(whole.max())
+    any_time = _worst_off(rows, within, share, least)
+    if between > 0 and not (len(any_time) and any_time.max() > _FAIRER * between):
+        return int(midnights[whole.argmax()])
+    if len(any_time) and any_time.max() > 0:
+        return int(within[any_time.argmax()])
+    return None
+
+
+def _worst_off(
+    rows: Labelled, places: _Times, share: float, least: tuple[int, int]
+) -> NDArray[np.float64]:
+    """What each of *places* leaves worst off, against its fair share; 0 where too little is left.
+
+    Shape (places,).
+    """
+    worst = np.full(len(places), np.inf)
+    kinds = (
+        (rows.learnable, rows.times, (1, 1)),
+        (rows.positive_learnable, rows.positive_times, least),
+    )
+    for learnable, times, needed in kinds:
+        before = np.searchsorted(learnable, places, side="left")
+        after = len(times) - np.searchsorted(times, places, side="left")
+        sides = zip((before, after), (1 - share, share), needed, strict=True)
+        for held, fair, enough in sides:
+            worst = np.minimum(worst, held / (fair * max(len(times), 1)))
+            worst[held < enough] = 0.0
+    return worst
+
+
+def _some(times: _Times) -> _Times:
+    """At most about `_PLACES` of *times*, evenly by count."""
+    return times[:: max(len(times) // _PLACES, 1)]
