@@ -10,7 +10,10 @@ A run counts where the days hold enough above the floor to use the budget up. Co
 over the budget, a day's deviation from the budget (median and 90th percentile), the worst day, and
 true alerts over those of hindsight.
 
-``python benchmarks/budget.py [--json] [--seeds N] [--only DETECTOR]``
+With a folder of data, the alerts of five networks and two years of CVE records are played in time
+order, too: what a model of the earlier part does to the later.
+
+``python benchmarks/budget.py [DATA_FOLDER] [--json] [--seeds N] [--only DETECTOR]``
 """
 
 import argparse
@@ -19,23 +22,28 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from real_data import DETECTORS, Workspace, with_network
 
-from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors import AlertQuery, ScoreQuery
 from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.threshold import ScoredUnits, fit_threshold, suppression_of
+from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.demo.company import Company, StreamName
-from scoreback.service.demo.play import DETECTORS, END, FIRST_TRAINING, SECOND_TRAINING, START, play
+from scoreback.service.demo.play import DETECTORS as STORIES
+from scoreback.service.demo.play import END, FIRST_TRAINING, SECOND_TRAINING, START, play
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.settings import Settings
+from scoreback.service.state.versions import Versions
 from scoreback.service.training.train_job import read_training_data
 from scoreback.suppression import DAY_US
 
@@ -62,7 +70,7 @@ class Run:
 def runs(seed: int, only: str | None) -> Iterator[Run]:
     """Play every detector's story with *seed*."""
     company = Company(seed, START)
-    for stream, file in DETECTORS:
+    for stream, file in STORIES:
         if only is not None and only not in file:
             continue
         with (
@@ -84,7 +92,7 @@ def runs(seed: int, only: str | None) -> Iterator[Run]:
                 }
                 scores = scorer.score(days).scores
                 yield _run(
-                    story.detector, seed, model, days, scores, truth, live,
+                    story.detector, seed, model, _scored(days, scores, truth, live),
                     scorer.artifact.manifest.threshold,
                 )  # fmt: skip
 
@@ -103,36 +111,47 @@ def _truth(company: Company, stream: StreamName, rows: pa.Table) -> Mask:
     return truth["attack"].take(place).to_numpy()
 
 
-def _run(
-    detector: Detector,
-    seed: int,
-    model: str,
-    rows: pa.Table,
-    scores: NDArray[np.float64],
-    truth: Mask,
-    live: set[str],
-    fixed: float,
-) -> Run:
-    times = rows["event_time"].cast(pa.int64()).to_numpy()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What a model scored, one element a unit, and which units opened an alert."""
+
+    times: NDArray[np.int64]
+    entities: NDArray[np.int64]  # codes; -1 where absent
+    scores: NDArray[np.float64]
+    shown: Mask
+    truth: Mask
+
+
+def _scored(rows: pa.Table, scores: NDArray[np.float64], truth: Mask, live: set[str]) -> Scored:
     entities = rows["entity"].combine_chunks().dictionary_encode().indices
-    codes = entities.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    ids = rows["event_id"].combine_chunks()
-    shown = pc.is_in(ids, value_set=pa.array(sorted(live), pa.string())).to_numpy(
-        zero_copy_only=False
+    named = pa.array(sorted(live), pa.string())
+    shown = pc.is_in(rows["event_id"].combine_chunks(), value_set=named)
+    return Scored(
+        times=rows["event_time"].cast(pa.int64()).to_numpy(),
+        entities=entities.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
+        scores=scores,
+        shown=shown.to_numpy(zero_copy_only=False),
+        truth=truth,
     )
+
+
+def _run(detector: Detector, seed: int, model: str, scored: Scored, fixed: float) -> Run:
     rule, budget = suppression_of(detector), detector.alerts.budget
     floor = detector.alerts.least_precision
-    day = times // DAY_US
+    day = scored.times // DAY_US
     counts, by_fixed, best_true, enough = [], [], 0, []
     for one in np.unique(day):
         here = np.flatnonzero(day == one)
         units = ScoredUnits(
-            times=times[here], entities=codes[here], scores=scores[here], span=timedelta(days=1)
+            times=scored.times[here],
+            entities=scored.entities[here],
+            scores=scored.scores[here],
+            span=timedelta(days=1),
         )
-        counts.append(int(shown[here].sum()))
+        counts.append(int(scored.shown[here].sum()))
         by_fixed.append(len(units.alerts(fixed, rule)))
         best = units.alerts(fit_threshold(units, budget, rule, floor).value, rule)
-        best_true += int(truth[here][best].sum())
+        best_true += int(scored.truth[here][best].sum())
         enough.append(len(units.alerts(floor, rule)) >= budget)
     deviations = np.abs(np.array(counts) / budget - 1)
     return Run(
@@ -143,15 +162,62 @@ def _run(
         per_budget=float(np.mean(counts)) / budget,
         deviations=tuple(deviations.round(3).tolist()),
         worst_day=max(counts) / budget,
-        true_per_hindsight=int(truth[shown].sum()) / max(best_true, 1),
+        true_per_hindsight=int(scored.truth[scored.shown].sum()) / max(best_true, 1),
         fixed_per_budget=float(np.mean(by_fixed)) / budget,
         fixed_worst_day=max(by_fixed) / budget,
     )
 
 
+def real_runs(data: Path) -> Iterator[Run]:
+    """The real sets, played in time order: what a model of the earlier part does to the later."""
+    with tempfile.TemporaryDirectory() as folder:
+        ait = Workspace(Path(folder) / "ait")
+        ait.load("load", with_network(data, Path(folder)), "ait", "id", "time")
+        yield _played(ait, "ait_alerts", "2022-01-19", "2022-02-01")
+        cve = Workspace(Path(folder) / "cve")
+        records = [data / "cve-kev" / "cves.csv.gz"]
+        cve.load("load", records, "cve", "cve_id", "date_published")
+        for name in ("cve_kev", "cve_exploitation"):
+            yield _played(cve, name, "2024-06-01", "2024-08-01")
+
+
+def _played(workspace: Workspace, name: str, trained: str, until: str) -> Run:
+    file = DETECTORS / f"{name}.yml"
+    workspace.run("train", "train", file, "--as-of", trained, "--promote")
+    workspace.run("score", "score", file, "--since", trained, "--until", until)
+    detector = load_detector(file)
+    labels = detector.labels.field
+    if labels is None:
+        raise SystemExit(f"{name} has no label field: nothing says which alerts are true")
+    with opened(Settings(home=workspace.home)) as app:
+        version = Versions(app.state).champion(name)
+        if version is None:
+            raise SystemExit(f"{name} has no version that scores")
+        fixed = load_artifact(app, detector, version).manifest.threshold
+        end = datetime.fromisoformat(until).replace(tzinfo=UTC)
+        begin = datetime.fromisoformat(trained).replace(tzinfo=UTC)
+        window = TimeWindow(since=begin, until=end)
+        found = app.connector.scores.read(ScoreQuery(detector=name, window=window))
+        scores = pa.Table.from_batches([one.batch for one in found])
+        alerts = app.connector.alerts
+        live = {a.event_id for a in alerts.find(AlertQuery(detector=name))} if alerts else set()
+        query = app.query(detector)
+        events = pa.concat_tables(
+            pa.Table.from_batches([batch.batch]).select(["event_id", labels.name])
+            for part in app.connector.events.slices(query, window)
+            for batch in app.connector.events.read(part)
+        )
+    place = pc.index_in(scores["event_id"], value_set=events["event_id"].combine_chunks())
+    told = events[labels.name].take(place).cast(pa.string())
+    truth = pc.is_in(told, value_set=pa.array(labels.positive)).combine_chunks()
+    scored = _scored(scores, scores["score"].to_numpy(), truth.to_numpy(zero_copy_only=False), live)
+    return _run(detector, 0, "later", scored, fixed)
+
+
 def main() -> None:
     """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="?", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--only")
@@ -160,6 +226,8 @@ def main() -> None:
     for seed in SEEDS[: given.seeds]:
         print(f"seed {seed}", file=sys.stderr)
         found.extend(runs(seed, given.only))
+    if given.data is not None:
+        found.extend(real_runs(given.data))
     counted = [run for run in found if run.enough]
     every_day = [d for run in counted for d in run.deviations]
     summary = {

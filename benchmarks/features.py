@@ -29,7 +29,7 @@ from scoreback.models.artifact.folder import Fit, artifact_of
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
 from scoreback.models.features.event_features import EventFeatures, FeaturePlan
-from scoreback.models.judging.pacer import NOTHING
+from scoreback.models.judging.past import NOTHING
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Lesson
@@ -147,7 +147,7 @@ def scorer_of(encoder: Encoder, matrix: Matrix, truth: NDArray[np.int8]) -> Scor
         as_of=moment, encoder=encoder, model=fit_xgboost(lesson), threshold=0.5,
         risk_map=RiskMap((-5.0, 0.0, 5.0), (0.0, 47.0, 100.0)), keep_floor=0.1, metrics={},
         since=moment, until=moment, fit_rows=len(matrix), fit_positives=int(truth.sum()),
-        threshold_rows=0, row_hash="0" * 64, parameters={}, bins=EQUAL_EDGES, reference=NOTHING,
+        threshold_rows=0, row_hash="0" * 64, parameters={}, bins=EQUAL_EDGES, cold_start=NOTHING,
     )  # fmt: skip
     return Scorer(artifact_of(DETECTOR, fit))
 

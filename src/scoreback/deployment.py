@@ -25,9 +25,16 @@ class Suppress(StrEnum):
     THROTTLE = "throttle"  # hits of an entity that follow an alert closely
 
 
+class RuleKind(StrEnum):
+    """What an alert rule looks at."""
+
+    SCORE = "score"  # live scores of one detector
+    HEALTH = "health"  # health documents of all detectors; no analyst's verdict on it is a label
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """What a SIEM needs to raise alerts from one detector's live scores.
+    """What a SIEM needs to raise alerts from one detector's live scores, or about its health.
 
     Which scores are hits is on each score (its ``alert``): the threshold moves within the day.
     """
@@ -46,6 +53,7 @@ class AlertRule:
     paused: bool = False  # by us; whether the user switched it off is theirs
     notes: str = ""  # for the analyst who gets the alert
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
+    kind: RuleKind = RuleKind.SCORE
 
     def __post_init__(self) -> None:
         """Refuse a rule that no SIEM could run."""
@@ -55,13 +63,17 @@ class AlertRule:
 
 def rule_body(rule: AlertRule) -> dict[str, Any]:
     """*rule* as JSON has it, where a SIEM keeps rules as documents."""
-    return {
+    body = {
         **asdict(rule),
         "throttle": span(rule.throttle),
         "severity": rule.severity.value,
         "delivery": rule.delivery.value,
         "attack": list(rule.attack),
+        "kind": rule.kind.value,
     }
+    if rule.kind is RuleKind.SCORE:  # versions of before wrote none: their rules stay as they are
+        del body["kind"]
+    return body
 
 
 def rule_from(body: Mapping[str, Any]) -> AlertRule:
@@ -80,6 +92,7 @@ def rule_from(body: Mapping[str, Any]) -> AlertRule:
             "severity": Severity(body["severity"]),
             "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
             "attack": tuple(body["attack"]),
+            "kind": RuleKind(body.get("kind", RuleKind.SCORE)),
         }
     )
 

@@ -13,6 +13,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import EVENT_COLUMNS, LABEL_COLUMNS, EventBatch, LabelBatch
 from scoreback.service.app import opened
 from scoreback.service.demo.company import Company
+from scoreback.service.deploying.health_rules import reconcile_health
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.scoring import cutter
 from scoreback.service.settings import Settings
@@ -58,6 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, detector: Detector) -> Pat
         intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
         outcome = train_detector(app, detector, as_of=day(TRAINED), now=day(TRAINED))
         promote(app, detector, outcome.version.version, by="test", at=day(TRAINED))
+        reconcile_health(app, at=day(TRAINED))
     return home
 
 

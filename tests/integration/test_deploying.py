@@ -18,6 +18,7 @@ from scoreback.connectors.local.rule_engine.rules import Rules
 from scoreback.connectors.local.storage.store import Store
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
+from scoreback.health import HEALTH_RULES, Condition
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service import app as workspaces
@@ -151,7 +152,9 @@ def scoreback(
 
 
 def actions(ended: Ended) -> dict[str, str]:
-    return {item["name"]: item["action"] for item in ended.json["items"]}
+    """What is to be done, but for rules about detectors: those stand already."""
+    items = {item["name"]: item["action"] for item in ended.json["items"]}
+    return {name: what for name, what in items.items() if not name.startswith(HEALTH_RULES)}
 
 
 def test_where_all_stands_as_wanted_plan_ends_with_0_and_apply_changes_nothing(
@@ -419,7 +422,8 @@ def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_o
     }
     ended = scoreback("remove", "--all", "--yes")
     assert ended.code == 3
-    assert siem.calls == [f"remove {detector.name}", "remove scores"]
+    of_health = [f"remove {HEALTH_RULES}{condition}" for condition in Condition]
+    assert siem.calls == [f"remove {detector.name}", *of_health, "remove scores"]
     assert "it holds data" in ended.out
     assert "somebody else's" in ended.out
     ended = scoreback("remove", "--all", "--with-data", "--yes", "--json")

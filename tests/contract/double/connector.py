@@ -8,6 +8,7 @@ from typing import Self
 from scoreback.connectors.doors import Facts
 from scoreback.records import EventQuery, Finding
 from tests.contract.double.data import Events, Intake, Scores
+from tests.contract.double.health import Health
 from tests.contract.double.log import Log
 from tests.contract.double.queue import Queue
 
@@ -18,7 +19,6 @@ class DoubleConnector:
     """A connection to the double in one folder; any number of processes may have one."""
 
     enrichment = None
-    health = None
     settings = None
     resources = None
     exports = None
@@ -27,6 +27,7 @@ class DoubleConnector:
         self.name, self.log = name, log
         self.facts = Facts(settle=log.delay, acknowledged=False, visible_after=log.delay)
         self.events, self.scores, self.intake = Events(log), Scores(log), Intake(log)
+        self.health = Health(log)
         self.labels = self.alerts = self.rules = self.rule_engine = Queue(log)
 
     @classmethod

@@ -21,8 +21,17 @@ from scoreback.connectors.closings import (
     standing,
 )
 from scoreback.connectors.doors import AlertQuery
-from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
+from scoreback.deployment import (
+    AlertRule,
+    Found,
+    RuleKind,
+    Standing,
+    Suppress,
+    rule_body,
+    rule_from,
+)
 from scoreback.errors import SiemRefused
+from scoreback.health import HealthDocument, health_hits
 from scoreback.records import (
     LABEL_COLUMNS,
     Alert,
@@ -109,6 +118,15 @@ class Queue:
                 if scores is not None and not rule.paused:
                     opened += self._raise(database, rule, hits_of(rule, scores), at)
         return opened
+
+    def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
+        with self._open() as database:
+            rules = [_rule(row[0]) for row in database.execute("SELECT body FROM rules")]
+            return sum(
+                self._raise(database, rule, _in_micros(health_hits(rule, documents)), at)
+                for rule in rules
+                if rule.kind is RuleKind.HEALTH and not rule.paused
+            )
 
     def _raise(
         self, database: sqlite3.Connection, rule: AlertRule, scores: pa.Table, at: datetime
@@ -201,6 +219,11 @@ class Queue:
             yield LabelBatch(_batch(chosen, LABEL_COLUMNS))
 
 
+def _in_micros(hits: pa.Table) -> pa.Table:
+    place = hits.column_names.index("event_time")
+    return hits.set_column(place, "event_time", hits["event_time"].cast(pa.int64()))
+
+
 def _rule(text: str) -> AlertRule:
     return rule_from(json.loads(text))
 
@@ -208,7 +231,7 @@ def _rule(text: str) -> AlertRule:
 def _opened(rule: AlertRule, name: str, row: dict[str, Any], at: datetime) -> dict[str, Any]:
     copied = ("entity", "event_id", "event_time", "score", "risk")
     return {
-        "alert_id": name, "rule": rule.name, "detector": rule.detector, "version": rule.version,
+        "alert_id": name, "rule": rule.name, "detector": rule.detector, "version": row["version"],
         **{key: row[key] for key in copied}, "raised_at": micros(at),
         "severity": rule.severity, "events": 1, "reasons": row["reasons"] or "[]", "verdict": None,
         "closed_at": None, "labeller": None, "tags": [], "touched": False,

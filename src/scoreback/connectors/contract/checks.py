@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
 
-from scoreback.connectors.contract import alert_checks, event_checks, label_checks, score_checks
+from scoreback.connectors.contract import (
+    alert_checks,
+    event_checks,
+    health_checks,
+    label_checks,
+    score_checks,
+)
 from scoreback.connectors.contract.data import NoDoor, Subject
 
 Check = Callable[[Subject], None]
@@ -34,4 +40,6 @@ def _checks(*modules: ModuleType) -> Iterator[Check]:
                 yield _of_present_doors(check)
 
 
-CHECKS: tuple[Check, ...] = tuple(_checks(event_checks, score_checks, alert_checks, label_checks))
+CHECKS: tuple[Check, ...] = tuple(
+    _checks(event_checks, score_checks, alert_checks, label_checks, health_checks)
+)

@@ -12,6 +12,7 @@ from scoreback.connectors.doors import (
     AlertQuery,
     AlertsDoor,
     Connector,
+    HealthDoor,
     RulesDoor,
     ScoreQuery,
     Slice,
@@ -197,6 +198,11 @@ def rules(subject: Subject) -> RulesDoor:
 def alerts(subject: Subject) -> AlertsDoor:
     """Its door to alerts; raises `NoDoor` where there is none."""
     return _there(subject.connector.alerts)
+
+
+def health(subject: Subject) -> HealthDoor:
+    """Its door to health; raises `NoDoor` where there is none."""
+    return _there(subject.connector.health)
 
 
 def labels_of(

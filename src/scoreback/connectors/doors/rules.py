@@ -1,9 +1,11 @@
 """The doors to alert rules, and to the engine where the SIEM has none of its own."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from scoreback.deployment import AlertRule, Found, Suppress
+from scoreback.health import HealthDocument
 
 LOOK_BACK = timedelta(minutes=10)  # what a rule looks at again, by the time when the SIEM got it
 
@@ -58,6 +60,22 @@ class RuleEngine(Protocol):
         Args:
             since: scores that the SIEM got earlier are not looked at.
             at: written on each alert as the time when it was raised.
+
+        Returns:
+            How many alerts were opened.
+
+        Raises:
+            SiemUnavailable: some alerts may be there; evaluating again opens the rest.
+            SiemRefused: alerts cannot be written.
+        """
+        ...
+
+    def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
+        """Let the enabled rules about health look at *documents*, which were just written.
+
+        One alert a day for each rule and detector, whose name is the alert's entity; the alert's
+        own detector is `scoreback.health.OWN`, so that no list of a detector's alerts has it.
+        Looking at a document again opens nothing twice.
 
         Returns:
             How many alerts were opened.

@@ -18,6 +18,7 @@ from scoreback.connectors.elastic.sample import Samples
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.writing.enrich import Enrichments
+from scoreback.connectors.elastic.writing.health import Health
 from scoreback.connectors.elastic.writing.scores import Scores
 from scoreback.records import EventQuery, Finding
 
@@ -25,7 +26,6 @@ from scoreback.records import EventQuery, Finding
 class ElasticConnector:
     """A connection to an Elasticsearch cluster; safe to use from several threads."""
 
-    health = None
     settings = None
     exports = None
 
@@ -42,6 +42,7 @@ class ElasticConnector:
         self.alerts = Alerts(client, names, self.labels)
         self.rules = Rules(client, names)
         self.rule_engine = RuleEngine(client, names, self.rules)
+        self.health = Health(client, names)
         self.resources = Resources(client, given)
         self.intake = Samples(client, given, self.labels)
 

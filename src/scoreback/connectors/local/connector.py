@@ -7,6 +7,7 @@ from typing import Self
 from scoreback.connectors.doors import Facts
 from scoreback.connectors.local.checks import check
 from scoreback.connectors.local.events import Events
+from scoreback.connectors.local.health import Health
 from scoreback.connectors.local.intake import Intake
 from scoreback.connectors.local.rule_engine.alerting import RuleEngine
 from scoreback.connectors.local.rule_engine.alerts import Alerts
@@ -22,7 +23,6 @@ class LocalConnector:
     """A connection to the embedded SIEM in one folder; any number of processes may have one."""
 
     enrichment = None  # its view `events_enriched` shows every stored score beside its event
-    health = None
     resources = None  # a folder needs nothing made in advance
 
     def __init__(self, name: str, store: Store) -> None:
@@ -35,6 +35,7 @@ class LocalConnector:
         self.rules = Rules(store)
         self.rule_engine = RuleEngine(store)
         self.settings = Settings(store)
+        self.health = Health(store)
         self.intake = self.exports = Intake(store)
 
     @classmethod

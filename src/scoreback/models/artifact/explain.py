@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from scoreback.models.detector.spec import EventFeature, WindowFeature, format_duration
 from scoreback.models.labels.dataset import feature_columns
-from scoreback.models.learners.model import Floats
+from scoreback.models.learners.model import Attribution, Floats
 
 REASONS = 3
 _TEXT_LIMIT = 200  # characters of a field's value; a command line can hold a megabyte
@@ -23,17 +23,19 @@ def reasons_of(
     rows: pa.Table,
     contributions: Floats,
     margins: Floats,
+    attribution: Attribution,
 ) -> list[str]:
     """A JSON list for each row: the strongest positive contributions, then base and rest.
 
     Each reason is ``{"feature", "value", "contribution", "text"}``; the last item is ``{"base",
-    "rest"}``. All contributions, the base and the rest sum to the log-odds of the score.
+    "rest", "by"}``. All contributions, the base and the rest sum to the log-odds of the score.
 
     Args:
         features: the feature plan.
         rows: their raw columns.
         contributions: shape (rows, features + 1), the base last.
         margins: log-odds of each row.
+        attribution: the rule that made the contributions; ``by`` names it.
     """
     columns = feature_columns(rows, features)
     strongest = np.argsort(-contributions[:, :-1], axis=1, kind="stable")[:, :REASONS]
@@ -55,7 +57,8 @@ def reasons_of(
                 }
             )
             told += contribution
-        items.append({"base": base, "rest": round(float(margins[row]) - told, _DIGITS)})
+        rest = round(float(margins[row]) - told, _DIGITS)
+        items.append({"base": base, "rest": rest, "by": attribution})
         found.append(json.dumps(items, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
     return found
 

@@ -1,9 +1,9 @@
 """A trained model as a folder: a manifest, one model file, and a checksum for each. No pickle.
 
 The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
-so it stands for everything that a score depends on. Beside them lie the bins that histograms of its
-scores have (`artifact.bins`), and what thresholds are paced by at first (`artifact.reference`): no
-score depends on these.
+so it stands for everything that a score depends on. Beside them lie files that no score depends on:
+the bins that histograms of its scores have (`artifact.bins`), what thresholds are paced by at first
+(`artifact.cold_start`), and what it learnt from as counts (`artifact.reference_file`).
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from scoreback.disk.files import draft_folder, private_folder, sweep, write_whol
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import ArtifactError
 from scoreback.models.artifact.bins import BINS, read_bins, written_bins
+from scoreback.models.artifact.cold_start import COLD_START, read_cold_start, written_cold_start
 from scoreback.models.artifact.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -31,9 +32,14 @@ from scoreback.models.artifact.manifest import (
     Text,
     canonical,
 )
-from scoreback.models.artifact.reference import REFERENCE, read_reference, written_reference
+from scoreback.models.artifact.reference_file import (
+    REFERENCE,
+    read_reference,
+    written_reference,
+)
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
-from scoreback.models.judging.pacer import Past
+from scoreback.models.judging.past import Past
+from scoreback.models.judging.reference import Reference
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
@@ -54,7 +60,8 @@ class Artifact:
     manifest: Manifest
     model: Model
     bins: tuple[float, ...] = EQUAL_EDGES  # edges, by the scores of its training
-    reference: Past | None = None  # what its training scored; artefacts of before have none
+    cold_start: Past | None = None  # what its training scored; artefacts of before have none
+    reference: Reference | None = None  # what it learnt from; artefacts of before have none
 
     @property
     def artifact_hash(self) -> str:
@@ -95,7 +102,7 @@ class Fit:
     risk_map: RiskMap
     keep_floor: float
     bins: tuple[float, ...]
-    reference: Past
+    cold_start: Past
     metrics: Mapping[str, float]
     since: datetime
     until: datetime
@@ -103,6 +110,7 @@ class Fit:
     fit_positives: int
     threshold_rows: int
     row_hash: str
+    reference: Reference | None = None
 
 
 def artifact_of(detector: Detector, fit: Fit) -> Artifact:
@@ -143,7 +151,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
             sha256=hashlib.sha256(stored).hexdigest(),
         ),
     )  # fmt: skip
-    return Artifact(manifest, fit.model, fit.bins, fit.reference)
+    return Artifact(manifest, fit.model, fit.bins, fit.cold_start, fit.reference)
 
 
 def save(artifact: Artifact, folder: Path) -> None:
@@ -164,6 +172,8 @@ def save(artifact: Artifact, folder: Path) -> None:
         artifact.manifest.model.name: artifact.model.to_bytes(),
         BINS: written_bins(artifact.bins, artifact.artifact_hash),
     }
+    if artifact.cold_start is not None:
+        files[COLD_START] = written_cold_start(artifact.cold_start, artifact.artifact_hash)
     if artifact.reference is not None:
         files[REFERENCE] = written_reference(artifact.reference, artifact.artifact_hash)
     try:
@@ -212,8 +222,8 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             "not that of the manifest",
             hint=_RESTORE,
         )
-    ours = {MANIFEST, BINS, REFERENCE, algorithm.file}
-    if strangers := sorted({p.name for p in folder.iterdir()} - ours):
+    ours = {MANIFEST, BINS, COLD_START, REFERENCE, algorithm.file}
+    if strangers := sorted({path.name for path in folder.iterdir()} - ours):
         raise ArtifactError(
             f"{folder} holds a file that does not belong to the model: {strangers[0]!r}",
             hint="move it elsewhere; nobody else writes into an artefact",
@@ -230,13 +240,15 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             f"{len(manifest.features)}",
             hint=_RESTORE,
         )
-    bins, reference = EQUAL_EDGES, None  # artefacts of before have none
-    name = hashlib.sha256(stored).hexdigest()
+    own_hash = hashlib.sha256(stored).hexdigest()
+    bins, cold_start, reference = EQUAL_EDGES, None, None  # artefacts of before have none
     if (folder / BINS).exists():
-        bins = read_bins(folder / BINS, _read(folder, BINS), name)
+        bins = read_bins(folder / BINS, _read(folder, BINS), own_hash)
+    if (folder / COLD_START).exists():
+        cold_start = read_cold_start(folder / COLD_START, _read(folder, COLD_START), own_hash)
     if (folder / REFERENCE).exists():
-        reference = read_reference(folder / REFERENCE, _read(folder, REFERENCE), name)
-    return Artifact(manifest, model, bins, reference)
+        reference = read_reference(folder / REFERENCE, _read(folder, REFERENCE), own_hash)
+    return Artifact(manifest, model, bins, cold_start, reference)
 
 
 def _parsed(folder: Path, stored: bytes) -> Manifest:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scoreback.models.detector.spec import EventFeature, Unit, WindowFeature
 from scoreback.models.labels.dataset import is_category
-from scoreback.models.learners.texts import BUCKETS
+from scoreback.models.learners.text_hashing import BUCKETS
 
 FORMAT: Literal["scoreback-model"] = "scoreback-model"
 FORMAT_VERSION: Literal[1] = 1

@@ -45,5 +45,9 @@ class Scorer:
         matrix = self._encoder.transform(rows)
         model = self.artifact.model
         return reasons_of(
-            self.artifact.features, rows, model.contributions(matrix), model.margin(matrix)
+            self.artifact.features,
+            rows,
+            model.contributions(matrix),
+            model.margin(matrix),
+            model.attribution,
         )

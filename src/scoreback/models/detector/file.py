@@ -91,7 +91,6 @@ _LATER_KEYS: dict[Key, str] = {
         ("gate", name): "remove it; of the gate only approval is there yet"
         for name in ("min_precision", "min_verdicts", "beat", "shadow")
     },
-    ("schedule", "monitor"): "remove it",
 }
 
 

@@ -215,6 +215,9 @@ class Schedule(Part):
 
     score: CronLine = Field(default="*/5 * * * *", description="when new events are scored")
     train: CronLine = Field(default="0 3 * * 0", description="when a new version is trained")
+    monitor: CronLine = Field(
+        default="15 * * * *", description="when the SIEM is told how the detector is doing"
+    )
 
 
 Selection = Annotated[dict[str, Any], Field(min_length=1)]

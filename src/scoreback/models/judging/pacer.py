@@ -13,62 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.detector.day_start import DayStart
-from scoreback.models.judging.pacing import (
-    TICK_US,
-    TRAILING_DAYS,
-    Day,
-    Pace,
-    Tick,
-    Trailing,
-    tick_of,
-)
+from scoreback.models.judging.pacing import TICK_US, Pace, Tick, Trailing, tick_of
+from scoreback.models.judging.past import Past, Units, joined
+from scoreback.models.judging.trailing_days import KEPT_DAYS, days_with_units, trailing_of
 from scoreback.models.learners.model import Floats
 from scoreback.suppression import DAY_US, opened_by
 
-KEPT_DAYS = 2 * TRAILING_DAYS
 _LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
 _HOUR_US = 3_600_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Units:
-    """Scored units, in any order; one element each."""
-
-    times: NDArray[np.int64]  # microseconds; by these days, hours and the order are
-    entities: NDArray[np.int64]  # codes, the same for ever; -1 where the entity is absent
-    scores: Floats
-    draws: Floats  # even numbers in [0, 1), each of its unit for ever
-
-    def take(self, rows: NDArray[np.int64]) -> "Units":
-        """Those at *rows*."""
-        return Units(
-            times=self.times[rows],
-            entities=self.entities[rows],
-            scores=self.scores[rows],
-            draws=self.draws[rows],
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What is remembered of a stretch that was judged, or that a training scored.
-
-    *opened* says which of *units* opened an alert. *hours* counts all units that were scored, by
-    the hour of their event, so that a quiet day is told from one of which nothing is known.
-    """
-
-    units: Units
-    opened: NDArray[np.bool_]
-    hours: dict[int, int] = field(default_factory=dict)  # microseconds → units
-
-
-NOTHING = Past(
-    units=Units(
-        times=np.zeros(0, dtype=np.int64), entities=np.zeros(0, dtype=np.int64),
-        scores=np.zeros(0), draws=np.zeros(0),
-    ),
-    opened=np.zeros(0, dtype=bool),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +54,7 @@ class Pacer:
         day_start: DayStart,
         born: float,
         *,
-        reference: Past | None = None,
+        cold_start: Past | None = None,
         past: Sequence[Past] = (),
         opened: Iterable[tuple[int, int]] = (),
         ticks: Iterable[Tick] = (),
@@ -113,14 +65,14 @@ class Pacer:
             pace: what the team can read.
             day_start: when its day begins.
             born: the threshold that the model was given by its training.
-            reference: what the training scored without having learnt from it: stands in for days
+            cold_start: what the training scored without having learnt from it: stands in for days
                 that are not scored yet.
             past: what the model scored before.
             opened: (time, entity code) of the alerts of the latest days, by whatever model.
             ticks: cuts that were set already, the latest of each tick last.
         """
         self._pace, self._start, self._born = pace, day_start, born
-        self._reference, self._past = reference, list(past)
+        self._cold_start, self._past = cold_start, list(past)
         self._opened = sorted(opened)
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
@@ -151,8 +103,9 @@ class Pacer:
         for today in pairwise(starts):
             rows = np.flatnonzero((units.times >= today[0]) & (units.times < today[1]))
             if len(rows):  # each day is remembered before the next, which goes by it
-                self._past.append(self._judge_day(units, rows, today, shown))
-                parts.append(self._past[-1])
+                part = self._judge_day(units, rows, today, shown)
+                self._past.append(part)
+                parts.append(part)
         return Judged(
             alerts=shown.alerts,
             thresholds=shown.thresholds,
@@ -235,77 +188,14 @@ class Pacer:
     def _days_before(self, day: int) -> Trailing:
         """The latest whole days before *day* on which anything was scored."""
         if self._trailing is None or self._trailing[0] != day:
-            self._trailing = day, trailing_of(self._past, self._reference, self._start, day)
+            self._trailing = day, trailing_of(self._past, self._cold_start, self._start, day)
+            self._forget(day)
         return self._trailing[1]
 
-
-def joined(parts: Sequence[Past]) -> Past:
-    """*parts* as one."""
-    if len(parts) == 1:
-        return parts[0]
-    parts = [NOTHING, *parts]
-    hours: dict[int, int] = {}
-    for part in parts:
-        for hour, count in part.hours.items():
-            hours[hour] = hours.get(hour, 0) + count
-    return Past(
-        units=Units(
-            times=np.concatenate([part.units.times for part in parts]),
-            entities=np.concatenate([part.units.entities for part in parts]),
-            scores=np.concatenate([part.units.scores for part in parts]),
-            draws=np.concatenate([part.units.draws for part in parts]),
-        ),
-        opened=np.concatenate([part.opened for part in parts]),
-        hours=hours,
-    )
-
-
-def trailing_of(
-    past: Sequence[Past], reference: Past | None, start: DayStart, day: int
-) -> Trailing:
-    """The whole days of *past* before *day*, filled up with those of *reference*.
-
-    The first day of *past* is not whole: scoring began in it. Where a reference is shorter than a
-    day, all of it stands for any part of a day of its length.
-    """
-    days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
-    missing = TRAILING_DAYS - len(days)
-    if reference is None or not missing or not reference.hours:
-        return Trailing(days)
-    filling = _whole_days([reference], start, max(reference.hours) + _HOUR_US)
-    whole = filling[1:-1] if len(filling) > 2 else []
-    if whole or days:
-        return Trailing([*whole[-missing:], *days])
-    stretch = (max(reference.hours) + _HOUR_US - min(reference.hours)) / DAY_US
-    return Trailing(filling, stretch=stretch)
-
-
-def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:
-    """Days before *until* on which something was scored, ascending; the first may be in part."""
-    hours = sorted({hour for one in past for hour in one.hours if hour < until})
-    if not hours:
-        return []
-    starts = start.between(hours[0], until)
-    days = np.unique(np.searchsorted(starts, hours, side="right") - 1).tolist()
-    wanted = [(starts[d], starts[d + 1]) for d in days if starts[d + 1] <= until]
-    wanted = wanted[-KEPT_DAYS:]
-    if not wanted:
-        return []
-    first = wanted[0][0]
-    near = [one for one in past if one.hours and max(one.hours) + _HOUR_US > first]
-    times = np.concatenate([one.units.times for one in near])
-    order = np.argsort(times, kind="stable")
-    times = times[order]
-    entities = np.concatenate([one.units.entities for one in near])[order]
-    scores = np.concatenate([one.units.scores for one in near])[order]
-    draws = np.concatenate([one.units.draws for one in near])[order]
-    found = []
-    for since, end in wanted:
-        low, high = np.searchsorted(times, (since, end))
-        found.append(
-            Day(
-                since=since, until=end, times=times[low:high], entities=entities[low:high],
-                scores=scores[low:high], draws=draws[low:high],
-            )
-        )  # fmt: skip
-    return found
+    def _forget(self, day: int) -> None:
+        """Let go of what no day from *day* on looks back to: a catch-up may take years of them."""
+        known = days_with_units(self._past, self._start, day)[-KEPT_DAYS:]
+        if known:
+            first = known[0][0]
+            self._past = [one for one in self._past if not one.hours or max(one.hours) >= first]
+        self._opened = [one for one in self._opened if one[0] >= day - 3 * DAY_US]

@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 
-from scoreback.models.judging.pacer import Past, Units
+from scoreback.models.judging.past import Past, Units
 
 _COLUMNS = ("time", "entity", "score", "draw", "opened")
 _DIGEST = 64  # hex digits of a sha256, before all else

@@ -93,6 +93,11 @@ class Dataset:
             repeated=int(len(first) - first.sum()),
         )
 
+    @property
+    def entity_column(self) -> pa.Array:
+        """The entity of each unit as text; null where absent."""
+        return self.entity_names.take(pa.array(self.entities, mask=self.entities < 0))
+
     def __len__(self) -> int:
         """The number of units."""
         return len(self.times)

@@ -19,7 +19,7 @@ from scoreback.columns import flat
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.labels.dataset import feature_columns, is_category
 from scoreback.models.learners.matrix_file import let_go, new_matrix, row_blocks
-from scoreback.models.learners.model import Matrix
+from scoreback.models.learners.model import Matrix, Tell, silent
 from scoreback.models.learners.texts import TextModel, fit_text, out_of_fold
 
 MIN_SEEN = 10  # a value seen less often says nothing that would hold on other days
@@ -41,8 +41,12 @@ class Encoder:
         rows: pa.Table,
         truth: NDArray[np.int8],
         features: Sequence[EventFeature | WindowFeature],
+        seed: int = 0,
     ) -> Self:
-        """Learn the vocabularies from *rows*, whose truth (0 or 1) is *truth*."""
+        """Learn the vocabularies from *rows*, whose truth (0 or 1) is *truth*.
+
+        *seed* draws the sample of texts where they are too many.
+        """
         columns = feature_columns(rows, features)
         rate = (float((truth == 1).sum()) + 0.5) / (len(truth) + 1.0)  # never 0 or 1
         vocabularies = {
@@ -51,7 +55,7 @@ class Encoder:
             if is_category(f)
         }
         texts = {
-            f.name: fit_text(flat(columns.column(i)), truth)
+            f.name: fit_text(flat(columns.column(i)), truth, seed)
             for i, f in enumerate(features)
             if f.kind == "ngrams"
         }
@@ -89,12 +93,15 @@ class Encoder:
             matrix[:, i] = _finite(columns[i].to_numpy(zero_copy_only=False))
         return matrix
 
-    def learning_matrix(self, rows: pa.Table, truth: NDArray[np.int8]) -> Matrix:
+    def learning_matrix(
+        self, rows: pa.Table, truth: NDArray[np.int8], seed: int = 0, tell: Tell = silent
+    ) -> Matrix:
         """The matrix of the very *rows* that this was fitted on, as a candidate should learn them.
 
         What was learnt from a row's own truth would tell that truth again: texts get the number
         of a model of the other rows. The matrix lies in a file without a name, written once, so
-        that memory stays flat for those who read it in blocks (`matrix_file`).
+        that memory stays flat for those who read it in blocks (`matrix_file`). Texts take longest,
+        so each part of theirs is told.
         """
         matrix = new_matrix(rows.num_rows, len(self.features))
         for part in row_blocks(matrix):
@@ -102,7 +109,8 @@ class Encoder:
             matrix[part] = self.transform(block, texts=False)
             let_go(matrix)
         for i in self.texts_at:
-            matrix[:, i] = out_of_fold(flat(rows.column(self.features[i].name)), truth)
+            column = flat(rows.column(self.features[i].name))
+            matrix[:, i] = out_of_fold(column, truth, seed, tell)
         return matrix
 
 

@@ -13,7 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-from scoreback.models.learners.model import Floats, Lesson, Matrix, Range
+from scoreback.models.learners.model import (
+    TERMS,
+    Attribution,
+    Floats,
+    Lesson,
+    Matrix,
+    Range,
+    adding_up,
+)
 from scoreback.models.learners.ranking import average_precision
 
 MAX_ITERATIONS = 500
@@ -76,13 +84,18 @@ class LinearModel:
             total += _share(term, matrix[:, i])
         return total.astype(np.float32).astype(np.float64)
 
+    @property
+    def attribution(self) -> Attribution:
+        """Its terms."""
+        return TERMS
+
     def contributions(self, matrix: Matrix) -> Floats:
         """Each feature's term against its mean, then the intercept."""
         shares = np.empty((len(matrix), len(self.terms) + 1))
         for i, term in enumerate(self.terms):
             shares[:, i] = _share(term, matrix[:, i])
         shares[:, -1] = self.intercept
-        return shares
+        return adding_up(shares, self.margin(matrix))
 
     def to_bytes(self) -> bytes:
         """JSON."""

@@ -1,8 +1,8 @@
 """What every trained model can do, and what it is learnt from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,17 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float]  # of an algorithm, by name; those left out have their defaults
+Attribution = Literal["Shapley values", "path contributions", "linear terms"]
+SHAPLEY: Attribution = "Shapley values"  # what a feature adds, over all orders of learning them
+PATH: Attribution = "path contributions"  # what each question on a row's way through a tree changed
+TERMS: Attribution = "linear terms"  # a coefficient times the distance from the mean
+
+
+Tell = Callable[[str], None]  # told what comes next
+
+
+def silent(_step: str) -> None:
+    """Tell nobody."""
 
 
 class Model(Protocol):
@@ -37,10 +48,15 @@ class Model(Protocol):
         """
         ...
 
+    @property
+    def attribution(self) -> Attribution:
+        """By what rule `contributions` shares the margin out."""
+        ...
+
     def contributions(self, matrix: Matrix) -> Floats:
         """Shape (rows, features + 1): one share per feature, then the base; they sum to the margin.
 
-        Exact up to float32 rounding.
+        A row has the same shares alone and in any batch.
         """
         ...
 
@@ -87,6 +103,18 @@ class Effort:
 
     threads: int
     parameters: Mapping[str, Parameters] = field(default_factory=dict)  # by algorithm
+    tell: Tell = silent
+
+
+def adding_up(shares: Floats, margin: Floats) -> Floats:
+    """*shares*, the base last, with what float32 rounded away of *margin* put into their base."""
+    shares[:, -1] += margin - shares.sum(axis=1)
+    return shares
+
+
+def told(effort: Effort, tell: Tell, step: str) -> Effort:
+    """*effort* whose smaller steps are told as parts of *step*."""
+    return replace(effort, tell=lambda part: tell(f"{step}: {part}"))
 
 
 _HIGHEST = float(np.nextafter(1.0, 0.0))

@@ -9,17 +9,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.learners.model import PATH, SHAPLEY, TERMS
 from scoreback.models.report.pictures import Account, pictures, winner
 from scoreback.models.training.candidates import CHEAP, cheap_names
 from scoreback.times import moment
 
 NONE = "-"  # there is nothing to divide by
+_ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for people who read alerts
+    SHAPLEY: "what a feature adds, averaged over all orders in which features could become known",
+    PATH: "what each question on an event's way through the trees changed, put down to the"
+    " feature that it asks about; they add up to the score as Shapley values do, but depend on"
+    " the order in which the trees ask",
+    TERMS: "a feature's distance from its mean, times its coefficient",
+}
 
 
-def report_page(account: Account, status: str, notice: str = "") -> str:
+def report_page(
+    account: Account, status: str, notice: str = "", came: Mapping[str, float] | None = None
+) -> str:
     """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
 
-    *notice* stands on top; it says for example that the data are simulated.
+    *notice* stands on top; it says for example that the data are simulated. *came* is what analysts
+    said of the version's alerts by now: ``precision`` with its interval, ``labelled``, ``alerts``
+    and ``alerts_per_day``.
     The same account gives the same page.
     """
     environment = Environment(
@@ -41,8 +53,10 @@ def report_page(account: Account, status: str, notice: str = "") -> str:
         cheap=[c for c in rivals if c["algorithm"] in CHEAP],
         status=status,
         notice=notice,
+        came=came if came and "precision" in came else None,
         named=_named(account),
         confidence=f"{CONFIDENCE:.0%}",
+        attributions=_ATTRIBUTIONS,
         # matplotlib escapes the text that it draws
         pictures={name: Markup(svg) for name, svg in pictures(account).items()},  # noqa: S704
     )

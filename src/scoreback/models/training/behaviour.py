@@ -14,7 +14,7 @@ from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.labels.dataset import Dataset
 from scoreback.models.labels.truths import UNKNOWN
-from scoreback.models.learners.model import Floats, Matrix, Model, score_of
+from scoreback.models.learners.model import Attribution, Floats, Matrix, Model, score_of
 from scoreback.models.learners.ranking import average_precision
 from scoreback.models.training.candidates import Candidates, rows_of
 from scoreback.models.training.splits import Origin
@@ -22,7 +22,7 @@ from scoreback.models.training.splits import Origin
 RISK_STEP = 4  # width of a bar of the score distribution
 CALIBRATION_BINS = 10
 MOST_FEATURES = 12
-MOST_EXPLAINED = 500  # alerts that the shares are averaged over; a deep forest takes 40 ms for each
+MOST_EXPLAINED = 500  # alerts that the shares are averaged over
 _EXAMPLES = 3  # of each kind
 
 
@@ -49,7 +49,7 @@ class Leaning:
     """How much the winner leans on one feature."""
 
     feature: str
-    share: float  # of all upward contributions to the log-odds of alerting units
+    share: float  # of all upward contributions (`attribution`) to the log-odds of alerting units
     loss: float | None  # average precision lost on the judged days when its values are shuffled
 
 
@@ -72,6 +72,7 @@ class Behaviour:
     distribution: Distribution
     calibration: tuple[CalibrationBin, ...]
     leanings: tuple[Leaning, ...]  # those with most weight first, at the latest origin
+    attribution: Attribution  # the rule behind their shares and the examples' reasons
     examples: tuple[Example, ...]  # of the latest origin: true, false and unlabelled ones
 
 
@@ -104,6 +105,7 @@ def behaviour(
         distribution=_distribution(replays, risk_map),
         calibration=_calibration(replays),
         leanings=rows.leanings(),
+        attribution=rows.model.attribution,
         examples=rows.examples(),
     )
 
@@ -205,6 +207,7 @@ class _Judged:
             rows_of(self.data, mask).take(order),
             self.model.contributions(self.matrix[at]),
             self.margin[at],
+            self.model.attribution,
         )
         risks = self.risk_map(score_of(self.margin[at]))
         return tuple(

@@ -19,7 +19,7 @@ from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.linear import SingleFeature, fit_single_feature
-from scoreback.models.learners.model import Effort, Floats, Lesson, Model
+from scoreback.models.learners.model import Effort, Floats, Lesson, Model, Tell, silent
 from scoreback.models.training.splits import Origin, Parts, Span
 
 BASELINE = "best_single_feature"
@@ -54,19 +54,21 @@ class Candidates:
 
 
 def first_lesson(
-    detector: Detector, data: Dataset, parts: Parts, threads: int
+    detector: Detector, data: Dataset, parts: Parts, threads: int, tell: Tell = silent
 ) -> tuple[Encoder, Lesson]:
     """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
     truth = parts.known.truth
     later = parts.threshold & (truth != UNKNOWN)
-    rows = rows_of(data, parts.fit)
-    encoder = Encoder.fit(rows, truth[parts.fit], detector.features)
+    rows, seed = rows_of(data, parts.fit), detector.train.seed
+    encoder = Encoder.fit(rows, truth[parts.fit], detector.features, seed)
     return encoder, Lesson(
-        matrix=encoder.learning_matrix(rows, truth[parts.fit]),
+        matrix=encoder.learning_matrix(
+            rows, truth[parts.fit], seed, lambda part: tell(f"earlier days, {part}")
+        ),
         truth=truth[parts.fit],
         later_matrix=encoder.transform(rows_of(data, later)),
         later_truth=truth[later],
-        seed=detector.train.seed,
+        seed=seed,
         threads=threads,
     )
 
@@ -76,14 +78,16 @@ def fit_candidates(
 ) -> Candidates:
     """Fit the algorithms called *names*, and the best single feature, on *parts*."""
     truth = parts.known.truth
-    early, first = first_lesson(detector, data, parts, effort.threads)
-    encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features)
-    matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all])
+    tell, seed = effort.tell, detector.train.seed
+    early, first = first_lesson(detector, data, parts, effort.threads, tell)
+    encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features, seed)
+    matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all], seed, tell)
     threshold_rows = rows_of(data, parts.threshold)
     unseen = early.transform(threshold_rows)
     models: dict[str, Model] = {}
     margins: dict[str, Floats] = {}
     for name in names:
+        tell(name)
         fit = algorithms()[name].fit
         lesson = replace(first, parameters=effort.parameters.get(name, {}))
         model = fit(lesson)

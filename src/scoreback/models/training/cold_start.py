@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Past, Units
 from scoreback.models.judging.pacing import TIES, TRAILING_DAYS
+from scoreback.models.judging.past import Past, Units
 from scoreback.models.labels.dataset import Dataset, Mask
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
@@ -41,14 +41,15 @@ def unseen_scores(
         learnt = parts.all & ~half
         if len(np.unique(truth[learnt])) < 2:
             return early
-        encoder = Encoder.fit(rows_of(data, learnt), truth[learnt], detector.features)
+        seed = detector.train.seed
+        encoder = Encoder.fit(rows_of(data, learnt), truth[learnt], detector.features, seed)
         lesson = Lesson(
-            matrix=encoder.learning_matrix(rows_of(data, learnt), truth[learnt]),
+            matrix=encoder.learning_matrix(rows_of(data, learnt), truth[learnt], seed),
             truth=truth[learnt],
             later_matrix=None,
             later_truth=None,
             rounds=final.models[chosen].rounds,
-            seed=detector.train.seed,
+            seed=seed,
             threads=effort.threads,
             parameters=effort.parameters.get(chosen, {}),
         )
@@ -57,7 +58,7 @@ def unseen_scores(
     return scores[parts.threshold]
 
 
-def reference_of(detector: Detector, data: Dataset, parts: Parts, scores: Floats) -> Past:
+def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Floats) -> Past:
     """What pacing begins with: the best units of each hour of the latest threshold days.
 
     Args:

@@ -133,13 +133,14 @@ def random_split_precision(
     fit, stop, judged = masks
     if len(np.unique(known.truth[fit])) < 2:
         return None
-    encoder = Encoder.fit(rows_of(data, fit), known.truth[fit], detector.features)
+    seed = detector.train.seed
+    encoder = Encoder.fit(rows_of(data, fit), known.truth[fit], detector.features, seed)
     lesson = Lesson(
-        matrix=encoder.learning_matrix(rows_of(data, fit), known.truth[fit]),
+        matrix=encoder.learning_matrix(rows_of(data, fit), known.truth[fit], seed, effort.tell),
         truth=known.truth[fit],
         later_matrix=encoder.transform(rows_of(data, stop)),
         later_truth=known.truth[stop],
-        seed=detector.train.seed,
+        seed=seed,
         threads=effort.threads,
         parameters=effort.parameters.get(chosen, {}),
     )

@@ -9,6 +9,7 @@ same rows, labels and seed give the same artefact.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 
@@ -18,6 +19,7 @@ from scoreback.models.judging.bins import bin_edges
 from scoreback.models.judging.contest import Contest, dealt
 from scoreback.models.judging.equal_volume import best_units, volume
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.judging.reference import reference_of
 from scoreback.models.judging.threshold import (
     RiskMap,
     Threshold,
@@ -33,7 +35,7 @@ from scoreback.models.labels.dataset import (
     row_hash,
 )
 from scoreback.models.labels.joins import event_labels
-from scoreback.models.learners.model import Effort
+from scoreback.models.learners.model import Effort, told
 from scoreback.models.training.behaviour import Behaviour, behaviour
 from scoreback.models.training.breakdown import Breakdown, breakdown
 from scoreback.models.training.candidates import (
@@ -46,7 +48,7 @@ from scoreback.models.training.candidates import (
 )
 from scoreback.models.training.cautions import cautions
 from scoreback.models.training.choosing import Choice, choose
-from scoreback.models.training.cold_start import reference_of, unseen_scores
+from scoreback.models.training.cold_start import cold_start_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.training.floor import GivenUp, given_up, in_words
 from scoreback.models.training.leaks import leaks_of
@@ -64,6 +66,7 @@ from scoreback.models.training.rivals import (
     values_to_hold_out,
 )
 from scoreback.models.training.splits import Origin, Parts, parts_of, plan_of
+from scoreback.models.training.texts_left_out import texts_left_out
 from scoreback.times import moment
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
@@ -174,10 +177,14 @@ def train(
     )
     chosen = choice.chosen
     done = trials + len(plan.origins)
-    tell(done, steps, f"fitting {chosen} on all days")
-    final = fit_candidates(detector, data, parts, [chosen], effort)
-    tell(done + 1, steps, "random split, to show the gap")
-    gap = random_split_precision(detector, data, known, chosen, effort)
+    step = f"fitting {chosen} on all days"
+    tell(done, steps, step)
+    telling = told(effort, partial(tell, done, steps), step)
+    final = fit_candidates(detector, data, parts, [chosen], telling)
+    step = "random split, to show the gap"
+    tell(done + 1, steps, step)
+    telling = told(effort, partial(tell, done + 1, steps), step)
+    gap = random_split_precision(detector, data, known, chosen, telling)
     apart = None
     if values:
         apart = held_out(
@@ -202,6 +209,7 @@ def train(
         warnings=(
             *plan.warnings, *filter(None, [searched.note, in_words(detector, lost)]),
             *warnings_of(detector, data, known, threshold, apart),
+            *texts_left_out(final.encoder),
         ),
         pitfalls=(
             *cautions(detector, own, single, choice, rules[BASELINE], apart),
@@ -239,7 +247,7 @@ def _searched(
 ) -> Searched:
     if not detector.train.trials:
         return Searched()
-    _, lesson = first_lesson(detector, data, parts, threads)
+    _, lesson = first_lesson(detector, data, parts, threads, partial(tell, 0))
     names, trials = detector.train.algorithms, detector.train.trials
     return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
 
@@ -255,8 +263,12 @@ def _judge(
     """Every candidate over all *origins*, what it said, and what was fitted at the last."""
     said: dict[str, list[Replay]] = {}
     for i, origin in enumerate(origins):
-        tell(i, f"judging on block {i + 1} of {len(origins)}")
-        candidates = fit_candidates(detector, data, origin.parts, detector.train.algorithms, effort)
+        step = f"judging on block {i + 1} of {len(origins)}"
+        tell(i, step)
+        telling = told(effort, partial(tell, i), step)
+        candidates = fit_candidates(
+            detector, data, origin.parts, detector.train.algorithms, telling
+        )
         for name, replay in replays(data, known, origin, candidates).items():
             said.setdefault(name, []).append(replay)
     rule, budget = suppression_of(detector), detector.alerts.budget
@@ -298,7 +310,7 @@ def _finished(
         risk_map=RiskMap.of(floor),
         keep_floor=keep_floor(scores, detector.write.keep.top, value),
         bins=bin_edges(scores),
-        reference=reference_of(detector, data, parts, scores),
+        cold_start=cold_start_of(detector, data, parts, scores),
         metrics={
             **metrics,
             "expected_alerts_per_day": threshold.alerts_per_day,
@@ -310,5 +322,6 @@ def _finished(
         fit_positives=int((truth[parts.all] == 1).sum()),
         threshold_rows=int(parts.threshold.sum()),
         row_hash=row_hash(data, truth, parts.all | parts.threshold),
+        reference=reference_of(detector.features, data.features, data.entity_column, scores),
     )
     return threshold, fit, lost

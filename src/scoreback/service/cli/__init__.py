@@ -14,6 +14,7 @@ from scoreback.service.cli import (
     demo,
     deploying,
     detectors,
+    health,
     learning,
     scoring,
     serving,
@@ -53,6 +54,7 @@ app.command()(deploying.plan)
 app.command()(deploying.apply)
 app.command()(deploying.remove)
 app.add_typer(settings.settings, name="settings")
+app.command()(health.health)
 app.command()(serving.serve)
 
 # Commands of the design whose part is not there yet: refused by name, never half done.

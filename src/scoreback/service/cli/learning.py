@@ -57,37 +57,56 @@ def train(
 def versions(
     file: options.DetectorFile, home: options.Home = None, json: options.Json = False
 ) -> None:
-    """List the versions of a detector with their lineage."""
+    """List the versions of a detector: what each promised, and what came of its alerts."""
+    from dataclasses import asdict
+
     from scoreback.service.app import opened
-    from scoreback.service.state.versions import Versions
+    from scoreback.service.monitoring.promises import promises
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
-        found = Versions(app.state).list(detector.name)
+        found = promises(app, detector, now=options.now())
     if json:
-        from dataclasses import asdict
-
-        show.as_json([asdict(version) for version in found])
+        show.as_json([{**asdict(p.version), "promised": p.promised, "came": p.came} for p in found])
         return
     if not found:
         show.say(f"{detector.name} has no version yet; make one with: scoreback train {file}")
         return
     show.table(
         f"Versions of {detector.name}",
-        ("version", "status", "algorithm", "trained as of", "parent", "average precision"),
+        (
+            "version", "status", "algorithm", "trained as of", "parent", "average precision",
+            "promised precision", "came", "labelled", "alerts a day promised", "came",
+        ),
         [
             (
-                v.version,
-                v.status,
-                v.algorithm,
-                f"{v.trained_as_of:%Y-%m-%d %H:%M}",
-                v.parent or "-",
-                show.figure(v.metrics.get("average_precision")),
+                p.version.version,
+                p.version.status,
+                p.version.algorithm,
+                f"{p.version.trained_as_of:%Y-%m-%d %H:%M}",
+                p.version.parent or "-",
+                show.figure(p.version.metrics.get("average_precision")),
+                _with_interval(p.promised),
+                _with_interval(p.came),
+                f"{p.came.get('labelled', 0):.0f} of {p.came.get('alerts', 0):.0f}",
+                show.figure(p.promised.get("alerts_per_day"), 1),
+                show.figure(p.came.get("alerts_per_day"), 1),
             )
-            for v in found
+            for p in found
         ],
-        numbers="     r",
-    )
+        numbers="     rrrrrr",
+    )  # fmt: skip
+
+
+def _with_interval(figures: dict[str, float]) -> str:
+    """A precision with its 90 % interval."""
+    if "precision" not in figures:
+        return "-"
+    if "precision_low" not in figures:
+        return show.figure(figures["precision"], 2)
+    low, high = figures["precision_low"], figures.get("precision_high")
+    shown = (show.figure(value, 2) for value in (figures["precision"], low, high))
+    return "{} ({} to {})".format(*shown)
 
 
 def report(
@@ -102,11 +121,14 @@ def report(
 ) -> None:
     """Write the report of a training as one HTML page."""
     from scoreback.service.app import opened
+    from scoreback.service.monitoring.promises import promises
     from scoreback.service.training.report_job import write_report
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
-        page = write_report(app, detector.name, version, out)
+        found = promises(app, detector, now=options.now())
+        came = {promise.version.version: promise.came for promise in found}
+        page = write_report(app, detector.name, version, out, came=came)
     if json:
         show.as_json({"report": str(page)})
     else:

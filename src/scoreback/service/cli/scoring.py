@@ -41,6 +41,7 @@ def score(
     among them keeps no other detector from being scored.
     """
     from scoreback.service.app import opened
+    from scoreback.service.cli.scoring_view import say_not_at_home
     from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import sound_detectors
     from scoreback.service.scoring.champions import score_live_together
@@ -66,6 +67,7 @@ def score(
     for run in runs:
         if run.never_scored:
             show.warn(in_words(run.detector.name, run.never_scored))
+        say_not_at_home(run)
     if len(runs) == 1 and not wrong:
         _one(next(iter(detectors)), runs[0], json)
     else:
@@ -84,7 +86,7 @@ def _one(file: Path, run: LiveRun, json: bool) -> None:
     else:
         show.pairs(f"Scored by {summary['version']}", summary)
         _say_uncast(run)
-    if summary["refused"]:
+    if view.needs_a_look(run):
         raise typer.Exit(show.PARTLY)
 
 
@@ -113,7 +115,7 @@ def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], js
             raise error  # a mistake of ours: with all that says where
     if len(failed) == len(runs):
         raise typer.Exit(show.FAILED)
-    if failed or wrong or any(p.refused for run in runs.values() for p in run.outcome.published):
+    if failed or wrong or any(view.needs_a_look(run) for run in runs.values()):
         raise typer.Exit(show.PARTLY)
 
 

@@ -48,10 +48,26 @@ def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
     found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
     found["uncast"] = run.outcome.uncast
     found["never_scored"] = run.never_scored
+    found["not_at_home"] = {v: list(why) for v, why in run.outcome.not_at_home.items()}
     if error is not None:
         found["error"] = str(error)
         found["hint"] = error.hint if isinstance(error, ScorebackError) else ""
     return found
+
+
+def needs_a_look(run: LiveRun) -> bool:
+    """Whether something is to be done though the run came to its end."""
+    return bool(run.outcome.not_at_home) or any(p.refused for p in run.outcome.published)
+
+
+def say_not_at_home(run: LiveRun) -> None:
+    """Tell that a version scores what is unlike what it learnt from, if one does."""
+    for version, reasons in run.outcome.not_at_home.items():
+        show.warn(
+            f"{version} of {run.detector.name} is not at home here: what it scores is unlike what"
+            f" it was trained on, so its alerts are not to be trusted: {'; '.join(reasons)}"
+        )
+        show.warn("  try: train on events of this network; see `scoreback health`")
 
 
 def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
+from scoreback.health import OWN
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.deploying.differences import (
@@ -18,6 +19,7 @@ from scoreback.service.deploying.differences import (
     overridden_keys,
     refused_overrides,
 )
+from scoreback.service.deploying.health_rules import health_rules
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
     PATIENCE,
@@ -106,6 +108,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
         if app.connector.rules is not None:
             notes += not_held_back(rule, app.connector.rules)
+    items += [_item(app, rule) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))
 
 
@@ -135,6 +138,8 @@ def apply(
                 not_scoring.append(detector.name)
             else:
                 items.append(_applied(app, rule, detector.name, take_over, by, at))
+    with app.state.lock(OWN, CONTROL, wait=PATIENCE):
+        items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring))
 
 
@@ -160,7 +165,8 @@ def removable(
         with_data: also what holds data.
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
-    found = [_removable_rule(app, name) for name in names]
+    of_health = [rule.name for rule in health_rules(app)] if everything else []
+    found = [_removable_rule(app, name) for name in [*names, *of_health]]
     found += [
         _removable_resource(app, resource, with_data)
         for resource in reversed(_resources(app))

@@ -81,28 +81,36 @@ def reconcile(
         ArtifactError: the champion is damaged.
         SiemUnavailable: the SIEM did not answer.
     """
-    door = app.connector.rules
-    if door is None:
+    if app.connector.rules is None:
         return False
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         rule = champions_rule(app, detector)
-        if rule is None:
-            return False
-        found = door.standing(rule)
-        if found.standing in NOT_OURS_TO_CHANGE:
-            warn(f"{in_words(rule, found)}; it stays as it is: see `scoreback plan`")
-            return False
-        if was_removed(app, RULE, rule.name, found):
-            warn(
-                f"somebody removed alert rule {rule.name!r} from the SIEM; no alerts are raised"
-                " until `scoreback apply` brings it back"
-            )
-            return False
-        if found.standing == Standing.CURRENT:
-            note_deployed(app.state, app.connector.name, RULE, rule.name, at)
-            return False
-        put(app, rule, at)
-        return True
+        return rule is not None and settle(app, rule, at=at, warn=warn)
+
+
+def settle(app: App, rule: AlertRule, *, at: datetime, warn: Callable[[str], None]) -> bool:
+    """Have *rule* stand as wanted, unless somebody changed or removed it; whether it was written.
+
+    The caller holds whose rule it is.
+    """
+    door = app.connector.rules
+    if door is None:
+        return False
+    found = door.standing(rule)
+    if found.standing in NOT_OURS_TO_CHANGE:
+        warn(f"{in_words(rule, found)}; it stays as it is: see `scoreback plan`")
+        return False
+    if was_removed(app, RULE, rule.name, found):
+        warn(
+            f"somebody removed alert rule {rule.name!r} from the SIEM; no alerts are raised"
+            " until `scoreback apply` brings it back"
+        )
+        return False
+    if found.standing == Standing.CURRENT:
+        note_deployed(app.state, app.connector.name, RULE, rule.name, at)
+        return False
+    put(app, rule, at)
+    return True
 
 
 def put(app: App, rule: AlertRule, at: datetime) -> None:

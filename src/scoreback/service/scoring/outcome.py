@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from scoreback.models.features.online import Step
+from scoreback.models.judging.home import Home
 from scoreback.service.scoring.publish import Published
 
 
@@ -19,7 +20,14 @@ class ScoreOutcome:
     resolved: int = 0  # batches that an earlier run left in doubt
     waiting: int = 0  # batches that no reader sees yet
     uncast: dict[str, int] = field(default_factory=dict)
+    # By version: what was scored lately beside what was learnt, where there is enough to say.
+    homes: dict[str, Home] = field(default_factory=dict)
     error: Exception | None = None  # what ended it early; what was published before stands
+
+    @property
+    def not_at_home(self) -> dict[str, tuple[str, ...]]:
+        """Versions that score what is unlike all that they learnt from, and why."""
+        return {version: home.reasons for version, home in self.homes.items() if home.reasons}
 
     def add(self, step: Step, alerts: int, published: Published) -> None:
         """Count *step*, whose *alerts* and other scores are *published*."""

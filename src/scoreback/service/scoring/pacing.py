@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.deployment import Suppress
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Pacer, Units
+from scoreback.models.judging.pacer import Pacer
 from scoreback.models.judging.pacing import TIES
+from scoreback.models.judging.past import Units
 from scoreback.models.learners.model import Floats
 from scoreback.multivalue import firsts
 from scoreback.sampling import codes, draws
@@ -51,7 +52,7 @@ class Pacing:
         past = remembered(app.state.database, detector.name, version, stage, self._digest)
         self._pacer = Pacer(
             self._pace, self.point.day_starts, self.point.born,
-            reference=model.artifact.reference, past=past.past, opened=past.opened,
+            cold_start=model.artifact.cold_start, past=past.past, opened=past.opened,
             ticks=past.ticks,
         )  # fmt: skip
 

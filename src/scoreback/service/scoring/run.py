@@ -37,6 +37,7 @@ from scoreback.records import (
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import InForce, in_force
 from scoreback.service.in_force.operating_point import OperatingPoint, note_point
+from scoreback.service.scoring.at_home import AtHome
 from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.outcome import ScoreOutcome
@@ -81,6 +82,7 @@ class ScoreRun:
         self._app, self._job, self._now = app, job, now
         self._until = now - app.settle
         self._held = ExitStack()
+        self._home = AtHome(app.state, job.detector)
         self._sent: _Sent | None = None  # the batch on its way
 
     def __enter__(self) -> "ScoreRun":
@@ -155,6 +157,7 @@ class ScoreRun:
         with self._alone():
             self._step(self._cutter.last(), self._until)
             self._await_sent()
+            self.outcome.homes = self._home.found()
             self._online.forget_others(_files(self._at))
             self.going = False
             self._held.close()
@@ -183,7 +186,8 @@ class ScoreRun:
             self.fail(error)
 
     def _count(self) -> None:
-        self._counts.update(read=self.outcome.read, scored=self.outcome.scored)
+        refused = sum(published.refused for published in self.outcome.published)
+        self._counts.update(read=self.outcome.read, scored=self.outcome.scored, refused=refused)
 
     def _opened_features(self) -> OnlineFeatures | OnlineUnits:
         detector = self._job.detector
@@ -251,9 +255,10 @@ class ScoreRun:
     ) -> tuple[Parcel, list[PacedStep]]:
         """What every model says of the same *rows*: one batch of scores, a histogram each."""
         job, app = self._job, self._app
-        batches, histograms, steps = [], [], []
+        batches, histograms, steps, said = [], [], [], []
         for model, scorer, pacing in self._judges:
             scored = scorer.score(rows)
+            said.append((model, scored.scores))
             paced = pacing.judge(rows, scored.scores)
             kept = kept_scores(
                 scorer, rows, scored, paced, pacing.point, job.detector,
@@ -267,6 +272,7 @@ class ScoreRun:
             histograms.append(
                 histogram_of(name, rows, scored.scores, model.version, model.stage, window, bins)
             )
+        self._home.count(said, rows)
         scores = batches[0]
         if len(batches) > 1:
             whole = pa.Table.from_batches(batches).combine_chunks()
@@ -319,6 +325,7 @@ class ScoreRun:
             return
         sent, self._sent = self._sent, None
         self.outcome.add(sent.step, sent.alerts, sent.outcome.result())
+        self._home.keep()
 
     def _let_go_of_sender(self) -> None:
         self._sender.shutdown()

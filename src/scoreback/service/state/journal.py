@@ -1,5 +1,6 @@
 """Writes down each run of a job: that it began, and how it ended."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,14 +15,19 @@ from scoreback.service.stopping import Stopped
 def journalled(state: State, detector: str, kind: str, at: datetime) -> Iterator[dict[str, float]]:
     """Hold that job of *detector* for a run; what the caller puts into the mapping is kept.
 
+    So are the ``seconds`` that it took.
+
     Raises:
         StateError: another process does the same.
     """
     counts: dict[str, float] = {}
     with state.lock(detector, kind):
-        run = start_run(state, detector, kind, at)
+        run, began = start_run(state, detector, kind, at), time.monotonic()
         try:
-            yield counts
+            try:
+                yield counts
+            finally:
+                counts["seconds"] = round(time.monotonic() - began, 3)
         except ScorebackError as error:
             end_run(state, run, "failed", at, counts=counts, error=error.message)
             raise

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.dialects.sqlite import insert
 
+from scoreback.health import HEALTH_RULES
 from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery
 from scoreback.service.state import tables
 from scoreback.service.state.label_rows import label_keys, labels_of, rows_of
@@ -81,7 +82,7 @@ class LabelLedger:
         since = EPOCH if asked is None else min(query.since, asked)
         new = late = own = 0
         for batch in door(replace(query, since=since)):
-            labels = batch.batch.select(LABEL_COLUMNS.names)
+            labels = _of_events(batch.batch.select(LABEL_COLUMNS.names))
             for start in range(0, batch.num_rows, READ_ROWS):
                 added = self._add(query.detector, labels.slice(start, READ_ROWS), now)
                 new, late, own = new + added[0], late + added[1], own + added[2]
@@ -192,6 +193,14 @@ class LabelLedger:
             transaction.execute(adding.on_conflict_do_update(["connection", "detector"], set_=row))
             rows, withdrawals = transaction.execute(count).one()
         return rows - withdrawals, withdrawals
+
+
+def _of_events(labels: pa.RecordBatch) -> pa.RecordBatch:
+    """*labels* without verdicts on alerts about detectors: these say nothing of any event."""
+    if not labels.num_rows:
+        return labels
+    of_health = pc.fill_null(pc.starts_with(labels.column("rule"), HEALTH_RULES), False)
+    return labels.filter(pc.invert(of_health))
 
 
 def _first_of_each(keys: pa.Array) -> NDArray[np.bool_]:

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from scoreback.errors import StateError
-from scoreback.models.judging.pacer import Judged, Past, joined
+from scoreback.models.judging.pacer import Judged
 from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.models.judging.past import Past, joined
 from scoreback.models.judging.past_file import read_past, written_past
 from scoreback.records import Stage
 from scoreback.service.state import tables
@@ -157,6 +158,20 @@ def thresholds(
         )
         for at, row in sorted(latest.items())
     ]
+
+
+def latest_threshold(database: Database, detector: str, version: str) -> Threshold | None:
+    """The threshold that live scores of *version* were last judged by; None before the first."""
+    k = tables.paced_ticks
+    mine = (k.c.detector == detector, k.c.version == version, k.c.stage == Stage.LIVE.value)
+    newest = sa.select(k).where(*mine).order_by(k.c.since.desc(), k.c.id.desc()).limit(1)
+    with database.reads() as connection:
+        row = connection.execute(newest).one_or_none()
+    if row is None:
+        return None
+    return Threshold(
+        since=row.since, version=version, score=row.score, left=row.left_over, reason=row.reason
+    )
 
 
 def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from scoreback.errors import StateError
 from scoreback.service.state import tables
 from scoreback.service.state.pacing_log import LOOK_BACK
+from scoreback.service.state.scored_counts import prune_counts
 from scoreback.service.state.workspace_state import State
 from scoreback.times import MICROSECOND
 
@@ -21,6 +22,7 @@ KEEP_BATCHES = timedelta(days=30)  # done; by the arrival of their events
 KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kind the last one stays
 KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
 KEEP_TICKS = timedelta(days=400)  # thresholds, hour by hour: a year's comparison
+KEEP_COUNTS = timedelta(days=60)  # of what was scored, by hour
 KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
 
 ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
@@ -35,6 +37,7 @@ class Pruned:
     refused: int  # files
     plans: int  # feature plans, with their window state
     paced: int  # steps that no threshold looks back to any more, and old thresholds
+    counts: int = 0  # hours of what was scored
 
 
 def prune(state: State, now: datetime) -> Pruned:
@@ -52,6 +55,7 @@ def prune(state: State, now: datetime) -> Pruned:
         refused=_refused(state.refused, now - KEEP_REFUSED),
         plans=_plans(state),
         paced=_paced(state, now - KEEP_TICKS),
+        counts=prune_counts(state, now - KEEP_COUNTS),
     )
 
 

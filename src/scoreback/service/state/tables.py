@@ -267,3 +267,17 @@ paced_ticks = sa.Table(
     sa.Index(None, "batch_id"),
     sa.Index(None, "detector", "since"),
 )
+
+# What was scored, counted in the bins of the version that scored it; kept for a while by hour.
+scored_counts = sa.Table(
+    "scored_counts",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column(
+        "hour", Moment, primary_key=True, autoincrement=False
+    ),  # of the newest event of a step
+    sa.Column("newest_event", Moment, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),  # column → bins, as JSON
+    sa.Index(None, "hour"),  # the old ones are pruned
+)

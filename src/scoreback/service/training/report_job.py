@@ -1,5 +1,6 @@
 """Writes the page of a training that was done before."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from scoreback.errors import ConfigError, DataError
@@ -11,11 +12,17 @@ from scoreback.service.training.account import read_account
 
 
 def write_report(
-    app: App, detector: str, version: str | None, out: Path | None, notice: str = ""
+    app: App,
+    detector: str,
+    version: str | None,
+    out: Path | None,
+    notice: str = "",
+    came: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
     """Write the report of *version*, else of the champion, else of the newest; return its path.
 
-    Without *out* it is called after the version, in the current folder. *notice* stands on top.
+    Without *out* it is called after the version, in the current folder. *notice* stands on top,
+    and what *came* of the alerts of its version by now beside what training promised.
 
     Raises:
         DataError: there is no such version, or its account is gone.
@@ -23,7 +30,9 @@ def write_report(
     """
     versions = Versions(app.state)
     found = versions.get(detector, version) if version else _latest(versions, detector)
-    page = report_page(read_account(app, found), found.status, notice)
+    page = report_page(
+        read_account(app, found), found.status, notice, (came or {}).get(found.version)
+    )
     path = out or Path(f"{detector}-{found.version}.html")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

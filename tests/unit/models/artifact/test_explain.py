@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scoreback.models.artifact.explain import Value, in_words, reasons_of
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.spec import EventFeature, WindowFeature
+from scoreback.models.learners.model import PATH, SHAPLEY
 from scoreback.models.training.training import Training
 
 
@@ -74,10 +75,11 @@ def test_base_reasons_and_rest_add_up_to_the_log_odds(shares: list[float]) -> No
     rows = pa.table({f.name: [1.0] for f in FEATURES})
     contributions = np.array([shares])
     margins = contributions.sum(axis=1)
-    items = json.loads(reasons_of(FEATURES, rows, contributions, margins)[0])
+    items = json.loads(reasons_of(FEATURES, rows, contributions, margins, PATH)[0])
     told = sum(item["contribution"] for item in items[:-1])
-    assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margins[0], abs=1e-5)
+    assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margins[0], abs=1e-6)
     assert len(items) <= 4
+    assert items[-1]["by"] == "path contributions"
     given_shares = [item["contribution"] for item in items[:-1]]
     assert given_shares == sorted(given_shares, reverse=True)
     assert all(share > 0 for share in given_shares)
@@ -88,7 +90,7 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
     rows = pa.table({"n": ["x" * 1_000_000], "m": [float("inf")]})
     contributions = np.array([[1.0, 0.5, 0.0]])
     items: list[dict[str, Any]] = json.loads(
-        reasons_of(features, rows, contributions, np.array([1.5]))[0]
+        reasons_of(features, rows, contributions, np.array([1.5]), SHAPLEY)[0]
     )
     assert len(items[0]["value"]) < 300
     assert (items[1]["value"], items[1]["text"]) == (None, "f is missing")
@@ -103,6 +105,6 @@ def test_reasons_of_alerts_name_what_was_planted(training: Training, rows: pa.Ta
     assert len(reasons) == alerts.num_rows > 0
     for items, margin in zip(reasons, scores.margins[hits], strict=True):
         told = sum(item["contribution"] for item in items[:-1])
-        assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margin, abs=1e-5)
+        assert told + items[-1]["base"] + items[-1]["rest"] == pytest.approx(margin, abs=1e-6)
     named = [item["feature"] for items in reasons for item in items[:-1]]
     assert named.count("entropy") > named.count("count")

@@ -192,7 +192,6 @@ def test_repeated_features_and_names_are_refused() -> None:
         ("entity:", "gate: {min_precision: 0.3}\nentity:", "gate.min_precision"),
         ("entity:", "gate: {beat: [champion]}\nentity:", "gate.beat"),
         ("entity:", "write: {copy_fields: default}\nentity:", "write.copy_fields"),
-        ("entity:", "schedule: {monitor: 15 * * * *}\nentity:", "schedule.monitor"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(old: str, new: str, key: str) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.detector.day_start import DayStart, parse_day_start
-from scoreback.models.judging.pacer import Judged, Pacer, Past, Units
+from scoreback.models.judging.pacer import Judged, Pacer
 from scoreback.models.judging.pacing import Cut, Pace
+from scoreback.models.judging.past import Past, Units
 from scoreback.suppression import Suppression
 from scoreback.times import micros
 
@@ -208,7 +209,7 @@ def test_until_a_day_was_scored_the_threshold_is_that_of_the_training() -> None:
     assert {tick.reason for tick in judged.ticks} == {"as trained"}
 
 
-def reference_of(days: list[Units]) -> Past:
+def cold_start_of(days: list[Units]) -> Past:
     units = all_of(days)
     hours, counts = np.unique(units.times // HOUR * HOUR, return_counts=True)
     return Past(
@@ -220,15 +221,15 @@ def reference_of(days: list[Units]) -> Past:
 
 def test_a_new_model_holds_the_budget_from_its_first_day() -> None:
     days = days_of(14)
-    pacer = Pacer(pace(10), DayStart(), BORN, reference=reference_of(days[:9]))
+    pacer = Pacer(pace(10), DayStart(), BORN, cold_start=cold_start_of(days[:9]))
     counts = [opened(pacer.judge(day)) for day in days[9:]]
     assert all(7 <= count <= 13 for count in counts)
 
 
-def test_a_capture_shorter_than_a_day_is_a_reference_too() -> None:
+def test_a_capture_shorter_than_a_day_is_a_cold_start_too() -> None:
     days = days_of(6)
     morning = days[0].take(np.flatnonzero(days[0].times < START + 8 * HOUR))
-    pacer = Pacer(pace(10), DayStart(), BORN, reference=reference_of([morning]))
+    pacer = Pacer(pace(10), DayStart(), BORN, cold_start=cold_start_of([morning]))
     first = pacer.judge(days[1])
     assert first.ticks[0].reason == "paced"
     assert 4 <= opened(first) <= 15
@@ -304,3 +305,11 @@ def test_of_equal_scores_those_below_the_share_pass() -> None:
     passed = cut.passes(np.array([0.6, 0.5, 0.5, 0.4]), np.array([0.9, 0.2, 0.4, 0.0]))
     assert passed.tolist() == [True, True, False, False]
     assert cut.at_least(0.7) == Cut(0.7)
+
+
+def test_a_catch_up_of_months_remembers_a_fortnight() -> None:
+    pacer = Pacer(pace(5), DayStart(), BORN)
+    for day in days_of(60, a_day=30):
+        pacer.judge(day)
+    assert len(pacer._past) <= 16
+    assert len(pacer._opened) < 5 * 2 * 5

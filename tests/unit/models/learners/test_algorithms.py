@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from scoreback.models.learners import forests, shapley
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.linear import fit_single_feature
 from scoreback.models.learners.model import Lesson, Matrix, Model, log_odds_of, score_of
@@ -54,7 +55,45 @@ def test_contributions_and_base_add_up_to_the_margin(name: str, matrix: Matrix) 
     model = MODELS[name]
     shares = model.contributions(matrix)
     assert shares.shape == (len(matrix), 5)
-    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-5, rtol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-6, rtol=0)
+    alone = np.concatenate([model.contributions(matrix[i : i + 1]) for i in range(len(matrix))])
+    np.testing.assert_array_equal(alone, shares)
+
+
+@given(
+    name=st.sampled_from(["xgboost", "hist_gradient_boosting", "random_forest"]),
+    seed=st.integers(0, 1000), width=st.integers(1, 30), depth=st.integers(1, 20),
+    tables=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=15)
+def test_contributions_of_any_grown_trees_add_up(
+    name: str, seed: int, width: int, depth: int, tables: bool
+) -> None:
+    draw = np.random.default_rng(seed)
+    matrix = np.round(draw.normal(size=(500, width)), 1).astype(np.float32)
+    matrix[draw.random(matrix.shape) < 0.1] = np.nan
+    truth = (np.nan_to_num(matrix).sum(axis=1) > draw.normal(size=500) + 1).astype(np.int8)
+    given = Lesson(
+        matrix=matrix, truth=truth, later_matrix=None, later_truth=None, rounds=20, seed=seed,
+        threads=1, parameters={} if name == "hist_gradient_boosting" else {"max_depth": depth},
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(forests, "FOREST_TREES", 60)  # fewer leave rows without a vote
+        if not tables:
+            patched.setattr(shapley, "MOST_CELLS", 0)
+        model = algorithms()[name].fit(given)
+        shares = model.contributions(matrix)
+    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-6, rtol=0)
+    np.testing.assert_allclose(shares[:, -1], np.median(shares[:, -1]), atol=1e-4)  # but rounding
+
+
+def test_what_contributions_are_is_named_as_it_is() -> None:
+    assert {name: MODELS[name].attribution for name in NAMES} == {
+        "xgboost": "Shapley values",
+        "hist_gradient_boosting": "Shapley values",
+        "random_forest": "Shapley values",  # of four features: its tables are small
+        "logistic_regression": "linear terms",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Contributions from tables are Shapley values: by their definition, and by XGBoost's own count."""
+"""Contributions of trees: Shapley values from tables, and path contributions of deeper trees."""
 
 from itertools import combinations
 from math import factorial
@@ -82,7 +82,7 @@ def test_they_are_what_the_definition_says(grown: Tree, row: Matrix) -> None:
 def test_they_and_the_base_add_up_to_the_margin(grown: list[Tree], matrix: Matrix) -> None:
     model, _ = made(grown, intercept=-3.0)
     total = model.contributions(matrix).sum(axis=1)
-    np.testing.assert_allclose(total, model.margin(matrix), atol=1e-5)
+    np.testing.assert_allclose(total, model.margin(matrix), atol=1e-6, rtol=0)
 
 
 @given(forests, st.integers(1, 300))
@@ -106,18 +106,63 @@ def test_trees_of_one_leaf_say_nothing_of_any_feature() -> None:
     assert model.contributions(np.zeros((3, WIDTH), dtype=np.float32)).sum() == pytest.approx(3.6)
 
 
-def test_what_would_need_too_much_room_is_left_to_xgboost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trees_that_need_too_much_room_have_path_contributions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     draw = np.random.default_rng(1)
     matrix = draw.normal(size=(400, WIDTH)).astype(np.float32)
     rows = xgb.DMatrix(matrix, (matrix[:, 0] * matrix[:, 1] > 0).astype(np.int8), nthread=1)
     trained = xgb.train({"objective": "binary:logistic", "nthread": 1}, rows, 5)
     stored = bytes(trained.save_raw("ubj"))
-    with_tables = TreeModel.from_bytes(stored, 1).contributions(matrix)
+    with_tables = TreeModel.from_bytes(stored, 1)
+    assert with_tables.attribution == "Shapley values"
     monkeypatch.setattr(shapley, "MOST_CELLS", 10)
     assert ShapleyTables.of(decode(stored), WIDTH) is None
-    np.testing.assert_allclose(
-        TreeModel.from_bytes(stored, 1).contributions(matrix), with_tables, atol=1e-5
-    )
+    without = TreeModel.from_bytes(stored, 1)
+    assert without.attribution == "path contributions"
+    shares, others = without.contributions(matrix), with_tables.contributions(matrix)
+    assert not np.allclose(shares[:, :-1], others[:, :-1], atol=0.01)
+    np.testing.assert_allclose(shares[:, -1], others[:, -1], atol=1e-5)  # the base is the same
+
+
+@given(forests, matrices)
+@settings(max_examples=150)
+def test_path_contributions_are_what_the_definition_says(grown: list[Tree], matrix: Matrix) -> None:
+    model = by_path(grown)
+    expected = np.array([sum(walked(tree, row) for tree in grown) for row in matrix])
+    np.testing.assert_allclose(model.contributions(matrix)[:, :-1], expected, atol=2e-5)
+
+
+@given(forests, matrices)
+@settings(max_examples=150)
+def test_path_contributions_add_up_to_the_margin_and_need_no_batch(
+    grown: list[Tree], matrix: Matrix
+) -> None:
+    model = by_path(grown * 20)
+    shares = model.contributions(matrix)
+    np.testing.assert_allclose(shares.sum(axis=1), model.margin(matrix), atol=1e-6, rtol=0)
+    np.testing.assert_allclose(shares[:, -1], shares[0, -1], atol=1e-3)  # one base, but rounding
+    alone = [model.contributions(matrix[i : i + 1])[0] for i in range(len(matrix))]
+    np.testing.assert_array_equal(shares, np.array(alone))
+
+
+def by_path(grown: list[Tree]) -> TreeModel:
+    model, _ = made(grown)
+    vars(model)["_tables"] = None  # as of trees that need too much room
+    return model
+
+
+def walked(tree: Tree, row: Matrix) -> Floats:
+    """What each question on the way of *row* changed in the mean of the leaves below."""
+    found, node = np.zeros(WIDTH), 0
+    while tree.left[node] >= 0:
+        feature, before = int(tree.feature[node]), _expected(tree, row, set(), node)
+        cut = float32_below(tree.threshold[node : node + 1])[0]
+        value = row[feature]
+        goes_left = tree.missing_left[node] if np.isnan(value) else value < cut
+        node = int(tree.left[node] if goes_left else tree.right[node])
+        found[feature] += _expected(tree, row, set(), node) - before
+    return found
 
 
 def defined(tree: Tree, row: Matrix) -> Floats:

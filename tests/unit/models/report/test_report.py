@@ -65,6 +65,14 @@ def test_the_page_says_what_the_account_says(account: dict[str, Any], training: 
         assert pitfall.name in text
 
 
+def test_the_page_names_the_rule_behind_the_reasons(account: dict[str, Any]) -> None:
+    account["behaviour"]["attribution"] = "path contributions"
+    text = _Page(report_page(account, "candidate")).text
+    assert "path contributions: what each question" in text
+    del account["behaviour"]["attribution"]  # as older versions are kept
+    assert "contributions:" not in _Page(report_page(account, "candidate")).text
+
+
 def test_every_picture_is_drawn_and_no_id_occurs_twice(account: dict[str, Any]) -> None:
     found = _Page(report_page(account, "candidate"))
     assert found.tags.count("svg") == found.tags.count("figure") >= 5

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scoreback.models.judging.pacer import Judged, Past, Units
+from scoreback.models.judging.pacer import Judged
 from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.models.judging.past import Past, Units
 from scoreback.records import Stage
 from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.pacing_log import PacedStep, note_steps, remembered

@@ -6,6 +6,7 @@ from typing import Any
 from scoreback.connectors.elastic.names import LONGEST_KEYWORD, Names
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.deployment import Resource
+from scoreback.health import FIGURES
 
 COMPONENT, TEMPLATE = "component_template", "index_template"
 STREAM, INDEX = "data_stream", "index"
@@ -90,6 +91,7 @@ SCORES: dict[str, Any] = {
     )
     | {name: {"type": "alias", "path": path} for name, path in RULE.items()},
 }
+_FIGURES: dict[str, dict[str, Any]] = {"number": _DOUBLE, "text": _KEYWORD, "time": _NANOS}
 HEALTH: dict[str, Any] = {
     "dynamic": False,
     "properties": _ECS
@@ -106,6 +108,15 @@ HEALTH: dict[str, Any] = {
                         "until": _NANOS,
                         "scored": _LONG,
                         "counts": {"type": "long", "index": False},
+                    }
+                },
+                "health": {
+                    "properties": dict.fromkeys(("id", "kind", "subject"), _KEYWORD)
+                    | {
+                        kind.value: {
+                            "properties": {name: _FIGURES[of] for name, of in figures.items()}
+                        }
+                        for kind, figures in FIGURES.items()
                     }
                 },
             }

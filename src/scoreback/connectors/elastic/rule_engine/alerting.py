@@ -18,8 +18,9 @@ from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions, documents
-from scoreback.deployment import AlertRule
+from scoreback.deployment import AlertRule, RuleKind
 from scoreback.errors import SiemRefused
+from scoreback.health import HealthDocument, health_hits
 from scoreback.records import TIME, Severity, Stage
 from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros, moment
@@ -58,7 +59,7 @@ class RuleEngine:
 
     def evaluate(self, *, since: datetime, at: datetime) -> int:
         """Let every enabled rule look at scores that came at or after *since*; alerts opened."""
-        rules = [rule for rule in self._rules.enabled() if not rule.paused]
+        rules = self._of_kind(RuleKind.SCORE)
         if not rules:
             return 0
         refreshed = self._client.call("POST", f"/{self._names.scores}/_refresh", absent=(404,))
@@ -72,6 +73,21 @@ class RuleEngine:
             if of_rule.num_rows:
                 opened += self._raise(rule, of_rule, at)
         return opened
+
+    def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
+        """Let the enabled rules about health look at *documents*; alerts opened."""
+        opened = 0
+        for rule in self._of_kind(RuleKind.HEALTH):
+            hits = health_hits(rule, documents)
+            if hits.num_rows:
+                placed = place(rule, hits, self._alerts_of_days(rule.name, hits))
+                opening = hits.take(pa.array(placed.new, pa.int64()))
+                self._store(rule, opening, [placed.alerts[row] for row in placed.new], at)
+                opened += len(placed.new)
+        return opened
+
+    def _of_kind(self, kind: RuleKind) -> list[AlertRule]:
+        return [r for r in self._rules.enabled() if r.kind is kind and not r.paused]
 
     def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
         """Live scores that one of *rules* is to alert of, and that are in no alert yet."""

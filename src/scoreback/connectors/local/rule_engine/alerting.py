@@ -1,6 +1,6 @@
 """Raises alerts from new live scores: the embedded SIEM's rule engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,7 +11,8 @@ from scoreback.connectors.local.rule_engine.rules import enabled_rules
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.segments import segment_of
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
-from scoreback.deployment import AlertRule
+from scoreback.deployment import AlertRule, RuleKind
+from scoreback.health import HealthDocument, health_hits
 from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros
 
@@ -31,6 +32,16 @@ class RuleEngine:
     def evaluate(self, *, since: datetime, at: datetime) -> int:
         """Let the enabled rules look at scores that came at or after *since*; alerts opened."""
         return evaluate(self._store, since=since, at=at)
+
+    def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
+        """Let the enabled rules about health look at *documents*; alerts opened."""
+        with self._store.ledger.writing() as connection:
+            rules = [rule for rule in enabled_rules(connection) if not rule.paused]
+            return sum(
+                _raise_alerts(connection, rule, health_hits(rule, documents), micros(at))
+                for rule in rules
+                if rule.kind is RuleKind.HEALTH
+            )
 
 
 def evaluate(store: Store, *, since: datetime, at: datetime) -> int:
@@ -138,7 +149,7 @@ def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object], at: int) -
         "alert_id": alert_id,
         "rule": rule.name,
         "detector": rule.detector,
-        "version": rule.version,
+        "version": hit["version"],
         "entity": hit["entity"],
         "event_id": hit["event_id"],
         "event_time": hit["event_time"],

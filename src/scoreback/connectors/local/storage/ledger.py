@@ -153,6 +153,16 @@ histograms = sa.Table(
     sa.Index("histograms_by_detector", "detector", "since"),
 )
 
+health = sa.Table(
+    "health",
+    tables,
+    sa.Column("health_id", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),  # its fields under dotted names
+    sa.Index("health_by_detector", "detector", "at"),
+)
+
 
 class Ledger:
     """Transactions on the ledger at *path*; the file is made when it is not there.

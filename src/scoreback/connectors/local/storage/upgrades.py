@@ -68,19 +68,28 @@ def _segments_know_their_exports(connection: sa.Connection) -> None:
     )
 
 
-def _settings_are_kept(connection: sa.Connection) -> None:
-    """Schema 4: overrides of keys of detector files."""
-    connection.execute(
-        sa.text(
-            "CREATE TABLE overrides (override_id INTEGER NOT NULL PRIMARY KEY,"
-            " detector TEXT NOT NULL, key TEXT NOT NULL, value TEXT, author TEXT NOT NULL,"
-            " reason TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (detector, key, at, author))"
-        )
-    )
+_SETTINGS_AND_HEALTH = (
+    """
+    CREATE TABLE overrides (override_id INTEGER NOT NULL PRIMARY KEY, detector TEXT NOT NULL,
+        key TEXT NOT NULL, value TEXT, author TEXT NOT NULL, reason TEXT NOT NULL,
+        at INTEGER NOT NULL, UNIQUE (detector, key, at, author))
+    """,
+    """
+    CREATE TABLE health (health_id TEXT NOT NULL PRIMARY KEY, detector TEXT NOT NULL,
+        at INTEGER NOT NULL, document JSON NOT NULL)
+    """,
+    "CREATE INDEX health_by_detector ON health (detector, at)",
+)
+
+
+def _settings_and_health_are_kept(connection: sa.Connection) -> None:
+    """Schema 4: overrides of keys of detector files, and health documents, have tables."""
+    for statement in _SETTINGS_AND_HEALTH:
+        connection.execute(sa.text(statement))
 
 
 _STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _withdrawals_are_rows,
     _segments_know_their_exports,
-    _settings_are_kept,
+    _settings_and_health_are_kept,
 )

@@ -6,19 +6,19 @@ A threshold is paced by it until days have been scored; no score depends on it.
 from pathlib import Path
 
 from scoreback.errors import ArtifactError
-from scoreback.models.judging.pacer import Past
+from scoreback.models.judging.past import Past
 from scoreback.models.judging.past_file import read_past, written_past
 
-REFERENCE = "reference.arrow"
+COLD_START = "cold_start.arrow"
 _HASH = 64  # hex digits of the artefact's hash, before all else
 
 
-def written_reference(reference: Past, artifact_hash: str) -> bytes:
-    """The file for *reference* of the artefact with that hash."""
-    return artifact_hash.encode() + written_past(reference)
+def written_cold_start(cold_start: Past, artifact_hash: str) -> bytes:
+    """The file for *cold_start* of the artefact with that hash."""
+    return artifact_hash.encode() + written_past(cold_start)
 
 
-def read_reference(path: Path, content: bytes, artifact_hash: str) -> Past:
+def read_cold_start(path: Path, content: bytes, artifact_hash: str) -> Past:
     """What the *content* of *path* holds.
 
     Raises:

@@ -1,0 +1,115 @@
+"""Whether rows that are scored come from where the model learnt: the finding "not at home".
+
+The question is asked of counts alone (`judging.reference`). A measure is unusual where it is beyond
+what the field calls another population and beyond every block of the training window.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoreback.models.judging.reference import Column, Counts, Reference, psi
+
+ENOUGH = 100  # rows; of fewer nothing is said
+SHIFTED = 0.25  # PSI from which on two populations count as different
+MANY = 1 / 3  # more than this share of features has to be unusual
+NEW = 0.9  # share of rows with an entity never seen; a network of its own has nearly all of them
+_MARGIN = 1.5  # times what the farthest block of training was
+_MISSING, _UNSEEN = 0.2, 0.05  # shares of such values that are worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One column of what is scored beside what was learnt; shares are of rows, 0..1."""
+
+    name: str
+    psi: float
+    usual_psi: float
+    missing: float
+    expected_missing: float
+    unseen: float | None  # of categories and entities; None for numbers and texts
+    usual_unseen: float | None
+    why: str = ""  # what is unusual; empty: nothing
+
+    @property
+    def unusual(self) -> bool:
+        """Whether it is far from what was learnt."""
+        return bool(self.why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What is scored beside what was learnt."""
+
+    rows: int
+    scores: Compared
+    entity: Compared
+    features: tuple[Compared, ...]
+    reasons: tuple[str, ...]  # why it is not at home, in words; empty: it is
+
+    @property
+    def at_home(self) -> bool:
+        """Whether what is scored looks like what was learnt from."""
+        return not self.reasons
+
+
+def compare(reference: Reference, counts: Mapping[str, Sequence[int] | Counts]) -> Home | None:
+    """*counts* of rows beside *reference*; None while there are fewer than `ENOUGH`."""
+    found = {c.name: np.asarray(counts[c.name]) for c in reference.columns if c.name in counts}
+    rows = int(found[reference.scores.name].sum()) if reference.scores.name in found else 0
+    if rows < ENOUGH:
+        return None
+    scores = _compared(reference.scores, found)
+    entity = _compared(reference.entity, found)
+    features = tuple(_compared(c, found) for c in reference.features)
+    return Home(
+        rows=rows, scores=scores, entity=entity, features=features,
+        reasons=tuple(_reasons(scores, entity, features)),
+    )  # fmt: skip
+
+
+def _compared(column: Column, found: Mapping[str, Counts]) -> Compared:
+    counts, expected = found[column.name], np.asarray(column.expected)
+    total, before = max(1, int(counts.sum())), max(1, int(expected.sum()))
+    category = column.kind == "category"
+    missing = float(counts[-1]) / total
+    unseen = float(counts[-2]) / total if category else None
+    usual = column.usual_of(total)
+    far = psi(column.population(expected), column.population(counts))
+    said = ""
+    if missing > max(_MISSING, _beyond(usual.missing)):
+        said = f"missing in {missing:.0%} of rows, in training in {expected[-1] / before:.0%}"
+    elif unseen is not None and unseen > max(_UNSEEN, _beyond(usual.unseen)):
+        said = f"{unseen:.0%} of rows have a value that training never saw"
+    elif far > max(SHIFTED, _MARGIN * usual.psi):
+        said = f"PSI {far:.2f}, in training at most {usual.psi:.2f}"
+    return Compared(
+        name=column.name,
+        psi=far,
+        usual_psi=usual.psi,
+        missing=missing,
+        expected_missing=float(expected[-1]) / before,
+        unseen=unseen,
+        usual_unseen=usual.unseen if category else None,
+        why=said,
+    )
+
+
+def _beyond(share: float) -> float:
+    """What lies clearly beyond a usual *share*: half of the way to 1."""
+    return (1 + share) / 2 if share > 0 else 0.0
+
+
+def _reasons(scores: Compared, entity: Compared, features: Sequence[Compared]) -> list[str]:
+    """Why it is not at home: the scores moved, many features did, or hardly an entity is known."""
+    said = []
+    if scores.unusual:
+        said.append(f"the scores are distributed otherwise: {scores.why}")
+    unusual = sorted((f for f in features if f.unusual), key=lambda f: -f.psi)
+    if len(unusual) > MANY * len(features):
+        first = ", ".join(f"{f.name} ({f.why})" for f in unusual[:3])
+        said.append(f"{len(unusual)} of {len(features)} features are far from training: {first}")
+    if entity.unseen is not None and entity.unseen > max(NEW, _beyond(entity.usual_unseen or 0.0)):
+        said.append(f"{entity.unseen:.0%} of rows have an entity that training never saw")
+    return said

@@ -1,0 +1,235 @@
+"""What a model learnt from, as counts: the distributions that later data are compared with.
+
+Each column (the scores, each feature, the entity) is cut into a few bins once, at training. Later
+rows are counted in the same bins; counts add up over runs, so that drift needs no event again.
+Beside them stands what is usual: how far short blocks of the training window itself were from the
+whole, by the same measures. A feature that follows the hour of the day is far from its distribution
+in every block, and nobody shall be told so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.columns import flat
+from scoreback.models.detector.spec import EventFeature, WindowFeature
+from scoreback.models.labels.dataset import is_category
+
+Counts = NDArray[np.int64]
+Kind = Literal["number", "text", "category"]
+
+BLOCK = 100  # rows; fewer say little about ten bins
+LONGER = 3  # times as long is each next size of blocks: the longer, the nearer to the whole
+BLOCKS = 20  # of a size, in the later half of the window: what is new there is judged by the rest
+KNOWN = 2_000  # values of a category that are kept; the most frequent ones
+KNOWN_ENTITIES = 10_000
+_TOP = 9  # values that have a bin of their own
+_DECILES = tuple(n / 10 for n in range(1, 10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How far blocks of *rows* consecutive rows of the training window were from it, at most."""
+
+    rows: int
+    psi: float = 0.0
+    missing: float = 0.0  # share, 0..1
+    unseen: float = 0.0  # share that had not been seen before, 0..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column's bins, what training counted in them, and what is usual in blocks of it.
+
+    Bins of numbers lie between *edges*; a text is counted by its length. Bins of categories: one
+    for each of the first ``top`` values of *known*, one for the others, one for values not among
+    them. The last bin of each column is that of missing values.
+    """
+
+    name: str
+    kind: Kind
+    edges: tuple[float, ...] = ()
+    known: tuple[str, ...] = ()
+    top: int = 0
+    expected: tuple[int, ...]
+    usual: tuple[Usual, ...] = ()  # by rows; none where the window was too short
+
+    def usual_of(self, rows: int) -> Usual:
+        """What is usual of as many *rows*: of the longest blocks that are no longer."""
+        shorter = [usual for usual in self.usual if usual.rows <= rows]
+        return shorter[-1] if shorter else next(iter(self.usual), Usual(rows=0))
+
+    @property
+    def bins(self) -> int:
+        """How many."""
+        return self.top + 3 if self.kind == "category" else len(self.edges) + 2
+
+    def population(self, counts: Counts) -> Counts:
+        """*counts* as a population: values never seen are values like other rare ones.
+
+        Of the window that a vocabulary was made from, next to nothing is unseen; so what is new is
+        judged by itself, and not by PSI.
+        """
+        if self.kind != "category":
+            return counts
+        return np.concatenate([counts[:-3], [counts[-3] + counts[-2]], counts[-1:]])
+
+    def counted(self, values: pa.Array) -> Counts:
+        """How many of *values* lie in each bin; shape (bins,)."""
+        found: Counts = np.bincount(self.codes(values), minlength=self.bins)
+        return found
+
+    def codes(self, values: pa.Array) -> NDArray[np.int64]:
+        """The bin of each of *values*; shape (n,)."""
+        values = _typed(values, self.kind)
+        if self.kind == "category":
+            known = pa.array(self.known, pa.string())
+            place = pc.fill_null(pc.index_in(values, value_set=known), len(known)).to_numpy()
+            codes: Counts = np.minimum(place, self.top).astype(np.int64)
+            codes[place == len(known)] = self.top + 1
+        else:
+            numbers = _numbers(values, self.kind)
+            places = np.searchsorted(np.asarray(self.edges), numbers, side="right")
+            codes = places.astype(np.int64)
+            codes[np.isnan(numbers)] = self.bins - 1
+        if values.null_count:
+            codes[values.is_null().to_numpy(zero_copy_only=False)] = self.bins - 1
+        return codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What a model learnt from: its scores, its features and its entity."""
+
+    scores: Column
+    entity: Column
+    features: tuple[Column, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All, each under its own name: scores and entity have names that no feature has."""
+        return (self.scores, self.entity, *self.features)
+
+    def counted(
+        self, rows: pa.Table, scores: NDArray[np.float64], entity: str
+    ) -> dict[str, Counts]:
+        """Counts of feature *rows*, of their *scores* and of the column *entity*, by column."""
+        found = {
+            self.scores.name: self.scores.counted(pa.array(scores)),
+            self.entity.name: self.entity.counted(flat(rows[entity])),
+        }
+        return found | {c.name: c.counted(flat(rows[c.name])) for c in self.features}
+
+
+SCORES, ENTITY = "(scores)", "(entity)"
+
+
+def reference_of(
+    features: Sequence[EventFeature | WindowFeature],
+    rows: pa.Table,
+    entities: pa.Array,
+    scores: NDArray[np.float64],
+) -> Reference:
+    """The reference of a training.
+
+    Args:
+        features: of the model.
+        rows: its feature columns over the whole window, by time.
+        entities: the entity of each of *rows*.
+        scores: of units that were not learnt from, by time.
+    """
+    return Reference(
+        scores=_numeric(SCORES, "number", pa.array(scores)),
+        entity=_category(ENTITY, entities, KNOWN_ENTITIES, top=0),
+        features=tuple(_feature(f, flat(rows.column(f.name))) for f in features),
+    )
+
+
+def psi(expected: Sequence[int] | Counts, counts: Sequence[int] | Counts) -> float:
+    """Population stability index between two counts of the same bins; at least 0.
+
+    By convention below 0.1 is the same, above 0.25 another population. Half a row is added to each
+    bin, so that an empty one counts, and does not count as infinitely far.
+    """
+    pairs = [np.asarray(c, dtype=np.float64) + 0.5 for c in (expected, counts)]
+    before, now = (pair / pair.sum() for pair in pairs)
+    return float(np.sum((now - before) * np.log(now / before)))
+
+
+def _feature(feature: EventFeature | WindowFeature, values: pa.Array) -> Column:
+    if is_category(feature):
+        return _category(feature.name, values, KNOWN, top=_TOP)
+    return _numeric(feature.name, "text" if feature.kind == "ngrams" else "number", values)
+
+
+def _numeric(name: str, kind: Kind, values: pa.Array) -> Column:
+    numbers = _numbers(values, kind)
+    present = numbers[~np.isnan(numbers)]
+    edges = np.unique(np.quantile(present, _DECILES)) if len(present) else np.zeros(0)
+    # A value on an edge lies above it: the lowest edge is none where nothing lies below.
+    edges = edges[edges > present.min()] if len(present) else edges
+    column = Column(name=name, kind=kind, edges=tuple(edges.tolist()), expected=())
+    return _with_usual(column, values)
+
+
+def _category(name: str, values: pa.Array, known: int, *, top: int) -> Column:
+    column = Column(
+        name=name, kind="category", known=_most_frequent(values, known), expected=(), top=top
+    )
+    column = replace(column, top=min(top, len(column.known)))
+    earlier = _most_frequent(values[: len(values) // 2], known)
+    return _with_usual(column, values, earlier)
+
+
+def _with_usual(column: Column, values: pa.Array, earlier: tuple[str, ...] = ()) -> Column:
+    """*column* with what was counted in all *values*, and in blocks of their later half."""
+    codes = column.codes(values)
+    expected = np.bincount(codes, minlength=column.bins)
+    new = np.zeros(len(codes), dtype=bool)
+    if column.kind == "category":
+        was_there = pc.is_in(_typed(values, "category"), value_set=pa.array(earlier, pa.string()))
+        new = ~was_there.to_numpy(zero_copy_only=False) & (codes != column.bins - 1)
+    usual, size = [], min(BLOCK, len(codes) // 4)
+    while 0 < size <= len(codes) // 4:
+        usual.append(_usual(column, expected, codes, new, size))
+        size *= LONGER
+    return replace(column, expected=tuple(expected.tolist()), usual=tuple(usual))
+
+
+def _usual(
+    column: Column, expected: Counts, codes: Counts, new: NDArray[np.bool_], size: int
+) -> Usual:
+    far = missing = unseen = 0.0
+    starts = np.linspace(len(codes) // 2, len(codes) - size, BLOCKS).astype(np.int64)
+    for start in np.unique(starts).tolist():
+        block = np.bincount(codes[start : start + size], minlength=column.bins)
+        far = max(far, psi(column.population(expected), column.population(block)))
+        missing = max(missing, float(block[-1]) / size)
+        unseen = max(unseen, float(new[start : start + size].mean()))
+    return Usual(rows=size, psi=round(far, 6), missing=round(missing, 6), unseen=round(unseen, 6))
+
+
+def _most_frequent(values: pa.Array, limit: int) -> tuple[str, ...]:
+    """The values that come most often, of equals the first by name."""
+    counted = pc.value_counts(values.drop_null())
+    table = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
+    order = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, limit)
+    return tuple(order["value"].to_pylist())
+
+
+def _numbers(values: pa.Array, kind: Kind) -> NDArray[np.float64]:
+    typed = _typed(values, kind)
+    column = pc.utf8_length(typed) if kind == "text" else typed
+    numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    found: NDArray[np.float64] = np.where(np.isinf(numbers), np.nan, numbers)
+    return found
+
+
+def _typed(values: pa.Array, kind: Kind) -> pa.Array:
+    """*values* in the type of their kind: a column without any value may have none."""
+    return values.cast(pa.float64() if kind == "number" else pa.string())

@@ -1,0 +1,68 @@
+"""The whole days before a day, cut out of what is remembered: a threshold is set by them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scoreback.models.detector.day_start import DayStart
+from scoreback.models.judging.pacing import TRAILING_DAYS, Day, Trailing
+from scoreback.models.judging.past import Past
+from scoreback.suppression import DAY_US
+
+KEPT_DAYS = 2 * TRAILING_DAYS
+_HOUR_US = 3_600_000_000
+
+
+def trailing_of(
+    past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int
+) -> Trailing:
+    """The whole days of *past* before *day*, filled up with those of *cold_start*.
+
+    The first day of *past* is not whole: scoring began in it. Where a cold start is shorter than a
+    day, all of it stands for any part of a day of its length.
+    """
+    days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
+    missing = TRAILING_DAYS - len(days)
+    if cold_start is None or not missing or not cold_start.hours:
+        return Trailing(days)
+    filling = _whole_days([cold_start], start, max(cold_start.hours) + _HOUR_US)
+    whole = filling[1:-1] if len(filling) > 2 else []
+    if whole or days:
+        return Trailing([*whole[-missing:], *days])
+    stretch = (max(cold_start.hours) + _HOUR_US - min(cold_start.hours)) / DAY_US
+    return Trailing(filling, stretch=stretch)
+
+
+def days_with_units(past: Sequence[Past], start: DayStart, until: int) -> list[tuple[int, int]]:
+    """The days of *past* that have ended by *until*, ascending."""
+    hours = sorted({hour for one in past for hour in one.hours if hour < until})
+    if not hours:
+        return []
+    starts = start.between(hours[0], until)
+    days = np.unique(np.searchsorted(starts, hours, side="right") - 1).tolist()
+    return [(starts[day], starts[day + 1]) for day in days if starts[day + 1] <= until]
+
+
+def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:
+    """Days before *until* on which something was scored, ascending; the first may be in part."""
+    wanted = days_with_units(past, start, until)[-KEPT_DAYS:]
+    if not wanted:
+        return []
+    first = wanted[0][0]
+    near = [one for one in past if one.hours and max(one.hours) + _HOUR_US > first]
+    times = np.concatenate([one.units.times for one in near])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    entities = np.concatenate([one.units.entities for one in near])[order]
+    scores = np.concatenate([one.units.scores for one in near])[order]
+    draws = np.concatenate([one.units.draws for one in near])[order]
+    found = []
+    for since, end in wanted:
+        low, high = np.searchsorted(times, (since, end))
+        found.append(
+            Day(
+                since=since, until=end, times=times[low:high], entities=entities[low:high],
+                scores=scores[low:high], draws=draws[low:high],
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,46 @@
+"""Looks at one detector: all its health documents, and their way into the SIEM."""
+
+from datetime import datetime
+
+from scoreback.health import HealthDocument
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import App
+from scoreback.service.monitoring.drift import drift
+from scoreback.service.monitoring.outcomes import outcomes
+from scoreback.service.monitoring.status import status
+from scoreback.service.monitoring.subject import Subject
+from scoreback.service.monitoring.upkeep import upkeep
+from scoreback.service.state.versions import Versions
+
+
+def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:
+    """How *detector* is doing, its status first; nothing while no version scores.
+
+    Raises:
+        ArtifactError: the champion is damaged.
+        SiemUnavailable: the SIEM did not answer.
+    """
+    champion = Versions(app.state).champion(detector.name)
+    if champion is None:
+        return []
+    subject = Subject(app=app, detector=detector, champion=champion, now=now)
+    found = [*outcomes(subject), *upkeep(subject), *drift(subject)]
+    return [status(subject, found), *found]
+
+
+def monitor(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:
+    """Tell the SIEM how *detector* is doing, and let rules about health look at it.
+
+    Again at the same moment, and nothing changes.
+
+    Raises:
+        ArtifactError: the champion is damaged.
+        SiemUnavailable: the SIEM did not answer.
+        SiemRefused: a right or a template is missing.
+    """
+    documents, door = health_of(app, detector, now=now), app.connector.health
+    if documents and door is not None:
+        door.write(documents)
+        if app.connector.rule_engine is not None:
+            app.connector.rule_engine.evaluate_health(documents, at=now)
+    return documents

@@ -1,0 +1,165 @@
+"""What became of a detector's alerts: precision beside its promise, volume beside the budget.
+
+What an analyst closed is an outcome; what is younger than the detector's ``mature_after`` is not
+asked yet. Our own closings say nothing.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from scoreback.connectors.doors import AlertQuery
+from scoreback.health import HealthDocument, Kind
+from scoreback.models.detector.spec import Detector
+from scoreback.records import Alert, TimeWindow, Verdict
+from scoreback.service.app import App
+from scoreback.service.monitoring.missed import missed
+from scoreback.service.monitoring.subject import DAY, Subject
+from scoreback.service.state.own_closures import own_closures
+from scoreback.service.state.scored_counts import first_hour
+
+WINDOW = 30 * DAY  # of alerts whose precision is told
+WEEK = 7 * DAY  # of alerts whose number is told
+_Z = 1.6449  # 90 % interval, as training's
+
+
+def outcomes(subject: Subject) -> list[HealthDocument]:
+    """Documents of precision, alerts and labels.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+    """
+    alerts = all_alerts(subject.app, subject.name, subject.last(WINDOW))
+    if alerts is None:
+        return []
+    return [_precision(subject, alerts), _volume(subject, alerts), _labels(subject, alerts)]
+
+
+def interval(true: int, judged: int) -> tuple[float, float]:
+    """Wilson's 90 % interval of a share; within 0..1 also for few."""
+    if not judged:
+        return 0.0, 1.0
+    share, z2 = true / judged, _Z**2
+    middle = (share + z2 / (2 * judged)) / (1 + z2 / judged)
+    half = _Z * math.sqrt(share * (1 - share) / judged + z2 / (4 * judged**2)) / (1 + z2 / judged)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Sequence[Alert] | None:
+    """The alerts of *detector*, oldest first, our own closings undone.
+
+    None where the SIEM shows its alerts to nobody but its own users.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+    """
+    door = app.connector.alerts
+    if door is None:
+        return None
+    ours = {(c.alert_id, c.closed_at) for c in own_closures(app.state, app.connector.name)}
+    return [
+        replace(a, verdict=None, closed_at=None) if (a.alert_id, a.closed_at) in ours else a
+        for a in door.find(AlertQuery(detector=detector, window=window))
+    ]
+
+
+def precision_of(
+    detector: Detector, alerts: Sequence[Alert], version: str, now: datetime
+) -> dict[str, float]:
+    """What came of the *alerts* of one *version* that are old enough to have been judged *now*."""
+    mature = now - detector.labels.mature_after
+    mine = [a for a in alerts if a.version == version and a.event_time <= mature]
+    verdicts = Counter(a.verdict for a in mine if a.verdict is not None)
+    benign = verdicts[Verdict.BENIGN_POSITIVE]
+    counts_as = detector.labels.benign_positive
+    true = verdicts[Verdict.TRUE_POSITIVE] + (benign if counts_as == "positive" else 0)
+    false = verdicts[Verdict.FALSE_POSITIVE] + (benign if counts_as == "negative" else 0)
+    judged = true + false
+    found: dict[str, float] = {
+        "alerts": len(mine),
+        "labelled": judged,
+        "true_positives": verdicts[Verdict.TRUE_POSITIVE],
+        "false_positives": verdicts[Verdict.FALSE_POSITIVE],
+        "benign_positives": benign,
+        "undetermined": verdicts[Verdict.UNDETERMINED],
+    }
+    if mine:
+        found["labelled_share"] = judged / len(mine)
+        found["realised_floor"] = true / len(mine)
+    if judged:
+        low, high = interval(true, judged)
+        found |= {"realised": true / judged, "realised_low": low, "realised_high": high}
+    return found
+
+
+def promised(metrics: dict[str, float]) -> dict[str, float]:
+    """What training promised, of those figures that it gave."""
+    names = {"promised": "precision", "promised_low": "precision_low",
+             "promised_high": "precision_high"}  # fmt: skip
+    values = {own: metrics.get(name, math.nan) for own, name in names.items()}
+    return {own: value for own, value in values.items() if not math.isnan(value)}
+
+
+def _precision(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+    found = {
+        "days": WINDOW / DAY,
+        **promised(dict(subject.champion.metrics)),
+        **precision_of(subject.detector, alerts, subject.champion.version, subject.now),
+        **missed(subject, alerts),
+    }
+    if found.keys() >= {"realised_low", "promised_low", "promised_high"}:
+        apart = (
+            found["realised_high"] < found["promised_low"]
+            or found["realised_low"] > found["promised_high"]
+        )
+        found["held"] = float(not apart)
+    return subject.document(Kind.PRECISION, found)
+
+
+def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+    """Alerts a day over the last week, or since scoring began where that is less."""
+    now, budget = subject.now, subject.detector.alerts.budget
+    began = first_hour(subject.app.state, subject.name)
+    days = 7.0 if began is None else min(7.0, max(1.0, (now - began) / DAY))
+    lately = [a for a in alerts if a.event_time >= now - days * DAY]
+    by_day = Counter(a.event_time.date() for a in lately)
+    per_day = len(lately) / days
+    metrics = subject.champion.metrics
+    return subject.document(
+        Kind.ALERTS,
+        {
+            "budget": budget,
+            "promised_per_day": _known(metrics.get("alerts_per_day")),
+            "last_day": sum(a.event_time >= now - DAY for a in lately),
+            "per_day": per_day,
+            "share_of_budget": per_day / budget if budget else None,
+            "days_over_budget": sum(count > budget for count in by_day.values()),
+            "days": days,
+        },
+    )
+
+
+def _labels(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+    still_open = [a for a in alerts if a.verdict is None]
+    closed = [a.closed_at for a in alerts if a.closed_at is not None]
+    newest = max(closed, default=None)
+    oldest = min((a.raised_at for a in still_open), default=None)
+    return subject.document(
+        Kind.LABELS,
+        {
+            "open_alerts": len(still_open),
+            "oldest_open": None if oldest is None else _seconds(subject.now - oldest),
+            "newest_label": newest,
+            "label_lag": None if newest is None else _seconds(subject.now - newest),
+        },
+    )
+
+
+def _seconds(span: timedelta) -> float:
+    return max(0.0, span.total_seconds())
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value

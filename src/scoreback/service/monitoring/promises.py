@@ -1,0 +1,61 @@
+"""What each version of a detector promised, beside what came of its alerts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scoreback.models.detector.spec import Detector
+from scoreback.records import Alert, ModelVersion
+from scoreback.service.app import App
+from scoreback.service.monitoring.outcomes import all_alerts, precision_of, promised
+from scoreback.service.state.versions import Versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """One version; what is not known is absent from either."""
+
+    version: ModelVersion
+    promised: dict[str, float]  # precision with its 90 % interval, alerts_per_day, recall
+    came: dict[str, float]  # precision likewise, of alerts with a verdict; alerts_per_day, counts
+
+
+def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
+    """All versions of *detector*, oldest first.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+    """
+    alerts = all_alerts(app, detector.name) or ()
+    return [
+        Promise(
+            version=version,
+            promised=_promised(version),
+            came=_came(detector, version, alerts, now),
+        )
+        for version in Versions(app.state).list(detector.name)
+    ]
+
+
+def _promised(version: ModelVersion) -> dict[str, float]:
+    metrics = dict(version.metrics)
+    names = {"promised": "precision", "promised_low": "precision_low",
+             "promised_high": "precision_high"}  # fmt: skip
+    found = {names[own]: value for own, value in promised(metrics).items()}
+    others = {name: metrics.get(name, math.nan) for name in ("alerts_per_day", "recall")}
+    return found | {name: value for name, value in others.items() if not math.isnan(value)}
+
+
+def _came(
+    detector: Detector, version: ModelVersion, alerts: Sequence[Alert], now: datetime
+) -> dict[str, float]:
+    mine = [alert for alert in alerts if alert.version == version.version]
+    if not mine:
+        return {}
+    days = (mine[-1].event_time.date() - mine[0].event_time.date()).days + 1
+    renamed = {"realised": "precision", "realised_low": "precision_low",
+               "realised_high": "precision_high", "realised_floor": "precision_floor"}  # fmt: skip
+    outcome = precision_of(detector, mine, version.version, now)
+    found = {renamed.get(name, name): value for name, value in outcome.items()}
+    return found | {"alerts_per_day": len(mine) / days, "days": float(days)}

@@ -1,0 +1,93 @@
+"""What is wrong with a detector, if anything, by the figures of its other documents."""
+
+from collections.abc import Mapping, Sequence
+
+from scoreback.health import Condition, Figure, HealthDocument, Kind
+from scoreback.service.monitoring.subject import Subject
+
+ENOUGH_ALERTS = 20  # that could have been judged by now; fewer starve nobody
+LEAST_LABELLED = 0.1  # share of them; below it precision cannot be told
+WAITING = 7 * 86_400  # seconds that the oldest open alert has been there
+ENOUGH_LABELLED = 20  # that a broken promise is told from
+READ_LAG = 6 * 3600  # seconds that events may wait to be read
+FAR_OVER = 1.5  # times the budget, over a week
+FAR_OVER_IN_A_DAY = 2.0  # times the budget, in the last 24 hours
+FAILED_IN_A_ROW = 3  # runs
+
+Figures = Mapping[str, Figure]
+
+OK, ATTENTION, FAILING = "ok", "attention", "failing"
+
+
+def status(subject: Subject, documents: Sequence[HealthDocument]) -> HealthDocument:
+    """The status of *subject*, by its other *documents*."""
+    by_kind = {d.kind: d.figures for d in documents if d.kind is not Kind.RUN}
+    runs = [d for d in documents if d.kind is Kind.RUN]
+    why = {
+        Condition.STALE: _stale(by_kind.get(Kind.FRESHNESS, {})),
+        Condition.STARVED: _starved(by_kind.get(Kind.PRECISION, {}), by_kind.get(Kind.LABELS, {})),
+        Condition.DRIFTING: str(by_kind.get(Kind.SCORES, {}).get("why", "")),
+        Condition.OVER_BUDGET: _over_budget(by_kind.get(Kind.ALERTS, {})),
+        Condition.FAILING: _failing(
+            runs, by_kind.get(Kind.REFUSED, {}), by_kind.get(Kind.PRECISION, {})
+        ),
+    }
+    said = [text for text in why.values() if text]
+    state = FAILING if why[Condition.FAILING] else ATTENTION if said else OK
+    figures: dict[str, Figure | None] = {"state": state, "why": "; ".join(said) or None}
+    figures |= {condition.value: float(bool(text)) for condition, text in why.items()}
+    return subject.document(Kind.STATUS, figures)
+
+
+def _stale(fresh: Figures) -> str:
+    lag, read = _number(fresh, "event_lag"), _number(fresh, "read_lag")
+    if read > READ_LAG:
+        return f"events have not been read for {_hours(read)}"
+    if lag > _number(fresh, "tolerated_lag"):
+        return f"the newest event is {_hours(lag)} old"
+    return ""
+
+
+def _starved(precision: Figures, labels: Figures) -> str:
+    alerts, share = _number(precision, "alerts"), _number(precision, "labelled_share")
+    waiting = _number(labels, "oldest_open") >= WAITING
+    if waiting and alerts >= ENOUGH_ALERTS and share < LEAST_LABELLED:
+        return f"{share:.0%} of {alerts:.0f} alerts have a verdict: precision cannot be told"
+    return ""
+
+
+def _over_budget(alerts: Figures) -> str:
+    budget, share = _number(alerts, "budget"), _number(alerts, "share_of_budget")
+    last = _number(alerts, "last_day")
+    if share > FAR_OVER:
+        return f"{_number(alerts, 'per_day'):.1f} alerts a day for a budget of {budget:g}"
+    if last > FAR_OVER_IN_A_DAY * budget:
+        return f"{last:.0f} alerts in 24 hours for a budget of {budget:g} a day"
+    return ""
+
+
+def _failing(runs: Sequence[HealthDocument], refused: Figures, precision: Figures) -> str:
+    for run in runs:
+        failed = _number(run.figures, "failed_in_a_row")
+        if failed >= FAILED_IN_A_ROW:
+            return f"the last {failed:.0f} runs of {run.subject} failed: {run.figures.get('error')}"
+    if _number(refused, "last_day"):
+        return f"the SIEM refused {_number(refused, 'last_day'):.0f} documents in 24 hours"
+    below = _number(precision, "realised_high", 1.0) < _number(precision, "promised_low")
+    if below and _number(precision, "labelled") >= ENOUGH_LABELLED:
+        return (
+            f"precision is {_number(precision, 'realised'):.2f}, at most"
+            f" {_number(precision, 'realised_high'):.2f}; at least"
+            f" {_number(precision, 'promised_low'):.2f} was promised"
+        )
+    return ""
+
+
+def _number(figures: Figures, name: str, default: float = 0.0) -> float:
+    value = figures.get(name, default)
+    return value if isinstance(value, int | float) else default
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"

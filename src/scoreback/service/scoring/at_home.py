@@ -1,0 +1,95 @@
+"""Counts what a run scores in the bins that training left, and says when it is not at home."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.columns import flat
+from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.home import Home, compare
+from scoreback.models.judging.reference import ENTITY, Reference
+from scoreback.multivalue import firsts
+from scoreback.records import TimeWindow
+from scoreback.service.scoring.plan import Model
+from scoreback.service.state.scored_counts import ScoredHour, add_counts, counts_of, summed
+from scoreback.service.state.workspace_state import State
+
+# Of events: what a run scored and what came just before; further back where that is too little.
+LOOK_BACK = (timedelta(hours=24), timedelta(days=7))
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Scored:
+    reference: Reference
+    newest: datetime  # event time
+
+
+class AtHome:
+    """The counts of one run: taken for each step, kept once the step is published."""
+
+    def __init__(self, state: State, detector: Detector) -> None:
+        """Count for *detector*, and keep it in *state*."""
+        self._state, self._detector = state, detector
+        self._waiting: deque[list[ScoredHour]] = deque()  # of steps that are not published
+        self._scored: dict[str, _Scored] = {}  # by version
+
+    def count(self, models: list[tuple[Model, NDArray[np.float64]]], rows: pa.Table) -> None:
+        """Count a step's *rows* and what each of *models* gave them; the step is not yet there."""
+        step = []
+        newest = pc.max(flat(rows["event_time"])).as_py()
+        with_reference = [(m, scores, m.artifact.reference) for m, scores in models]
+        for model, scores, reference in with_reference if rows.num_rows else ():
+            if reference is None:
+                continue
+            entity = firsts(rows["field:" + self._detector.entity])
+            counts = reference.counted(rows.append_column(ENTITY, entity), scores, ENTITY)
+            version = model.version.version
+            step.append(
+                ScoredHour(
+                    version=version,
+                    hour=hour_of(newest),
+                    newest_event=newest,
+                    counts={name: bins.tolist() for name, bins in counts.items()},
+                )
+            )
+            self._scored[version] = _Scored(reference, newest)
+        self._waiting.append(step)
+
+    def keep(self) -> None:
+        """The oldest of the steps that were counted is published: its counts stand."""
+        step = self._waiting.popleft() if self._waiting else []
+        if step:
+            add_counts(self._state, self._detector.name, step)
+
+    def found(self) -> dict[str, Home]:
+        """What each version scored lately beside what it learnt, where this run scored anything."""
+        homes = {
+            version: home_of(self._state, self._detector.name, version, one.reference, one.newest)
+            for version, one in self._scored.items()
+        }
+        return {version: home for version, home in homes.items() if home is not None}
+
+
+def home_of(
+    state: State, detector: str, version: str, reference: Reference, until: datetime
+) -> Home | None:
+    """What *version* scored in the `LOOK_BACK` before *until*; None where it is too little."""
+    for span in LOOK_BACK:
+        window = TimeWindow(since=hour_of(until) - span, until=until + _HOUR)
+        hours = counts_of(state, detector, version, window)
+        home = compare(reference, summed([one.counts for one in hours]))
+        if home is not None:
+            return home
+    return None
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of its hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
