@@ -38,7 +38,7 @@ def noisy(truth: NDArray[np.int8], noise: float, seed: int) -> Scores:
 
 
 def chosen_from(
-    detector: Detector, truth: NDArray[np.int8], leaks: Sequence[Leak] = (), **scores: Scores
+    detector: Detector, truth: NDArray[np.int8], leaks: Sequence[Leak] = (), /, **scores: Scores
 ) -> Choice:
     budget = detector.alerts.budget
     times = np.linspace(0, DAYS * DAY_US - 1, len(truth)).astype(np.int64)
