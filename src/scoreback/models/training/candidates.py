@@ -1,9 +1,8 @@
 """What competes at one origin: every algorithm of the detector, and the best single feature.
 
-Each algorithm is fitted twice. First on the earlier days: the later ones tell when to stop, and
-what scores look like on days that were not learnt from, which gives the threshold. Then on all
-days, with as many rounds: the newest labels are the ones that know the newest attacks. The
-threshold is kept. Judging goes through the same two steps, so it measures what this costs.
+Each algorithm is fitted twice. First on the earlier days: the later ones tell when to stop. Then on
+all days, with as many rounds: the newest labels are the ones that know the newest attacks. Judging
+goes through the same two steps, so it measures what this costs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,7 @@ class Candidates:
     encoder: Encoder
     models: Mapping[str, Model]
     single: SingleFeature
-    threshold_margins: Mapping[str, Floats]  # of units that were not learnt from, by candidate
+    threshold_margins: Mapping[str, Floats]  # of units that were not learnt from, by algorithm
 
     @property
     def single_feature(self) -> str:
@@ -82,8 +81,7 @@ def fit_candidates(
     early, first = first_lesson(detector, data, parts, effort.threads, tell)
     encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features, seed)
     matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all], seed, tell)
-    threshold_rows = rows_of(data, parts.threshold)
-    unseen = early.transform(threshold_rows)
+    unseen = early.transform(rows_of(data, parts.threshold))
     models: dict[str, Model] = {}
     margins: dict[str, Floats] = {}
     for name in names:
@@ -105,9 +103,6 @@ def fit_candidates(
     # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
     plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
     single = fit_single_feature(matrix, truth[parts.all], plain)
-    margins[BASELINE] = single.margin(encoder.transform(threshold_rows, texts=False))
-    if data.queue is not None:
-        margins[TODAY_QUEUE] = data.queue[parts.threshold]
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
 
 
