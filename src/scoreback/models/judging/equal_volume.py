@@ -31,9 +31,9 @@ def volume(budget: float, days: float) -> int:
 
 
 def best_units(
-    units: ScoredUnits, budget: float, rule: Suppression, *, seed: int, floor: float = -np.inf
+    units: ScoredUnits, most: int, rule: Suppression, *, seed: int, whole: bool = False
 ) -> Shown:
-    """The best of *units*, as many as open at most *budget* alerts a day over their whole span.
+    """The best of *units*, as many as open at most *most* alerts.
 
     Units of equal score are ordered by seeded draws, as pacing does: so a score that is shared by
     many is neither left out nor let through as a whole. Fewer hits never open more alerts, so
@@ -41,15 +41,14 @@ def best_units(
 
     Args:
         units: in order of event time.
-        budget: alerts a day.
+        most: alerts; see `volume`.
         rule: cap and throttle.
         seed: of the draws.
-        floor: a score below which nothing is shown.
+        whole: units of equal score all or none, as a rule on that score would take them.
     """
     draws = np.random.default_rng(seed).random(len(units.scores))
-    able = np.flatnonzero((units.scores >= floor) & (units.scores > -np.inf))
+    able = np.flatnonzero(units.scores > -np.inf)
     best = able[np.lexsort((draws[able], -units.scores[able]))]
-    most = volume(budget, units.days)
 
     def opened(taken: int) -> NDArray[np.int64]:
         hits = np.sort(best[:taken])
@@ -64,6 +63,8 @@ def best_units(
             fits = middle
         else:
             over = middle
+    if whole and fits < len(best) and units.scores[best[fits]] == units.scores[best[fits - 1]]:
+        fits = int((units.scores[best] > units.scores[best[fits]]).sum())
     hits = np.zeros(len(units.scores), dtype=bool)
     hits[best[:fits]] = True
     return Shown(

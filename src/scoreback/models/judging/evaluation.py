@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from scoreback.models.judging.equal_volume import Shown, best_units
+from scoreback.models.judging.equal_volume import Shown, best_units, volume
 from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
@@ -108,7 +108,10 @@ def evaluate(
 
 def at_budget(replays: Sequence[Replay], budget: float, rule: Suppression, seed: int) -> AtBudget:
     """Count what *replays* would have shown at *budget* alerts a day."""
-    parts = [_Alerts.of(r, best_units(r.after, budget, rule, seed=seed)) for r in replays]
+    parts = [
+        _Alerts.of(r, best_units(r.after, volume(budget, r.after.days), rule, seed=seed))
+        for r in replays
+    ]
     days = sum(r.after.days for r in replays)
     verdicts = np.concatenate([p.verdicts for p in parts])
     truth = np.concatenate([p.truth for p in parts])

@@ -4,6 +4,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation
 from scoreback.models.training.choosing import Choice
 from scoreback.models.training.pitfalls import Pitfall
+from scoreback.models.training.plain_rule import PlainRule
 from scoreback.models.training.rivals import HeldOut
 
 UNSEEN = 2 / 3  # of the average precision by time that models of other entities should reach
@@ -18,13 +19,13 @@ def cautions(
     own: Evaluation,
     single: Evaluation,
     choice: Choice,
-    plain_rule: str,
+    rule: PlainRule,
     apart: HeldOut | None,
 ) -> tuple[Pitfall, ...]:
     """What to know of the promise of *own*, the winner's evaluation; the weightiest first."""
     found = [
         _unseen(own, apart),
-        _plain_rule(own, single, choice, plain_rule),
+        _plain_rule(own, single, choice, rule),
         _precision(own),
         _volume(detector, own),
         _busy_days(detector, own),
@@ -48,18 +49,21 @@ def _unseen(own: Evaluation, apart: HeldOut | None) -> Pitfall | None:
     )
 
 
-def _plain_rule(
-    own: Evaluation, single: Evaluation, choice: Choice, plain_rule: str
-) -> Pitfall | None:
+def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: PlainRule) -> Pitfall:
     at, plain = own.at_budget, single.at_budget
-    more = "more beyond chance" if choice.finds_more else "no difference beyond chance"
+    alone = ""
+    if rule.words:
+        alone = (
+            f" As a rule, {rule.words}, it shows {rule.true_alerts} of {rule.alerts}, where"
+            f" {own.algorithm} shows {rule.against[own.algorithm]}."
+        )
     return Pitfall(
-        "a plain rule at the same number of alerts",
+        "the best single feature at the same number of alerts",
         f"{at.true_alerts} against {plain.true_alerts}",
         choice.finds_more,
-        f"true alerts of {at.alerts}, and of the {plain.alerts} of a plain rule"
-        f"{f', {plain_rule}' if plain_rule else ''}: {more}."
-        + ("" if choice.finds_more else " The rule needs no model; the model ranks better below."),
+        f"true alerts of {at.alerts}, and of {plain.alerts} that this feature would show:"
+        f" {'more' if choice.finds_more else 'no difference'} beyond chance.{alone}"
+        + ("" if choice.finds_more else " A rule needs no model; the model ranks the rest better."),
     )
 
 

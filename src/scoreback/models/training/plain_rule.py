@@ -1,18 +1,36 @@
-"""The best single feature as a rule that a team can deploy at once, without any model."""
+"""The cheap rivals as rules that a team can deploy at once, without any model.
+
+A rule takes all units of a value or none. So where a budget would take some of those that share a
+value, the rule shows fewer alerts than the budget, and candidates are set beside it at that number.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from scoreback.columns import flat
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.equal_volume import Shown
+from scoreback.models.judging.equal_volume import Shown, best_units, volume
+from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.threshold import suppression_of
 from scoreback.models.labels.dataset import Dataset, is_category
-from scoreback.models.training.candidates import BASELINE, TODAY_QUEUE, Candidates
+from scoreback.models.training.candidates import BASELINE, CHEAP, Candidates
 from scoreback.models.training.splits import Origin
 
 _MOST_VALUES = 5  # of a category that are named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainRule:
+    """One cheap rival as a rule on the judged days."""
+
+    words: str  # as of the latest block; "" where no whole value fits into the budget
+    alerts: int
+    true_alerts: int
+    against: Mapping[str, int]  # true alerts of each candidate at as many alerts
 
 
 def plain_rules(
@@ -20,13 +38,49 @@ def plain_rules(
     data: Dataset,
     origin: Origin,
     candidates: Candidates,
-    shown: Mapping[str, Sequence[Shown]],
-) -> Mapping[str, str]:
-    """What each cheap rival has *shown* at *origin*, the latest, in words; "" where nothing."""
-    rules = {BASELINE: _single(data, origin, candidates, shown[BASELINE][-1])}
-    if TODAY_QUEUE in shown:
-        rules[TODAY_QUEUE] = f"{detector.train.today_queue} >= {shown[TODAY_QUEUE][-1].lowest:g}"
-    return rules
+    said: Mapping[str, Sequence[Replay]],
+) -> Mapping[str, PlainRule]:
+    """Each cheap rival of what was *said*, in words as of the latest *origin*."""
+    rule, seed, budget = suppression_of(detector), detector.train.seed, detector.alerts.budget
+
+    def true_alerts(replays: Sequence[Replay], most: Sequence[int]) -> int:
+        shown = (
+            best_units(r.after, count, rule, seed=seed)
+            for r, count in zip(replays, most, strict=True)
+        )
+        return sum(_true(r, s) for r, s in zip(replays, shown, strict=True))
+
+    found = {}
+    for name in CHEAP:
+        if name not in said:
+            continue
+        whole = [
+            best_units(r.after, volume(budget, r.after.days), rule, seed=seed, whole=True)
+            for r in said[name]
+        ]
+        counts = [len(shown.opened) for shown in whole]
+        single = name == BASELINE
+        found[name] = PlainRule(
+            words=_single(data, origin, candidates, whole[-1])
+            if single
+            else _queue(detector, whole[-1]),
+            alerts=sum(counts),
+            true_alerts=sum(_true(r, s) for r, s in zip(said[name], whole, strict=True)),
+            against={
+                other: true_alerts(replays, counts)
+                for other, replays in said.items()
+                if other not in CHEAP
+            },
+        )
+    return found
+
+
+def _true(replay: Replay, shown: Shown) -> int:
+    return int((replay.truth[shown.opened] == 1).sum())
+
+
+def _queue(detector: Detector, best: Shown) -> str:
+    return f"{detector.train.today_queue} >= {best.lowest:g}" if best.hits.any() else ""
 
 
 def _single(data: Dataset, origin: Origin, candidates: Candidates, best: Shown) -> str:
@@ -34,10 +88,11 @@ def _single(data: Dataset, origin: Origin, candidates: Candidates, best: Shown) 
     if not single.sign or not best.hits.any():
         return ""
     feature = candidates.encoder.features[single.index]
-    column = flat(data.features.column(single.index).filter(pa.array(origin.judged)))
     if not is_category(feature):
         return f"{feature.name} {'>=' if single.sign > 0 else '<='} {single.sign * best.lowest:g}"
-    counts = Counter(column.filter(pa.array(best.hits)).drop_null().to_pylist())
+    rows = np.flatnonzero(origin.judged)[best.hits]
+    column = flat(data.features.column(single.index)).take(pa.array(rows))
+    counts = Counter(column.drop_null().to_pylist())
     named = [repr(value) for value, _ in sorted(counts.items(), key=lambda v: (-v[1], v[0]))]
     more = f" or one of {len(named) - _MOST_VALUES} more" if len(named) > _MOST_VALUES else ""
     return f"{feature.name} is {' or '.join(named[:_MOST_VALUES])}{more}"

@@ -17,7 +17,7 @@ from scoreback.models.artifact.folder import Artifact, Fit, artifact_of
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.bins import bin_edges
 from scoreback.models.judging.contest import Contest, dealt
-from scoreback.models.judging.equal_volume import best_units
+from scoreback.models.judging.equal_volume import best_units, volume
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
 from scoreback.models.judging.reference import reference_of
 from scoreback.models.judging.threshold import (
@@ -54,7 +54,7 @@ from scoreback.models.training.floor import GivenUp, given_up, in_words
 from scoreback.models.training.leaks import leaks_of
 from scoreback.models.training.parameter_search import Searched, search
 from scoreback.models.training.pitfalls import Pitfall, pitfalls
-from scoreback.models.training.plain_rule import plain_rules
+from scoreback.models.training.plain_rule import PlainRule, plain_rules
 from scoreback.models.training.refusals import (
     refuse_unjudgeable,
     refuse_unlearnable,
@@ -78,7 +78,7 @@ class Training:
 
     artifact: Artifact
     choice: Choice
-    plain_rule: str  # the best single feature in words, as a rule at the same number of alerts
+    plain_rule: PlainRule  # the best single feature without a model
     evaluations: tuple[Evaluation, ...]  # of every candidate; the single feature comes last
     single_feature: str  # which one, at the latest origin; "-name" where low is suspicious
     random_split_average_precision: float | None  # only ever shown beside the chosen one's own
@@ -157,15 +157,15 @@ def train(
         lambda i, step: tell(i, steps, step),
     )
     effort = Effort(threads=threads, parameters=searched.parameters)
-    rule, seed = suppression_of(detector), detector.train.seed
+    rule, seed, budget = suppression_of(detector), detector.train.seed, detector.alerts.budget
     evaluations, said, latest = _judge(
         detector, data, known, plan.origins, effort, lambda i, step: tell(trials + i, steps, step)
     )
     shown = {
-        name: [best_units(r.after, detector.alerts.budget, rule, seed=seed) for r in replays]
+        name: [best_units(r.after, volume(budget, r.after.days), rule, seed=seed) for r in replays]
         for name, replays in said.items()
     }
-    rules = plain_rules(detector, data, plan.origins[-1], latest, shown)
+    rules = plain_rules(detector, data, plan.origins[-1], latest, said)
     leaks = leaks_of(data, known)
     choice = choose(
         detector,

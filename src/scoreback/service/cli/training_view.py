@@ -93,8 +93,13 @@ def _choice(outcome: TrainOutcome) -> None:
     if training.choice.equals:
         equals = ", ".join(training.choice.equals)
         show.say(f"nothing tells {training.chosen} apart from {equals}: the most robust is kept")
-    if training.plain_rule:
-        show.say(f"best single feature as a plain rule: {training.plain_rule}")
+    rule = training.plain_rule
+    if rule.words:
+        show.say(
+            f"best single feature as a plain rule, {rule.words}: {rule.true_alerts} of"
+            f" {rule.alerts} alerts true; {training.chosen} at as many:"
+            f" {rule.against[training.chosen]}"
+        )
 
 
 def _budgets(evaluation: Evaluation) -> None:

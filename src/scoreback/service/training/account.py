@@ -41,7 +41,7 @@ def account_of(
         "chosen": training.chosen,
         "choice": asdict(training.choice),
         "single_feature": training.single_feature,
-        "plain_rule": training.plain_rule,
+        "plain_rule": asdict(training.plain_rule),
         "counts": dict(training.counts),
         **read,
         "immature_days": training.immature_days,

@@ -31,7 +31,7 @@ def replay(scores: Scores, truth: NDArray[np.int8], *, days: int = 10, hosts: in
 
 
 def shown(one: Replay, budget: float = 4.0) -> Shown:
-    return best_units(one.after, budget, RULE, seed=1)
+    return best_units(one.after, volume(budget, one.after.days), RULE, seed=1)
 
 
 def contest(**said: Replay) -> Contest:

@@ -10,9 +10,11 @@ from scoreback.models.judging.evaluation import AtBudget, Evaluation
 from scoreback.models.training.cautions import cautions
 from scoreback.models.training.choosing import Choice
 from scoreback.models.training.pitfalls import Pitfall
+from scoreback.models.training.plain_rule import PlainRule
 from scoreback.models.training.rivals import HeldOut, HeldOutValue
 from scoreback.models.training.training import Training
 
+RULE = PlainRule(words="size >= 3", alerts=20, true_alerts=8, against={"xgboost": 10})
 ALONE = Choice(chosen="xgboost", equals=(), finds_more=True)
 
 
@@ -33,7 +35,7 @@ def found(
     apart: HeldOut | None = None,
     single: Evaluation | None = None,
 ) -> dict[str, Pitfall]:
-    said = cautions(detector, own, single or own, choice, "size >= 3", apart)
+    said = cautions(detector, own, single or own, choice, RULE, apart)
     return {caution.name: caution for caution in said}
 
 
@@ -79,9 +81,10 @@ def test_a_plain_rule_that_does_as_well_at_the_budget_is_shown(
     said = found(
         make_detector(), with_figures(own, true_alerts=11, alerts=25), choice, None, single
     )
-    rule = said["a plain rule at the same number of alerts"]
+    rule = said["the best single feature at the same number of alerts"]
     assert (rule.figure, rule.fine) == ("11 against 9", False)
-    assert "size >= 3: no difference beyond chance" in rule.sentence
+    assert "no difference beyond chance" in rule.sentence
+    assert "size >= 3, it shows 8 of 20, where xgboost shows 10" in rule.sentence
 
 
 @pytest.mark.parametrize(("unseen", "fine"), [(0.3, False), (0.65, True)])
@@ -93,6 +96,6 @@ def test_a_figure_of_unseen_entities_far_under_the_one_by_time_comes_first(
         value="a", rows=10, evaluation=replace(own, average_precision=unseen), baseline=own
     )
     apart = HeldOut(field="network.name", values=(value,), skipped=())
-    first, *_ = cautions(make_detector(), by_time, own, ALONE, "", apart)
+    first, *_ = cautions(make_detector(), by_time, own, ALONE, RULE, apart)
     assert (first.name, first.fine) == ("network.name never seen", fine)
     assert first.figure == f"{unseen:.2f}"

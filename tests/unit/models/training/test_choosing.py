@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from scoreback.errors import TrainingRefused
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.contest import Contest, dealt
-from scoreback.models.judging.equal_volume import best_units
+from scoreback.models.judging.equal_volume import best_units, volume
 from scoreback.models.judging.evaluation import Replay, evaluate
 from scoreback.models.judging.threshold import ScoredUnits
 from scoreback.models.labels.truths import FALSE_POSITIVE, TRUE_POSITIVE
 from scoreback.models.training.candidates import BASELINE
 from scoreback.models.training.choosing import Choice, choose
 from scoreback.models.training.leaks import Leak
+from scoreback.models.training.plain_rule import PlainRule
 from scoreback.suppression import DAY_US, Suppression
 
 RULE = Suppression(per_entity=3, throttle=timedelta(hours=1))
 UNITS, DAYS = 1200, 12
-RULES = {BASELINE: "size >= 3"}
 
 Scores = NDArray[np.float64]
 MakeDetector = Callable[..., Detector]
@@ -38,7 +38,7 @@ def noisy(truth: NDArray[np.int8], noise: float, seed: int) -> Scores:
 
 
 def chosen_from(
-    detector: Detector, truth: NDArray[np.int8], leaks: Sequence[Leak] = (), **scores: Scores
+    detector: Detector, truth: NDArray[np.int8], leaks: Sequence[Leak] = (), /, **scores: Scores
 ) -> Choice:
     budget = detector.alerts.budget
     times = np.linspace(0, DAYS * DAY_US - 1, len(truth)).astype(np.int64)
@@ -56,14 +56,26 @@ def chosen_from(
         for name, own in scores.items()
     }  # fmt: skip
     shown = {
-        name: [best_units(r.after, budget, RULE, seed=7) for r in parts]
+        name: [best_units(r.after, volume(budget, DAYS), RULE, seed=7) for r in parts]
         for name, parts in said.items()
     }
     evaluations = [
         evaluate(name, parts, budget=budget, rule=RULE, seed=7) for name, parts in said.items()
     ]
     chance = {name: dealt(said[name], shown[name], 7) for name in said}
-    return choose(detector, evaluations, Contest.of(said, shown, 7), chance, RULES, leaks)
+    own = said[BASELINE][0]
+    whole = best_units(own.after, volume(budget, DAYS), RULE, seed=7, whole=True)
+    rule = PlainRule(
+        words="size >= 3",
+        alerts=len(whole.opened),
+        true_alerts=int((truth[whole.opened] == 1).sum()),
+        against={
+            name: int(truth[best_units(r.after, len(whole.opened), RULE, seed=7).opened].sum())
+            for name, (r,) in said.items()
+        },
+    )
+    rules = {BASELINE: rule}
+    return choose(detector, evaluations, Contest.of(said, shown, 7), chance, rules, leaks)
 
 
 def test_what_finds_more_at_the_same_number_of_alerts_wins(
@@ -99,7 +111,7 @@ def test_where_nothing_tells_candidates_apart_the_robust_one_is_kept(
         logistic_regression=trees + noisy(truth * 0, 0.02, 5), **{BASELINE: noisy(truth, 2.0, 4)},
     )  # fmt: skip
     assert found.chosen == "random_forest"
-    assert found.equals == ("xgboost", "logistic_regression")
+    assert found.equals == ("logistic_regression", "xgboost")
 
 
 def test_a_plain_rule_that_finds_as_many_is_shown_instead_of_a_model(
@@ -128,6 +140,18 @@ def test_fewer_true_alerts_than_a_plain_rule_are_refused_however_well_the_rest_i
     rule[hits[:45]] = 50  # what the rule knows it knows at once
     model[np.flatnonzero(truth == 0)[:20]] = 50
     with pytest.raises(TrainingRefused, match="does not beat the best single feature"):
+        chosen_from(make_detector(), truth, xgboost=model, **{BASELINE: rule})
+
+
+def test_a_coarse_rule_is_matched_at_its_own_number_of_alerts(
+    make_detector: MakeDetector, truth: NDArray[np.int8]
+) -> None:
+    """It says yes to forty and nothing of the rest, which the budget fills up by chance."""
+    hits, misses = np.flatnonzero(truth), np.flatnonzero(truth == 0)
+    rule, model = np.zeros(UNITS), noisy(truth, 0.4, 2)
+    rule[np.concatenate([hits[:25], misses[:15]])] = 1
+    model[misses[-20:]] = 50
+    with pytest.raises(TrainingRefused, match=r"against 25 true .* of alerts, 40"):
         chosen_from(make_detector(), truth, xgboost=model, **{BASELINE: rule})
 
 
