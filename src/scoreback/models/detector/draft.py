@@ -4,6 +4,7 @@ Every field is either used, with what for, or left out, with why. Names, types, 
 come again and, where the sample holds a label, what they tell of it decide.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +18,9 @@ from scoreback.models.detector.entity_choice import ITSELF, Entity, entity_among
 from scoreback.models.detector.features import WRITTEN_AFTER_CLOSING, is_or_is_under
 from scoreback.models.detector.label_choice import Labels, ValuesOf, with_all_values
 from scoreback.models.detector.label_time import decided_later, label_time
+from scoreback.models.detector.meaning import words_of
 from scoreback.models.detector.profile import Field, profile
+from scoreback.models.detector.quantities import FIELD_NAME
 from scoreback.models.detector.tells import DISGUISE, fills_a_time, only_positives_have, told_by
 
 __all__ = ["Choice", "Draft", "draft", "flow", "windows"]
@@ -79,7 +82,7 @@ def draft(
         events: how many there are, if that is known.
         values_of: counts the values of a field in all events, or gives None.
     """
-    fields = profile(sample, names)
+    fields = profile(sample, [n for n in names if re.fullmatch(FIELD_NAME, n)])
     times = flat(sample["event_time"]) if "event_time" in sample.column_names else None
     labels = Labels.among(fields)
     if labels.chosen is not None and values_of is not None:
@@ -100,6 +103,7 @@ def draft(
         name=name, siem=siem, selection=selection, entity=entity, labels=labels, time=time,
         features=features, timing=timing, events=sample.num_rows,
     )  # fmt: skip
+    choices += _unnameable(sample, [n for n in names if not re.fullmatch(FIELD_NAME, n)])
     return Draft(file_text(contents), tuple(choices), label is not None, timing.as_of)
 
 
@@ -116,6 +120,17 @@ def windows(
         found.append({"distinct": name, "by": entity, "over": short})
         found.append({"rarity": name, "by": entity, "over": long})
     return found
+
+
+def _unnameable(sample: pa.Table, names: Sequence[str]) -> Iterable[Choice]:
+    """What to do with columns whose names a detector file cannot write."""
+    found = Labels.among(profile(sample, names))
+    labels = {a.field.name for a in (found.chosen, *found.others) if a is not None}
+    for name in names:
+        plain = "_".join(words_of(name)) or "NAME"
+        what = "it may be the label, but " if name in labels else ""
+        why = f"{what}no file can name it: load it as --field {plain}={name!r}"
+        yield Choice(name, "left out", why)
 
 
 def _uses(

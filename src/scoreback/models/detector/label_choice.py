@@ -40,7 +40,8 @@ _USUAL_FLAGS = frozenset(  # what events say yes or no to, that is no verdict
      "tag", "automatable", "patched", "inbound", "outbound", "proxied", "authenticated", "allowed",
      "blocked", "rejected", "established", "recursion", "syn", "ack", "fin")
 )  # fmt: skip
-_ENOUGH = 50  # positives of the sample; a label with fewer is chosen after one with more
+_ENOUGH = 50  # positives of the sample, from which on a label is easily learnt,
+_LEAST_SHARE, _MOST_SHARE = 0.01, 0.6  # if this share of the events is positive
 _COVERED = 0.9  # share of the rows with a value whose meaning is known
 _FEW = 12  # values, where the name does not say that it is a label
 
@@ -66,6 +67,12 @@ class Answer:
         return sum(n for v, n in zip(self.field.values, self.field.counts, strict=True)
                    if v in values)  # fmt: skip
 
+    @property
+    def learnable(self) -> bool:
+        """Whether a first model can be learnt from it: positives are neither too few nor most."""
+        share = self.positives / max(self.field.rows, 1)
+        return self.positives >= _ENOUGH and _LEAST_SHARE <= share <= _MOST_SHARE
+
     def truth(self) -> Truth:
         """Of each row of the sample: 1, 0, or -1 where it says nothing."""
         texts = self.field.texts
@@ -89,7 +96,7 @@ class Labels:
 
     @classmethod
     def among(cls, fields: Sequence[Field]) -> Self:
-        """The label among *fields*; of several that are as likely, the one with fewer positives."""
+        """The label among *fields*; of several as likely, a learnable one with fewer positives."""
         found: list[Answer] = []
         refused: dict[str, str] = {}
         for field in fields:
@@ -98,7 +105,7 @@ class Labels:
                 found.append(answer)
             elif answer:
                 refused[field.name] = answer
-        found.sort(key=lambda a: (-a.sure, a.positives < _ENOUGH, a.positives, a.field.name))
+        found.sort(key=lambda a: (-a.sure, not a.learnable, a.positives, a.field.name))
         likely = [answer for answer in found if answer.sure > _YES_OR_NO]
         if likely:
             return cls(chosen=likely[0], others=tuple(likely[1:]), unclear=(), refused=refused)

@@ -1,7 +1,7 @@
 """What the values of a label mean: attack, no attack, or that nobody could tell.
 
 Words decide, as analysts and data sets write them: ``True Positive - Suspicious``,
-``not_malicious``, ``BTP``. A value of none of these words has no known meaning, and is not guessed at here.
+``not_malicious``, ``BTP``. Other values have no known meaning: nothing is guessed here.
 """
 
 import re

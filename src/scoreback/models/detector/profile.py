@@ -120,13 +120,18 @@ def _some(values: pa.Array) -> pa.Array:
 
 
 def _times(values: pa.Array) -> bool:
+    begins = pc.mean(pc.match_substring_regex(values, r"^\s*([0-9]{9}|[0-9]{1,4}[-/])")).as_py()
+    if begins < _MOSTLY:
+        return False  # no engine is opened for what is clearly none
     with closing(TimeReader()) as reader:
-        return reader.read(values).values.null_count <= (1 - _MOSTLY) * len(values)
+        unread: int = reader.read(values).values.null_count
+    return unread <= (1 - _MOSTLY) * len(values)
 
 
 def _given_by_a_machine(values: pa.Array) -> bool:
     """Whether *values* are numbers in a frame (``CVE-2024-0001``), or one long random word."""
-    if pc.mean(pc.match_substring_regex(values, "[0-9]")).as_py() < 0.8:
+    in_one = pc.match_substring_regex(values, r"^[^\s/\\]*[0-9][^\s/\\]*$")  # no command, no path
+    if pc.mean(in_one).as_py() < 0.8:
         return False
     one_word = pc.match_substring_regex(values, r"^[A-Za-z0-9]{12,}$")
     random = bool(pc.mean(one_word).as_py() >= _MOSTLY)

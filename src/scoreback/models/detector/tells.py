@@ -16,7 +16,7 @@ from scoreback.models.detector.profile import Field
 DISGUISE = 0.95  # a field that tells more is the label under another name
 ONLY = 0.98  # share of positives where a field is there, from which on only they have it
 _STRETCHES = 20  # of rows, in order of time
-_BINS = 20  # of a number, about as many rows in each
+_BINS, _A_BIN = 100, 100  # of a number, about as many rows in each; and that many at least
 _SMOOTHING = 1.0  # rows of the overall share that each value's own share is mixed with
 _LEAST = 20  # rows; fewer show nothing
 
@@ -62,7 +62,8 @@ def _codes(field: Field) -> NDArray[np.int64]:
     """A place for each row: of its value or, for numbers, of its bin; the last is "missing"."""
     if field.kind == "number" and field.distinct > _BINS:
         numbers = pc.cast(_numbers(field.texts), pa.float64()).to_numpy(zero_copy_only=False)
-        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1]))
+        bins = min(_BINS, max(len(numbers) // _A_BIN, 2))
+        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, bins + 1)[1:-1]))
         codes = np.searchsorted(edges, numbers, side="right")
         return np.where(np.isnan(numbers), len(edges) + 1, codes).astype(np.int64)
     coded = field.texts.dictionary_encode()

@@ -1,7 +1,9 @@
 """Reads a sample of events, spread over their whole history, and drafts a detector file from it."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -21,8 +23,8 @@ SAMPLE = 20_000  # events
 _PIECES = 64  # places of the history that are looked at
 _COUNTED_PIECES = 256  # of about `_PIECE` events, where the SIEM can count
 _PIECE = 2_000
-_KEPT = 1_000  # events of a piece, at most; where pieces are few,
-_MORE = 4  # as many times what is asked for, so that full pieces make up for empty ones
+_HELD = 4  # times as many events as are asked for, while pieces are read
+_AT_LEAST = 5  # events of each place, however quiet
 _AGAIN = 8  # into how many a piece is cut that holds more than one batch
 _COUNTED = 2_000_000  # events, up to which the values of one field are counted in all of them
 _MOST_PIECES = 10_000  # that a history is cut into
@@ -75,7 +77,7 @@ def _values(
 def sampled(
     door: EventsDoor, query: EventQuery, window: TimeWindow, most: int, events: int | None = None
 ) -> pa.Table:
-    """Up to *most* events of *query*, evenly from all of *window*, in order of arrival.
+    """About *most* events of *query*, as many of each time as lie there, in order of arrival.
 
     Pieces all over the history are read, each in whole or, where it holds more than a batch, cut
     again; so nothing depends on how evenly events lie in time. Of *events* in all, if that is
@@ -83,36 +85,42 @@ def sampled(
     """
     parts = _PIECES if events is None else min(max(events // _PIECE, 1), _MOST_PIECES)
     looked_at = _PIECES if events is None else _COUNTED_PIECES
-    found: list[pa.Table] = []
+    found: list[_Part] = []
+    every = 1  # of so many events of each place one is kept
     for piece in _spread(door.slices(query, window, parts), looked_at):
-        found += _read(door, piece, max(_KEPT, _MORE * most // parts), _AGAIN)
-    found = [table for table in found if table.num_rows]
+        found += [part.thinned(1 / every) for part in _read(door, piece, _AGAIN)]
+        while sum(part.kept.num_rows for part in found) > _HELD * most:
+            every *= 2
+            found = [part.thinned(1 / every) for part in found]
     if not found:
         return pa.table({name: pa.array([], pa.string()) for name in query.fields})
-    share = _level([table.num_rows for table in found], most)
-    return together([_thinned(table, share) for table in found])
+    share = min(1.0, most / sum(part.rows for part in found))
+    return together([part.thinned(share).kept for part in found])
 
 
-def _read(door: EventsDoor, piece: Slice, most: int, again: int) -> list[pa.Table]:
-    """Up to *most* events of *piece*; of more than a batch, first batches from all over it."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What was read in one place: how many events, and some of them, evenly."""
+
+    rows: int
+    kept: pa.Table
+
+    def thinned(self, share: float) -> "_Part":
+        """The same with no more than *share* of the events that were read, but a few of them."""
+        rows = max(math.floor(share * self.rows), min(self.rows, _AT_LEAST))
+        return _Part(self.rows, _thinned(self.kept, rows))
+
+
+def _read(door: EventsDoor, piece: Slice, again: int) -> list[_Part]:
+    """The events of *piece*; of more than a batch, first batches from all over it."""
     batches = iter(door.read(piece))
     first = next(batches, None)
     if first is None:
         return []
     if again and next(batches, None) is not None:
         cut = door.slices(piece.query, piece.window, again)
-        return [part for inner in cut for part in _read(door, inner, -(-most // again), 0)]
-    return [_thinned(pa.Table.from_batches([first.batch]), most)]
-
-
-def _level(sizes: Sequence[int], most: int) -> int:
-    """The size that all larger ones are thinned to, so that together they are *most* or less."""
-    ascending = sorted(sizes)
-    for i, size in enumerate(ascending):
-        left = most - sum(ascending[:i])
-        if size * (len(ascending) - i) > left:
-            return max(left // (len(ascending) - i), 1)
-    return ascending[-1]
+        return [part for inner in cut for part in _read(door, inner, 0)]
+    return [_Part(first.num_rows, pa.Table.from_batches([first.batch]))]
 
 
 def _thinned(table: pa.Table, rows: int) -> pa.Table:
