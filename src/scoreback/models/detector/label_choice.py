@@ -34,7 +34,7 @@ _TURNED = frozenset(("benign",))  # a yes to such a name means no attack
 _DONE = frozenset(("success", "failure", "succeeded", "failed", "error", "denied", "allowed"))
 _USUAL_FLAGS = frozenset(  # what events say yes or no to, that is no verdict
     ("tls", "ssl", "https", "signed", "signature", "admin", "privileged", "elevated", "root",
-     "internal", "external", "private", "local", "remote", "encrypted", "enabled", "disabled",
+     "internal", "external", "private", "remote", "encrypted", "enabled", "disabled",
      "success", "successful", "error", "login", "interactive", "cached", "weekend", "vpn", "mfa",
      "known", "new", "first", "exists", "active", "valid", "trusted", "managed", "orig", "resp",
      "tag", "automatable", "patched", "inbound", "outbound", "proxied", "authenticated", "allowed",
