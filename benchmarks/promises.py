@@ -94,7 +94,7 @@ class Promise:
     promised_alerts: float | None = None  # a day
     came: float | None = None  # precision of as many alerts as the budget allows
     came_labelled: float | None = None  # the same among alerts with a label
-    came_recall: float | None = None  # positives that would have opened one of these alerts
+    came_recall: float | None = None  # positives that are part of these alerts
     alerts: int = 0
     threshold_alerts: float | None = None  # a day, by the threshold of the training
 
@@ -139,7 +139,7 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
         entities=pc.fill_null(entities, -1).to_numpy().astype(np.int64),
         rule=suppression_of(detector),
     )
-    shown = units.highest(scored.margins, round(budget * days))
+    hits, shown = units.highest(scored.margins, round(budget * days))
     at = training.evaluation.at_budget
     labelled = truth[shown] >= 0
     return Promise(
@@ -154,7 +154,7 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
         promised_alerts=at.alerts_per_day,
         came=_share(truth[shown] == 1),
         came_labelled=_share(truth[shown][labelled] == 1),
-        came_recall=_share(np.isin(np.flatnonzero(truth == 1), shown)),
+        came_recall=_share(np.isin(np.flatnonzero(truth == 1), hits)),
         alerts=len(shown),
         threshold_alerts=len(units.opened(np.flatnonzero(scored.alerts))) / days,
     )
@@ -172,8 +172,10 @@ class _Units:
         """Those of *hits*, ascending, that open an alert."""
         return hits[openings(self.times[hits], self.entities[hits], self.rule)]
 
-    def highest(self, scores: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-        """The alerts of the highest *scores*, so many units that *most* alerts are not passed."""
+    def highest(
+        self, scores: NDArray[np.float64], most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Units of the highest *scores* that make *most* alerts or fewer, and those that open."""
         order = np.argsort(-scores, kind="stable")
         least, over = 0, len(order) + 1  # units that are within, and that are not
         while over - least > 1:
@@ -182,7 +184,8 @@ class _Units:
                 least = middle
             else:
                 over = middle
-        return self.opened(np.sort(order[:least]))
+        hits = np.sort(order[:least])
+        return hits, self.opened(hits)
 
 
 def _truth(rows: pa.Table, labels: pa.Table, detector: Detector) -> NDArray[np.int8]:

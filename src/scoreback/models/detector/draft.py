@@ -143,7 +143,10 @@ def _uses(
     categories: list[str] = []
     for field in fields:
         if labels.chosen is not None and field.name == labels.chosen.field.name:
-            choices.append(Choice(field.name, "label", labels.chosen.why))
+            positive = ", ".join(labels.chosen.positive)
+            choices.append(
+                Choice(field.name, "label", f"{labels.chosen.why}; positive: {positive}")
+            )
             continue
         if field is time:
             choices.append(Choice(field.name, "label time", "when the label came to exist"))

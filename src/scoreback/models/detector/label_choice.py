@@ -20,12 +20,12 @@ _LABEL_WORDS = frozenset(
     ("label", "verdict", "outcome", "disposition", "truth", "malicious", "attack", "resolution",
      "classification", "class", "target", "kev", "exploited", "exploitation", "intrusion", "bad",
      "anomaly", "anomalous", "fraud", "malware", "phishing", "spam", "benign", "evil", "tp",
-     "incident", "positive", "y", "groundtruth", "compromised", "threat")
+     "incident", "positive", "y", "groundtruth", "compromised", "threat", "result", "grade")
 )  # fmt: skip
 # Of these, some also name what an event is about; values that mean nothing make no label of them.
 _HOLDS_ANYTHING = frozenset(
     ("label", "verdict", "disposition", "truth", "classification", "class", "target", "outcome",
-     "resolution", "groundtruth")
+     "resolution", "groundtruth", "result", "grade")
 )  # fmt: skip
 _NO_LABEL = frozenset(  # names of things that such words describe
     ("type", "category", "severity", "rule", "signature", "technique", "tactic", "priority", "name")
@@ -42,7 +42,7 @@ _USUAL_FLAGS = frozenset(  # what events say yes or no to, that is no verdict
 )  # fmt: skip
 _ENOUGH = 50  # positives of the sample, from which on a label is easily learnt,
 _LEAST_SHARE, _MOST_SHARE = 0.01, 0.6  # if this share of the events is positive
-_COVERED = 0.9  # share of the rows with a value whose meaning is known
+_COVERED = 0.6  # share of the rows with a value whose meaning is known
 _FEW = 12  # values, where the name does not say that it is a label
 
 

@@ -48,6 +48,8 @@ def rarely(rare: str, common: str, every: int = 20) -> list[str | None]:
         ("zzz", "malicious", "benign"),
         ("closed as", "TP", "BTP"),
         ("notes2", "Attack", "Normal"),
+        ("IncidentGrade", "TruePositive", "BenignPositive"),
+        ("Result", "2", "-1"),
     ],
 )
 def test_the_label_is_found_among_columns_of_few_values(name: str, rare: str, common: str) -> None:
@@ -57,6 +59,20 @@ def test_the_label_is_found_among_columns_of_few_values(name: str, rare: str, co
     assert answer.negative == (common,)
     assert answer.positives == 30
     assert answer.why
+
+
+def test_a_kind_that_nobody_knows_is_left_open() -> None:
+    kinds: list[str | None] = [
+        "benign",
+        "benign",
+        "benign",
+        "phishing",
+        "malware",
+        "defacing",
+    ] * 100
+    answer = found(type=kinds)
+    assert set(answer.positive) == {"phishing", "malware"}
+    assert answer.open == ("defacing",)
 
 
 def test_a_yes_to_benign_means_no_attack() -> None:
