@@ -95,13 +95,15 @@ def draft(
     left_out = dict(_left_out(fields, labels, decided_later(fields, times), told))
     entity = entity_among(fields, _never_entities(fields, labels), told)
     features, choices, categories = _uses(fields, labels, time, entity, left_out, told)
-    timing = Timing.of(times, now, None if label is None else label.truth(), events)
-    if entity.field != ITSELF:
-        repeats = next((f.repeats for f in fields if f.name == entity.field), 1.0)
-        features += windows(entity.field, categories, timing.overs(repeats))
+    truth = None if label is None else label.truth()
+    timing = Timing.of(times, now, truth, events)
+    who = next((f for f in fields if f.name == entity.field), None)
+    if who is not None:
+        features += windows(entity.field, categories, timing.overs(who.repeats))
     contents = Contents(
         name=name, siem=siem, selection=selection, entity=entity, labels=labels, time=time,
         features=features, timing=timing, events=sample.num_rows,
+        budget=timing.budget(times, truth, None if who is None else who.texts),
     )  # fmt: skip
     choices += _unnameable(sample, [n for n in names if not re.fullmatch(FIELD_NAME, n)])
     return Draft(file_text(contents), tuple(choices), label is not None, timing.as_of)

@@ -29,6 +29,7 @@ class Contents:
     time: Field | None
     features: Sequence[Mapping[str, object]]
     timing: Timing
+    budget: int  # alerts a day
     events: int
 
 
@@ -53,7 +54,8 @@ def file_text(contents: Contents) -> str:
     if contents.timing.history is not None:
         lines += ["# As far back as the events lie, seen from today, or their positives need:"]
         lines += [f"train: {{history: {contents.timing.history}d}}"]
-    lines += ["alerts: {budget: 20/day}           # how many your team can read"]
+    budget = f"alerts: {{budget: {contents.budget}/day}}"
+    lines += [f"{budget:<34} # how many your team can read"]
     return "\n".join(lines) + "\n"
 
 

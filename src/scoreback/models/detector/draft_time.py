@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scoreback.models.detector.quantities import LONGEST
 from scoreback.models.detector.tells import Truth
@@ -21,6 +22,7 @@ _HISTORY = 90  # days: the default of `train.history`
 _ENOUGH = 100  # positives that the history should hold
 _LONG = 28.0  # days; a shorter history cannot spare a week of young labels
 _OVERS = ((1 / 24, ("1h", "7d")), (1.0, ("1d", "30d")), (7.0, ("7d", "90d")))
+_LEAST_ALERTS, _MOST_ALERTS = 5, 20  # a day
 _WANTED = 1.0  # events of an entity, in the mean, within the short window
 
 
@@ -33,6 +35,7 @@ class Timing:
     mature_after: timedelta
     as_of: datetime | None  # where the events are old: when all their labels were known
     days: float | None  # that the sample spans
+    learnt: int  # days before the newest event that are learnt from
     events: float | None  # for each event of the sample
 
     @classmethod
@@ -46,7 +49,7 @@ class Timing:
         """What *times*, the event times of the sample, ask for as of *now*."""
         if times is None or not len(times):
             return cls(history=None, delay=timedelta(days=1), mature_after=timedelta(days=7),
-                       as_of=None, days=None, events=None)  # fmt: skip
+                       as_of=None, days=None, events=None, learnt=_HISTORY)  # fmt: skip
         at = np.sort(times.cast(pa.int64()).to_numpy(zero_copy_only=False))
         first, last = int(at[0]), int(at[-1])
         days = max((last - first) / DAY_US, 1 / 24)
@@ -74,8 +77,31 @@ class Timing:
             mature_after=mature_after,
             as_of=as_of,
             days=days,
+            learnt=needed,
             events=None if events is None else events / len(at),
         )
+
+    def budget(self, times: pa.Array | None, truth: Truth | None, entity: pa.Array | None) -> int:
+        """Alerts a day: as many as the labels know entities with positives, within reason.
+
+        A budget far above that shows every candidate's true alerts, and tells none from another.
+
+        Args:
+            times: event times of the sample.
+            truth: of its events.
+            entity: of its events; None where each stands for itself.
+        """
+        if times is None or truth is None or self.days is None:
+            return _MOST_ALERTS
+        at = times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        recent = (truth == 1) & (at >= at.max() - self.learnt * DAY_US)
+        if entity is None:
+            known = recent.sum() * (self.events or 1.0)
+        else:
+            names = pc.fill_null(entity.dictionary_encode().indices, -1).to_numpy()
+            known = len(np.unique(np.stack([names, at // DAY_US])[:, recent], axis=1).T)
+        a_day = known / max(min(self.learnt, self.days), 1.0)
+        return int(np.clip(round(a_day), _LEAST_ALERTS, _MOST_ALERTS))
 
     def overs(self, repeats: float) -> tuple[str, str]:
         """A short and a long window for an entity with *repeats* events in the sample."""

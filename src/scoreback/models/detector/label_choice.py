@@ -111,8 +111,9 @@ class Labels:
             return cls(chosen=likely[0], others=tuple(likely[1:]), unclear=(), refused=refused)
         # Yes or no in a field whose name says nothing: a label only if no other could be meant.
         rare = [a for a in found if a.positives <= a.rows(a.negative)]
-        if len(rare) == 1 and not set(rare[0].field.words) & _USUAL_FLAGS:
-            return cls(chosen=rare[0], others=(), unclear=(), refused=refused)
+        alone = found if len(found) == 1 else rare
+        if len(alone) == 1 and not set(alone[0].field.words) & _USUAL_FLAGS:
+            return cls(chosen=alone[0], others=(), unclear=(), refused=refused)
         return cls(chosen=None, others=(), unclear=tuple(found), refused=refused)
 
 
@@ -168,6 +169,8 @@ def _answer(field: Field) -> Answer | str:
             return answer(_YES_OR_NO, why, positive, negative)
         return ""
     if not named:
+        if field.distinct == 1 and field.missing and any(map(says_itself, positive)):
+            return answer(_YES_OR_NO, "its value says so; only positives have it", positive, ())
         return ""
     if field.distinct == 1:
         if positive and field.missing:

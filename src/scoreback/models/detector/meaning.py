@@ -19,6 +19,7 @@ _POSITIVE = frozenset(
 _NEGATIVE = frozenset(
     ("benign", "normal", "norm", "good", "goodware", "legit", "legitimate", "clean", "safe", "fp",
      "btp", "bp", "background", "harmless", "noise", "ham", "ordinary", "expected", "innocent",
+     "fine", "dismissed",
      "benignpositive", "falsepositive")
 )  # fmt: skip
 _OPEN = frozenset(
@@ -27,7 +28,9 @@ _OPEN = frozenset(
 )  # fmt: skip
 _NOT = frozenset(("not", "non", "no", "never", "un", "without"))
 # Alone they answer what the name of the field asks; inside a longer text they say little.
-_YES = frozenset(("1", "true", "yes", "y", "t", "positive", "pos", "active", "poc", "confirmed"))
+_YES = frozenset(
+    ("1", "true", "yes", "y", "t", "positive", "pos", "active", "poc", "confirmed", "escalated")
+)
 _NO = frozenset(("0", "false", "no", "n", "f", "negative", "neg", "none", "-", "ok", "0.0"))
 _YES_TOO = frozenset(("1.0",))
 _NOBODY_KNOWS = frozenset(("?", "n/a", "na", "null", "other", "new", "open", "in progress"))
