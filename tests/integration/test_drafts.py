@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from scoreback.connectors.doors import LoadMapping
+from scoreback.connectors.doors import LoadMapping, ScoreQuery
 from scoreback.models.detector.draft import Draft
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
+from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.detectors.draft_job import draft_detector
@@ -126,7 +127,15 @@ def test_a_draft_scores_what_comes_next_whatever_its_entity_is(
     run = score_live(app, detector, now=last, since=last - timedelta(days=3))
     assert run is not None
     assert run.outcome.scored > 100
-    assert run.outcome.alerts > 0
+    assert run.outcome.error is None
+    assert app.connector.scores is not None
+    ever = TimeWindow(since=START, until=NOW)
+    (mine,) = app.connector.scores.read(ScoreQuery(detector=detector.name, window=ever))
+    names = mine.batch["entity"].to_pylist()
+    if detector.entity == "event_id":
+        assert names == mine.batch["event_id"].to_pylist()
+    else:
+        assert all(name.startswith("ws") for name in names)
 
 
 def test_each_field_is_used_for_what_it_is(

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from scoreback.models.detector.draft_time import Timing
+from scoreback.models.detector.tells import Truth
 from scoreback.times import micros
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,8 +18,8 @@ def times(days: float, count: int = 1000) -> pa.Array:
     return pa.array(at, pa.timestamp("us", "UTC"))
 
 
-def truth(every: int, count: int = 1000) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    return (np.arange(count) % every == 0).astype(np.int8)
+def truth(every: int, count: int = 1000) -> Truth:
+    return np.asarray(np.arange(count) % every == 0, dtype=np.int8)
 
 
 def test_recent_events_with_enough_positives_need_no_longer_history() -> None:
