@@ -21,7 +21,13 @@ from scoreback.models.detector.label_time import decided_later, label_time
 from scoreback.models.detector.meaning import words_of
 from scoreback.models.detector.profile import Field, profile
 from scoreback.models.detector.quantities import FIELD_NAME
-from scoreback.models.detector.tells import DISGUISE, fills_a_time, only_positives_have, told_by
+from scoreback.models.detector.tells import (
+    DISGUISE,
+    Truth,
+    fills_a_time,
+    only_positives_have,
+    told_by,
+)
 
 __all__ = ["Choice", "Draft", "draft", "flow", "windows"]
 
@@ -88,14 +94,14 @@ def draft(
     if labels.chosen is not None and values_of is not None:
         labels = replace(labels, chosen=with_all_values(labels.chosen, values_of))
     label = labels.chosen
+    truth = None if label is None else label.truth()
     time = None if label is None else label_time(label, fields, times)
-    told = {} if label is None else {
-        f.name: told_by(f, label.truth()) for f in fields if f.name != label.field.name
+    told = {} if label is None or truth is None else {
+        f.name: told_by(f, truth) for f in fields if f.name != label.field.name
     }  # fmt: skip
-    left_out = dict(_left_out(fields, labels, decided_later(fields, times), told))
+    left_out = dict(_left_out(fields, labels, decided_later(fields, times), told, truth))
     entity = entity_among(fields, _never_entities(fields, labels), told)
     features, choices, categories = _uses(fields, labels, time, entity, left_out, told)
-    truth = None if label is None else label.truth()
     timing = Timing.of(times, now, truth, events)
     who = next((f for f in fields if f.name == entity.field), None)
     if who is not None:
@@ -107,9 +113,6 @@ def draft(
     )  # fmt: skip
     choices += _unnameable(sample, [n for n in names if not re.fullmatch(FIELD_NAME, n)])
     return Draft(file_text(contents), tuple(choices), label is not None, timing.as_of)
-
-
-_HARDLY_AGAIN = "its values hardly come again: it names, it does not tell"
 
 
 def windows(
@@ -176,11 +179,11 @@ def _uses(
 
 
 def _left_out(
-    fields: Sequence[Field], labels: Labels, later: Mapping[str, str], told: Mapping[str, float]
-) -> Iterable[tuple[str, str]]:
+    fields: Sequence[Field], labels: Labels, later: Mapping[str, str],
+    told: Mapping[str, float], truth: Truth | None,
+) -> Iterable[tuple[str, str]]:  # fmt: skip
     """The fields that are no input, and why."""
     answers = {answer.field.name for answer in labels.others} | set(labels.refused)
-    truth = None if labels.chosen is None else labels.chosen.truth()
     rest: list[str] = []
     for field in fields:
         if labels.chosen is not None and field.name == labels.chosen.field.name:
@@ -232,7 +235,7 @@ def _useless(field: Field) -> str:
     if field.kind == "name" and fills_a_time(field):
         return "each value fills a time of its own, a file or a batch: no later event will have it"
     if field.kind == "name" and field.again < _AGAIN:
-        return _HARDLY_AGAIN
+        return "its values hardly come again: it names, it does not tell"
     return ""
 
 

@@ -60,9 +60,10 @@ def file_text(contents: Contents) -> str:
 
 
 def _field(label: Answer, contents: Contents) -> Iterator[str]:
-    yield f"  # {_said(label.field.name)} is the label: {label.why}."
+    yield from _wrapped(f"{_said(label.field.name)} is the label: {label.why}.", "  # ")
     for other in contents.labels.others:
-        yield f"  # It could also be {_said(other.field.name)}: {_listed(other.field.values)}."
+        also = f"It could also be {_said(other.field.name)}: {_listed(other.field.values)}."
+        yield from _wrapped(also, "  # ")
     yield "  field:"
     yield f"    name: {flow(label.field.name)}"
     yield f"    # {label.positives:,} of the {sum(label.field.counts):,} events with a value"

@@ -13,8 +13,7 @@ _FIRST = (
 # How exports call machines, addresses and people; names are compared by their last words.
 _CALLED = (
     ("host name", "hostname", "host", "computer name", "computername", "computer", "device name",
-     "device", "machine name", "machine", "workstation", "endpoint", "asset", "server",
-     "agent name", "agent"),
+     "device", "machine name", "machine", "workstation", "endpoint", "asset", "server"),
     ("src ip", "source ip", "srcip", "sourceip", "src addr", "saddr", "source address",
      "source ip address", "client ip", "c ip", "orig h", "src", "remote addr", "remote ip"),
     ("user name", "username", "user", "account name", "account", "login", "user id", "userid",

@@ -34,6 +34,10 @@ def test_a_field_that_is_called_so_is_the_entity(name: str) -> None:
     assert "GUESS" not in found.why
 
 
+def test_a_user_agent_is_nobody() -> None:
+    assert chosen({"user_agent": [f"a{i % 20}" for i in range(ROWS)]}).field == "rule"
+
+
 def test_without_such_a_name_what_comes_again_is_a_guess() -> None:
     found = chosen()
     assert found.field == "rule"
