@@ -65,6 +65,7 @@ acceptance: test benchmark
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/real_data.py ../shared/data
 	$(BIN)/python benchmarks/quality.py ../shared/data
+	$(BIN)/python benchmarks/promises.py ../shared/data
 
 schema: $(VENV)/development
 	$(BIN)/scoreback validate --schema > examples/detectors/detector.schema.json

@@ -9,15 +9,19 @@ import pytest
 from typer.testing import CliRunner
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.health import OWN, HealthDocument, Kind
+from scoreback.health import OWN, Condition, HealthDocument, Kind
 from scoreback.models.detector.spec import Detector
 from scoreback.records import TimeWindow, Verdict
 from scoreback.service.app import App, opened
 from scoreback.service.cli import app as command_line
 from scoreback.service.deploying.health_rules import reconcile_health
 from scoreback.service.monitoring.monitor import health_of, monitor
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.jobs import Jobs
 from scoreback.service.settings import Settings
-from scoreback.service.state.runs import end_run, start_run
+from scoreback.service.state.runs import end_run, runs, start_run
+from scoreback.service.state.workspace_state import State
+from scoreback.service.stopping import Stop
 from scoreback.service.training.train_job import read_training_data
 from tests.integration.embedded import champion_of, score_until, siem_of
 
@@ -138,6 +142,25 @@ def test_the_command_prints_a_table_or_documents_and_ends_with_3_where_something
     (documents,) = json.loads(silent.stdout).values()
     assert documents[0]["scoreback.health.status.stale"] == 1
     assert {d["event.dataset"] for d in documents} == {"scoreback.health"}
+
+
+def test_serve_tells_the_siem_puts_the_rules_there_and_keeps_a_list_of_its_looks(
+    workspace: Path, detector: Detector, end: datetime
+) -> None:
+    settings = Settings(home=workspace)
+    with State.open(settings.state) as state:
+        jobs = Jobs(settings, state, Stop(), lambda: end)
+        jobs.serve({detector.name: Served(Path("x.yml"), detector)})
+        jobs.run("score", detector.name)
+        jobs.run("monitor", detector.name)
+        (run,) = runs(state, detector.name, kind="monitor")
+        with opened(settings, state=state) as app:
+            door = siem_of(app).health
+            told = list(door.read(detector.name, TimeWindow(since=end, until=end + HOUR)))
+            rules = [siem_of(app).rules.current(f"health.{one}") for one in Condition]
+    assert run.status == "done"
+    assert run.counts["documents"] == len(told) > len(Kind)
+    assert all(rule is not None and rule.notes.startswith("docs/runbook/") for rule in rules)
 
 
 def test_a_detector_that_does_not_score_yet_has_no_health(tmp_path: Path, file: Path) -> None:

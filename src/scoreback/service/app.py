@@ -14,7 +14,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.naming import own_fields
-from scoreback.records import Enrichment, EventQuery
+from scoreback.records import EVENT_COLUMNS, Enrichment, EventQuery
 from scoreback.service.connections import Connection, connection_of
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
@@ -131,13 +131,15 @@ def number_fields(detector: Detector) -> frozenset[str]:
 def needed_fields(detector: Detector, *, labels: bool = True) -> tuple[str, ...]:
     """Every event field that *detector* reads, sorted; of a group, what its units are made of.
 
-    Without *labels*, not those that hold nothing but a label.
+    Without *labels*, not those that hold nothing but a label. What every event has is no field of
+    the SIEM, so nobody asks for it: ``entity: event_id`` lets each event stand for itself.
     """
     if detector.group is not None:
         fields = set(detector.group.sources)
     else:
         fields = {*FeaturePlan.of(detector).fields, *_beside_features(detector)}
-    return tuple(sorted(fields | _of_labels(detector) if labels else fields))
+    found = fields | _of_labels(detector) if labels else fields
+    return tuple(sorted(found - set(EVENT_COLUMNS.names)))
 
 
 def _beside_features(detector: Detector) -> set[str]:

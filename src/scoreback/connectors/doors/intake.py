@@ -46,7 +46,7 @@ class LoadMapping:
     time: str = "@timestamp"  # when it happened
     id: str | None = None  # without it, a hash of the row and its number among equal rows
     arrival: str | None = None  # when the SIEM had it; without it, see `ExportsDoor.load`
-    fields: Mapping[str, str] | None = None  # field → column; without it, every other column
+    fields: Mapping[str, str] | None = None  # field → column; without it, all but the times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The door to health: documents in a table of the ledger."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -11,6 +11,8 @@ from scoreback.connectors.local.storage.store import Store
 from scoreback.health import HealthDocument, fields_of, health_document
 from scoreback.records import TimeWindow
 from scoreback.times import micros
+
+KEEP = timedelta(days=90)  # before the newest that is written; a SIEM proper has its own retention
 
 
 class Health:
@@ -35,8 +37,10 @@ class Health:
             for document in documents
         ]
         if rows:
+            old = ledger.health.c.at < micros(max(d.at for d in documents) - KEEP)
             with self._ledger.writing() as connection:
                 connection.execute(sqlite.insert(ledger.health).on_conflict_do_nothing(), rows)
+                connection.execute(sa.delete(ledger.health).where(old))
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[HealthDocument]:
         """Yield the documents of *detector* in *window*, by moment, kind and subject."""

@@ -166,6 +166,7 @@ def save(artifact: Artifact, folder: Path) -> None:
                 f"{folder} already holds another model",
                 hint="choose another folder; artefacts are never overwritten",
             )
+        _add_reference(artifact, folder)
         return
     files = {
         MANIFEST: canonical(artifact.manifest),
@@ -186,6 +187,19 @@ def save(artifact: Artifact, folder: Path) -> None:
         raise ArtifactError(
             f"cannot write the artefact {folder}: {reason(error)}",
             hint=f"{remedy(error)}, and train again",
+        ) from error
+
+
+def _add_reference(artifact: Artifact, folder: Path) -> None:
+    """Give the same model of an earlier version what it learnt from, which that did not keep."""
+    path = folder / REFERENCE
+    if artifact.reference is None or path.exists():
+        return
+    try:
+        write_whole(path, written_reference(artifact.reference, artifact.artifact_hash))
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot write {path}: {reason(error)}", hint=f"{remedy(error)}, and train again"
         ) from error
 
 

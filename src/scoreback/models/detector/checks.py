@@ -3,7 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from scoreback.models.detector.features import EventFeature, WindowFeature, is_or_is_under
+from scoreback.models.detector.features import (
+    EVENT_TIMES,
+    EventFeature,
+    WindowFeature,
+    is_or_is_under,
+)
 from scoreback.models.detector.located_yaml import Key
 from scoreback.models.detector.problems import Problem
 from scoreback.models.detector.quantities import format_duration
@@ -23,6 +28,7 @@ _QUOTED_OR_REGEX = re.compile(r'"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/|\\.|\|\|', r
 def check_detector(detector: Detector) -> Iterator[Problem]:
     """What is wrong with the keys of *detector* taken together."""
     yield from _label_as_input(detector)
+    yield from _nobody_as_entity(detector)
     yield from _nothing_to_learn_from(detector)
     yield from _copied_over_scores(detector)
     yield from check_unit(detector)
@@ -48,6 +54,15 @@ def _label_as_input(detector: Detector) -> Iterator[Problem]:
                 if is_or_is_under(name, answer):
                     what = f"{name!r} {why}: as an input it would tell the answer"
                     yield Problem(("features", i), what, "remove this feature")
+
+
+def _nobody_as_entity(detector: Detector) -> Iterator[Problem]:
+    if detector.entity in (*EVENT_TIMES, "event_ref"):
+        yield Problem(
+            ("entity",),
+            f"{detector.entity!r} is when or where an event was, not whom alerts are about",
+            "name a field of the events, or event_id where each event stands for itself",
+        )
 
 
 def _inputs(feature: EventFeature | WindowFeature) -> list[str]:

@@ -1,42 +1,48 @@
 """Drafts a detector file from a sample of events: a start to read and change, never a verdict.
 
-Every field is either used, with what for, or left out, with why. Nothing is learnt here: names,
-types and how often values come again decide.
+Every field is either used, with what for, or left out, with why. Names, types, how often values
+come again and, where the sample holds a label, what they tell of it decide.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-import yaml
+import pyarrow as pa
 
+from scoreback.columns import flat
+from scoreback.models.detector.draft_file import Contents, file_text, flow
+from scoreback.models.detector.draft_time import Timing
+from scoreback.models.detector.entity_choice import ITSELF, Entity, entity_among
 from scoreback.models.detector.features import WRITTEN_AFTER_CLOSING, is_or_is_under
-from scoreback.models.detector.profile import MOST_VALUES, Field
+from scoreback.models.detector.label_choice import Labels, ValuesOf, with_all_values
+from scoreback.models.detector.label_time import decided_later, label_time
+from scoreback.models.detector.meaning import words_of
+from scoreback.models.detector.profile import Field, profile
+from scoreback.models.detector.quantities import FIELD_NAME
+from scoreback.models.detector.tells import (
+    DISGUISE,
+    Truth,
+    fills_a_time,
+    only_positives_have,
+    told_by,
+)
 
-_ENTITIES = (
-    "host.name", "source.ip", "user.name", "host.ip", "destination.ip", "host.id", "user.id",
-    "process.entity_id", "vulnerability.id",
-)  # fmt: skip
-_LABEL_WORDS = frozenset(
-    ("label", "verdict", "outcome", "disposition", "truth", "malicious", "attack",
-     "resolution", "classification", "class", "target", "kev", "exploited",
-     "exploitation", "intrusion")
-)  # fmt: skip
+__all__ = ["Choice", "Draft", "draft", "flow", "windows"]
+
 _AFTERWARDS = frozenset(
     ("closed", "resolution", "resolved", "assignee", "analyst", "verdict", "disposition",
-     "status", "owner", "comment", "comments", "outcome", "triage", "escalated")
+     "status", "owner", "comment", "comments", "outcome", "triage", "triaged", "escalated")
 )  # fmt: skip
-_POSITIVE = frozenset(
-    ("true positive", "malicious", "attack", "anom", "anomaly", "bad", "1", "true", "yes",
-     "exploited", "intrusion", "compromised", "threat")
-)  # fmt: skip
-_NEGATIVE = frozenset(
-    ("false positive", "benign", "normal", "norm", "good", "0", "false", "no", "ok", "-", "none",
-     "legitimate", "background")
-)  # fmt: skip
-_RARELY = 0.5  # share of events without a field, from which on it is left out
-_NAMES = 1000  # values of a category, at most
+_CODES = frozenset(("id", "code", "sid", "port", "dport"))  # numbers that name something
+_FEW_NUMBERS = 12  # values of a number that are learnt one by one
+_RARELY = 0.95  # share of events without a field, from which on it is left out
+_AGAIN = 0.5  # share of a category whose values have to come again
+_CATEGORY = 20  # events for each value, from which on a text is one of a few
+_TEXTS = 100  # values of a name, from which on its letters tell something too
+_MOST_FIELDS = 100  # that become features; those that tell most
 _MOST_WINDOWS = 3  # categories whose habits are followed
-_NO_WRAPPING = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Choice:
     """What became of one field."""
 
     field: str
-    use: str  # label, entity, features, or left out
+    use: str  # label, label time, entity, features, refused as a label, or left out
     why: str
 
 
@@ -55,86 +61,166 @@ class Draft:
     text: str
     choices: tuple[Choice, ...]
     complete: bool  # has a label; without one the file asks for it
+    as_of: datetime | None = None  # the events are old: when all their labels were known
 
 
 def draft(
-    name: str, siem: str, selection: Mapping[str, str], fields: Sequence[Field], events: int
+    name: str,
+    siem: str,
+    selection: Mapping[str, str],
+    sample: pa.Table,
+    names: Sequence[str],
+    *,
+    now: datetime | None = None,
+    events: int | None = None,
+    values_of: ValuesOf | None = None,
 ) -> Draft:
-    """Draft the file of the detector *name* for *selection* in *siem*, from *events* events."""
-    entity = _entity(fields)
-    labels = {f.name: _label(f) for f in fields if _could_be_label(f)}
-    label = next((f for f in fields if not labels.get(f.name, "no")), None)
-    time = next((f for f in fields if f.kind == "time" and f.words & _AFTERWARDS), None)
+    """Draft the file of the detector *name* for *selection* in *siem*.
+
+    Args:
+        name: of the detector.
+        siem: the connector.
+        selection: what selects the events there.
+        sample: of the events, in order of time; *names* are columns of text, ``event_time`` is
+            looked at where it is there.
+        names: the fields.
+        now: the clock; without it nothing is said about the age of the events.
+        events: how many there are, if that is known.
+        values_of: counts the values of a field in all events, or gives None.
+    """
+    fields = profile(sample, [n for n in names if re.fullmatch(FIELD_NAME, n)])
+    times = flat(sample["event_time"]) if "event_time" in sample.column_names else None
+    labels = Labels.among(fields)
+    if labels.chosen is not None and values_of is not None:
+        labels = replace(labels, chosen=with_all_values(labels.chosen, values_of))
+    label = labels.chosen
+    truth = None if label is None else label.truth()
+    time = None if label is None else label_time(label, fields, times)
+    told = {} if label is None or truth is None else {
+        f.name: told_by(f, truth) for f in fields if f.name != label.field.name
+    }  # fmt: skip
+    left_out = dict(_left_out(fields, labels, decided_later(fields, times), told, truth))
+    entity = entity_among(fields, _never_entities(fields, labels), told)
+    features, choices, categories = _uses(fields, labels, time, entity, left_out, told)
+    timing = Timing.of(times, now, truth, events)
+    who = next((f for f in fields if f.name == entity.field), None)
+    if who is not None:
+        features += windows(entity.field, categories, timing.overs(who.repeats))
+    contents = Contents(
+        name=name, siem=siem, selection=selection, entity=entity, labels=labels, time=time,
+        features=features, timing=timing, events=sample.num_rows,
+        budget=timing.budget(times, truth, None if who is None else who.texts),
+    )  # fmt: skip
+    choices += _unnameable(sample, [n for n in names if not re.fullmatch(FIELD_NAME, n)])
+    return Draft(file_text(contents), tuple(choices), label is not None, timing.as_of)
+
+
+def windows(
+    entity: str, categories: Sequence[str], overs: tuple[str, str] = ("1h", "7d")
+) -> list[dict[str, object]]:
+    """Window features that follow the habits of *entity*, over a short and a long time."""
+    short, long = overs
+    found: list[dict[str, object]] = [{"count": "events", "by": entity, "over": short}]
+    for name in categories[:_MOST_WINDOWS]:
+        found.append({"distinct": name, "by": entity, "over": short})
+        found.append({"rarity": name, "by": entity, "over": long})
+    return found
+
+
+def _unnameable(sample: pa.Table, names: Sequence[str]) -> Iterable[Choice]:
+    """What to do with columns whose names a detector file cannot write."""
+    found = Labels.among(profile(sample, names))
+    labels = {a.field.name for a in (found.chosen, *found.others) if a is not None}
+    for name in names:
+        plain = "_".join(words_of(name)) or "NAME"
+        what = "it may be the label, but " if name in labels else ""
+        why = f"{what}no file can name it: load it as --field {plain}={name!r}"
+        yield Choice(name, "left out", why)
+
+
+def _uses(
+    fields: Sequence[Field], labels: Labels, time: Field | None, entity: Entity,
+    left_out: Mapping[str, str], told: Mapping[str, float],
+) -> tuple[list[dict[str, object]], list[Choice], list[str]]:  # fmt: skip
+    """Event features, what became of each field, and categories: the most telling first."""
     choices: list[Choice] = []
     features: list[dict[str, object]] = []
     categories: list[str] = []
     for field in fields:
-        if field is label:
-            choices.append(Choice(field.name, "label", f"values: {', '.join(field.values)}"))
+        if labels.chosen is not None and field.name == labels.chosen.field.name:
+            positive = ", ".join(labels.chosen.positive)
+            choices.append(
+                Choice(field.name, "label", f"{labels.chosen.why}; positive: {positive}")
+            )
             continue
-        if labels.get(field.name):
-            choices.append(Choice(field.name, "refused as a label", labels[field.name]))
-        why = _left_out(field)
-        if why or field.name in labels:
-            why = why or "it may tell the answer; use it as a feature only if it is known in time"
-            choices.append(Choice(field.name, "left out", why))
+        if field is time:
+            choices.append(Choice(field.name, "label time", "when the label came to exist"))
             continue
-        if field.name == entity:
-            choices.append(Choice(field.name, "entity", f"{field.distinct:,} differ"))
+        if field.name in labels.refused:
+            choices.append(Choice(field.name, "refused as a label", labels.refused[field.name]))
+        if field.name == entity.field:
+            choices.append(Choice(field.name, "entity", entity.why))
             if field.kind == "address":
                 features.append({"is_private_ip": field.name})
-            continue
-        mine = _features(field)
-        features += mine
-        if "category" in mine[0]:
-            categories.append(field.name)
-        choices.append(Choice(field.name, "features", ", ".join(next(iter(f)) for f in mine)))
+        elif field.name in left_out:
+            choices.append(Choice(field.name, "left out", left_out[field.name]))
+        else:
+            mine = _features(field)
+            features += mine
+            if any("category" in feature for feature in mine):
+                categories.append(field.name)
+            kinds = ", ".join(next(iter(feature)) for feature in mine)
+            choices.append(Choice(field.name, "features", kinds))
+    if entity.field == ITSELF:
+        choices.append(Choice(ITSELF, "entity", entity.why))
     features.append({"hour_of_day": "event_time"})
-    features += windows(entity, categories)
-    text = _text(name, siem, selection, entity, label, time, features, events)
-    return Draft(text, tuple(choices), label is not None)
+    categories.sort(key=lambda name: -told.get(name, 0.0))
+    return features, choices, categories
 
 
-def _entity(fields: Sequence[Field]) -> str:
-    known = {field.name: field for field in fields}
-    for name in _ENTITIES:
-        if name in known and known[name].missing < _RARELY:
-            return name
-    coming_again = [
-        f for f in fields
-        if f.kind in ("name", "address") and f.distinct >= 5 and f.repeats >= 3
-        and not f.words & _AFTERWARDS and f.noun not in _LABEL_WORDS
-    ]  # fmt: skip
-    if coming_again:
-        return max(coming_again, key=lambda f: f.distinct).name
-    return fields[0].name if fields else "host.name"
+def _left_out(
+    fields: Sequence[Field], labels: Labels, later: Mapping[str, str],
+    told: Mapping[str, float], truth: Truth | None,
+) -> Iterable[tuple[str, str]]:  # fmt: skip
+    """The fields that are no input, and why."""
+    answers = {answer.field.name for answer in labels.others} | set(labels.refused)
+    rest: list[str] = []
+    for field in fields:
+        if labels.chosen is not None and field.name == labels.chosen.field.name:
+            yield field.name, "it is the label"
+        elif why := _useless(field):
+            yield field.name, why
+        elif field.name in answers:
+            yield field.name, "it may tell the answer too; a feature only if it is known in time"
+        elif field.name in later:
+            yield field.name, f"by its name it is as late as {later[field.name]!r}, after the event"
+        elif truth is not None and only_positives_have(field, truth):
+            yield field.name, "only positives have it: filled in once the answer was known?"
+        elif told.get(field.name, 0.0) >= DISGUISE:
+            yield (
+                field.name,
+                (
+                    f"it takes away {told[field.name]:.0%} of the doubt about the label: the answer"
+                    " under another name? Put it back if it is known when the event arrives"
+                ),
+            )
+        else:
+            rest.append(field.name)
+    rest.sort(key=lambda name: -told.get(name, 0.0))
+    for name in rest[_MOST_FIELDS:]:
+        yield name, f"{_MOST_FIELDS} others tell as much or more"
 
 
-def _could_be_label(field: Field) -> bool:
-    told = {_plain(value) for value in field.values}
-    both = bool(told & _POSITIVE) and bool(told & _NEGATIVE)
-    return field.noun in _LABEL_WORDS or (both and field.kind != "number")
+def _never_entities(fields: Sequence[Field], labels: Labels) -> set[str]:
+    answers = [labels.chosen, *labels.others, *labels.unclear]
+    names = {answer.field.name for answer in answers if answer is not None}
+    return names | set(labels.refused) | {f.name for f in fields if set(f.words) & _AFTERWARDS}
 
 
-def _label(field: Field) -> str:
-    """Why *field* is no label; empty where it can be one."""
+def _useless(field: Field) -> str:
     if not field.present:
         return "it is empty in the sample"
-    if field.distinct < 2:
-        return f"its only value is {field.values[0]!r}"
-    if field.distinct > MOST_VALUES:
-        return f"{field.distinct:,} values differ; a label has few"
-    if field.kind == "time":
-        return "it is a time"
-    if not {_plain(value) for value in field.values} & _POSITIVE:
-        return "no value of it is known to mean an attack; name it yourself if one does"
-    return ""
-
-
-def _left_out(field: Field) -> str:
-    if not field.present:
-        return "it is empty in the sample"
-    if field.distinct == 1:
+    if field.distinct == 1 and not field.missing:
         return f"it is always {field.values[0]!r}"
     if field.kind == "identifier":
         return "it names things: hashes, identifiers"
@@ -142,84 +228,28 @@ def _left_out(field: Field) -> str:
         return "a time never comes again"
     if any(is_or_is_under(field.name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
-    if field.words & _AFTERWARDS:
+    if set(field.words) & _AFTERWARDS:
         return "by its name it is written once the answer is known"
     if field.missing > _RARELY and field.kind != "number":
         return f"{field.missing:.0%} of events lack it"
-    if field.kind == "name" and (field.repeats < 1.5 or field.distinct > _NAMES):
-        return f"{field.distinct:,} values in {field.present:,} events: it names, it does not tell"
+    if field.kind == "name" and fills_a_time(field):
+        return "each value fills a time of its own, a file or a batch: no later event will have it"
+    if field.kind == "name" and field.again < _AGAIN:
+        return "its values hardly come again: it names, it does not tell"
     return ""
 
 
 def _features(field: Field) -> list[dict[str, object]]:
     name = field.name
     if field.kind == "number":
-        few = field.distinct <= MOST_VALUES or field.words & {"id", "code", "sid"}
-        return [{"category": name}] if few else [{"number": name}]
+        if field.distinct <= _FEW_NUMBERS:
+            return [{"category": name}]
+        codes = bool(_CODES & set(field.words)) and field.again >= _AGAIN
+        return [{"category": name}, {"number": name}] if codes else [{"number": name}]
     if field.kind == "address":
         return [{"is_private_ip": name}]
-    if field.kind == "text" and field.repeats < 20:
-        return [{"ngrams": name}, {"length": name}, {"entropy": name}]
-    return [{"category": name}]
-
-
-def windows(entity: str, categories: Sequence[str]) -> list[dict[str, object]]:
-    """Window features that follow the habits of *entity*."""
-    found: list[dict[str, object]] = [{"count": "events", "by": entity, "over": "1h"}]
-    for name in categories[:_MOST_WINDOWS]:
-        found.append({"distinct": name, "by": entity, "over": "1h"})
-        found.append({"rarity": name, "by": entity, "over": "7d"})
-    return found
-
-
-def _text(
-    name: str, siem: str, selection: Mapping[str, str], entity: str, label: Field | None,
-    time: Field | None, features: Sequence[Mapping[str, object]], events: int,
-) -> str:  # fmt: skip
-    lines = [
-        f"# Drafted from {events:,} events. Read every line: names and types were looked at,",
-        "# not what the fields mean, nor when they are filled in.",
-        f"name: {flow(name)}",
-        "use_case: threat_detection         # or incident_response, vulnerability_management",
-        "events:",
-        f"  {siem}: {flow(dict(selection))}",
-        f"entity: {flow(entity)}",
-        "labels:",
-    ]
-    if label is None:
-        lines += [
-            "  # No field of the sample is a label that could be read; see what was refused.",
-            "  verdicts: {join: event}          # how analysts closed alerts",
-        ]
-    else:
-        positive = [v for v in label.values if _plain(v) in _POSITIVE]
-        negative = [v for v in label.values if _plain(v) in _NEGATIVE]
-        open_ = [v for v in label.values if v not in (*positive, *negative)]
-        lines += ["  field:", f"    name: {flow(label.name)}", f"    positive: {flow(positive)}"]
-        lines += [f"    negative: {flow(negative)}"] if negative else []
-        if open_:
-            lines.append(f"    # neither, so unlabelled until you say: {flow(open_)}")
-        if time is not None:
-            lines.append(f"    time: {flow(time.name)}")
-        else:
-            lines.append(
-                "    delay: 1d                      # how long after the event it is known"
-            )
-    lines += [
-        "  mature_after: 7d                 # younger days are neither learnt from nor judged"
-    ]
-    lines += ["features:", *(f"  - {flow(dict(feature))}" for feature in features)]
-    lines += ["alerts: {budget: 20/day}           # how many your team can read"]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(value: str) -> str:
-    return " ".join(value.lower().replace("_", " ").split())
-
-
-def flow(value: object) -> str:
-    """*value* as YAML on one line, as long as no text in it holds a line break."""
-    text: str = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, width=_NO_WRAPPING, allow_unicode=True
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
+    letters: list[dict[str, object]] = [{"ngrams": name}, {"length": name}, {"entropy": name}]
+    if field.kind == "text" and field.repeats < _CATEGORY:
+        return letters
+    spelt = field.spelt and field.distinct >= _TEXTS and field.repeats < _CATEGORY
+    return [{"category": name}, *(letters if spelt else ())]

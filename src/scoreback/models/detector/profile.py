@@ -1,23 +1,30 @@
 """What the fields of a sample of events hold: types, values that differ, what is missing."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.multivalue import has_lists, lists
+from scoreback.columns import flat
+from scoreback.models.detector.meaning import words_of
+from scoreback.multivalue import firsts, has_lists, lists
+from scoreback.timestamps import TimeReader
 
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _ADDRESS = r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]+:[0-9a-fA-F:.]*)$"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
 _IDENTIFIER = r"^[0-9a-fA-F]{8}[0-9a-fA-F-]{8,}$"  # a hash, a UUID
 _MOSTLY = 0.98  # share of the values that have to look like a type
 _LONG = 18.0  # characters in the mean: more is a text, not a name
-MOST_VALUES = 12  # of a field that could be a label
+_EACH_ONCE = 0.9  # values that differ, by row: fewer come again
+_LOOKED_AT = 2_000  # values whose writing is looked at
+_SHAPES = 12  # ways of writing; the names that a machine gives have fewer
+_OFTEN = 5  # rows with a value, from which on it is one that comes again
+_TIME_WORDS = frozenset(("time", "timestamp", "ts", "date", "at", "epoch", "when", "created"))
+MOST_VALUES = 40  # of a field that could be a label
 
 Kind = Literal["number", "address", "time", "identifier", "text", "name", "empty"]
 
@@ -32,6 +39,10 @@ class Field:
     present: int
     distinct: int
     values: tuple[str, ...]  # the most frequent first; at most `MOST_VALUES`; each of a list
+    counts: tuple[int, ...]  # how often each of `values` is there
+    again: float  # share of what is there whose value came at least `_OFTEN` times
+    spelt: bool  # put together of parts, each in another way: domains, paths, commands
+    texts: pa.Array = field(repr=False, compare=False)  # its column: first values, null if empty
 
     @property
     def missing(self) -> float:
@@ -44,23 +55,22 @@ class Field:
         return self.present / max(self.distinct, 1)
 
     @property
-    def words(self) -> frozenset[str]:
+    def words(self) -> tuple[str, ...]:
         """The words of its name, in small letters."""
-        split = re.sub(r"([a-z])([A-Z])", r"\1 \2", self.name)
-        return frozenset(re.split(r"[^a-z0-9]+", split.lower()))
+        return tuple(words_of(self.name))
 
     @property
     def noun(self) -> str:
         """The last word of its name: an ``attack_complexity`` is a complexity."""
-        return re.split(r"[^a-z0-9]+", self.name.lower())[-1]
+        return self.words[-1] if self.words else ""
 
 
 def profile(sample: pa.Table, names: Sequence[str]) -> tuple[Field, ...]:
     """The fields *names* of *sample*, whose columns hold text."""
-    return tuple(_field(name, sample[name].combine_chunks()) for name in names)
+    return tuple(_field(name, flat(sample[name])) for name in names)
 
 
-def _field(name: str, column: pa.Array | pa.ChunkedArray) -> Field:
+def _field(name: str, column: pa.Array) -> Field:
     texts = pc.drop_null(column)
     texts = texts.filter(pc.not_equal(texts, ""))
     present = len(texts)
@@ -69,24 +79,71 @@ def _field(name: str, column: pa.Array | pa.ChunkedArray) -> Field:
     counted = pc.value_counts(texts)
     values, counts = counted.field("values"), counted.field("counts").to_numpy()
     top = np.argsort(-counts, kind="stable")[:MOST_VALUES]
+    first = firsts(column)
+    spelt = bool(len(values)) and _spells(_some(values))
     return Field(
         name=name,
-        kind=_kind(values),
+        kind=_kind(name, values, present, spelt=spelt),
         rows=len(column),
         present=present,
         distinct=len(values),
         values=tuple(values.take(pa.array(top)).to_pylist()),
+        counts=tuple(counts[top].tolist()),
+        again=float(counts[counts >= _OFTEN].sum() / max(counts.sum(), 1)),
+        spelt=spelt,
+        texts=pc.if_else(pc.equal(first, ""), pa.scalar(None, pa.string()), first),
     )
 
 
-def _kind(values: pa.Array) -> Kind:
+def _kind(name: str, values: pa.Array, present: int, *, spelt: bool) -> Kind:
     if not len(values):
         return "empty"
+    few = _some(values)
     looks: tuple[tuple[Kind, str], ...] = (
-        ("number", _NUMBER), ("address", _ADDRESS), ("time", _MOMENT),
-        ("identifier", _IDENTIFIER),
+        ("number", _NUMBER), ("address", _ADDRESS), ("identifier", _IDENTIFIER),
     )  # fmt: skip
     for kind, pattern in looks:
-        if pc.mean(pc.match_substring_regex(values, pattern)).as_py() >= _MOSTLY:
-            return kind
-    return "text" if pc.mean(pc.utf8_length(values)).as_py() >= _LONG else "name"
+        if pc.mean(pc.match_substring_regex(few, pattern)).as_py() >= _MOSTLY:
+            dated = kind == "number" and _TIME_WORDS & set(words_of(name)) and _times(few)
+            return "time" if dated else kind
+    if _times(few):
+        return "time"
+    if len(values) >= _EACH_ONCE * present and len(values) >= _SHAPES and _given_by_a_machine(few):
+        return "identifier"
+    if pc.mean(pc.utf8_length(few)).as_py() >= _LONG:
+        return "text"
+    return "text" if spelt and present < 2 * len(values) else "name"
+
+
+def _some(values: pa.Array) -> pa.Array:
+    return values.take(pa.array(range(0, len(values), max(len(values) // _LOOKED_AT, 1))))
+
+
+def _times(values: pa.Array) -> bool:
+    begins = pc.mean(pc.match_substring_regex(values, r"^\s*([0-9]{9}|[0-9]{1,4}[-/])")).as_py()
+    if begins < _MOSTLY:
+        return False  # no engine is opened for what is clearly none
+    with closing(TimeReader()) as reader:
+        unread: int = reader.read(values).values.null_count
+    return unread <= (1 - _MOSTLY) * len(values)
+
+
+def _given_by_a_machine(values: pa.Array) -> bool:
+    """Whether *values* are numbers in a frame (``CVE-2024-0001``), or one long random word."""
+    in_one = pc.match_substring_regex(values, r"^[^\s/\\]*[0-9][^\s/\\]*$")  # no command, no path
+    if pc.mean(in_one).as_py() < 0.8:
+        return False
+    one_word = pc.match_substring_regex(values, r"^[A-Za-z0-9]{12,}$")
+    random = bool(pc.mean(one_word).as_py() >= _MOSTLY)
+    return random or len(pc.unique(_shapes(values))) < _SHAPES
+
+
+def _spells(values: pa.Array) -> bool:
+    parts = pc.match_substring_regex(values, r"[A-Za-z0-9][^A-Za-z0-9]+[A-Za-z0-9]")
+    return bool(pc.mean(parts).as_py() >= 0.5 and len(pc.unique(_shapes(values))) >= _SHAPES)
+
+
+def _shapes(values: pa.Array) -> pa.Array:
+    """How each of *values* is written: every letter as ``a``, every digit as ``0``."""
+    letters = pc.replace_substring_regex(values, "[A-Za-z]", "a")
+    return pc.replace_substring_regex(letters, "[0-9]", "0")

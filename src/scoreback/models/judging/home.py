@@ -13,7 +13,7 @@ from scoreback.models.judging.reference import Column, Counts, Reference, psi
 
 ENOUGH = 100  # rows; of fewer nothing is said
 SHIFTED = 0.25  # PSI from which on two populations count as different
-MANY = 1 / 3  # more than this share of features has to be unusual
+MANY = 1 / 3  # more than this share of features, and the entity beside them, is unusual
 NEW = 0.9  # share of rows with an entity never seen; a network of its own has nearly all of them
 _MARGIN = 1.5  # times what the farthest block of training was
 _MISSING, _UNSEEN = 0.2, 0.05  # shares of such values that are worth a word
@@ -106,10 +106,11 @@ def _reasons(scores: Compared, entity: Compared, features: Sequence[Compared]) -
     said = []
     if scores.unusual:
         said.append(f"the scores are distributed otherwise: {scores.why}")
-    unusual = sorted((f for f in features if f.unusual), key=lambda f: -f.psi)
-    if len(unusual) > MANY * len(features):
-        first = ", ".join(f"{f.name} ({f.why})" for f in unusual[:3])
-        said.append(f"{len(unusual)} of {len(features)} features are far from training: {first}")
+    columns = (entity, *features)
+    unusual = sorted((c for c in columns if c.unusual), key=lambda c: -c.psi)
+    if len(unusual) > MANY * len(columns):
+        first = ", ".join(f"{c.name} ({c.why})" for c in unusual[:3])
+        said.append(f"{len(unusual)} of {len(columns)} columns are far from training: {first}")
     if entity.unseen is not None and entity.unseen > max(NEW, _beyond(entity.usual_unseen or 0.0)):
         said.append(f"{entity.unseen:.0%} of rows have an entity that training never saw")
     return said

@@ -40,8 +40,17 @@ def new(
     else:
         _show_choices(f"Fields of the sample, as {path} uses them", found)
         if not found.complete:
-            show.say("No label was found: say in the file where the answer comes from.")
+            show.say(
+                "No label was found: the file says where answers can come from. Train once alerts"
+                " on these events were closed (see: scoreback verdict --help)."
+            )
         show.say(f"Read {path} and change it; then: scoreback train {path}")
+        if found.complete and found.as_of is not None:
+            day = f"{found.as_of:%Y-%m-%d}"
+            show.say(
+                f"The events are old. To play what came after them, train as of their end instead:"
+                f" --as-of {day}"
+            )
     load_detector(path)  # what was drafted has to be valid
 
 

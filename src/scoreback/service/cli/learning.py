@@ -76,7 +76,7 @@ def versions(
         f"Versions of {detector.name}",
         (
             "version", "status", "algorithm", "trained as of", "parent", "average precision",
-            "promised precision", "came", "labelled", "alerts a day promised", "came",
+            "promised precision", "what came", "judged", "daily (promised)",
         ),
         [
             (
@@ -89,13 +89,16 @@ def versions(
                 _with_interval(p.promised),
                 _with_interval(p.came),
                 f"{p.came.get('labelled', 0):.0f} of {p.came.get('alerts', 0):.0f}",
-                show.figure(p.promised.get("alerts_per_day"), 1),
-                show.figure(p.came.get("alerts_per_day"), 1),
+                _daily(p.came) + f" ({_daily(p.promised)})",
             )
             for p in found
         ],
-        numbers="     rrrrrr",
+        numbers="     rrrrr",
     )  # fmt: skip
+
+
+def _daily(figures: dict[str, float]) -> str:
+    return show.figure(figures.get("alerts_per_day"), 1)
 
 
 def _with_interval(figures: dict[str, float]) -> str:
@@ -106,7 +109,7 @@ def _with_interval(figures: dict[str, float]) -> str:
         return show.figure(figures["precision"], 2)
     low, high = figures["precision_low"], figures.get("precision_high")
     shown = (show.figure(value, 2) for value in (figures["precision"], low, high))
-    return "{} ({} to {})".format(*shown)
+    return "{} ({}-{})".format(*shown)
 
 
 def report(

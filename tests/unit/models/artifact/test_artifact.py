@@ -59,6 +59,8 @@ def test_an_artefact_of_before_has_no_reference_and_the_same_hash(
     (folder / REFERENCE).unlink()
     loaded = load(folder, expected_hash=training.artifact.artifact_hash)
     assert loaded.reference is None
+    save(training.artifact, folder)  # trained again from the same data
+    assert load(folder).reference == training.artifact.reference
 
 
 def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(

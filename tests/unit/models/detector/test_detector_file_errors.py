@@ -104,6 +104,7 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
         ("20/day", "20/day, throttle: 99999w", "9: alerts.throttle", "ten years", "90d"),
         ("alerts: {budget: 20/day}", "alerts: []", "9: alerts", "found a list", "budget"),
         ("entity: source.ip", "entity: source ip", "4: entity", "not the name of", "source"),
+        ("entity: source.ip", "entity: event_time", "4: entity", "not whom alerts", "event_id"),
         ("{stream: alerts}", "alerts", "3: events.local", "expected a mapping", "local"),
         ("verdicts: {join: event}", "unlabelled: ignore", "5: labels", "no source", "verdicts"),
         ("join: event", "join: entity", "6: labels.verdicts", "which of the entity's", "1h"),

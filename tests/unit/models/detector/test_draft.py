@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -10,9 +11,7 @@ from hypothesis import strategies as st
 
 from scoreback.models.detector.draft import Draft, draft
 from scoreback.models.detector.file import load_detector
-from scoreback.models.detector.profile import profile
 from scoreback.models.detector.spec import Detector
-from scoreback.multivalue import cell
 
 ROWS = 600
 
@@ -27,6 +26,7 @@ def sample(**columns: Sequence[str | None]) -> pa.Table:
         "source.ip": [f"10.0.{i % 50}.7" for i in range(ROWS)],
         "sensor": ["s1"] * ROWS,
         "closed.as": ["true positive" if i % 30 == 0 else "benign" for i in range(ROWS)],
+        "event.created": ["2026-01-01T00:00:00Z" if i % 2 else "2026-01-02" for i in range(ROWS)],
         "closed.at": [f"2026-01-{i % 28 + 1:02}T00:00:00Z" for i in range(ROWS)],
         "ticket.resolution": [f"see ticket {i}" for i in range(ROWS)],
     }
@@ -34,8 +34,8 @@ def sample(**columns: Sequence[str | None]) -> pa.Table:
 
 
 def drafted(table: pa.Table) -> Draft:
-    fields = profile(table, table.column_names)
-    return draft("my_detector", "local", {"stream": "alerts"}, fields, table.num_rows)
+    names = [name for name in table.column_names if name != "event_time"]
+    return draft("my_detector", "local", {"stream": "alerts"}, table, names)
 
 
 def loaded(found: Draft, folder: Path) -> Detector:
@@ -68,7 +68,7 @@ def test_a_draft_is_a_valid_detector(tmp_path: Path) -> None:
     [
         ("event.hash", "names"),
         ("sensor", "always 's1'"),
-        ("closed.at", "time"),
+        ("event.created", "time"),
         ("ticket.resolution", "once the answer is known"),
     ],
 )
@@ -118,9 +118,57 @@ def test_whatever_the_sample_holds_the_draft_is_a_detector(
     loaded(drafted(table), tmp_path_factory.mktemp("draft"))
 
 
-def test_lists_are_profiled_by_each_of_their_values() -> None:
-    lists = pa.table({"tags": [cell(["a", "b"]), "a", None, cell(["a", "17"])]})
-    (found,) = profile(lists, ["tags"])
-    assert (found.present, found.distinct, found.missing) == (3, 3, 0.25)
-    assert found.values[0] == "a"
-    assert set(found.values) == {"a", "b", "17"}
+def test_what_the_label_was_decided_with_is_no_input() -> None:
+    start = np.datetime64("2026-01-01T00:00:00", "us")
+    when = start + np.arange(ROWS).astype("timedelta64[h]")
+    later = [f"{moment}Z" for moment in when + np.timedelta64(5, "h")]
+    table = pa.table(
+        {
+            "event_time": pa.array(when.astype("int64"), pa.timestamp("us", "UTC")),
+            "host.name": [f"h{i % 40}" for i in range(ROWS)],
+            "tri_exploited": ["yes" if i % 20 == 0 else "no" for i in range(ROWS)],
+            "tri_effort": [("low", "high")[i % 3 == 0] for i in range(ROWS)],
+            "tri_timestamp": later,
+            "cvss_score": [str(i % 90) for i in range(ROWS)],
+        }
+    )
+    found = drafted(table)
+    assert use(found, "tri_timestamp") == ["label time"]
+    assert use(found, "tri_effort") == ["left out"]
+    assert use(found, "cvss_score") == ["features"]
+
+
+def test_a_field_that_no_file_can_name_is_left_out_with_the_way_to_load_it(tmp_path: Path) -> None:
+    found = drafted(sample(**{"Is Malicious": ["1" if i % 9 else "0" for i in range(ROWS)]}))
+    assert loaded(found, tmp_path)
+    (choice,) = (c for c in found.choices if c.field == "Is Malicious")
+    assert "it may be the label" in choice.why
+    assert "--field is_malicious='Is Malicious'" in choice.why
+
+
+def test_the_answer_under_another_name_is_no_input() -> None:
+    steps = ["dga" if i % 30 == 0 else "none" for i in range(ROWS)]
+    found = drafted(sample(family=steps))
+    assert use(found, "family") == ["left out"]
+    assert "family" not in found.text.split("features:")[1]
+
+
+def test_a_wide_event_is_drafted_with_the_fields_that_tell_most(tmp_path: Path) -> None:
+    wide = {f"f{n}": [f"v{(i * (n + 1)) % 7}" for i in range(ROWS)] for n in range(300)}
+    detector = loaded(drafted(sample(**wide)), tmp_path)
+    assert 100 <= len(detector.features) <= 120
+
+
+def test_without_a_label_the_file_says_where_answers_can_come_from(tmp_path: Path) -> None:
+    table = sample().drop_columns(["closed.as"])
+    odd = {
+        "qa": [("0", "1")[i % 9 == 0] for i in range(ROWS)],
+        "qb": [("0", "1")[i % 8 == 0] for i in range(ROWS)],
+    }
+    for name, values in odd.items():
+        table = table.append_column(name, pa.array(values))
+    found = drafted(table)
+    assert not found.complete
+    assert loaded(found, tmp_path).labels.verdicts is not None
+    assert "scoreback verdict" in " ".join(found.text.replace("#", "").split())
+    assert "field: {name: qa, positive: ['1'], negative: ['0']}" in found.text

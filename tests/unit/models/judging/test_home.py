@@ -42,7 +42,7 @@ def test_one_feature_that_moved_is_told_and_is_no_other_home() -> None:
 def test_many_features_that_moved_are_not_at_home() -> None:
     home = compared(rows_of(200, shift=4.0, value="other"), even(200))
     assert home is not None
-    assert "2 of 3 features are far from training" in home.reasons[0]
+    assert "2 of 4 columns are far from training" in home.reasons[0]
     assert "value that training never saw" in home.reasons[0]
 
 

@@ -13,7 +13,7 @@ from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress,
 from scoreback.connectors.local.loading.arrivals import Arrivals
 from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
-from scoreback.connectors.local.loading.intake import KEYS, clamped, intake
+from scoreback.connectors.local.loading.intake import KEYS, RESERVED, clamped, intake
 from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
@@ -201,8 +201,9 @@ class _Loading:
 
     def _fields(self, rows: Rows) -> dict[str, pa.Array]:
         if self.mapping.fields is None:
-            keys = _keys(self.mapping)
-            return {name: column for name, column in rows.columns.items() if name not in keys}
+            times = (self.mapping.time, self.mapping.arrival)
+            left_out = {*times, *(key for key in _keys(self.mapping) if key.lower() in RESERVED)}
+            return {n: column for n, column in rows.columns.items() if n not in left_out}
         return {name: _column(rows, source) for name, source in self.mapping.fields.items()}
 
 

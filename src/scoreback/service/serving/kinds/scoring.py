@@ -12,6 +12,9 @@ from scoreback.service.serving.kinds.kind import Ended, Kind, NotYet, Work
 
 LITTLE_PATIENCE = 5.0  # seconds that scoring waits for whoever scores the same detector
 
+_HOME = "home"  # what is warned of where scored events are unlike those learnt from
+_TRY = "Try: see docs/runbook/drifting.md; train on events of this network"
+
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +38,7 @@ def _score(work: Work, served: Sequence[Served]) -> Ended:
             ended[name] = NotYet("no version scores yet", hint=hint)
             continue
         _log_run(work.app, run)
+        _warn_of_another_home(work, run)
     return ended
 
 
@@ -63,6 +67,15 @@ def _log_run(app: App, run: LiveRun) -> None:
         f"; the SIEM refused {refused} scores, kept in {app.state.refused}" if refused else "",
         extra={"detector": run.detector.name, "job": SCORE.name},
     )  # fmt: skip
+
+
+def _warn_of_another_home(work: Work, run: LiveRun) -> None:
+    """Say once that a version is not at home, and once that this is over."""
+    name = run.detector.name
+    for version, reasons in run.outcome.not_at_home.items():
+        work.warn(_HOME, [name], f"{version} is not at home: {'; '.join(reasons)}. {_TRY}")
+    if run.outcome.homes and not run.outcome.not_at_home:
+        work.clear(_HOME, name)
 
 
 def _same_events(detector: Detector, connector: str) -> str:

@@ -98,6 +98,17 @@ def test_equal_rows_of_two_streams_have_different_ids(siem: LocalConnector, tmp_
     assert not siem.check(query)
 
 
+def test_the_id_column_stays_a_field_unless_it_is_called_like_ours(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    load(siem, tmp_path / "a.csv", "cve,time\nc1,1642213952\n", LoadMapping(time="time", id="cve"))
+    assert [(r["event_id"], r["cve"]) for r in rows(siem, "cve")] == [("c1", "c1")]
+    ours = LoadMapping(time="time", id="Event_ID")
+    report = load(siem, tmp_path / "b.csv", "Event_ID,time\ne1,1642213953\n", ours)
+    assert report.loaded == 1
+    assert siem.events.fields({"stream": "s"}) == ("cve",)
+
+
 def test_an_id_column_names_events_and_the_first_of_equal_ids_wins(
     siem: LocalConnector, tmp_path: Path
 ) -> None:

@@ -1,0 +1,95 @@
+"""Which field of a sample names whom alerts are about: what caps, groups and windows go by."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from scoreback.models.detector.profile import Field
+
+ITSELF = "event_id"  # of an event that stands for itself; every event has it
+_FIRST = (
+    "host.name", "source.ip", "user.name", "host.ip", "destination.ip", "host.id", "user.id",
+    "process.entity_id", "vulnerability.id",
+)  # fmt: skip
+# How exports call machines, addresses and people; names are compared by their last words.
+_CALLED = (
+    ("host name", "hostname", "host", "computer name", "computername", "computer", "device name",
+     "device", "machine name", "machine", "workstation", "endpoint", "asset", "server"),
+    ("src ip", "source ip", "srcip", "sourceip", "src addr", "saddr", "source address",
+     "source ip address", "client ip", "c ip", "orig h", "src", "remote addr", "remote ip"),
+    ("user name", "username", "user", "account name", "account", "login", "user id", "userid",
+     "email", "sender", "principal", "actor", "subject user name", "employee"),
+    ("ip", "ip address", "ipaddress", "address", "dst ip", "dest ip", "dstip", "destip",
+     "destination ip", "destination address", "dest", "dst", "resp h"),
+)  # fmt: skip
+_RARELY = 0.5  # share of events without a field, from which on it cannot be the entity
+_HARDLY = 1.5  # events for each value, below which it comes again too seldom to cap anything
+_DIFFER, _REPEAT = 5, 3  # values, and events for each, of a field that nobody would call an entity
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The field, and why it was chosen."""
+
+    field: str
+    why: str
+
+
+def entity_among(
+    fields: Sequence[Field], left_out: Collection[str], told: Mapping[str, float]
+) -> Entity:
+    """The entity among *fields*: by its name, else what comes again, else each event itself.
+
+    Args:
+        fields: of the sample.
+        left_out: names that may not be it: labels, times, what is known afterwards.
+        told: how much each field tells of the label; the most telling is better a feature.
+    """
+    able = [
+        f for f in fields
+        if f.name not in left_out and f.missing < _RARELY and f.distinct > 1
+        and f.kind not in ("time", "empty")
+    ]  # fmt: skip
+    called = _called(able)
+    best = max(told, key=lambda name: told[name], default="") if any(told.values()) else ""
+    if called is not None:
+        return Entity(called.name, _counted(called) + _aside(called, best))
+    coming_again = [
+        f for f in able
+        if f.kind in ("name", "address") and f.distinct >= _DIFFER and f.repeats >= _REPEAT
+        and f.name != best
+    ]  # fmt: skip
+    if coming_again:
+        found = max(coming_again, key=lambda f: (f.kind == "address", f.distinct))
+        return Entity(found.name, f"a GUESS, as its values come again: {_counted(found)}")
+    return Entity(
+        ITSELF,
+        "no field names whom alerts are about, so each event stands for itself, and"
+        " alerts.per_entity and throttle hold nothing back",
+    )
+
+
+def _called(able: Sequence[Field]) -> Field | None:
+    names = {f.name: f for f in able}
+    for name in _FIRST:
+        if name in names:
+            return names[name]
+    coming_again = [f for f in able if f.kind != "number" and f.repeats > _HARDLY]
+    for words in (called.split() for group in _CALLED for called in group):
+        for field in coming_again:
+            if list(field.words[-len(words) :]) == words:
+                return field
+    return None
+
+
+def _counted(field: Field) -> str:
+    if field.repeats < _HARDLY:
+        return "nearly every event has its own, so alerts.per_entity and throttle hold nothing back"
+    return f"{field.distinct:,} differ, each in about {field.repeats:,.0f} events of the sample"
+
+
+def _aside(field: Field, best: str) -> str:
+    if field.kind == "number":
+        return "; it is a NUMBER: does it name anybody?"
+    if field.name == best:
+        return "; it also tells most of the label: add it as a category if it is known in time"
+    return ""

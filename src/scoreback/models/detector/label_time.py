@@ -1,0 +1,80 @@
+"""Which field of a sample says when the label came to exist, and which are as late as a label."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.models.detector.label_choice import Answer
+from scoreback.models.detector.profile import Field
+from scoreback.timestamps import TimeReader
+
+_DECIDED = frozenset(
+    ("closed", "resolved", "decided", "judged", "labelled", "labeled", "triaged", "reviewed",
+     "confirmed", "investigated", "verdict", "disposition", "resolution", "label", "adjudicated")
+)  # fmt: skip
+_OF_ANYTHING = frozenset(
+    ("event", "events", "labels", "alert", "alerts", "rule", "host", "source", "time", "date",
+     "at", "timestamp", "ts", "is", "kibana", "signal", "data", "vulnerability", "name", "id")
+)  # fmt: skip
+_CLOCK = frozenset(("time", "timestamp", "date", "ts", "at"))
+_HOUR_US = 3_600_000_000
+_DAY_US = 86_400_000_000  # a date without a clock may lie this much before its event
+_MOSTLY = 0.9  # share of the positives that need a time, and of the times not before their event
+
+
+def label_time(
+    label: Answer, fields: Sequence[Field], event_times: pa.Array | None
+) -> Field | None:
+    """The time of *label*: by its name its own, there for positives, and not before the event."""
+    own = set(label.field.words) - _OF_ANYTHING
+    found = []
+    for field in fields:
+        words = set(field.words)
+        shares = bool(words & own)
+        meant = field.kind == "time" and bool(shares or words & _DECIDED)
+        if meant and _fits(field, label, event_times):
+            found.append((not shares, field.name, field))
+    return min(found, key=lambda each: each[:2])[2] if found else None
+
+
+def decided_later(fields: Sequence[Field], event_times: pa.Array | None) -> dict[str, str]:
+    """Fields that were filled in after the event, by a time that bears their name: field → time.
+
+    All of ``ssvc_`` is as old as ``ssvc_timestamp``.
+    """
+    found: dict[str, str] = {}
+    if event_times is None:
+        return found
+    for time in fields:
+        words = time.words
+        if time.kind != "time" or len(words) < 2 or not set(words[1:]) <= _CLOCK:
+            continue
+        begin = time.name[: len(words[0]) + 1]
+        if words[0] not in _OF_ANYTHING and begin.lower().startswith(words[0]):
+            lag = _lags(time, event_times)
+            if len(lag) and (lag > _HOUR_US).mean() >= _MOSTLY:
+                found |= {f.name: time.name for f in fields if f.name.startswith(begin)}
+    return found
+
+
+def _lags(field: Field, event_times: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """How long after its event each time of *field* lies that can be read, in microseconds."""
+    with closing(TimeReader()) as reader:
+        times = reader.read(field.texts).values
+    there = times.is_valid()
+    times, events = (t.filter(there).cast(pa.int64()) for t in (times, event_times))
+    return np.asarray(pc.subtract(times, events).to_numpy(zero_copy_only=False))
+
+
+def _fits(field: Field, label: Answer, event_times: pa.Array | None) -> bool:
+    positive = label.truth() == 1
+    there = field.texts.is_valid().to_numpy(zero_copy_only=False)
+    if not positive.any() or there[positive].mean() < _MOSTLY:
+        return False
+    if event_times is None:
+        return True
+    lag = _lags(field, event_times)
+    return bool(len(lag) and (lag > -_DAY_US).mean() >= _MOSTLY)

@@ -1,0 +1,84 @@
+"""What the values of a label mean: attack, no attack, or that nobody could tell.
+
+Words decide, as analysts and data sets write them: ``True Positive - Suspicious``,
+``not_malicious``, ``BTP``. Other values have no known meaning: nothing is guessed here.
+"""
+
+import re
+from itertools import pairwise
+from typing import Literal
+
+Meaning = Literal["positive", "negative", "open"]
+
+_POSITIVE = frozenset(
+    ("malicious", "attack", "attacks", "anom", "anomaly", "anomalous", "abnormal", "bad", "evil",
+     "malware", "exploited", "exploit", "intrusion", "compromised", "compromise", "threat",
+     "phishing", "phish", "spam", "ransomware", "botnet", "bot", "breach", "incident", "fraud",
+     "fraudulent", "hostile", "infected", "tp", "mal", "outlier", "guilty")
+)  # fmt: skip
+_NEGATIVE = frozenset(
+    ("benign", "normal", "norm", "good", "goodware", "legit", "legitimate", "clean", "safe", "fp",
+     "btp", "bp", "background", "harmless", "noise", "ham", "ordinary", "expected", "innocent",
+     "fine", "dismissed",
+     "benignpositive", "falsepositive")
+)  # fmt: skip
+_OPEN = frozenset(
+    ("undetermined", "unknown", "pending", "inconclusive", "unconfirmed", "untriaged", "unlabelled",
+     "unlabeled", "unreviewed", "duplicate")
+)  # fmt: skip
+_NOT = frozenset(("not", "non", "no", "never", "un", "without"))
+# Alone they answer what the name of the field asks; inside a longer text they say little.
+_YES = frozenset(
+    ("1", "true", "yes", "y", "t", "positive", "pos", "active", "poc", "confirmed", "escalated")
+)
+_NO = frozenset(("0", "false", "no", "n", "f", "negative", "neg", "none", "-", "ok", "0.0"))
+_YES_TOO = frozenset(("1.0",))
+_NOBODY_KNOWS = frozenset(("?", "n/a", "na", "null", "other", "new", "open", "in progress"))
+
+
+def meaning_of(value: str) -> Meaning | None:
+    """What *value* means as the value of a label; None if its words do not tell."""
+    plain = " ".join(value.lower().split())
+    if plain in _YES or plain in _YES_TOO:
+        return "positive"
+    if plain in _NO:
+        return "negative"
+    if plain in _NOBODY_KNOWS:
+        return "open"
+    words = words_of(value)
+    told = _of_pairs(words)
+    if told is not None:
+        return told
+    for i, word in enumerate(words):
+        if word in _OPEN:
+            return "open"
+        if word in _NEGATIVE:
+            return "negative"
+        if word in _POSITIVE:
+            return "negative" if i and words[i - 1] in _NOT else "positive"
+    return None
+
+
+def says_itself(value: str) -> bool:
+    """Whether *value* tells what it means without the name of its field: ``benign``, not ``0``."""
+    plain = " ".join(value.lower().split())
+    return meaning_of(value) in ("positive", "negative") and plain not in _YES | _NO | _YES_TOO
+
+
+def words_of(text: str) -> list[str]:
+    """The words of *text* in small letters: ``isBad``, ``is_bad`` and ``is.bad`` are the same."""
+    split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
+    return [word for word in re.split(r"[^a-z0-9]+", split.lower()) if word]
+
+
+def _of_pairs(words: list[str]) -> Meaning | None:
+    """Words that say something else together than each alone: a false negative is an attack."""
+    pairs = list(pairwise(words))
+    for pair in pairs:
+        if pair in (("benign", "positive"), ("benign", "true"), ("true", "negative"),
+                    ("false", "positive"), ("false", "alarm"), ("false", "alert")):  # fmt: skip
+            return "negative"
+    for pair in pairs:
+        if pair in (("true", "positive"), ("false", "negative"), ("true", "alert")):
+            return "positive"
+    return None

@@ -1,0 +1,82 @@
+"""How much a field of the sample tells of the label by itself: to choose, and to see what leaks.
+
+The measure is the uncertainty coefficient (Theil's U): the share of the label's entropy that goes
+away when the field is known. Shares of positives are taken from every other stretch of rows and
+judged on the stretches between: neither chance, where a field has many values, nor one burst of
+equal rows makes it look good.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.models.detector.profile import Field
+
+DISGUISE = 0.95  # a field that tells more is the label under another name
+ONLY = 0.98  # share of positives where a field is there, from which on only they have it
+_STRETCHES = 20  # of rows, in order of time
+_BINS, _A_BIN = 100, 100  # of a number, about as many rows in each; and that many at least
+_SMOOTHING = 1.0  # rows of the overall share that each value's own share is mixed with
+_LEAST = 20  # rows; fewer show nothing
+
+Truth = NDArray[np.int8]  # of each row of the sample: 1, 0, or -1 where nothing is known
+
+
+def told_by(field: Field, truth: Truth) -> float:
+    """Share of the label's entropy that *field* takes away, 0 to 1; that it is missing too."""
+    known = truth >= 0
+    codes, mine = _codes(field)[known], truth[known]
+    if len(mine) < 2 * _STRETCHES:
+        return 0.0
+    judge = np.arange(len(mine)) * _STRETCHES // len(mine) % 2 == 1
+    fit = ~judge
+    share = float(mine[fit].mean())
+    if not 0 < share < 1 or not 0 < mine[judge].mean() < 1:
+        return 0.0
+    places = int(codes.max()) + 1
+    seen = np.bincount(codes[fit], minlength=places)
+    positive = np.bincount(codes[fit], weights=mine[fit], minlength=places)
+    own = (positive + _SMOOTHING * share) / (seen + _SMOOTHING)
+    entropy = _loss(np.full(int(judge.sum()), mine[judge].mean()), mine[judge])
+    return max(0.0, 1 - _loss(own[codes[judge]], mine[judge]) / entropy)
+
+
+def only_positives_have(field: Field, truth: Truth) -> bool:
+    """Whether *field* is there for positives and, as good as, for nothing else."""
+    there = pc.is_valid(field.texts).to_numpy(zero_copy_only=False) & (truth >= 0)
+    rest = (truth >= 0) & ~there
+    if there.sum() < _LEAST or rest.sum() < _LEAST:
+        return False
+    return bool((truth[there] == 1).mean() >= ONLY and (truth[rest] == 1).mean() < ONLY / 2)
+
+
+def fills_a_time(field: Field) -> bool:
+    """Whether each value fills a time of its own: the name of a file or a batch, not of a habit."""
+    codes = pc.drop_null(field.texts).dictionary_encode().indices.to_numpy()
+    changes = int((codes[1:] != codes[:-1]).sum())
+    return field.distinct > 1 and field.repeats >= _LEAST and changes < field.distinct
+
+
+def _codes(field: Field) -> NDArray[np.int64]:
+    """A place for each row: of its value or, for numbers, of its bin; the last is "missing"."""
+    if field.kind == "number" and field.distinct > _BINS:
+        numbers = pc.cast(_numbers(field.texts), pa.float64()).to_numpy(zero_copy_only=False)
+        bins = min(_BINS, max(len(numbers) // _A_BIN, 2))
+        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, bins + 1)[1:-1]))
+        codes = np.searchsorted(edges, numbers, side="right")
+        return np.where(np.isnan(numbers), len(edges) + 1, codes).astype(np.int64)
+    coded = field.texts.dictionary_encode()
+    missing = len(coded.dictionary)
+    return np.asarray(pc.fill_null(coded.indices, missing).to_numpy(), dtype=np.int64)
+
+
+def _numbers(texts: pa.Array) -> pa.Array:
+    looks = pc.match_substring_regex(texts, r"^[+-]?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?$")
+    bare = pc.replace_substring_regex(texts, r"^[+]", "")
+    return pc.if_else(pc.fill_null(looks, False), bare, pa.scalar(None, pa.string()))
+
+
+def _loss(share: NDArray[np.float64], truth: Truth) -> float:
+    clear = np.clip(share, 1e-6, 1 - 1e-6)
+    return float(-np.where(truth == 1, np.log(clear), np.log(1 - clear)).mean())
