@@ -3,7 +3,8 @@
 Candidates are set side by side on the same resamples of the judged units, so what a hard day or a
 busy host does to all of them falls out of their difference. Units are drawn two ways: all that one
 entity did on one day together, and one by one. Few entities make the first blind, cases of many
-events the second; a difference counts that both ways show.
+events the second; a difference counts that both ways show. In average precision each case weighs
+the same (`cases_of`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scoreback.models.judging.cases import cases_of, thinned
 from scoreback.models.judging.equal_volume import Shown
 from scoreback.models.judging.evaluation import Replay
-from scoreback.models.judging.threshold import days_of
+from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Floats
 
@@ -22,6 +24,7 @@ LEVEL = 0.05  # chance that a difference which is none is taken for one
 CHANCE = 0.01  # the same of a candidate and dealt labels: several candidates try
 _RESAMPLES = 200  # of each way
 _DEALS = 500
+_OF_A_CASE = 20  # units, evenly spaced, that stand for all of it
 _LEAST_RANKED, _MOST_RANKED = 10_000, 60_000  # units of a block; twice its positives between
 _MOST_DEALT = 2_000  # positives; more make chance no wider
 _Weights = NDArray[np.int16]  # shape (resamples, units): how often each was drawn
@@ -33,6 +36,7 @@ class Contest:
 
     true_alerts: Mapping[str, Floats]
     average_precision: Mapping[str, Floats]
+    ranking: Mapping[str, float]  # average precision of all cases, each once
 
     @classmethod
     def of(
@@ -47,25 +51,47 @@ class Contest:
         true = {name: zero.copy() for name, zero in zeros.items()}
         ranked = {name: zero.copy() for name, zero in zeros.items()}
         positives = np.zeros((2, _RESAMPLES))
+        whole, weight_of_all = dict.fromkeys(said, 0.0), 0.0
         for i in range(blocks):
             of_block = {name: replays[i] for name, replays in said.items()}
             truth = next(iter(of_block.values())).truth
             opened = {name: parts[i].opened for name, parts in shown.items()}
-            high = {name: _ranked_high(replay) for name, replay in of_block.items()}
-            worth = np.unique(np.concatenate([np.flatnonzero(truth == 1), *high.values()]))
-            positive = truth[worth] == 1
-            for way, weights in enumerate(_drawn(next(iter(of_block.values())), worth, (seed, i))):
-                positives[way] += weights[:, positive].sum(axis=1)
+            any_of = next(iter(of_block.values())).after
+            labelled = np.flatnonzero(truth != UNKNOWN)
+            case = cases_of(any_of.times[labelled], any_of.entities[labelled], truth[labelled])
+            some, share = thinned(case, _OF_A_CASE)
+            kept = labelled[some]
+            hits = {name: o[truth[o] == 1] for name, o in opened.items()}
+            worth = np.unique(np.concatenate([kept, *hits.values()]))
+            place = np.searchsorted(worth, kept)
+            high = {
+                name: _ranked_high(replay.after.scores[kept], truth[kept])
+                for name, replay in of_block.items()
+            }
+            positive = truth[kept] == 1
+            weight_of_all += float(share[positive].sum())
+            for name, replay in of_block.items():
+                own = high[name]
+                once = np.ones((1, len(own)), dtype=np.int16)
+                scores = replay.after.scores[kept[own]]
+                whole[name] += float(_precisions(positive[own], scores, once, share[own])[0])
+            for way, weights in enumerate(_drawn(any_of, worth, (seed, i))):
+                positives[way] += weights[:, place[positive]] @ share[positive]
                 for name, replay in of_block.items():
-                    alerting = positive & np.isin(worth, opened[name])
+                    alerting = np.searchsorted(worth, hits[name])
                     true[name][way] += weights[:, alerting].sum(axis=1)
-                    own = np.searchsorted(worth, high[name])
-                    scores = replay.after.scores[high[name]]
-                    ranked[name][way] += _precisions(positive[own], scores, weights[:, own])
-        some = np.maximum(positives, 1)
+                    own = high[name]
+                    ranked[name][way] += _precisions(
+                        positive[own],
+                        replay.after.scores[kept[own]],
+                        weights[:, place[own]],
+                        share[own],
+                    )
+        weight = np.where(positives > 0, positives, 1)
         return cls(
             true_alerts=true,
-            average_precision={name: sums / some for name, sums in ranked.items()},
+            average_precision={name: sums / weight for name, sums in ranked.items()},
+            ranking={name: found / max(weight_of_all, 1.0) for name, found in whole.items()},
         )
 
     def finds_more(self, one: str, other: str) -> bool:
@@ -125,26 +151,23 @@ def _beyond(one: Floats, other: Floats) -> bool:
     return bool((np.quantile(one - other, LEVEL, axis=1) > 0).all())
 
 
-def _ranked_high(replay: Replay) -> NDArray[np.int64]:
-    """The labelled units that *replay* ranks high: what lies deeper decides nothing."""
-    labelled = np.flatnonzero(replay.truth != UNKNOWN)
-    positives = int((replay.truth == 1).sum())
-    most = min(max(2 * positives, _LEAST_RANKED), _MOST_RANKED)
-    if len(labelled) <= most:
-        return labelled
-    scores = replay.after.scores[labelled]
-    return np.sort(labelled[np.argpartition(-scores, most)[:most]])
+def _ranked_high(scores: Floats, truth: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Positions of those that *scores* rank high: what lies deeper decides nothing."""
+    most = min(max(2 * int((truth == 1).sum()), _LEAST_RANKED), _MOST_RANKED)
+    if len(scores) <= most:
+        return np.arange(len(scores))
+    return np.sort(np.argpartition(-scores, most)[:most])
 
 
 def _drawn(
-    replay: Replay, worth: NDArray[np.int64], seed: tuple[int, int]
+    units: ScoredUnits, worth: NDArray[np.int64], seed: tuple[int, int]
 ) -> tuple[_Weights, _Weights]:
     """How often each unit at *worth* is drawn: with all of its entity's day, and by itself."""
     draw = np.random.default_rng(seed)
-    entities = replay.after.entities[worth]
+    entities = units.entities[worth]
     absent = entities < 0  # each stands for itself
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
-    cases = np.stack([days_of(replay.after.times[worth]), entities])
+    cases = np.stack([days_of(units.times[worth]), entities])
     case = np.unique(cases, axis=1, return_inverse=True)[1].ravel()
     grouped = np.empty((_RESAMPLES, len(worth)), dtype=np.int16)
     alone = np.empty((_RESAMPLES, len(worth)), dtype=np.int16)
@@ -160,14 +183,17 @@ def _times(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.i
     return np.asarray(times[groups], dtype=np.int64)
 
 
-def _precisions(positive: NDArray[np.bool_], scores: Floats, weights: _Weights) -> Floats:
-    """Average precision in each resample, times its positives. Shape (resamples,)."""
+def _precisions(
+    positive: NDArray[np.bool_], scores: Floats, weights: _Weights, share: Floats
+) -> Floats:
+    """Average precision in each resample, times its weight of positives. Shape (resamples,)."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
     found = np.zeros(len(weights))
     for i, drawn in enumerate(weights if len(ranked) else ()):
-        own = drawn[order].astype(np.int64)
+        own = drawn[order] * share[order]
         hits, seen = np.cumsum(own * positive[order])[ends], np.cumsum(own)[ends]
-        found[i] = (np.diff(hits, prepend=0) * hits / np.maximum(seen, 1)).sum()
+        some = seen > 0
+        found[i] = (np.diff(hits, prepend=0)[some] * hits[some] / seen[some]).sum()
     return found

@@ -77,11 +77,11 @@ def choose(
 
 def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
     """Those that nobody beats beyond chance, the most robust first."""
-    most = max(candidates, key=lambda e: (e.true_alerts_within_budget, e.average_precision or 0.0))
-    left = [c for c in candidates if not contest.finds_more(most.algorithm, c.algorithm)]
-    top = max(left, key=lambda e: e.average_precision or 0.0)
-    left = [c for c in left if not contest.ranks_better(top.algorithm, c.algorithm)]
-    return sorted((c.algorithm for c in left), key=ROBUST.index)
+    ranking = contest.ranking
+    most = max(candidates, key=lambda e: (e.true_alerts_within_budget, ranking[e.algorithm]))
+    left = [c.algorithm for c in candidates if not contest.finds_more(most.algorithm, c.algorithm)]
+    top = max(left, key=lambda name: ranking[name])
+    return sorted((n for n in left if not contest.ranks_better(top, n)), key=ROBUST.index)
 
 
 def _refuse_chance(own: Evaluation, chance: Dealt) -> None:
@@ -138,8 +138,8 @@ def _refuse_unearned(
         f"the best candidate, {own.algorithm}, does not beat {cheap}: {true} against {plain} true"
         f" alerts at the same number of alerts, {alerts}"
         f"{'' if behind else ', which is no difference beyond chance'};"
-        f" average precision {own.average_precision or 0.0:.3f} against"
-        f" {rival.average_precision or 0.0:.3f}",
+        f" average precision, by cases, {contest.ranking[own.algorithm]:.3f} against"
+        f" {contest.ranking[name]:.3f}",
         hint="; ".join(advice),
     )
 

@@ -3,6 +3,8 @@
 A share of time is no share of what can be learnt: on a history whose labels are recent, the last
 third of the time may hold nearly all positives. So each place is rated by what it leaves worst off:
 the smallest, over both sides and over rows and positives, of what is held against the fair share.
+
+Rows count by cases (`cases_of`): a scan of a hundred thousand events is one thing that happened.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from scoreback.columns import flat
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.cases import cases_of
 from scoreback.models.labels.dataset import Dataset, Known, Mask
 from scoreback.suppression import DAY_US
 from scoreback.times import span
@@ -26,7 +29,7 @@ _Times = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Rows that have a label, and the positives among them; microseconds, ascending.
+    """Cases that have a label, and the positives among them; microseconds, ascending.
 
     A row is *learnable* from the moment when it had arrived, was mature and its label existed.
     """
@@ -40,10 +43,13 @@ class Labelled:
     def of(cls, data: Dataset, known: Known, among: Mask, learnable: _Times | None = None) -> Self:
         """Those of *among*; without *learnable*, as if each label had come with its row."""
         known_from = data.times if learnable is None else learnable
-        positive = among & (known.truth == 1)
+        rows = np.flatnonzero(among)
+        numbers = cases_of(data.times[rows], data.entities[rows], known.truth[rows])
+        cases = rows[np.unique(numbers, return_index=True)[1]]  # the first row of each
+        positive = cases[known.truth[cases] == 1]
         return cls(
-            times=np.sort(data.times[among]),
-            learnable=np.sort(known_from[among]),
+            times=np.sort(data.times[cases]),
+            learnable=np.sort(known_from[cases]),
             positive_times=np.sort(data.times[positive]),
             positive_learnable=np.sort(known_from[positive]),
         )

@@ -101,6 +101,26 @@ def test_one_attack_of_many_events_on_one_host_is_one_case() -> None:
     assert not found.ranks_better("good", "bad")
 
 
+def test_a_flood_of_one_host_does_not_outweigh_all_others() -> None:
+    """Both rank the flood first; only one knows the forty other attacks."""
+    truth = np.zeros(6000, dtype=np.int8)
+    truth[:5000] = 1
+    truth[5000:5040] = 1
+    flood = np.arange(6000) < 5000
+    times = np.where(flood, np.arange(6000) * 1000, np.arange(6000) * 60_000_000)
+    entities = np.where(flood, 0, np.arange(6000))
+    draw = np.random.default_rng(3)
+
+    def said(knows: bool) -> Replay:
+        scores = flood * 5 + draw.random(6000) + 2 * knows * (truth == 1)
+        after = ScoredUnits(times=times, entities=entities, scores=scores, span=timedelta(days=5))
+        return Replay(after=after, truth=truth, verdicts=np.zeros(6000, dtype=np.int8))
+
+    found = contest(knows=said(True), blind=said(False))
+    assert found.ranks_better("knows", "blind")
+    assert found.ranking["blind"] < 0.3 < 0.9 < found.ranking["knows"]
+
+
 def test_a_resample_of_everything_once_is_average_precision_itself() -> None:
     draw = np.random.default_rng(5)
     truth = (draw.random(400) < 0.2).astype(np.int8)
