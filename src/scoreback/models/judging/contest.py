@@ -105,32 +105,39 @@ class Contest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dealt:
-    """What labels dealt at random among the labelled units would give, all but once in a hundred.
+    """What labels dealt at random among the labelled cases would give, all but once in a hundred.
 
-    None where nothing is labelled.
+    *average_precision* is that of cases, None where nothing is positive.
     """
 
     true_alerts: float
-    most_true_alerts: int  # that any ranking could have had
+    tells: bool  # whether another ranking could have had more, or fewer
     average_precision: float | None
 
 
 def dealt(replays: Sequence[Replay], shown: Sequence[Shown], seed: int) -> Dealt:
-    """The most that chance would give a candidate that said *replays* and has *shown* these."""
+    """The most that chance would give a candidate that said *replays* and has *shown* these.
+
+    Alerts are few of an entity's many events, after cap and throttle, so it is cases that chance
+    deals labels to.
+    """
     draw = np.random.default_rng(seed)
     true, ranked, weight, most = np.zeros(_DEALS), np.zeros(_DEALS), 0, 0
     for replay, best in zip(replays, shown, strict=True):
-        labelled = replay.truth != UNKNOWN
-        count, positives = int(labelled.sum()), int((replay.truth == 1).sum())
-        alerts = int(labelled[best.opened].sum())
+        labelled = np.flatnonzero(replay.truth != UNKNOWN)
+        truth, units = replay.truth[labelled], replay.after
+        case = cases_of(units.times[labelled], units.entities[labelled], truth)
+        count, positives = len(np.unique(case)), len(np.unique(case[truth == 1]))
+        alerts = min(int((replay.truth[best.opened] != UNKNOWN).sum()), count)
         most += min(positives, alerts)
         true += draw.hypergeometric(positives, count - positives, alerts, _DEALS)
         if positives:
             ranked += positives * _dealt_precisions(draw, count, positives)
             weight += positives
+    highest = float(np.quantile(true, 1 - CHANCE))
     return Dealt(
-        true_alerts=float(np.quantile(true, 1 - CHANCE)),
-        most_true_alerts=most,
+        true_alerts=highest,
+        tells=highest < most and not all(best.all_fit for best in shown),
         average_precision=float(np.quantile(ranked / weight, 1 - CHANCE)) if weight else None,
     )
 

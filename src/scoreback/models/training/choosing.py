@@ -60,7 +60,7 @@ def choose(
     problems: list[TrainingRefused] = []
     for name in best:
         try:
-            _refuse_chance(by_name[name], dealt[name])
+            _refuse_chance(by_name[name], contest.ranking[name], dealt[name])
             _refuse_poor(detector, by_name[name])
             for rival in cheap:
                 _refuse_unearned(detector, by_name[name], rival, contest, rules, leaks)
@@ -84,16 +84,16 @@ def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
     return sorted((n for n in left if not contest.ranks_better(top, n)), key=ROBUST.index)
 
 
-def _refuse_chance(own: Evaluation, chance: Dealt) -> None:
-    true, ranking = own.at_budget.true_alerts, own.average_precision or 0.0
-    few = true <= chance.true_alerts < chance.most_true_alerts
+def _refuse_chance(own: Evaluation, ranking: float, chance: Dealt) -> None:
+    true = own.at_budget.true_alerts
+    few = chance.tells and true <= chance.true_alerts
     if not few and ranking > (chance.average_precision or 0.0):
         return
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, is not told apart from chance: {true} of"
         f" {own.at_budget.alerts} alerts true, where labels dealt at random give up to"
-        f" {chance.true_alerts:.0f}; average precision {ranking:.3f}, where they give up to"
-        f" {chance.average_precision or 0.0:.3f} (99 of 100 times)",
+        f" {chance.true_alerts:.0f}; average precision, by cases, {ranking:.3f}, where they give up"
+        f" to {chance.average_precision or 0.0:.3f} (99 of 100 times)",
         hint="look whether the labels say what they should; else add features that could tell, or"
         " collect more labels",
     )
