@@ -283,6 +283,7 @@ class ScoreRun:
         """Take what holds from now on: other models, or another operating point."""
         changed = self._job.changed()
         if changed is not None:
+            self._await_sent()  # what it opened counts for the models to come
             self._take(changed)
             return
         now = in_force(self._app.state, self._job.detector)

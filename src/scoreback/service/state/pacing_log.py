@@ -19,7 +19,8 @@ from scoreback.times import micros, moment
 
 LOOK_BACK = timedelta(days=35)  # of event time: enough for a fortnight of days that were not quiet
 _OPENED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days that it touches
-_MERGED_FROM = 64  # rows of days that are over; fewer are not worth joining
+_JOINED_AFTER = timedelta(hours=6)  # of event time: whatever is in doubt is younger
+_MERGED_FROM = 64  # rows; fewer are not worth joining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,7 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
 
 
 def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
-    """Make one row of the steps of days that are over, of each version and stage.
+    """Make one row of the older steps of each day, version and stage.
 
     A step is written every few minutes; reading thousands of them would cost each run more than its
     scoring.
@@ -185,7 +186,7 @@ def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FR
         last = connection.scalar(sa.select(sa.func.max(t.c.until)).where(t.c.detector == detector))
         if last is None:
             return
-        old = (t.c.detector == detector, t.c.until <= last - _OPENED_FOR)
+        old = (t.c.detector == detector, t.c.until <= last - _JOINED_AFTER)
         groups = connection.execute(
             sa.select(t.c.version, t.c.stage, sa.func.count().label("rows"))
             .where(*old)
@@ -200,7 +201,7 @@ def _join(database: Database, detector: str, version: str, stage: str, last: dat
     t = tables.paced_steps
     mine = (
         t.c.detector == detector, t.c.version == version, t.c.stage == stage,
-        t.c.until <= last - _OPENED_FOR,
+        t.c.until <= last - _JOINED_AFTER,
     )  # fmt: skip
     with database.writes() as connection:
         rows = connection.execute(sa.select(t).where(*mine).order_by(t.c.since)).all()
