@@ -18,9 +18,10 @@ from scoreback.models.training.leaks import Leak
 from scoreback.models.training.plain_rule import PlainRule
 
 # A forest averages trees that were grown apart, so no single accident of the learnt days carries
-# far: of these it has lost least where days, hosts or networks changed. A line has the fewest
-# parameters. Boosted trees follow what they have learnt most closely, accidents too.
-ROBUST = ("random_forest", "logistic_regression", "xgboost", "hist_gradient_boosting")
+# far: of these it has lost least where days, hosts or networks changed. Boosted trees come next:
+# few labels hardly tell them from a line, but what they learn of how features go together held on
+# the days that came (on the simulated company 40 % against 25 % true, at the same alerts).
+ROBUST = ("random_forest", "xgboost", "hist_gradient_boosting", "logistic_regression")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

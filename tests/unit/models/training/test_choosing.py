@@ -111,7 +111,7 @@ def test_where_nothing_tells_candidates_apart_the_robust_one_is_kept(
         logistic_regression=trees + noisy(truth * 0, 0.02, 5), **{BASELINE: noisy(truth, 2.0, 4)},
     )  # fmt: skip
     assert found.chosen == "random_forest"
-    assert found.equals == ("logistic_regression", "xgboost")
+    assert found.equals == ("xgboost", "logistic_regression")
 
 
 def test_a_plain_rule_that_finds_as_many_is_shown_instead_of_a_model(
