@@ -21,6 +21,8 @@ from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Floats
 
 LEVEL = 0.05  # chance that a difference which is none is taken for one
+LEANING = 0.25  # the same where there is too little to go by
+ENOUGH = 50  # positive cases; with fewer only large differences show beyond chance
 CHANCE = 0.01  # the same of a candidate and dealt labels: several candidates try
 _RESAMPLES = 200  # of each way
 _DEALS = 500
@@ -37,6 +39,7 @@ class Contest:
     true_alerts: Mapping[str, Floats]
     average_precision: Mapping[str, Floats]
     ranking: Mapping[str, float]  # average precision of all cases, each once
+    positive_cases: int
 
     @classmethod
     def of(
@@ -91,6 +94,7 @@ class Contest:
         return cls(
             true_alerts=true,
             average_precision={name: sums / weight for name, sums in ranked.items()},
+            positive_cases=round(weight_of_all),
             ranking={name: found / max(weight_of_all, 1.0) for name, found in whole.items()},
         )
 
@@ -101,6 +105,12 @@ class Contest:
     def ranks_better(self, one: str, other: str) -> bool:
         """Whether *one* has a higher average precision than *other* beyond chance."""
         return _beyond(self.average_precision[one], self.average_precision[other])
+
+    def leans_to(self, one: str, other: str) -> bool:
+        """Whether *one* seems to rank better, where too few cases are judged to be sure."""
+        return self.positive_cases < ENOUGH and _beyond(
+            self.average_precision[one], self.average_precision[other], LEANING
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +164,8 @@ def _dealt_precisions(draw: np.random.Generator, count: int, positives: int) -> 
     )
 
 
-def _beyond(one: Floats, other: Floats) -> bool:
-    return bool((np.quantile(one - other, LEVEL, axis=1) > 0).all())
+def _beyond(one: Floats, other: Floats, level: float = LEVEL) -> bool:
+    return bool((np.quantile(one - other, level, axis=1) > 0).all())
 
 
 def _ranked_high(scores: Floats, truth: NDArray[np.int8]) -> NDArray[np.int64]:

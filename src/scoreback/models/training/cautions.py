@@ -63,7 +63,11 @@ def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: Plain
         choice.finds_more,
         f"true alerts of {at.alerts}, and of {plain.alerts} that this feature would show:"
         f" {'more' if choice.finds_more else 'no difference'} beyond chance.{alone}"
-        + ("" if choice.finds_more else " A rule needs no model; the model ranks the rest better."),
+        + (
+            ""
+            if choice.finds_more
+            else " A rule needs no model; the model ranks better as a whole, or seems to."
+        ),
     )
 
 

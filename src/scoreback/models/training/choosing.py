@@ -108,7 +108,11 @@ def _refuse_unearned(
     rules: Mapping[str, PlainRule],
     leaks: Sequence[Leak],
 ) -> None:
-    """Refuse what finds fewer than a plain rule, or as many without ranking better."""
+    """Refuse what finds fewer than a plain rule, or as many without ranking better.
+
+    Where few cases are judged, hardly any difference is beyond chance: there it suffices to seem to
+    rank better, and a caution says that nothing is sure.
+    """
     name, rule = rival.algorithm, rules[rival.algorithm]
     if contest.finds_more(own.algorithm, name):
         return
@@ -119,7 +123,7 @@ def _refuse_unearned(
     )
     true, plain, alerts = min(sides, key=lambda side: side[0] - side[1])
     ranks_better = contest.ranks_better(own.algorithm, name)
-    if true >= plain and ranks_better:
+    if true >= plain and (ranks_better or contest.leans_to(own.algorithm, name)):
         return
     behind = contest.finds_more(name, own.algorithm)
     if detector.train.accept.equal_to_rule and not behind:

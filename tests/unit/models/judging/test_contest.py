@@ -85,6 +85,21 @@ def test_a_clear_difference_is_told_and_none_is_not() -> None:
         assert not found.ranks_better(one, other)
 
 
+@pytest.mark.parametrize(("positives", "leans"), [(30, True), (90, False)])
+def test_with_few_cases_to_judge_by_a_difference_that_is_not_sure_is_a_leaning(
+    positives: int, leans: bool
+) -> None:
+    draw = np.random.default_rng(4)
+    truth = np.zeros(900, dtype=np.int8)
+    truth[draw.permutation(900)[:positives]] = 1
+    noise = draw.normal(size=900)
+    better, worse = (replay(truth + noise * n, truth) for n in (0.5, 0.55))
+    found = contest(better=better, worse=worse)
+    assert found.positive_cases == positives
+    assert found.leans_to("better", "worse") is leans
+    assert not found.leans_to("worse", "better")
+
+
 def test_one_attack_of_many_events_on_one_host_is_one_case() -> None:
     """Sixty events of one host's day: whoever ranks them first has found one thing."""
     truth = np.zeros(600, dtype=np.int8)
