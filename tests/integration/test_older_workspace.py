@@ -58,11 +58,24 @@ def test_a_workspace_of_the_first_schema_goes_on_and_nothing_is_scored_twice(
     assert revision(workspace / "state") == HEAD
     assert after == before
     run(workspace, file, end)
-    assert everything(workspace) == everything(undisturbed)
+    goes_on, whole = everything(workspace), everything(undisturbed)
+    assert goes_on["counted"] == whole["counted"]
+    assert goes_on["overlaps"] == []
+    ids = [score["score_id"] for score in goes_on["scores"]]
+    assert len(set(ids)) == len(ids)
+    # Cuts are not the same: the first schema did not know what had alerted before.
+    assert of_units(goes_on) == of_units(whole)
+    events = [alert.event_id for alert in goes_on["alerts"]]
+    assert len(set(events)) == len(events) > 0
     assert 0 < read_last(workspace, detector) < read_last(undisturbed, detector)
     with opened(Settings(home=workspace)) as app:
         assert not app.state.open_batches(detector.name)
         assert not list((app.state.outbox / detector.name).iterdir())
+
+
+def of_units(found: dict[str, Any]) -> dict[str, float]:
+    """The scores that are kept whatever the cut: those that alert nowhere."""
+    return {s["score_id"]: s["score"] for s in found["scores"] if s["score"] < 0.2}
 
 
 def known(home: Path, detector: Detector) -> dict[str, Any]:
