@@ -123,6 +123,7 @@ class Dealt:
     """
 
     true_alerts: float
+    usual_true_alerts: float  # the mean of all deals
     tells: bool  # whether another ranking could have had more, or fewer
     average_precision: float | None
 
@@ -149,6 +150,7 @@ def dealt(replays: Sequence[Replay], shown: Sequence[Shown], seed: int) -> Dealt
     highest = float(np.quantile(true, 1 - CHANCE))
     return Dealt(
         true_alerts=highest,
+        usual_true_alerts=float(true.mean()),
         tells=highest < most and not all(best.all_fit for best in shown),
         average_precision=float(np.quantile(ranked / weight, 1 - CHANCE)) if weight else None,
     )

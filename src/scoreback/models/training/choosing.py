@@ -23,6 +23,8 @@ from scoreback.models.training.plain_rule import PlainRule
 # the days that came (on the simulated company 40 % against 25 % true, at the same alerts).
 ROBUST = ("random_forest", "xgboost", "hist_gradient_boosting", "logistic_regression")
 
+_FAR = 4.0  # times the odds that chance gives a ranking
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -90,18 +92,29 @@ def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
 
 
 def _refuse_chance(own: Evaluation, ranking: float, chance: Dealt) -> None:
-    true = own.at_budget.true_alerts
-    few = chance.tells and true <= chance.true_alerts
-    if not few and ranking > (chance.average_precision or 0.0):
+    """Refuse a ranking that chance gives as well, or no more true alerts than chance may give.
+
+    A whole ranking tells more than the few alerts of the judged days: what is far beyond chance
+    there need only find more than chance usually does here.
+    """
+    true, dealt_ranking = own.at_budget.true_alerts, chance.average_precision or 0.0
+    far = _odds(ranking) > _FAR * _odds(dealt_ranking)
+    few = chance.tells and true <= (chance.usual_true_alerts if far else chance.true_alerts)
+    if not few and ranking > dealt_ranking:
         return
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, is not told apart from chance: {true} of"
-        f" {own.at_budget.alerts} alerts true, where labels dealt at random give up to"
-        f" {chance.true_alerts:.0f}; average precision, by cases, {ranking:.3f}, where they give up"
-        f" to {chance.average_precision or 0.0:.3f} (99 of 100 times)",
+        f" {own.at_budget.alerts} alerts true, where labels dealt at random give"
+        f" {chance.usual_true_alerts:.0f} on average and up to {chance.true_alerts:.0f}; average"
+        f" precision, by cases, {ranking:.3f}, where they give up to"
+        f" {dealt_ranking:.3f} (99 of 100 times)",
         hint="look whether the labels say what they should; else add features that could tell, or"
         " collect more labels",
     )
+
+
+def _odds(precision: float) -> float:
+    return precision / max(1.0 - precision, 1e-9)
 
 
 def _refuse_unearned(
