@@ -230,18 +230,21 @@ def main() -> None:
         found.extend(real_runs(given.data))
     counted = [run for run in found if run.enough]
     every_day = [d for run in counted for d in run.deviations]
-    summary = {
+    summary: dict[str, object] = {
         "runs": len(found),
         "with_enough": len(counted),
+        "worst_day": max(r.worst_day for r in found),
+        "fixed_worst_day": max(r.fixed_worst_day for r in found),
+    }
+    if counted:
+        summary |= {
         "per_budget": [min(r.per_budget for r in counted), max(r.per_budget for r in counted)],
         "deviation_median": float(np.median(every_day)),
         "deviation_p90": float(np.quantile(every_day, 0.9)),
-        "worst_day": max(r.worst_day for r in found),
         "true_per_hindsight": float(np.mean([r.true_per_hindsight for r in counted])),
         "fixed_per_budget": [
             min(r.fixed_per_budget for r in counted), max(r.fixed_per_budget for r in counted)
         ],
-        "fixed_worst_day": max(r.fixed_worst_day for r in found),
     }  # fmt: skip
     if given.json:
         print(json.dumps({"summary": summary, "runs": [asdict(run) for run in found]}, indent=1))
