@@ -134,7 +134,8 @@ def test_nothing_is_remembered_twice_where_steps_are_joined(
         join_old_steps(database, detector.name, least=2)
         after = remembered(database, detector.name, version, Stage.LIVE, "")
     assert len(after.past) < len(before.past)
-    assert sorted(after.opened) == sorted(before.opened)
+    assert len(set(after.opened)) == len(after.opened)
+    assert set(before.opened) <= set(after.opened)  # a joined day may reach further back
     whole, again = (
         sorted(t for one in found.past for t in one.units.times.tolist())
         for found in (before, after)

@@ -143,7 +143,8 @@ class Pace:
     @property
     def ceiling(self) -> int:
         """How many alerts a day opens at most."""
-        return math.ceil(round(self.budget * (1 + self.burst), 9))
+        most = math.floor(round(self.budget * (1 + self.burst), 9))
+        return max(most, math.ceil(self.budget))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

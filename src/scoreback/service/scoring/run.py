@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 
 from scoreback.columns import flat
 from scoreback.errors import StateError
-from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.online import OnlineFeatures, Step, waiting_events
 from scoreback.models.features.online_units import OnlineUnits
@@ -30,18 +29,14 @@ from scoreback.records import (
     TIME,
     EventBatch,
     EventQuery,
-    ScoreBatch,
     Stage,
     TimeWindow,
 )
 from scoreback.service.app import App
-from scoreback.service.in_force.detector import InForce, in_force
-from scoreback.service.in_force.operating_point import OperatingPoint, note_point
 from scoreback.service.scoring.at_home import AtHome
 from scoreback.service.scoring.cutter import Cut, Cutter
-from scoreback.service.scoring.outbox import Parcel
+from scoreback.service.scoring.judges import Judges
 from scoreback.service.scoring.outcome import ScoreOutcome
-from scoreback.service.scoring.pacing import Pacing
 from scoreback.service.scoring.plan import (
     Models,
     ScoreJob,
@@ -50,10 +45,8 @@ from scoreback.service.scoring.plan import (
     starting_point,
 )
 from scoreback.service.scoring.publish import Published, look_again, publish, resolve
-from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.journal import journalled
-from scoreback.service.state.pacing_log import PacedStep
 from scoreback.service.state.runs import runs
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stopped
@@ -100,6 +93,11 @@ class ScoreRun:
         self._held.__exit__(kind, error, traceback)
 
     @property
+    def models(self) -> Models:
+        """What scores now, the champion first."""
+        return self._judges.models
+
+    @property
     def watermark(self) -> datetime:
         """What arrived before it was read and published."""
         return self._at.watermark
@@ -118,7 +116,7 @@ class ScoreRun:
             self._carried = carried_fields(job.detector)
             if job.detector.group is None:  # a unit of events has no one value of what they have
                 self._carried += app.written_fields(job.detector)
-            self._take(job.models)
+            self._judges = Judges(app, job, self._now, self._carried, self._home)
             at = app.now(self._now)
             resolved = resolve(app.state, app.connector, job.detector.name, at=at)
             self.outcome.resolved, self.outcome.waiting = resolved.done, resolved.waiting
@@ -226,9 +224,9 @@ class ScoreRun:
         job, app = self._job, self._app
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
-        parcel, paced = self._parcel(step.rows, window, after.plan_hash, slice_name)
-        versions = ",".join(model.version.version for model in self.models)
-        stages = ",".join(model.stage for model in self.models)
+        said, models = self._judges.say(step.rows, window, after.plan_hash, slice_name), self.models
+        versions = ",".join(model.version.version for model in models)
+        stages = ",".join(model.stage for model in models)
         batch_id = score_id(job.detector.name, versions, stages, after.plan_hash, slice_name)
         batch = Batch(
             batch_id=batch_id,
@@ -242,72 +240,23 @@ class ScoreRun:
         self._await_sent()  # progress is made in order: only one batch is ever in doubt
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
-            publish, app.state, app.connector, batch, parcel,
-            at=app.now(self._now), clock=app.clock, paced=paced,
+            publish, app.state, app.connector, batch, said.parcel,
+            at=app.now(self._now), clock=app.clock, paced=said.paced,
         )  # fmt: skip
-        live = pc.equal(parcel.scores.batch.column("stage"), Stage.LIVE.value)
-        alerts = pc.sum(pc.and_(live, parcel.scores.batch.column("alert"))).as_py() or 0
+        scores = said.parcel.scores.batch
+        live = pc.equal(scores.column("stage"), Stage.LIVE.value)
+        alerts = pc.sum(pc.and_(live, scores.column("alert"))).as_py() or 0
         self._sent = _Sent(step, int(alerts), sending)
         self._at = after
-
-    def _parcel(
-        self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str
-    ) -> tuple[Parcel, list[PacedStep]]:
-        """What every model says of the same *rows*: one batch of scores, a histogram each."""
-        job, app = self._job, self._app
-        batches, histograms, steps, said = [], [], [], []
-        for model, scorer, pacing in self._judges:
-            scored = scorer.score(rows)
-            said.append((model, scored.scores))
-            paced = pacing.judge(rows, scored.scores)
-            kept = kept_scores(
-                scorer, rows, scored, paced, pacing.point, job.detector,
-                connection=app.connector.name, scored_at=self._now, carried=self._carried,
-            )  # fmt: skip
-            batches.append(kept.batch)
-            steps.append(paced)
-            version = model.version.version
-            name = score_id(job.detector.name, version, model.stage, plan, slice_name)
-            bins = model.artifact.bins
-            histograms.append(
-                histogram_of(name, rows, scored.scores, model.version, model.stage, window, bins)
-            )
-        self._home.count(said, rows)
-        scores = batches[0]
-        if len(batches) > 1:
-            whole = pa.Table.from_batches(batches).combine_chunks()
-            scores = next(iter(whole.to_batches()), scores)
-        return Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(job.detector)), steps
 
     def _follow(self) -> None:
         """Take what holds from now on: other models, or another operating point."""
         changed = self._job.changed()
-        if changed is not None:
-            self._await_sent()  # what it opened counts for the models to come
-            self._take(changed)
+        if changed is None:
+            self._judges.follow_settings()
             return
-        now = in_force(self._app.state, self._job.detector)
-        for _, _, pacing in self._judges:
-            if pacing.follow(now.detector):
-                self._note_point(pacing.point, now)
-
-    def _take(self, models: Models) -> None:
-        """Let *models* score from now on."""
-        self.models = models
-        now = in_force(self._app.state, self._job.detector)
-        self._judges = [
-            (model, Scorer(model.artifact), Pacing(self._app, model, now.detector))
-            for model in models
-        ]
-        for _, _, pacing in self._judges[:1]:
-            self._note_point(pacing.point, now)
-
-    def _note_point(self, point: OperatingPoint, now: InForce) -> None:
-        author, reason = now.latest_change
-        note_point(
-            self._app.state, self._job.detector.name, point,
-            author=author, reason=reason, at=self._app.now(self._now),
-        )  # fmt: skip
+        self._await_sent()  # what it opened counts for the models to come
+        self._judges.take(changed)
 
     def _owed_events(self) -> pa.Array | None:
         """The ids of events that an earlier plan left to this one."""

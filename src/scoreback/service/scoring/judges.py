@@ -1,0 +1,109 @@
+"""The models that are due: what a step's rows are scored by, under the operating point in force."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.naming import score_id
+from scoreback.records import ScoreBatch, TimeWindow
+from scoreback.service.app import App
+from scoreback.service.in_force.detector import InForce, in_force
+from scoreback.service.in_force.operating_point import OperatingPoint, note_point
+from scoreback.service.scoring.at_home import AtHome
+from scoreback.service.scoring.outbox import Parcel
+from scoreback.service.scoring.pacing import Pacing
+from scoreback.service.scoring.plan import Models, ScoreJob
+from scoreback.service.scoring.score_batch import histogram_of, kept_scores
+from scoreback.service.state.pacing_log import PacedStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the models say of a step: what is written, and what pacing remembers of it."""
+
+    parcel: Parcel
+    paced: tuple[PacedStep, ...]
+
+
+class Judges:
+    """The models that score for one run; the champion comes first."""
+
+    models: Models
+
+    def __init__(
+        self, app: App, job: ScoreJob, now: datetime, carried: tuple[str, ...], home: AtHome
+    ) -> None:
+        """Begin with the models of *job*.
+
+        Args:
+            app: the open workspace.
+            job: whose events are scored.
+            now: written on each score as the time when it was made.
+            carried: event fields that scores carry.
+            home: counts what is scored.
+        """
+        self._app, self._job, self._now = app, job, now
+        self._carried, self._home = carried, home
+        self.take(job.models)
+
+    def take(self, models: Models) -> None:
+        """Let *models* score from now on."""
+        self.models = models
+        now = in_force(self._app.state, self._job.detector)
+        self._judges = [
+            (model, Scorer(model.artifact), Pacing(self._app, model, now.detector))
+            for model in models
+        ]
+        for _, _, pacing in self._judges[:1]:
+            self._note_point(pacing.point, now)
+
+    def follow_settings(self) -> None:
+        """Judge by what is in force now."""
+        now = in_force(self._app.state, self._job.detector)
+        for _, _, pacing in self._judges:
+            if pacing.follow(now.detector):
+                self._note_point(pacing.point, now)
+
+    def say(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Said:
+        """What every model says of the same *rows*: one batch of scores, a histogram each.
+
+        Args:
+            rows: feature rows of the step.
+            window: of arrival, that the step is of.
+            plan: hash of the feature plan.
+            slice_name: names the step for ever.
+        """
+        detector, app = self._job.detector, self._app
+        batches, histograms, steps, said = [], [], [], []
+        for model, scorer, pacing in self._judges:
+            scored = scorer.score(rows)
+            said.append((model, scored.scores))
+            paced = pacing.judge(rows, scored.scores)
+            kept = kept_scores(
+                scorer, rows, scored, paced, pacing.point, detector,
+                connection=app.connector.name, scored_at=self._now, carried=self._carried,
+            )  # fmt: skip
+            batches.append(kept.batch)
+            steps.append(paced)
+            version = model.version
+            name = score_id(detector.name, version.version, model.stage, plan, slice_name)
+            bins = model.artifact.bins
+            histograms.append(
+                histogram_of(name, rows, scored.scores, version, model.stage, window, bins)
+            )
+        self._home.count(said, rows)
+        scores = batches[0]
+        if len(batches) > 1:
+            whole = pa.Table.from_batches(batches).combine_chunks()
+            scores = next(iter(whole.to_batches()), scores)
+        parcel = Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(detector))
+        return Said(parcel=parcel, paced=tuple(steps))
+
+    def _note_point(self, point: OperatingPoint, now: InForce) -> None:
+        author, reason = now.latest_change
+        note_point(
+            self._app.state, self._job.detector.name, point,
+            author=author, reason=reason, at=self._app.now(self._now),
+        )  # fmt: skip
