@@ -25,7 +25,8 @@ from scoreback.columns import flat
 # Two of the code points that Unicode keeps for a program's own use: no text that comes from outside
 # should hold them, and one that does all the same is escaped.
 MARK, _ESCAPE = "\ufdd0", "\ufdd1"
-_FIRST_BYTE = MARK.encode()[0]
+_FIRST_BYTES = MARK.encode()
+_FIRST_BYTE = _FIRST_BYTES[0]
 _OF_ESCAPE, _OF_MARK = _ESCAPE + "0", _ESCAPE + "1"
 _READABLE = ", "
 
@@ -115,7 +116,11 @@ def has_lists(column: pa.Array | pa.ChunkedArray) -> bool:
     _, offsets, data = column.buffers()
     if data is None:
         return False
-    starts = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column)]
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    own = data.slice(int(ends[0]), int(ends[-1] - ends[0]))
+    if _FIRST_BYTES not in own.to_pybytes():  # by far most columns: their texts hold none at all
+        return False
+    starts = ends[:-1]
     text = np.frombuffer(data, np.uint8)
     if starts[-1] >= len(text):  # the last ones are empty
         starts = starts[starts < len(text)]

@@ -247,7 +247,7 @@ def _column(values: list[Any], hard: set[int]) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         pass
     several = list in set(map(type, values))
-    if several and all(type(value) is not list or len(value) < 2 for value in values):
+    if several and max(map(len, [v for v in values if type(v) is list])) < 2:
         firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
         return _column(firsts, hard)  # as a server writes single values
     given = [v if v is None or type(v) is list else [v] for v in values] if several else values
