@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from scoreback.models.detector.label_choice import Answer
 from scoreback.models.detector.profile import Field
+from scoreback.times import HOUR_US
 from scoreback.timestamps import TimeReader
 
 _DECIDED = frozenset(
@@ -20,7 +21,6 @@ _OF_ANYTHING = frozenset(
      "at", "timestamp", "ts", "is", "kibana", "signal", "data", "vulnerability", "name", "id")
 )  # fmt: skip
 _CLOCK = frozenset(("time", "timestamp", "date", "ts", "at"))
-_HOUR_US = 3_600_000_000
 _DAY_US = 86_400_000_000  # a date without a clock may lie this much before its event
 _MOSTLY = 0.9  # share of the positives that need a time, and of the times not before their event
 
@@ -55,7 +55,7 @@ def decided_later(fields: Sequence[Field], event_times: pa.Array | None) -> dict
         begin = time.name[: len(words[0]) + 1]
         if words[0] not in _OF_ANYTHING and begin.lower().startswith(words[0]):
             lag = _lags(time, event_times)
-            if len(lag) and (lag > _HOUR_US).mean() >= _MOSTLY:
+            if len(lag) and (lag > HOUR_US).mean() >= _MOSTLY:
                 found |= {f.name: time.name for f in fields if f.name.startswith(begin)}
     return found
 

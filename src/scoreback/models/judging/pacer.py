@@ -18,9 +18,9 @@ from scoreback.models.judging.past import Past, Units, joined
 from scoreback.models.judging.trailing_days import KEPT_DAYS, days_with_units, trailing_of
 from scoreback.models.learners.model import Floats
 from scoreback.suppression import DAY_US, opened_by
+from scoreback.times import HOUR_US
 
 _LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
-_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class Pacer:
             shown.held_back += len(hits) - len(alerting)
             shown.alerts[alerting], shown.opens[opening] = True, True
             kept.append(np.union1d(self._worth_keeping(units.scores, here), opening))
-        hours, counts = np.unique(units.times[rows] // _HOUR_US * _HOUR_US, return_counts=True)
+        hours, counts = np.unique(units.times[rows] // HOUR_US * HOUR_US, return_counts=True)
         chosen = np.concatenate(kept)
         return Past(
             units=units.take(chosen),

@@ -8,9 +8,9 @@ from scoreback.models.detector.day_start import DayStart
 from scoreback.models.judging.pacing import TRAILING_DAYS, Day, Trailing
 from scoreback.models.judging.past import Past
 from scoreback.suppression import DAY_US
+from scoreback.times import HOUR_US
 
 KEPT_DAYS = 2 * TRAILING_DAYS
-_HOUR_US = 3_600_000_000
 
 
 def trailing_of(
@@ -25,11 +25,11 @@ def trailing_of(
     missing = TRAILING_DAYS - len(days)
     if cold_start is None or not missing or not cold_start.hours:
         return Trailing(days)
-    filling = _whole_days([cold_start], start, max(cold_start.hours) + _HOUR_US)
+    filling = _whole_days([cold_start], start, max(cold_start.hours) + HOUR_US)
     whole = filling[1:-1] if len(filling) > 2 else []
     if whole or days:
         return Trailing([*whole[-missing:], *days])
-    stretch = (max(cold_start.hours) + _HOUR_US - min(cold_start.hours)) / DAY_US
+    stretch = (max(cold_start.hours) + HOUR_US - min(cold_start.hours)) / DAY_US
     return Trailing(filling, stretch=stretch)
 
 
@@ -49,7 +49,7 @@ def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:
     if not wanted:
         return []
     first = wanted[0][0]
-    near = [one for one in past if one.hours and max(one.hours) + _HOUR_US > first]
+    near = [one for one in past if one.hours and max(one.hours) + HOUR_US > first]
     times = np.concatenate([one.units.times for one in near])
     order = np.argsort(times, kind="stable")
     times = times[order]

@@ -20,8 +20,8 @@ from scoreback.models.training.candidates import Candidates, rows_of
 from scoreback.models.training.splits import Parts
 from scoreback.sampling import codes, draws
 from scoreback.suppression import DAY_US
+from scoreback.times import HOUR_US
 
-_HOUR_US = 3_600_000_000
 _KEPT_DAYS = TRAILING_DAYS + 2  # whole days of any zone, and the parts at both ends
 _LEAST_KEPT = 200  # units of an hour; more are kept where the budget is large
 
@@ -71,9 +71,9 @@ def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Float
     end = int(data.times[rows[-1]]) + 1 if len(rows) else 0
     latest = data.times[rows] >= end - _KEPT_DAYS * DAY_US
     rows, scores = rows[latest], scores[latest]
-    hours, counts = np.unique(data.times[rows] // _HOUR_US, return_counts=True)
+    hours, counts = np.unique(data.times[rows] // HOUR_US, return_counts=True)
     most = max(_LEAST_KEPT, int(2 * detector.alerts.budget))
-    order = np.lexsort((-scores, data.times[rows] // _HOUR_US))
+    order = np.lexsort((-scores, data.times[rows] // HOUR_US))
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     kept = np.sort(order[place < most])
     entities = codes(data.entity_names)
@@ -86,7 +86,7 @@ def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Float
             draws=draws(data.event_ids.take(rows[kept]), TIES),
         ),
         opened=np.zeros(len(kept), dtype=bool),
-        hours=dict(zip((hours * _HOUR_US).tolist(), counts.tolist(), strict=True)),
+        hours=dict(zip((hours * HOUR_US).tolist(), counts.tolist(), strict=True)),
     )
 
 

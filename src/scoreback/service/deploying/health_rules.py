@@ -7,8 +7,8 @@ from scoreback.deployment import AlertRule, RuleKind
 from scoreback.health import HEALTH_RULES, OWN, Condition
 from scoreback.records import Severity
 from scoreback.service.app import App
-from scoreback.service.deploying.reconcile import PATIENCE, log_warning, settle
-from scoreback.service.state.workspace_state import CONTROL
+from scoreback.service.deploying.reconcile import log_warning, settle
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 _SAID = {
     Condition.STALE: (Severity.HIGH, "no new events are scored"),

@@ -22,7 +22,6 @@ from scoreback.service.deploying.differences import (
 from scoreback.service.deploying.health_rules import health_rules
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
-    PATIENCE,
     RULE,
     champions_rule,
     put,
@@ -31,7 +30,7 @@ from scoreback.service.deploying.reconcile import (
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.deployed import note_deployed, note_removed
 from scoreback.service.state.versions import Versions
-from scoreback.service.state.workspace_state import CONTROL
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 
 class Action(StrEnum):

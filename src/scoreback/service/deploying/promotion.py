@@ -10,14 +10,13 @@ from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.deploying.reconcile import (
     NOT_OURS_TO_CHANGE,
-    PATIENCE,
     in_words,
     log_warning,
     reconcile,
     rule_of,
 )
 from scoreback.service.state.versions import Versions
-from scoreback.service.state.workspace_state import CONTROL
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 
 def promote(

@@ -17,10 +17,9 @@ from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.deployed import is_deployed, note_deployed
 from scoreback.service.state.versions import Versions
-from scoreback.service.state.workspace_state import CONTROL
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 RULE = "alert_rule"  # the kind of thing that a rule is, in tables and in the state
-PATIENCE = 60.0  # seconds that a person's command waits for another that changes the same
 OURS_TO_CHANGE = (Standing.ABSENT, Standing.OUTDATED)
 NOT_OURS_TO_CHANGE = (Standing.EDITED, Standing.FOREIGN)
 

@@ -8,9 +8,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force, overridden
 from scoreback.service.in_force.overrides import Overrides
-from scoreback.service.state.workspace_state import CONTROL
-
-PATIENCE = 60.0  # seconds that a person's change waits for another of the same detector
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 
 def change(

@@ -25,8 +25,7 @@ from scoreback.records import (
 from scoreback.sampling import digests
 from scoreback.service.in_force.operating_point import OperatingPoint
 from scoreback.service.state.pacing_log import PacedStep
-
-_HOUR_US = 3_600_000_000
+from scoreback.times import HOUR_US
 
 
 def kept_scores(
@@ -91,8 +90,8 @@ def histogram_of(
     edges: tuple[float, ...],
 ) -> Histogram:
     """Count all *scores* by hour of event time, in the bins between *edges*."""
-    hours = flat(rows.column("event_time")).cast(pa.int64()).to_numpy() // _HOUR_US
-    coded = pa.array(hours * _HOUR_US).dictionary_encode()
+    hours = flat(rows.column("event_time")).cast(pa.int64()).to_numpy() // HOUR_US
+    coded = pa.array(hours * HOUR_US).dictionary_encode()
     bins = len(edges) + 1
     places = coded.indices.to_numpy() * bins + counted(scores, edges)
     counts = np.bincount(places, minlength=len(coded.dictionary) * bins).reshape(-1, bins)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -153,12 +154,7 @@ def thresholds(
     )
     with database.reads() as connection:
         latest = {row.since: row for row in connection.execute(query)}
-    return [
-        Threshold(
-            since=at, version=row.version, score=row.score, left=row.left_over, reason=row.reason
-        )
-        for at, row in sorted(latest.items())
-    ]
+    return [_threshold(row) for _, row in sorted(latest.items())]
 
 
 def latest_threshold(database: Database, detector: str, version: str) -> Threshold | None:
@@ -168,11 +164,7 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
     newest = sa.select(k).where(*mine).order_by(k.c.since.desc(), k.c.id.desc()).limit(1)
     with database.reads() as connection:
         row = connection.execute(newest).one_or_none()
-    if row is None:
-        return None
-    return Threshold(
-        since=row.since, version=version, score=row.score, left=row.left_over, reason=row.reason
-    )
+    return None if row is None else _threshold(row)
 
 
 def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
@@ -218,6 +210,13 @@ def _join(database: Database, detector: str, version: str, stage: str, last: dat
             who = {"batch_id": name, "detector": detector, "version": version, "stage": stage}
             values = who | _row(joined(pasts), held_back[day])
             connection.execute(sa.insert(t).values(values))
+
+
+def _threshold(row: Any) -> Threshold:  # noqa: ANN401 - a row of the ticks
+    return Threshold(
+        since=row.since, version=row.version, score=row.score, left=row.left_over,
+        reason=row.reason,
+    )  # fmt: skip
 
 
 def _row(past: Past, held_back: int) -> dict[str, object]:

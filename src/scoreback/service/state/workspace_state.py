@@ -255,6 +255,7 @@ class State:
             connection.execute(adding.on_conflict_do_update(["detector", "plan_hash"], set_=row))
 
 
+PATIENCE = 60.0  # seconds that a person's command waits for another that changes the same
 CONTROL = "control"  # the job of changing which version scores, and what stands in the SIEM
 _LOCKED = {
     "score": "detector {!r}",
