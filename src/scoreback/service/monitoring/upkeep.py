@@ -22,14 +22,16 @@ _RUNS = 100
 
 def upkeep(subject: Subject) -> list[HealthDocument]:
     """Documents of threshold, freshness, version, runs and refused documents."""
-    in_force = threshold_in_force(subject.app, subject.detector)
-    found = [_freshness(subject), _version(subject), *_runs_and_refused(subject)]
-    if in_force is not None:
-        threshold: dict[str, Figure | None] = {
-            "value": in_force.value, "reason": in_force.reason, "since": in_force.since,
-        }  # fmt: skip
-        found.append(subject.document(Kind.THRESHOLD, threshold))
-    return found
+    in_force = threshold_in_force(subject.app, subject.champion)
+    threshold: dict[str, Figure | None] = {
+        "value": in_force.value, "reason": in_force.reason, "since": in_force.since,
+    }  # fmt: skip
+    return [
+        _freshness(subject),
+        _version(subject),
+        *_runs_and_refused(subject),
+        subject.document(Kind.THRESHOLD, threshold),
+    ]
 
 
 def tolerated_lag(hours: Sequence[datetime]) -> timedelta:
