@@ -62,10 +62,13 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         "false_positives", "benign_positives", "undetermined", "false_negatives",
         "missed_incidents",
     ),
-    Kind.ALERTS: _numbers(
-        "budget", "promised_per_day", "last_day", "per_day", "share_of_budget",
-        "days_over_budget", "days",
-    ),
+    Kind.ALERTS: {
+        **_numbers(
+            "budget", "promised_per_day", "today", "last_day", "per_day", "share_of_budget",
+            "days_over_budget", "days",
+        ),
+        "today_since": "time",
+    },
     Kind.THRESHOLD: {"value": "number", "reason": "text", "since": "time"},
     Kind.SCORES: {
         **_numbers(

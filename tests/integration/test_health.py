@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from scoreback.connectors.doors import AlertQuery
 from scoreback.health import OWN, Condition, HealthDocument, Kind
+from scoreback.models.detector.day_start import DayStart
 from scoreback.models.detector.spec import Detector
 from scoreback.records import TimeWindow, Verdict
 from scoreback.service.app import App, opened
@@ -84,6 +85,18 @@ def test_precision_is_what_analysts_said_of_the_alerts(
     backlog = figures(health_of(app, detector, now=later), Kind.LABELS)
     assert backlog["open_alerts"] == len(alerts) - 3
     assert backlog["newest_label"] == end
+
+
+def test_alerts_of_today_are_those_since_the_teams_day_began(
+    app: App, detector: Detector, end: datetime
+) -> None:
+    times = [a.event_time for a in siem_of(app).alerts.find(AlertQuery(detector=detector.name))]
+    at_six = detector.alerts.model_copy(update={"day_starts": DayStart(time(6), "Europe/Berlin")})
+    later = detector.model_copy(update={"alerts": at_six})
+    for one, began in ((detector, end - DAY), (later, end - 20 * HOUR)):
+        found = figures(health_of(app, one, now=end - HOUR), Kind.ALERTS)
+        assert found["today_since"] == began
+        assert found["today"] == sum(began <= t for t in times) > 0
 
 
 def test_a_month_of_silence_is_told_and_is_over_on_the_first_day_after_it(

@@ -19,6 +19,7 @@ from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.scored_counts import first_hour
+from scoreback.times import micros, moment
 
 WINDOW = 30 * DAY  # of alerts whose precision is told
 WEEK = 7 * DAY  # of alerts whose number is told
@@ -126,12 +127,15 @@ def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
     lately = [a for a in alerts if a.event_time >= now - days * DAY]
     by_day = Counter(a.event_time.date() for a in lately)
     per_day = len(lately) / days
+    today = moment(subject.detector.alerts.day_starts.between(micros(now), micros(now))[0])
     metrics = subject.champion.metrics
     return subject.document(
         Kind.ALERTS,
         {
             "budget": budget,
             "promised_per_day": _known(metrics.get("alerts_per_day")),
+            "today": sum(a.event_time >= today for a in alerts),
+            "today_since": today,
             "last_day": sum(a.event_time >= now - DAY for a in lately),
             "per_day": per_day,
             "share_of_budget": per_day / budget if budget else None,
