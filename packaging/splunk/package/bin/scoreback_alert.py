@@ -1,0 +1,215 @@
+"""The alert action: opens an alert for each hit of a rule, or lets the hit join one.
+
+Splunk runs it with ``--execute`` and tells it on standard input where the results lie. It can run
+again over the same results: an alert and a hit are there once, and what an analyst has done with an
+alert stays. Python 3.9 and 3.13.
+"""
+
+from __future__ import annotations
+
+import csv
+import decimal
+import gzip
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Dict
+
+from scoreback_placing import DAY, Placeable, alert_id, place
+from scoreback_splunkd import Collection, Document, Splunkd, SplunkdError
+
+Hit = Dict[str, Any]
+
+_MICROS = 1_000_000
+_FIELD_BYTES = 10_000_000  # of one value in the results
+_CLOSED_BY_OTHERS = ("finding", "risk")  # Enterprise Security throttles: each hit is its own
+
+
+class WrongInput(Exception):
+    """What Splunk handed over is not what a rule of ours gives."""
+
+
+def main(arguments: Sequence[str], standard_input: IO[str]) -> int:
+    """Put the hits of one run of a rule into the collections; the exit status."""
+    if arguments[1:] != ["--execute"]:
+        _log("FATAL", "Splunk runs this as an alert action, with --execute")
+        return 2
+    try:
+        payload = json.load(standard_input)
+        rule = Rule(payload["configuration"])
+        hits = read_hits(payload["results_file"], rule)
+        splunkd = Splunkd(payload["server_uri"], payload["session_key"])
+        opened = record(splunkd, rule, hits, time.time())
+    except KeyError as error:
+        _log("ERROR", f"the alert action was handed no {error}")
+        return 3
+    except (WrongInput, SplunkdError, OSError, ValueError) as error:
+        _log("ERROR", str(error))
+        return 4
+    _log("INFO", f"rule={rule.name!r} hits={len(hits)} opened={opened}")
+    return 0
+
+
+class Rule:
+    """What the saved search says about its alerts."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        """Read the action's *parameters*.
+
+        Raises:
+            WrongInput: one is missing or no number; it says which.
+        """
+        self.name = parameters.get("rule", "")
+        if not self.name:
+            raise WrongInput("the alert action's parameter rule is empty: it names the rule")
+        self.detector = parameters.get("detector", "")
+        self.severity = parameters.get("severity", "medium")
+        self.delivery = parameters.get("delivery") or "alert"
+        self.per_entity = int(_number(parameters, "per_entity", "3"))
+        self.throttle = int(_number(parameters, "throttle", "3600") * _MICROS)
+
+    def place(
+        self, hits: Sequence[Hit], before: Sequence[Placeable]
+    ) -> tuple[list[str], list[int]]:
+        """Where each of *hits* goes, as `scoreback_placing.place` says it."""
+        if self.delivery in _CLOSED_BY_OTHERS:
+            there = {name for name, _, _ in before}
+            alerts = [alert_id(self.name, hit["score_id"]) for hit in hits]
+            return alerts, [n for n, name in enumerate(alerts) if name not in there]
+        placed = [(hit["score_id"], hit["time"], hit["entity"]) for hit in hits]
+        return place(self.name, placed, before, self.per_entity, self.throttle)
+
+
+def read_hits(path: str, rule: Rule) -> list[Hit]:
+    """The hits in the results at *path*, each score once, by time.
+
+    Raises:
+        WrongInput: a result lacks what names a score, or has a time that is none.
+    """
+    csv.field_size_limit(_FIELD_BYTES)
+    hits: dict[str, Hit] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            score_id = row.get("scoreback_score_id", "")
+            if not score_id:
+                raise WrongInput(
+                    f"a result of {rule.name!r} has no scoreback_score_id: which score is it?"
+                )
+            hits.setdefault(score_id, _hit(row, score_id, rule))
+    return sorted(hits.values(), key=lambda hit: (hit["time"], hit["score_id"]))
+
+
+def _hit(row: Mapping[str, str], score_id: str, rule: Rule) -> Hit:
+    text = row.get("orig_time") or row.get("_time") or ""
+    try:
+        moment = int(decimal.Decimal(text) * _MICROS)
+    except (decimal.InvalidOperation, ValueError) as error:
+        raise WrongInput(f"score {score_id} has the time {text!r}, not epoch seconds") from error
+    return {
+        "score_id": score_id,
+        "time": moment,
+        "entity": row.get("scoreback_entity") or None,
+        "event_id": row.get("scoreback_event_id") or score_id,
+        "detector": row.get("scoreback_detector") or rule.detector,
+        "version": row.get("scoreback_version", ""),
+        "score": float(row.get("scoreback_score") or 0),
+        "risk": float(row.get("event_risk_score") or 0),
+        "reasons": _reasons(row.get("scoreback_reasons", "")),
+    }
+
+
+def _reasons(text: str) -> str:
+    """JSON text of a list, whether Splunk gave that or the list's lines."""
+    if text.startswith("["):
+        return text
+    return json.dumps([line for line in text.split("\n") if line], ensure_ascii=False)
+
+
+def record(splunkd: Splunkd, rule: Rule, hits: Sequence[Hit], now: float) -> int:
+    """Write the alerts and hits that are not there yet; how many alerts were opened.
+
+    Alerts first: a run that breaks off between the two finds its alerts again.
+    """
+    alerts = Collection(splunkd, "scoreback_alerts")
+    members = Collection(splunkd, "scoreback_alert_hits")
+    known = members.known([alert_id(rule.name, hit["score_id"]) for hit in hits])
+    hits = [hit for hit in hits if alert_id(rule.name, hit["score_id"]) not in known]
+    if not hits:
+        return 0
+    names, new = rule.place(hits, _alerts_of_days(alerts, rule, hits))
+    opened = sum(alerts.insert(_alert(rule, names[n], hits[n], now)) for n in new)
+    members.save([_member(rule, name, hit) for name, hit in zip(names, hits)])
+    return opened
+
+
+def _alerts_of_days(alerts: Collection, rule: Rule, hits: Sequence[Hit]) -> list[Placeable]:
+    first = hits[0]["time"] // DAY * DAY
+    after = (hits[-1]["time"] // DAY + 1) * DAY
+    query = {
+        "$and": [
+            {"rule": rule.name},
+            {"event_time": {"$gte": first / _MICROS}},
+            {"event_time": {"$lt": after / _MICROS}},
+        ]
+    }
+    found = [
+        (row["_key"], round(float(row["event_time"]) * _MICROS), row.get("entity"))
+        for row in alerts.find(query, sort="event_time,_key")
+    ]
+    return sorted(found, key=lambda alert: (alert[1], alert[0]))
+
+
+def _alert(rule: Rule, name: str, hit: Hit, now: float) -> Document:
+    return {
+        "_key": name,
+        "alert_id": name,
+        "rule": rule.name,
+        "delivery": rule.delivery,
+        "detector": hit["detector"],
+        "version": hit["version"],
+        "entity": hit["entity"],
+        "event_id": hit["event_id"],
+        "event_time": hit["time"] / _MICROS,
+        "raised_at": now,
+        "score": hit["score"],
+        "risk": hit["risk"],
+        "severity": rule.severity,
+        "reasons": hit["reasons"],
+        "status": "open",
+        "tags": [],
+        "touched": False,
+    }
+
+
+def _member(rule: Rule, name: str, hit: Hit) -> Document:
+    return {
+        "_key": alert_id(rule.name, hit["score_id"]),
+        "alert_id": name,
+        "rule": rule.name,
+        "score_id": hit["score_id"],
+        "event_id": hit["event_id"],
+        "event_time": hit["time"] / _MICROS,
+        "score": hit["score"],
+    }
+
+
+def _number(parameters: Mapping[str, str], name: str, default: str) -> decimal.Decimal:
+    text = parameters.get(name) or default
+    try:
+        number = decimal.Decimal(text)
+    except decimal.InvalidOperation as error:
+        raise WrongInput(
+            f"the alert action's parameter {name} is {text!r}, not a number"
+        ) from error
+    if not number.is_finite() or number < 0:
+        raise WrongInput(f"the alert action's parameter {name} is {text!r}: it must be 0 or more")
+    return number
+
+
+def _log(level: str, message: str) -> None:
+    print(level, message, file=sys.stderr)  # Splunk writes it into splunkd.log
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv, sys.stdin))

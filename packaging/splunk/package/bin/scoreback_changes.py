@@ -1,0 +1,82 @@
+"""Keeps who changed what on the settings page, and when.
+
+The add-on generator's handlers call it for each change of a detector's settings. What a browser
+sends of these stamps is thrown away. Python 3.9 and 3.13.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import import_declare_test  # noqa: F401 - makes the libraries of the app importable
+from solnlib.user_access import get_current_username
+from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
+from splunktaucclib.rest_handler.error import RestError
+
+KEPT = 100  # changes of a detector that its history keeps, the latest
+STAMPS = ("changed_by", "changed_at", "history")
+_NOT_SETTINGS = (*STAMPS, "reason", "name", "disabled")
+
+
+class ChangesHandler(AdminExternalHandler):
+    """The settings of detectors, with their history."""
+
+    def handleCreate(self, confInfo: object) -> object:  # noqa: N802, N803 - Splunk's names
+        """Take on the settings of a detector that had none here."""
+        self.payload = stamped(self.payload, {}, self._user(), _now())
+        return super().handleCreate(confInfo)
+
+    def handleEdit(self, confInfo: object) -> object:  # noqa: N802, N803
+        """Change the settings of a detector."""
+        found = next(iter(self.handler.get(self.callerArgs.id)))
+        self.payload = stamped(self.payload, found.content, self._user(), _now())
+        return super().handleEdit(confInfo)
+
+    def handleRemove(self, confInfo: object) -> object:  # noqa: N802, N803, ARG002
+        """Refuse: what is deleted has no author any more."""
+        raise RestError(
+            400, "Settings are not deleted: empty a field to let the detector's file say it again."
+        )
+
+    def _user(self) -> str:
+        return get_current_username(self.getSessionKey(), **_address(get_splunkd_endpoint()))
+
+
+def stamped(
+    payload: Mapping[str, str], before: Mapping[str, str], user: str, now: str
+) -> dict[str, str]:
+    """*payload* with the stamps that *user* at *now* leaves on what stood there *before*."""
+    payload = {key: value for key, value in payload.items() if key not in STAMPS}
+    reason = payload.get("reason", "")
+    changes = [
+        {"at": now, "by": user, "key": key, "value": value, "reason": reason}
+        for key, value in sorted(payload.items())
+        if key not in _NOT_SETTINGS and value != (before.get(key) or "")
+    ]
+    history = [*_history(before), *changes][-KEPT:]
+    payload["history"] = json.dumps(history, ensure_ascii=False, separators=(",", ":"))
+    if changes:
+        payload.update(changed_by=user, changed_at=now)
+    return payload
+
+
+def _history(before: Mapping[str, str]) -> list[dict[str, str]]:
+    """What was kept so far; nothing where somebody spoilt it by hand."""
+    try:
+        found = json.loads(before.get("history") or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _address(uri: str) -> dict[str, Any]:
+    scheme, _, rest = uri.partition("://")
+    host, _, port = rest.rpartition(":")
+    return {"scheme": scheme, "host": host.strip("[]"), "port": int(port)}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
