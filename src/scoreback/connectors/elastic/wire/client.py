@@ -5,7 +5,6 @@ straight into columns elsewhere, and short answers by `Client.call`. Retries are
 client's do not honour ``Retry-After``: every call that is made here can be made twice.
 """
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +13,11 @@ from typing import Any
 import elastic_transport
 import elasticsearch
 import msgspec
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
 
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.failures import Failures, InDoubtError, never_sent
 from scoreback.connectors.elastic.wire.transport import JSON, WireTransport, connect
+from scoreback.connectors.patience import pause
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAJORS = (8, 9)
@@ -188,19 +186,7 @@ class Client:
 
     def wait(self, attempt: int, retry_after: str | None = None) -> None:
         """Sleep before attempt *attempt* + 1: longer each time, and as the server asks."""
-        longest = self._settings.longest_wait
-        drawn = random.uniform(0.5, 1.0) * min(longest, 2.0 ** (attempt - 1))  # noqa: S311 - jitter
-        self._sleep(max(drawn, min(_seconds(retry_after), 10 * longest)))
-
-
-def _seconds(retry_after: str | None) -> float:
-    """What a ``Retry-After`` header asks for, a number or a date; what is neither asks nothing."""
-    if not retry_after:
-        return 0.0
-    try:
-        return Retry().parse_retry_after(retry_after)
-    except InvalidHeader:
-        return 0.0
+        self._sleep(pause(attempt, self._settings.longest_wait, retry_after))
 
 
 def _bytes(body: object) -> bytes:

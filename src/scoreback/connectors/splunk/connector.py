@@ -1,0 +1,59 @@
+"""Splunk as one connection: every door over one client."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from scoreback.connectors.doors import Facts
+from scoreback.connectors.splunk.settings import SplunkSettings
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.records import EventQuery, Finding
+
+
+class SplunkConnector:
+    """A connection to a search head of Splunk; safe to use from several threads."""
+
+    # Splunk runs rules by itself, and gets its events by its own means.
+    rule_engine = None
+    intake = None
+    exports = None
+
+    def __init__(self, name: str, given: SplunkSettings, client: Client) -> None:
+        """Connect as *name* through *client*, as the settings that were *given* say."""
+        self.name, self.given, self.client = name, given, client
+        self.facts = Facts(
+            settle=given.settle, acknowledged=given.acknowledge, visible_after=given.settle
+        )
+
+    @classmethod
+    def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none
+        """None: somebody has to say where Splunk is."""
+        return None
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        settings: Mapping[str, object],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Self:
+        """Open the connection that *settings* describe, and ask who answers; *sleep* waits."""
+        typed = SplunkSettings.of(name, settings)
+        client = Client(name, typed, sleep=sleep)
+        try:
+            client.open()
+        except BaseException:
+            client.close()
+            raise
+        return cls(name, typed, client)
+
+    def check(self, query: EventQuery) -> Sequence[Finding]:
+        """What is missing for *query* to be read and its scores written, each with the fix."""
+        del query
+        return []
+
+    def close_connection(self) -> None:
+        """Let go of sockets."""
+        self.client.close()

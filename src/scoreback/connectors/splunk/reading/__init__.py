@@ -1,0 +1,1 @@
+"""What is read of Splunk: events by a detector's selection."""

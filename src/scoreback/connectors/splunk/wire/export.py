@@ -1,0 +1,186 @@
+"""Searches, and reads what they find line by line: one JSON document a line, in flat memory.
+
+An export can end in silence: an empty answer with status 200 is no answer, rows without the mark of
+the last one have been cut off, and a failure can be a message among the rows. Rows of a preview are
+dropped. The SDK's own reader would hold the whole answer in memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.failures import Busy, NoAnswer
+from scoreback.errors import SiemRefused, SiemUnavailable
+
+BLOCK = 262_144  # bytes that are read at once
+LONGEST_LINE = 64_000_000  # bytes; an event is never as long
+ALL_TIME = "0"
+
+T = TypeVar("T")
+Row = dict[str, Any]  # a field's text, or the texts of one with several values
+
+_GRAVE = frozenset({"FATAL", "ERROR"})
+# Warnings that say that rows are missing: a part of the indexers did not answer.
+_INCOMPLETE = ("incomplete", "unable to distribute", "search process did not exit cleanly")
+# What a search will say however often it is tried.
+_FOR_EVER = ("unknown search command", "error in '", "unable to parse", "insufficient permission")
+
+
+class _Message(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+
+
+class Line(msgspec.Struct, Generic[T]):
+    """One line of an export."""
+
+    preview: bool = False
+    lastrow: bool = False
+    result: T | None = None
+    messages: list[_Message] = []
+
+
+_ROWS = msgspec.json.Decoder(Line[Row])
+
+
+def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = "") -> list[Row]:
+    """All rows that *spl* gives, which are few enough to be held.
+
+    Args:
+        client: of the connection.
+        spl: begins with ``search`` or ``|``.
+        earliest: bound of the events' own time, epoch seconds.
+        latest: the other bound, which is out; empty: up to now.
+
+    Raises:
+        SiemUnavailable: no whole answer, after all attempts.
+        SiemRefused: Splunk refused the search.
+    """
+
+    def once() -> list[Row]:
+        try:
+            return [row for rows in blocks(client, spl, earliest, latest, _ROWS) for row in rows]
+        except NoAnswer:
+            # Only a search that gives a row in any case tells nothing from no answer.
+            if counted(client, spl, earliest=earliest, latest=latest):
+                raise
+            return []
+
+    return patiently(client, once)
+
+
+def counted(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = "") -> int:
+    """How many rows *spl* gives; one attempt.
+
+    Raises:
+        SiemUnavailable: no whole answer.
+        SiemRefused: Splunk refused the search.
+    """
+    asked = f"{spl} | stats count AS rows"
+    found = [row for rows in blocks(client, asked, earliest, latest, _ROWS) for row in rows]
+    try:
+        return int(found[0]["rows"])
+    except (IndexError, KeyError, ValueError) as error:
+        raise client.failures.no_answer("a search that counts gave no count") from error
+
+
+def blocks(
+    client: Client,
+    spl: str,
+    earliest: str,
+    latest: str,
+    decoder: "msgspec.json.Decoder[Line[T]]",
+    least: int | None = None,
+) -> Iterator[Sequence[T]]:
+    """Yield the rows of *spl* as they come, some hundreds at a time; one attempt.
+
+    Args:
+        client: of the connection.
+        spl: begins with ``search`` or ``|``.
+        earliest: bound of the events' own time, epoch seconds.
+        latest: the other bound, which is out; empty: up to now.
+        decoder: of the lines.
+        least: how many rows were counted before; without it only the mark of the last row tells
+            that none is missing.
+
+    Raises:
+        NoAnswer: rows are missing, or nothing came.
+        SiemUnavailable: no answer.
+        SiemRefused: Splunk refused the search.
+    """
+    form = {
+        "search": spl,
+        "output_mode": "json",
+        "preview": False,
+        "earliest_time": earliest,
+        "latest_time": latest or None,
+    }
+    count, whole = 0, least == 0
+    with client.searching:
+        for lines in _lines(client, form, decoder):
+            rows = []
+            for line in lines:
+                if line.messages:
+                    _refuse(client, line.messages)
+                if line.preview:
+                    continue
+                whole = whole or line.lastrow
+                if line.result is not None:
+                    rows.append(line.result)
+            count += len(rows)
+            if rows:
+                yield rows
+    if least is not None and count < least:
+        raise client.failures.no_answer(f"a search gave {count:,} of {least:,} events")
+    if not whole and least is None:
+        why = "broke off" if count else "gave nothing at all"
+        raise client.failures.no_answer(f"a search {why}")
+
+
+def patiently(client: Client, attempt: Callable[[], T]) -> T:
+    """What *attempt* gives, which is made again while that can help.
+
+    Raises:
+        SiemUnavailable: of the last attempt.
+    """
+    for number in range(1, client.settings.attempts):
+        try:
+            return attempt()
+        except SiemUnavailable as error:
+            client.wait(number, error.retry_after if isinstance(error, Busy) else None)
+    return attempt()
+
+
+def _lines(
+    client: Client, form: dict[str, object], decoder: "msgspec.json.Decoder[Line[T]]"
+) -> Iterator[list[Line[T]]]:
+    path = f"{client.jobs}/export"
+    with client.stream(path, form) as body:
+        rest = b""
+        try:
+            while block := body.read(BLOCK):
+                end = block.rfind(b"\n") + 1
+                if end:
+                    yield decoder.decode_lines(rest + block[:end])
+                    rest = block[end:]
+                else:
+                    rest += block
+                if len(rest) > LONGEST_LINE:
+                    raise client.failures.unreadable(f"POST {path}")
+            if rest.strip():
+                yield decoder.decode_lines(rest)
+        except msgspec.DecodeError as error:
+            raise client.failures.no_answer("what a search gave is not JSON") from error
+
+
+def _refuse(client: Client, messages: Sequence[_Message]) -> None:
+    """Raise if *messages* say that the rows cannot be trusted."""
+    for message in messages:
+        said = client.failures.told(message.text[:500])
+        lower = said.lower()
+        if message.type in _GRAVE and any(words in lower for words in _FOR_EVER):
+            raise SiemRefused(f"Splunk refused a search: {said}", hint="correct the search")
+        if message.type in _GRAVE or any(words in lower for words in _INCOMPLETE):
+            raise client.failures.no_answer(f"a search failed: {said}")

@@ -1,0 +1,137 @@
+"""The KV store: collections of our app, read in pages and written in bounded batches."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.errors import SiemRefused, SiemUnavailable
+
+MOST_DOCUMENTS = 1_000  # in a batch, by default of most versions
+MOST_BYTES = 45_000_000  # the server takes 50 MB
+PAGE = 10_000  # rows in one answer; the server gives 50,000 at most
+KEYS = 200  # in one query, which goes into the address: servers take some 64 kB
+_LIMIT = "max_documents_per_batch_save"
+_OFF = "turn the KV store on on the search head: it is off, starting or failed there"
+
+Document = Mapping[str, Any]
+
+
+class KvStore:
+    """The collections of our app."""
+
+    def __init__(self, client: Client) -> None:
+        """Speak through *client*."""
+        self._client = client
+        self._most: int | None = None
+
+    def save(self, collection: str, documents: Sequence[Document]) -> None:
+        """Store *documents*, each in place of one with its ``_key``.
+
+        Raises:
+            SiemUnavailable: some may be stored; storing them again changes nothing.
+            SiemRefused: no such collection, no right, or a limit that is lower than told.
+        """
+        path = self._path(collection, "batch_save")
+        for batch in _batches(documents, self.most_documents()):
+            self._client.send("POST", path, body=b"[" + b",".join(batch) + b"]")
+
+    def insert(self, collection: str, document: Document) -> bool:
+        """Whether *document* is newly stored: False where one with its ``_key`` is there."""
+        answer = self._client.send(
+            "POST", self._path(collection), body=msgspec.json.encode(document), good=(409,)
+        )
+        return answer.status != 409
+
+    def get(self, collection: str, key: str) -> dict[str, Any] | None:
+        """The document under *key*, or None."""
+        found = self._client.call("GET", self._path(collection, key), absent=(404,))
+        return found if isinstance(found, dict) else None
+
+    def under(self, collection: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The documents that are there under *keys*."""
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(keys), KEYS):
+            wanted = {"$or": [{"_key": key} for key in keys[start : start + KEYS]]}
+            found |= {str(row["_key"]): row for row in self.rows(collection, wanted)}
+        return found
+
+    def rows(
+        self,
+        collection: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "",
+        fields: Sequence[str] = (),
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the documents that *query* finds, page by page.
+
+        Args:
+            collection: of our app.
+            query: in the KV store's words; all without it.
+            sort: ``field:1,other:-1``; by ``_key`` without it, as pages need an order.
+            fields: only these.
+
+        Raises:
+            SiemUnavailable: no answer, or not all of it.
+        """
+        params: dict[str, object] = {"sort": sort or "_key:1", "limit": PAGE}
+        if query:
+            params["query"] = json.dumps(query, separators=(",", ":"))
+        if fields:
+            params["fields"] = ",".join(fields)
+        skip = 0
+        while True:
+            asked = {**params, "skip": skip}
+            found = self._client.call("GET", self._path(collection), params=asked)
+            if not isinstance(found, list):
+                raise SiemUnavailable(
+                    f"collection {collection} gave no list of documents", hint=_OFF
+                )
+            yield from found
+            if len(found) < PAGE:
+                return
+            skip += PAGE
+
+    def delete(self, collection: str, key: str) -> None:
+        """Remove the document under *key*; none there is no error."""
+        self._client.send("DELETE", self._path(collection, key), good=(404,))
+
+    def delete_where(self, collection: str, query: Mapping[str, Any]) -> None:
+        """Remove all documents that *query* finds; an empty query is refused."""
+        if not query:
+            raise SiemRefused(f"collection {collection} is not emptied", hint="say which rows")
+        self._client.send("DELETE", self._path(collection), params={"query": json.dumps(query)})
+
+    def most_documents(self) -> int:
+        """How many documents a batch may have: what the server says, if it says so."""
+        if self._most is None:
+            try:
+                found = self._client.call(
+                    "GET", "/servicesNS/nobody/system/configs/conf-limits/kvstore", absent=(404,)
+                )
+                told = int(found["entry"][0]["content"][_LIMIT])
+            except (SiemRefused, TypeError, KeyError, IndexError, ValueError):
+                told = MOST_DOCUMENTS  # no right to read it, or it is not said
+            self._most = max(1, min(told, MOST_DOCUMENTS))
+        return self._most
+
+    def _path(self, collection: str, *parts: str) -> str:
+        return self._client.own("storage/collections/data", collection, *parts)
+
+
+def _batches(documents: Sequence[Document], most: int) -> Iterator[list[bytes]]:
+    """*documents* as JSON, in batches of bounded number and size."""
+    batch: list[bytes] = []
+    size = 0
+    for document in documents:
+        text = msgspec.json.encode(document)
+        if batch and (len(batch) >= most or size + len(text) > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text) + 1
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""What is written to Splunk: scores, counts, health, lookups."""
