@@ -78,6 +78,9 @@ def runs(seed: int, only: str | None) -> Iterator[Run]:
             opened(Settings(home=Path(folder))) as app,
         ):
             story = play(app, company, stream, file, lambda _said: None)
+            shown = app.connector.alerts
+            if shown is None:
+                raise TypeError("the embedded SIEM shows its alerts")
             for model, outcome, since, until in (
                 ("first", story.first, FIRST_TRAINING, SECOND_TRAINING),
                 ("second", story.second, SECOND_TRAINING, END),
@@ -87,7 +90,7 @@ def runs(seed: int, only: str | None) -> Iterator[Run]:
                 truth = _truth(company, stream, days)
                 live = {
                     alert.event_id
-                    for alert in app.connector.alerts.find(AlertQuery(detector=story.detector.name))
+                    for alert in shown.find(AlertQuery(detector=story.detector.name))
                     if alert.version == outcome.version.version
                 }
                 scores = scorer.score(days).scores
@@ -108,7 +111,8 @@ def _days(app: App, company: Company, detector: Detector, since: int, until: int
 def _truth(company: Company, stream: StreamName, rows: pa.Table) -> Mask:
     truth = company.truth(stream)
     place = pc.index_in(rows["event_id"], value_set=truth["event_id"].combine_chunks())
-    return truth["attack"].take(place).to_numpy()
+    attack: Mask = truth["attack"].take(place).to_numpy()
+    return attack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def compared(rounds: list[dict[str, Figures]], count: int) -> list[Figures]:
 
 def _ratio(rounds: list[dict[str, Figures]], base: str, way: str, what: str) -> float:
     """How many times more *base* needs than *way*."""
-    return statistics.median(one[base][what] / one[way][what] for one in rounds)
+    return float(statistics.median(one[base][what] / one[way][what] for one in rounds))
 
 
 def headline(rounds: list[dict[str, Figures]]) -> dict[str, float]:

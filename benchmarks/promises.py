@@ -31,6 +31,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +124,16 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
     until = min(cut + ahead // timedelta(microseconds=1), int(times.max()) + 1)
     days = max((until - cut) / DAY_US, 1.0)
     budget = detector.alerts.budget
-    said = {"history": history.name, "group": history.group, "as_of": f"{as_of:%Y-%m-%d %H:%M}"}
+    said = partial(
+        Promise,
+        history=history.name, group=history.group, as_of=f"{as_of:%Y-%m-%d %H:%M}", days=days,
+        budget=budget,
+    )  # fmt: skip
     past = pc.less_equal(rows["arrival_time"], pa.scalar(as_of, rows["arrival_time"].type))
     try:
         training = train(detector, rows.filter(past), history.labels, as_of)
     except TrainingRefused as error:
-        return Promise(**said, days=days, budget=budget, refused=error.message)
+        return said(refused=error.message)
     after = rows.filter(pa.array((times >= cut) & (times < until)))
     after = after.sort_by([("event_time", "ascending"), ("event_id", "ascending")])
     truth = _truth(after, history.labels, detector)
@@ -142,10 +147,8 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
     hits, shown = units.highest(scored.margins, round(budget * days))
     at = training.evaluation.at_budget
     labelled = truth[shown] >= 0
-    return Promise(
-        **said,
-        days=days,
-        budget=budget,
+    over = np.flatnonzero(scored.scores >= training.artifact.manifest.threshold)
+    return said(
         chosen=training.chosen,
         promised=at.precision,
         low=at.precision_low,
@@ -156,7 +159,7 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
         came_labelled=_share(truth[shown][labelled] == 1),
         came_recall=_share(np.isin(np.flatnonzero(truth == 1), hits)),
         alerts=len(shown),
-        threshold_alerts=len(units.opened(np.flatnonzero(scored.alerts))) / days,
+        threshold_alerts=len(units.opened(over)) / days,
     )
 
 
@@ -192,9 +195,10 @@ def _truth(rows: pa.Table, labels: pa.Table, detector: Detector) -> NDArray[np.i
     """What was known of each row in the end: 1, 0, or -1."""
     truths = truths_as_of(labels, detector, IN_THE_END)
     place = pc.index_in(rows["event_id"].combine_chunks(), value_set=truths.event_ids)
-    return np.append(truths.truth, np.int8(-1))[
+    found: NDArray[np.int8] = np.append(truths.truth, np.int8(-1))[
         pc.fill_null(place, len(truths.event_ids)).to_numpy()
     ]
+    return found
 
 
 def _share(mask: NDArray[np.bool_]) -> float | None:

@@ -1,12 +1,14 @@
-"""Average precision beside a plain XGBoost script and the best single column, on real data.
+"""Average precision beside plain scripts and the best single column, on real data.
 
 Each set is cut once: learnt from some networks, hosts or months, judged on others and later ones,
-source by source. All three see the same rows and the labels that existed at the cut:
+source by source. All see the same rows and the labels that existed at the cut:
 
 - ours: the detector file under benchmarks/detectors, read from the embedded SIEM and trained by the
   product, which chooses algorithm and threshold itself;
 - plain: XGBoost with its default settings on the columns as they lie in the file, categories as
   XGBoost takes them, texts as hashed trigrams of characters;
+- forest: scikit-learn's random forest with its default settings on the same, categories as numbers,
+  a missing value as a number that no other has;
 - column: the one column that ranks the learning rows best, a category by its share of positives.
 
 ``python benchmarks/quality.py [DATA_FOLDER] [--only SET] [--json]``; the folder is else
@@ -29,6 +31,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from quality_sets import QUESTIONS, Question
 from real_data import Workspace
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from scoreback.models.artifact.scoring import Scorer
@@ -42,6 +45,7 @@ from scoreback.service.training.train_job import read_training_data, train_detec
 ROOT = Path(__file__).resolve().parents[1]
 RESAMPLES = 200
 FALSE_POSITIVE_RATE = 0.01
+WHO = ("ours", "plain", "forest", "column")  # in this order in each group of the table
 SMOOTHING = 10.0  # rows of the overall share that a category's own share is mixed with
 Floats = NDArray[np.float64]
 
@@ -99,22 +103,44 @@ def ours(
 
 def plain(question: Question, cut: Cut, seed: int = 0) -> Floats:
     """What an afternoon's script says of the judged rows."""
-    if question.texts:
-        hashed = HashingVectorizer(analyzer="char", ngram_range=(3, 3), n_features=4096, norm=None)
-        learn, judge = (
-            sp.hstack([hashed.transform(part[t].fillna("")) for t in question.texts]).tocsr()
-            for part in (cut.learn, cut.judge)
-        )
-    else:
-        both = pd.concat([cut.learn, cut.judge])[[*question.numbers, *question.categories]].copy()
-        for name in question.numbers:
-            both[name] = pd.to_numeric(both[name], errors="coerce")
-        for name in question.categories:
-            both[name] = both[name].astype("category")
-        learn, judge = both.iloc[: len(cut.learn)], both.iloc[len(cut.learn) :]
+    learn, judge = hashed_texts(question, cut) if question.texts else columns(question, cut)
     model = xgb.XGBClassifier(enable_categorical=True, random_state=seed, n_jobs=2)
     model.fit(learn, cut.learn_truth)
     return np.asarray(model.predict(judge, output_margin=True), dtype=np.float64)
+
+
+def forest(question: Question, cut: Cut, seed: int = 0) -> Floats:
+    """What the same script says with a random forest."""
+    if question.texts:
+        learn, judge = hashed_texts(question, cut)
+    else:
+        learn, judge = (
+            part.apply(lambda c: c.cat.codes if c.name in question.categories else c).fillna(-1)
+            for part in columns(question, cut)
+        )
+    model = RandomForestClassifier(random_state=seed, n_jobs=2)
+    model.fit(learn, cut.learn_truth)
+    return np.asarray(model.predict_proba(judge)[:, 1], dtype=np.float64)
+
+
+def hashed_texts(question: Question, cut: Cut) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Trigrams of the texts of the learning and of the judged rows, hashed."""
+    hashed = HashingVectorizer(analyzer="char", ngram_range=(3, 3), n_features=4096, norm=None)
+    learn, judge = (
+        sp.hstack([hashed.transform(part[t].fillna("")) for t in question.texts]).tocsr()
+        for part in (cut.learn, cut.judge)
+    )
+    return learn, judge
+
+
+def columns(question: Question, cut: Cut) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Numbers and categories of the learning and of the judged rows, as they lie in the file."""
+    both = pd.concat([cut.learn, cut.judge])[[*question.numbers, *question.categories]].copy()
+    for name in question.numbers:
+        both[name] = pd.to_numeric(both[name], errors="coerce")
+    for name in question.categories:
+        both[name] = both[name].astype("category")
+    return both.iloc[: len(cut.learn)], both.iloc[len(cut.learn) :]
 
 
 def best_column(question: Question, cut: Cut) -> tuple[str, Floats]:
@@ -189,7 +215,7 @@ def answers(question: Question, data: Path, say: Callable[[str], None]) -> list[
     say(f"{question.name}: {len(cut.learn):,} rows learnt from, {len(cut.judge):,} judged")
     with tempfile.TemporaryDirectory() as folder:
         chosen, own = ours(question, detector, rows, cut, Path(folder))
-    script = plain(question, cut)
+    script, trees = plain(question, cut), forest(question, cut)
     column, single = best_column(question, cut)
     sources = cut.judge["source"].to_numpy()
     found = []
@@ -203,7 +229,7 @@ def answers(question: Question, data: Path, say: Callable[[str], None]) -> list[
         shown = round(detector.alerts.budget * days)
         each = {
             name: figures(truth, scores[mine], shown)
-            for name, scores in (("ours", own), ("plain", script), ("column", single))
+            for name, scores in zip(WHO, (own, script, trees, single), strict=True)
         }
         found.append(
             {
@@ -221,18 +247,19 @@ def table(found: Sequence[dict[str, Any]]) -> None:
     """Print average precision, recall at 1 % false positives, precision and recall at budget."""
     print(
         f"{'set':<24}{'source':<17}{'rows':>9}{'positive':>9}  {'ours':>6}{'plain':>7}{'low':>7}"
-        f"{'column':>8}   recall@1%FP        precision@budget   recall@budget      chosen"
+        f"{'forest':>8}{'column':>8}   {'recall@1%FP':<22}   {'precision@budget':<22}   "
+        f"{'recall@budget':<22}   chosen"
     )
     for row in found:
         parts = [
-            "  ".join(f"{row['figures'][who][what]:.2f}" for who in ("ours", "plain", "column"))
+            "  ".join(f"{row['figures'][who][what]:.2f}" for who in WHO)
             for what in ("recall_at_1_percent", "precision_at_budget", "recall_at_budget")
         ]
         mark = "" if row["ours"] >= row["plain_low"] else "  BELOW"
         print(
             f"{row['set']:<24}{row['source']:<17}{row['rows']:>9,}{row['positives']:>9,}  "
-            f"{row['ours']:>6.3f}{row['plain']:>7.3f}{row['plain_low']:>7.3f}{row['column']:>8.3f}"
-            f"   {'   '.join(parts)}   {row['chosen']}{mark}"
+            f"{row['ours']:>6.3f}{row['plain']:>7.3f}{row['plain_low']:>7.3f}{row['forest']:>8.3f}"
+            f"{row['column']:>8.3f}   {'   '.join(parts)}   {row['chosen']}{mark}"
         )
 
 
