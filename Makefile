@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 # Idle learning threads give up their core instead of spinning on it.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help demo demo-elastic test check unit benchmark acceptance lock schema clean
+.PHONY: help demo demo-elastic test check unit packages benchmark acceptance lock schema clean
 
 help:
 	@echo "make demo           the whole cycle on the embedded SIEM, with a simulated company"
 	@echo "make demo-elastic   the same on a real Elasticsearch node, fetched for it"
 	@echo "make test           all tests"
 	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
+	@echo "make packages       what a SIEM installs: dist/scoreback-splunk-<version>.tgz"
 	@echo "make benchmark      speed and memory, as ratios in one run"
 	@echo "make acceptance     what is too long for every change: real data, benchmarks"
 	@echo "make lock           resolve requirements-dev.in into requirements-dev.lock (needs uv)"
@@ -53,6 +54,15 @@ check: $(VENV)/development
 	$(BIN)/mypy
 	MYPYPATH=src:benchmarks $(BIN)/mypy --explicit-package-bases benchmarks/*.py
 	$(BIN)/lint-imports
+
+# The Splunk app. Its tools pin much, so they have an environment of their own.
+.venv-splunk-app/tools: packaging/splunk/requirements.txt
+	$(PYTHON) -m venv .venv-splunk-app
+	.venv-splunk-app/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+packages: .venv-splunk-app/tools
+	.venv-splunk-app/bin/python packaging/splunk/build.py
 
 benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/explaining.py

@@ -14,12 +14,12 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, Dict
+from typing import IO, Any
 
 from scoreback_placing import DAY, Placeable, alert_id, place
 from scoreback_splunkd import Collection, Document, Splunkd, SplunkdError
 
-Hit = Dict[str, Any]
+Hit = dict[str, Any]
 
 _MICROS = 1_000_000
 _FIELD_BYTES = 10_000_000  # of one value in the results

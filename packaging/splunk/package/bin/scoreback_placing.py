@@ -12,13 +12,13 @@ from __future__ import annotations
 import bisect
 import hashlib
 from collections.abc import Sequence
-from typing import Dict, List, Optional, Tuple
+from typing import Optional
 
 DAY = 86_400_000_000
 
-Placeable = Tuple[str, int, Optional[str]]  # name, time, entity
-Opening = Tuple[int, int, str]  # time, order, alert
-Openings = Dict[Tuple[str, int], List[Opening]]  # by entity and day
+Placeable = tuple[str, int, Optional[str]]  # name, time, entity
+Opening = tuple[int, int, str]  # time, order, alert
+Openings = dict[tuple[str, int], list[Opening]]  # by entity and day
 
 
 def alert_id(rule: str, score_id: str) -> str:

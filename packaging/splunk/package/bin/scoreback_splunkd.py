@@ -15,9 +15,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from typing import Any, Dict
+from typing import Any
 
-Document = Dict[str, Any]
+Document = dict[str, Any]
 
 TIMEOUT = 60.0  # seconds that splunkd may take to answer
 BATCH = 1000  # documents of one batch_save: what every supported version takes
