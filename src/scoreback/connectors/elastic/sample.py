@@ -11,7 +11,8 @@ from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
+from scoreback.connectors.json.documents import documents
 from scoreback.multivalue import real_lists
 from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, WriteReport
 

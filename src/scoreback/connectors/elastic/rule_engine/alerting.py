@@ -17,7 +17,8 @@ from scoreback.connectors.elastic.rule_engine.rules import Rules
 from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
+from scoreback.connectors.json.documents import documents
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.errors import SiemRefused
 from scoreback.health import HealthDocument, health_hits

@@ -14,8 +14,9 @@ from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.times import parsed, text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
 from scoreback.connectors.elastic.wire.required_index import require
+from scoreback.connectors.json.documents import documents
 from scoreback.records import (
     LABEL_COLUMNS,
     Alert,

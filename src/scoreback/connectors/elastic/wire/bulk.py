@@ -1,7 +1,7 @@
 """Bulk requests: bounded, repeated where that helps, item by item, and never lost in silence."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.failures import InDoubtError, full_disk
 from scoreback.connectors.elastic.wire.transport import NDJSON
+from scoreback.connectors.portions import Positions, portions, together
 from scoreback.errors import SiemUnavailable
 from scoreback.records import Refused
 
@@ -75,12 +76,12 @@ def send(
         SiemRefused: the server refused the request as a whole.
     """
 
-    def request(items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> BulkReport:
+    def request(items: Positions) -> BulkReport:
         report = BulkReport()
         _send(client, path, lines, items, report, confirm, params)
         return report
 
-    requests = list(_requests(lines, np.arange(len(lines))))
+    requests = list(portions(lines, MAX_BYTES, MAX_ITEMS))
     whole = BulkReport()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scoreback-write") as pool:
         for report in pool.map(request, requests) if len(requests) > 1 else map(request, requests):
@@ -94,7 +95,7 @@ def _send(
     client: Client,
     path: str,
     lines: pa.Array,
-    items: np.ndarray[tuple[int], np.dtype[np.int64]],
+    items: Positions,
     report: BulkReport,
     confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
@@ -104,7 +105,7 @@ def _send(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             answer = client.send(
-                "POST", path, _body(lines, items), content=NDJSON, good=(413,),
+                "POST", path, together(lines, items), content=NDJSON, good=(413,),
                 doubtful=confirm is not None, params={"filter_path": _FILTER, **(params or {})},
             )  # fmt: skip
         except InDoubtError as error:
@@ -135,7 +136,7 @@ def _halves(
     client: Client,
     path: str,
     lines: pa.Array,
-    items: np.ndarray[tuple[int], np.dtype[np.int64]],
+    items: Positions,
     report: BulkReport,
     confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
@@ -148,9 +149,7 @@ def _halves(
         _send(client, path, lines, half, report, confirm, params)
 
 
-def _told(
-    body: bytes, items: np.ndarray[tuple[int], np.dtype[np.int64]], report: BulkReport
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], str]:
+def _told(body: bytes, items: Positions, report: BulkReport) -> tuple[Positions, str]:
     """Sort *items* by what the server said; those to send again, and why."""
     if body.startswith(b'{"errors":false'):
         report.done.extend(items.tolist())
@@ -183,37 +182,6 @@ def _answered(body: bytes, count: int) -> list[dict[str, _Item]]:
             hint="is a proxy between us and the cluster in trouble? Writing again changes nothing",
         )
     return found
-
-
-def _requests(
-    lines: pa.Array, items: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """*items* in requests of bounded size; an item that is larger goes alone."""
-    if not len(items):
-        return
-    sizes = np.diff(_offsets(lines))
-    start, held = 0, 0
-    for number, size in enumerate(sizes.tolist()):
-        if number > start and (held + size > MAX_BYTES or number - start >= MAX_ITEMS):
-            yield items[start:number]
-            start, held = number, 0
-        held += size
-    yield items[start:]
-
-
-def _body(lines: pa.Array, items: np.ndarray[tuple[int], np.dtype[np.int64]]) -> bytes:
-    """The text of *items*; those that follow each other are cut out of the column whole."""
-    if len(items) == items[-1] - items[0] + 1:
-        offsets = _offsets(lines)
-        data = lines.buffers()[2]
-        return bytes(memoryview(data)[offsets[items[0]] : offsets[items[-1] + 1]])
-    return "".join(lines.take(pa.array(items)).to_pylist()).encode()
-
-
-def _offsets(lines: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """Where each text of *lines* begins in its data, and where the last ends."""
-    found = np.frombuffer(lines.buffers()[1], np.int32)
-    return found[lines.offset : lines.offset + len(lines) + 1]
 
 
 def refusals(ids: Sequence[str], lines: pa.Array, report: BulkReport) -> tuple[Refused, ...]:

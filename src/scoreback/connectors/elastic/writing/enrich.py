@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
 from scoreback.connectors.elastic.wire.required_index import require
 from scoreback.connectors.elastic.writing.in_place import update_events
 from scoreback.connectors.elastic.writing.members import events_of
+from scoreback.connectors.json.documents import documents
 from scoreback.errors import SiemRefused
 from scoreback.records import Enrichment, ScoreBatch, WriteReport
 

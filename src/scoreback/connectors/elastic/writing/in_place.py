@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
+from scoreback.connectors.json.documents import documents
 from scoreback.records import Refused, WriteReport
 
 ROUNDS = 3  # for events that somebody changed between our reading and our writing

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoreback.connectors.elastic.rule_engine.alerting import flat
-from scoreback.connectors.elastic.wire import bulk
-from scoreback.connectors.elastic.wire.documents import actions, documents
+from scoreback.connectors.elastic.wire.documents import actions
 from scoreback.connectors.elastic.writing.in_place import _numbers
+from scoreback.connectors.json.documents import documents
+from scoreback.connectors.portions import portions, together
 from scoreback.records import TIME
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -106,21 +107,16 @@ def test_requests_are_bounded_and_hold_every_item_once_in_order(
     texts = ["x" * size + "\n" for size in [7] * skipped + sizes]
     lines = pa.array(texts, pa.string()).slice(skipped)
     kept = texts[skipped:]
-    with_limits = (bulk.MAX_ITEMS, bulk.MAX_BYTES)
-    bulk.MAX_ITEMS, bulk.MAX_BYTES = most, room
-    try:
-        requests = list(bulk._requests(lines, np.arange(len(lines))))
-    finally:
-        bulk.MAX_ITEMS, bulk.MAX_BYTES = with_limits
+    requests = list(portions(lines, most_bytes=room, most_items=most))
     assert [number for items in requests for number in items] == list(range(len(kept)))
     for items in requests:
-        body = bulk._body(lines, items)
+        body = together(lines, items)
         assert body == "".join(kept[number] for number in items).encode()
         assert len(items) <= most
         assert len(body) <= room or len(items) == 1
     odd = np.arange(0, len(lines), 2)
     if len(odd):
-        assert bulk._body(lines, odd) == "".join(kept[::2]).encode()
+        assert together(lines, odd) == "".join(kept[::2]).encode()
 
 
 @given(st.lists(st.floats(0, 1), max_size=10))

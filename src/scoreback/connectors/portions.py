@@ -1,0 +1,38 @@
+"""Texts in requests of bounded size, cut out of an Arrow column in one piece where that can be."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def portions(texts: pa.Array, most_bytes: int, most_items: int) -> Iterator[Positions]:
+    """The positions of *texts*, some for each request; a text that is larger goes alone."""
+    items = np.arange(len(texts))
+    if not len(items):
+        return
+    sizes = np.diff(_offsets(texts))
+    start, held = 0, 0
+    for number, size in enumerate(sizes.tolist()):
+        if number > start and (held + size > most_bytes or number - start >= most_items):
+            yield items[start:number]
+            start, held = number, 0
+        held += size
+    yield items[start:]
+
+
+def together(texts: pa.Array, items: Positions) -> bytes:
+    """The text of *items*; those that follow each other are cut out of the column whole."""
+    if len(items) == items[-1] - items[0] + 1:
+        offsets = _offsets(texts)
+        data = texts.buffers()[2]
+        return bytes(memoryview(data)[offsets[items[0]] : offsets[items[-1] + 1]])
+    return "".join(texts.take(pa.array(items)).to_pylist()).encode()
+
+
+def _offsets(texts: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """Where each text begins in the column's data, and where the last ends."""
+    found = np.frombuffer(texts.buffers()[1], np.int32)
+    return found[texts.offset : texts.offset + len(texts) + 1]
