@@ -28,7 +28,7 @@ PIP_FLAGS = "--no-deps --no-compile --ignore-requires-python --only-binary=:all:
 # Of these libraries only what the handlers import; of all others everything.
 KEPT = {
     "solnlib": lambda path: path.name != "observability.py" and "modular_input" not in path.parts,
-    "splunklib": lambda path: path.name in ("__init__.py", "binding.py", "client.py", "data.py"),
+    "splunklib": lambda path: str(path) in ("__init__.py", "binding.py", "client.py", "data.py"),
     "splunktaucclib": lambda path: path.parts[0] in ("__init__.py", "rest_handler"),
 }
 NOT_SHIPPED = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "top_level.txt")

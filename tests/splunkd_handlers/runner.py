@@ -5,9 +5,8 @@ For whatever Python an app's handlers are to run on: 3.9 and later, standard lib
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
-import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,12 @@ def _persistent(handler: dict[str, str], request: dict[str, Any], _folder: str) 
 def _admin(handler: dict[str, str], request: dict[str, Any], folder: str) -> Any:  # noqa: ANN401
     admin = importlib.import_module("splunk.admin")
     admin.asked.update(request)
-    runpy.run_path(str(Path(folder) / handler["script"]), run_name="__main__")
+    script = str(Path(folder) / handler["script"])
+    spec = importlib.util.spec_from_file_location("__main__", script)
+    assert spec
+    assert spec.loader
+    sys.modules["__main__"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return admin.answered
 
 
