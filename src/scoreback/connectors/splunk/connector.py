@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Self
 
 from scoreback.connectors.doors import Facts
+from scoreback.connectors.splunk.reading.events import Events
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.hec import Hec
+from scoreback.connectors.splunk.wire.kvstore import KvStore
+from scoreback.connectors.splunk.writing.enrichment import Enrichments
+from scoreback.connectors.splunk.writing.health import Health
+from scoreback.connectors.splunk.writing.scores import Scores
 from scoreback.records import EventQuery, Finding
 
 
@@ -25,6 +31,11 @@ class SplunkConnector:
         self.facts = Facts(
             settle=given.settle, acknowledged=given.acknowledge, visible_after=given.settle
         )
+        self.hec = Hec(client)
+        self.events = Events(client, given)
+        self.scores = Scores(client, self.hec)
+        self.enrichment = Enrichments(KvStore(client), given)
+        self.health = Health(client, self.hec)
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none
@@ -56,4 +67,5 @@ class SplunkConnector:
 
     def close_connection(self) -> None:
         """Let go of sockets."""
+        self.hec.close()
         self.client.close()

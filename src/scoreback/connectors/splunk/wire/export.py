@@ -5,7 +5,8 @@ the last one have been cut off, and a failure can be a message among the rows. R
 dropped. The SDK's own reader would hold the whole answer in memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -93,7 +94,7 @@ def blocks(
     latest: str,
     decoder: "msgspec.json.Decoder[Line[T]]",
     least: int | None = None,
-) -> Iterator[Sequence[T]]:
+) -> Generator[Sequence[T]]:
     """Yield the rows of *spl* as they come, some hundreds at a time; one attempt.
 
     Args:
@@ -163,16 +164,29 @@ def _lines(
             while block := body.read(BLOCK):
                 end = block.rfind(b"\n") + 1
                 if end:
-                    yield decoder.decode_lines(rest + block[:end])
+                    yield _decoded(decoder, rest + block[:end])
                     rest = block[end:]
                 else:
                     rest += block
                 if len(rest) > LONGEST_LINE:
                     raise client.failures.unreadable(f"POST {path}")
             if rest.strip():
-                yield decoder.decode_lines(rest)
-        except msgspec.DecodeError as error:
+                yield _decoded(decoder, rest)
+        except ValueError as error:
             raise client.failures.no_answer("what a search gave is not JSON") from error
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Line[T]]", data: bytes) -> list[Line[T]]:
+    """The lines of *data*; one whose text is no valid unicode is read with marks in the gaps."""
+    try:
+        return decoder.decode_lines(data)
+    except msgspec.DecodeError:
+        return [decoder.decode(_mended(line)) for line in data.split(b"\n") if line.strip()]
+
+
+def _mended(line: bytes) -> bytes:
+    found = json.loads(line.decode(errors="replace"))
+    return json.dumps(found, ensure_ascii=False).encode(errors="replace")
 
 
 def _refuse(client: Client, messages: Sequence[_Message]) -> None:

@@ -13,6 +13,7 @@ MOST_DOCUMENTS = 1_000  # in a batch, by default of most versions
 MOST_BYTES = 45_000_000  # the server takes 50 MB
 PAGE = 10_000  # rows in one answer; the server gives 50,000 at most
 KEYS = 200  # in one query, which goes into the address: servers take some 64 kB
+_OVER = b"exceeds api limits"
 _LIMIT = "max_documents_per_batch_save"
 _OFF = "turn the KV store on on the search head: it is off, starting or failed there"
 
@@ -36,7 +37,19 @@ class KvStore:
         """
         path = self._path(collection, "batch_save")
         for batch in _batches(documents, self.most_documents()):
-            self._client.send("POST", path, body=b"[" + b",".join(batch) + b"]")
+            self._save(path, batch)
+
+    def _save(self, path: str, batch: Sequence[bytes]) -> None:
+        """Save *batch*, or halves of it where the server's limits are lower than told."""
+        body = b"[" + b",".join(batch) + b"]"
+        answer = self._client.send("POST", path, body=body, good=(400, 413))
+        if answer.status < 300:
+            return
+        if len(batch) == 1 or (answer.status == 400 and _OVER not in answer.body.lower()):
+            raise self._client.failures.refused(f"POST {path}", answer.status, answer.body)
+        middle = len(batch) // 2
+        self._save(path, batch[:middle])
+        self._save(path, batch[middle:])
 
     def insert(self, collection: str, document: Document) -> bool:
         """Whether *document* is newly stored: False where one with its ``_key`` is there."""

@@ -1,0 +1,128 @@
+"""What a base search may be: terms that select, and nothing that does more.
+
+A pipe, a subsearch or a bound of time would make another search of ours; a quote or a parenthesis
+that is not closed would swallow what we add. Where Splunk may read a text in two ways, it is
+refused. Macros are names here: what they stand for is looked at by `scoreback...reading.macros`.
+"""
+
+import re
+from dataclasses import dataclass
+
+from scoreback.errors import SiemRefused
+
+HINT = "write splunk: {search: 'index=NAME sourcetype=NAME field=value'}, without pipes"
+
+# These set when events happened or were indexed, or bring another search in.
+_OVERRIDES = (
+    "earliest", "latest", "_index_earliest", "_index_latest", "index_earliest", "index_latest",
+    "starttime", "endtime", "starttimeu", "endtimeu", "timeformat", "searchtimespanhours",
+    "searchtimespandays", "searchtimespanminutes", "searchtimespanmonths", "startdaysago",
+    "starthoursago", "startminutesago", "startmonthsago", "enddaysago", "endhoursago",
+    "endminutesago", "endmonthsago", "daysago", "hoursago", "minutesago", "monthsago",
+    "savedsearch", "savedsplunk",
+)  # fmt: skip
+_OVERRIDE = re.compile(
+    rf"(?<![\w.])(?P<name>{'|'.join(_OVERRIDES)})\s*(?:=|!=|<|>|::)", re.IGNORECASE
+)
+_FIRST_WORD = re.compile(r"\s*search\b(?!\s*(?:=|!=|<|>|::))", re.IGNORECASE)
+_OPERATOR = re.compile(r"\s*(?:=|!=|<|>|::)")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_MACRO = re.compile(r"`([^`]*)`")
+_ESCAPABLE = frozenset('"|[]()`')
+_ALIVE = frozenset("|[]")
+_MOST = 20_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSearch:
+    """A search that only selects."""
+
+    text: str
+    macros: tuple[str, ...]  # without their backticks, in order; each may be there again
+
+
+def parsed(text: str) -> BaseSearch:
+    """*text*, looked through.
+
+    Raises:
+        SiemRefused: says which part is not understood.
+    """
+    if not text.strip():
+        raise _refused("it is empty")
+    if len(text) > _MOST:
+        raise _refused(f"it is longer than {_MOST:,} characters")
+    if _FIRST_WORD.match(text):
+        raise _refused("it begins with the word search, which is ours to write")
+    return _Look(text).whole()
+
+
+class _Look:
+    """One walk over a search."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at, self._depth = text, 0, 0
+        self._bare: list[str] = []  # what stands outside of quotes
+        self._macros: list[str] = []
+        self._apostrophe = self._hidden = False
+
+    def whole(self) -> BaseSearch:
+        while self._at < len(self._text):
+            self._step()
+        if self._depth:
+            raise _refused("a parenthesis is not closed")
+        if self._apostrophe and self._hidden:
+            raise _refused("a ' stands beside a quoted | or [, which could be read in two ways")
+        found = _OVERRIDE.search("".join(self._bare))
+        if found:
+            raise _refused(f"{found['name']} is ours to set, or brings another search in")
+        return BaseSearch(self._text, tuple(self._macros))
+
+    def _step(self) -> None:
+        sign = self._text[self._at]
+        if sign == '"':
+            self._quoted()
+            return
+        if sign == "`":
+            self._macro()
+            return
+        if sign == "|":
+            raise _refused("a | would begin another command")
+        if sign in "[]":
+            raise _refused("[ and ] would make a subsearch")
+        if sign < " " and sign not in "\t\n\r":
+            raise _refused("it holds a control character")
+        if sign == "\\" and self._text[self._at + 1 : self._at + 2] in _ESCAPABLE:
+            raise _refused("a \\ outside of quotes stands before a sign that ends or begins a part")
+        if sign == "\\" and self._at + 1 == len(self._text):
+            raise _refused("it ends in a \\, which would change what follows")
+        self._depth += {"(": 1, ")": -1}.get(sign, 0)
+        if self._depth < 0:
+            raise _refused("a parenthesis is closed that was not opened")
+        self._apostrophe = self._apostrophe or sign == "'"
+        self._bare.append(sign)
+        self._at += 1
+
+    def _quoted(self) -> None:
+        found = _QUOTED.match(self._text, self._at)
+        if found is None:
+            raise _refused("a quote is not closed")
+        inside = found[1]
+        if "`" in inside or any(c < " " and c not in "\t\n\r" for c in inside):
+            raise _refused("a quoted text holds a ` or a control character")
+        self._hidden = self._hidden or bool(_ALIVE & set(inside))
+        self._at = found.end()
+        if inside.strip().lower() in _OVERRIDES and _OPERATOR.match(self._text, self._at):
+            raise _refused(f"{inside.strip()} is ours to set, or brings another search in")
+        self._bare.append('""')
+
+    def _macro(self) -> None:
+        found = _MACRO.match(self._text, self._at)
+        if found is None or not found[1].strip():
+            raise _refused("a ` is not closed, or begins a comment")
+        self._macros.append(found[1])
+        self._bare.append(" ")
+        self._at = found.end()
+
+
+def _refused(why: str) -> SiemRefused:
+    return SiemRefused(f"the search of a selection in Splunk is not understood: {why}", hint=HINT)
