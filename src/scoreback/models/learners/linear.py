@@ -26,7 +26,7 @@ from scoreback.models.learners.ranking import average_precision
 
 MAX_ITERATIONS = 500
 SPACE = {"strength": Range(0.003, 30, log=True)}  # inverse of the penalty
-_FARTHEST = 10.0  # standard deviations: one huge value must not outweigh all other features
+FARTHEST = 10.0  # standard deviations: one huge value must not outweigh all other features
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ _STORED = TypeAdapter(tuple[float, tuple[_Term, ...]])
 def _share(term: _Term, column: NDArray[np.float32]) -> Floats:
     missing = np.isnan(column)
     away = (column.astype(np.float64) - term.mean) / term.scale
-    away = np.clip(np.where(missing, 0.0, away), -_FARTHEST, _FARTHEST)
+    away = np.clip(np.where(missing, 0.0, away), -FARTHEST, FARTHEST)
     share: Floats = term.slope * away + term.missing * (missing - term.missing_rate)
     return share
 
@@ -128,7 +128,7 @@ def fit_logistic_regression(lesson: Lesson) -> LinearModel:
     away = np.where(missing, 0.0, wide - mean)
     scale = np.sqrt((away**2).sum(axis=0) / known)
     scale[scale == 0] = 1.0
-    standard = np.clip(away / scale, -_FARTHEST, _FARTHEST)
+    standard = np.clip(away / scale, -FARTHEST, FARTHEST)
     stepped = np.flatnonzero((rate > 0) & (rate < 1))
     design = np.hstack([standard, missing[:, stepped] - rate[stepped]])
     strength = lesson.parameters.get("strength", 1.0)

@@ -1,0 +1,165 @@
+"""Scores, alerts and reasons of events by a portable model: what the Splunk command does with rows.
+
+Scores are summed in double precision, which is quick. Where that leaves in doubt whether a score
+reaches the threshold, it is summed as the service does, in single precision: thresholds are scores
+of events that were seen, so equal scores are common, and none of them may change sides.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .model import Linear, PortableModel, Term, Words, single
+from .reading import Features, Fields, Times, joined
+from .trees import Row, TreeScorer
+
+TEXT_LIMIT = 200  # characters of a value in a reason
+_DECIMALS = 6  # of a contribution
+_WORTH_COMPILING = 300  # rows; making functions costs as much as walking through some hundred
+_BELOW_ONE = 1.0 - 2.0**-53
+
+
+class Scored(NamedTuple):
+    """What the model says of some events, in their order."""
+
+    scores: list[float]
+    alerts: list[int]  # rows whose score reaches the threshold
+    columns: list[list[float]]  # of features, as `Scorer.reasons` takes them
+
+
+class Scorer:
+    """Scores events by one model."""
+
+    def __init__(self, model: PortableModel) -> None:
+        """Prepare to score by *model*."""
+        self.model = model
+        self._features = Features(model.features)
+        self._trees = None if model.trees is None else TreeScorer(model.trees, model.intercept)
+        self._linear = model.linear
+        self._seen = 0
+
+    def score(self, count: int, fields: Fields, times: Times, cut: float) -> Scored:
+        """Scores of *count* events, and which of them reach *cut*, in log-odds."""
+        columns = self._features.columns(fields, times)
+        margins, alerts = self._judged(columns, count, cut)
+        return Scored([score_of(margin) for margin in margins], alerts, columns)
+
+    def reasons(self, scored: Scored, row: int, fields: Fields, most: int) -> str:
+        """Why the event at *row* scored so: a JSON list, in the form of the service's reasons.
+
+        The *most* strongest contributions that raise the score, then the base and the rest; they
+        add up to the log-odds. ``by`` names how they are shared out.
+        """
+        model = self.model
+        values = [column[row] for column in scored.columns]
+        shares = self._shares(values)
+        strongest = sorted(range(len(model.features)), key=lambda each: -shares[each])[:most]
+        told = base = round(shares[-1], _DECIMALS)
+        items: list[dict[str, object]] = []
+        for place in strongest:
+            share = round(shares[place], _DECIMALS)
+            if share <= 0:
+                break
+            value = self._value(place, values[place], row, fields)
+            feature = model.features[place]
+            items.append(
+                {
+                    "feature": feature.name,
+                    "value": value,
+                    "contribution": share,
+                    "text": in_words(feature.words, value),
+                }
+            )
+            told += share
+        rest = round(math.fsum(shares) - told, _DECIMALS)
+        items.append({"base": base, "rest": rest, "by": model.attribution})
+        return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+
+    def _judged(
+        self, columns: Sequence[Sequence[float]], count: int, cut: float
+    ) -> tuple[list[float], list[int]]:
+        if self._linear is not None:
+            linear, intercept = self._linear, self.model.intercept
+            margins = [single(_sum(linear, intercept, row)) for row in _rows(columns, count)]
+            return margins, [row for row, margin in enumerate(margins) if margin >= cut]
+        trees = self._trees
+        if trees is None:
+            raise ValueError("the model has neither trees nor terms")
+        self._seen += count
+        if self._seen >= _WORTH_COMPILING:
+            trees.compile()
+        used = [columns[place] for place in trees.used]
+        margins = trees.margins(used, count)
+        alerts, doubtful = [], cut - trees.doubt
+        for row, margin in enumerate(margins):
+            if margin >= doubtful:
+                if margin <= cut + trees.doubt:
+                    margins[row] = margin = trees.exact([column[row] for column in used])
+                if margin >= cut:
+                    alerts.append(row)
+        return margins, alerts
+
+    def _shares(self, values: Row) -> list[float]:
+        if self._linear is not None:
+            terms = zip(self._linear.terms, values)
+            farthest = self._linear.farthest
+            return [*(_share(t, farthest, value) for t, value in terms), self.model.intercept]
+        if self._trees is None:
+            raise ValueError("the model has neither trees nor terms")
+        row = [values[place] for place in self._trees.used]
+        return self._trees.contributions(row, len(values))
+
+    def _value(self, place: int, value: float, row: int, fields: Fields) -> float | str | None:
+        """The value of a feature as a reason tells it."""
+        feature = self.model.features[place]
+        if feature.kind != "category":
+            return value if math.isfinite(value) else None
+        column = fields(feature.field)
+        several = column.several.get(row)
+        text = joined(feature.kind)(several) if several else column.texts[row]
+        return (text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "...") or None
+
+
+def score_of(margin: float) -> float:
+    """The score of log-odds: at least 0, and below 1 however sure a model is."""
+    found = 1.0 / (1.0 + math.exp(-min(max(margin, -700.0), 700.0)))
+    return found if found < 1.0 else _BELOW_ONE
+
+
+def in_words(words: Words, value: float | str | None) -> str:
+    """What *value* says, as an analyst would put it."""
+    if value is None:
+        return words.missing
+    if isinstance(value, str):
+        return words.before + value + words.after
+    if words.told:
+        return words.told.get(f"{value:.0f}", words.missing)
+    if words.decimals is not None:
+        shown = f"{value:.{words.decimals}f}"
+    elif value == int(value) and abs(value) < 1e15:
+        shown = f"{value:.0f}"
+    else:
+        shown = f"{value:.4g}"
+    return words.before + shown + words.after
+
+
+def _rows(columns: Sequence[Sequence[float]], count: int) -> Sequence[Row]:
+    return list(zip(*columns)) if columns else [()] * count
+
+
+def _sum(linear: Linear, intercept: float, row: Row) -> float:
+    """Term by term, in the service's order: another order rounds otherwise."""
+    total = intercept
+    for term, value in zip(linear.terms, row):
+        total += _share(term, linear.farthest, value)
+    return total
+
+
+def _share(term: Term, farthest: float, value: float) -> float:
+    missing = value != value  # NaN alone is not itself
+    away = 0.0 if missing else (single(value) - term.mean) / term.scale
+    away = min(max(away, -farthest), farthest)
+    return term.slope * away + term.missing * (float(missing) - term.missing_rate)
