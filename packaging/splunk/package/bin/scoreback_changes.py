@@ -59,7 +59,7 @@ def stamped(
     history = [*_history(before), *changes][-KEPT:]
     payload["history"] = json.dumps(history, ensure_ascii=False, separators=(",", ":"))
     if changes:
-        payload.update(changed_by=user, changed_at=now)
+        payload.update(changed_by=user, changed_at=now.partition(".")[0] + "Z")
     return payload
 
 
