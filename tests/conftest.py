@@ -2,7 +2,11 @@
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.elasticsearch.fixtures", "tests.elasticsearch.doors"]
+pytest_plugins = [
+    "tests.elasticsearch.fixtures",
+    "tests.elasticsearch.doors",
+    "tests.splunkd.fixtures",
+]
 
 # A shared machine has slow moments; how long an example takes is no part of any law.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

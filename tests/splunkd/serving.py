@@ -1,0 +1,106 @@
+"""A simulator on ports of 127.0.0.1: within this process, or as a child of it."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tests.splunkd.app import Collector, Management
+from tests.splunkd.simulator import Options, Simulator
+
+_HOST = "127.0.0.1"
+_STARTS_WITHIN = 20.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where to listen; 0 is any free port."""
+
+    management: int = 0
+    hec: int = 0
+    web: int = 0
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a server shows of itself."""
+
+    certificate: Path
+    key: Path
+
+
+class _Server:
+    """One port in a thread of its own."""
+
+    def __init__(self, app: ASGIApp, port: int, certificate: Certificate | None) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((_HOST, port))
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://{_HOST}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_level="critical",
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=1,
+                ssl_certfile=certificate.certificate if certificate else None,
+                ssl_keyfile=certificate.key if certificate else None,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError(f"The simulator did not start on {self.url}")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def running(
+    options: Options | None = None,
+    ports: Ports | None = None,
+    certificate: Certificate | None = None,
+) -> Iterator[Simulator]:
+    """Start a simulator within this process, and stop it at the end.
+
+    Its addresses are ``url`` (management) and ``hec_url``; user ``admin``, password ``changed!``.
+    """
+    where = ports or Ports()
+    simulator = Simulator(options)
+    servers: list[_Server] = []
+    try:
+        for number, member in enumerate(simulator.members):
+            port = where.management + number if where.management else 0
+            server = _Server(Management(member, simulator), port, certificate)
+            member.url = server.url
+            servers.append(server)
+        collector = _Server(Collector(simulator.hec, simulator.head), where.hec, certificate)
+        simulator.hec_url = collector.url
+        servers.append(collector)
+        for server in servers:
+            server.start()
+        yield simulator
+    finally:
+        for server in servers:
+            server.stop()
+        simulator.close()

@@ -1,0 +1,102 @@
+"""One simulator: search heads over one store, and what tests may do to it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.splunkd.clock import Clock
+from tests.splunkd.faults import Faults
+from tests.splunkd.hec import Hec, Token
+from tests.splunkd.instance import VERSION, Index, Instance
+from tests.splunkd.store import Event, EventStore
+
+HEC_TOKEN = "5c0eb4c0-0000-4000-8000-000000000001"  # noqa: S105
+ACK_TOKEN = "5c0eb4c0-0000-4000-8000-000000000002"  # noqa: S105
+_INDEXES = ("main", "scoreback", "summary", "_internal", "_audit")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a simulator is set up."""
+
+    apps: tuple[Path, ...] = ()
+    version: str = VERSION
+    event_delay: float = 0.0
+    now: float | None = None
+    """Where the clock stands; None: it is the machine's."""
+
+
+class Simulator:
+    """Everything that is simulated; ``serving`` puts it on ports."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        given = options or Options()
+        self.options = given
+        self.clock = Clock(given.now)
+        self.faults = Faults()
+        self.store = EventStore(self.clock, given.event_delay)
+        self.indexes = {name: Index(name) for name in _INDEXES}
+        self.hec = Hec(self.clock, self.store, self.faults, self.indexes)
+        self.hec.add_token(Token("scoreback", HEC_TOKEN))
+        self.hec.add_token(Token("scoreback-ack", ACK_TOKEN, acknowledges=True))
+        self.members = [
+            Instance(self.clock, self.store, self.faults, self.indexes, version=given.version)
+        ]
+        self.hec_url = ""
+        for app in given.apps:
+            self.install(app)
+
+    @property
+    def head(self) -> Instance:
+        """The search head, or the first of the cluster."""
+        return self.members[0]
+
+    @property
+    def url(self) -> str:
+        """Where the (first) search head answers."""
+        return self.head.url
+
+    def install(self, folder: Path) -> None:
+        """Install an app on every search head."""
+        for member in self.members:
+            member.install(folder)
+
+    def add_events(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Seed events.
+
+        Each has *raw* (text, or an object that becomes JSON), and may have *index* (main), *time*
+        and *indextime* (epoch seconds; now), *host*, *source*, *sourcetype* and *fields*. An index
+        that nobody has made is made.
+        """
+        self.store.add(map(self._seeded, events))
+
+    def _seeded(self, given: Mapping[str, Any]) -> Event:
+        index, raw, fields = given.get("index", "main"), given["raw"], given.get("fields")
+        self.indexes.setdefault(index, Index(index))
+        return Event(
+            index,
+            float(given.get("time", self.clock.now())),
+            given.get("host", "simulator"),
+            given.get("source", "seed"),
+            given.get("sourcetype", "json" if not isinstance(raw, str) else "text"),
+            raw
+            if isinstance(raw, str)
+            else json.dumps(raw, separators=(",", ":"), ensure_ascii=False),
+            json.dumps(fields) if fields else None,
+            given.get("indextime"),
+        )
+
+    def add_index(self, name: str) -> None:
+        """Make an index."""
+        self.indexes.setdefault(name, Index(name))
+
+    def remove_index(self, name: str) -> None:
+        """Remove an index with its events."""
+        self.indexes.pop(name, None)
+        self.store.remove(name)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.store.close()

@@ -1,0 +1,167 @@
+"""Run a search: from its text to rows."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.splunkd.spl import row_commands, stats
+from tests.splunkd.spl.base_search import Bounds, events
+from tests.splunkd.spl.knowledge import Knowledge
+from tests.splunkd.spl.lookups import Table
+from tests.splunkd.spl.predicate import compiled, parse
+from tests.splunkd.spl.row_commands import Command, Results
+from tests.splunkd.spl.times import shown
+from tests.splunkd.spl.tokens import commands, options
+from tests.splunkd.spl.values import (
+    Row,
+    SearchFailed,
+    SearchRefused,
+    Value,
+    many,
+    one_or_many,
+    text,
+)
+
+if TYPE_CHECKING:
+    from tests.splunkd.instance import Instance
+
+Shown = dict[str, str | list[str]]
+
+_GENERATING = {"search", "inputlookup", "makeresults"}
+COMMANDS: dict[str, Command] = {
+    **row_commands.COMMANDS,
+    "stats": stats.stats,
+    "eventstats": stats.eventstats,
+    "top": stats.top,
+    "rare": stats.rare,
+}
+
+
+@dataclass
+class Search:
+    """A search that is running: rows come as they are asked for."""
+
+    text: str
+    rows: Iterator[Row]
+    columns: list[str] | None
+    transformed: bool
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def shown(self) -> Iterator[Shown]:
+        """Rows as results show them."""
+        columns = self.columns
+        for row in self.rows:
+            names = row if columns is None else [c for c in columns if c in row]
+            if columns is not None and not self.transformed:
+                names = [*names, *(k for k in row if k[0] == "_" and k not in names)]
+            yield {name: _shown(name, row[name]) for name in names}
+
+
+def _shown(name: str, value: Value) -> str | list[str]:
+    if isinstance(value, list):
+        return value
+    if name == "_time" and isinstance(value, int | float):
+        return shown(value)
+    return text(value)
+
+
+def start(
+    instance: "Instance",
+    search: str,
+    *,
+    owner: str = "admin",
+    app: str = "search",
+    bounds: Bounds | None = None,
+    now: float | None = None,
+) -> Search:
+    """Check a search and begin it.
+
+    Raises:
+        SearchRefused: It has an unknown command or cannot be parsed.
+        SearchFailed: An expression or a lookup of it is wrong.
+    """
+    when = instance.clock.now() if now is None else now
+    knowledge = Knowledge(instance, owner, app, when)
+    pipeline = commands(knowledge.expanded(search))
+    for position, (name, arguments) in enumerate(pipeline):
+        if "[" in arguments and re.search(r"\[\s*(search|\|)", arguments):
+            raise SearchRefused("Subsearches are not simulated.")
+        if not known(knowledge, name):
+            raise SearchRefused(f"Unknown search command '{name}'.")
+        if position == 0 and name not in _GENERATING and not custom(knowledge, name):
+            raise SearchRefused(f"Error in '{name}' command: This command must not be the first.")
+    results = _first(*pipeline[0], knowledge, bounds or Bounds())
+    for name, arguments in pipeline[1:]:
+        results = _next(name, results, arguments, knowledge)
+    return Search(
+        search, iter(results.rows), results.columns, results.transformed, results.messages
+    )
+
+
+def known(knowledge: Knowledge, name: str) -> bool:
+    """Whether a command can be run."""
+    return name in COMMANDS or name in _GENERATING or custom(knowledge, name)
+
+
+def custom(knowledge: Knowledge, name: str) -> bool:
+    """Whether an installed app has a command of that name."""
+    stanza = knowledge.instance.confs.get("commands", name, knowledge.owner, knowledge.app)
+    return stanza is not None and "filename" in stanza.values
+
+
+def _first(name: str, arguments: str, knowledge: Knowledge, bounds: Bounds) -> Results:
+    if name == "search":
+        return Results(events(arguments, knowledge, bounds))
+    if name == "inputlookup":
+        return _inputlookup(Results([], transformed=True), arguments, knowledge)
+    if name == "makeresults":
+        given, _ = options(arguments, {"count", "annotate"})
+        rows: list[Row] = [{"_time": knowledge.now} for _ in range(int(given.get("count", "1")))]
+        return Results(rows)
+    return _next(name, Results([{}]), arguments, knowledge)
+
+
+def _next(name: str, results: Results, arguments: str, knowledge: Knowledge) -> Results:
+    if name == "inputlookup":
+        return _inputlookup(results, arguments, knowledge)
+    if name not in COMMANDS:
+        raise SearchRefused(f"Unknown search command '{name}'.")
+    return COMMANDS[name](results, arguments, knowledge)
+
+
+def _inputlookup(results: Results, arguments: str, knowledge: Knowledge) -> Results:
+    """The rows of a lookup: ``inputlookup [append=t] name [where …]``."""
+    source, _, condition = re.sub(r"\s+where\s+", "\x00", arguments, count=1, flags=re.I).partition(
+        "\x00"
+    )
+    _, names = options(source, {"append", "start", "max", "strict"})
+    if len(names) != 1:
+        raise SearchRefused("Error in 'inputlookup' command: A lookup's name is needed.")
+    table = Table.named(names[0].text, knowledge)
+    holds = compiled(parse(condition), knowledge) if condition.strip() else lambda _: True
+    rows: list[Row] = list(results.rows)
+    for document in table.rows:
+        wanted = table.fields or list(document)
+        made: Row = {}
+        for field_name in wanted:
+            value = one_or_many(v for v in _texts(document.get(field_name)) if v != "")
+            if value is not None:
+                made[field_name] = value
+        if holds(made):
+            rows.append(made)
+    visible = [name for name in table.fields if name != "_key"]
+    return Results(
+        rows, (results.columns or []) + visible + ["_key"] * ("_key" in table.fields), True
+    )
+
+
+def _texts(value: object) -> list[str]:
+    from tests.splunkd.spl.lookups import _values
+
+    return _values(value)
+
+
+__all__ = ["Bounds", "Search", "SearchFailed", "SearchRefused", "many", "start"]
