@@ -54,9 +54,7 @@ def test_an_unknown_command_is_refused_by_its_name(splunkd: Simulator) -> None:
 
 def test_saved_searches_are_made_changed_and_removed(splunkd: Simulator) -> None:
     saved = connected(splunkd).saved_searches
-    made = saved.create(
-        "Scoreback - a + c - Rule", "search index=main", cron_schedule="* * * * *"
-    )
+    made = saved.create("Scoreback - a + c - Rule", "search index=main", cron_schedule="* * * * *")
     assert made.content["cron_schedule"] == "* * * * *"
     made.update(cron_schedule="*/5 * * * *").refresh()
     assert made.content["cron_schedule"] == "*/5 * * * *"
