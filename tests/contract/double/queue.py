@@ -23,6 +23,7 @@ from scoreback.connectors.closings import (
 from scoreback.connectors.doors import AlertQuery
 from scoreback.deployment import (
     AlertRule,
+    Delivery,
     Found,
     RuleKind,
     Standing,
@@ -59,6 +60,7 @@ class Queue:
     """Rules, the engine that runs them, alerts, and what analysts say: four doors in one."""
 
     suppresses = frozenset(Suppress)
+    delivers = (Delivery.FINDING,)
 
     def __init__(self, log: Log) -> None:
         self._log, self._path = log, log.folder / "queue.sqlite"

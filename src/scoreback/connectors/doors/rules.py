@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from scoreback.deployment import AlertRule, Found, Suppress
+from scoreback.deployment import AlertRule, Delivery, Found, Suppress
 from scoreback.health import HealthDocument
 
 LOOK_BACK = timedelta(minutes=10)  # what a rule looks at again, by the time when the SIEM got it
@@ -18,7 +18,15 @@ class RulesDoor(Protocol):
     change by somebody's hand is told from an earlier version of our own.
     """
 
-    suppresses: frozenset[Suppress]  # what rules of this SIEM can hold back by themselves
+    @property
+    def suppresses(self) -> frozenset[Suppress]:
+        """What rules of this SIEM can hold back by themselves."""
+        ...
+
+    @property
+    def delivers(self) -> tuple[Delivery, ...]:
+        """What analysts can get of a hit here; first what they get where no file says."""
+        ...
 
     def current(self, name: str) -> AlertRule | None:
         """The rule called *name* as the SIEM has it now, or None."""

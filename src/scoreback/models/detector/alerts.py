@@ -28,8 +28,10 @@ class Alerts(Part):
     throttle: Duration = Field(
         default=timedelta(hours=1), description="hits of an entity within it join one alert"
     )
-    deliver: Literal["finding"] = Field(
-        default="finding", description="how alerts reach analysts: each as a finding of its own"
+    deliver: Literal["finding", "risk"] | None = Field(
+        default=None,
+        description="what analysts get of an alert: a finding of its own, or risk of its entity;"
+        " without it what is usual in the SIEM",
     )
     severity: Literal["low", "medium", "high", "critical"] = Field(
         default="medium", description="severity of the alerts"
@@ -43,7 +45,8 @@ class Alerts(Part):
 OVERRIDABLE = tuple(
     f"alerts.{name}"
     for name in (
-        "budget", "burst", "day_starts", "least_precision", "per_entity", "severity", "throttle",
+        "budget", "burst", "day_starts", "deliver", "least_precision", "per_entity", "severity",
+        "throttle",
     )
 )  # fmt: skip
 

@@ -95,7 +95,7 @@ _LATER_KEYS: dict[Key, str] = {
 
 
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
-    ("alerts", "deliver"): (lambda v: v in ("risk", "rank"), "write deliver: finding"),
+    ("alerts", "deliver"): (lambda v: v == "rank", "write deliver: finding, or risk"),
     ("write", "copy_fields"): (lambda v: v == "default", "list the fields: [host.name, user.name]"),
 }
 

@@ -25,6 +25,19 @@ def refused_overrides(app: App, detector: Detector) -> list[str]:
     ]
 
 
+def not_delivered(detector: Detector, rule: AlertRule) -> list[str]:
+    """A sentence where *detector* asks for what rules of this SIEM cannot deliver."""
+    asked = detector.alerts.deliver
+    if asked is None or asked == rule.delivery:
+        return []
+    return [
+        (
+            f"alert rule {rule.name!r} delivers each alert as a {rule.delivery.value}, not as"
+            f" {asked}: this SIEM's rules do not do that"
+        )
+    ]
+
+
 def not_held_back(rule: AlertRule, door: RulesDoor) -> list[str]:
     """What *rule* asks to hold back and rules of this SIEM cannot, one sentence each."""
     wanted = {Suppress.PER_ENTITY: f"more than {rule.per_entity} alerts of an entity and day"}

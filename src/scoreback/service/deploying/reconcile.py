@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from scoreback.connectors.doors.rules import LOOK_BACK
-from scoreback.deployment import AlertRule, Found, Standing
+from scoreback.deployment import AlertRule, Delivery, Found, Standing
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion, Severity
 from scoreback.service.app import App
@@ -46,7 +46,15 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
         description=f"{detector.use_case.replace('_', ' ')}, scored by {version.version}",
         entity_field=detector.entity,
         attack=tuple(detector.alerts.attack),
+        delivery=delivery_of(app, detector),
     )
+
+
+def delivery_of(app: App, detector: Detector) -> Delivery:
+    """What analysts get of *detector*'s alerts: what its file asks for, where the SIEM has it."""
+    delivers = (Delivery.FINDING,) if app.connector.rules is None else app.connector.rules.delivers
+    asked = detector.alerts.deliver
+    return Delivery(asked) if asked in delivers else delivers[0]
 
 
 def champions_rule(app: App, detector: Detector) -> AlertRule | None:

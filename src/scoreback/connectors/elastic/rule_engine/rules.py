@@ -9,7 +9,15 @@ import msgspec
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.required_index import require
-from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
+from scoreback.deployment import (
+    AlertRule,
+    Delivery,
+    Found,
+    Standing,
+    Suppress,
+    rule_body,
+    rule_from,
+)
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAX_RULES = 10_000
@@ -20,6 +28,7 @@ class Rules:
     """The alert rules of one namespace."""
 
     suppresses = frozenset(Suppress)
+    delivers = (Delivery.FINDING,)
 
     def __init__(self, client: Client, names: Names) -> None:
         """Keep rules through *client*."""

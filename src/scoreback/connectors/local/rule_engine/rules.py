@@ -10,7 +10,15 @@ from sqlalchemy.dialects import sqlite
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.store import Store
-from scoreback.deployment import AlertRule, Found, Standing, Suppress, rule_body, rule_from
+from scoreback.deployment import (
+    AlertRule,
+    Delivery,
+    Found,
+    Standing,
+    Suppress,
+    rule_body,
+    rule_from,
+)
 from scoreback.errors import SiemRefused
 
 
@@ -18,6 +26,7 @@ class Rules:
     """The door to alert rules."""
 
     suppresses = frozenset(Suppress)
+    delivers = (Delivery.FINDING,)
 
     def __init__(self, store: Store) -> None:
         """Keep rules in *store*."""
