@@ -1,0 +1,1 @@
+"""Alert rules as saved searches, with Enterprise Security and without."""
