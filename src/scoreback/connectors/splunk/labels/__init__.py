@@ -1,0 +1,1 @@
+"""What analysts said: of alerts, by Enterprise Security's dispositions or the app's own actions."""

@@ -1,0 +1,235 @@
+"""What analysts do with alerts: list, close, reopen, tag.
+
+The app's alert action keeps a row for each alert, whoever else shows it. Whether an alert is closed
+follows from what was told of it, never from the row alone: two who write a row at once could undo
+each other's word, but no row of the collection of verdicts is ever changed.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from scoreback.connectors.closings import Closing, refuse_before_event, standing
+from scoreback.connectors.doors.alerts import AlertQuery
+from scoreback.connectors.splunk.labels.findings import Finding, Findings
+from scoreback.connectors.splunk.labels.reviews import MARK, told
+from scoreback.connectors.splunk.labels.rows import seconds
+from scoreback.connectors.splunk.labels.verdicts import Verdicts, closing
+from scoreback.connectors.splunk.names import ALERT_HITS, ALERTS
+from scoreback.connectors.splunk.times import parsed
+from scoreback.connectors.splunk.wire.kvstore import KEYS, KvStore
+from scoreback.deployment import Delivery
+from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.records import Alert, Severity, Verdict
+
+ATTEMPTS = 5  # at writing onto an alert that others change at the same moment
+
+Document = Mapping[str, Any]
+
+
+class Alerts:
+    """The alerts of one connection."""
+
+    def __init__(
+        self, kv: KvStore, verdicts: Verdicts, findings: Callable[[], Findings | None]
+    ) -> None:
+        """Work on alerts in *kv*; closings are told to *verdicts*, and to *findings* if any."""
+        self._kv, self._verdicts, self._findings = kv, verdicts, findings
+
+    def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
+        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        rows = self._kv.rows(ALERTS, _asked(query), sort="event_time:1,_key:1")
+        # What only adds to the risk of an entity is shown to nobody by itself.
+        shown = (row for row in rows if row.get("delivery") != Delivery.RISK)
+        while some := list(islice(shown, KEYS)):
+            for alert in self._whole(some):
+                if alert.verdict is None or not query.still_open:
+                    yield alert
+
+    def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
+        """Close the alert with *verdict*; the same again changes nothing."""
+        alert = self._alert(alert_id)
+        refuse_before_event(alert, at)
+        findings = self._findings()
+        finding = None if findings is None else self._finding(findings, alert)
+        if findings is not None and finding is not None:
+            status, disposition = findings.dispositions().closing(verdict)
+            self._verdicts.close(alert, verdict, labeller, at)
+            if (alert.verdict, alert.labeller) != (verdict, labeller):
+                comment = f"{labeller}: {verdict.value} {MARK}"
+                findings.update(finding.finding_id, status, disposition, comment)
+        else:
+            self._verdicts.close(alert, verdict, labeller, at)
+        return self._written(alert_id, touched=True)
+
+    def reopen(self, alert_id: str, *, at: datetime) -> Alert:
+        """Open the alert again: the verdicts that stand on it are withdrawn."""
+        alert = self._alert(alert_id)
+        self._verdicts.withdraw(alert_id, at)
+        findings = self._findings()
+        finding = None if findings is None else self._finding(findings, alert)
+        if findings is not None and finding is not None and alert.verdict is not None:
+            status, disposition = findings.dispositions().reopened
+            findings.update(finding.finding_id, status, disposition, f"opened again {MARK}")
+        return self._written(alert_id, touched=True)
+
+    def tag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Put *tag* on alerts, once each; how many have it newly."""
+        ids = list(dict.fromkeys(alert_ids))
+        found = self._kv.under(ALERTS, ids)
+        new = [name for name in ids if name in found and tag not in _tags(found[name])]
+        for name in new:
+            self._written(name, tag=tag)
+        return len(new)
+
+    def _alert(self, alert_id: str) -> Alert:
+        row = self._kv.get(ALERTS, alert_id) if alert_id else None
+        if row is None:
+            raise SiemRefused(
+                f"no alert has id {alert_id!r}",
+                hint="list the open alerts and copy the id from there",
+            )
+        return self._whole([row])[0]
+
+    def _written(self, alert_id: str, *, touched: bool = False, tag: str = "") -> Alert:
+        """The alert after what was told of it, and the change, were written onto its row.
+
+        A row is replaced whole, so it is looked at again whether somebody spoke meanwhile.
+        """
+        for _ in range(ATTEMPTS):
+            row = self._kv.get(ALERTS, alert_id)
+            if row is None:
+                raise SiemRefused(f"alert {alert_id!r} was removed", hint="list the alerts again")
+            history = [closing(one) for one in self._verdicts.told(alert_id)]
+            new = {
+                **row,
+                **_state(history),
+                "touched": touched or _yes(row.get("touched")),
+                "tags": sorted({*_tags(row), *([tag] if tag else ())}),
+            }
+            self._kv.save(ALERTS, [new])
+            after = self._kv.get(ALERTS, alert_id)
+            again = [closing(one) for one in self._verdicts.told(alert_id)]
+            if after is not None and again == history and _same(after, new):
+                return self._whole([after])[0]
+        raise SiemUnavailable(
+            f"alert {alert_id} is being changed by somebody else", hint="try it again"
+        )
+
+    def _finding(self, findings: Findings, alert: Alert) -> Finding | None:
+        return findings.of_alerts([alert.alert_id], alert.event_time).get(alert.alert_id)
+
+    def _whole(self, rows: Sequence[Document]) -> list[Alert]:
+        """Alerts with how many events each stands for, and what was told of it by now."""
+        ids = [str(row["_key"]) for row in rows]
+        counts = self._counts(ids)
+        own = self._verdicts.told_of(ids)
+        histories = {name: [closing(row) for row in own.get(name, ())] for name in ids}
+        touched: set[str] = set()
+        findings = self._findings()
+        if findings is not None and rows:
+            first = min(parsed(row["event_time"]) for row in rows)
+            reviewed, touched = _reviewed(findings, ids, first, histories)
+            histories |= reviewed
+        return [
+            _alert(row, max(1, counts.get(name, 1)), histories[name], touched=name in touched)
+            for name, row in zip(ids, rows, strict=True)
+        ]
+
+    def _counts(self, ids: Sequence[str]) -> dict[str, int]:
+        events: dict[str, set[str]] = {}
+        for start in range(0, len(ids), KEYS):
+            query = {"$or": [{"alert_id": name} for name in ids[start : start + KEYS]]}
+            for hit in self._kv.rows(ALERT_HITS, query, fields=("alert_id", "event_id")):
+                events.setdefault(str(hit["alert_id"]), set()).add(str(hit.get("event_id")))
+        return {name: len(found) for name, found in events.items()}
+
+
+def _reviewed(
+    findings: Findings,
+    ids: Sequence[str],
+    first: datetime,
+    own: Mapping[str, Sequence[Closing]],
+) -> tuple[dict[str, list[Closing]], set[str]]:
+    """What was told of alerts in Enterprise Security, too; and which of them it was."""
+    by_alert = findings.of_alerts(ids, first)
+    changes = findings.changes(finding.finding_id for finding in by_alert.values())
+    dispositions = findings.dispositions()
+    histories, touched = {}, set()
+    for name, finding in by_alert.items():
+        done = changes.get(finding.finding_id, [])
+        if any(not change.is_ours for change in done):
+            touched.add(name)
+        theirs = told(done, dispositions, own.get(name, ()))
+        histories[name] = sorted([*own.get(name, ()), *theirs], key=lambda one: one.label_time)
+    return histories, touched
+
+
+def _asked(query: AlertQuery) -> dict[str, Any]:
+    wanted: list[dict[str, Any]] = [
+        {name: value}
+        for name, value in (("detector", query.detector), ("version", query.version))
+        if value is not None
+    ]
+    if query.window is not None:
+        wanted.append({"event_time": {"$gte": seconds(query.window.since)}})
+        wanted.append({"event_time": {"$lt": seconds(query.window.until)}})
+    return {"$and": wanted} if wanted else {}
+
+
+def _state(history: Sequence[Closing]) -> dict[str, Any]:
+    """What an alert's row says of its closings."""
+    stands = standing(history)
+    if not stands:
+        return {"status": "open", "verdict": None, "closed_at": None, "labeller": None}
+    last = history[stands[-1]]
+    return {
+        "status": "closed",
+        "verdict": last.verdict,
+        "closed_at": seconds(last.label_time),
+        "labeller": last.labeller,
+    }
+
+
+def _same(one: Document, other: Document) -> bool:
+    names = ("status", "verdict", "labeller", "touched")
+    written = all((one.get(name) or None) == (other.get(name) or None) for name in names)
+    return written and _tags(one) == _tags(other)
+
+
+def _tags(row: Document) -> list[str]:
+    tags = row.get("tags") or []
+    if isinstance(tags, str):
+        tags = json.loads(tags)
+    return [str(tag) for tag in tags]
+
+
+def _yes(value: object) -> bool:
+    return value in (True, 1, "1", "true")
+
+
+def _alert(row: Document, events: int, history: Sequence[Closing], *, touched: bool) -> Alert:
+    stands = standing(history)
+    last = history[stands[-1]] if stands else None
+    return Alert(
+        alert_id=str(row["_key"]),
+        rule=str(row["rule"]),
+        detector=str(row["detector"]),
+        version=str(row.get("version") or ""),
+        entity=row.get("entity") or None,
+        event_id=str(row["event_id"]),
+        event_time=parsed(row["event_time"]),
+        raised_at=parsed(row["raised_at"]),
+        score=float(row["score"]),
+        risk=float(row["risk"]),
+        severity=Severity(row["severity"]),
+        events=events,
+        reasons=row.get("reasons") or "[]",
+        verdict=None if last is None else Verdict(last.verdict),
+        closed_at=None if last is None else last.label_time,
+        labeller=None if last is None else last.labeller,
+        tags=tuple(_tags(row)),
+        touched=touched or _yes(row.get("touched")),
+    )

@@ -1,0 +1,116 @@
+"""The door to labels: our own collection, and Enterprise Security where it is."""
+
+from collections.abc import Callable, Iterator, Mapping
+from heapq import merge
+from typing import Any
+
+from scoreback.connectors.closings import Closing
+from scoreback.connectors.splunk.labels.dispositions import Dispositions
+from scoreback.connectors.splunk.labels.findings import (
+    Finding,
+    Findings,
+    findings_of,
+    moment_of,
+)
+from scoreback.connectors.splunk.labels.reviews import told
+from scoreback.connectors.splunk.labels.rows import Row, asked_for, batches
+from scoreback.connectors.splunk.labels.verdicts import Verdicts, closing
+from scoreback.records import LabelBatch, LabelQuery, Verdict
+
+Entity = Callable[[str, Mapping[str, Any]], str | None]
+
+
+class Labels:
+    """The verdicts that one connection can read."""
+
+    def __init__(
+        self, verdicts: Verdicts, findings: Callable[[], Findings | None], entity: Entity
+    ) -> None:
+        """Read from *verdicts* and, where it gives some, from *findings*.
+
+        Args:
+            verdicts: our own collection.
+            findings: Enterprise Security's; None where there is none.
+            entity: the value of an event field in a finding's fields, as they are called here.
+        """
+        self._verdicts, self._findings, self._entity = verdicts, findings, entity
+
+    def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
+        """Yield the verdicts that *query* asks for, in order of label time."""
+        rows: Iterator[Row] = self._verdicts.rows(query)
+        findings = self._findings()
+        if findings is not None:
+            theirs = sorted(self._of_findings(findings, query), key=_order)
+            rows = merge(rows, theirs, key=lambda row: row["label_time"])
+        yield from batches(rows)
+
+    def _of_findings(self, findings: Findings, query: LabelQuery) -> Iterator[Row]:
+        dispositions = findings.dispositions()
+        changed = findings.changed(query.since, query.until)
+        changes = findings.changes(changed)
+        investigated = list(findings.investigations(query.since))
+        ids = {*changed, *(one for each in investigated for one in findings_of(each))}
+        known = findings.named(ids, query.since)
+        own = self._verdicts.told_of(
+            [finding.alert_id for finding in known.values() if finding.event_id]
+        )
+        for name in sorted(changed & known.keys()):
+            finding = known[name]
+            ours = [closing(row) for row in own.get(finding.alert_id, ())]
+            for one in told(changes.get(name, ()), dispositions, ours):
+                yield from self._rows(finding, one, query)
+        for investigation in investigated:
+            for one in _of_investigation(investigation, dispositions):
+                for name in findings_of(investigation):
+                    if name in known:
+                        yield from self._rows(known[name], one, query)
+
+    def _rows(self, finding: Finding, said: Closing, query: LabelQuery) -> Iterator[Row]:
+        row = {
+            **self._about(finding, query),
+            "verdict": said.verdict,
+            "label_time": said.label_time,
+            "labeller": said.labeller,
+            "source": "verdict",
+            "alert_id": finding.alert_id,
+            "rule": finding.rule,
+            "withdrawn": said.withdrawn,
+        }
+        named = row.get("event_id") or row.get("entity")
+        if named and asked_for(row, query):
+            yield row
+
+    def _about(self, finding: Finding, query: LabelQuery) -> Row:
+        """What *finding* is about: its event, or an entity around the time of it."""
+        if finding.event_id:
+            return {"event_id": finding.event_id}
+        entity = self._entity(query.entity, finding.fields)
+        if entity is None or query.window is None:
+            return {}
+        return {
+            "entity": entity,
+            "since": finding.at - query.window,
+            "until": finding.at + query.window,
+        }
+
+
+def _of_investigation(
+    investigation: Mapping[str, Any], dispositions: Dispositions
+) -> Iterator[Closing]:
+    """The verdict of an investigation that has ended, on each of its findings."""
+    if not dispositions.ended(investigation.get("status")):
+        return
+    verdict = dispositions.verdict(investigation.get("disposition"))
+    if verdict is Verdict.UNDETERMINED:
+        return
+    by = investigation.get("owner") or investigation.get("assignee") or "unknown"
+    yield Closing(
+        verdict=verdict.value,
+        labeller=str(by),
+        label_time=moment_of(investigation),
+        withdrawn=False,
+    )
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    return (row["label_time"], row["alert_id"] or "", row["withdrawn"])
