@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from scoreback.records import Severity
+from scoreback.records import Enrichment, Severity
 from scoreback.times import span
 
 
@@ -107,6 +107,17 @@ class Resource:
     holds_data: bool = False  # removing it removes what was written
     detector: str = ""  # whose it is; empty: the connection's own
     version: str = ""  # of the detector's model, where it goes with one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorNeeds:
+    """What a connection is told of a detector, to say what it needs in the SIEM for it."""
+
+    detector: str
+    version: str  # that scores
+    entity_field: str
+    selection: Mapping[str, object]  # of its events, in the SIEM's words
+    enriches: frozenset[Enrichment]
 
 
 class Standing(StrEnum):

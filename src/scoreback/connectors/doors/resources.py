@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from scoreback.deployment import Found, Resource
+from scoreback.deployment import DetectorNeeds, Found, Resource
 
 
 @runtime_checkable
@@ -12,6 +12,17 @@ class ResourcesDoor(Protocol):
 
     def wanted(self) -> Sequence[Resource]:
         """What this connection needs, in the order of making."""
+        ...
+
+    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
+        """What this connection needs for one detector beside that, in the order of making."""
+        ...
+
+    def made(self) -> Sequence[Resource]:
+        """What was made for detectors and not removed, as far as it is not in `wanted`.
+
+        Without it nobody could remove what a detector left that is gone.
+        """
         ...
 
     def standing(self, wanted: Resource) -> Found:

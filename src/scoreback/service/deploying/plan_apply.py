@@ -14,7 +14,9 @@ from scoreback.errors import SiemRefused
 from scoreback.health import OWN
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
+from scoreback.service.deploying.detector_resources import detector_resources
 from scoreback.service.deploying.differences import (
+    not_delivered,
     not_held_back,
     overridden_keys,
     refused_overrides,
@@ -27,6 +29,7 @@ from scoreback.service.deploying.reconcile import (
     put,
     was_removed,
 )
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.deployed import note_deployed, note_removed
 from scoreback.service.state.versions import Versions
@@ -103,10 +106,12 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         if rule is None:
             not_scoring.append(detector.name)
             continue
+        items += [_item(app, one) for one in detector_resources(app, detector, rule)]
         items.append(_item(app, rule))
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
         if app.connector.rules is not None:
             notes += not_held_back(rule, app.connector.rules)
+            notes += not_delivered(in_force(app.state, detector).detector, rule)
     items += [_item(app, rule) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))
 
@@ -136,7 +141,11 @@ def apply(
             if rule is None:
                 not_scoring.append(detector.name)
             else:
-                items.append(_applied(app, rule, detector.name, take_over, by, at))
+                needed: list[AlertRule | Resource] = [
+                    *detector_resources(app, detector, rule),
+                    rule,
+                ]
+                items += [_applied(app, one, detector.name, take_over, by, at) for one in needed]
     with app.state.lock(OWN, CONTROL, wait=PATIENCE):
         items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring))
@@ -168,7 +177,7 @@ def removable(
     found = [_removable_rule(app, name) for name in [*names, *of_health]]
     found += [
         _removable_resource(app, resource, with_data)
-        for resource in reversed(_resources(app))
+        for resource in reversed([*_resources(app), *_made(app)])
         if everything or resource.detector in names
     ]
     return [removal for removal in found if removal is not None]
@@ -186,6 +195,11 @@ def remove(app: App, removals: Iterable[Removal], *, by: str, at: datetime) -> l
 def _resources(app: App) -> Sequence[Resource]:
     door = app.connector.resources
     return () if door is None else door.wanted()
+
+
+def _made(app: App) -> Sequence[Resource]:
+    door = app.connector.resources
+    return () if door is None else door.made()
 
 
 def _item(app: App, wanted: AlertRule | Resource) -> Item:

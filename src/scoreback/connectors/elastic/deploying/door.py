@@ -6,7 +6,7 @@ from scoreback.connectors.elastic.deploying import deployer
 from scoreback.connectors.elastic.deploying.resources import resources
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.deployment import Found, Resource
+from scoreback.deployment import DetectorNeeds, Found, Resource
 
 
 class Resources:
@@ -19,6 +19,14 @@ class Resources:
     def wanted(self) -> Sequence[Resource]:
         """Templates and indices, in the order of making."""
         return resources(self._settings)
+
+    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:  # noqa: ARG002 - none
+        """Nothing: all detectors share the connection's."""
+        return ()
+
+    def made(self) -> Sequence[Resource]:
+        """Nothing."""
+        return ()
 
     def standing(self, wanted: Resource) -> Found:
         """How *wanted* stands in the cluster now."""

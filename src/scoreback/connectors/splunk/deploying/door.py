@@ -1,0 +1,143 @@
+"""The door to resources: stanzas of our app, each with a mark in a collection of its own.
+
+A stanza of Splunk's has no room for a mark, so that a row for each thing that we made says what was
+written: a change by hand is told from an earlier version of ours by it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scoreback import __version__
+from scoreback.connectors.splunk.deploying.resources import (
+    FILES,
+    PROPS,
+    SHIPPED,
+    of_connection,
+    of_detector,
+    stanza_of,
+)
+from scoreback.connectors.splunk.names import DEPLOYED
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.conf import Conf
+from scoreback.connectors.splunk.wire.kvstore import KvStore
+from scoreback.deployment import DetectorNeeds, Found, Resource, Standing
+
+_ABSENT = "absent"
+Named = Callable[[str, Mapping[str, object]], str | None]
+
+
+class Resources:
+    """What one connection keeps in Splunk beside rules and scores."""
+
+    def __init__(self, client: Client, named: Named) -> None:
+        """Keep resources through *client*; *named* is what an event field is called in Splunk.
+
+        It is given the field and the detector's selection, which may say so itself.
+        """
+        self._client, self._named = client, named
+        self._conf, self._kv = Conf(client), KvStore(client)
+
+    def wanted(self) -> Sequence[Resource]:
+        """What the connection itself needs; the app brings the rest."""
+        return of_connection(self._client.settings)
+
+    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
+        """Lookups and calculated fields of one detector."""
+        return of_detector(needs, self._named(needs.entity_field, needs.selection))
+
+    def made(self) -> Sequence[Resource]:
+        """What was made and not removed."""
+        own = {(resource.kind, resource.name) for resource in self.wanted()}
+        made = [_made(row) for row in self._kv.rows(DEPLOYED)]
+        return sorted(
+            (one for one in made if (one.kind, one.name) not in own),
+            key=lambda one: (one.detector, one.kind == PROPS, one.name),
+        )
+
+    def standing(self, wanted: Resource) -> Found:
+        """How *wanted* stands; of a sourcetype only the keys that are ours are looked at."""
+        there = self._there(wanted)
+        if not there:
+            return Found(standing=Standing.ABSENT)
+        will = _texts(wanted.body)
+        differences = tuple(
+            f"{key}: {there.get(key, _ABSENT)} -> {value}"
+            for key, value in sorted(will.items())
+            if there.get(key) != value
+        )
+        if not differences:
+            return Found(standing=Standing.CURRENT)
+        mark = self._kv.get(DEPLOYED, _key(wanted))
+        if mark is None:
+            shipped = SHIPPED.get((wanted.kind, wanted.name)) == there
+            kind = Standing.OUTDATED if shipped else Standing.FOREIGN
+            return Found(standing=kind, differences=differences)
+        ours = mark.get("digest") == _digest({key: there.get(key, "") for key in _keys(mark)})
+        kind = Standing.OUTDATED if ours else Standing.EDITED
+        return Found(standing=kind, differences=differences)
+
+    def apply(self, wanted: Resource) -> None:
+        """Write the keys of *wanted*; others of its stanza stay."""
+        keys = _texts(wanted.body)
+        self._conf.write(FILES[wanted.kind], stanza_of(wanted), keys)
+        self._kv.save(DEPLOYED, [_mark(wanted, keys)])
+
+    def remove(self, resource: Resource) -> None:
+        """Take our keys away."""
+        file, stanza = FILES[resource.kind], stanza_of(resource)
+        if self._conf.stanza(file, stanza) is not None:
+            if resource.kind == PROPS:
+                # A key cannot be removed from a stanza, but one without a value does nothing.
+                self._conf.write(file, stanza, dict.fromkeys(_texts(resource.body), ""))
+            else:
+                self._conf.remove(file, stanza)
+        self._kv.delete(DEPLOYED, _key(resource))
+
+    def _there(self, wanted: Resource) -> dict[str, str]:
+        """What Splunk says of the keys of *wanted*; nothing where it has none of them."""
+        found = self._conf.stanza(FILES[wanted.kind], stanza_of(wanted)) or {}
+        return {key: found[key] for key in _texts(wanted.body) if found.get(key)}
+
+
+def _texts(body: Mapping[str, object]) -> dict[str, str]:
+    return {key: str(value) for key, value in body.items()}
+
+
+def _key(resource: Resource) -> str:
+    """Names what was made: two detectors may have a key each in one stanza."""
+    parts = [resource.kind, resource.name, *sorted(resource.body)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _mark(wanted: Resource, keys: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "_key": _key(wanted),
+        "kind": wanted.kind,
+        "name": wanted.name,
+        "detector": wanted.detector,
+        "version": wanted.version,
+        "keys": json.dumps(keys, sort_keys=True),
+        "digest": _digest(keys),
+        "written_by": __version__,
+    }
+
+
+def _made(row: Mapping[str, Any]) -> Resource:
+    return Resource(
+        kind=str(row["kind"]),
+        name=str(row["name"]),
+        body=_keys(row),
+        detector=str(row["detector"]),
+        version=str(row.get("version") or ""),
+    )
+
+
+def _keys(row: Mapping[str, Any]) -> dict[str, str]:
+    found = json.loads(str(row.get("keys") or "{}"))
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _digest(keys: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(keys.items())).encode()).hexdigest()[:32]

@@ -1,0 +1,102 @@
+"""What a connection needs in Splunk beside the app: its index's macro, and lookups of detectors."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from scoreback.connectors.splunk.names import ENTITIES
+from scoreback.connectors.splunk.settings import SplunkSettings
+from scoreback.deployment import DetectorNeeds, Resource
+from scoreback.naming import own_fields
+from scoreback.records import Enrichment
+
+MACRO, TRANSFORM, PROPS = "macro", "lookup", "props"
+INDEX_MACRO = "scoreback_index"
+OF_STANZA = " : "  # between a sourcetype and one of its keys, as Splunk lists them
+# Kinds of resources are stanzas of these files.
+FILES = {MACRO: "macros", TRANSFORM: "transforms", PROPS: "props"}
+SHIPPED = {(MACRO, INDEX_MACRO): {"definition": "index=scoreback"}}  # what the app itself says
+EVENT_ID = 'sha256(_time.":".host.":".source.":"._raw)'
+
+_NAMED = re.compile(
+    r'(?<![\w.])sourcetype\s*=\s*(?:"([^"*]+)"|([^\s"()*,]+))(?=[\s)]|$)', re.IGNORECASE
+)
+_LISTED = re.compile(r"(?<![\w.])sourcetype\s+IN\s*\(([^()]*)\)", re.IGNORECASE)
+_NOT = re.compile(r"\bNOT\s*\(?\s*$", re.IGNORECASE)
+_SHOWN = ("score", "risk", "alert", "reasons", "version")  # of an entity, on its events
+
+
+def of_connection(settings: SplunkSettings) -> Sequence[Resource]:
+    """What one connection needs, whatever its detectors."""
+    return (Resource(kind=MACRO, name=INDEX_MACRO, body={"definition": f"index={settings.index}"}),)
+
+
+def of_detector(needs: DetectorNeeds, entity: str | None) -> Sequence[Resource]:
+    """What *needs* call for, in the order of making.
+
+    Args:
+        needs: of one detector.
+        entity: what its entity's field is called in Splunk's events; None: nobody knows.
+    """
+    found: list[Resource] = []
+    sourcetypes = sourcetypes_of(str(needs.selection.get("search", "")))
+    named = bool(needs.selection.get("id"))
+    found += [] if named else [_event_id(one) for one in sourcetypes]
+    if Enrichment.ENTITY in needs.enriches and entity is not None:
+        found.append(_entities(needs))
+        found += [_automatic(needs, one, entity) for one in sourcetypes]
+    return found
+
+
+def sourcetypes_of(search: str) -> tuple[str, ...]:
+    """The sourcetypes that *search* names as they are, sorted: not by a wildcard, nor excluded."""
+    found = set()
+    for match in _NAMED.finditer(search):
+        if not _NOT.search(search[: match.start()]):
+            found.add(match[1] or match[2])
+    for match in _LISTED.finditer(search):
+        if not _NOT.search(search[: match.start()]):
+            values = (value.strip().strip('"') for value in match[1].split(","))
+            found.update(value for value in values if value and "*" not in value)
+    return tuple(sorted(found))
+
+
+def stanza_of(resource: Resource) -> str:
+    """The stanza that *resource* is in."""
+    return resource.name.rpartition(OF_STANZA)[0] if resource.kind == PROPS else resource.name
+
+
+def lookup_name(detector: str) -> str:
+    """The lookup of the entities of *detector*."""
+    return f"{ENTITIES}_{detector}"
+
+
+def _entities(needs: DetectorNeeds) -> Resource:
+    body: Mapping[str, object] = {
+        "external_type": "kvstore",
+        "collection": ENTITIES,
+        "fields_list": "_key, detector, entity, score, risk, alert, reasons, version, event_time",
+        "filter": f'detector="{needs.detector}"',
+        # More would make each field a list.
+        "max_matches": "1",
+        "case_sensitive_match": "true",
+    }
+    return _of(needs, TRANSFORM, lookup_name(needs.detector), body)
+
+
+def _automatic(needs: DetectorNeeds, sourcetype: str, entity: str) -> Resource:
+    score, _ = own_fields(needs.detector)
+    stem = score.removesuffix(".score").replace(".", "_").replace("-", "_")
+    shown = " ".join(f"{name} AS {stem}_{name}" for name in _SHOWN)
+    key = f"LOOKUP-scoreback_{needs.detector}"
+    value = f'{lookup_name(needs.detector)} entity AS "{entity}" OUTPUTNEW {shown}'
+    return _of(needs, PROPS, f"{sourcetype}{OF_STANZA}{key}", {key: value})
+
+
+def _event_id(sourcetype: str) -> Resource:
+    """It is nobody's: all detectors of the sourcetype name their events by it."""
+    key = "EVAL-scoreback_event_id"
+    return Resource(kind=PROPS, name=f"{sourcetype}{OF_STANZA}{key}", body={key: EVENT_ID})
+
+
+def _of(needs: DetectorNeeds, kind: str, name: str, body: Mapping[str, object]) -> Resource:
+    return Resource(kind=kind, name=name, body=body, detector=needs.detector, version=needs.version)

@@ -1,0 +1,93 @@
+"""The door to settings: what admins changed on the app's pages, with who and when.
+
+The page's handler in Splunk keeps a history with each detector's settings. What stands there and is
+not in the history was written past it, by REST or by hand: nobody knows by whom, so it says so, and
+it counts as made just after what is known.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from scoreback.connectors.doors.settings import Override
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.conf import Conf
+
+FILE = "scoreback_detectors"
+NOBODY = "unknown, past the settings page"
+# The keys that the page has, and what the service calls them.
+KEYS: Mapping[str, str] = {
+    "enabled": "enabled",
+    "alerts_budget": "alerts.budget",
+    "alerts_deliver": "alerts.deliver",
+    "alerts_per_entity": "alerts.per_entity",
+    "alerts_throttle": "alerts.throttle",
+    "labels_benign_positive": "labels.benign_positive",
+    "schedule_score": "schedule.score",
+}
+
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+_NO_DETECTOR = "default"
+
+_log = logging.getLogger(__name__)
+
+
+class SettingsPages:
+    """The settings that admins made in one Splunk."""
+
+    def __init__(self, client: Client) -> None:
+        """Read through *client*."""
+        self._conf = Conf(client)
+
+    def overrides(self, since: datetime) -> Iterator[Override]:
+        """Yield the overrides made at or after *since*, oldest first.
+
+        Those of which nobody knows when they were made are told each time.
+        """
+        found = []
+        for detector, content in self._conf.stanzas(FILE).items():
+            if detector != _NO_DETECTOR:
+                known = list(_known(detector, content.get("history")))
+                found += [one for one in known if one.at >= since]
+                found += _unknown(detector, content, known)
+        yield from sorted(found, key=lambda one: (one.at, one.detector, one.key))
+
+
+def _known(detector: str, history: object) -> Iterator[Override]:
+    """What the handler kept, oldest first; what somebody spoilt by hand is left out, and told."""
+    try:
+        entries = json.loads(str(history or "[]"))
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list):
+        _log.warning("the history of settings of %r in Splunk cannot be read", detector)
+        return
+    for entry in entries:
+        try:
+            at = datetime.fromisoformat(entry["at"])
+            key, value, author = KEYS[entry["key"]], str(entry["value"]), str(entry["by"])
+            reason = str(entry.get("reason") or "")
+            if at.tzinfo is None:
+                raise ValueError(entry["at"])  # noqa: TRY301 - told like all that is no entry
+        except (KeyError, TypeError, ValueError, AttributeError):
+            _log.warning("an entry of the history of settings of %r cannot be read", detector)
+            continue
+        yield Override(
+            detector=detector, key=key, value=value or None, author=author, at=at, reason=reason
+        )
+
+
+def _unknown(
+    detector: str, content: Mapping[str, Any], known: Sequence[Override]
+) -> Iterator[Override]:
+    """What stands in *content*, and is not what the last that is *known* of its key says."""
+    last = {one.key: one for one in known}
+    for name, key in KEYS.items():
+        value = str(content.get(name) or "") or None
+        before = last.get(key)
+        if value != (None if before is None else before.value):
+            at = _FIRST if before is None else before.at + _TICK
+            yield Override(detector=detector, key=key, value=value, author=NOBODY, at=at)
