@@ -22,7 +22,7 @@ from scoreback.connectors.splunk.reading.selection import EVENT_ID, Selection, e
 from scoreback.connectors.splunk.reading.sources import ByIndexTime
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.spl import column
-from scoreback.connectors.splunk.times import moments, numbers
+from scoreback.connectors.splunk.times import microseconds, numbers
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.errors import SiemRefused
@@ -165,13 +165,12 @@ def _events(
         rows = rows.filter(pc.fill_null(known, False))
         seconds = numbers(firsts(rows[_ARRIVAL]))
     ends = pc.add(pc.multiply(pc.floor(seconds).cast(pa.int64()), _SECOND), _SECOND - 1)
-    arrival = ends.cast(TIME)
-    time = pc.min_element_wise(moments(firsts(rows[_TIME])), arrival, skip_nulls=True)
+    times = pc.min_element_wise(microseconds(firsts(rows[_TIME])), ends, skip_nulls=True)
     columns = {
         "event_id": flat(rows[EVENT_ID]),
         "event_ref": pa.repeat("", rows.num_rows),
-        "event_time": time,
-        "arrival_time": arrival,
+        "event_time": times.cast(TIME),
+        "arrival_time": ends.cast(TIME),
     }
     columns |= {
         name: flat(pc.coalesce(*(rows[theirs] for theirs in names)))

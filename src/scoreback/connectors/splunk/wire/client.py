@@ -235,19 +235,22 @@ class Client:
         """One request, with a new session if the old one ran out."""
         query = _encoded(params)
         target = binding.UrlEncoded(f"{path}?{query}" if query else path, skip_encode=True)
-        sent: dict[str, Any] = {}
-        if method == "POST":
-            sent["headers"] = [("Content-Type", FORM if body is None else JSON)]
-            sent["body"] = _encoded(form).encode() if body is None else body
-        ask = {"GET": self._context.get, "POST": self._context.post, "DELETE": self._context.delete}
+
+        def ask() -> Any:  # noqa: ANN401 - a record of splunklib
+            if method != "POST":
+                return {"GET": self._context.get, "DELETE": self._context.delete}[method](target)
+            content = ("Content-Type", FORM if body is None else JSON)
+            data = _encoded(form).encode() if body is None else body
+            return self._context.post(target, headers=[content], body=data)
+
         held = self._logged_in()
         try:
-            return ask[method](target, **dict(sent, headers=list(sent.get("headers", []))))
+            return ask()
         except binding.AuthenticationError:
             if not self.settings.user:
                 raise
         self._logged_in(but=held)
-        return ask[method](target, **dict(sent, headers=list(sent.get("headers", []))))
+        return ask()
 
     def _logged_in(self, but: object = None) -> object:
         """The session of a user; another one than *but*, which ran out."""

@@ -135,7 +135,7 @@ def blocks(
                 yield rows
     if least is not None and count < least:
         raise client.failures.no_answer(f"a search gave {count:,} of {least:,} events")
-    if not whole and least is None:
+    if not whole and count != least:
         why = "broke off" if count else "gave nothing at all"
         raise client.failures.no_answer(f"a search {why}")
 
