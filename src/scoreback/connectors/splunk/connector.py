@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from scoreback.connectors.doors import Facts
+from scoreback.connectors.splunk.deploying.checks import check
 from scoreback.connectors.splunk.reading.events import Events
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.wire.client import Client
@@ -62,8 +63,7 @@ class SplunkConnector:
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
         """What is missing for *query* to be read and its scores written, each with the fix."""
-        del query
-        return []
+        return check(self.client, self.hec, self.events, self.given, query)
 
     def close_connection(self) -> None:
         """Let go of sockets."""

@@ -24,7 +24,7 @@ from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.spl import column
 from scoreback.connectors.splunk.times import microseconds, numbers
 from scoreback.connectors.splunk.wire.client import Client
-from scoreback.connectors.splunk.wire.export import search
+from scoreback.connectors.splunk.wire.export import Row, search
 from scoreback.errors import SiemRefused
 from scoreback.multivalue import firsts
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, EventQuery, TimeWindow
@@ -32,19 +32,20 @@ from scoreback.times import micros, moment
 
 SAMPLE = 1_000  # events whose fields are looked at
 REMEMBERED = 200_000  # ids that are told from a repeat which comes later
-_TIME, _ARRIVAL = "scoreback_time", "scoreback_arrival"
 _SECOND = 1_000_000
 # What Splunk itself puts onto each event, and no detector learns from.
 _OF_SPLUNK = frozenset(
     {
         "eventtype", "linecount", "punct", "splunk_server", "splunk_server_group", "tag",
-        "timeendpos", "timestartpos", EVENT_ID,
+        "timeendpos", "timestartpos",
     }
 )  # fmt: skip
 
 
 class Events:
     """The door to events."""
+
+    ID, TIME, ARRIVAL = EVENT_ID, "scoreback_time", "scoreback_arrival"  # of each row
 
     def __init__(self, client: Client, settings: SplunkSettings) -> None:
         """Read through *client*."""
@@ -80,18 +81,25 @@ class Events:
     def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the fields that events of *selection* have, sorted."""
         typed = Selection.of(selection)
-        return fields_of(self.names(typed), typed.fields)
+        own = {self.ID, self.TIME, self.ARRIVAL}
+        names = {name for row in self.sample(typed) for name in row} - own
+        return fields_of(names, typed.fields)
 
-    def names(self, selection: Selection) -> set[str]:
-        """What Splunk calls the fields of some events of *selection*."""
+    def sample(self, selection: Selection) -> list[Row]:
+        """Some events of *selection*, the latest, under Splunk's names.
+
+        Beside their fields they have `ID`, `TIME` and `ARRIVAL`.
+        """
         text = expanded(self._client, selection.search)
-        rows = search(self._client, f"search ({text}) | head {SAMPLE} | fields *")
-        return {
-            name
-            for row in rows
-            for name in row
-            if not name.startswith(("_", "date_", "tag::")) and name not in _OF_SPLUNK
-        }
+        spl = f"search ({text}) | head {SAMPLE}{_evaluated(selection.id)} | fields *"
+        return [
+            {
+                name: value
+                for name, value in row.items()
+                if not name.startswith(("_", "date_", "tag::")) and name not in _OF_SPLUNK
+            }
+            for row in search(self._client, spl)
+        ]
 
     def source(self, selection: Selection) -> ByIndexTime:
         """*selection* over the clock of the index."""
@@ -107,7 +115,7 @@ class Events:
         reader = Reader(
             self._client,
             self.source(selection),
-            RowDecoder([EVENT_ID, _TIME, _ARRIVAL, *asked]),
+            RowDecoder([self.ID, self.TIME, self.ARRIVAL, *asked]),
             _commands(selection.id, asked),
         )
         repeats = _Repeats()
@@ -146,11 +154,14 @@ class _Repeats:
 
 
 def _commands(id_fields: tuple[str, ...], asked: Sequence[str]) -> str:
-    names = ", ".join([EVENT_ID, _TIME, _ARRIVAL, *map(column, asked)])
+    names = ", ".join([Events.ID, Events.TIME, Events.ARRIVAL, *map(column, asked)])
+    return f"{_evaluated(id_fields)} | fields {names} | fields - _*"
+
+
+def _evaluated(id_fields: tuple[str, ...]) -> str:
     return (
-        f" | eval {EVENT_ID}={event_id(id_fields)}"
-        f', {_TIME}=strftime(_time,"%s.%6N"), {_ARRIVAL}=_indextime'
-        f" | fields {names} | fields - _*"
+        f" | eval {Events.ID}={event_id(id_fields)}"
+        f', {Events.TIME}=strftime(_time,"%s.%6N"), {Events.ARRIVAL}=_indextime'
     )
 
 
@@ -158,14 +169,14 @@ def _events(
     rows: pa.Table, looked_for: Mapping[str, Sequence[str]], since: int, until: int
 ) -> pa.Table:
     """The events among *rows* that were indexed in ``[since, until)``, in order."""
-    seconds = numbers(firsts(rows[_ARRIVAL]))
+    seconds = numbers(firsts(rows[Events.ARRIVAL]))
     inside = pc.and_(pc.greater_equal(seconds, since), pc.less(seconds, until))
     known = pc.and_(inside, pc.is_valid(rows[EVENT_ID]))
     if not pc.all(pc.fill_null(known, False)).as_py():
         rows = rows.filter(pc.fill_null(known, False))
-        seconds = numbers(firsts(rows[_ARRIVAL]))
+        seconds = numbers(firsts(rows[Events.ARRIVAL]))
     ends = pc.add(pc.multiply(pc.floor(seconds).cast(pa.int64()), _SECOND), _SECOND - 1)
-    times = pc.min_element_wise(microseconds(firsts(rows[_TIME])), ends, skip_nulls=True)
+    times = pc.min_element_wise(microseconds(firsts(rows[Events.TIME])), ends, skip_nulls=True)
     columns = {
         "event_id": flat(rows[EVENT_ID]),
         "event_ref": pa.repeat("", rows.num_rows),

@@ -103,6 +103,25 @@ class Hec:
         report.done.sort()
         return report
 
+    def refusal(self) -> str:
+        """Why the collector would take no event of ours, as far as it can be told; else nothing.
+
+        It is sent nothing, which it answers with a code of its own only if the token is good.
+
+        Raises:
+            SiemUnavailable: it does not answer.
+            ConfigError: its certificate is not trusted.
+        """
+        status, said, _ = self._post(_EVENTS, (b"", {}))
+        if said.code in _DONE | {5, 6}:
+            if not self._settings.acknowledge:
+                return ""
+            status, said, _ = self._post(f"{_ACK}?channel={self._channel}", (b'{"acks":[]}', {}))
+            if said.code is None and status < 300:
+                return ""
+        error = self._refused(status, said)
+        return f"{error.message}; {error.hint}"
+
     def _send(
         self,
         events: pa.Array,

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.client import Answer, Client
+from scoreback.connectors.splunk.wire.failures import Busy
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 MOST_DOCUMENTS = 1_000  # in a batch, by default of most versions
@@ -14,8 +15,7 @@ MOST_BYTES = 45_000_000  # the server takes 50 MB
 PAGE = 10_000  # rows in one answer; the server gives 50,000 at most
 KEYS = 200  # in one query, which goes into the address: servers take some 64 kB
 _OVER = b"exceeds api limits"
-_LIMIT = "max_documents_per_batch_save"
-_OFF = "turn the KV store on on the search head: it is off, starting or failed there"
+_OFF = "is the KV store off, starting or failed on the search head? Nothing is lost"
 
 Document = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ class KvStore:
     def __init__(self, client: Client) -> None:
         """Speak through *client*."""
         self._client = client
-        self._most: int | None = None
+        self._limits: dict[str, Any] | None = None
 
     def save(self, collection: str, documents: Sequence[Document]) -> None:
         """Store *documents*, each in place of one with its ``_key``.
@@ -36,13 +36,15 @@ class KvStore:
             SiemRefused: no such collection, no right, or a limit that is lower than told.
         """
         path = self._path(collection, "batch_save")
-        for batch in _batches(documents, self.most_documents()):
+        for batch in _batches(
+            documents, self._limit("max_documents_per_batch_save", MOST_DOCUMENTS)
+        ):
             self._save(path, batch)
 
     def _save(self, path: str, batch: Sequence[bytes]) -> None:
         """Save *batch*, or halves of it where the server's limits are lower than told."""
         body = b"[" + b",".join(batch) + b"]"
-        answer = self._client.send("POST", path, body=body, good=(400, 413))
+        answer = self._send("POST", path, body=body, good=(400, 413))
         if answer.status < 300:
             return
         if len(batch) == 1 or (answer.status == 400 and _OVER not in answer.body.lower()):
@@ -53,14 +55,15 @@ class KvStore:
 
     def insert(self, collection: str, document: Document) -> bool:
         """Whether *document* is newly stored: False where one with its ``_key`` is there."""
-        answer = self._client.send(
+        answer = self._send(
             "POST", self._path(collection), body=msgspec.json.encode(document), good=(409,)
         )
         return answer.status != 409
 
     def get(self, collection: str, key: str) -> dict[str, Any] | None:
         """The document under *key*, or None."""
-        found = self._client.call("GET", self._path(collection, key), absent=(404,))
+        answer = self._send("GET", self._path(collection, key), good=(404,))
+        found = None if answer.status == 404 else self._decoded(answer)
         return found if isinstance(found, dict) else None
 
     def under(self, collection: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -90,7 +93,8 @@ class KvStore:
         Raises:
             SiemUnavailable: no answer, or not all of it.
         """
-        params: dict[str, object] = {"sort": sort or "_key:1", "limit": PAGE}
+        page = self._limit("max_rows_per_query", PAGE)
+        params: dict[str, object] = {"sort": sort or "_key:1", "limit": page}
         if query:
             params["query"] = json.dumps(query, separators=(",", ":"))
         if fields:
@@ -98,38 +102,49 @@ class KvStore:
         skip = 0
         while True:
             asked = {**params, "skip": skip}
-            found = self._client.call("GET", self._path(collection), params=asked)
+            found = self._decoded(self._send("GET", self._path(collection), params=asked))
             if not isinstance(found, list):
                 raise SiemUnavailable(
                     f"collection {collection} gave no list of documents", hint=_OFF
                 )
             yield from found
-            if len(found) < PAGE:
+            if len(found) < page:
                 return
-            skip += PAGE
+            skip += page
 
     def delete(self, collection: str, key: str) -> None:
         """Remove the document under *key*; none there is no error."""
-        self._client.send("DELETE", self._path(collection, key), good=(404,))
+        self._send("DELETE", self._path(collection, key), good=(404,))
 
     def delete_where(self, collection: str, query: Mapping[str, Any]) -> None:
         """Remove all documents that *query* finds; an empty query is refused."""
         if not query:
             raise SiemRefused(f"collection {collection} is not emptied", hint="say which rows")
-        self._client.send("DELETE", self._path(collection), params={"query": json.dumps(query)})
+        self._send("DELETE", self._path(collection), params={"query": json.dumps(query)})
 
-    def most_documents(self) -> int:
-        """How many documents a batch may have: what the server says, if it says so."""
-        if self._most is None:
+    def _limit(self, name: str, usual: int) -> int:
+        """*usual*, or less where the server's limit is lower."""
+        if self._limits is None:
+            path = "/servicesNS/nobody/system/configs/conf-limits/kvstore"
             try:
-                found = self._client.call(
-                    "GET", "/servicesNS/nobody/system/configs/conf-limits/kvstore", absent=(404,)
-                )
-                told = int(found["entry"][0]["content"][_LIMIT])
+                found = self._client.call("GET", path, absent=(404,))
+                self._limits = dict(found["entry"][0]["content"])
             except (SiemRefused, TypeError, KeyError, IndexError, ValueError):
-                told = MOST_DOCUMENTS  # no right to read it, or it is not said
-            self._most = max(1, min(told, MOST_DOCUMENTS))
-        return self._most
+                self._limits = {}  # no right to read it
+        told = str(self._limits.get(name, ""))
+        return max(1, min(usual, int(told))) if told.isdigit() else usual
+
+    def _send(self, method: str, path: str, **more: Any) -> Answer:  # noqa: ANN401 - as `Client.send`
+        try:
+            return self._client.send(method, path, **more)
+        except Busy as error:
+            raise SiemUnavailable(error.message, hint=_OFF) from error
+
+    def _decoded(self, answer: Answer) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return msgspec.json.decode(answer.body)
+        except msgspec.DecodeError as error:
+            raise self._client.failures.unreadable("a question to the KV store") from error
 
     def _path(self, collection: str, *parts: str) -> str:
         return self._client.own("storage/collections/data", collection, *parts)
