@@ -7,8 +7,16 @@ from typing import Self
 
 from scoreback.connectors.doors import Facts
 from scoreback.connectors.splunk.deploying.checks import check
+from scoreback.connectors.splunk.deploying.door import Resources
+from scoreback.connectors.splunk.labels.alerts import Alerts
+from scoreback.connectors.splunk.labels.door import Labels
+from scoreback.connectors.splunk.labels.enterprise import EnterpriseSecurity
+from scoreback.connectors.splunk.labels.entities import entity_in
+from scoreback.connectors.splunk.labels.verdicts import Verdicts
 from scoreback.connectors.splunk.reading.events import Events
+from scoreback.connectors.splunk.rules.door import Rules
 from scoreback.connectors.splunk.settings import SplunkSettings
+from scoreback.connectors.splunk.settings_pages import SettingsPages
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.hec import Hec
 from scoreback.connectors.splunk.wire.kvstore import KvStore
@@ -37,6 +45,13 @@ class SplunkConnector:
         self.scores = Scores(client, self.hec)
         self.enrichment = Enrichments(KvStore(client), given)
         self.health = Health(client, self.hec)
+        security, kv = EnterpriseSecurity(client), KvStore(client)
+        verdicts = Verdicts(kv)
+        self.rules = Rules(client, security.is_there)
+        self.labels = Labels(verdicts, security.findings, entity_in)
+        self.alerts = Alerts(kv, verdicts, security.findings)
+        self.settings = SettingsPages(client)
+        self.resources = Resources(client)
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none
@@ -63,7 +78,9 @@ class SplunkConnector:
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
         """What is missing for *query* to be read and its scores written, each with the fix."""
-        return check(self.client, self.hec, self.events, self.given, query)
+        return check(
+            self.client, self.hec, self.events, self.given, query, resources=self.resources
+        )
 
     def close_connection(self) -> None:
         """Let go of sockets."""

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from scoreback.connectors.connection_settings import ConnectionSettings
+from scoreback.records import Verdict
 
 Index = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 AppName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
@@ -58,6 +59,10 @@ class SplunkSettings(ConnectionSettings):
     )
     findings_app: AppName | None = Field(
         default=None, description="app whose API has the findings; looked for without it"
+    )
+    dispositions: dict[str, Verdict] = Field(
+        default={},
+        description="what dispositions of your own mean, by id or label, {disposition:7: VERDICT}",
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="seconds of silence until a request counts as unanswered"

@@ -6,7 +6,7 @@ written: a change by hand is told from an earlier version of ours by it.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scoreback import __version__
@@ -25,18 +25,14 @@ from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.deployment import DetectorNeeds, Found, Resource, Standing
 
 _ABSENT = "absent"
-Named = Callable[[str, Mapping[str, object]], str | None]
 
 
 class Resources:
     """What one connection keeps in Splunk beside rules and scores."""
 
-    def __init__(self, client: Client, named: Named) -> None:
-        """Keep resources through *client*; *named* is what an event field is called in Splunk.
-
-        It is given the field and the detector's selection, which may say so itself.
-        """
-        self._client, self._named = client, named
+    def __init__(self, client: Client) -> None:
+        """Keep resources through *client*."""
+        self._client = client
         self._conf, self._kv = Conf(client), KvStore(client)
 
     def wanted(self) -> Sequence[Resource]:
@@ -45,7 +41,7 @@ class Resources:
 
     def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
         """Lookups and calculated fields of one detector."""
-        return of_detector(needs, self._named(needs.entity_field, needs.selection))
+        return of_detector(needs)
 
     def made(self) -> Sequence[Resource]:
         """What was made and not removed."""

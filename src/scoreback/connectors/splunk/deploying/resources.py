@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from scoreback.connectors.splunk.names import ENTITIES
+from scoreback.connectors.splunk.reading.cim import CIM
+from scoreback.connectors.splunk.reading.selection import Selection
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.deployment import DetectorNeeds, Resource
 from scoreback.naming import own_fields
@@ -30,21 +32,26 @@ def of_connection(settings: SplunkSettings) -> Sequence[Resource]:
     return (Resource(kind=MACRO, name=INDEX_MACRO, body={"definition": f"index={settings.index}"}),)
 
 
-def of_detector(needs: DetectorNeeds, entity: str | None) -> Sequence[Resource]:
-    """What *needs* call for, in the order of making.
-
-    Args:
-        needs: of one detector.
-        entity: what its entity's field is called in Splunk's events; None: nobody knows.
-    """
+def of_detector(needs: DetectorNeeds) -> Sequence[Resource]:
+    """What *needs* call for, in the order of making."""
     found: list[Resource] = []
     sourcetypes = sourcetypes_of(str(needs.selection.get("search", "")))
     named = bool(needs.selection.get("id"))
     found += [] if named else [_event_id(one) for one in sourcetypes]
-    if Enrichment.ENTITY in needs.enriches and entity is not None:
+    if Enrichment.ENTITY in needs.enriches:
+        entity = field_in_events(needs.entity_field, needs.selection)
         found.append(_entities(needs))
         found += [_automatic(needs, one, entity) for one in sourcetypes]
     return found
+
+
+def field_in_events(field: str, selection: Mapping[str, object]) -> str:
+    """What the event field *field* is called in the events of *selection*.
+
+    A lookup has one name for it: the detector's own, else that of the information model.
+    """
+    names = Selection.of(selection).looked_for(field)
+    return names[-1] if field in CIM else names[0]
 
 
 def sourcetypes_of(search: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def needs(search: str, *, enrich: bool = True, **selection: object) -> DetectorN
 
 
 def wanted(found: DetectorNeeds) -> list[Resource]:
-    return list(of_detector(found, "src"))
+    return list(of_detector(found))
 
 
 @pytest.mark.parametrize(
