@@ -71,6 +71,7 @@ class Accounts:
         }
         self.users = {"admin": User("admin", "changed!", ["admin"])}
         self.known_capabilities = set(ADMIN_CAPABILITIES) | {"delete_by_keyword"}
+        self._system = User("splunk-system-user", "", ["admin"])
         self._sessions: dict[str, _Session] = {}
         self.tokens: dict[str, dict[str, str]] = {}
 
@@ -86,6 +87,10 @@ class Accounts:
         key = secrets.token_urlsafe(48)
         self._sessions[key] = _Session(name, self._clock.now())
         return key
+
+    def system_session(self) -> str:
+        """A new session key of splunkd itself."""
+        return self.session_of(self._system.name)
 
     def log_out(self, key: str) -> None:
         """Forget a session."""
@@ -132,7 +137,7 @@ class Accounts:
             self._sessions.pop(key, None)
             return None
         session.used_at = max(session.used_at, now)
-        return self.users.get(session.user)
+        return self._system if session.user == self._system.name else self.users.get(session.user)
 
     def _of_token(self, token: str) -> User | None:
         given = self.tokens.get(token)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tests.splunkd import (
+    app_handlers,
     auth_endpoints,
     conf_endpoints,
     control,
@@ -155,7 +156,7 @@ class Management:
             authorization.partition(" ")[2],
         )
         if route is None:
-            raise Refusal(404, "Not Found")
+            return app_handlers.answer(call, place.parts)
         return route[0].handler(call)
 
 

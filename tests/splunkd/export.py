@@ -1,5 +1,6 @@
 """The export endpoint: rows are sent as they are found, one JSON document per line."""
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -13,7 +14,7 @@ from tests.splunkd.messages import JSON, Refusal
 from tests.splunkd.routing import Call, Router
 from tests.splunkd.spl import engine
 from tests.splunkd.spl.engine import Search, Shown
-from tests.splunkd.spl.values import SearchFailed, SearchRefused
+from tests.splunkd.spl.values import CommandFailed, SearchFailed, SearchRefused
 
 router = Router()
 _CHUNK = 64 * 1024
@@ -45,6 +46,8 @@ def export(call: Call) -> Response:
         first = next(rows, None)
     except SearchRefused as refused:
         raise Refusal(400, str(refused), "FATAL") from refused
+    except CommandFailed as failed:
+        return Response(_message("FATAL", str(failed)), media_type=JSON)
     except SearchFailed:
         return Response(b"", media_type=JSON)
     rows = chain([] if first is None else [first], rows)
@@ -75,7 +78,7 @@ def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]
         rows = iter(kept)
     held: list[str] = []
     size = 0
-    for number, line in enumerate(results.export_lines(rows)):
+    for number, line in enumerate(_lines(running, rows)):
         if cut and number >= int(cut.get("rows", 1)):
             yield "".join(held)
             if cut.get("abruptly", True):
@@ -93,9 +96,17 @@ def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]
     yield "".join(held)
 
 
-def _message(kind: str, text: str) -> str:
-    import json
+def _lines(running: Search, rows: Iterator[Shown]) -> Iterator[str]:
+    """The rows' lines, then what the search has to say; a failure half-way is such a line."""
+    try:
+        yield from results.export_lines(rows)
+    except CommandFailed as failed:
+        yield _message("FATAL", str(failed))
+    for kind, text in running.messages:
+        yield _message(kind, text)
 
+
+def _message(kind: str, text: str) -> str:
     return json.dumps({"preview": False, "messages": [{"type": kind, "text": text}]}) + "\n"
 
 

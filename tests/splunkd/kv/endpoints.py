@@ -1,14 +1,13 @@
 """Endpoints of the KV store."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from starlette.responses import Response
 
 from tests.splunkd import conf_endpoints
 from tests.splunkd.confs import NOBODY, SYSTEM
-from tests.splunkd.kv.query import Document, applies, ordered, parsed, projected
+from tests.splunkd.kv.query import Document, applies, keys_of, ordered, parsed, projected
 from tests.splunkd.messages import JSON, Refusal
 from tests.splunkd.routing import Call, Router
 
@@ -85,8 +84,13 @@ def _found(call: Call, given: dict[str, Any]) -> list[Document]:
     app, name, user = _home(call)
     query = given.get("query", {})
     query = parsed(query if isinstance(query, str) else json.dumps(query))
-    rows: Iterable[Document] = call.instance.kv.documents(app, name, user)
-    rows = ordered([row for row in rows if applies(query, row)], str(given.get("sort", "")))
+    kv, keys = call.instance.kv, keys_of(query)
+    if keys is None:
+        rows = [row for row in kv.documents(app, name, user) if applies(query, row)]
+    else:
+        there = (kv.get(app, name, key, user) for key in keys)
+        rows = [row for row in there if row is not None]
+    rows = ordered(rows, str(given.get("sort", "")))
     skip = int(given.get("skip") or 0)
     limit = int(given.get("limit") or 0)
     most = _limit(call, "max_rows_per_query", 50000)

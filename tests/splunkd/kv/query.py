@@ -39,6 +39,18 @@ def _check(query: object) -> None:
             _check(part)
 
 
+def keys_of(query: Document) -> list[str] | None:
+    """The keys that a query asks for, if it asks for nothing else."""
+    alone = query.get("_key")
+    if len(query) == 1 and isinstance(alone, str):
+        return [alone]
+    if len(query) != 1 or not isinstance(query.get("$or"), list):
+        return None
+    keys = [part.get("_key") for part in query["$or"] if isinstance(part, dict) and len(part) == 1]
+    texts = [key for key in keys if isinstance(key, str)]
+    return list(dict.fromkeys(texts)) if len(texts) == len(query["$or"]) else None
+
+
 def applies(query: Document, document: Document) -> bool:
     """Whether a document is what a query asks for."""
     if not query:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.splunkd.spl import row_commands, stats
+from tests.splunkd.spl import external, row_commands, stats
 from tests.splunkd.spl.base_search import Bounds, events
+from tests.splunkd.spl.external import Program
 from tests.splunkd.spl.knowledge import Knowledge
 from tests.splunkd.spl.lookups import Table
 from tests.splunkd.spl.predicate import compiled, parse
@@ -91,7 +92,7 @@ def start(
             raise SearchRefused("Subsearches are not simulated.")
         if not known(knowledge, name):
             raise SearchRefused(f"Unknown search command '{name}'.")
-        if position == 0 and name not in _GENERATING and not custom(knowledge, name):
+        if position == 0 and name not in _GENERATING and custom(knowledge, name) is None:
             raise SearchRefused(f"Error in '{name}' command: This command must not be the first.")
     results = _first(*pipeline[0], knowledge, bounds or Bounds())
     for name, arguments in pipeline[1:]:
@@ -103,13 +104,18 @@ def start(
 
 def known(knowledge: Knowledge, name: str) -> bool:
     """Whether a command can be run."""
-    return name in COMMANDS or name in _GENERATING or custom(knowledge, name)
+    return name in COMMANDS or name in _GENERATING or custom(knowledge, name) is not None
 
 
-def custom(knowledge: Knowledge, name: str) -> bool:
-    """Whether an installed app has a command of that name."""
+def custom(knowledge: Knowledge, name: str) -> Program | None:
+    """The command of that name of an installed app."""
     stanza = knowledge.instance.confs.get("commands", name, knowledge.owner, knowledge.app)
-    return stanza is not None and "filename" in stanza.values
+    app = knowledge.instance.app(stanza.app) if stanza else None
+    if stanza is None or app is None or app.folder is None or "filename" not in stanza.values:
+        return None
+    if stanza.values.get("chunked", "false").lower() not in ("true", "1"):
+        raise SearchRefused(f"The simulator runs '{name}' only with chunked = true.")
+    return Program(name, app.folder, stanza.values["filename"])
 
 
 def _first(name: str, arguments: str, knowledge: Knowledge, bounds: Bounds) -> Results:
@@ -121,15 +127,21 @@ def _first(name: str, arguments: str, knowledge: Knowledge, bounds: Bounds) -> R
         given, _ = options(arguments, {"count", "annotate"})
         rows: list[Row] = [{"_time": knowledge.now} for _ in range(int(given.get("count", "1")))]
         return Results(rows)
-    return _next(name, Results([{}]), arguments, knowledge)
+    program = custom(knowledge, name)
+    if program is None:
+        raise SearchRefused(f"Unknown search command '{name}'.")
+    return external.run(program, Results([]), arguments, knowledge, first=True)
 
 
 def _next(name: str, results: Results, arguments: str, knowledge: Knowledge) -> Results:
     if name == "inputlookup":
         return _inputlookup(results, arguments, knowledge)
-    if name not in COMMANDS:
+    if name in COMMANDS:
+        return COMMANDS[name](results, arguments, knowledge)
+    program = custom(knowledge, name)
+    if program is None:
         raise SearchRefused(f"Unknown search command '{name}'.")
-    return COMMANDS[name](results, arguments, knowledge)
+    return external.run(program, results, arguments, knowledge, first=False)
 
 
 def _inputlookup(results: Results, arguments: str, knowledge: Knowledge) -> Results:

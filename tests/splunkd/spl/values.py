@@ -19,6 +19,10 @@ class SearchFailed(Exception):
     """The search is accepted and then fails: an export answers 200 with an empty body."""
 
 
+class CommandFailed(SearchFailed):
+    """A custom command failed while it ran: an export carries a message of it."""
+
+
 def number(value: object) -> int | float | None:
     """The number that a value is, or that its text says."""
     if isinstance(value, bool):
