@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.splunkd.messages import Refusal
 from tests.splunkd.spl import engine
-from tests.splunkd.spl.base_search import Bounds
 from tests.splunkd.spl.engine import Shown
-from tests.splunkd.spl.times import instant, shown
+from tests.splunkd.spl.times import Bounds, instant, shown
 from tests.splunkd.spl.values import SearchFailed, SearchRefused
 
 if TYPE_CHECKING:

@@ -6,20 +6,10 @@ from dataclasses import dataclass, field
 from tests.splunkd.spl import predicate
 from tests.splunkd.spl.knowledge import Knowledge
 from tests.splunkd.spl.predicate import All, Node, Not, Some, Term
-from tests.splunkd.spl.times import instant
+from tests.splunkd.spl.times import Bounds, instant
 from tests.splunkd.spl.values import Row, SearchRefused, wildcard
 
 _COLUMNS = {"index": "idx", "host": "host", "source": "source", "sourcetype": "sourcetype"}
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Half-open times: of events, and of indexing."""
-
-    earliest: float | None = None
-    latest: float | None = None
-    index_earliest: float | None = None
-    index_latest: float | None = None
 
 
 @dataclass
@@ -32,11 +22,11 @@ class _Condition:
         self.given += given
 
 
-def events(source: str, knowledge: Knowledge, bounds: Bounds) -> Iterator[Row]:
+def events(source: str, knowledge: Knowledge) -> Iterator[Row]:
     """The events that a search selects, newest first."""
     tree = _resolved(predicate.parse(source), knowledge)
     holds = predicate.compiled(tree, knowledge)
-    condition = _Condition()
+    condition, bounds = _Condition(), knowledge.bounds
     own = _bounds(tree, knowledge.now)
     _between(condition, "time", own.earliest, own.latest, bounds.earliest, bounds.latest)
     _between(

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.splunkd.spl import external, row_commands, stats
-from tests.splunkd.spl.base_search import Bounds, events
+from tests.splunkd.spl import charts, external, row_commands, stats
+from tests.splunkd.spl.base_search import events
 from tests.splunkd.spl.external import Program
 from tests.splunkd.spl.knowledge import Knowledge
 from tests.splunkd.spl.lookups import Table
 from tests.splunkd.spl.predicate import compiled, parse
 from tests.splunkd.spl.row_commands import Command, Results
-from tests.splunkd.spl.times import shown
+from tests.splunkd.spl.times import Bounds, shown
 from tests.splunkd.spl.tokens import commands, options
 from tests.splunkd.spl.values import (
     Row,
@@ -21,6 +21,7 @@ from tests.splunkd.spl.values import (
     SearchRefused,
     Value,
     many,
+    number,
     one_or_many,
     text,
 )
@@ -37,6 +38,10 @@ COMMANDS: dict[str, Command] = {
     "eventstats": stats.eventstats,
     "top": stats.top,
     "rare": stats.rare,
+    "bin": charts.binned,
+    "bucket": charts.binned,
+    "timechart": charts.timechart,
+    "chart": charts.chart,
 }
 
 
@@ -64,8 +69,9 @@ class Search:
 def _shown(name: str, value: Value) -> str | list[str]:
     if isinstance(value, list):
         return value
-    if name == "_time" and isinstance(value, int | float):
-        return shown(value)
+    seconds = number(value) if name == "_time" else None
+    if seconds is not None:
+        return shown(seconds)
     return text(value)
 
 
@@ -85,7 +91,7 @@ def start(
         SearchFailed: An expression or a lookup of it is wrong.
     """
     when = instance.clock.now() if now is None else now
-    knowledge = Knowledge(instance, owner, app, when)
+    knowledge = Knowledge(instance, owner, app, when, bounds)
     pipeline = commands(knowledge.expanded(search))
     for position, (name, arguments) in enumerate(pipeline):
         if "[" in arguments and re.search(r"\[\s*(search|\|)", arguments):
@@ -94,7 +100,7 @@ def start(
             raise SearchRefused(f"Unknown search command '{name}'.")
         if position == 0 and name not in _GENERATING and custom(knowledge, name) is None:
             raise SearchRefused(f"Error in '{name}' command: This command must not be the first.")
-    results = _first(*pipeline[0], knowledge, bounds or Bounds())
+    results = _first(*pipeline[0], knowledge)
     for name, arguments in pipeline[1:]:
         results = _next(name, results, arguments, knowledge)
     return Search(
@@ -118,9 +124,9 @@ def custom(knowledge: Knowledge, name: str) -> Program | None:
     return Program(name, app.folder, stanza.values["filename"])
 
 
-def _first(name: str, arguments: str, knowledge: Knowledge, bounds: Bounds) -> Results:
+def _first(name: str, arguments: str, knowledge: Knowledge) -> Results:
     if name == "search":
-        return Results(events(arguments, knowledge, bounds))
+        return Results(events(arguments, knowledge))
     if name == "inputlookup":
         return _inputlookup(Results([], transformed=True), arguments, knowledge)
     if name == "makeresults":

@@ -14,6 +14,7 @@ from tests.splunkd.spl import expression, extraction, predicate
 from tests.splunkd.spl.functions import Context
 from tests.splunkd.spl.lookups import LookupCall, lookup_call
 from tests.splunkd.spl.text_functions import regex
+from tests.splunkd.spl.times import Bounds
 from tests.splunkd.spl.tokens import expanded
 from tests.splunkd.spl.values import Row, SearchFailed, SearchRefused, many
 from tests.splunkd.store import StoredEvent
@@ -28,11 +29,19 @@ _NAMED = re.compile(r"(\S+)\s+(?:AS|ASNEW)\s+(\S+)", re.IGNORECASE)
 class Knowledge:
     """The knowledge objects that a search in an app sees; made anew for each search."""
 
-    def __init__(self, instance: "Instance", owner: str, app: str, now: float) -> None:
+    def __init__(
+        self,
+        instance: "Instance",
+        owner: str,
+        app: str,
+        now: float,
+        bounds: Bounds | None = None,
+    ) -> None:
         self.instance = instance
         self.owner = owner
         self.app = app
         self.now = now
+        self.bounds = bounds or Bounds()
         self._steps: dict[tuple[str, str, str], tuple[str, list[Step]]] = {}
         self._types: dict[str, predicate.Node | None] = {}
         self._props = instance.confs.stanzas("props", owner, app)

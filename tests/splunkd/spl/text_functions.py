@@ -112,25 +112,49 @@ def _json_array(values: list[Result]) -> Result:
 
 
 def _json_extract(values: list[Result]) -> Result:
+    """What is at a path such as ``a.b{}.c``; all of a list as a JSON array."""
     given = texts(values)
+    if given is None:
+        return None
+    try:
+        found: list[object] = [json.loads(given[0])]
+    except json.JSONDecodeError:
+        return None
+    all_of_list = False
+    for name, place, braces in re.findall(r"([^.{}]+)|\{(\d+)\}|(\{\})", given[1]):
+        if name:
+            found = [each[name] for each in found if isinstance(each, dict) and name in each]
+        elif place:
+            lists = [each for each in found if isinstance(each, list) and len(each) > int(place)]
+            found = [each[int(place)] for each in lists]
+        elif braces:
+            all_of_list = True
+            found = [inner for each in found if isinstance(each, list) for inner in each]
+    if all_of_list:
+        return json.dumps(found, separators=(",", ":"), ensure_ascii=False) if found else None
+    return _from_json(found[0]) if found else None
+
+
+def _from_json(value: object) -> Result:
+    if value is None:
+        return None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _json_array_to_mv(values: list[Result]) -> Result:
+    given = texts(values[:1])
     if given is None:
         return None
     try:
         found = json.loads(given[0])
     except json.JSONDecodeError:
         return None
-    for part in [p for path in given[1:] for p in path.split(".")]:
-        name, *places = re.split(r"[{}]+", part)
-        if name:
-            found = found.get(name) if isinstance(found, dict) else None
-        for place in places:
-            if isinstance(found, list) and place.isdigit():
-                found = found[int(place)] if int(place) < len(found) else None
-    if isinstance(found, list):
-        return one_or_many(v if isinstance(v, str) else json.dumps(v) for v in found)
-    if found is None or isinstance(found, bool):
-        return None if found is None else json.dumps(found)
-    return json.dumps(found) if isinstance(found, dict) else found
+    if not isinstance(found, list):
+        return None
+    made = (_from_json(value) for value in found)
+    return one_or_many(str(value) for value in made if value is not None)
 
 
 def _printf(values: list[Result]) -> Result:
@@ -167,7 +191,8 @@ TEXTS: Table = {
     "sha512": (1, 1, on_text(lambda value: hashlib.sha512(value.encode()).hexdigest())),
     "json_object": (0, 98, _json_object),
     "json_array": (0, 99, _json_array),
-    "json_extract": (2, 9, _json_extract),
+    "json_extract": (2, 2, _json_extract),
+    "json_array_to_mv": (1, 2, _json_array_to_mv),
     "json_valid": (1, 1, lambda values: _valid(values[0])),
     "printf": (1, 99, _printf),
 }

@@ -1,6 +1,7 @@
 """Splunk's time modifiers: ``-5m@m``, ``now``, epoch seconds, ISO text."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tests.splunkd.spl.values import SearchRefused, number
@@ -16,6 +17,16 @@ _SECONDS = {
 _MONTHS = {"mon": 1, "month": 1, "months": 1, "q": 3, "qtr": 3, "quarter": 3, "y": 12, "yr": 12,
            "year": 12, "years": 12}  # fmt: skip
 _ABSOLUTE = ("%m/%d/%Y:%H:%M:%S", "%m/%d/%Y")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Half-open times: of events, and of indexing."""
+
+    earliest: float | None = None
+    latest: float | None = None
+    index_earliest: float | None = None
+    index_latest: float | None = None
 
 
 def instant(given: str, now: float) -> float | None:
