@@ -138,6 +138,14 @@ def test_an_unknown_index_has_no_rows(simulator: Simulator) -> None:
         ('json_array_to_mv("[\\"x\\",\\"y\\"]")', ["x", "y"]),
         ("json_array(b,a)", '["x",3]'),
         ('md5("1:".a)', "5f649e24afcd658ccf64513a5ce71950"),
+    ],
+)
+def test_eval_gives(simulator: Simulator, expression: str, wanted: object) -> None:
+    assert evaluated(simulator, expression) == wanted
+
+
+@pytest.mark.parametrize(
+    ("tail", "wanted"),
     [
         ("| stats count", [{"count": "10"}]),
         ("| stats count BY user", [{"user": "Bob", "count": "5"}, {"user": "ann", "count": "5"}]),
