@@ -13,6 +13,7 @@ from scoreback.connectors.registry import connector_names, load_connector
 from scoreback.records import EventBatch, LabelBatch
 from tests.contract.double import DoubleConnector
 from tests.elasticsearch import connection
+from tests.splunkd import connection as splunkd
 
 
 @contextmanager
@@ -42,6 +43,12 @@ def elastic(_: Path, request: pytest.FixtureRequest) -> Iterator[Subject]:
 
 
 @contextmanager
+def splunk(_: Path, __: pytest.FixtureRequest) -> Iterator[Subject]:
+    with splunkd.simulated() as simulator, splunkd.connected(simulator) as connector:
+        yield splunkd.subject(simulator, connector)
+
+
+@contextmanager
 def double(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
     connector = DoubleConnector.open("contract", {"path": str(folder)})
     log = connector.log
@@ -65,7 +72,9 @@ def double(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
 
 
 Opened = Callable[[Path, pytest.FixtureRequest], AbstractContextManager[Subject]]
-SUBJECTS: dict[str, Opened] = {"double": double, "elastic": elastic, "local": local}
+SUBJECTS: dict[str, Opened] = {
+    "double": double, "elastic": elastic, "local": local, "splunk": splunk,
+}  # fmt: skip
 SERVERS = {"elastic"}
 NAMES = [
     pytest.param(name, marks=[pytest.mark.server] if name in SERVERS else [])

@@ -1,1 +1,5 @@
-"""Splunk, as far as it goes: what Sigma rules select there. No connector speaks to it yet."""
+"""The door to Splunk: a search head's management port, and the HTTP event collector."""
+
+from scoreback.connectors.splunk.connector import SplunkConnector
+
+__all__ = ["SplunkConnector"]

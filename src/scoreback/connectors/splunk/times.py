@@ -32,7 +32,7 @@ def epochs(times: pa.ChunkedArray | pa.Array) -> pa.Array:
 def microseconds(seconds: pa.Array) -> pa.Array:
     """Whole microseconds of the texts *seconds*; null where one is no number.
 
-    A float tells microseconds apart until the year 2242, and is ten times as quick as a decimal.
+    A float tells microseconds apart until the year 2106, and is ten times as quick as a decimal.
     """
     return pc.round(pc.multiply(numbers(seconds), 1e6)).cast(pa.int64())
 

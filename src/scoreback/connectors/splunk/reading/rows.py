@@ -1,7 +1,8 @@
 """Rows of an export as text columns: a typed decoder for the names that are asked for.
 
 A value is text, or a list of texts where a field has several values: `scoreback.multivalue` says
-how those travel in one column.
+how those travel in one column. Splunk tells JSON's null as the text ``null``; it is missing here, as
+elsewhere.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,14 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scoreback.connectors.json.flatten import MAX_TEXT
 from scoreback.connectors.splunk.wire.export import Line
 from scoreback.multivalue import cell, plain
 
 _Value = str | list[str | None] | None
+_NULL = "null"
 
 
 class RowDecoder:
@@ -39,10 +42,17 @@ class RowDecoder:
 
 def _column(values: list[_Value]) -> pa.Array:
     try:
-        return _short(plain(pa.array(values, pa.string())))
+        found = plain(pa.array(values, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):  # there is a list among them
-        texts = [cell([v] if isinstance(v, str) else v) if v is not None else v for v in values]
-        return _short(pa.array(texts, pa.string()))
+        found = pa.array([_cell(value) for value in values], pa.string())
+    nulls = pc.equal(found, _NULL)
+    return _short(pc.if_else(nulls, None, found) if pc.any(nulls).as_py() else found)
+
+
+def _cell(value: _Value) -> str | None:
+    if not isinstance(value, list):
+        return None if value is None else cell([value])
+    return cell(text for text in value if text != _NULL)
 
 
 def _short(column: pa.Array) -> pa.Array:
