@@ -45,7 +45,7 @@ class Web:
         page = _Page(request, self._users)
         root, _, path = scope["path"].lstrip("/").partition("/")
         if root != LANGUAGE:
-            response: Response = RedirectResponse(f"/{LANGUAGE}{scope['path']}")
+            response: Response = RedirectResponse(f"/{LANGUAGE}{scope['path']}{_asked(request)}")
         elif ("/" + path).startswith(RAW + "/"):
             await self._passed_on(page, ("/" + path).removeprefix(RAW), receive, send)
             return
@@ -157,7 +157,7 @@ class _Page:
     def config(self) -> Mapping[str, object]:
         return {
             "LOCALE": LANGUAGE, "MRSPARKLE_ROOT_PATH": "", "MRSPARKLE_PORT_NUMBER": self.port,
-            "SPLUNKD_PATH": RAW, "BUILD_NUMBER": "0", "VERSION_LABEL": "simulator",
+            "SPLUNKD_PATH": f"/{LANGUAGE}{RAW}", "BUILD_NUMBER": "0", "VERSION_LABEL": "simulator",
             "USERNAME": self.user, "SERVER_TIMEZONE_OFFSET": 0,
         }  # fmt: skip
 
