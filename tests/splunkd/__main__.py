@@ -18,16 +18,19 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--port", type=int, default=8089)
     parser.add_argument("--hec-port", type=int, default=8088)
+    parser.add_argument("--web-port", type=int, default=8000)
     parser.add_argument("--app", type=Path, action="append", default=[], metavar="FOLDER")
     parser.add_argument("--event-delay", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--version", default=VERSION)
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = Options(tuple(given.app), given.version, given.event_delay)
-    with running(options, Ports(given.port, given.hec_port)) as simulator:
+    with running(options, Ports(given.port, given.hec_port, given.web_port)) as simulator:
         sys.stdout.write(
             f"splunkd simulator: {simulator.url} (admin / changed!), HEC {simulator.hec_url} "
-            f"(token {HEC_TOKEN}, with acknowledgement {ACK_TOKEN}); Ctrl+C stops it\n"
+            f"(token {HEC_TOKEN}, with acknowledgement {ACK_TOKEN})"
+            + (f", Splunk Web {simulator.web_url}/en-US" if simulator.web_url else "")
+            + "; Ctrl+C stops it\n"
         )
         sys.stdout.flush()
         try:

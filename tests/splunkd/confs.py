@@ -66,6 +66,7 @@ class Confs:
         """Read the default (and local) folder of an app."""
         for layer in ("default", "local"):
             for conf, stanzas in conf_files.folder(folder / layer).items():
+                self.add_file(conf)
                 for name, values in stanzas.items():
                     self.ship(conf, name, app, values, local=layer == "local")
 

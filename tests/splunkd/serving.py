@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.splunk_web import Web
 from tests.splunkd.app import Collector, Management
 from tests.splunkd.simulator import Options, Simulator
 
@@ -83,7 +84,8 @@ def running(
 ) -> Iterator[Simulator]:
     """Start a simulator within this process, and stop it at the end.
 
-    Its addresses are ``url`` (management) and ``hec_url``; user ``admin``, password ``changed!``.
+    Its addresses are ``url`` (management), ``hec_url``, and ``web_url`` where an app is installed;
+    user ``admin``, password ``changed!``.
     """
     where = ports or Ports()
     simulator = Simulator(options)
@@ -97,6 +99,11 @@ def running(
         collector = _Server(Collector(simulator.hec, simulator.head), where.hec, certificate)
         simulator.hec_url = collector.url
         servers.append(collector)
+        for app in simulator.options.apps[:1]:
+            splunkd = Management(simulator.head, simulator)
+            web = _Server(Web(splunkd, app), where.web, certificate)
+            simulator.web_url = web.url
+            servers.append(web)
         for server in servers:
             server.start()
         yield simulator

@@ -45,6 +45,8 @@ class Simulator:
             Instance(self.clock, self.store, self.faults, self.indexes, version=given.version)
         ]
         self.hec_url = ""
+        self.web_url = ""
+        """Of Splunk Web, for the first of the apps."""
         for app in given.apps:
             self.install(app)
 
