@@ -35,7 +35,7 @@ def _open(page: Page, splunk: Simulator, view: str, user: str, password: str) ->
 
 def _settings(splunk: Simulator, detector: str) -> dict[str, str] | None:
     stanza = splunk.head.confs.get("scoreback_detectors", detector, "nobody", "scoreback")
-    return stanza and stanza.values
+    return None if stanza is None else stanza.values
 
 
 def _rows(splunk: Simulator, collection: str) -> list[dict[str, Any]]:
