@@ -12,7 +12,7 @@ from tests.splunkd.messages import XML, Refusal, not_found
 from tests.splunkd.routing import Call, Router
 
 router = Router()
-NOT_VALUES = {"name", "output_mode", "count", "offset", "search", "f", "sort_key", "sort_dir"}
+NOT_VALUES = {"name", "output_mode", "count", "offset", "f", "sort_key", "sort_dir"}
 _FLAGS = {"disabled", "enableSched", "is_visible", "alert.suppress", "alert.track"}
 
 

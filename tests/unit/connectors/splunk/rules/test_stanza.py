@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scoreback.connectors.splunk.rules.enterprise_security import RISKS, entity_type
 from scoreback.connectors.splunk.rules.mark import ACTIONS, SavedSearch, marked
-from scoreback.connectors.splunk.rules.stanza import PARAM, Wanted, wanted
+from scoreback.connectors.splunk.rules.stanza import PARAM, wanted
 from scoreback.deployment import AlertRule, Delivery, Standing, rule_from
 from scoreback.records import Severity
 from tests.unit.connectors.splunk.rules.test_spl import RULE, STALE
@@ -174,8 +174,3 @@ def test_switches_are_the_same_however_splunk_writes_them() -> None:
 
 def test_enterprise_security_that_comes_later_makes_the_rule_outdated() -> None:
     assert stands(there(RULE), RULE, enterprise_security=True) is Standing.OUTDATED
-
-
-def test_a_wanted_search_is_a_value() -> None:
-    assert wanted(RULE, enterprise_security=True) == wanted(RULE, enterprise_security=True)
-    assert Wanted(ours={}) == Wanted(ours={})
