@@ -17,7 +17,9 @@ from tests.splunkd import (
     auth_endpoints,
     conf_endpoints,
     control,
+    enterprise_endpoints,
     export,
+    fired_alerts,
     job_endpoints,
     passwords,
     routing,
@@ -42,6 +44,8 @@ ROUTES = [
         passwords,
         saved_searches,
         kv_endpoints,
+        fired_alerts,
+        enterprise_endpoints,
         conf_endpoints,
     )
     for route in topic.router.routes

@@ -1,7 +1,8 @@
 """Endpoints on configuration: configs/conf-*, properties, and collections named after a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -23,12 +24,16 @@ class Collection:
     endpoint: str
     conf: str
     links: tuple[str, ...] = ()
-    defaults: Mapping[str, str] | None = None
+    defaults: Mapping[str, Any] | None = None
+    reads: Callable[[dict[str, Any]], dict[str, Any]] = lambda values: values
+    """From what the file says to what the endpoint says."""
+    writes: Callable[[dict[str, str], dict[str, str]], dict[str, str]] = lambda values, _: values
+    """From what is posted, and what the file said before, to what it says."""
 
 
 def entry(stanza: Stanza, collection: Collection) -> Entry:
     """A stanza as an entity."""
-    values: dict[str, object] = {**(collection.defaults or {}), **stanza.values}
+    values = {**(collection.defaults or {}), **collection.reads(dict(stanza.values))}
     values.setdefault("disabled", "0")
     for flag in _FLAGS & values.keys():
         values[flag] = str(values[flag]).lower() in ("1", "true", "t", "yes")
@@ -48,29 +53,35 @@ def entry(stanza: Stanza, collection: Collection) -> Entry:
 
 def listed(call: Call, collection: Collection) -> list[Entry]:
     """The entities that a call's namespace shows."""
-    stanzas = call.instance.confs.stanzas(collection.conf, *_context(call))
+    stanzas = call.instance.confs.stanzas(collection.conf, *context(call))
     return [entry(s, collection) for s in stanzas if s.name != "default"]
 
 
-def _context(call: Call) -> tuple[str, str]:
+def context(call: Call) -> tuple[str, str]:
+    """Owner and app that a call looks from."""
     return (call.user.name if call.owner == NOBODY and call.app == "-" else call.owner), call.app
 
 
 def found(call: Call, collection: Collection, name: str) -> Stanza:
     """The stanza that a call names."""
-    stanza = call.instance.confs.get(collection.conf, name, *_context(call))
+    stanza = call.instance.confs.get(collection.conf, name, *context(call))
     if stanza is None:
         raise not_found(f"{collection.endpoint}/{name}")
     return stanza
 
 
-def values_of(call: Call) -> dict[str, str]:
+def values_of(
+    call: Call, collection: Collection, before: dict[str, str] | None = None
+) -> dict[str, str]:
     """What a call wants to set."""
-    return {
-        key: value
-        for key, value in call.args.items()
-        if key not in NOT_VALUES and not key.startswith("eai:")
-    }
+    return collection.writes(
+        {
+            key: value
+            for key, value in call.args.items()
+            if key not in NOT_VALUES and not key.startswith("eai:")
+        },
+        before or {},
+    )
 
 
 def create(call: Call, collection: Collection) -> Stanza:
@@ -85,17 +96,18 @@ def create(call: Call, collection: Collection) -> Stanza:
     if there is not None and (there.owner, there.app) == (owner, app):
         raise Refusal(409, f"Unable to create: an object with name={name} already exists")
     sharing = "app" if owner == NOBODY else "user"
-    change = Change(collection.conf, name, app, owner, values_of(call), sharing)
+    change = Change(collection.conf, name, app, owner, values_of(call, collection), sharing)
     return _written(call, change)
 
 
 def update(call: Call, collection: Collection, name: str) -> Stanza:
     """Change values of a stanza."""
     stanza = found(call, collection, name)
+    values = values_of(call, collection, stanza.values)
     app = stanza.app if call.app in ("-", stanza.app) else call.app
-    change = Change(collection.conf, name, app, stanza.owner, values_of(call), stanza.sharing)
+    change = Change(collection.conf, name, app, stanza.owner, values, stanza.sharing)
     if app != stanza.app:  # written where the request was sent to, over what it saw
-        app_own = Change(collection.conf, name, app, NOBODY, stanza.values | values_of(call))
+        app_own = Change(collection.conf, name, app, NOBODY, stanza.values | values)
         return _written(call, app_own)
     return _written(call, change)
 
@@ -238,7 +250,7 @@ def _add_file(call: Call) -> Response:
 @router.on("GET", "properties/{conf}")
 def _property_stanzas(call: Call) -> Response:
     collection = _any_conf(call)
-    stanzas = call.instance.confs.stanzas(collection.conf, *_context(call))
+    stanzas = call.instance.confs.stanzas(collection.conf, *context(call))
     return call.page("properties", [Entry(s.name, f"properties/{s.conf}", {}) for s in stanzas])
 
 

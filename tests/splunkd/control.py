@@ -4,6 +4,7 @@ No splunkd has them. They ask for no login: the simulator listens on 127.0.0.1.
 """
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -57,6 +58,10 @@ def _done(simulator: "Simulator", instance: Instance, what: str, given: Any) -> 
         case "DELETE indexes":
             simulator.remove_index(given["name"])
             return {}
+        case "POST run_due":
+            return [asdict(run) for run in simulator.run_due()]
+        case "GET runs":
+            return [asdict(run) for run in simulator.scheduler.runs]
         case "POST hec_tokens":
             return {"token": simulator.hec.add_token(Token(**given)).token}
         case "POST tokens":

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.splunkd.accounts import Accounts, Role
 from tests.splunkd.clock import Clock
 from tests.splunkd.confs import Confs
 from tests.splunkd.faults import Faults
 from tests.splunkd.kv.store import KVStore
+from tests.splunkd.scheduling.alerts import Alerts
 from tests.splunkd.store import EventStore
 
 VERSION = "9.4.4"
@@ -92,6 +94,9 @@ class Instance:
         """Where its management port answers."""
         self.lookup_files: dict[tuple[str, str], list[dict[str, str]]] = {}
         """Rows of CSV lookups by app and file name."""
+        self.alerts = Alerts(clock)
+        self.investigations: list[dict[str, Any]] = []
+        """Of Enterprise Security."""
         self.passwords: dict[tuple[str, str, str], str] = {}
         """By app, realm and user."""
         self._apps = {

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.splunkd import enterprise_security
+from tests.splunkd.accounts import User
 from tests.splunkd.clock import Clock
 from tests.splunkd.faults import Faults
 from tests.splunkd.hec import Hec, Token
 from tests.splunkd.instance import VERSION, Index, Instance
+from tests.splunkd.scheduling.scheduler import Run, Scheduler
 from tests.splunkd.store import Event, EventStore
 
 HEC_TOKEN = "5c0eb4c0-0000-4000-8000-000000000001"  # noqa: S105
@@ -24,6 +27,7 @@ class Options:
     apps: tuple[Path, ...] = ()
     version: str = VERSION
     event_delay: float = 0.0
+    enterprise_security: bool = False
     now: float | None = None
     """Where the clock stands; None: it is the machine's."""
 
@@ -47,6 +51,14 @@ class Simulator:
         self.hec_url = ""
         self.web_url = ""
         """Of Splunk Web, for the first of the apps."""
+        self.captain = 0
+        """Which member of a cluster runs scheduled searches."""
+        self.scheduler = Scheduler(self.clock.now())
+        for member in self.members:
+            self.scheduler.watch(member)
+        if given.enterprise_security:
+            for member in self.members:
+                enterprise_security.install(member)
         for app in given.apps:
             self.install(app)
 
@@ -98,6 +110,26 @@ class Simulator:
         """Remove an index with its events."""
         self.indexes.pop(name, None)
         self.store.remove(name)
+
+    def run_due(self) -> list[Run]:
+        """Run the scheduled searches that are due by the clock."""
+        return self.scheduler.run_due(self.members[self.captain])
+
+    def run_until(self, moment: float) -> list[Run]:
+        """Move the clock to *moment*, and run on the way what is scheduled, each in its time."""
+        runs: list[Run] = []
+        while (due := self.scheduler.next_due(self.members[self.captain])) is not None:
+            if due > moment:
+                break
+            self.clock.set(max(due, self.clock.now()))
+            runs += self.run_due()
+        self.clock.set(moment)
+        return runs
+
+    def add_user(self, name: str, password: str, roles: Iterable[str] = ("user",)) -> None:
+        """Let somebody log in."""
+        for member in self.members:
+            member.accounts.users[name] = User(name, password, list(roles))
 
     def close(self) -> None:
         """Forget everything."""

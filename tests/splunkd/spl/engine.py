@@ -108,6 +108,17 @@ def start(
     )
 
 
+def filtered(
+    instance: "Instance", rows: list[Shown], condition: str, *, owner: str, app: str
+) -> int:
+    """How many rows are left when more commands go over the results of a search."""
+    knowledge = Knowledge(instance, owner, app, instance.clock.now())
+    results = Results([dict(row) for row in rows], transformed=True)
+    for name, arguments in commands(knowledge.expanded(condition)):
+        results = _next(name, results, arguments, knowledge)
+    return sum(1 for _ in results.rows)
+
+
 def known(knowledge: Knowledge, name: str) -> bool:
     """Whether a command can be run."""
     return name in COMMANDS or name in _GENERATING or custom(knowledge, name) is not None
@@ -161,7 +172,7 @@ def _inputlookup(results: Results, arguments: str, knowledge: Knowledge) -> Resu
     table = Table.named(names[0].text, knowledge)
     holds = compiled(parse(condition), knowledge) if condition.strip() else lambda _: True
     rows: list[Row] = list(results.rows)
-    for document in table.rows:
+    for document in table.load():
         wanted = table.fields or list(document)
         made: Row = {}
         for field_name in wanted:

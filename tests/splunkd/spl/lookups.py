@@ -35,12 +35,16 @@ class LookupCall:
         """A function that adds the lookup's fields to a row."""
         table = Table.named(self.name, knowledge)
         outputs = self.outputs or tuple(
-            (name, name) for name in table.fields if name not in dict(self.keys)
+            (name, name)
+            for name in table.fields
+            if name not in dict(self.keys) and not name.startswith("_")
         )
-        index = table.by([key for key, _ in self.keys])
+        indexed: list[Callable[[list[Value | None]], list[dict[str, Any]]]] = []
 
         def apply(row: Row) -> None:
-            found = index([row.get(field) for _, field in self.keys])
+            if not indexed:  # with the first row: most scheduled searches have none
+                indexed.append(table.by([key for key, _ in self.keys]))
+            found = indexed[0]([row.get(field) for _, field in self.keys])
             for name, shown in outputs:
                 if self.keeps and row.get(shown) not in (None, ""):
                     continue
@@ -49,7 +53,7 @@ class LookupCall:
                 )
                 if value is not None:
                     row[shown] = value
-                elif (not self.keeps and found) or not self.keeps:
+                elif not self.keeps:
                     row.pop(shown, None)
 
         return apply
@@ -95,7 +99,7 @@ class Table:
 
     name: str
     fields: list[str]
-    rows: list[dict[str, Any]]
+    load: Callable[[], list[dict[str, Any]]]
     max_matches: int
     case_sensitive: bool
     wildcards: bool = False
@@ -106,33 +110,33 @@ class Table:
         instance = knowledge.instance
         stanza = instance.confs.get("transforms", name, knowledge.owner, knowledge.app)
         if stanza is None:
-            found = _file(knowledge, name)
-            if found is None:
+            own = _file(knowledge, name)
+            if own is None:
                 raise SearchFailed(
                     f"Error in 'lookup' command: Could not construct lookup '{name}'. See "
                     "search.log for more details."
                 )
-            return cls(name, list(found[0]) if found else [], found, 1000, case_sensitive=True)
+            return cls(name, list(own[0]) if own else [], lambda: own, 1000, True)
         values = stanza.values
         sensitive = values.get("case_sensitive_match", "true").lower() in ("true", "1")
         if values.get("external_type", "").lower() == "kvstore":
-            rows = _documents(knowledge, stanza.app, values)
+            load = _documents(knowledge, stanza.app, values)
             fields = [f.strip() for f in values.get("fields_list", "").split(",") if f.strip()]
             most = int(values.get("max_matches", "100"))
-            return cls(name, fields, rows, most, sensitive)
+            return cls(name, fields, load, most, sensitive)
         found = _file(knowledge, values.get("filename", name), stanza.app)
         if found is None:
             raise SearchFailed(f"The lookup table '{name}' does not exist or is not available.")
         most = int(values.get("max_matches", "1000"))
         fields = list(found[0]) if found else []
         wild = "WILDCARD" in values.get("match_type", "")
-        return cls(name, fields, found, most, sensitive, wild)
+        return cls(name, fields, lambda: found, most, sensitive, wild)
 
     def by(self, keys: list[str]) -> Callable[[list[Value | None]], list[dict[str, Any]]]:
         """A function that finds the rows with given values of the keys."""
         fold: Callable[[str], str] = (lambda v: v) if self.case_sensitive else str.lower
         index: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for row in self.rows:
+        for row in self.load():
             parts = [[fold(v) for v in _values(row.get(key))] for key in keys]
             for key in _products(parts):
                 found = index.setdefault(key, [])
@@ -164,18 +168,24 @@ def _file(knowledge: "Knowledge", name: str, app: str = "") -> list[dict[str, An
     return next((list(rows) for (_, file), rows in files.items() if file == name), None)
 
 
-def _documents(knowledge: "Knowledge", app: str, values: dict[str, str]) -> list[dict[str, Any]]:
+def _documents(
+    knowledge: "Knowledge", app: str, values: dict[str, str]
+) -> Callable[[], list[dict[str, Any]]]:
     instance = knowledge.instance
     collection = values.get("collection", "")
     if instance.confs.get("collections", collection, app=app) is None:
         raise SearchFailed(f"The lookup's collection '{collection}' does not exist.")
     if instance.faults.take("kv_off", path="lookup"):
         raise SearchFailed("KV Store is initializing. Please try again later.")
-    rows = instance.kv.documents(app, collection)
+    holds = None
     if values.get("filter"):
         holds = predicate.compiled(predicate.parse(values["filter"]), knowledge)
-        rows = [row for row in rows if holds(_as_row(row))]
-    return rows
+
+    def load() -> list[dict[str, Any]]:
+        rows = instance.kv.documents(app, collection)
+        return rows if holds is None else [row for row in rows if holds(_as_row(row))]
+
+    return load
 
 
 def _as_row(document: dict[str, Any]) -> Row:
