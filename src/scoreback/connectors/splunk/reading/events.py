@@ -26,7 +26,7 @@ from scoreback.connectors.splunk.times import microseconds, numbers
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import Row, search
 from scoreback.errors import SiemRefused
-from scoreback.multivalue import firsts
+from scoreback.multivalue import firsts, joined
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, EventQuery, TimeWindow
 from scoreback.times import micros, moment
 
@@ -178,7 +178,7 @@ def _events(
     ends = pc.add(pc.multiply(pc.floor(seconds).cast(pa.int64()), _SECOND), _SECOND - 1)
     times = pc.min_element_wise(microseconds(firsts(rows[Events.TIME])), ends, skip_nulls=True)
     columns = {
-        "event_id": flat(rows[EVENT_ID]),
+        "event_id": joined(rows[EVENT_ID], ","),
         "event_ref": pa.repeat("", rows.num_rows),
         "event_time": times.cast(TIME),
         "arrival_time": ends.cast(TIME),

@@ -1,8 +1,7 @@
 """Rows of an export as text columns: a typed decoder for the names that are asked for.
 
 A value is text, or a list of texts where a field has several values: `scoreback.multivalue` says
-how those travel in one column. Splunk tells JSON's null as the text ``null``; it is missing here, as
-elsewhere.
+how those travel in one column. Splunk tells JSON's null as the text ``null``; here it is missing.
 """
 
 from collections.abc import Sequence
