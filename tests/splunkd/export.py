@@ -85,7 +85,7 @@ def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]
                 raise Broken
             return
         if message and number == int(message.get("rows", 1)):
-            kind, text = message.get("kind", "WARN"), message.get("text", "Something happened.")
+            kind, text = message.get("severity", "WARN"), message.get("text", "Something happened.")
             held.append(_message(str(kind), str(text)))
         held.append(line)
         size += len(line)

@@ -18,7 +18,7 @@ KINDS = {
     "truncate_export": "an export ends after `rows` rows; `abruptly`: the connection breaks",
     "duplicate_rows": "an export repeats each `every`-th row",
     "slow_stream": "an export waits `seconds` before each chunk of rows",
-    "export_message": "an export carries a line of messages with `text` in its midst",
+    "export_message": "an export carries a message of `severity` with `text` in its midst",
     "ack_never": "acknowledgements stay false",
     "hec": "HTTP Event Collector answers with `code`; `stored` events are stored all the same",
     "kv_off": "the KV store is not ready (503)",

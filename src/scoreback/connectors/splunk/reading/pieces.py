@@ -143,11 +143,11 @@ def counts(
         " | stats count BY scoreback_bucket"
     )
     rows = search(client, spl, earliest=asked.earliest, latest=asked.latest)
-    found = sorted((int(float(row["scoreback_bucket"])), int(row["count"])) for row in rows)
+    found = {int(float(row["scoreback_bucket"])): int(row["count"]) for row in rows}
     last = (until - since - 1) // width
     return [
         (since + n * width, min(since + (n + 1) * width, until), count)
-        for n, count in found
+        for n, count in sorted(found.items())
         if 0 <= n <= last
     ]
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import requests
 import urllib3
+from urllib3.exceptions import NewConnectionError
 
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
@@ -96,7 +97,7 @@ class Failures:
                 f"{self._who}: the certificate of {where} is not trusted",
                 hint="name its authority with ca_file; the host in the address has to be in it",
             )
-        late = _within(error, _LATE)
+        late = _within(error, _LATE) and not _within(error, (NewConnectionError,))
         what = f"no answer within {self._settings.timeout:g} s" if late else "no connection"
         return kind(
             f"{self._who}: {what}",
