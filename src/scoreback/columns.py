@@ -1,8 +1,10 @@
-"""Arrow columns: tables of events put together, and columns in one piece."""
+"""Arrow columns: tables of events put together, columns in one piece, and the bytes of texts."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:
@@ -26,3 +28,13 @@ def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """One array of a column that may come in chunks."""
     combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def text_bytes(column: pa.Array) -> NDArray[np.uint8]:
+    """The UTF-8 of all texts of *column*, one after the other: a look at it makes no object."""
+    if not len(column):
+        return np.zeros(0, np.uint8)
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)
+    first, last = ends[column.offset], ends[column.offset + len(column)]
+    return np.frombuffer(data or b"", np.uint8)[first:last]

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoreback.columns import flat
+from scoreback.columns import flat, text_bytes
 
 # Two of the code points that Unicode keeps for a program's own use: no text that comes from outside
 # should hold them, and one that does all the same is escaped.
@@ -113,14 +113,12 @@ def has_lists(column: pa.Array | pa.ChunkedArray) -> bool:
         return any(map(has_lists, column.chunks))
     if column.type != pa.string() or not len(column):
         return False
+    own = text_bytes(column)
+    # By far most columns: no byte of their texts is so high, or none is followed by the others.
+    if own.max(initial=0) < _FIRST_BYTE or _FIRST_BYTES not in own.tobytes():
+        return False
     _, offsets, data = column.buffers()
-    if data is None:
-        return False
-    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    own = data.slice(int(ends[0]), int(ends[-1] - ends[0]))
-    if _FIRST_BYTES not in own.to_pybytes():  # by far most columns: their texts hold none at all
-        return False
-    starts = ends[:-1]
+    starts = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column)]
     text = np.frombuffer(data, np.uint8)
     if starts[-1] >= len(text):  # the last ones are empty
         starts = starts[starts < len(text)]

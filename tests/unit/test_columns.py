@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.columns import flat, together
+from scoreback.columns import flat, text_bytes, together
 
 NUMBER = st.none() | st.floats(allow_nan=False)
 
@@ -40,3 +40,11 @@ def test_beside_text_a_number_is_the_text_of_the_same_number(
 def test_a_flat_column_is_one_array(count: int) -> None:
     column = pa.chunked_array([pa.array([n]) for n in range(count)], pa.int64())
     assert flat(column).to_pylist() == list(range(count))
+
+
+@given(st.lists(st.none() | st.text(), max_size=6), st.integers(0, 3), st.integers(0, 3))
+def test_the_bytes_of_texts_are_those_of_the_column_alone(
+    texts: list[str | None], first: int, count: int
+) -> None:
+    part = pa.array(texts, pa.string()).slice(first, count)
+    assert bytes(text_bytes(part)).decode() == "".join(text or "" for text in part.to_pylist())

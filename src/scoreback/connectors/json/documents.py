@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.columns import flat
+from scoreback.columns import flat, text_bytes
 
 _QUOTE, _BACKSLASH, _FIRST_PRINTABLE = 0x22, 0x5C, 0x20
 
@@ -146,12 +145,7 @@ def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
 
 def _is_plain(column: pa.Array) -> bool:
     """Whether no text holds a character that JSON escapes."""
-    offsets = np.frombuffer(column.buffers()[1], np.int32)
-    first, last = offsets[column.offset], offsets[column.offset + len(column)]
-    data = column.buffers()[2]
-    if data is None or first == last:
-        return True
-    text = np.frombuffer(data, np.uint8)[first:last]
+    text = text_bytes(column)
     special = (text < _FIRST_PRINTABLE) | (text == _QUOTE) | (text == _BACKSLASH)
     return not special.any()
 

@@ -13,25 +13,19 @@ from functools import cached_property
 from typing import Self
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scoreback.columns import flat
 from scoreback.engine import open_engine
 from scoreback.models.detector.features import TAKING_KINDS
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.features.passes import Read, count_empty, is_number, passed
 from scoreback.models.features.several_values import FIRST, SET, TEXT, VALUES, FieldReader
 from scoreback.records import EventBatch
 from scoreback.sql import identifier, literal
 
 TEXT_LIMIT = 4096  # characters that entropy and ngrams look at: bounds a 1 MB command line
 _MEMORY_LIMIT = "1GB"
-
-_PRIVATE_V4 = r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
-_PRIVATE_V6 = r"^(::1$|[fF][cCdD][0-9a-fA-F]{0,2}:|[fF][eE][89abAB][0-9a-fA-F]?:)"
-_ANY_IP = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$"
-
 
 # What each kind reads of a field with several values; the others read texts, or take a number.
 _READINGS = {"category": SET, "hour_of_day": FIRST, "day_of_week": FIRST, "is_private_ip": FIRST}
@@ -96,17 +90,6 @@ class FeatureRows:
     uncast: Mapping[str, int]  # feature → values that were there but could not be read
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A feature over the columns of one batch."""
-
-    kind: str
-    field: str
-    divisor: str | None
-    pattern: str | None
-    take: str
-
-
 class EventFeatures:
     """Computes event features of batches; holds one in-memory engine for all of them."""
 
@@ -134,11 +117,11 @@ class EventFeatures:
         return FeatureRows(pa.table(columns, names=names), uncast)
 
     def _columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """A column for each feature, most by one query for all."""
+        """A column for each feature; those that no pass gives, by one query for all."""
         reader = FieldReader(batch)
         read = [_read_by(feature, reader) for feature in self._features]
         batch = reader.batch
-        found = {i: _without_query(feature, batch) for i, feature in enumerate(read)}
+        found = {i: passed(feature, batch) for i, feature in enumerate(read)}
         asked = tuple(f"{_expression(read[i], batch)} AS f{i}"
                       for i, column in found.items() if column is None)  # fmt: skip
         if asked:
@@ -153,46 +136,15 @@ class EventFeatures:
             self._engine.close()
 
 
-def _read_by(feature: EventFeature, reader: FieldReader) -> "_Read":
+def _read_by(feature: EventFeature, reader: FieldReader) -> Read:
     """*feature* with the columns that it reads in this batch in place of its fields."""
     reading = _READINGS.get(feature.kind, TEXT)
     if feature.kind in TAKING_KINDS:
         reading = FIRST if feature.take == "first" else VALUES
     divisor = feature.divisor and reader.column(feature.divisor, reading)
-    return _Read(
+    return Read(
         feature.kind, reader.column(feature.field, reading), divisor, feature.pattern, feature.take
     )
-
-
-def _without_query(feature: "_Read", batch: pa.RecordBatch) -> pa.Array | None:
-    """The column of *feature*, where a field of *batch* is one already or a pass over it is."""
-    if feature.kind == "digits":
-        return _digits(batch.column(feature.field))
-    if feature.kind == "category":
-        column = batch.column(feature.field)
-        return None if _count_empty(column) else column
-    if feature.kind == "number" and _is_number(feature.field, batch):
-        column = batch.column(feature.field)
-        return column if pc.all(pc.is_finite(column)).as_py() is not False else None
-    return None
-
-
-def _digits(texts: pa.Array) -> pa.Array:
-    """How many of 0 to 9 each text has: each is one byte, and part of no other character."""
-    if not len(texts):
-        return pa.array([], pa.float64())
-    _, offsets, data = texts.buffers()
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    text = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
-    digit = np.zeros(len(text) + 1, np.bool_)  # one more: the last text may be empty
-    np.less(text - ord("0"), 10, out=digit[:-1])  # what is smaller than "0" wraps around
-    counts = np.add.reduceat(digit, ends[:-1] - ends[0], dtype=np.int32)  # of empty ones anything
-    missing = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
-    return pa.array(counts.astype(np.float64), mask=missing)
-
-
-def _is_number(field: str, batch: pa.RecordBatch) -> bool:
-    return bool(batch.schema.field(field).type == pa.float64())
 
 
 def _text(field: str) -> str:
@@ -211,23 +163,13 @@ def number_of(field: str, batch: pa.RecordBatch, take: str) -> str:
     return f"CASE WHEN isfinite({cast}) THEN {cast} END"
 
 
-def _time(field: str) -> str:
-    if field in ("event_time", "arrival_time"):
-        return field
-    return f"TRY_CAST({_text(field)} AS TIMESTAMPTZ)"
-
-
-def _expression(feature: "_Read", batch: pa.RecordBatch) -> str:
+def _expression(feature: Read, batch: pa.RecordBatch) -> str:
     text = _text(feature.field)
     match feature.kind:
-        case "category":
-            return text
         case "ngrams":
             return f"left({text}, {TEXT_LIMIT})"
         case "number":
             return number_of(feature.field, batch, feature.take)
-        case "length":
-            return f"length({text})::DOUBLE"
         case "entropy":
             return f"list_entropy(string_split(left({text}, {TEXT_LIMIT}), ''))"
         case "matches":
@@ -237,15 +179,9 @@ def _expression(feature: "_Read", batch: pa.RecordBatch) -> str:
             above, below = (number_of(name, batch, feature.take) for name in names)
             return f"{above} / nullif({below}, 0)"
         case "hour_of_day":
-            return f"hour({_time(feature.field)})::DOUBLE"
+            return f"hour(TRY_CAST({text} AS TIMESTAMPTZ))::DOUBLE"
         case "day_of_week":
-            return f"isodow({_time(feature.field)})::DOUBLE"
-        case "is_private_ip":
-            private = f"regexp_matches({text}, {literal(f'{_PRIVATE_V4}|{_PRIVATE_V6}')})"
-            address = f"regexp_matches({text}, {literal(_ANY_IP)})"
-            return f"CASE WHEN {address} THEN ({private})::INT::DOUBLE END"
-        case "digits":
-            raise ValueError("digits are counted without a query")
+            return f"isodow(TRY_CAST({text} AS TIMESTAMPTZ))::DOUBLE"
     raise ValueError(f"no feature is of kind {feature.kind!r}")
 
 
@@ -258,9 +194,5 @@ def _uncast(
             if feature.field not in names or feature.field in ("event_time", "arrival_time"):
                 continue
             given = events.batch.column(feature.field)
-            empty = 0 if _is_number(feature.field, events.batch) else _count_empty(given)
+            empty = 0 if is_number(feature.field, events.batch) else count_empty(given)
             yield feature.name, column.null_count - given.null_count - empty
-
-
-def _count_empty(texts: pa.Array) -> int:
-    return int(pc.sum(pc.equal(texts, "")).as_py() or 0)

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.columns import flat, text_bytes
 from scoreback.naming import UNIT_REF, members_of
 
 _STATE = r"^(?P<index>[^ ]+) (?P<seq_no>[0-9]+) (?P<primary_term>[0-9]+)$"
@@ -24,8 +25,8 @@ def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
             refs = scores["event_ref"]
         else:
             refs = pc.if_else(units, None, refs)
-    plain = refs.combine_chunks()
-    if not pc.any(pc.match_substring(plain, " ")).as_py():
+    plain = flat(refs)
+    if not (text_bytes(plain) == ord(" ")).any():
         none = pa.nulls(len(plain), pa.int64())
         whole = scores.append_column("event_index", plain)
         return whole.append_column("seq_no", none).append_column("primary_term", none)
