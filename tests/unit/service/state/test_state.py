@@ -1,5 +1,6 @@
 """The service's state: migrations, damage, progress and batches."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -51,8 +52,41 @@ def batch(name: str, detector: str = "d", after: Progress = AFTER) -> Batch:
     )  # fmt: skip
 
 
-def test_migrations_lead_to_the_tables_of_the_code(state: State) -> None:
-    with state.database.reads() as connection:
+def migrated(path: Path, revision: str) -> None:
+    """Make the file of a state as the migrations up to *revision* do, one by one."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def shape(path: Path) -> dict[str, tuple[str, set[str], str]]:
+    """What is in a file: the text that made each, its columns and constraints in any order."""
+    with closing(sqlite3.connect(path)) as file:
+        made = file.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    found = {}
+    for name, sql in made:
+        head, _, rest = " ".join(sql.split()).partition("(")
+        body, _, tail = rest.rpartition(")")
+        parts = {part.strip() for part in re.split(r",(?![^(]*\))", body)}
+        found[name] = (head.strip(), parts, tail.strip())
+    return found
+
+
+def test_a_new_state_has_what_the_migrations_lead_to(tmp_path: Path) -> None:
+    migrated(tmp_path / "migrated.sqlite", "head")
+    State.open(tmp_path / "new").close()
+    new = shape(tmp_path / "new" / "state.sqlite")
+    assert new == shape(tmp_path / "migrated.sqlite")
+    assert {"batches", "alembic_version", "ix_versions_champion"} <= new.keys()
+
+
+def test_migrations_lead_to_the_tables_of_the_code(tmp_path: Path) -> None:
+    migrated(tmp_path / "state.sqlite", "head")
+    with State.open(tmp_path) as state, state.database.reads() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.METADATA) == []
         assert context.get_current_revision() == database.HEAD
@@ -100,13 +134,7 @@ AGES_AGO = """
 def test_a_state_of_the_first_revision_keeps_its_rows_and_gets_what_is_new(
     tmp_path: Path,
 ) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.sqlite'}")
-    config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
+    migrated(tmp_path / "state.sqlite", "0001")
     after = (
         '{"detector":"d","plan_hash":"p","watermark":"2024-05-01T12:05:00.123456Z",'
         '"score_since":"2024-05-01T12:00:00.123456Z","segments":["a","b"],"pending":"waiting"}'
@@ -127,8 +155,10 @@ def test_a_state_of_the_first_revision_keeps_its_rows_and_gets_what_is_new(
         assert state.open_batches("d") == []
 
 
-def test_an_up_to_date_state_is_opened_without_alembic(tmp_path: Path) -> None:
-    State.open(tmp_path).close()
+@pytest.mark.parametrize("new", [False, True])
+def test_a_new_state_and_an_up_to_date_one_need_no_alembic(tmp_path: Path, *, new: bool) -> None:
+    if not new:
+        State.open(tmp_path).close()
     code = (
         "import sys, pathlib; from scoreback.service.state.workspace_state import State;"
         "State.open(pathlib.Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
