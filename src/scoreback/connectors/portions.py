@@ -13,14 +13,12 @@ def portions(texts: pa.Array, most_bytes: int, most_items: int) -> Iterator[Posi
     items = np.arange(len(texts))
     if not len(items):
         return
-    sizes = np.diff(_offsets(texts))
-    start, held = 0, 0
-    for number, size in enumerate(sizes.tolist()):
-        if number > start and (held + size > most_bytes or number - start >= most_items):
-            yield items[start:number]
-            start, held = number, 0
-        held += size
-    yield items[start:]
+    start, ends = 0, _offsets(texts)
+    while start < len(items):
+        fitting = int(np.searchsorted(ends, int(ends[start]) + most_bytes, side="right")) - 1
+        end = min(max(fitting, start + 1), start + most_items)
+        yield items[start:end]
+        start = end
 
 
 def together(texts: pa.Array, items: Positions) -> bytes:

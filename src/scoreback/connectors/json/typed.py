@@ -58,11 +58,15 @@ class Shapes:
     def learn(self, documents: Sequence[Any]) -> None:
         """Look at *documents*, as a plain JSON decoder gives them."""
         for pointer in (p for pointers in self._spelt.values() for p in pointers):
-            for value in _values(documents, pointer):
-                listed = isinstance(value, list)
-                self._listed.setdefault(pointer, set()).add(listed)
-                kinds = self._kinds.setdefault(pointer, set())
-                kinds.update(map(type, value if listed else (value,)))
+            values = list(_values(documents, pointer))
+            kinds = set(map(type, values))
+            if not kinds:
+                continue
+            self._listed.setdefault(pointer, set()).update(kind is list for kind in kinds)
+            if list in kinds:
+                kinds.remove(list)
+                kinds.update(type(one) for value in values if type(value) is list for one in value)
+            self._kinds.setdefault(pointer, set()).update(kinds)
 
     def layout(self) -> Layout | None:
         """What every document that was seen fits into; None where values have no one type.

@@ -78,10 +78,12 @@ class _Reader:
         return found
 
     def count(self) -> int:
-        marker = self.marker()
-        if marker not in _LENGTHS:
+        marker = self.content[self.at : self.at + 1]
+        form = _LENGTHS.get(marker)
+        if form is None:
             raise ValueError(f"a length has the marker {marker!r}")
-        return int(self.number(_LENGTHS[marker]))
+        self.at += 1 + form.size  # at once: a model has tens of thousands of lengths
+        return int(form.unpack_from(self.content, self.at - form.size)[0])
 
     def text(self) -> str:
         return self.take(self.count()).decode()

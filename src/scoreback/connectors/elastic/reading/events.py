@@ -166,7 +166,7 @@ class _Chunks:
         after: list[Any] | None = None
         while True:
             size = self.page_rows
-            body = hits.request(sequence=self.there.sequence) | same | {"size": size}
+            body = hits.request() | same | {"size": size}
             if after is not None:
                 body["search_after"] = after
             answer = pit.search(body)
@@ -198,6 +198,7 @@ class _Chunks:
                 numbers=[path(name) for name in self.numbers],
                 asked=list(map(path, asked)),
                 told=self.there.told,
+                sequence=self.there.sequence,
                 valued=self.there.valued if set(asked) >= set(self.fields) else (),
             )
             self.decoders.setdefault(key, decoder)  # another thread may have been faster

@@ -39,12 +39,14 @@ class HitDecoder:
         asked: Sequence[str] = (),
         valued: Container[str] = (),
         told: Mapping[str, int] = MappingProxyType({}),
+        sequence: bool = False,
     ) -> None:
         """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
 
         Those that are *valued* are looked up in what is kept beside the documents. Of fields in
         *numbers* only the number counts: they may come as float64. *told* are time fields that
-        documents tell, and the microseconds that the server keeps them exact to.
+        documents tell, and the microseconds that the server keeps them exact to. With *sequence*
+        the server is asked for the states of documents, which somebody writes to.
         """
         self._selection, self._asked, self._valued = selection, tuple(asked), valued
         self._fields = [name for name in fields if name not in self._asked]
@@ -54,10 +56,10 @@ class HitDecoder:
         self._lock = Lock()
         self._typed: TypedHits | None = None
         self._left = 0 if self._asked else ATTEMPTS
-        self._units = told
+        self._units, self._sequence = told, sequence
         self._trusted = not self._asked and told.keys() >= set(times)
 
-    def request(self, *, sequence: bool) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """What a search has to ask for, beside query, order and size."""
         times = (self._selection.time, self._selection.arrival)
         body: dict[str, Any] = {"track_total_hits": False}
@@ -68,7 +70,7 @@ class HitDecoder:
         shown = [{"field": name} for name in self._asked if name not in self._valued]
         if shown:
             body["fields"] = shown
-        if sequence:
+        if self._sequence:
             body["seq_no_primary_term"] = True
         return body
 
@@ -118,5 +120,5 @@ class HitDecoder:
             if layout is None:
                 self._left -= 1
                 return None
-            self._typed = TypedHits(self._selection, layout, self._units)
+            self._typed = TypedHits(self._selection, layout, self._units, sequence=self._sequence)
             return self._typed

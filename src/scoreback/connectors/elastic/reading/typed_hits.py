@@ -11,26 +11,33 @@ from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.json.typed import Layout, firsts, read
 
 _TEXTS = pa.list_(pa.string())
+_STATE = ("_seq_no", "_primary_term")
 
 
 class TypedHits:
     """Decodes pages of one layout, on any thread."""
 
-    def __init__(self, selection: Selection, layout: Layout, units: Mapping[str, int]) -> None:
+    def __init__(
+        self, selection: Selection, layout: Layout, units: Mapping[str, int], *, sequence: bool
+    ) -> None:
         """Prepare to find the fields of *layout*, the times of *selection* among them.
 
         Where documents tell times, *units* are the microseconds that the server keeps of each.
+        With *sequence*, the server was asked for the states of documents.
         """
         self._layout, self._units = layout, units
         self._times = (selection.time, selection.arrival)
         self._looked_up = list(dict.fromkeys(self._times))  # both clocks may be one field
         hit = {
             "_id": pa.string(), "_index": pa.string(), "_source": layout.type,
-            "_seq_no": pa.int64(), "_primary_term": pa.int64(), "sort": pa.list_(pa.int64()),
-            "fields": pa.struct([(name, _TEXTS) for name in self._looked_up]),
+            "sort": pa.list_(pa.int64()),
         }  # fmt: skip
-        hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
-        self._schema = pa.schema([("pit_id", pa.string()), ("hits", hits)])
+        if sequence:
+            hit |= dict.fromkeys(_STATE, pa.int64())
+        # What an answer does not hold is not looked for: Arrow would fill it in for every hit.
+        self._told = _schema(hit)
+        times = pa.struct([(name, _TEXTS) for name in self._looked_up])
+        self._with_times = _schema(hit | {"fields": times})
 
     def decode(self, body: bytes, *, looked_up: bool) -> Page:
         """The page that *body* holds.
@@ -43,7 +50,7 @@ class TypedHits:
         Raises:
             ValueError: some value has another type, or this is no answer of a search.
         """
-        pit, outer = read(body, self._schema).flatten()
+        pit, outer = read(body, self._with_times if looked_up else self._told).flatten()
         (lists,) = outer.flatten()
         if lists.null_count:
             raise ValueError("no hits, and no list of none")
@@ -72,9 +79,15 @@ class TypedHits:
         )
 
 
+def _schema(hit: Mapping[str, pa.DataType]) -> pa.Schema:
+    """What is read of an answer with such hits."""
+    hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
+    return pa.schema([("pit_id", pa.string()), ("hits", hits)])
+
+
 def _refs(hit: dict[str, pa.Array]) -> pa.Array:
     """Where each event is, and which state of it was read, where that was asked for."""
-    states: list[Any] = [hit[name] for name in ("_seq_no", "_primary_term")]
-    if states[0].null_count == len(states[0]):
+    states: list[Any] = [hit[name] for name in _STATE if name in hit]
+    if not states or states[0].null_count == len(states[0]):
         return hit["_index"]
     return pc.binary_join_element_wise(hit["_index"], *(s.cast(pa.string()) for s in states), " ")

@@ -55,7 +55,8 @@ def test_a_page_gives_what_a_plain_decoder_gives(
     rows: list[tuple[dict[str, Any], int | None]],
 ) -> None:
     sources, times = [source for source, _ in rows], [time for _, time in rows]
-    found = HitDecoder(Selection.of({"index": "i"}), FIELDS).decode(page(sources, times))
+    decoder = HitDecoder(Selection.of({"index": "i"}), FIELDS, sequence=True)
+    found = decoder.decode(page(sources, times))
     for name in FIELDS:
         expected = [flattened(parsed(json.dumps(source)), FIELDS).get(name) for source in sources]
         assert found.columns[name].to_pylist() == expected
@@ -147,7 +148,7 @@ def telling(told: Mapping[str, int] = TOLD) -> HitDecoder:
 
 def test_times_are_read_from_documents_where_mappings_say_that_they_tell_them() -> None:
     decoder = telling()
-    assert LOOKED_UP not in decoder.request(sequence=False)
+    assert LOOKED_UP not in decoder.request()
     told = decoder.decode(page([STAMPS | {"port": 2}, {"port": 1}], [], [{}, {}]), looked_up=False)
     assert told.time.to_pylist() == [STAMPED * 1000, None]
     assert told.arrival.to_pylist() == [(STAMPED + 877) * 1000, None]
@@ -155,7 +156,7 @@ def test_times_are_read_from_documents_where_mappings_say_that_they_tell_them() 
 
 @pytest.mark.parametrize("told", [{}, {"@timestamp": 1_000}, {"event.ingested": 1}])
 def test_times_are_looked_up_unless_documents_tell_both(told: Mapping[str, int]) -> None:
-    assert LOOKED_UP in telling(told).request(sequence=False)
+    assert LOOKED_UP in telling(told).request()
 
 
 @pytest.mark.parametrize(("unit", "micros"), [(1_000, STAMPED * 1000), (1, STAMPED * 1000 + 456)])
@@ -181,17 +182,17 @@ def test_a_page_that_does_not_tell_its_times_is_asked_for_again(source: dict[str
     decoder = telling()
     with pytest.raises(TimesUnclear):
         decoder.decode(page([source], [], [{}]), looked_up=False)
-    assert LOOKED_UP in decoder.request(sequence=False)
+    assert LOOKED_UP in decoder.request()
     looked_up = {"@timestamp": [str(STAMPED)], "event.ingested": [str(STAMPED + 877)]}
     assert decoder.decode(page([source], [], [looked_up])).time.to_pylist() == [STAMPED * 1000]
     decoder.decode(page([STAMPS | {"port": 1}], [], [looked_up]))
-    assert LOOKED_UP in decoder.request(sequence=False)  # and never believed again
+    assert LOOKED_UP in decoder.request()  # and never believed again
 
 
 def test_an_empty_page_tells_nothing_and_is_not_asked_for_again() -> None:
     decoder = telling()
     assert len(decoder.decode(page([], []), looked_up=False).ids) == 0
-    assert LOOKED_UP not in decoder.request(sequence=False)
+    assert LOOKED_UP not in decoder.request()
 
 
 @given(st.integers(-(10**15), 9 * 10**15))
