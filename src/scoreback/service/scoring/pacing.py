@@ -66,11 +66,11 @@ class Pacing:
     def judge(self, rows: pa.Table, scores: Floats) -> PacedStep:
         """Which of *rows* with these *scores* raise an alert."""
         able = np.flatnonzero(scores >= self._pace.floor)
-        chosen = rows.take(pa.array(able))
+        ids, named = (rows[name].take(pa.array(able)) for name in ("event_id", self._entity))
         drawn = np.ones(len(scores))
-        drawn[able] = draws(chosen["event_id"], TIES)
+        drawn[able] = draws(ids, TIES)
         entities = np.full(len(scores), -1, dtype=np.int64)
-        entities[able] = codes(firsts(chosen["field:" + self._entity]))
+        entities[able] = codes(firsts(named))
         units = Units(
             times=seen_at(rows, self._model.artifact.lag),
             entities=entities,
@@ -85,7 +85,7 @@ class Pacing:
         )
 
     def _take(self, detector: Detector) -> None:
-        self._entity = detector.entity
+        self._entity = "field:" + detector.entity
         version = self._model.version.version
         self.point = operating_point(detector, version, self._model.artifact)
         door = self._rules

@@ -49,9 +49,12 @@ def kept_scores(
     judged, version = paced.judged, paced.version
     kept = judged.alerts | (scored.scores >= point.keep_floor)
     kept |= _sampled(rows["event_id"], version, detector.write.keep.sample)
-    if not kept.all():
-        rows = rows.take(pa.array(np.flatnonzero(kept)))
     scores, alerts = scored.scores[kept], judged.alerts[kept]
+    reasons = _reasons(scorer, rows, np.flatnonzero(judged.alerts), alerts)
+    if not kept.all():
+        own = ("event_id", "event_ref", "event_time")
+        fields = ["field:" + name for name in dict.fromkeys([detector.entity, *carried])]
+        rows = rows.select([*own, *fields]).take(pa.array(np.flatnonzero(kept)))
     count = rows.num_rows
     ids = rows.column("event_id").to_pylist()
     who = (detector.name, version, paced.stage.value, connection)
@@ -69,7 +72,7 @@ def kept_scores(
         pa.array(point.risk(scores), pa.float64()),
         pa.array(judged.thresholds[kept], pa.float64()),
         pa.array(alerts, pa.bool_()),
-        _reasons(scorer, rows, alerts),
+        reasons,
     ]
     schema = SCORE_COLUMNS
     for name in carried:
@@ -120,10 +123,11 @@ def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[
     return np.asarray(digests(event_ids, version) < limit)
 
 
-def _reasons(scorer: Scorer, rows: pa.Table, alerts: NDArray[np.bool_]) -> pa.Array:
-    """Reasons where there is an alert, null elsewhere."""
-    hits = pa.array(np.flatnonzero(alerts))
-    found = pa.array(scorer.reasons(rows.take(hits)), pa.string())
+def _reasons(
+    scorer: Scorer, rows: pa.Table, hits: NDArray[np.int64], alerts: NDArray[np.bool_]
+) -> pa.Array:
+    """Reasons of the *hits* among *rows* where there is one of *alerts*, null elsewhere."""
+    found = pa.array(scorer.reasons(rows.take(pa.array(hits))), pa.string())
     place = np.cumsum(alerts) - 1
     return (
         found.take(pa.array(place, mask=~alerts))
