@@ -112,6 +112,9 @@ def overlay(ours: Path, app: Path) -> None:
     """Put our files over the generated ones; stanzas of a conf file that both have are joined."""
     for path in sorted(ours.rglob("*")):
         inside = path.relative_to(ours)
+        if path.is_symlink():  # to the package that the service and the search command share
+            shutil.copytree(path, app / inside, ignore=shutil.ignore_patterns("__pycache__"))
+            continue
         if path.is_dir() or "__pycache__" in inside.parts:
             continue
         there = app / inside

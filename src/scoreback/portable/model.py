@@ -146,8 +146,17 @@ def from_text(text: str) -> PortableModel:
     Raises:
         ValueError: the text is something else, or of a later format.
     """
+    return from_content(json.loads(text))
+
+
+def from_content(given: Mapping[str, Any]) -> PortableModel:
+    """The model of a JSON object, as `from_text`.
+
+    Raises:
+        ValueError: the object is something else, or of a later format.
+    """
     try:
-        content = json.loads(text)
+        content = dict(given)
         if content.pop("format") != FORMAT or content.pop("format_version") != FORMAT_VERSION:
             raise ValueError("it is no portable model of this version of Scoreback")
         features = [
