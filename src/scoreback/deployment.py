@@ -1,13 +1,16 @@
 """What we want in a SIEM beside scores, alert rules and resources, and how it stands there."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from scoreback.portable.model import PortableModel
 from scoreback.records import Enrichment, Severity
 from scoreback.times import span
+
+MODEL = "portable_model"  # the kind of a resource that is one
 
 
 class Delivery(StrEnum):
@@ -110,6 +113,28 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResource(Resource):
+    """A model that the SIEM scores with by itself; it has to pass the gate before it goes there."""
+
+    model: PortableModel  # as the SIEM reads it back
+    digest: str  # of what the SIEM keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativePoint:
+    """By what a SIEM scores the events of one detector itself, or why it does not."""
+
+    detector: str
+    entity_field: str
+    version: str
+    digest: str = ""  # of the model, as its `ModelResource` has it
+    threshold: float = 1.0  # in force
+    cut: float = 0.0  # the same as log-odds
+    why: str = ""  # it cannot
+    updated_at: datetime = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorNeeds:
     """What a connection is told of a detector, to say what it needs in the SIEM for it."""
 
@@ -118,6 +143,7 @@ class DetectorNeeds:
     entity_field: str
     selection: Mapping[str, object]  # of its events, in the SIEM's words
     enriches: frozenset[Enrichment]
+    model: PortableModel | None = None  # of that version, where it is portable
 
 
 class Standing(StrEnum):

@@ -22,6 +22,7 @@ class DoubleConnector:
     settings = None
     resources = None
     exports = None
+    native = None
 
     def __init__(self, name: str, log: Log) -> None:
         self.name, self.log = name, log

@@ -12,6 +12,7 @@ from scoreback.connectors.doors.events import BATCH_ROWS, EventsDoor, Slice
 from scoreback.connectors.doors.health import HealthDoor
 from scoreback.connectors.doors.intake import ExportsDoor, IntakeDoor, LoadMapping, LoadReport
 from scoreback.connectors.doors.labels import LabelsDoor
+from scoreback.connectors.doors.native import NativeDoor
 from scoreback.connectors.doors.resources import ResourcesDoor
 from scoreback.connectors.doors.rules import RuleEngine, RulesDoor
 from scoreback.connectors.doors.scores import ScoreQuery, ScoresDoor
@@ -32,6 +33,7 @@ __all__ = [
     "LabelsDoor",
     "LoadMapping",
     "LoadReport",
+    "NativeDoor",
     "ResourcesDoor",
     "RuleEngine",
     "RulesDoor",

@@ -12,6 +12,7 @@ from scoreback.connectors.doors.events import EventsDoor
 from scoreback.connectors.doors.health import HealthDoor
 from scoreback.connectors.doors.intake import ExportsDoor, IntakeDoor
 from scoreback.connectors.doors.labels import LabelsDoor
+from scoreback.connectors.doors.native import NativeDoor
 from scoreback.connectors.doors.resources import ResourcesDoor
 from scoreback.connectors.doors.rules import RuleEngine, RulesDoor
 from scoreback.connectors.doors.scores import ScoresDoor
@@ -93,6 +94,11 @@ class Connector(Protocol):
     @property
     def resources(self) -> ResourcesDoor | None:
         """Keeps what the connection needs in the SIEM."""
+        ...
+
+    @property
+    def native(self) -> NativeDoor | None:
+        """Keeps what the SIEM scores by itself."""
         ...
 
     @property

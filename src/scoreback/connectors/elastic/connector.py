@@ -28,6 +28,7 @@ class ElasticConnector:
 
     settings = None
     exports = None
+    native = None
 
     def __init__(self, name: str, given: ElasticSettings, client: Client) -> None:
         """Connect as *name* through *client*, as the settings that were *given* say."""

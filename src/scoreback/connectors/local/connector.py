@@ -37,6 +37,7 @@ class LocalConnector:
         self.settings = Settings(store)
         self.health = Health(store)
         self.intake = self.exports = Intake(store)
+        self.native = None  # scores are computed by the service alone
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:

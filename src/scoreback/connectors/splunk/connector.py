@@ -13,6 +13,7 @@ from scoreback.connectors.splunk.labels.door import Labels
 from scoreback.connectors.splunk.labels.enterprise import EnterpriseSecurity
 from scoreback.connectors.splunk.labels.entities import entity_in
 from scoreback.connectors.splunk.labels.verdicts import Verdicts
+from scoreback.connectors.splunk.native.door import Native
 from scoreback.connectors.splunk.reading.events import Events
 from scoreback.connectors.splunk.rules.door import Rules
 from scoreback.connectors.splunk.settings import SplunkSettings
@@ -52,6 +53,7 @@ class SplunkConnector:
         self.alerts = Alerts(kv, verdicts, security.findings)
         self.settings = SettingsPages(client)
         self.resources = Resources(client)
+        self.native = Native(client)
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none

@@ -22,7 +22,19 @@ MOST_NODES = 300_000  # of all trees: about 15 MB of text, which every search ha
 
 
 class NotPortable(ConfigError):
-    """A detector that a SIEM cannot score by itself; the message says why."""
+    """A detector that a SIEM cannot score by itself; ``reasons`` says why, a clause each."""
+
+    def __init__(self, detector: str, reasons: tuple[str, ...]) -> None:
+        """Say the *reasons* of *detector*."""
+        super().__init__(
+            f"{detector!r} cannot be scored by the SIEM itself: {'; '.join(reasons)}",
+            hint="the service scores it all the same; leave these features out to have both",
+        )
+        self.detector, self.reasons = detector, reasons
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as other errors do."""
+        return (NotPortable, (self.detector, self.reasons))
 
 
 def portable_model(artifact: Artifact, version: str) -> PortableModel:
@@ -64,10 +76,7 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
 
 def _refuse(detector: str, reasons: tuple[str, ...]) -> None:
     if reasons:
-        raise NotPortable(
-            f"{detector!r} cannot be scored by the SIEM itself: {'; '.join(reasons)}",
-            hint="the service scores it all the same; leave these features out to have both",
-        )
+        raise NotPortable(detector, reasons)
 
 
 def _feature(feature: EventFeature | WindowFeature, artifact: Artifact) -> PortableFeature:

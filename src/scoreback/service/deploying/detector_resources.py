@@ -1,19 +1,29 @@
 """What the SIEM needs for one detector beside its alert rule: lookups, calculated fields."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from scoreback.deployment import AlertRule, DetectorNeeds, Resource
 from scoreback.models.detector.spec import Detector
+from scoreback.models.portable.making import NotPortable
 from scoreback.records import Enrichment
 from scoreback.service.app import App
+from scoreback.service.deploying.native_models import native_model
 
 
 def detector_resources(app: App, detector: Detector, rule: AlertRule) -> Sequence[Resource]:
-    """What *detector* needs while the version of *rule* scores, in the order of making."""
+    """What *detector* needs while the version of *rule* scores, in the order of making.
+
+    Raises:
+        ArtifactError: the version is damaged or gone.
+    """
     door = app.connector.resources
     if door is None:
         return ()
     enriched = app.enrichment(detector)
+    model = None
+    with suppress(NotPortable):  # `why_not_native` says why
+        model = native_model(app, detector.name, rule.version)
     return door.of_detector(
         DetectorNeeds(
             detector=detector.name,
@@ -21,5 +31,6 @@ def detector_resources(app: App, detector: Detector, rule: AlertRule) -> Sequenc
             entity_field=detector.entity,
             selection=app.query(detector).selection,
             enriches=frozenset({enriched} - {Enrichment.NONE}),
+            model=model,
         )
     )

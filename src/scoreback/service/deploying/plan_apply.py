@@ -22,6 +22,8 @@ from scoreback.service.deploying.differences import (
     refused_overrides,
 )
 from scoreback.service.deploying.health_rules import health_rules
+from scoreback.service.deploying.native import follow_native
+from scoreback.service.deploying.native_models import pass_gate, why_not_native
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
     RULE,
@@ -109,6 +111,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         items += [_item(app, one) for one in detector_resources(app, detector, rule)]
         items.append(_item(app, rule))
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
+        notes += why_not_native(app, detector.name, rule.version)
         if app.connector.rules is not None:
             notes += not_held_back(rule, app.connector.rules)
             notes += not_delivered(in_force(app.state, detector).detector, rule)
@@ -131,9 +134,10 @@ def apply(
     Raises:
         StateError: another process works on one of the detectors.
         SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
+        ParityBroken: a model scores otherwise in the SIEM, so it does not go there.
     """
     items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
-    not_scoring = []
+    not_scoring, detectors = [], list(detectors)
     for detector in detectors:
         # Under the lock nobody promotes another version between looking and applying.
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
@@ -146,6 +150,7 @@ def apply(
                     rule,
                 ]
                 items += [_applied(app, one, detector.name, take_over, by, at) for one in needed]
+    follow_native(app, detectors, at=at, anew=True)
     with app.state.lock(OWN, CONTROL, wait=PATIENCE):
         items += [_applied(app, rule, "", take_over, by, at) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring))
@@ -229,6 +234,7 @@ def _applied(
     if isinstance(wanted, AlertRule):
         put(app, wanted, at)
     elif app.connector.resources is not None:
+        pass_gate(app, wanted)
         app.connector.resources.apply(wanted)
         note_deployed(app.state, app.connector.name, wanted.kind, wanted.name, at)
     action = "apply" if ours else "take_over"

@@ -8,6 +8,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.deploying.native import follow_native
 from scoreback.service.deploying.reconcile import (
     NOT_OURS_TO_CHANGE,
     in_words,
@@ -48,6 +49,7 @@ def promote(
         _refuse_edited(app, detector, versions.get(detector.name, version))
         champion = versions.promote(detector.name, version, by=by, at=at)
         reconcile(app, detector, at=at, warn=warn)
+    follow_native(app, [detector], at=at, warn=warn)
     return champion
 
 
@@ -71,6 +73,7 @@ def rollback(
         _refuse_edited(app, detector, versions.earlier(detector.name))
         champion = versions.rollback(detector.name, by=by, at=at)
         reconcile(app, detector, at=at, warn=warn)
+    follow_native(app, [detector], at=at, warn=warn)
     return champion
 
 

@@ -19,10 +19,11 @@ from scoreback.connectors.splunk.deploying.resources import (
     stanza_of,
 )
 from scoreback.connectors.splunk.names import DEPLOYED
+from scoreback.connectors.splunk.native.models import Models, model_resource
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.conf import Conf
 from scoreback.connectors.splunk.wire.kvstore import KvStore
-from scoreback.deployment import DetectorNeeds, Found, Resource, Standing
+from scoreback.deployment import MODEL, DetectorNeeds, Found, Resource, Standing
 
 _ABSENT = "absent"
 
@@ -34,19 +35,21 @@ class Resources:
         """Keep resources through *client*."""
         self._client = client
         self._conf, self._kv = Conf(client), KvStore(client)
+        self._models = Models(client)
 
     def wanted(self) -> Sequence[Resource]:
         """What the connection itself needs; the app brings the rest."""
         return of_connection(self._client.settings)
 
     def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
-        """Lookups and calculated fields of one detector."""
-        return of_detector(needs)
+        """Lookups and calculated fields of one detector, and its model for searches."""
+        found = of_detector(needs)
+        return found if needs.model is None else (*found, model_resource(needs, needs.model))
 
     def made(self) -> Sequence[Resource]:
         """What was made and not removed."""
         own = {(resource.kind, resource.name) for resource in self.wanted()}
-        made = [_made(row) for row in self._kv.rows(DEPLOYED)]
+        made = [*(_made(row) for row in self._kv.rows(DEPLOYED)), *self._models.made()]
         return sorted(
             (one for one in made if (one.kind, one.name) not in own),
             key=lambda one: (one.detector, one.kind == PROPS, one.name),
@@ -54,6 +57,8 @@ class Resources:
 
     def standing(self, wanted: Resource) -> Found:
         """How *wanted* stands; of a sourcetype only the keys that are ours are looked at."""
+        if wanted.kind == MODEL:
+            return self._models.standing(wanted)
         there = self._there(wanted)
         if not there:
             return Found(standing=Standing.ABSENT)
@@ -76,12 +81,16 @@ class Resources:
 
     def apply(self, wanted: Resource) -> None:
         """Write the keys of *wanted*; others of its stanza stay."""
+        if wanted.kind == MODEL:
+            return self._models.apply(wanted)
         keys = _texts(wanted.body)
         self._conf.write(FILES[wanted.kind], stanza_of(wanted), keys)
-        self._kv.save(DEPLOYED, [_mark(wanted, keys)])
+        return self._kv.save(DEPLOYED, [_mark(wanted, keys)])
 
     def remove(self, resource: Resource) -> None:
-        """Take our keys away."""
+        """Take our keys away, or the model."""
+        if resource.kind == MODEL:
+            return self._models.remove(resource)
         file, stanza = FILES[resource.kind], stanza_of(resource)
         if self._conf.stanza(file, stanza) is not None:
             if resource.kind == PROPS:
@@ -89,7 +98,7 @@ class Resources:
                 self._conf.write(file, stanza, dict.fromkeys(_texts(resource.body), ""))
             else:
                 self._conf.remove(file, stanza)
-        self._kv.delete(DEPLOYED, _key(resource))
+        return self._kv.delete(DEPLOYED, _key(resource))
 
     def _there(self, wanted: Resource) -> dict[str, str]:
         """What Splunk says of the keys of *wanted*; nothing where it has none of them."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scoreback.service.deploying.native import follow_native
 from scoreback.service.deploying.reconcile import RULE, reconcile
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, Work
@@ -12,6 +13,7 @@ def follow_file(work: Work, served: Served) -> None:
     """Bring the rule of one detector up to date; what keeps it as it is is told."""
     name, warnings = served.detector.name, list[str]()
     reconcile(work.app, served.detector, at=work.now, warn=warnings.append)
+    follow_native(work.app, [served.detector], at=work.now, warn=warnings.append, anew=True)
     for warning in warnings:
         work.warn(RULE, [name], warning)
     if not warnings:

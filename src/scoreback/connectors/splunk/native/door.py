@@ -1,0 +1,56 @@
+"""The door to native scoring: a document for each detector, which every search of it reads."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from scoreback.connectors.splunk.names import IN_FORCE
+from scoreback.connectors.splunk.wire.client import Client
+from scoreback.connectors.splunk.wire.kvstore import KvStore
+from scoreback.deployment import NativePoint
+
+
+class Native:
+    """What the search command of one Splunk goes by."""
+
+    def __init__(self, client: Client) -> None:
+        """Keep it through *client*."""
+        self._kv = KvStore(client)
+
+    def in_force(self) -> Mapping[str, NativePoint]:
+        """The points that are there; one that cannot be read is as good as none."""
+        found = (_point(row) for row in self._kv.rows(IN_FORCE))
+        return {point.detector: point for point in found if point is not None}
+
+    def put_in_force(self, point: NativePoint) -> None:
+        """Write *point*."""
+        document: dict[str, object] = {
+            "_key": point.detector,
+            "detector": point.detector,
+            "entity_field": point.entity_field,
+            "version": point.version,
+            "updated_at": point.updated_at.timestamp(),
+        }
+        if point.why:
+            document["why"] = point.why
+        else:
+            document |= {
+                "digest": point.digest, "threshold": point.threshold, "cut": point.cut
+            }  # fmt: skip
+        self._kv.save(IN_FORCE, [document])
+
+
+def _point(row: Mapping[str, Any]) -> NativePoint | None:
+    try:
+        return NativePoint(
+            detector=str(row["_key"]),
+            entity_field=str(row["entity_field"]),
+            version=str(row["version"]),
+            digest=str(row.get("digest") or ""),
+            threshold=float(row.get("threshold", 1.0)),
+            cut=float(row.get("cut", 0.0)),
+            why=str(row.get("why") or ""),
+            updated_at=datetime.fromtimestamp(float(row["updated_at"]), UTC),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
