@@ -76,7 +76,7 @@ def require_parity(
     """
     native = native or plain_scorer(model)
     events = hard_events(model, rows, seed)
-    expected = _scores(artifact, events)
+    expected = service_scores(artifact, events)
     farthest, ties = 0.0, 0
     for part, rank in zip(np.array_split(np.arange(rows), len(_RANKS)), _RANKS, strict=True):
         mine, of_part = expected[part], [events[row] for row in part.tolist()]
@@ -145,7 +145,8 @@ def batch_of(events: Sequence[RawEvent], fields: Sequence[str]) -> EventBatch:
     return EventBatch(pa.RecordBatch.from_arrays([*given.values(), *told.values()], schema=schema))
 
 
-def _scores(artifact: Artifact, events: Sequence[RawEvent]) -> Floats:
+def service_scores(artifact: Artifact, events: Sequence[RawEvent]) -> Floats:
+    """What the service scores each of *events*, through all that it does with them."""
     plan = FeaturePlan(artifact.features, artifact.lag)
     computed = EventFeatures(plan)
     try:
