@@ -26,14 +26,13 @@ Row = dict[str, str]
 def python(version: str) -> Path | None:
     """A Python of *version* on this machine: on the path, or of pyenv."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    named = [
-        shutil.which(f"python{version}"),
-        *sorted(root.glob(f"versions/{version}.*/bin/python")),
-    ]
-    for candidate in filter(None, named):
+    there = shutil.which(f"python{version}")
+    candidates = [] if there is None else [Path(there)]
+    candidates += sorted(root.glob(f"versions/{version}.*/bin/python"))
+    for candidate in candidates:
         done = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
         if done.returncode == 0 and f" {version}." in done.stdout:
-            return Path(candidate)
+            return candidate
     return None
 
 

@@ -211,7 +211,7 @@ def test_a_field_is_found_under_each_name_that_the_service_reads_it_by(
     body = f"{header}\n{values}\n".encode()
     found = answer(newest, splunk.said("detector=hard") + execute([body]))
     assert found.rows[0]["scoreback_score"] == known.rows[0]["scoreback_score"]
-    nothing = answer(newest, splunk.said("detector=hard") + execute([b"x\n1\n"]))
+    nothing = answer(newest, splunk.said("detector=hard") + execute([b"x,pkts\n1,null\n"]))
     assert nothing.rows[0]["scoreback_score"] != known.rows[0]["scoreback_score"]
 
 

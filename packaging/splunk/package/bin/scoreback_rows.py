@@ -19,6 +19,7 @@ ADDED = (
     "scoreback_score", "scoreback_threshold", "scoreback_alert", "scoreback_version",
     "scoreback_reasons",
 )  # fmt: skip
+NULL = "null"  # what Splunk makes of JSON's null; the service takes it for missing, too
 MOST_TEXT = 1_000_000  # characters; the service takes a longer field for a missing one
 _SEVERAL = "$;$"  # between the values of a field that has several
 _VALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
@@ -131,12 +132,14 @@ class _Table:
 
     def _one(self, name: str) -> Column:
         texts = self._texts(name)
+        if NULL in texts:
+            texts = ["" if text == NULL else text for text in texts]
         several: dict[int, Sequence[str]] = {}
         if self._has_lists and "__mv_" + name in self._places:
             for row, listed in enumerate(self._texts("__mv_" + name)):
                 if listed:
                     values = [v.replace("$$", "$") for v in _VALUE.findall(listed)]
-                    known = [value for value in values if value]
+                    known = [value for value in values if value and value != NULL]
                     if len(known) > 1:
                         several[row] = known
                         texts[row] = ""
