@@ -17,7 +17,7 @@ from scoreback.connectors.splunk.reading import pieces
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
-from scoreback.records import EventQuery
+from scoreback.records import EventQuery, TimeWindow
 from tests.integration.splunk_events import SELECTION, fill, ids
 from tests.splunkd.connection import PASSWORD, connected, simulated
 from tests.splunkd.hec import Token
@@ -199,7 +199,6 @@ def test_what_was_given_stands_when_the_rest_does_not_come(
 ) -> None:
     simulator.faults.add("disconnect", path=EXPORT, after=3)
     got: list[str] = []
-    from tests.integration.splunk_events import TimeWindow
 
     query = EventQuery(selection=SELECTION, fields=())
     window = TimeWindow(since=START, until=START + timedelta(days=1))

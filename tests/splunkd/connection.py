@@ -16,6 +16,7 @@ APP = Path(__file__).parents[2] / "packaging" / "splunk" / "package"
 USER, PASSWORD = "admin", "changed!"
 DELAY = 90.0  # seconds until an event can be searched
 SETTLE = timedelta(minutes=2)
+ROUND = timedelta(minutes=5)  # in which each rule is due once
 STREAM = "contract"
 SELECTION = {"search": f"index={STREAM} sourcetype={STREAM}", "id": ["event_id"]}
 NOW = START + 2 * timedelta(days=1)  # where the clock of a simulator stands
@@ -95,5 +96,5 @@ def subject(simulator: Simulator, connector: SplunkConnector) -> Subject:
 
 
 def settle(simulator: Simulator) -> None:
-    """Let the time pass until all that was written can be searched."""
-    simulator.clock.advance(SETTLE.total_seconds())
+    """Let the time pass until all that was written can be searched, and every rule has run."""
+    simulator.run_until(simulator.clock.now() + ROUND.total_seconds())
