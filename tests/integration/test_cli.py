@@ -93,10 +93,10 @@ def test_one_wrong_file_does_not_hide_the_others(
 def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
     scoreback: Callable[..., Ended], detector: Path
 ) -> None:
-    detector.write_text(DETECTOR.replace("{local:", "{splunk: {search: index=ids}, local:"))
+    detector.write_text(DETECTOR.replace("{local:", "{qradar: {search: ids}, local:"))
     ended = scoreback("validate", detector)
     assert ended.code == 1
-    assert "events.splunk" in ended.err
+    assert "events.qradar" in ended.err
 
 
 def test_the_schedule_is_printed_as_crontab_lines(

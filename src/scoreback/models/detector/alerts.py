@@ -42,12 +42,17 @@ class Alerts(Part):
 
 
 # What settings in the SIEM may change of a file, unless it locks the key.
-OVERRIDABLE = tuple(
-    f"alerts.{name}"
-    for name in (
-        "budget", "burst", "day_starts", "deliver", "least_precision", "per_entity", "severity",
-        "throttle",
-    )
+OVERRIDABLE = (
+    *(
+        f"alerts.{name}"
+        for name in (
+            "budget", "burst", "day_starts", "deliver", "least_precision", "per_entity",
+            "severity", "throttle",
+        )
+    ),
+    "enabled",
+    "labels.benign_positive",
+    "schedule.score",
 )  # fmt: skip
 
 

@@ -277,6 +277,9 @@ class Detector(Part):
     gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
+    enabled: bool = Field(
+        default=True, description="false: it is not scored for, and its rule raises nothing"
+    )
     locked: list[OverridableKey] = Field(
         default=[], description="keys that settings outside this file cannot change"
     )

@@ -25,7 +25,7 @@ def list_settings(
 
     from scoreback.models.detector.alerts import OVERRIDABLE
     from scoreback.service.app import opened
-    from scoreback.service.in_force.detector import in_force
+    from scoreback.service.in_force.detector import in_force, value_of
     from scoreback.service.in_force.operating_point import points
     from scoreback.service.in_force.settings_sync import sync_settings
 
@@ -34,15 +34,14 @@ def list_settings(
         sync_settings(app)
         now = in_force(app.state, detector)
         noted = points(app.state, detector.name, 1)
-    written = detector.alerts.model_dump(mode="json")
-    held = now.detector.alerts.model_dump(mode="json")
+    written = {key: value_of(detector, key) for key in OVERRIDABLE}
+    held = {key: value_of(now.detector, key) for key in OVERRIDABLE}
     by_key = {one.key: one for one in now.overrides}
     if json:
-        values = {key: held[key.partition(".")[2]] for key in OVERRIDABLE}
         show.as_json(
             {
                 "detector": detector.name,
-                "in_force": values,
+                "in_force": held,
                 "locked": detector.locked,
                 "overrides": [asdict(one) for one in now.overrides],
                 "refused": [asdict(one) for one in now.refused],
@@ -52,11 +51,11 @@ def list_settings(
         return
     rows = []
     for key in OVERRIDABLE:
-        name, one = key.partition(".")[2], by_key.get(key)
+        one = by_key.get(key)
         by = "locked in the file" if key in detector.locked else ""
         if one is not None:
             by = f"{one.author}, {one.at:%Y-%m-%d %H:%M} UTC: {one.reason or 'no reason given'}"
-        rows.append((key, str(written[name]), str(held[name]), by))
+        rows.append((key, str(written[key]), str(held[key]), by))
     show.table(f"Settings of {detector.name}", ("key", "file", "in force", "set by"), rows)
     for refused in now.refused:
         show.say(f"Does not count: {refused.override.key} by {refused.override.author}:"

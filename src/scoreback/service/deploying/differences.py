@@ -4,15 +4,14 @@ from scoreback.connectors.doors.rules import RulesDoor
 from scoreback.deployment import AlertRule, Suppress
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
-from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.detector import in_force, value_of
 
 
 def overridden_keys(app: App, detector: Detector) -> list[str]:
     """The overrides of *detector* that stand, one sentence each."""
-    written = detector.alerts.model_dump(mode="json")
     return [
         f"{one.key} of {detector.name!r} is {one.value}: {one.author} set it on"
-        f" {one.at:%Y-%m-%d %H:%M} UTC; its file says {written[one.key.partition('.')[2]]}"
+        f" {one.at:%Y-%m-%d %H:%M} UTC; its file says {value_of(detector, one.key)}"
         for one in in_force(app.state, detector).overrides
     ]
 

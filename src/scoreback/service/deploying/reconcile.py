@@ -47,6 +47,7 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
         entity_field=detector.entity,
         attack=tuple(detector.alerts.attack),
         delivery=delivery_of(app, detector),
+        paused=not detector.enabled,
     )
 
 

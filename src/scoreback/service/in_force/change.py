@@ -4,9 +4,10 @@ from datetime import datetime
 
 from scoreback.connectors.doors.settings import Override
 from scoreback.errors import ConfigError
+from scoreback.models.detector.alerts import OVERRIDABLE
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
-from scoreback.service.in_force.detector import in_force, overridden
+from scoreback.service.in_force.detector import in_force, overridden, value_of
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
@@ -30,10 +31,9 @@ def change(
         ConfigError: the key cannot be set, the file locks it, or the value is wrong; or there is
             nothing to remove.
     """
-    name = key.partition(".")[2]
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         now = in_force(app.state, detector)
-        before = now.detector.alerts.model_dump(mode="json").get(name)
+        before = None if key not in OVERRIDABLE else value_of(now.detector, key)
         if value is not None:
             overridden(detector, key, value)
         elif key not in {one.key for one in (*now.overrides, *(r.override for r in now.refused))}:
@@ -46,5 +46,5 @@ def change(
                 detector=detector.name, key=key, value=value, author=author, reason=reason, at=at
             )
         )
-        after = in_force(app.state, detector).detector.alerts.model_dump(mode="json").get(name)
+        after = value_of(in_force(app.state, detector).detector, key)
     return str(before), str(after)

@@ -1,8 +1,9 @@
 """A detector as it is in force: its file and the overrides that stand, but for what it locks."""
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from scoreback.connectors.doors.settings import Override
 from scoreback.errors import ConfigError
@@ -12,7 +13,7 @@ from scoreback.models.detector.wrong import WrongValue
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.state.workspace_state import State
 
-_PART = "alerts."  # the only part of a file that overrides reach
+_ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +70,12 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
             f"{key} is locked in the file of {detector.name!r}",
             hint="change it in the file, or take the key out of `locked` there",
         )
-    written = detector.alerts.model_dump(mode="json") | {key.removeprefix(_PART): value}
+    part, _, name = key.rpartition(".")
     try:
-        alerts = Alerts.model_validate(written)
+        if part == _ALERTS:
+            written = detector.alerts.model_dump(mode="json") | {name: value}
+            return detector.model_copy(update={part: Alerts.model_validate(written)})
+        return _with(detector, part, name, value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         cause = first.get("ctx", {}).get("error")
@@ -80,4 +84,22 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
         raise ConfigError(
             f"{key}: {value!r}: {first['msg']}", hint="see `validate --explain`"
         ) from error
-    return detector.model_copy(update={"alerts": alerts})
+
+
+def _with(detector: Detector, part: str, name: str, value: str) -> Detector:
+    """*detector* with *name* of its *part*, or of itself where that is empty, set to *value*."""
+    model: BaseModel = getattr(detector, part) if part else detector
+    field = type(model).model_fields[name]
+    # What bounds a value stands beside its type.
+    bounds = tuple(field.metadata)
+    annotated: Any = Annotated[field.annotation, *bounds] if bounds else field.annotation
+    typed: TypeAdapter[object] = TypeAdapter(annotated)
+    changed = model.model_copy(update={name: typed.validate_python(value)})
+    return detector.model_copy(update={part: changed} if part else {name: getattr(changed, name)})
+
+
+def value_of(detector: Detector, key: str) -> object:
+    """What *detector* has under the dotted *key*, as its file writes it."""
+    part, _, name = key.rpartition(".")
+    model: BaseModel = getattr(detector, part) if part else detector
+    return model.model_dump(mode="json", include={name}).get(name)

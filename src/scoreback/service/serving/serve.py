@@ -12,6 +12,7 @@ from pathlib import Path
 from scoreback.errors import ConfigError, ScorebackError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.connections import connection_of
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.serving.detector_watch import DetectorWatch, Served
 from scoreback.service.serving.jobs import Jobs
 from scoreback.service.serving.kinds import KINDS
@@ -106,8 +107,8 @@ def _follow(
     now: datetime,
 ) -> None:
     """Have jobs for what is *served*, and some soon for what is not *known* as it is now."""
-    detectors = {name: one.detector for name, one in served.items()}
     try:
+        detectors = {name: in_force(state, one.detector).detector for name, one in served.items()}
         schedule.follow(detectors.values(), lambda name, kind: last_run(state, name, kind), now)
     except ScorebackError as error:  # the state is busy, say: the next look does it
         _log.error("%s. Try: %s", error, error.hint)

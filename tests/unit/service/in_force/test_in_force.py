@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from scoreback.connectors.doors.settings import Override, SettingsDoor
-from scoreback.deployment import Suppress
+from scoreback.deployment import Delivery, Suppress
 from scoreback.errors import ConfigError, SiemUnavailable
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
+from scoreback.records import ModelVersion
 from scoreback.service.app import App, opened
+from scoreback.service.deploying.differences import not_delivered
+from scoreback.service.deploying.reconcile import rule_of
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.overrides import Overrides
@@ -31,6 +34,12 @@ features: [number: network.bytes]
 alerts: {budget: 20/day}
 locked: [alerts.severity]
 """
+
+
+VERSION = ModelVersion(
+    detector="triage", version="v1-aa", status="champion", artifact_hash="aa",
+    algorithm="xgboost", trained_as_of=T, created_at=T, parent=None, row_hash="",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -196,3 +205,50 @@ def test_what_rules_cannot_hold_back_counts_as_shown(detector: Detector) -> None
     unable = point.pace(frozenset()).rule
     assert unable.per_entity > 10**6
     assert unable.throttle == timedelta(0)
+
+
+def test_more_than_alerts_can_be_set_each_in_the_words_of_the_file(
+    app: App, detector: Detector
+) -> None:
+    put(app, detector, "labels.benign_positive", "positive")
+    put(app, detector, "schedule.score", "*/2 * * * *")
+    put(app, detector, "enabled", "0")
+    put(app, detector, "alerts.deliver", "risk")
+    now = in_force(app.state, detector)
+    assert now.refused == ()
+    assert now.detector.labels.benign_positive == "positive"
+    assert str(now.detector.schedule.score) == "*/2 * * * *"
+    assert (now.detector.enabled, now.detector.alerts.deliver) == (False, "risk")
+    put(app, detector, "enabled", None, minute=1)
+    assert in_force(app.state, detector).detector.enabled
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("labels.benign_positive", "maybe"), ("schedule.score", "whenever"), ("enabled", "perhaps"),
+     ("alerts.deliver", "rank"), ("labels.mature_after", "1d"), ("name", "x")],
+)  # fmt: skip
+def test_what_the_file_could_not_say_is_refused(
+    app: App, detector: Detector, key: str, value: str
+) -> None:
+    with pytest.raises(ConfigError):
+        put(app, detector, key, value)
+
+
+def test_a_detector_that_is_switched_off_has_a_rule_that_is_paused(
+    app: App, detector: Detector
+) -> None:
+    assert not rule_of(app, detector, VERSION).paused
+    put(app, detector, "enabled", "false")
+    assert rule_of(app, detector, VERSION).paused
+
+
+def test_what_a_siem_cannot_deliver_is_delivered_as_it_can_and_told(
+    app: App, detector: Detector
+) -> None:
+    assert not_delivered(detector, rule_of(app, detector, VERSION)) == []
+    put(app, detector, "alerts.deliver", "risk")
+    asked = in_force(app.state, detector).detector
+    rule = rule_of(app, detector, VERSION)
+    assert rule.delivery is Delivery.FINDING
+    assert "not as risk" in not_delivered(asked, rule)[0]

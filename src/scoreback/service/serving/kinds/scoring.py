@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.scoring.champions import LiveRun, behind, score_live_together
 from scoreback.service.scoring.plan import selected
 from scoreback.service.serving.detector_watch import Served
@@ -20,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 def _score(work: Work, served: Sequence[Served]) -> Ended:
     ended: dict[str, Exception | None] = {}
+    served = _switched_on(work, served, ended)
+    if not served:
+        return ended
     served = _in_step(work, served)
     runs = score_live_together(
         work.app,
@@ -40,6 +44,20 @@ def _score(work: Work, served: Sequence[Served]) -> Ended:
         _log_run(work.app, run)
         _warn_of_another_home(work, run)
     return ended
+
+
+def _switched_on(
+    work: Work, served: Sequence[Served], ended: dict[str, Exception | None]
+) -> Sequence[Served]:
+    """Those that are to be scored for at all; what arrives for the others waits."""
+    on = []
+    for one in served:
+        if in_force(work.app.state, one.detector).detector.enabled:
+            on.append(one)
+        else:
+            hint = "scoreback settings list says who switched it off"
+            ended[one.detector.name] = NotYet("it is switched off", hint=hint)
+    return on
 
 
 def _in_step(work: Work, served: Sequence[Served]) -> Sequence[Served]:
