@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from tests.splunkd import (
     app_handlers,
     auth_endpoints,
+    cluster,
     conf_endpoints,
     control,
     enterprise_endpoints,
@@ -44,6 +45,7 @@ ROUTES = [
         passwords,
         saved_searches,
         kv_endpoints,
+        cluster,
         fired_alerts,
         enterprise_endpoints,
         conf_endpoints,
@@ -107,6 +109,9 @@ class Management:
             return answer(refusal.status, [(refusal.kind, refusal.text)], mode, headers)
 
     def _fail(self, method: str, path: str) -> None:
+        if self._instance.down:
+            raise Disconnect
+        self._simulator.cluster.catch_up(self._instance)
         faults = self._instance.faults
         if faults.take("disconnect", method, path):
             raise Disconnect

@@ -58,6 +58,11 @@ def _done(simulator: "Simulator", instance: Instance, what: str, given: Any) -> 
         case "DELETE indexes":
             simulator.remove_index(given["name"])
             return {}
+        case "POST captain":
+            simulator.cluster.elect(int(given["member"]))
+            return {"captain": simulator.captain.name}
+        case "POST run_until":
+            return [asdict(run) for run in simulator.run_until(float(given["now"]))]
         case "POST run_due":
             return [asdict(run) for run in simulator.run_due()]
         case "GET runs":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.splunkd.accounts import Accounts, Role
 from tests.splunkd.clock import Clock
@@ -11,6 +11,9 @@ from tests.splunkd.faults import Faults
 from tests.splunkd.kv.store import KVStore
 from tests.splunkd.scheduling.alerts import Alerts
 from tests.splunkd.store import EventStore
+
+if TYPE_CHECKING:
+    from tests.splunkd.cluster import Cluster
 
 VERSION = "9.4.4"
 CAPABILITY = "capability::"
@@ -85,6 +88,9 @@ class Instance:
         self.instance_type = ""
         """``cloud`` in Splunk Cloud."""
         self.roles = ["search_head", "indexer", "kv_store"]
+        self.down = False
+        """A member that is down closes every connection."""
+        self.cluster: Cluster | None = None
         self.enterprise_security = False
         self.confs = Confs()
         self.kv = KVStore(self.confs)

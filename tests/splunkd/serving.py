@@ -6,17 +6,18 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from tests.splunk_web import Web
 from tests.splunkd.app import Collector, Management
+from tests.splunkd.certificate import Certificate
 from tests.splunkd.simulator import Options, Simulator
 
 _HOST = "127.0.0.1"
 _STARTS_WITHIN = 20.0
+_LOOKS_EVERY = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,6 @@ class Ports:
     management: int = 0
     hec: int = 0
     web: int = 0
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What a server shows of itself."""
-
-    certificate: Path
-    key: Path
 
 
 class _Server:
@@ -106,8 +99,35 @@ def running(
             servers.append(web)
         for server in servers:
             server.start()
-        yield simulator
+        if certificate:
+            simulator.trust(certificate.certificate)
+        with _scheduling(simulator):
+            yield simulator
     finally:
         for server in servers:
             server.stop()
         simulator.close()
+
+
+@contextlib.contextmanager
+def _scheduling(simulator: Simulator) -> Iterator[None]:
+    """Run scheduled searches beside, if the simulator is to."""
+    if not simulator.options.schedules:
+        yield
+        return
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(_LOOKS_EVERY):
+            simulator.run_due()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(60)
+
+
+__all__ = ["Certificate", "Ports", "running"]

@@ -9,6 +9,7 @@ from typing import Any
 from tests.splunkd import enterprise_security
 from tests.splunkd.accounts import User
 from tests.splunkd.clock import Clock
+from tests.splunkd.cluster import Cluster
 from tests.splunkd.faults import Faults
 from tests.splunkd.hec import Hec, Token
 from tests.splunkd.instance import VERSION, Index, Instance
@@ -28,6 +29,12 @@ class Options:
     version: str = VERSION
     event_delay: float = 0.0
     enterprise_security: bool = False
+    search_head_cluster: bool = False
+    """Three search heads instead of one."""
+    replication_delay: float = 5.0
+    """Seconds until a change of one search head is known to the others."""
+    schedules: bool = False
+    """Whether scheduled searches run by themselves, by the clock; else when told to."""
     now: float | None = None
     """Where the clock stands; None: it is the machine's."""
 
@@ -47,12 +54,11 @@ class Simulator:
         self.hec.add_token(Token("scoreback-ack", ACK_TOKEN, acknowledges=True))
         self.members = [
             Instance(self.clock, self.store, self.faults, self.indexes, version=given.version)
+            for _ in range(3 if given.search_head_cluster else 1)
         ]
         self.hec_url = ""
         self.web_url = ""
         """Of Splunk Web, for the first of the apps."""
-        self.captain = 0
-        """Which member of a cluster runs scheduled searches."""
         self.scheduler = Scheduler(self.clock.now())
         for member in self.members:
             self.scheduler.watch(member)
@@ -61,6 +67,7 @@ class Simulator:
                 enterprise_security.install(member)
         for app in given.apps:
             self.install(app)
+        self.cluster = Cluster(self.members, self.clock, given.replication_delay)
 
     @property
     def head(self) -> Instance:
@@ -71,6 +78,13 @@ class Simulator:
     def url(self) -> str:
         """Where the (first) search head answers."""
         return self.head.url
+
+    @property
+    def captain(self) -> Instance:
+        """Who runs scheduled searches, with all that has arrived there by now."""
+        member = self.members[self.cluster.captain]
+        self.cluster.catch_up(member)
+        return member
 
     def install(self, folder: Path) -> None:
         """Install an app on every search head."""
@@ -113,23 +127,31 @@ class Simulator:
 
     def run_due(self) -> list[Run]:
         """Run the scheduled searches that are due by the clock."""
-        return self.scheduler.run_due(self.members[self.captain])
+        return self.scheduler.run_due(self.captain)
 
     def run_until(self, moment: float) -> list[Run]:
         """Move the clock to *moment*, and run on the way what is scheduled, each in its time."""
         runs: list[Run] = []
-        while (due := self.scheduler.next_due(self.members[self.captain])) is not None:
-            if due > moment:
+        while True:
+            due = self.scheduler.next_due(self.captain)
+            arrives = self.cluster.next_arrival(self.captain)
+            first = min((at for at in (due, arrives) if at is not None), default=None)
+            if first is None or first > moment:
                 break
-            self.clock.set(max(due, self.clock.now()))
+            self.clock.set(max(first, self.clock.now()))
             runs += self.run_due()
         self.clock.set(moment)
         return runs
 
     def add_user(self, name: str, password: str, roles: Iterable[str] = ("user",)) -> None:
         """Let somebody log in."""
-        for member in self.members:
-            member.accounts.users[name] = User(name, password, list(roles))
+        self.head.accounts.users[name] = User(name, password, list(roles))
+
+    def trust(self, certificate: Path) -> None:
+        """Let the scripts of apps trust splunkd's own certificate."""
+        there = self.store.folder / "etc" / "auth"
+        there.mkdir(parents=True, exist_ok=True)
+        (there / "cacert.pem").write_bytes(certificate.read_bytes())
 
     def close(self) -> None:
         """Forget everything."""
