@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from scoreback.connectors.splunk.names import HEALTH, flat
-from scoreback.connectors.splunk.times import epoch
+from scoreback.connectors.splunk.times import epoch, parsed
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.hec import Hec
 from scoreback.connectors.splunk.writing.own_events import OwnEvents
 from scoreback.errors import SiemRefused
-from scoreback.health import FIGURES, OWN, HealthDocument, fields_of, health_document
+from scoreback.health import FIGURES, OWN, Figure, HealthDocument, fields_of, health_document
 from scoreback.records import TimeWindow
 
 _AT = "@timestamp"
@@ -24,6 +24,12 @@ _DOTTED = {
         *(f"{OWN}.{kind}.{figure}" for kind, figures in FIGURES.items() for figure in figures),
     )
 }  # fmt: skip
+_TIMES = {  # figures that searches reckon with: seconds since 1970
+    f"{OWN}.{kind}.{figure}"
+    for kind, figures in FIGURES.items()
+    for figure, of in figures.items()
+    if of == "time"
+}
 _FIRST = (f"{OWN}.id", "scoreback.detector", f"{OWN}.kind", f"{OWN}.subject")
 
 
@@ -62,13 +68,17 @@ def _event(document: HealthDocument) -> dict[str, object]:
     """*document* under flat names, those first that are searched by."""
     fields = fields_of(document)
     ordered = {name: fields[name] for name in _FIRST} | fields
-    return {
-        flat(name): value.isoformat() if isinstance(value, datetime) else value
-        for name, value in ordered.items()
-    }
+    return {flat(name): _written(name, value) for name, value in ordered.items()}
+
+
+def _written(name: str, value: Figure) -> object:
+    if not isinstance(value, datetime):
+        return value
+    return value.timestamp() if name in _TIMES else value.isoformat()
 
 
 def _document(raw: str) -> HealthDocument:
     event: dict[str, Any] = msgspec.json.decode(raw)
     fields = {_DOTTED[name]: value for name, value in event.items() if name in _DOTTED}
+    fields |= {name: parsed(value) for name, value in fields.items() if name in _TIMES}
     return health_document(fields | {_AT: event[_AT]})
