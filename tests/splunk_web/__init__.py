@@ -159,6 +159,7 @@ class _Page:
             "LOCALE": LANGUAGE, "MRSPARKLE_ROOT_PATH": "", "MRSPARKLE_PORT_NUMBER": self.port,
             "SPLUNKD_PATH": f"/{LANGUAGE}{RAW}", "BUILD_NUMBER": "0", "VERSION_LABEL": "simulator",
             "USERNAME": self.user, "SERVER_TIMEZONE_OFFSET": 0,
+            "SERVER_ZONEINFO": "Y0 NW 55 54 43;",  # UTC, as Splunk writes a zone
         }  # fmt: skip
 
 
