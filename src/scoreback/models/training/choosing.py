@@ -21,8 +21,9 @@ from scoreback.models.training.plain_rule import PlainRule
 # far: of these it has lost least where days, hosts or networks changed. Boosted trees come next:
 # few labels hardly tell them from a line, but what they learn of how features go together held on
 # the days that came (on the simulated company 40 % against 25 % true, at the same alerts).
-# An average of the tree candidates, by log-odds or by rank, was tried as one more: on six real sets it
-# came between the best and the worst of them and ranked nowhere better than the forest beyond chance.
+# An average of the tree candidates, by log-odds or by rank, was tried as one more: on six real sets
+# it came between the best and the worst of them, and ranked nowhere better than the forest beyond
+# chance.
 ROBUST = ("random_forest", "xgboost", "hist_gradient_boosting", "logistic_regression")
 
 _FAR = 4.0  # times the odds that chance gives a ranking
