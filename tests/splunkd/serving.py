@@ -1,5 +1,6 @@
 """A simulator on ports of 127.0.0.1: within this process, or as a child of it."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -51,9 +52,16 @@ class _Server:
                 ssl_keyfile=certificate.key if certificate else None,
             )
         )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        await self._server.serve(sockets=[self._socket])
+        for connection in list(self._server.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        for _ in range(3):  # the loop closes sockets in its next turns
+            await asyncio.sleep(0.005)
 
     def start(self) -> None:
         self._thread.start()
