@@ -54,25 +54,24 @@ class Alerts:
         refuse_before_event(alert, at)
         findings = self._findings()
         finding = None if findings is None else self._finding(findings, alert)
-        if findings is not None and finding is not None:
+        changed = (alert.verdict, alert.labeller) != (verdict, labeller)
+        if findings is not None and finding is not None and changed:
+            # First where it can be refused: then nothing was said.
             status, disposition = findings.dispositions().closing(verdict)
-            self._verdicts.close(alert, verdict, labeller, at)
-            if (alert.verdict, alert.labeller) != (verdict, labeller):
-                comment = f"{labeller}: {verdict.value} {MARK}"
-                findings.update(finding.finding_id, status, disposition, comment)
-        else:
-            self._verdicts.close(alert, verdict, labeller, at)
+            comment = f"{labeller}: {verdict.value} {MARK}"
+            findings.update(finding.finding_id, status, disposition, comment)
+        self._verdicts.close(alert, verdict, labeller, at)
         return self._written(alert_id, touched=True)
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
         """Open the alert again: the verdicts that stand on it are withdrawn."""
         alert = self._alert(alert_id)
-        self._verdicts.withdraw(alert_id, at)
         findings = self._findings()
         finding = None if findings is None else self._finding(findings, alert)
         if findings is not None and finding is not None and alert.verdict is not None:
             status, disposition = findings.dispositions().reopened
             findings.update(finding.finding_id, status, disposition, f"opened again {MARK}")
+        self._verdicts.withdraw(alert_id, at)
         return self._written(alert_id, touched=True)
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:

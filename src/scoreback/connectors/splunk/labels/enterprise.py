@@ -40,8 +40,15 @@ class EnterpriseSecurity:
             if self._findings is None:
                 given = self._client.settings
                 app = given.findings_app or (CONTROL if self._installed(CONTROL) else SUITE)
-                self._findings = Findings(self._client, given.dispositions, app)
+                self._findings = Findings(self._client, given.dispositions, app, self._user())
             return self._findings
+
+    def _user(self) -> str:
+        """Whom the connection is for Splunk; a token says no name."""
+        if self._client.settings.user:
+            return self._client.settings.user
+        found = self._client.call("GET", "/services/authentication/current-context")
+        return str(found["entry"][0]["content"]["username"])
 
     def _installed(self, app: str) -> bool:
         try:

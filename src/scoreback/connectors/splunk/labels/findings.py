@@ -42,15 +42,16 @@ class Finding:
 class Findings:
     """The findings of one Enterprise Security."""
 
-    def __init__(self, client: Client, own: Mapping[str, Verdict], app: str) -> None:
+    def __init__(self, client: Client, own: Mapping[str, Verdict], app: str, user: str) -> None:
         """Read through *client*.
 
         Args:
             client: of the connection.
             own: what the settings say of dispositions.
             app: whose API has the investigations.
+            user: whom the connection is for Splunk.
         """
-        self._client, self._own, self._app = client, own, app
+        self._client, self._own, self._app, self._user = client, own, app, user
 
     def dispositions(self) -> Dispositions:
         """What dispositions and statuses mean here."""
@@ -72,7 +73,7 @@ class Findings:
         for some in _portions(findings):
             rows = search(self._client, f"{_REVIEWS} | search rule_id IN ({_listed(some)})")
             for order, row in enumerate(rows):
-                change = change_of(row, _moment(row.get("time")), order)
+                change = change_of(row, _moment(row.get("time")), order, self._user)
                 if change.finding in some:
                     found.setdefault(change.finding, []).append(change)
         return found

@@ -4,7 +4,7 @@ Each row of the review repeats the whole state of the finding, so only what chan
 word: a comment on a finding that another closed is no verdict.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from scoreback.connectors.closings import Closing, next_time, repeated, standing
 from scoreback.connectors.splunk.labels.dispositions import Dispositions, disposition_id
 from scoreback.records import Verdict
 
-MARK = "[scoreback]"  # in the comment of a change that we made, which our own collection tells of
+MARK = "[scoreback]"  # in the comment of a change that we made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,8 @@ class Change:
     status: str
     disposition: str
     reviewer: str
-    comment: str = ""
+    is_ours: bool = False  # we made it, through this connection
     order: int = 0  # among those of one time
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether we made it."""
-        return MARK in self.comment
 
 
 def told(
@@ -82,15 +77,20 @@ def _ends(change: Change, before: Sequence[Closing], own: Sequence[Closing]) -> 
     ]
 
 
-def change_of(row: dict[str, Any], at: datetime, order: int) -> Change:
-    """A row of the lookup of reviews as a change."""
+def change_of(row: Mapping[str, Any], at: datetime, order: int, us: str) -> Change:
+    """A row of the lookup of reviews as a change.
+
+    One by the user *us* that bears our mark is ours, and our own collection tells of it: an analyst
+    who quotes the mark still speaks for themselves.
+    """
+    # Who reviewed is called user or reviewer, by version; an owner need not have.
+    reviewer = str(row.get("reviewer") or row.get("user") or row.get("owner") or "unknown")
     return Change(
         finding=str(row.get("rule_id") or ""),
         at=at,
         status=str(row.get("status") or ""),
         disposition=str(row.get("disposition") or ""),
-        # Who reviewed is called user or reviewer, by version; an owner need not have.
-        reviewer=str(row.get("reviewer") or row.get("user") or row.get("owner") or "unknown"),
-        comment=str(row.get("comment") or ""),
+        reviewer=reviewer,
+        is_ours=reviewer == us and MARK in str(row.get("comment") or ""),
         order=order,
     )

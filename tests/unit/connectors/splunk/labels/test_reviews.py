@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from scoreback.connectors.closings import Closing, standing
 from scoreback.connectors.splunk.labels.dispositions import Dispositions
-from scoreback.connectors.splunk.labels.reviews import MARK, Change, told
+from scoreback.connectors.splunk.labels.reviews import MARK, Change, change_of, told
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MEANT = Dispositions()
@@ -14,11 +14,11 @@ TRUE, FALSE, NONE = "disposition:1", "disposition:3", "disposition:6"
 
 
 def change(
-    hour: int, status: str, disposition: str, reviewer: str = "ada", comment: str = ""
+    hour: int, status: str, disposition: str, reviewer: str = "ada", *, ours: bool = False
 ) -> Change:
     return Change(
         finding="f", at=START + timedelta(hours=hour), status=status, disposition=disposition,
-        reviewer=reviewer, comment=comment, order=hour,
+        reviewer=reviewer, is_ours=ours, order=hour,
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_a_disposition_counts_before_the_finding_is_closed_and_once() -> None:
 
 
 def test_a_comment_on_a_closed_finding_is_nobodys_verdict() -> None:
-    found = rows(change(1, CLOSED, TRUE), change(2, CLOSED, TRUE, "bob", "thanks"))
+    found = rows(change(1, CLOSED, TRUE), change(2, CLOSED, TRUE, "bob"))
     assert found == [(1, "true_positive", "ada", False)]
 
 
@@ -53,7 +53,7 @@ def test_another_disposition_is_another_label() -> None:
 def test_reopening_withdraws_all_that_stands_until_it_is_closed_again() -> None:
     found = rows(
         change(1, CLOSED, FALSE), change(2, CLOSED, TRUE, "bob"), change(3, WORK, TRUE, "eve"),
-        change(4, WORK, TRUE, "eve", "still looking"), change(5, CLOSED, TRUE, "bob"),
+        change(4, WORK, TRUE, "eve"), change(5, CLOSED, TRUE, "bob"),
     )  # fmt: skip
     assert found == [
         (1, "false_positive", "ada", False),
@@ -75,7 +75,7 @@ def test_a_disposition_that_is_taken_away_is_withdrawn() -> None:
 
 
 def test_what_we_wrote_ourselves_is_told_by_our_own_collection_alone() -> None:
-    ours = change(2, CLOSED, TRUE, "svc", f"ada: true_positive {MARK}")
+    ours = change(2, CLOSED, TRUE, "svc", ours=True)
     own = Closing(
         verdict="true_positive", labeller="ada", label_time=START + timedelta(hours=1),
         withdrawn=False,
@@ -83,7 +83,7 @@ def test_what_we_wrote_ourselves_is_told_by_our_own_collection_alone() -> None:
     assert rows(ours, own=(own,)) == []
     reopened = change(3, WORK, NONE, "bob")
     assert rows(ours, reopened, own=(own,)) == [(3, "true_positive", "ada", True)]
-    by_us = change(3, NEW, NONE, "svc", f"opened again {MARK}")
+    by_us = change(3, NEW, NONE, "svc", ours=True)
     assert rows(ours, by_us, own=(own,)) == []
 
 
@@ -119,3 +119,10 @@ def test_a_finding_that_is_open_after_it_was_closed_has_no_verdict_of_then(
 def test_rows_that_are_read_twice_tell_the_same(drawn: list[tuple[str, str, str]]) -> None:
     changes = [change(n, *one) for n, one in enumerate(drawn)]
     assert told([*changes, *changes], MEANT) == told(changes, MEANT)
+
+
+def test_who_quotes_our_mark_still_speaks_for_themselves() -> None:
+    row = {"rule_id": "f", "status": CLOSED, "disposition": TRUE, "comment": f"see {MARK}"}
+    assert not change_of({**row, "reviewer": "ada"}, START, 0, "svc").is_ours
+    assert change_of({**row, "user": "svc"}, START, 0, "svc").is_ours
+    assert not change_of({**row, "user": "svc", "comment": ""}, START, 0, "svc").is_ours
