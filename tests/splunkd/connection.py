@@ -8,7 +8,9 @@ from pathlib import Path
 from scoreback.connectors.contract import Subject
 from scoreback.connectors.contract.data import START
 from scoreback.connectors.splunk import SplunkConnector
-from scoreback.records import EVENT_COLUMNS, EventBatch
+from scoreback.connectors.splunk.labels.verdicts import Verdicts
+from scoreback.connectors.splunk.wire.kvstore import KvStore
+from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch
 from tests.splunkd.serving import Certificate, running
 from tests.splunkd.simulator import HEC_TOKEN, Options, Simulator
 
@@ -85,6 +87,11 @@ def seed(simulator: Simulator, events: EventBatch, stream: str = STREAM) -> None
 def subject(simulator: Simulator, connector: SplunkConnector) -> Subject:
     """*connector* for the contract's checks."""
     simulator.add_index(STREAM)
+    verdicts = Verdicts(KvStore(connector.client))
+
+    def judge(batch: LabelBatch) -> None:
+        verdicts.add(batch)
+
     return Subject(
         connector=connector,
         seed=lambda events: seed(simulator, events),
@@ -92,6 +99,7 @@ def subject(simulator: Simulator, connector: SplunkConnector) -> Subject:
         unknown_selection={"search": "index=no_such_index"},
         settle=lambda: settle(simulator),
         now=lambda: datetime.fromtimestamp(simulator.clock.now(), UTC),
+        judge=judge,
     )
 
 
