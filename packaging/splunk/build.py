@@ -31,6 +31,8 @@ KEPT = {
     "splunklib": lambda path: str(path) in ("__init__.py", "binding.py", "client.py", "data.py"),
     "splunktaucclib": lambda path: path.parts[0] in ("__init__.py", "rest_handler"),
 }
+# The generator specifies a file of accounts, which the app has none of.
+NOT_GENERATED = ("README/scoreback_account.conf.spec",)
 NOT_SHIPPED = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "top_level.txt")
 STANZA = re.compile(r"^\[(.*)\]\s*$", re.MULTILINE)
 
@@ -62,6 +64,8 @@ def build(folder: Path) -> Path:
         generated = generate(Path(aside), version())
         prune(generated / "lib")
         shutil.copytree(generated, app, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in NOT_GENERATED:
+        (app / name).unlink()
     overlay(HERE / "package", app)
     shutil.copy(ROOT / "LICENSE", app / "LICENSE")
     name_version(app, version())
