@@ -61,6 +61,12 @@ check: $(VENV)/development
 	.venv-splunk-app/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# What Splunk's own detections are built with, which our alert rules are compared with.
+.venv-splunk-content/tools: packaging/splunk/content-requirements.txt
+	$(PYTHON) -m venv .venv-splunk-content
+	.venv-splunk-content/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 packages: .venv-splunk-app/tools
 	.venv-splunk-app/bin/python packaging/splunk/build.py
 
