@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -12,6 +13,10 @@ from scoreback.connectors.splunk.connector import SplunkConnector
 from scoreback.connectors.splunk.rules.spl import filter_name, search_name
 from scoreback.deployment import Delivery, Standing, Suppress
 from scoreback.errors import SiemRefused
+from scoreback.service.app import App
+from scoreback.service.deploying.reconcile import put, settle
+from scoreback.service.settings import Settings
+from scoreback.service.state.workspace_state import State
 from tests.integration.splunk_things import NOW, rule
 from tests.splunkd.connection import connected, simulated
 from tests.splunkd.simulator import Simulator
@@ -75,7 +80,8 @@ def test_what_the_user_changed_is_read_first_and_kept(connector: SplunkConnector
     connector.rules.apply(newer)
     found = content(connector)
     assert found["disabled"] in (True, "1")
-    assert set(found["actions"].split(",")) == {"email", "scoreback_alert"}
+    actions = {name.strip() for name in found["actions"].split(",")}
+    assert actions == {"email", "scoreback_alert"}
     assert found["action.email.to"] == "soc@example.org"
     assert found["action.scoreback_alert.param.throttle"] == "60"
     assert 'scoreback_version="v2-bb"' in found["search"]
@@ -174,3 +180,22 @@ def test_a_detector_whose_name_could_end_its_quotes_is_refused(connector: Splunk
             connector.rules.apply(replace(RULE, detector=name))
         with pytest.raises(SiemRefused, match="cannot be part of a search"):
             connector.rules.apply(replace(RULE, version=name))
+
+
+def test_the_service_leaves_what_somebody_removed_or_edited_until_it_is_told(
+    connector: SplunkConnector, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with State.open(tmp_path / "state") as state:
+        app = App(Settings(home=tmp_path, connector="splunk"), connector, state)
+        assert settle(app, RULE, at=NOW, warn=told.append)
+        connector.client.call("DELETE", searches(connector))
+        assert not settle(app, RULE, at=NOW, warn=told.append)
+        assert connector.rules.current(RULE.name) is None
+        put(app, RULE, NOW)  # as `scoreback apply` does
+        by_hand(connector, search="index=main")
+        assert not settle(app, replace(RULE, version="v2-bb"), at=NOW, warn=told.append)
+    assert content(connector)["search"] == "index=main"
+    assert [("somebody removed" in text, "edited by hand" in text) for text in told] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
