@@ -21,7 +21,8 @@ from scoreback.connectors.splunk.rules.spl import KNOWN, NO_FILTER, filter_name,
 from scoreback.connectors.splunk.rules.stanza import PARAM, wanted
 from scoreback.deployment import AlertRule, Delivery
 from scoreback.records import Severity
-from tests.packaging.splunk_app import ROOT, in_ci
+from tests.elasticsearch.node import in_ci
+from tests.packaging.splunk_app import ROOT
 from tests.shared_data import require
 
 VENDOR = ROOT / ".." / "shared" / "vendor"
