@@ -22,6 +22,12 @@ from scoreback.connectors.elastic.writing.scores import Scores as ElasticScores
 from scoreback.connectors.local import events as local_events
 from scoreback.connectors.local import scores
 from scoreback.connectors.local.rule_engine import alerting
+from scoreback.connectors.splunk.reading import pieces
+from scoreback.connectors.splunk.wire import hec
+from scoreback.connectors.splunk.wire.hec import Hec
+from scoreback.connectors.splunk.wire.kvstore import KvStore
+from scoreback.connectors.splunk.writing.enrichment import Enrichments as SplunkEnrichments
+from scoreback.connectors.splunk.writing.scores import Scores as SplunkScores
 from scoreback.models.detector.file import load_detector
 from scoreback.models.features import online, online_units
 from scoreback.service.app import opened
@@ -50,6 +56,13 @@ POINTS_OF: dict[str, dict[str, Point]] = {  # by connector
         "alerts": (alerting.RuleEngine, "evaluate"),
         "new alerts": (alerting, "_raise_alerts"),
     },
+    "splunk": {
+        "write": (SplunkScores, "write"),
+        "request": (Hec, "_exchange"),
+        "enrich": (SplunkEnrichments, "enrich"),
+        "rows": (KvStore, "_save"),
+        "histogram": (SplunkScores, "write_histograms"),
+    },
     "elastic": {
         "write": (ElasticScores, "write"),
         "bulk request": (bulk, "_send"),
@@ -62,7 +75,7 @@ POINTS_OF: dict[str, dict[str, Point]] = {  # by connector
 }
 STEP_ROWS = 1500  # several steps, so that there is a middle
 CLUSTER_STEP_ROWS = 500  # of a cluster, which is given fewer events
-BULK_ITEMS = 10  # and several bulk requests of each step
+BULK_ITEMS = 10  # and several requests of each step
 
 
 def settings_of(home: Path, connection: str = "") -> Settings:
@@ -86,7 +99,8 @@ def main(settings: Settings, file: Path, now: datetime, point: str, when: str, c
     cutter.STEP_ROWS = STEP_ROWS if connector == "local" else CLUSTER_STEP_ROWS
     setattr(local_events, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which it took from the doors
     reading.CHUNK_ROWS = CLUSTER_STEP_ROWS
-    bulk.MAX_ITEMS = BULK_ITEMS
+    bulk.MAX_ITEMS = hec.MAX_EVENTS = BULK_ITEMS
+    pieces.CHUNK_ROWS = CLUSTER_STEP_ROWS
     if point:
         owner, name = (POINTS | POINTS_OF[connector])[point]
         setattr(owner, name, _deadly(getattr(owner, name), when, call))
