@@ -138,17 +138,17 @@ def everything(splunk: SplunkConnector) -> dict[str, Any]:
         row["entity"]: (row["score"], row["event_time"])
         for row in KvStore(splunk.client).rows(ENTITIES)
     }
-    alerts = {
-        alert.alert_id: (alert.event_id, alert.events)
-        for alert in splunk.alerts.find(AlertQuery(detector=DETECTOR))
-    }
+    # Which hit opens an alert and which ones join it depends on what came first: a rule may see the
+    # first half of a batch, and the rest after the crash. Each hit is in one alert all the same.
+    alerts = list(splunk.alerts.find(AlertQuery(detector=DETECTOR)))
     for row in scores:
         del row["scored_at"]  # differs with the round that made it
     return {
         "scores": {row["score_id"]: row for row in scores},
         "counts": dict(counts),
         "entities": entities,
-        "alerts": alerts,
+        "hits": sum(alert.events for alert in alerts),
+        "alerted": {alert.entity for alert in alerts},
     }
 
 
@@ -172,7 +172,7 @@ def undisturbed(
             found = everything(splunk)
             assert doubled(splunk) == 0
     assert len(found["scores"]) > 50
-    assert len(found["alerts"]) > 2
+    assert found["hits"] > 2
     assert len(found["counts"]) > 10
     assert len(found["entities"]) > 5
     return found

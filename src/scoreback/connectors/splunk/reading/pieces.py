@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from scoreback.connectors.splunk.reading.rows import RowDecoder
+from scoreback.connectors.splunk.reading.rows import RowDecoder, without_nulls
 from scoreback.connectors.splunk.reading.sources import Source
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import blocks, counted, patiently, search
@@ -74,20 +74,20 @@ class Reader:
 
     def _once(self, piece: Piece, most: int | None = None) -> pa.Table:
         asked = self.source.within(piece.since, piece.until)
-        columns = [pa.array([], pa.string()) for _ in self.decoder.names]
-        tables = [pa.table(columns, names=list(self.decoder.names))]
-        held = 0
+        tables, held = [self.decoder.empty()], 0
         found = blocks(
             self.client, asked.spl + self.commands, asked.earliest, asked.latest,
-            self.decoder.lines, piece.rows,
+            self.decoder.decode, piece.rows,
         )  # fmt: skip
         with closing(found):
-            for rows in found:
-                held += len(rows)
+            for some in found:
+                held += some.count
                 if most is not None and held > most:
                     raise _TooMany
-                tables.append(pa.table(self.decoder.columns(rows), names=list(self.decoder.names)))
-        return pa.concat_tables(tables)
+                tables.append(some.rows)
+        whole = pa.concat_tables(tables)
+        columns = [without_nulls(column) for column in whole.columns]
+        return pa.table(columns, names=list(self.decoder.names))
 
 
 def pieces(client: Client, source: Source, since: int, until: int) -> Iterator[Piece]:
@@ -173,8 +173,9 @@ def ahead(read: Callable[[Piece], T], found: Iterator[Piece], readers: int) -> I
         try:
             for piece in found:
                 waiting.append(pool.submit(read, piece))
-                if len(waiting) > readers:
+                if len(waiting) == readers:
                     yield waiting.popleft().result()
+                    pa.default_memory_pool().release_unused()
             while waiting:
                 yield waiting.popleft().result()
         finally:

@@ -11,32 +11,84 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as pj
 
+from scoreback.columns import flat
 from scoreback.connectors.json.flatten import MAX_TEXT
-from scoreback.connectors.splunk.wire.export import Line
+from scoreback.connectors.splunk.wire.export import Decoded, Line, decoded
 from scoreback.multivalue import cell, plain
 
 _Value = str | list[str | None] | None
 _NULL = "null"
+_MESSAGE = pa.struct([("type", pa.string()), ("text", pa.string())])
+_AROUND = [("preview", pa.bool_()), ("lastrow", pa.bool_()), ("messages", pa.list_(_MESSAGE))]
 
 
 class RowDecoder:
-    """Decodes the fields *names* of rows, and skips what else they hold."""
+    """Decodes the fields *names* of rows, and skips what else they hold.
+
+    Arrow's reader makes columns without an object a value, and refuses what has another type than
+    it was told, as a list of values: such lines are decoded in the slower way.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Prepare the type of a row."""
+        """Prepare the types of a row."""
         self.names = tuple(names)
         members = [
             (f"c{i}", _Value, msgspec.field(default=None, name=name))
             for i, name in enumerate(self.names)
         ]
         row = msgspec.defstruct("Row", members, gc=False)
-        self.lines: msgspec.json.Decoder[Line[Any]] = msgspec.json.Decoder(Line[row])  # type: ignore[valid-type]
+        self._lines: msgspec.json.Decoder[Line[Any]] = msgspec.json.Decoder(Line[row])  # type: ignore[valid-type]
         self._values = [attrgetter(f"c{i}") for i in range(len(self.names))]
+        texts = pa.struct([(name, pa.string()) for name in self.names])
+        self._schema = pa.schema([*_AROUND, ("result", texts)])
 
-    def columns(self, rows: Sequence[Any]) -> list[pa.Array]:
-        """A column for each of `names`; null where a row has no value."""
-        return [_column(list(map(value, rows))) for value in self._values]
+    def decode(self, data: bytes) -> Decoded[pa.Table]:
+        """The rows of some whole lines, a column for each of `names`; for `without_nulls`.
+
+        Raises:
+            ValueError: a line is not JSON, or a value neither text nor texts.
+        """
+        try:
+            return self._quick(data)
+        except ValueError:
+            found = decoded(self._lines, data)
+            columns = [_column(list(map(value, found.rows))) for value in self._values]
+            table = pa.table(columns, names=list(self.names))
+            return Decoded(table, found.count, found.whole, found.messages)
+
+    def empty(self) -> pa.Table:
+        """No row."""
+        return pa.table([pa.array([], pa.string())] * len(self.names), names=list(self.names))
+
+    def _quick(self, data: bytes) -> Decoded[pa.Table]:
+        if not data.isascii():
+            data.decode()  # Arrow takes any bytes for text
+        found = pj.read_json(
+            pa.BufferReader(data),
+            # One block holds it all: a line that goes on in a second one would be refused.
+            read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=pj.ParseOptions(
+                explicit_schema=self._schema, unexpected_field_behavior="ignore"
+            ),
+        )
+        if found["messages"].null_count < found.num_rows:
+            raise ValueError("there are messages among the rows")
+        if pc.any(found["preview"]).as_py():
+            found = found.filter(pc.invert(pc.fill_null(found["preview"], False)))
+        whole = bool(pc.any(found["lastrow"]).as_py())
+        rows = found["result"]
+        if rows.null_count:
+            rows = rows.drop_null()
+        columns = [_short(plain(column)) for column in flat(rows).flatten()]
+        return Decoded(pa.table(columns, names=list(self.names)), len(rows), whole)
+
+
+def without_nulls(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """*column* without the texts that are JSON's null."""
+    nulls = pc.equal(column, _NULL)
+    return pc.if_else(nulls, None, column) if pc.any(nulls).as_py() else column
 
 
 def _column(values: list[_Value]) -> pa.Array:
@@ -44,8 +96,7 @@ def _column(values: list[_Value]) -> pa.Array:
         found = plain(pa.array(values, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):  # there is a list among them
         found = pa.array([_cell(value) for value in values], pa.string())
-    nulls = pc.equal(found, _NULL)
-    return _short(pc.if_else(nulls, None, found) if pc.any(nulls).as_py() else found)
+    return _short(found)
 
 
 def _cell(value: _Value) -> str | None:

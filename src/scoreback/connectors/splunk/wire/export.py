@@ -7,6 +7,8 @@ dropped. The SDK's own reader would hold the whole answer in memory.
 
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -15,7 +17,9 @@ from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.failures import Busy, NoAnswer
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-BLOCK = 262_144  # bytes that are read at once
+BLOCK = (
+    1_000_000  # bytes that are read at once: some thousand rows, whose columns cost by the block
+)
 LONGEST_LINE = 64_000_000  # bytes; an event is never as long
 ALL_TIME = "0"
 
@@ -29,7 +33,9 @@ _INCOMPLETE = ("incomplete", "unable to distribute", "search process did not exi
 _FOR_EVER = ("unknown search command", "error in '", "unable to parse", "insufficient permission")
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct):
+    """What Splunk says among the rows."""
+
     type: str = ""
     text: str = ""
 
@@ -40,10 +46,44 @@ class Line(msgspec.Struct, Generic[T]):
     preview: bool = False
     lastrow: bool = False
     result: T | None = None
-    messages: list[_Message] = []
+    messages: list[Message] = []
 
 
-_ROWS = msgspec.json.Decoder(Line[Row])
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[T]):
+    """Some lines of an export, those of previews left out."""
+
+    rows: T
+    count: int
+    whole: bool  # the last row is among them
+    messages: Sequence[Message] = ()
+
+
+Decode = Callable[[bytes], Decoded[T]]  # raises ValueError where it cannot
+
+
+def decoded(decoder: "msgspec.json.Decoder[Line[T]]", data: bytes) -> Decoded[list[T]]:
+    """The lines of *data*; one whose text is no valid unicode is read with marks in the gaps.
+
+    Raises:
+        ValueError: a line is not JSON, or not of the decoder's type.
+    """
+    try:
+        lines = decoder.decode_lines(data)
+    except ValueError:
+        lines = [decoder.decode(_mended(line)) for line in data.split(b"\n") if line.strip()]
+    final = [line for line in lines if not line.preview]
+    rows = [line.result for line in final if line.result is not None]
+    said = [message for line in lines for message in line.messages]
+    return Decoded(rows, len(rows), any(line.lastrow for line in final), said)
+
+
+def _mended(line: bytes) -> bytes:
+    found = json.loads(line.decode(errors="replace"))
+    return json.dumps(found, ensure_ascii=False).encode(errors="replace")
+
+
+_ROWS = partial(decoded, msgspec.json.Decoder(Line[Row]))
 
 
 def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = "") -> list[Row]:
@@ -62,7 +102,9 @@ def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = 
 
     def once() -> list[Row]:
         try:
-            return [row for rows in blocks(client, spl, earliest, latest, _ROWS) for row in rows]
+            return [
+                row for found in blocks(client, spl, earliest, latest, _ROWS) for row in found.rows
+            ]
         except NoAnswer:
             # Only a search that gives a row in any case tells nothing from no answer.
             if counted(client, spl, earliest=earliest, latest=latest):
@@ -80,7 +122,7 @@ def counted(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str =
         SiemRefused: Splunk refused the search.
     """
     asked = f"{spl} | stats count AS rows"
-    found = [row for rows in blocks(client, asked, earliest, latest, _ROWS) for row in rows]
+    found = [row for some in blocks(client, asked, earliest, latest, _ROWS) for row in some.rows]
     try:
         return int(found[0]["rows"])
     except (IndexError, KeyError, ValueError) as error:
@@ -92,17 +134,17 @@ def blocks(
     spl: str,
     earliest: str,
     latest: str,
-    decoder: "msgspec.json.Decoder[Line[T]]",
+    decode: Decode[T],
     least: int | None = None,
-) -> Generator[Sequence[T]]:
-    """Yield the rows of *spl* as they come, some hundreds at a time; one attempt.
+) -> Generator[Decoded[T]]:
+    """Yield the rows of *spl* as they come, some thousand at a time; one attempt.
 
     Args:
         client: of the connection.
         spl: begins with ``search`` or ``|``.
         earliest: bound of the events' own time, epoch seconds.
         latest: the other bound, which is out; empty: up to now.
-        decoder: of the lines.
+        decode: what some whole lines are.
         least: how many rows were counted before; without it only the mark of the last row tells
             that none is missing.
 
@@ -120,19 +162,13 @@ def blocks(
     }
     count, whole = 0, least == 0
     with client.searching:
-        for lines in _lines(client, form, decoder):
-            rows = []
-            for line in lines:
-                if line.messages:
-                    _refuse(client, line.messages)
-                if line.preview:
-                    continue
-                whole = whole or line.lastrow
-                if line.result is not None:
-                    rows.append(line.result)
-            count += len(rows)
-            if rows:
-                yield rows
+        for found in _lines(client, form, decode):
+            if found.messages:
+                _refuse(client, found.messages)
+            count += found.count
+            whole = whole or found.whole
+            if found.count:
+                yield found
     if least is not None and count < least:
         raise client.failures.no_answer(f"a search gave {count:,} of {least:,} events")
     if not whole and count != least:
@@ -154,9 +190,7 @@ def patiently(client: Client, attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def _lines(
-    client: Client, form: dict[str, object], decoder: "msgspec.json.Decoder[Line[T]]"
-) -> Iterator[list[Line[T]]]:
+def _lines(client: Client, form: dict[str, object], decode: Decode[T]) -> Iterator[Decoded[T]]:
     path = f"{client.jobs}/export"
     with client.stream(path, form) as body:
         rest = b""
@@ -164,32 +198,19 @@ def _lines(
             while block := body.read(BLOCK):
                 end = block.rfind(b"\n") + 1
                 if end:
-                    yield _decoded(decoder, rest + block[:end])
+                    yield decode(rest + block[:end])
                     rest = block[end:]
                 else:
                     rest += block
                 if len(rest) > LONGEST_LINE:
                     raise client.failures.unreadable(f"POST {path}")
             if rest.strip():
-                yield _decoded(decoder, rest)
+                yield decode(rest)
         except ValueError as error:
             raise client.failures.no_answer("what a search gave is not JSON") from error
 
 
-def _decoded(decoder: "msgspec.json.Decoder[Line[T]]", data: bytes) -> list[Line[T]]:
-    """The lines of *data*; one whose text is no valid unicode is read with marks in the gaps."""
-    try:
-        return decoder.decode_lines(data)
-    except msgspec.DecodeError:
-        return [decoder.decode(_mended(line)) for line in data.split(b"\n") if line.strip()]
-
-
-def _mended(line: bytes) -> bytes:
-    found = json.loads(line.decode(errors="replace"))
-    return json.dumps(found, ensure_ascii=False).encode(errors="replace")
-
-
-def _refuse(client: Client, messages: Sequence[_Message]) -> None:
+def _refuse(client: Client, messages: Sequence[Message]) -> None:
     """Raise if *messages* say that the rows cannot be trusted."""
     for message in messages:
         said = client.failures.told(message.text[:500])
