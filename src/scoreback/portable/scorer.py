@@ -19,6 +19,7 @@ from .trees import Row, TreeScorer
 TEXT_LIMIT = 200  # characters of a value in a reason
 _DECIMALS = 6  # of a contribution
 _WORTH_COMPILING = 300  # rows; making functions costs as much as walking through some hundred
+_SURE = 30.0  # log-odds; a score of these is still below 1
 _BELOW_ONE = 1.0 - 2.0**-53
 
 
@@ -45,7 +46,7 @@ class Scorer:
         """Scores of *count* events, and which of them reach *cut*, in log-odds."""
         columns = self._features.columns(fields, times)
         margins, alerts = self._judged(columns, count, cut)
-        return Scored([score_of(margin) for margin in margins], alerts, columns)
+        return Scored(_scores(margins), alerts, columns)
 
     def reasons(self, scored: Scored, row: int, fields: Fields, most: int) -> str:
         """Why the event at *row* scored so: a JSON list, in the form of the service's reasons.
@@ -121,6 +122,14 @@ class Scorer:
         several = column.several.get(row)
         text = joined(feature.kind)(several) if several else column.texts[row]
         return (text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "...") or None
+
+
+def _scores(margins: Sequence[float]) -> list[float]:
+    """The `score_of` of each; by far most are where nothing has to be cut off."""
+    if margins and min(margins) > -_SURE and max(margins) < _SURE:
+        exp = math.exp
+        return [1.0 / (1.0 + exp(-margin)) for margin in margins]
+    return [score_of(margin) for margin in margins]
 
 
 def score_of(margin: float) -> float:

@@ -1,7 +1,7 @@
 """Rows of a search as the model takes them, and what it says of them beside each row.
 
-A row is passed on as it came, byte by byte, with the new fields at its end: writing all of its
-fields anew would cost as much as scoring it.
+A row is passed on as it came, with the new fields at its end: writing all of its fields anew would
+cost as much as scoring it. A chunk is gone through in blocks that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 
 from scoreback_models import InForce
 from scoreback_portable.reading import TIMES, Column, Times
@@ -21,8 +23,10 @@ ADDED = (
 )  # fmt: skip
 NULL = "null"  # what Splunk makes of JSON's null; the service takes it for missing, too
 MOST_TEXT = 1_000_000  # characters; the service takes a longer field for a missing one
+BLOCK = 1_000  # rows
 _SEVERAL = "$;$"  # between the values of a field that has several
 _VALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
+_RAGGED = "splunkd sent a row with fewer fields than it has names"
 
 csv.field_size_limit(2**31 - 1)
 
@@ -56,20 +60,27 @@ class Rows:
         Raises:
             Unreadable: they are no CSV.
         """
-        if not body:
-            return b""
-        table = _Table(body.decode("utf-8", "surrogateescape"))
-        if not table.rows:
-            return body
-        columns = {field: table.column(names) for field, names in self._names.items()}
-        times = table.times() if self._timed else Times((), ())
-        found = self._scorer.score(len(table.rows), columns.__getitem__, times, self._cut)
-        lines = [f"{line},{score!r}{self._quiet}" for line, score in zip(table.lines, found.scores)]
+        text = body.decode("utf-8", "surrogateescape")
+        made: list[str] = []
+        try:
+            for block in _blocks(text, self.required):
+                if not made:
+                    made += [",".join([block.head, *ADDED]), "\n"]
+                made += self._lines(block)
+        except csv.Error as error:
+            raise Unreadable(f"splunkd sent rows that cannot be read: {error}") from error
+        return "".join(made).encode("utf-8", "surrogateescape") if made else body
+
+    def _lines(self, block: _Block) -> list[str]:
+        columns = {field: block.column(names) for field, names in self._names.items()}
+        times = block.times() if self._timed else Times((), ())
+        found = self._scorer.score(len(block.rows), columns.__getitem__, times, self._cut)
+        quiet = self._quiet
+        lines = [f"{line},{score!r}{quiet}" for line, score in zip(block.lines, found.scores)]
         for row in found.alerts:
             told = self._told(found, row, columns)
-            lines[row] = f"{table.lines[row]},{found.scores[row]!r}{self._alert}{told}\n"
-        head = ",".join([table.head, *ADDED])
-        return "".join([head, "\n", *lines]).encode("utf-8", "surrogateescape")
+            lines[row] = f"{block.lines[row]},{found.scores[row]!r}{self._alert}{told}\n"
+        return lines
 
     def _told(self, found: Scored, row: int, columns: dict[str, Column]) -> str:
         if not self._reasons:
@@ -77,37 +88,30 @@ class Rows:
         return _quoted(self._scorer.reasons(found, row, columns.__getitem__, self._reasons))
 
 
-class _Table:
-    """The rows of one chunk: as text, and as their fields."""
+class _Block:
+    """Some rows of a chunk: as text, and as their fields."""
 
-    def __init__(self, text: str) -> None:
-        self._has_lists = _SEVERAL in text
-        lines = text.split("\n")
-        if not lines[-1]:
-            lines.pop()
-        # Python before 3.11 reads no NUL; no number, address or known value has one.
-        readable = text.replace("\0", "\ufffd") if "\0" in text else text
-        try:
-            reader = csv.reader(io.StringIO(readable, newline="\n"), strict=True)
-            rows = list(reader)
-            if len(rows) != len(lines):  # a field goes on in the next line
-                reader = csv.reader(io.StringIO(readable, newline="\n"), strict=True)
-                ends = [0]
-                ends.extend(reader.line_num for _ in reader)
-                lines = ["\n".join(lines[a:b]) for a, b in zip(ends, ends[1:])]
-        except csv.Error as error:
-            raise Unreadable(f"splunkd sent rows that cannot be read: {error}") from error
-        if lines[0].endswith("\r"):
-            lines = [line[:-1] if line.endswith("\r") else line for line in lines]
-        if not all(rows):  # empty lines
-            kept = [place for place, row in enumerate(rows) if row]
-            rows, lines = [rows[place] for place in kept], [lines[place] for place in kept]
-        header = rows.pop(0) if rows else []
-        self.head, self.lines, self.rows = (lines[0] if lines else ""), lines[1:], rows
+    def __init__(
+        self, header: Sequence[str], head: str, rows: list[list[str]], lines: list[str]
+    ) -> None:
+        self.head, self.rows, self.lines = head, rows, lines
         if set(ADDED) & set(header):
             header = self._without_ours(header)
         self._places = {name: place for place, name in enumerate(header)}
-        self._longest = max(map(len, self.lines), default=0)
+        self._picked: dict[str, Sequence[str]] = {}
+        self.has_lists = self.has_nulls = True  # until somebody says that there are none
+        self._longest = max(map(len, lines), default=0)
+
+    def pick(self, names: Iterable[str]) -> None:
+        """Have the fields called so at hand: all at once is quicker than one by one."""
+        there = [name for name in names if name in self._places]
+        if len(there) < 2:
+            return
+        try:
+            fields = map(itemgetter(*(self._places[name] for name in there)), self.rows)
+            self._picked = dict(zip(there, zip(*fields)))
+        except IndexError as error:
+            raise Unreadable(_RAGGED) from error
 
     def column(self, names: Sequence[str]) -> Column:
         """The field that is called by one of *names*: of each row the first that it has."""
@@ -132,10 +136,11 @@ class _Table:
 
     def _one(self, name: str) -> Column:
         texts = self._texts(name)
-        if NULL in texts:
+        if self.has_nulls and NULL in texts:
             texts = ["" if text == NULL else text for text in texts]
         several: dict[int, Sequence[str]] = {}
-        if self._has_lists and "__mv_" + name in self._places:
+        if self.has_lists and "__mv_" + name in self._places:
+            texts = list(texts)
             for row, listed in enumerate(self._texts("__mv_" + name)):
                 if listed:
                     values = [v.replace("$$", "$") for v in _VALUE.findall(listed)]
@@ -146,20 +151,23 @@ class _Table:
                     else:
                         texts[row] = "".join(known)
         if self._longest > MOST_TEXT:
+            texts = list(texts)
             for row, text in enumerate(texts):
                 if max(len(text), len("".join(several.get(row, ())))) > MOST_TEXT:
                     texts[row] = ""
                     several.pop(row, None)
         return Column(texts, several)
 
-    def _texts(self, name: str) -> list[str]:
+    def _texts(self, name: str) -> Sequence[str]:
         place = self._places.get(name)
         if place is None:
             return [""] * len(self.rows)
+        if name in self._picked:
+            return self._picked[name]
         try:
             return [row[place] for row in self.rows]
         except IndexError as error:
-            raise Unreadable("splunkd sent a row with fewer fields than it has names") from error
+            raise Unreadable(_RAGGED) from error
 
     def _without_ours(self, header: list[str]) -> list[str]:
         """Leave out what an earlier use of the command in the same search has added."""
@@ -171,6 +179,43 @@ class _Table:
         writer.writerows([[header[place] for place in kept], *self.rows])
         self.head, *self.lines = text.getvalue().split("\0")[:-1]
         return [header[place] for place in kept]
+
+
+def _blocks(text: str, names: Sequence[str]) -> Iterator[_Block]:
+    """The rows of a chunk, block by block; none where there is nothing but a header."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if lines and lines[0].endswith("\r"):
+        lines = [line[:-1] if line.endswith("\r") else line for line in lines]
+    # Python before 3.11 reads no NUL; no number, address or known value has one.
+    readable = text.replace("\0", "\ufffd") if "\0" in text else text
+    reader = csv.reader(io.StringIO(readable, newline="\n"), strict=True)
+    header = next(reader, [])
+    head, seen = "\n".join(lines[: reader.line_num]), reader.line_num
+    has_lists, has_nulls = _SEVERAL in text, NULL in text
+    while True:
+        rows = list(islice(reader, BLOCK))
+        if not rows:
+            return
+        own = lines[seen : reader.line_num]
+        if len(own) != len(rows):  # a field goes on in the next line
+            own = _whole(own)
+        seen = reader.line_num
+        if not all(rows):  # empty lines
+            own = [line for line, row in zip(own, rows) if row]
+            rows = [row for row in rows if row]
+        block = _Block(header, head, rows, own)
+        block.has_lists, block.has_nulls = has_lists, has_nulls
+        block.pick(names)
+        yield block
+
+
+def _whole(lines: Sequence[str]) -> list[str]:
+    """The rows that *lines* hold, of which some go on in the next line."""
+    reader = csv.reader(line.replace("\0", "\ufffd") + "\n" for line in lines)
+    ends = [0, *(reader.line_num for _ in reader)]
+    return ["\n".join(lines[a:b]) for a, b in zip(ends, ends[1:])]
 
 
 def _filled(column: Column, other: Column) -> Column:
