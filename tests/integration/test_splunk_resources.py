@@ -1,15 +1,17 @@
 """What detectors need in Splunk beside rules, on the simulator of splunkd."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+import scoreback
 from scoreback.connectors.splunk.connector import SplunkConnector
 from scoreback.connectors.splunk.wire.conf import Conf
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.deployment import DetectorNeeds, Resource, Standing
-from scoreback.records import Enrichment
+from scoreback.records import Enrichment, EventQuery
 from tests.integration.splunk_things import NOW
 from tests.splunkd.connection import connected, simulated
 from tests.splunkd.simulator import Simulator
@@ -129,3 +131,16 @@ def test_the_macro_of_the_index_follows_the_settings(splunk: Simulator) -> None:
         Conf(other.client).write("macros", macro.name, {"definition": "index=elsewhere"})
         assert other.resources.standing(macro).standing is Standing.EDITED
         assert other.resources.made() == []
+
+
+def test_an_app_of_another_version_than_the_service_is_told_with_its_remedy(
+    splunk: Simulator, connector: SplunkConnector
+) -> None:
+    query = EventQuery(selection={"search": "index=ids", "id": ["id"]}, fields=())
+    app = splunk.head.apps["scoreback"]
+    splunk.head.apps["scoreback"] = replace(app, version=scoreback.__version__)
+    assert not [one for one in connector.check(query) if "of version" in one.what]
+    splunk.head.apps["scoreback"] = replace(app, version="0.0.7")
+    (finding,) = (one for one in connector.check(query) if "of version" in one.what)
+    assert "0.0.7" in finding.what
+    assert "install the app" in finding.fix
