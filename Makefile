@@ -74,6 +74,7 @@ benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/explaining.py
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/splunk_read.py
 	$(BIN)/python benchmarks/splunk_command.py
 	$(BIN)/python benchmarks/texts.py
 	$(BIN)/python benchmarks/training.py

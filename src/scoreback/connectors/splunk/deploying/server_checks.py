@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -71,11 +72,11 @@ def _open_to_others(settings: SplunkSettings) -> Iterator[Finding]:
 
 
 def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
-    found = client.call("GET", "/services/server/info")
+    client.call("GET", "/services/server/info")
     try:
-        theirs = datetime.fromisoformat(str(found["updated"]))
+        theirs = parsedate_to_datetime(client.told_time or "")
         ahead = (now() - theirs).total_seconds()
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, ValueError):
         return  # it does not tell the time
     if abs(ahead) > SKEW:
         way = "ahead of" if ahead > 0 else "behind"
@@ -189,7 +190,9 @@ def _rights(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
             fix="raise srchJobsQuota of the user's role, or set searches to less",
             fatal=False,
         )
-    windows = [_number(role.get(key)) for role in known for key in _both("srchTimeWin")]
+    # -1 says nothing; 0 lifts every limit, else the widest one counts.
+    told = [role.get(key) for role in known for key in _both("srchTimeWin")]
+    windows = [_number(value) for value in told if str(value) not in ("None", "", "-1")]
     if min(windows, default=0) > 0:
         yield Finding(
             what=f"the user's searches look back {max(windows):g} s at most: what lies before is"

@@ -56,6 +56,7 @@ class Client:
         self.searching = BoundedSemaphore(settings.searches)
         self.version = ""
         self.info: Mapping[str, Any] = {}  # what the server says of itself
+        self.told_time: str | None = None  # by the server's last answer
         self._session = session(settings)
         self._login = Lock()
         parts = urlsplit(settings.url)
@@ -280,6 +281,7 @@ class Client:
             allow_redirects=False,
             stream=True,
         )
+        self.told_time = response.headers.get("date")
         if 300 <= response.status_code < 400:
             response.close()
             raise self.failures.other_product()
