@@ -215,6 +215,21 @@ def test_a_field_is_found_under_each_name_that_the_service_reads_it_by(
     assert nothing.rows[0]["scoreback_score"] != known.rows[0]["scoreback_score"]
 
 
+def test_an_event_did_not_happen_after_it_was_indexed(
+    splunk: Splunk, newest: Path, model: PortableModel
+) -> None:
+    splunk.put(model)
+    before_six = "1740808799"  # 05:59:59 UTC
+    rows = [
+        {"_time": "1740808800.5", "_indextime": before_six, "bytes": "7"},
+        {"_time": before_six, "_indextime": before_six, "bytes": "7"},
+        {"_time": "1740808800.5", "_indextime": "1740808801", "bytes": "7"},
+    ]
+    found = answer(newest, splunk.said("detector=hard") + execute([table(rows, ASKED)])).rows
+    late, on_time, at_six = (row["scoreback_score"] for row in found)
+    assert late == on_time != at_six
+
+
 def test_it_says_where_it_runs_and_what_it_needs(
     splunk: Splunk, program: Path, model: PortableModel
 ) -> None:

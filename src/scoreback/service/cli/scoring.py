@@ -42,6 +42,7 @@ def score(
     """
     from scoreback.service.app import opened
     from scoreback.service.cli.scoring_view import say_not_at_home
+    from scoreback.service.deploying.native import follow_native
     from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import sound_detectors
     from scoreback.service.scoring.champions import score_live_together
@@ -64,6 +65,8 @@ def score(
         for run in runs:
             if run.champion is not None and run.outcome.error is None:
                 run.never_scored = never_scored(app, run.detector)
+        scored = [run.detector for run in runs if run.outcome.error is None]
+        follow_native(app, scored, at=now, warn=show.warn)  # where no `serve` does it
     for run in runs:
         if run.never_scored:
             show.warn(in_words(run.detector.name, run.never_scored))
