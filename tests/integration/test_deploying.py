@@ -16,7 +16,7 @@ from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.rule_engine.rules import Rules
 from scoreback.connectors.local.storage.store import Store
-from scoreback.deployment import AlertRule, Found, Resource, Standing
+from scoreback.deployment import AlertRule, DetectorNeeds, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.health import HEALTH_RULES, Condition
 from scoreback.models.detector.spec import Detector
@@ -89,6 +89,12 @@ class SomeResources:
 
     def wanted(self) -> Sequence[Resource]:
         return self._world.needed
+
+    def of_detector(self, _needs: DetectorNeeds) -> Sequence[Resource]:
+        return ()
+
+    def made(self) -> Sequence[Resource]:
+        return ()
 
     def standing(self, wanted: Resource) -> Found:
         return self._world.found(wanted.name) or Found(standing=Standing.ABSENT)
