@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scoreback.connectors.doors import SigmaTranslation
+from scoreback.errors import SiemRefused
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PIPED = "it needs a pipe (| regex, | where), and events are a selection only"
@@ -48,8 +49,20 @@ class SplunkSigma:
         query, why_not = converted(SplunkBackend(pipeline), own)
         if not why_not and "|" in _QUOTED.sub("", query):
             why_not = _PIPED
+        why_not = why_not or _not_a_selection(query)
         if why_not:
             return SplunkTranslation(why_not=why_not)
         one_character = any("?" in value for value in asked)
         hints = (_NARROW, _ONE_CHARACTER) if one_character else (_NARROW,)
         return SplunkTranslation(words={"search": query}, hints=hints)
+
+
+def _not_a_selection(query: str) -> str:
+    """Why the connector would refuse to read by *query*; nothing where it would not."""
+    from scoreback.connectors.splunk.reading.grammar import parsed as understood
+
+    try:
+        understood(query)
+    except SiemRefused as error:
+        return error.message
+    return ""

@@ -74,7 +74,7 @@ def _open_to_others(settings: SplunkSettings) -> Iterator[Finding]:
 def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
     client.call("GET", "/services/server/info")
     try:
-        theirs = parsedate_to_datetime(client.told_time or "")
+        theirs = parsedate_to_datetime(client.session.told_time or "")
         ahead = (now() - theirs).total_seconds()
     except (TypeError, ValueError):
         return  # it does not tell the time

@@ -28,8 +28,8 @@ _FIRST_WORD = re.compile(r"\s*search\b(?!\s*(?:=|!=|<|>|::))", re.IGNORECASE)
 _OPERATOR = re.compile(r"\s*(?:=|!=|<|>|::)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _MACRO = re.compile(r"`([^`]*)`")
+MACRO_CALL = re.compile(r"(?P<name>[\w.:-]+)(?:\((?P<args>.*)\))?", re.DOTALL)
 _ESCAPABLE = frozenset('"|[]()`')
-_ALIVE = frozenset("|[]")
 _MOST = 20_000  # characters
 
 
@@ -63,15 +63,12 @@ class _Look:
         self._text, self._at, self._depth = text, 0, 0
         self._bare: list[str] = []  # what stands outside of quotes
         self._macros: list[str] = []
-        self._apostrophe = self._hidden = False
 
     def whole(self) -> BaseSearch:
         while self._at < len(self._text):
             self._step()
         if self._depth:
             raise _refused("a parenthesis is not closed")
-        if self._apostrophe and self._hidden:
-            raise _refused("a ' stands beside a quoted | or [, which could be read in two ways")
         found = _OVERRIDE.search("".join(self._bare))
         if found:
             raise _refused(f"{found['name']} is ours to set, or brings another search in")
@@ -87,6 +84,8 @@ class _Look:
             return
         if sign == "|":
             raise _refused("a | would begin another command")
+        if sign == "'":
+            raise _refused("a ' outside of quotes could be read in two ways: quote the value")
         if sign in "[]":
             raise _refused("[ and ] would make a subsearch")
         if sign < " " and sign not in "\t\n\r":
@@ -98,7 +97,6 @@ class _Look:
         self._depth += {"(": 1, ")": -1}.get(sign, 0)
         if self._depth < 0:
             raise _refused("a parenthesis is closed that was not opened")
-        self._apostrophe = self._apostrophe or sign == "'"
         self._bare.append(sign)
         self._at += 1
 
@@ -109,7 +107,6 @@ class _Look:
         inside = found[1]
         if "`" in inside or any(c < " " and c not in "\t\n\r" for c in inside):
             raise _refused("a quoted text holds a ` or a control character")
-        self._hidden = self._hidden or bool(_ALIVE & set(inside))
         self._at = found.end()
         if inside.strip().lower() in _OVERRIDES and _OPERATOR.match(self._text, self._at):
             raise _refused(f"{inside.strip()} is ours to set, or brings another search in")
@@ -119,6 +116,8 @@ class _Look:
         found = _MACRO.match(self._text, self._at)
         if found is None or not found[1].strip():
             raise _refused("a ` is not closed, or begins a comment")
+        if not MACRO_CALL.fullmatch(found[1].strip()):
+            raise _refused(f"`{found[1]}` is not a macro's name, with arguments or without")
         self._macros.append(found[1])
         self._bare.append(" ")
         self._at = found.end()

@@ -2,12 +2,11 @@
 
 import re
 
-from scoreback.connectors.splunk.reading.grammar import BaseSearch, parsed
+from scoreback.connectors.splunk.reading.grammar import MACRO_CALL, BaseSearch, parsed
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.errors import SiemRefused
 
 _DEEPEST = 10  # macros within macros
-_CALL = re.compile(r"(?P<name>[\w.:-]+)(?:\((?P<args>.*)\))?", re.DOTALL)
 _ARGUMENT = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,"]*))\s*(?:,|$)')
 _TRUE = frozenset({"1", "true", "True"})
 
@@ -34,7 +33,7 @@ _HINT = "use a macro that stands for a base search, or write out what it stands 
 
 
 def _definition(client: Client, call: str) -> str:
-    found = _CALL.fullmatch(call.strip())
+    found = MACRO_CALL.fullmatch(call.strip())
     if found is None:
         raise SiemRefused(f"`{call}` is not understood as a macro", hint=_HINT)
     args = _arguments(found["args"]) if found["args"] is not None else []

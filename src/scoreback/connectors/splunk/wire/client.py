@@ -1,17 +1,15 @@
-"""Talks to Splunk's management port: through splunklib, over a session that checks certificates.
+"""Talks to Splunk's management port: JSON in and out, retries with ever longer pauses.
 
-splunklib knows namespaces and logging in; by itself it would check no certificate, open a
-connection for each request and read whole answers into memory, so what carries its requests is
-ours. Retries are ours as well: every call that is made here can be made twice.
+Retries are ours: every call that is made here can be made twice.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
 import msgspec
 import urllib3
@@ -20,16 +18,13 @@ from splunklib import binding
 from scoreback.connectors.patience import pause
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.wire.failures import Failures, InDoubtError, Silence, never_sent
-from scoreback.connectors.splunk.wire.http import session
+from scoreback.connectors.splunk.wire.session import Form, Session
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 OLDEST = (9, 0)
 _V2_SINCE = (9, 0, 2)  # of the paths of search
 _AGAIN = frozenset({429, 502, 503, 504})
 _FROM_A_GATEWAY = frozenset({502, 504})  # what is behind it may have acted all the same
-
-Form = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +51,7 @@ class Client:
         self.searching = BoundedSemaphore(settings.searches)
         self.version = ""
         self.info: Mapping[str, Any] = {}  # what the server says of itself
-        self.told_time: str | None = None  # by the server's last answer
-        self._session = session(settings)
-        self._login = Lock()
-        parts = urlsplit(settings.url)
-        self._context = binding.Context(
-            handler=self._carry,
-            scheme=parts.scheme,
-            host=parts.hostname,
-            port=parts.port or 8089,
-            owner="nobody",
-            app=settings.app,
-            username=settings.user or "",
-            password=settings.secret("password") or "",
-            splunkToken=settings.secret("token") or "",
-            verify=settings.verify_tls,
-        )
+        self.session = Session(settings, self.failures)
 
     def open(self) -> None:
         """Ask who answers.
@@ -94,7 +74,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of sockets; safe to call twice."""
-        self._session.close()
+        self.session.close()
 
     def own(self, *parts: str) -> str:
         """A path in the namespace of our app; each part but the first may hold any characters."""
@@ -174,7 +154,7 @@ class Client:
         for attempt in range(1, self.settings.attempts + 1):
             last = attempt == self.settings.attempts
             try:
-                response = self._request(method, path, form=form, body=body, params=params)
+                response = self.session.request(method, path, form=form, body=body, params=params)
                 return Answer(response.status, response.body.read())
             except binding.HTTPError as error:
                 if error.status in good:
@@ -207,7 +187,7 @@ class Client:
         """
         what = f"POST {path}"
         try:
-            response = self._request("POST", path, form=form)
+            response = self.session.request("POST", path, form=form)
             try:
                 yield response.body
             finally:
@@ -224,87 +204,15 @@ class Client:
         """Sleep before attempt *attempt* + 1."""
         self.sleep(pause(attempt, self.settings.longest_wait, retry_after))
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        form: Form | None = None,
-        body: bytes | None = None,
-        params: Form | None = None,
-    ) -> Any:  # noqa: ANN401 - a record of splunklib
-        """One request, with a new session if the old one ran out."""
-        query = _encoded(params)
-        target = binding.UrlEncoded(f"{path}?{query}" if query else path, skip_encode=True)
-
-        def ask() -> Any:  # noqa: ANN401 - a record of splunklib
-            if method != "POST":
-                return {"GET": self._context.get, "DELETE": self._context.delete}[method](target)
-            content = ("Content-Type", FORM if body is None else JSON)
-            data = _encoded(form).encode() if body is None else body
-            return self._context.post(target, headers=[content], body=data)
-
-        held = self._logged_in()
-        try:
-            return ask()
-        except binding.AuthenticationError:
-            if not self.settings.user:
-                raise
-        self._logged_in(but=held)
-        return ask()
-
-    def _logged_in(self, but: object = None) -> object:
-        """The session of a user; another one than *but*, which ran out."""
-        if not self.settings.user:
-            return None
-        with self._login:
-            held = self._context.token
-            if held is binding._NoAuthenticationToken or held == but:
-                self._context.get_cookies().clear()  # one that ran out would be sent for ever
-                self._context.login()
-            return self._context.token
-
     def _refused(self, what: str, error: binding.HTTPError) -> SiemRefused:
         body = _bytes(error.body)
         if error.status == 401:
             return self.failures.not_logged_in(body)
         return self.failures.refused(what, error.status, body)
 
-    def _carry(self, url: str, message: Mapping[str, Any], **_: object) -> dict[str, Any]:
-        """What splunklib sends, over our session; the body of the answer stays a stream."""
-        response = self._session.request(
-            message["method"],
-            str(url),
-            data=message.get("body") or None,
-            headers=dict(message["headers"]),
-            timeout=self.settings.timeout,
-            allow_redirects=False,
-            stream=True,
-        )
-        self.told_time = response.headers.get("date")
-        if 300 <= response.status_code < 400:
-            response.close()
-            raise self.failures.other_product()
-        return {
-            "status": response.status_code,
-            "reason": response.reason,
-            "headers": list(response.headers.items()),
-            "body": response.raw,
-        }
-
 
 def _part(name: str) -> str:
     return quote(name, safe="")
-
-
-def _encoded(fields: Form | None) -> str:
-    """*fields* as a form has them; a list gives a pair for each of its values."""
-    given = {key: value for key, value in (fields or {}).items() if value is not None}
-    return urlencode({key: _text(value) for key, value in given.items()}, doseq=True)
-
-
-def _text(value: object) -> object:
-    return int(value) if isinstance(value, bool) else value
 
 
 def _bytes(body: object) -> bytes:

@@ -19,7 +19,7 @@ ACCEPTED = [
     "index=win TERM(10.0.0.1) CASE(Ada)",
     'index=x name="a \\"quoted\\" | word"',
     "index=x earliest_seen=5 my.latest=4",
-    "index=x user=o'brien",
+    'index=x user="o\'brien" "a | b"',
     "`ids_index` event_type=alert",
     "index=x\n  sourcetype=y",
     "index=x search=failed",
@@ -46,11 +46,14 @@ REFUSED = [
     ("savedsearch=other", "savedsearch"),
     ("index=x ``` a comment ```", "comment"),
     ("index=x `half", "`"),
+    ("index=x `|`", "not a macro's name"),
+    ("index=x `a b`", "not a macro's name"),
     ('index=x "`m`"', "`"),
     ("index=x \\| delete", "\\"),
     ('index=x \\"a', "\\"),
     ("index=x a\\", "\\"),
     ("index=x '\"' | delete \"'", "two ways"),
+    ('index=x user=o\'brien "failed"', "two ways"),
     ("index=x \x00", "control"),
     ("index=x " + "a" * 20_001, "longer"),
 ]
@@ -83,14 +86,14 @@ WORDS = st.sampled_from(
 @given(st.one_of(NASTY, st.lists(WORDS, max_size=8).map(" ".join)))
 def test_an_accepted_search_is_one_command_however_quotes_are_read(text: str) -> None:
     try:
-        parsed(text)
+        macros = parsed(text).macros
     except SiemRefused:
         return  # that is what is refused; what is not is looked at
+    if macros:
+        return  # never sent as they stand: `reading.macros` puts something else in their place
     ours = f"search ({text}) _index_earliest=5 | stats count AS rows"
     for apostrophes in (True, False):
         commands, brackets, depth = read(ours, apostrophes=apostrophes)
-        if apostrophes and text.count("'") % 2:
-            continue  # for such a reader the search is not closed, and none of ours runs at all
         assert len(commands) == 2, (commands, apostrophes)
         assert commands[0].endswith("_index_earliest=5 ")
         assert (brackets, depth) == (0, 0)
