@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from scoreback.connectors.connection_settings import ConnectionSettings
@@ -109,6 +109,12 @@ class SplunkSettings(ConnectionSettings):
         gt=timedelta(0),
         description="how long the score of an event stays in the lookup of events",
     )
+
+    @field_validator("enterprise_security", mode="before")
+    @classmethod
+    def _worded(cls, given: object) -> object:
+        """YAML reads true and false as what they are."""
+        return str(given).lower() if isinstance(given, bool) else given
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -63,3 +63,12 @@ def test_a_token_that_no_header_can_hold_is_refused_without_being_shown() -> Non
     with pytest.raises(ConfigError, match="holds characters that it cannot have") as wrong:
         found.secret("token")
     assert "a bc" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(("given", "meant"), [(True, "true"), (False, "false"), ("auto", "auto")])
+def test_whether_enterprise_security_is_used_can_be_written_as_yaml_has_it(
+    given: object, meant: str
+) -> None:
+    assert SplunkSettings.of("main", GOOD | {"enterprise_security": given}).enterprise_security == (
+        meant
+    )
