@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 # Idle learning threads give up their core instead of spinning on it.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help demo demo-elastic test check unit packages benchmark acceptance lock schema clean
+.PHONY: help demo demo-elastic demo-splunk test check unit packages benchmark acceptance lock schema clean
 
 help:
 	@echo "make demo           the whole cycle on the embedded SIEM, with a simulated company"
 	@echo "make demo-elastic   the same on a real Elasticsearch node, fetched for it"
+	@echo "make demo-splunk    the same over a simulator of Splunk with Enterprise Security"
 	@echo "make test           all tests"
 	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
 	@echo "make packages       what a SIEM installs: dist/scoreback-splunk-<version>.tgz"
@@ -40,6 +41,10 @@ demo: $(VENV)/product
 demo-elastic: $(VENV)/development
 	$(BIN)/python tests/elasticsearch/node.py -- \
 		sh -c '$(BIN)/scoreback demo --elastic "$$SCOREBACK_TEST_ELASTICSEARCH"'
+
+# The same over the simulator of splunkd that the tests have.
+demo-splunk: $(VENV)/development
+	$(BIN)/python -m tests.splunkd.demo
 
 # One Elasticsearch node for the whole run, if this machine has what it needs.
 test: $(VENV)/development

@@ -116,7 +116,15 @@ def _hit(row: Mapping[str, str], score_id: str, rule: Rule) -> Hit:
         "score": float(row.get("scoreback_score") or 0),
         "risk": float(row.get("event_risk_score") or 0),
         "reasons": _reasons(row.get("scoreback_reasons", "")),
+        "raised_at": _moment(row.get("scoreback_raised_at", "")),
     }
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _reasons(text: str) -> str:
@@ -171,7 +179,7 @@ def _alert(rule: Rule, name: str, hit: Hit, now: float) -> Document:
         "entity": hit["entity"],
         "event_id": hit["event_id"],
         "event_time": hit["time"] / _MICROS,
-        "raised_at": now,
+        "raised_at": hit["raised_at"] or now,
         "score": hit["score"],
         "risk": hit["risk"],
         "severity": rule.severity,

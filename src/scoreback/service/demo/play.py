@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors import AlertQuery, AlertsDoor
+from scoreback.deployment import Delivery
 from scoreback.errors import ConfigError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
@@ -16,6 +18,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.threshold import fit_threshold, suppression_of
 from scoreback.records import TIME, Alert, EventBatch, LabelBatch
 from scoreback.service.app import App
+from scoreback.service.demo.analysts import Closing
 from scoreback.service.demo.company import Company, Day, StreamName
 from scoreback.service.demo.judge import Judged, Period
 from scoreback.service.deploying.artifacts import load_artifact
@@ -33,6 +36,35 @@ DETECTORS: tuple[tuple[StreamName, str], ...] = (
 )
 FILES = Path(__file__).parent / "detectors"
 WHO = "demo"
+RULES_LOOK = timedelta(minutes=10)  # after scores were written: rules of a SIEM have looked by then
+
+
+class Stage(Protocol):
+    """Where the cycle is played: what happens there by itself, and how analysts close alerts."""
+
+    def until(self, at: datetime) -> None:
+        """Let time pass until *at*."""
+        ...
+
+    def close(self, alert: Alert, closing: Closing) -> None:
+        """An analyst closes *alert*, now or when they come to it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAlerts:
+    """A SIEM where nothing happens by itself: alerts are closed by our own door to them."""
+
+    alerts: AlertsDoor
+
+    def until(self, at: datetime) -> None:
+        """Nothing happens."""
+
+    def close(self, alert: Alert, closing: Closing) -> None:
+        """Close *alert* at the time when its analyst comes to it."""
+        self.alerts.close(
+            alert.alert_id, closing.verdict, labeller=closing.labeller, at=closing.label_time
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +85,24 @@ def play(
     stream: StreamName,
     file: str,
     tell: Callable[[str], None],
+    stage: Stage | None = None,
 ) -> Story:
     """Play the cycle for one detector over the company's days.
+
+    Args:
+        app: the workspace, with a SIEM that takes sample events.
+        company: who plays.
+        stream: which of its streams.
+        file: the detector's, among `FILES`.
+        tell: told what comes next.
+        stage: where nothing is said, nothing happens in the SIEM by itself.
 
     Raises:
         ConfigError: the SIEM takes no sample events.
     """
     detector = load_detector(FILES / file)
+    # The story is told of alerts, so each hit is to be one of its own, whatever is usual there.
+    alerts = detector.alerts.model_copy(update={"deliver": Delivery.FINDING.value})
     intake = app.connector.intake
     if intake is None or app.connector.alerts is None:
         raise ConfigError(
@@ -67,8 +110,9 @@ def play(
             hint="play the demo on the embedded SIEM, or on a test cluster",
         )
     selection = {app.settings.connector: dict(intake.selection(stream))}
-    detector = detector.model_copy(update={"events": selection})
-    return _Play(app, company, stream, detector, tell).story()
+    detector = detector.model_copy(update={"events": selection, "alerts": alerts})
+    stage = OwnAlerts(app.connector.alerts) if stage is None else stage
+    return _Play(app, company, stream, detector, tell, stage).story()
 
 
 class _Play:
@@ -79,7 +123,9 @@ class _Play:
         stream: StreamName,
         detector: Detector,
         tell: Callable[[str], None],
+        stage: Stage,
     ) -> None:
+        self._stage = stage
         self._app, self._company, self._stream = app, company, stream
         self._detector, self._tell = detector, tell
         if app.connector.intake is None or app.connector.alerts is None:
@@ -129,6 +175,7 @@ class _Play:
     def _train(self, day: int) -> TrainOutcome:
         self._tell(f"training on day {day}")
         at = self._at(day)
+        self._stage.until(at)
         outcome = train_detector(self._app, self._detector, as_of=at, now=at)
         version = promote(self._app, self._detector, outcome.version.version, by=WHO, at=at)
         return replace(outcome, version=version)
@@ -143,21 +190,20 @@ class _Play:
             self._hear(day.since, tonight)
             artifact = load_artifact(self._app, self._detector, trained.version)
             model = Model(version=trained.version, artifact=artifact)
+            self._stage.until(tonight)
             score(self._app, self._detector, model, now=tonight)
+            self._stage.until(tonight + RULES_LOOK)
             closed += self._close_alerts(tonight)
         return closed
 
     def _close_alerts(self, tonight: datetime) -> int:
         closed = 0
         for alert in list(self._alerts.find(self._mine(still_open=True))):
-            if alert.raised_at != tonight:
+            if alert.raised_at < tonight:
                 continue  # looked at on its own day, and left open
             closing = self._analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
             if closing is not None:
-                self._alerts.close(
-                    alert.alert_id, closing.verdict, labeller=closing.labeller,
-                    at=closing.label_time,
-                )  # fmt: skip
+                self._stage.close(alert, closing)
                 closed += 1
         return closed
 

@@ -98,7 +98,8 @@ def _news(rule: AlertRule) -> tuple[str, ...]:
         "where isnull(scoreback_known)",
         (
             f"eval {SUPPRESS}=coalesce(scoreback_entity,scoreback_score_id),"
-            f" scoreback_around_from=orig_time-{AROUND}, scoreback_around_to=orig_time+{AROUND}"
+            f" scoreback_around_from=orig_time-{AROUND}, scoreback_around_to=orig_time+{AROUND},"
+            " scoreback_raised_at=now()"
         ),
         f"`{filter_name(rule.name)}`",
     )
