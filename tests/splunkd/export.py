@@ -63,7 +63,7 @@ def _previews(call: Call, running: Search) -> bool:
     return wanted and running.transformed and " stats " in running.text
 
 
-def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]:
+def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[bytes]:
     """Lines, put together; faults of the stream come in here."""
     faults = call.instance.faults
     twice = faults.take("duplicate_rows", call.method, call.path)
@@ -76,11 +76,11 @@ def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]
         kept = list(rows)
         yield from results.export_lines(iter(kept[:1]), preview=True)
         rows = iter(kept)
-    held: list[str] = []
+    held: list[bytes] = []
     size = 0
     for number, line in enumerate(_lines(running, rows)):
         if cut and number >= int(cut.get("rows", 1)):
-            yield "".join(held)
+            yield b"".join(held)
             if cut.get("abruptly", True):
                 raise Broken
             return
@@ -91,12 +91,12 @@ def _chunks(call: Call, running: Search, rows: Iterator[Shown]) -> Iterator[str]
         size += len(line)
         if size >= _CHUNK or slow:
             _wait(slow)
-            yield "".join(held)
+            yield b"".join(held)
             held, size = [], 0
-    yield "".join(held)
+    yield b"".join(held)
 
 
-def _lines(running: Search, rows: Iterator[Shown]) -> Iterator[str]:
+def _lines(running: Search, rows: Iterator[Shown]) -> Iterator[bytes]:
     """The rows' lines, then what the search has to say; a failure half-way is such a line."""
     try:
         yield from results.export_lines(rows)
@@ -106,8 +106,9 @@ def _lines(running: Search, rows: Iterator[Shown]) -> Iterator[str]:
         yield _message(kind, text)
 
 
-def _message(kind: str, text: str) -> str:
-    return json.dumps({"preview": False, "messages": [{"type": kind, "text": text}]}) + "\n"
+def _message(kind: str, text: str) -> bytes:
+    said = {"preview": False, "messages": [{"type": kind, "text": text}]}
+    return json.dumps(said).encode() + b"\n"
 
 
 def _wait(slow: Fault | None) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from starlette.responses import Response
 
 from tests.splunkd.messages import JSON, XML, Refusal
@@ -15,6 +16,7 @@ from tests.splunkd.spl.engine import Shown
 if TYPE_CHECKING:
     from tests.splunkd.jobs import Job
 
+_encoded = msgspec.json.Encoder().encode
 _CSV = "text/csv; charset=UTF-8"
 
 
@@ -71,7 +73,7 @@ def _as_xml(fields: list[str], rows: list[Shown], preview: bool) -> str:
     return "\n".join([*lines, "</results>"])
 
 
-def export_lines(rows: Iterator[Shown], preview: bool = False) -> Iterator[str]:
+def export_lines(rows: Iterator[Shown], preview: bool = False) -> Iterator[bytes]:
     """One JSON document per row; the last says so."""
     ahead = next(rows, None)
     offset = 0
@@ -81,7 +83,7 @@ def export_lines(rows: Iterator[Shown], preview: bool = False) -> Iterator[str]:
         if ahead is None:
             line["lastrow"] = True
         line["result"] = row
-        yield json.dumps(line) + "\n"
+        yield _encoded(line) + b"\n"
         offset += 1
     if offset == 0:
-        yield json.dumps({"preview": preview, "lastrow": True}) + "\n"
+        yield _encoded({"preview": preview, "lastrow": True}) + b"\n"

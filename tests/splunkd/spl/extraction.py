@@ -2,36 +2,50 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from tests.splunkd.spl.values import Row, Value, text
 
+_DOCUMENTS = msgspec.json.Decoder(float_hook=str)
+"""Numbers with a point stay as they are written; whole ones are the same either way."""
 _PAIR = re.compile(r'(?:^|[\s,;({\[|])([A-Za-z_][\w.-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"|&)}\]]+))')
 
 
 def flattened(document: object) -> Row:
-    """Fields of a JSON document: ``a.b`` for objects, ``a{}`` for what stands in lists."""
-    found: dict[str, list[str]] = {}
-    for name, value in _leaves(document, ""):
-        found.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+    """Fields of a JSON document: ``a.b`` for objects, ``a{}`` for what stands in lists.
+
+    A null is no field. Whether a Splunk shows it as the text ``null`` instead is not known here.
+    """
+    found: Row = {}
+    _add(document, "", found)
+    return found
 
 
-def _leaves(value: object, name: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner, f"{name}{{}}")
-    elif isinstance(value, bool):
-        yield name, "true" if value else "false"
-    elif value is None:
+def _add(value: object, name: str, found: Row) -> None:
+    kind = type(value)
+    if kind is dict:
+        before = f"{name}." if name else ""
+        for key, inner in value.items():  # type: ignore[attr-defined]
+            if type(inner) is str and before + key not in found:
+                found[before + key] = inner
+            else:
+                _add(inner, before + key, found)
         return
-    elif isinstance(value, str):
-        yield name, value
-    elif isinstance(value, int | float):
-        yield name, json.dumps(value)
+    if kind is list:
+        for inner in value:  # type: ignore[attr-defined]
+            _add(inner, f"{name}{{}}", found)
+        return
+    if value is None:
+        return
+    text_of = ("true" if value else "false") if kind is bool else str(value)
+    there = found.get(name)
+    if there is None:
+        found[name] = text_of
+    elif isinstance(there, list):
+        there.append(text_of)
+    else:
+        found[name] = [str(there), text_of]
 
 
 def automatic(raw: str, mode: str) -> Row:
@@ -40,8 +54,8 @@ def automatic(raw: str, mode: str) -> Row:
         return {}
     if raw[:1] in ("{", "["):
         try:
-            return flattened(json.loads(raw, parse_float=str, parse_int=str))
-        except json.JSONDecodeError:
+            return flattened(_DOCUMENTS.decode(raw))
+        except msgspec.MsgspecError:
             pass
     if mode == "json":
         return {}

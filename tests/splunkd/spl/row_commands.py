@@ -75,8 +75,14 @@ def fields(results: Results, arguments: str, _: Knowledge) -> Results:
     exact = {name for name in names if "*" not in name}
     patterns = [wildcard(name, ignore_case=False) for name in names if "*" in name]
 
+    decided: dict[str, bool] = {}
+
     def listed(name: str) -> bool:
-        return name in exact or any(pattern.match(name) for pattern in patterns)
+        known = decided.get(name)
+        if known is None:
+            known = name in exact or any(pattern.match(name) for pattern in patterns)
+            decided[name] = known
+        return known
 
     if removes:
         columns = None if results.columns is None else [c for c in results.columns if not listed(c)]
