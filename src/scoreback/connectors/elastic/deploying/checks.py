@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from scoreback.connectors.elastic.deploying import deployer
+from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.deploying.privileges import missing_privileges
-from scoreback.connectors.elastic.deploying.resources import resources
 from scoreback.connectors.elastic.deploying.writable import not_writable
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.connectors.elastic.reading.fields import Mapped, mapped
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.deployment import Standing
+from scoreback.connectors.resource_findings import resource_findings
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 
@@ -39,7 +38,8 @@ def check(
         *_open_to_others(settings),
         *_version(client),
         *_clock(client, now),
-        *_resources(client, settings),
+        *resource_findings(Resources(client, settings)),
+        *_wrong_scores(client, settings),
     ]
     try:
         selection = Selection.of(query.selection, settings.clusters)
@@ -110,28 +110,6 @@ def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
             fix="let both follow the same time server",
             fatal=False,
         )
-
-
-def _resources(client: Client, settings: ElasticSettings) -> Iterator[Finding]:
-    for wanted in resources(settings):
-        try:
-            found = deployer.standing(client, wanted)
-        except SiemRefused as error:
-            yield Finding(what=error.message, fix=error.hint, fatal=False)
-            continue
-        what = f"{wanted.kind.replace('_', ' ')} {wanted.name}"
-        if found.standing == Standing.ABSENT:
-            yield Finding(what=f"{what} is not there", fix="run `scoreback apply`")
-        elif found.standing == Standing.OUTDATED:
-            yield Finding(what=f"{what} is outdated", fix="run `scoreback apply`", fatal=False)
-        elif found.standing in (Standing.EDITED, Standing.FOREIGN):
-            who = "was edited" if found.standing == Standing.EDITED else "is not ours"
-            yield Finding(
-                what=f"{what} {who}: {'; '.join(found.differences[:3])}",
-                fix="see `scoreback plan`; `scoreback apply --take-over` makes it ours",
-                fatal=False,
-            )
-    yield from _wrong_scores(client, settings)
 
 
 def _wrong_scores(client: Client, settings: ElasticSettings) -> Iterator[Finding]:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scoreback.connectors.doors import ResourcesDoor
+from scoreback.connectors.resource_findings import resource_findings
 from scoreback.connectors.splunk.deploying.server_checks import server_findings
 from scoreback.connectors.splunk.reading.events import Events
 from scoreback.connectors.splunk.reading.selection import Selection
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.hec import Hec
-from scoreback.deployment import Standing
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 
@@ -37,30 +37,9 @@ def check(
     """
     found = list(server_findings(client, hec, settings, now))
     if resources is not None:
-        found += _standing(resources)
+        found += resource_findings(resources)
     found += _selection(events, settings, query)
     return sorted(found, key=lambda finding: not finding.fatal)
-
-
-def _standing(door: ResourcesDoor) -> Iterator[Finding]:
-    for wanted in door.wanted():
-        what = f"{wanted.kind.replace('_', ' ')} {wanted.name}"
-        try:
-            found = door.standing(wanted)
-        except SiemRefused as error:
-            yield Finding(what=error.message, fix=error.hint, fatal=False)
-            continue
-        if found.standing == Standing.ABSENT:
-            yield Finding(what=f"{what} is not there", fix="run `scoreback apply`")
-        elif found.standing == Standing.OUTDATED:
-            yield Finding(what=f"{what} is outdated", fix="run `scoreback apply`", fatal=False)
-        elif found.standing in (Standing.EDITED, Standing.FOREIGN):
-            who = "was edited" if found.standing == Standing.EDITED else "is not ours"
-            yield Finding(
-                what=f"{what} {who}: {'; '.join(found.differences[:3])}",
-                fix="see `scoreback plan`; `scoreback apply --take-over` makes it ours",
-                fatal=False,
-            )
 
 
 def _selection(events: Events, settings: SplunkSettings, query: EventQuery) -> Iterator[Finding]:
