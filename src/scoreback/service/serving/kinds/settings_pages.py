@@ -1,10 +1,13 @@
 """The job that takes over what admins change on the SIEM's own settings pages, every minute.
 
 A scoring run reads the state at each step, so that a change is in force within a minute even while
-a catch-up of hours goes on; the alert rule follows here.
+a catch-up of hours goes on; the alert rule follows here. A scoring run may have read the change
+first, and a SIEM may fail while its rule is written: so what counts is not whether a change is new
+to the state, but whether the rule has followed it.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.settings_sync import sync_settings
@@ -13,25 +16,40 @@ from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.serving.kinds.reconciling import follow_file
 
 _ABOUT = "settings"
+_UNCHANGED: tuple[object, object] = ((), ())
 
 
-def _sync(work: Work, served: Sequence[Served]) -> Ended:
-    if sync_settings(work.app):
+class _Following:
+    """Which settings the alert rules have followed since the start, when all are reconciled."""
+
+    def __init__(self) -> None:
+        self._followed: dict[tuple[Path, str], tuple[object, object]] = {}
+
+    def run(self, work: Work, served: Sequence[Served]) -> Ended:
+        """Read the pages, and have the rules of what changed follow."""
+        sync_settings(work.app)
         for one in served:
-            name = one.detector.name
-            refused = in_force(work.app.state, one.detector).refused
-            for each in refused:
-                told = f"a setting by {each.override.author} does not count: {each.reason}"
-                work.warn(_ABOUT, [name], told)
-            if not refused:
-                work.clear(_ABOUT, name)
-            follow_file(work, one)
-    return dict.fromkeys(one.detector.name for one in served)
+            self._follow(work, one)
+        return dict.fromkeys(one.detector.name for one in served)
+
+    def _follow(self, work: Work, one: Served) -> None:
+        name = one.detector.name
+        now = in_force(work.app.state, one.detector)
+        about, held = (work.app.settings.home, name), (now.overrides, now.refused)
+        if self._followed.get(about, _UNCHANGED) == held:
+            return
+        for each in now.refused:
+            told = f"a setting by {each.override.author} does not count: {each.reason}"
+            work.warn(_ABOUT, [name], told)
+        if not now.refused:
+            work.clear(_ABOUT, name)
+        follow_file(work, one)
+        self._followed[about] = held  # not where the SIEM failed: then once more
 
 
 SETTINGS = Kind(
     name="settings",
     line=lambda _detector: "* * * * *",
     shared_by=lambda _detector, _connector: "the whole SIEM",
-    run=_sync,
+    run=_Following().run,
 )
