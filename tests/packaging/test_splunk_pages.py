@@ -70,7 +70,6 @@ def test_an_admin_changes_the_alert_budget_on_the_page(page: Page, splunk: Simul
     history = json.loads(there["history"])
     assert [(one["key"], one["value"], one["by"]) for one in history] == [
         ("alerts_budget", "20/day", "admin"),
-        ("enabled", "1", "admin"),
         ("alerts_budget", "35/day", "admin"),
     ]
     assert history[-1]["reason"] == "a second analyst"
