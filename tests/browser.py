@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.elasticsearch.node import in_ci
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a second one beside it, of another module, would not start
 def browser() -> Iterator[Browser]:
     """The browser; skips where there is none, which in CI is a failure."""
     path = shutil.which("chromium")
