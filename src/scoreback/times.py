@@ -1,10 +1,14 @@
 """Times as they are stored and computed with: whole microseconds since 1970, UTC."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # of durations, in seconds
+_ISO_OR_SECONDS = re.compile(r"P|\d+(\.\d+)?$")
+_DURATION = re.compile(r"(0|[1-9]\d{0,9})([smhdw])")
 
 
 def micros(moment: datetime) -> int:
@@ -26,3 +30,26 @@ def moment(microseconds: int) -> datetime:
 def span(duration: timedelta) -> int:
     """*duration* in whole microseconds."""
     return duration // MICROSECOND
+
+
+def duration(text: object) -> timedelta | None:
+    """``"5m"``, ``"1h"``, ``"7d"`` as people write a duration; None where *text* is no such."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    seconds = int(match[1]) * UNITS[match[2]]
+    return timedelta(seconds=min(seconds, timedelta.max // timedelta(seconds=1)))
+
+
+def duration_setting(given: object) -> object:
+    """A duration of a setting as people write it; ISO 8601 and seconds are left as they are.
+
+    Raises:
+        ValueError: it is text of another form.
+    """
+    found = duration(given)
+    if found is not None:
+        return found
+    if isinstance(given, str) and not _ISO_OR_SECONDS.match(given):
+        raise ValueError("it is not a duration; write a number and s, m, h or d, such as 60s")
+    return given

@@ -3,15 +3,18 @@
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from scoreback.errors import ConfigError
 from scoreback.regular_file import open_regular
+from scoreback.times import duration_setting
 
+Duration = Annotated[timedelta, BeforeValidator(duration_setting)]  # 60s, 15m, 30d
 _IN_A_HEADER = re.compile(r"[\x21-\x7e]+").fullmatch
 _LONGEST_SECRET = 65_536  # bytes; what is longer is another file
 

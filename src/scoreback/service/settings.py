@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scoreback.errors import ConfigError
+from scoreback.times import duration_setting
 
 PREFIX = "SCOREBACK_"
 
@@ -32,7 +33,7 @@ class Settings(BaseSettings):
         default=None,
         description="file of the connection; else connections/<connection>.yml in the workspace",
     )
-    settle: timedelta | None = Field(
+    settle: Annotated[timedelta | None, BeforeValidator(duration_setting)] = Field(
         default=None,
         description="how long after its arrival time an event may still turn up; else what the"
         " connector says",
@@ -59,7 +60,8 @@ class Settings(BaseSettings):
             found = error.errors(include_url=False, include_input=False)[0]
             name = str(found["loc"][0])
             raise ConfigError(
-                f"setting {PREFIX}{name.upper()} cannot be used: {found['msg']}",
+                f"setting {PREFIX}{name.upper()} cannot be used:"
+                f" {found['msg'].removeprefix('Value error, ')}",
                 hint=f"it is: {cls.model_fields[name].description}",
             ) from None
 

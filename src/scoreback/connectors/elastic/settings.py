@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from scoreback.connectors.connection_settings import ConnectionSettings
+from scoreback.connectors.connection_settings import ConnectionSettings, Duration
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
 
@@ -60,11 +60,11 @@ class ElasticSettings(ConnectionSettings):
     longest_wait: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="seconds between two attempts, at most"
     )
-    arrival_lag: timedelta = Field(
+    arrival_lag: Duration = Field(
         default=timedelta(minutes=15),
         description="an event without event.ingested counts as arrived this long after its time",
     )
-    settle: timedelta = Field(
+    settle: Duration = Field(
         default=timedelta(seconds=60),
         description="how long after its arrival an event may still become visible to a search",
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from scoreback.connectors.connection_settings import ConnectionSettings
+from scoreback.connectors.connection_settings import ConnectionSettings, Duration
 from scoreback.records import Verdict
 
 Index = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
@@ -76,11 +76,11 @@ class SplunkSettings(ConnectionSettings):
     searches: Annotated[int, Field(ge=1, le=50)] = Field(
         default=2, description="searches that run at once; the user's quota has to allow them"
     )
-    settle: timedelta = Field(
+    settle: Duration = Field(
         default=timedelta(seconds=60),
         description="how long after it was indexed an event may still become visible to a search",
     )
-    reach: timedelta = Field(
+    reach: Duration = Field(
         default=timedelta(days=30),
         gt=timedelta(0),
         description="how far an event's own time may lie from when it was indexed to be read",
@@ -88,7 +88,7 @@ class SplunkSettings(ConnectionSettings):
     acknowledge: bool = Field(
         default=False, description="the collector's token has indexer acknowledgement"
     )
-    acknowledged_within: timedelta = Field(
+    acknowledged_within: Duration = Field(
         default=timedelta(minutes=2),
         gt=timedelta(0),
         description="how long an acknowledgement is waited for",
@@ -96,7 +96,7 @@ class SplunkSettings(ConnectionSettings):
     compress: bool = Field(
         default=False, description="send events compressed: for slow lines, it costs processor time"
     )
-    entities_every: timedelta = Field(
+    entities_every: Duration = Field(
         default=timedelta(hours=1),
         ge=timedelta(0),
         description="how often the entities' scores, which go to every indexer, are renewed",
@@ -104,7 +104,7 @@ class SplunkSettings(ConnectionSettings):
     entities_most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=50_000, description="entities with a score, at most: the oldest are dropped first"
     )
-    events_kept: timedelta = Field(
+    events_kept: Duration = Field(
         default=timedelta(days=30),
         gt=timedelta(0),
         description="how long the score of an event stays in the lookup of events",

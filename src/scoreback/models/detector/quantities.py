@@ -14,9 +14,8 @@ from scoreback.models.detector.cron import check_cron_line
 from scoreback.models.detector.day_start import DayStart, parse_day_start
 from scoreback.models.detector.regex import check_pattern
 from scoreback.models.detector.wrong import WrongValue
+from scoreback.times import UNITS, duration
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(0|[1-9]\d{0,9})([smhdw])")
 _PER_DAY = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)\s*/\s*day")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,8})?)\s*%")
 LONGEST = timedelta(days=3650)  # ten years; more is a slip of the finger
@@ -30,23 +29,22 @@ def parse_duration(text: object) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if not match:
+    found = duration(text)
+    if found is None:
         raise WrongValue(
             f"{text!r} is not a duration", hint="write a number and s, m, h, d or w: 5m, 7d"
         )
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds > LONGEST.total_seconds():
+    if found > LONGEST:
         raise WrongValue(f"{text!r} is over ten years", hint="write a shorter duration: 90d")
-    return timedelta(seconds=seconds)
+    return found
 
 
 def format_duration(value: timedelta) -> str:
     """A duration as the file writes it: the largest unit up to days that divides it."""
     seconds = int(value.total_seconds())
     for unit in ("d", "h", "m"):
-        if seconds and seconds % _UNITS[unit] == 0:
-            return f"{seconds // _UNITS[unit]}{unit}"
+        if seconds and seconds % UNITS[unit] == 0:
+            return f"{seconds // UNITS[unit]}{unit}"
     return f"{seconds}s"
 
 
