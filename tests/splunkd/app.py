@@ -26,6 +26,7 @@ from tests.splunkd import (
     routing,
     saved_searches,
     server_endpoints,
+    time_endpoints,
 )
 from tests.splunkd.accounts import User
 from tests.splunkd.hec import CODES, Hec, HecRefusal, HecRequest
@@ -42,6 +43,7 @@ ROUTES = [
         job_endpoints,
         auth_endpoints,
         server_endpoints,
+        time_endpoints,
         passwords,
         saved_searches,
         kv_endpoints,

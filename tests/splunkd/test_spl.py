@@ -180,6 +180,13 @@ def test_commands_make(simulator: Simulator, tail: str, wanted: list[engine.Show
     assert rows(simulator, f"search index=main {tail}") == wanted
 
 
+def test_by_within_a_quoted_name_is_a_word_like_others(simulator: Simulator) -> None:
+    search = 'search index=main | timechart span=1h max(n) AS "Expected by training"'
+    assert rows(simulator, search)[-1]["Expected by training"] == "9"
+    search = 'search index=main n=* | stats count AS "all by now" BY user'
+    assert [row["all by now"] for row in rows(simulator, search)] == ["5", "5"]
+
+
 def test_a_timechart_has_empty_spans_too(simulator: Simulator) -> None:
     bounds = Bounds(NOW - 140, NOW)
     found = rows(simulator, "search index=main | timechart span=1m count BY user", bounds)

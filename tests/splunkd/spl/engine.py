@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Shown = dict[str, str | list[str]]
 
-_GENERATING = {"search", "inputlookup", "makeresults"}
+GENERATING = {"search", "inputlookup", "makeresults"}
 COMMANDS: dict[str, Command] = {
     **row_commands.COMMANDS,
     "stats": stats.stats,
@@ -98,7 +98,7 @@ def start(
             raise SearchRefused("Subsearches are not simulated.")
         if not known(knowledge, name):
             raise SearchRefused(f"Unknown search command '{name}'.")
-        if position == 0 and name not in _GENERATING and custom(knowledge, name) is None:
+        if position == 0 and name not in GENERATING and custom(knowledge, name) is None:
             raise SearchRefused(f"Error in '{name}' command: This command must not be the first.")
     results = _first(*pipeline[0], knowledge)
     for name, arguments in pipeline[1:]:
@@ -121,7 +121,7 @@ def filtered(
 
 def known(knowledge: Knowledge, name: str) -> bool:
     """Whether a command can be run."""
-    return name in COMMANDS or name in _GENERATING or custom(knowledge, name) is not None
+    return name in COMMANDS or name in GENERATING or custom(knowledge, name) is not None
 
 
 def custom(knowledge: Knowledge, name: str) -> Program | None:

@@ -186,6 +186,16 @@ def call(name: str, arguments: list[Expression], context: Context) -> Expression
     return lambda row: function([argument(row) for argument in arguments])
 
 
+def names() -> set[str]:
+    """Every function that there is."""
+    from tests.splunkd.spl.multivalue_functions import LAZY_MULTIVALUE, MULTIVALUE
+    from tests.splunkd.spl.number_functions import NUMBERS, clock_functions
+    from tests.splunkd.spl.text_functions import TEXTS
+
+    tables = (_LAZY, LAZY_MULTIVALUE, _PREDICATES, TEXTS, NUMBERS, MULTIVALUE)
+    return {name for table in tables for name in table} | set(clock_functions(Context(0)))
+
+
 def _check(name: str, arguments: list[Expression], least: int, most: int) -> None:
     if not least <= len(arguments) <= most:
         raise SearchFailed(f"The arguments to the '{name}' function are invalid.")

@@ -70,7 +70,7 @@ def _deviation(values: list[tuple[float, str]]) -> Value | None:
     return float((sum((n - mean) ** 2 for n in numbers) / (len(numbers) - 1)) ** 0.5)
 
 
-_AGGREGATES: dict[str, Aggregate] = {
+AGGREGATES: dict[str, Aggregate] = {
     "count": len,
     "dc": lambda values: len({v for _, v in values}),
     "sum": _sum,
@@ -87,8 +87,9 @@ _AGGREGATES: dict[str, Aggregate] = {
     "values": lambda values: one_or_many(sorted({v for _, v in values})),
     "list": lambda values: one_or_many([v for _, v in values][:_MOST_LISTED]),
 }
-_OTHER_NAMES = {"c": "count", "distinct_count": "dc", "mean": "avg"}
+OTHER_NAMES = {"c": "count", "distinct_count": "dc", "mean": "avg"}
 _CALL = re.compile(r"\s*,?\s*([a-z_]+\d*)\s*(\()?", re.IGNORECASE)
+_BY = re.compile(r'"(?:[^"\\]|\\.)*"|(?:\A|\s)(BY)\s', re.IGNORECASE)
 _ALIAS = re.compile(r'\s*AS\s+(?:"([^"]+)"|([^\s,]+))', re.IGNORECASE)
 
 
@@ -109,7 +110,7 @@ class Measure:
         if self.value is not None:
             counting = self.source.startswith("eval(")
             values = [(t, self.value(row)) for t, row in rows]
-            if counting and self.aggregate is _AGGREGATES["count"]:
+            if counting and self.aggregate is AGGREGATES["count"]:
                 return sum(truth(v) for _, v in values)
             singles = [(t, scalar(v)) for t, v in values]
             return self.aggregate([(t, text(v)) for t, v in singles if v is not None])
@@ -132,10 +133,9 @@ def parsed(arguments: str, knowledge: Knowledge, command: str = "stats") -> Call
     while option := re.match(r"\s*([a-z_]+)\s*=\s*(\S+)(?:\s+|\Z)", rest):
         given[option[1].lower()] = option[2]
         rest = rest[option.end() :]
-    cut = re.split(r"\s+BY\s+", " " + rest, maxsplit=1, flags=re.IGNORECASE)
-    by = [b.strip('"') for b in re.findall(r'"[^"]+"|[^\s,]+', cut[1])] if len(cut) > 1 else []
+    source, after = _before_by(rest)
+    by = [b.strip('"') for b in re.findall(r'"[^"]+"|[^\s,]+', after)]
     measures: list[Measure] = []
-    source = cut[0]
     position = 0
     while source[position:].strip(" ,"):
         match = _CALL.match(source, position)
@@ -152,6 +152,14 @@ def parsed(arguments: str, knowledge: Knowledge, command: str = "stats") -> Call
     if not measures:
         raise _invalid(command, arguments)
     return Call(measures, by, given)
+
+
+def _before_by(source: str) -> tuple[str, str]:
+    """The measures, and what comes after BY; a word within quotes is none."""
+    for match in _BY.finditer(source):
+        if match[1]:
+            return source[: match.start()], source[match.end() :]
+    return source, ""
 
 
 def _closing(source: str, start: int) -> int:
@@ -180,9 +188,9 @@ def _measure(
     knowledge: Knowledge,
     command: str,
 ) -> Measure:
-    known = _OTHER_NAMES.get(name.lower(), name.lower())
+    known = OTHER_NAMES.get(name.lower(), name.lower())
     percentile = re.fullmatch(r"(?:p|perc|exactperc|upperperc)(\d+)", known)
-    aggregate = _percentile(int(percentile[1]) / 100) if percentile else _AGGREGATES.get(known)
+    aggregate = _percentile(int(percentile[1]) / 100) if percentile else AGGREGATES.get(known)
     if aggregate is None or (not inside and known != "count"):
         raise _invalid(command, name)
     shown = (alias[1] or alias[2]) if alias else f"{name}({inside})" if called else name
