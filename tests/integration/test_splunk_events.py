@@ -4,7 +4,7 @@ All of it over the simulator; no real Splunk has confirmed any of it.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -53,6 +53,15 @@ def test_many_events_of_one_second_stay_together(
     monkeypatch.setattr(pieces, "CHUNK_ROWS", 20)
     names = fill(simulator, 100, every=0)
     assert ids(splunk) == names
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_a_window_since_1970_costs_no_search_for_each_of_its_days(
+    simulator: Simulator, splunk: SplunkConnector, parts: int
+) -> None:
+    names = fill(simulator, 280, every=600)
+    simulator.faults.add("search_quota", after=100)  # more searches would be refused
+    assert ids(splunk, since=datetime(1970, 1, 1, tzinfo=UTC), parts=parts) == names
 
 
 def test_a_short_window_costs_one_search(simulator: Simulator, splunk: SplunkConnector) -> None:

@@ -27,6 +27,7 @@ CHUNK_ROWS = 40_000  # that are held and sorted at once
 BUCKETS = 500  # that rows are counted in
 SHORT = 900  # seconds; a shorter window is read without counting
 DAY = 86_400  # what one search looks through at most, so that it ends within its quota
+LONG = 400 * DAY  # of a longer window, where in it anything lies is asked first
 READERS = 2  # pieces on their way at once, if the settings allow as many searches
 
 T = TypeVar("T")
@@ -92,7 +93,12 @@ class Reader:
 
 def pieces(client: Client, source: Source, since: int, until: int) -> Iterator[Piece]:
     """Pieces of about `CHUNK_ROWS` rows each, in order; of what has no rows there is none."""
-    for a, b in _days(source, since, until):
+    days = (
+        day
+        for begin, end in _stretches(client, source, since, until)
+        for day in _days(source, begin, end)
+    )
+    for a, b in days:
         if b - a <= SHORT:
             asked = source.within(a, b)
             count = patiently(
@@ -105,6 +111,19 @@ def pieces(client: Client, source: Source, since: int, until: int) -> Iterator[P
                 yield Piece(a, b, count)
                 continue
         yield from _cut(client, source, a, b)
+
+
+def _stretches(client: Client, source: Source, since: int, until: int) -> list[tuple[int, int]]:
+    """What of a window has rows, roughly: nobody asks for each day since 1970."""
+    if until - since <= LONG:
+        return [(since, until)]
+    found: list[tuple[int, int]] = []
+    for a, b, _ in counts(client, source, since, until, -(-(until - since) // BUCKETS)):
+        if found and found[-1][1] == a:
+            found[-1] = (found[-1][0], b)
+        else:
+            found.append((a, b))
+    return found
 
 
 def _days(source: Source, since: int, until: int) -> Iterator[tuple[int, int]]:
