@@ -11,7 +11,7 @@ from typing import Any
 
 from scoreback.connectors.splunk.labels.dispositions import Dispositions
 from scoreback.connectors.splunk.labels.reviews import Change, change_of
-from scoreback.connectors.splunk.rules.spl import quoted, rule_name
+from scoreback.connectors.splunk.rules.spl import in_search, rule_name
 from scoreback.connectors.splunk.times import epoch, parsed
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import search
@@ -198,7 +198,7 @@ def _portions(ids: Iterable[str]) -> Iterator[Sequence[str]]:
 
 
 def _listed(ids: Sequence[str]) -> str:
-    return ",".join(quoted(one) for one in ids)
+    return ",".join(in_search(one) for one in ids)
 
 
 def _and(bound: str) -> str:

@@ -67,7 +67,7 @@ def _score_hits(rule: AlertRule) -> tuple[str, ...]:
     return (
         (
             "`scoreback_index` sourcetype=scoreback:score"
-            f" scoreback_detector={quoted(detector)} scoreback_version={quoted(version)}"
+            f" scoreback_detector={in_search(detector)} scoreback_version={in_search(version)}"
             " scoreback_stage=live scoreback_alert=true"
         ),
         "dedup scoreback_score_id",
@@ -77,7 +77,7 @@ def _score_hits(rule: AlertRule) -> tuple[str, ...]:
 
 def _health_hits(rule: AlertRule) -> tuple[str, ...]:
     condition = plain(condition_of(rule), "a condition")
-    reasons = f"json_array(scoreback_health_status_why,{literal(f'see {rule.notes}')})"
+    reasons = f"json_array(scoreback_health_status_why,{in_eval(f'see {rule.notes}')})"
     return (
         "`scoreback_index` sourcetype=scoreback:health scoreback_health_kind=status",
         "dedup scoreback_health_id",
@@ -88,7 +88,7 @@ def _health_hits(rule: AlertRule) -> tuple[str, ...]:
             f" event_risk_score={HEALTH_RISK}, scoreback_reasons={reasons},"
             f" scoreback_alert_id={_alert_id(rule, 'scoreback_health_id')}"
         ),
-        f"eval scoreback_detector={literal(OWN)}",
+        f"eval scoreback_detector={in_eval(OWN)}",
     )
 
 
@@ -107,7 +107,7 @@ def _news(rule: AlertRule) -> tuple[str, ...]:
 
 def _alert_id(rule: AlertRule, score: str) -> str:
     """`scoreback.naming.alert_id` of the score in the field *score*, as Splunk computes it."""
-    named = literal(f"{len(rule.name)}:{plain(rule.name, 'a rule')}")
+    named = in_eval(f"{len(rule.name)}:{plain(rule.name, 'a rule')}")
     return f"substr(sha256({named}.{score}),1,24)"
 
 
@@ -129,14 +129,14 @@ def plain(name: str, what: str) -> str:
     return name
 
 
-def quoted(value: str) -> str:
+def in_search(value: str) -> str:
     """*value* in quotes, as the search command takes it: a text, no operator."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def literal(text: str) -> str:
+def in_eval(text: str) -> str:
     """*text* as a string of eval; what Splunk would replace within it is made harmless."""
-    return quoted(harmless(text))
+    return in_search(harmless(text))
 
 
 def harmless(text: str) -> str:

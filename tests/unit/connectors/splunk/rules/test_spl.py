@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scoreback.connectors.splunk.rules.spl import (
     filter_name,
     harmless,
-    literal,
-    quoted,
+    in_eval,
+    in_search,
     rule_name,
     search_name,
     search_of,
@@ -92,7 +92,7 @@ def test_a_name_that_could_mean_something_in_a_search_is_refused(name: str) -> N
 
 @given(st.text())
 def test_a_quoted_value_stays_one_value(value: str) -> None:
-    text = quoted(value)
+    text = in_search(value)
     assert _QUOTED.fullmatch(text)
     inside = re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
     assert inside == value
@@ -113,4 +113,4 @@ def test_notes_never_end_the_text_that_they_are_in(notes: str) -> None:
 def test_what_splunk_would_replace_in_a_text_is_made_harmless(text: str) -> None:
     found = harmless(text)
     assert not set(found) & set("$`\r\n")
-    assert _QUOTED.fullmatch(literal(text))
+    assert _QUOTED.fullmatch(in_eval(text))
