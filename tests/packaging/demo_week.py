@@ -1,0 +1,139 @@
+"""A week of the simulated company as dashboards see it: scores, alerts with verdicts, health.
+
+Two detectors learn for 25 days, then score for six and a half, watched and judged as they go: twice
+a day at first, hourly on the last day, so that the threshold's way through a day is there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scoreback.connectors.doors import AlertQuery, ScoreQuery
+from scoreback.connectors.splunk import SplunkConnector
+from scoreback.health import HealthDocument
+from scoreback.models.detector.file import load_detector
+from scoreback.models.detector.spec import Detector
+from scoreback.records import LABEL_COLUMNS, Alert, LabelBatch, ScoreBatch, TimeWindow
+from scoreback.service.app import App, opened
+from scoreback.service.demo.company import Company, StreamName
+from scoreback.service.demo.play import FILES
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.monitoring.monitor import monitor
+from scoreback.service.settings import Settings
+from scoreback.service.training.train_job import train_detector
+from tests.integration.conftest import with_refs
+from tests.integration.embedded import score_until, siem_of
+from tests.splunkd.simulator import HEC_TOKEN, Simulator
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TRAINED = START + 25 * DAY
+NOW = START + 31 * DAY + 15 * HOUR  # an afternoon: the day's budget is partly used
+STREAMS: tuple[tuple[StreamName, str], ...] = (
+    ("alerts", "alert_triage.yml"), ("endpoint", "endpoint_threats.yml"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """What happened, at `NOW`."""
+
+    scores: list[ScoreBatch]
+    alerts: list[Alert]
+    health: list[HealthDocument]
+
+
+def played(home: Path) -> Week:
+    """Play the week in a new workspace at *home*."""
+    company = Company(seed=7, start=START, days=32)
+    scores: list[ScoreBatch] = []
+    alerts: list[Alert] = []
+    health: list[HealthDocument] = []
+    with opened(Settings(home=home)) as app:
+        for stream, file in STREAMS:
+            detector = load_detector(FILES / file)
+            _learn(app, company, stream, detector)
+            for now in _looks():
+                score_until(app, detector, now)
+                _close(app, company, stream, detector, now)
+                health += monitor(app, detector, now=now)
+            query = ScoreQuery(
+                detector=detector.name, window=TimeWindow(since=START, until=NOW + DAY)
+            )
+            scores += app.connector.scores.read(query)
+            alerts += siem_of(app).alerts.find(AlertQuery(detector=detector.name))
+    return Week(scores=scores, alerts=alerts, health=health)
+
+
+def _looks() -> Iterator[datetime]:
+    now = TRAINED
+    while now < NOW:
+        now += HOUR if now >= NOW - DAY else 12 * HOUR
+        yield min(now, NOW)
+
+
+def _learn(app: App, company: Company, stream: StreamName, detector: Detector) -> None:
+    intake = siem_of(app).intake
+    for day in company.days(stream):
+        intake.add_events(stream, with_refs(day.events))
+    verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
+    intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
+    outcome = train_detector(app, detector, as_of=TRAINED, now=TRAINED)
+    promote(app, detector, outcome.version.version, by="demo", at=TRAINED)
+
+
+def _close(
+    app: App, company: Company, stream: StreamName, detector: Detector, now: datetime
+) -> None:
+    """Analysts close what they have had time for."""
+    door, analysts = siem_of(app).alerts, company.analysts(stream)
+    for alert in list(door.find(AlertQuery(detector=detector.name, still_open=True))):
+        closing = analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
+        if closing is not None and closing.label_time <= now:
+            door.close(
+                alert.alert_id, closing.verdict, labeller=closing.labeller, at=closing.label_time
+            )
+
+
+def told(splunk: Simulator, week: Week) -> None:
+    """Put the *week* into a Splunk, through our own connector; its alerts as the app keeps them."""
+    given = {
+        "url": splunk.url,
+        "hec_url": splunk.hec_url,
+        "user": "admin",
+        "password": "changed!",
+        "hec_token": HEC_TOKEN,
+        "settle": "PT0S",
+    }
+    connector = SplunkConnector.open("splunk", given)
+    try:
+        for batch in week.scores:
+            connector.scores.write(batch, at=NOW)
+        connector.health.write(week.health)
+    finally:
+        connector.close_connection()
+    for alert in week.alerts:
+        splunk.head.kv.put("scoreback", "scoreback_alerts", _row(alert))
+    for batch in week.scores:
+        for score_id, event_id in zip(*(batch.batch[n].to_pylist() for n in _IDS), strict=True):
+            for alert in week.alerts:
+                if alert.event_id == event_id:
+                    hit = {"alert_id": alert.alert_id, "score_id": score_id, "_key": score_id}
+                    splunk.head.kv.put("scoreback", "scoreback_alert_hits", hit)
+
+
+_IDS = ("score_id", "event_id")
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    row = {
+        "_key": alert.alert_id,
+        "alert_id": alert.alert_id,
+        "detector": alert.detector,
+        "entity": alert.entity,
+        "event_id": alert.event_id,
+        "status": "open" if alert.verdict is None else "closed",
+    }
+    return row if alert.verdict is None else row | {"verdict": alert.verdict.value}
