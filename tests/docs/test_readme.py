@@ -127,7 +127,7 @@ def test_the_table_of_settings_is_complete_with_its_defaults() -> None:
 
 
 def test_a_duration_is_set_as_the_readme_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    example = re.findall(r"for example `(PT\w+)`", README)[0]
+    example = re.findall(r"for example `(\d+m)`", README)[0]
     monkeypatch.setenv("SCOREBACK_SETTLE", example)
     assert Settings().settle == timedelta(minutes=2)
 

@@ -1,11 +1,9 @@
 """The dashboards in Splunk's own viewer, drawn from the demo's week in the simulator of Splunk."""
 
 import json
-import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page
@@ -117,30 +115,6 @@ def test_figures_are_those_of_health(viewer: Viewer, week: Week) -> None:
     used = round(100 * told_by("alerts", "today") / told_by("alerts", "budget"))
     assert looks["viz_waiting"].data == [f"{told_by('labels', 'open_alerts'):.0f}"]
     assert looks["viz_used"].data[0].startswith(str(used))
-    closed = {a.entity for a in week.alerts if a.verdict is not None}
-    still_open = {a.entity for a in week.alerts if a.verdict is None}
-    shown = " ".join(looks["viz_entities"].data)
-    for entity in closed - still_open:
-        assert f"{entity}9" not in shown, "its alerts are closed"
-
-
-def test_an_entity_leads_to_its_score_at_the_time_of_the_event(viewer: Viewer, week: Week) -> None:
-    viewer.open("scoreback_now")
-    viewer.draw(DEFINITIONS["scoreback_now"], "light")
-    viewer.settled(panels_of("scoreback_now", 0))
-    cell = viewer.page.locator('[data-id="viz_latest"] [data-test="body"] tr td').first
-    with viewer.page.context.expect_page() as opened:
-        cell.locator("button, a, [role=link], [data-test=clickable]").first.click()
-    link = urlsplit(opened.value.url)
-    asked = parse_qs(link.query)
-    assert link.path.endswith("/app/scoreback/search")
-    found = re.search(r"scoreback_score_id=([0-9a-f]{32})$", asked["q"][0])
-    assert found is not None
-    rows = [row for batch in week.scores for row in batch.batch.to_pylist()]
-    (score,) = [row for row in rows if row["score_id"] == found[1]]
-    at = score["event_time"].timestamp()
-    assert float(asked["earliest"][0]) == pytest.approx(at - 300, abs=0.01)
-    assert float(asked["latest"][0]) == pytest.approx(at + 300, abs=0.01)
 
 
 def test_a_detector_can_be_chosen_by_a_link(viewer: Viewer) -> None:
@@ -161,5 +135,6 @@ def test_an_empty_splunk_gives_empty_panels_and_no_errors(
     viewer.open("scoreback_now")
     viewer.draw(DEFINITIONS["scoreback_now"], "light")
     looks = viewer.settled(panels_of("scoreback_now", 0))
-    assert {name: look.said for name, look in looks.items() if look.errors} == {}
+    nothing = "WarningNo data!"
+    assert {name: look.said for name, look in looks.items() if set(look.said) - {nothing}} == {}
     assert viewer.refused == []
