@@ -112,6 +112,8 @@ def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
 
 def as_text(column: pa.Array) -> pa.Array:
     """Cells of a column; one that is too long to be a field is missing."""
+    if column.nbytes <= MAX_TEXT:  # all of it, so any cell of it
+        return column
     longest = pc.max(pc.binary_length(column)).as_py()
     if longest is None or longest <= MAX_TEXT:
         return column
