@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.elasticsearch.fixtures",
     "tests.elasticsearch.doors",
+    "tests.kibana.fixtures",
     "tests.splunkd.fixtures",
 ]
 
