@@ -8,6 +8,7 @@ from typing import Self
 from scoreback.connectors.doors import Facts
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
+from scoreback.connectors.elastic.kibana.client import Kibana
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reading.events import Events
 from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
@@ -30,9 +31,14 @@ class ElasticConnector:
     exports = None
     native = None
 
-    def __init__(self, name: str, given: ElasticSettings, client: Client) -> None:
-        """Connect as *name* through *client*, as the settings that were *given* say."""
-        self.name, self.given, self.client = name, given, client
+    def __init__(
+        self, name: str, given: ElasticSettings, client: Client, kibana: Kibana | None = None
+    ) -> None:
+        """Connect as *name* through *client*, as the settings that were *given* say.
+
+        With *kibana* rules, alerts and verdicts are those of Elastic Security.
+        """
+        self.name, self.given, self.client, self.kibana = name, given, client, kibana
         self.facts = Facts(settle=given.settle)
         names = Names(given.namespace)
         self.events = Events(client, given)
@@ -65,10 +71,12 @@ class ElasticConnector:
         client = Client(name, typed, sleep=sleep)
         try:
             client.open()
+            # Nothing is asked of it here: reading and scoring need no Kibana.
+            kibana = Kibana(name, typed, sleep=sleep) if typed.kibana else None
         except BaseException:
             client.close()
             raise
-        return cls(name, typed, client)
+        return cls(name, typed, client, kibana)
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
         """What is missing for *query* to be read and its scores written, each with the fix."""
@@ -77,3 +85,5 @@ class ElasticConnector:
     def close_connection(self) -> None:
         """Let go of sockets."""
         self.client.close()
+        if self.kibana is not None:
+            self.kibana.close()

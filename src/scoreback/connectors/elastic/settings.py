@@ -1,5 +1,6 @@
 """Settings of a connection to Elasticsearch."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
@@ -11,6 +12,8 @@ from pydantic_settings import SettingsConfigDict
 from scoreback.connectors.connection_settings import ConnectionSettings, Duration
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
+_OF_KIBANA = ("space", "kibana_ca_file")  # what means nothing without it
+Space = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$")]
 
 
 class ElasticSettings(ConnectionSettings):
@@ -19,8 +22,8 @@ class ElasticSettings(ConnectionSettings):
     ``SCOREBACK_ELASTIC_API_KEY`` and the like fill what the file does not name.
     """
 
-    SECRETS = ("api_key", "password")
-    KEYS = frozenset({"api_key"})
+    SECRETS = ("api_key", "password", "kibana_api_key")
+    KEYS = frozenset({"api_key", "kibana_api_key"})
     model_config = SettingsConfigDict(
         env_prefix="SCOREBACK_ELASTIC_", extra="forbid", frozen=True, hide_input_in_errors=True
     )
@@ -79,6 +82,22 @@ class ElasticSettings(ConnectionSettings):
         default=None, description="copies of what is written; the cluster's own default without it"
     )
 
+    kibana: str | None = Field(
+        default=None,
+        description="address of Kibana, https://HOST:PORT: alert rules, alerts and verdicts are"
+        " then Elastic Security's",
+    )
+    space: Space = Field(default="default", description="space of Kibana that all of it is in")
+    kibana_api_key: SecretStr | None = Field(
+        default=None, description="encoded API key for Kibana, where it is another than api_key"
+    )
+    kibana_api_key_file: Path | None = Field(
+        default=None, description="file that holds the API key for Kibana"
+    )
+    kibana_ca_file: Path | None = Field(
+        default=None, description="certificates trusted for Kibana (PEM); ca_file without it"
+    )
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if bool(self.hosts) == bool(self.cloud_id):
@@ -90,11 +109,33 @@ class ElasticSettings(ConnectionSettings):
             if parts.username or parts.password:
                 raise ValueError("a host holds a user or password; use user and password_file")
         self.refuse_secrets_given_twice()
+        self._refuse_wrong_kibana()
         if self.has("api_key") and self.user:
             raise ValueError("an API key and a user are both given; name one of them")
         if self.user and not self.has("password"):
             raise ValueError("a user needs password_file, or SCOREBACK_ELASTIC_PASSWORD")
         return self
+
+    def _refuse_wrong_kibana(self) -> None:
+        if self.kibana is None:
+            given = sorted(self.model_fields_set & {*_OF_KIBANA, "kibana_api_key_file"})
+            if given:
+                raise ValueError(f"{given[0]} needs kibana, the address of Kibana")
+            return
+        parts = urlsplit(self.kibana)
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or port == 0
+        if wrong or parts.query or parts.fragment:
+            raise ValueError("kibana is not https://HOST:PORT")
+        if parts.username or parts.password:
+            raise ValueError(
+                "kibana holds a user or password; use kibana_api_key_file, or those of the cluster"
+            )
+        if re.search(r"/s/[^/]+/?$|/app(/|$)", parts.path):
+            raise ValueError("kibana names a page or a space; write the space under space")
 
     @property
     def has_credentials(self) -> bool:

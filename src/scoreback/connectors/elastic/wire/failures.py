@@ -33,7 +33,7 @@ class Failures:
     def __init__(self, name: str, settings: ElasticSettings) -> None:
         """Speak of the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
-        self._secrets = [s for n in ("api_key", "password") if (s := settings.secret(n))]
+        self._secrets = [s for n in settings.SECRETS if (s := settings.secret(n))]
         sent = f"{settings.user}:{settings.secret('password')}"  # as basic authentication has it
         self._secrets.append(base64.b64encode(sent.encode()).decode())
 

@@ -1,0 +1,1 @@
+"""Elastic Security through Kibana: alert rules, alerts, verdicts and dashboards of one space."""

@@ -1,0 +1,109 @@
+"""What each version of Kibana has, as data: code asks `Differences`, never a version.
+
+From Elastic's documentation and from what users of its API measured; no Kibana was asked. A version
+that is newer than the table is taken for the newest of it.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+class Version(NamedTuple):
+    """A version of Kibana."""
+
+    major: int
+    minor: int
+    patch: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """From ``9.5.1`` or ``9.6.0-SNAPSHOT``.
+
+        Raises:
+            ValueError: it does not begin with numbers.
+        """
+        found = _NUMBERS.match(text)
+        if found is None:
+            raise ValueError(f"{text!r} is not a version")
+        return cls(int(found[1]), int(found[2]), int(found[3] or 0))
+
+    def __str__(self) -> str:
+        """As Kibana writes it."""
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """The ids of Kibana's features, which privileges of roles and API keys name."""
+
+    rules: str  # detection rules and exceptions
+    alerts: str  # their status and tags
+    cases: str
+    dashboards: str
+    saved_objects: str = "savedObjectsManagement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """What one version of Kibana can, where code has to know."""
+
+    features: Features
+    closing_reasons: bool = False  # an alert is closed with one of six reasons
+    custom_reasons: bool = False  # an admin can add reasons of their own
+    case_closing_reasons: bool = False  # closing a case closes its alerts with a reason
+    metadata_injected: bool = False  # ES|QL rules read _id, _index and _version by themselves
+    patch_toggles: bool = True  # a rule is switched by a request that names `enabled` alone
+    dashboards_api: bool = False  # dashboards have an API of their own that is supported
+
+
+_8_19 = Differences(
+    features=Features(
+        rules="siemV2", alerts="siemV2", cases="securitySolutionCasesV2", dashboards="dashboard"
+    )
+)
+_9_2 = replace(
+    _8_19,
+    closing_reasons=True,
+    features=Features(
+        rules="siemV4", alerts="siemV4", cases="securitySolutionCasesV3", dashboards="dashboard_v2"
+    ),
+)
+_9_3 = replace(
+    _9_2,
+    features=replace(
+        _9_2.features, rules="securitySolutionRulesV1", alerts="securitySolutionRulesV1"
+    ),
+)
+_9_4 = replace(
+    _9_3,
+    custom_reasons=True,
+    case_closing_reasons=True,
+    metadata_injected=True,
+    patch_toggles=False,
+    features=replace(
+        _9_3.features, rules="securitySolutionRulesV2", alerts="securitySolutionRulesV2"
+    ),
+)
+_9_5 = replace(
+    _9_4,
+    dashboards_api=True,
+    features=replace(
+        _9_4.features, rules="securitySolutionRulesV4", alerts="securitySolutionAlertsV1"
+    ),
+)
+SINCE: dict[Version, Differences] = {
+    Version(8, 19): _8_19,
+    Version(9, 2): _9_2,
+    Version(9, 3): _9_3,
+    Version(9, 4): _9_4,
+    Version(9, 5): _9_5,
+}
+OLDEST = min(SINCE)
+
+
+def differences(version: Version) -> Differences:
+    """What Kibana *version* can; one that is older than `OLDEST` is taken for that."""
+    return SINCE[max((since for since in SINCE if since <= version), default=OLDEST)]
