@@ -48,6 +48,7 @@ _EVENT = {
     "ingested": {"type": "date"},
     "risk_score": {"type": "float", "index": False},
     "severity": {"type": "long", "index": False},
+    "reason": _KEYWORD,  # of alerts alone
 }
 _RULE = {"name": _KEYWORD} | dict.fromkeys(("id", "version", "ruleset"), _ONLY_KEPT)
 # The rule of a score is its detector. Under ECS names the same values are found, and cost nothing:
@@ -66,12 +67,12 @@ _ECS = {
 }
 
 
-def _dotted(properties: dict[str, Any], above: str = "") -> dict[str, Any]:
+def dotted(properties: dict[str, Any], above: str = "") -> dict[str, Any]:
     """*properties* under their whole names."""
     found: dict[str, Any] = {}
     for name, about in properties.items():
         below = about.get("properties")
-        found |= _dotted(below, f"{above}{name}.") if below else {above + name: about}
+        found |= dotted(below, f"{above}{name}.") if below else {above + name: about}
     return found
 
 
@@ -79,7 +80,7 @@ SCORES: dict[str, Any] = {
     # Names with dots are names, no objects: that spares the cluster a tenth of writing a score.
     "subobjects": False,
     "dynamic_templates": _COPIED,
-    "properties": _dotted(
+    "properties": dotted(
         {key: about for key, about in _ECS.items() if key != "rule"}
         # What names a score is the document's _id.
         | {

@@ -18,6 +18,7 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import creations
 from scoreback.connectors.elastic.writing.histograms import Histograms
 from scoreback.connectors.elastic.writing.members import events_of
+from scoreback.connectors.elastic.writing.reasons import REASON, sentences
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.multivalue import real_lists
 from scoreback.records import SCORE_COLUMNS, TIME, Histogram, ScoreBatch, TimeWindow, WriteReport
@@ -204,7 +205,9 @@ def _creations(table: pa.Table, at: datetime) -> pa.Array:
         "ecs.version": ECS_VERSION,
         "event.kind": "enrichment",
     }
-    ours = {*columns, *constants, *RULE}  # of these names the score's own value counts
+    if table["reasons"].null_count < table.num_rows:
+        columns[REASON] = sentences(table["reasons"])
+    ours = {*columns, *constants, *RULE, REASON}  # of these names the score's own value counts
     columns |= {
         f"{OWN}event.{name}" if name in ours else name: real_lists(table[name])
         for name in table.column_names
