@@ -35,6 +35,15 @@ class Cluster:
         self.url = url
         self._faults = faults
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
 
     def answers(self) -> bool:
         """Whether the node is there."""
@@ -105,4 +114,6 @@ class Cluster:
             )
             found = kind(where.hostname or "", where.port, timeout=_TIMEOUT)
             self._local.connection = found
+            with self._lock:
+                self._opened.append(found)
         return found

@@ -2,10 +2,11 @@
 
 from types import ModuleType
 
-from tests.kibana import key_endpoints, space_endpoints, status_endpoints
+from tests.kibana import alert_endpoints, key_endpoints, space_endpoints, status_endpoints
 from tests.kibana.routing import Route
 
 TOPICS: tuple[ModuleType, ...] = (
+    alert_endpoints,
     key_endpoints,
     space_endpoints,
     status_endpoints,

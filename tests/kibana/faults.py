@@ -17,6 +17,7 @@ KINDS = {
     "rate_limit": "a request is answered 429, with `retry_after` seconds (1) in Retry-After",
     "too_large": "a body of more than `bytes` is answered 413",
     "conflict": "a write is answered 409, as when another one came first",
+    "alert_conflict": "`alerts` (1) of those that a request changes were changed by somebody else",
     "kibana_down": "Kibana answers every request 503 with `Kibana server is not ready yet`",
     "elasticsearch_down": "what needs Elasticsearch fails, and the status says so",
     "import_stops": "an import of rules ends with status 500 after `rules` rules were stored",

@@ -23,8 +23,9 @@ def over(url: str, **options: object) -> Iterator[Simulator]:
             yield simulator
         finally:
             for begin in (".internal.alerts", ".internal.preview.alerts"):
-                index = f"{begin}-security.alerts-{simulator.home}-000001"
-                asked(url, "DELETE", f"/{index}?ignore_unavailable=true")
+                for number in (1, 2):
+                    index = f"{begin}-security.alerts-{simulator.home}-{number:06}"
+                    asked(url, "DELETE", f"/{index}?ignore_unavailable=true")
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def running(
         yield simulator
     finally:
         server.stop()
+        simulator.cluster.close()
 
 
 __all__ = ["Certificate", "running"]
