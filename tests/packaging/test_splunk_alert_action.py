@@ -173,6 +173,21 @@ def test_an_alert_that_an_analyst_has_closed_stays_closed(run: Run, splunk: Simu
     )  # fmt: skip
 
 
+def test_hits_are_forgotten_after_a_quarter_and_then_open_nothing_twice(
+    run: Run, splunk: Simulator
+) -> None:
+    first = run.opened(_hit(1), _hit(2, NOON + 60))
+    for row in splunk.head.kv.documents("scoreback", "scoreback_alert_hits", "nobody"):
+        long_ago = {**row, "recorded_at": row["recorded_at"] - 90 * 86_400}
+        splunk.head.kv.put("scoreback", "scoreback_alert_hits", long_ago, "nobody")
+    run.parameters["rule"] = "another"
+    run.opened(_hit(3))
+    assert set(run.hits) == {"score-3"}
+    run.parameters["rule"] = "alert triage"
+    run.opened(_hit(1), _hit(2, NOON + 60))
+    assert [alert for alert in run.alerts if alert["rule"] == "alert triage"] == first
+
+
 def test_a_hit_without_an_entity_is_an_alert_of_its_own(run: Run) -> None:
     alerts = run.opened(*(_hit(n, NOON + n, entity="") for n in range(3)))
     assert [alert["entity"] for alert in alerts] == [None] * 3

@@ -23,6 +23,7 @@ Hit = dict[str, Any]
 
 _MICROS = 1_000_000
 _FIELD_BYTES = 10_000_000  # of one value in the results
+_HITS_KEPT = 90 * 86_400  # seconds; by then nobody asks which alert a score joined
 _CLOSED_BY_OTHERS = ("finding", "risk")  # Enterprise Security throttles: each hit is its own
 
 
@@ -147,7 +148,9 @@ def record(splunkd: Splunkd, rule: Rule, hits: Sequence[Hit], now: float) -> int
         return 0
     names, new = rule.place(hits, _alerts_of_days(alerts, rule, hits))
     opened = sum(alerts.insert(_alert(rule, names[n], hits[n], now)) for n in new)
-    members.save([_member(rule, name, hit) for name, hit in zip(names, hits)])
+    members.save([_member(rule, name, hit, now) for name, hit in zip(names, hits)])
+    # A rule that finds an older score again asks its alerts, which stay: it opens none twice.
+    members.remove({"recorded_at": {"$lt": now - _HITS_KEPT}})
     return opened
 
 
@@ -190,7 +193,7 @@ def _alert(rule: Rule, name: str, hit: Hit, now: float) -> Document:
     }
 
 
-def _member(rule: Rule, name: str, hit: Hit) -> Document:
+def _member(rule: Rule, name: str, hit: Hit, now: float) -> Document:
     return {
         "_key": alert_id(rule.name, hit["score_id"]),
         "alert_id": name,
@@ -199,6 +202,7 @@ def _member(rule: Rule, name: str, hit: Hit) -> Document:
         "event_id": hit["event_id"],
         "event_time": hit["time"] / _MICROS,
         "score": hit["score"],
+        "recorded_at": now,
     }
 
 

@@ -53,6 +53,10 @@ class Splunkd:
         """Send *body* as JSON; the answer, or None where its status is one of *absent*."""
         return self._call("POST", path, json.dumps(body).encode(), absent)
 
+    def delete(self, path: str, **parameters: object) -> None:
+        """Remove what is at *path*, if anything is."""
+        self._call("DELETE", path + "?" + urllib.parse.urlencode(parameters), None, absent=(404,))
+
     def _call(self, method: str, path: str, body: bytes | None, absent: Sequence[int]) -> Any:  # noqa: ANN401
         request = urllib.request.Request(  # noqa: S310 - the address is splunkd's own
             self._uri + path, data=body, method=method, headers=dict(self._headers)
@@ -116,6 +120,10 @@ class Collection:
         """Add *documents*, each with a ``_key``, or put them in the place of those there are."""
         for start in range(0, len(documents), BATCH):
             self._splunkd.post(self._path + "/batch_save", documents[start : start + BATCH])
+
+    def remove(self, query: Document) -> None:
+        """Remove the documents that *query* asks for."""
+        self._splunkd.delete(self._path, query=json.dumps(query))
 
     def known(self, keys: Sequence[str]) -> set[str]:
         """Those of *keys* that documents have."""
