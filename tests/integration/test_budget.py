@@ -96,7 +96,7 @@ def test_what_an_admin_sets_in_the_siem_changes_rule_and_plan_and_is_in_the_audi
             siem.settings.put(
                 Override(detector=detector.name, key=key, value=value, author="lead", at=end)
             )
-        assert sync_settings(app) == 2
+        assert sync_settings(app, now=end) == 2
         notes = plan(app, [detector]).notes
         assert reconcile(app, detector, at=end)
         rule = siem.rules.current(detector.name)

@@ -130,12 +130,12 @@ def test_a_page_puts_a_budget_in_force_once_and_it_is_in_the_audit_log(
 ) -> None:
     detector = detector_of()
     put(connector, "exfil", change(1, "alerts_budget", "33/day"))
-    assert (sync_settings(workspace), sync_settings(workspace)) == (1, 0)
+    assert (sync_settings(workspace, now=NOW), sync_settings(workspace, now=NOW)) == (1, 0)
     assert in_force(workspace.state, detector).detector.alerts.budget == 33
     (entry,) = [one for one in audit_log(workspace.state) if one.action == "override"]
     assert (entry.actor, entry.detector, entry.detail["value"]) == ("ada", "exfil", "33/day")
     put(connector, "exfil", change(1, "alerts_budget", "33/day"), change(9, "alerts_budget", ""))
-    assert sync_settings(workspace) == 1
+    assert sync_settings(workspace, now=NOW) == 1
     assert in_force(workspace.state, detector).overrides == ()
 
 
@@ -147,7 +147,7 @@ def test_a_locked_key_and_nonsense_are_refused_by_the_service_alone(
         connector, "exfil", change(1, "alerts_budget", "33/day"),
         change(2, "alerts_throttle", "a while"),
     )  # fmt: skip
-    assert sync_settings(workspace) == 2
+    assert sync_settings(workspace, now=NOW) == 2
     found = in_force(workspace.state, detector)
     assert found.detector == detector
     assert len(found.refused) == 2
@@ -158,6 +158,6 @@ def test_a_splunk_that_does_not_answer_changes_nothing(
 ) -> None:
     put(connector, "exfil", change(1, "alerts_budget", "33/day"))
     splunk.faults.add("refuse", path="*/configs/*")
-    assert sync_settings(workspace) == 0
+    assert sync_settings(workspace, now=NOW) == 0
     splunk.faults.clear()
-    assert sync_settings(workspace) == 1
+    assert sync_settings(workspace, now=NOW) == 1

@@ -17,6 +17,7 @@ from scoreback.connectors.elastic.rule_engine.rules import Rules
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.sample import Samples
 from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.elastic.settings_index import SettingsIndex
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.writing.enrich import Enrichments
 from scoreback.connectors.elastic.writing.health import Health
@@ -27,7 +28,6 @@ from scoreback.records import EventQuery, Finding
 class ElasticConnector:
     """A connection to an Elasticsearch cluster; safe to use from several threads."""
 
-    settings = None
     exports = None
     native = None
 
@@ -50,6 +50,7 @@ class ElasticConnector:
         self.rules = Rules(client, names)
         self.rule_engine = RuleEngine(client, names, self.rules)
         self.health = Health(client, names)
+        self.settings = SettingsIndex(client, names, writable=given.keep_settings)
         self.resources = Resources(client, given)
         self.intake = Samples(client, given, self.labels)
 

@@ -39,6 +39,11 @@ class Names:
         return f"scoreback-rules-{self.namespace}"
 
     @property
+    def settings(self) -> str:
+        """Index of what is in force instead of detector files' own values."""
+        return f"scoreback-settings-{self.namespace}"
+
+    @property
     def events_lookup(self) -> str:
         """Lookup index of scores by event."""
         return f"scoreback-lookup-events-{self.namespace}"

@@ -78,6 +78,11 @@ class ElasticSettings(ConnectionSettings):
         default=None,
         description="an index lifecycle policy of yours that rules, in place of the retention",
     )
+    keep_settings: bool = Field(
+        default=True,
+        description="write what `scoreback settings` changes into the index of settings; false:"
+        " only read it, so that the key needs no right to write it",
+    )
     replicas: Annotated[int, Field(ge=0, le=9)] | None = Field(
         default=None, description="copies of what is written; the cluster's own default without it"
     )

@@ -31,7 +31,7 @@ def list_settings(
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
-        sync_settings(app)
+        sync_settings(app, now=options.now(), warn=show.warn)
         now = in_force(app.state, detector)
         noted = points(app.state, detector.name, 1)
     written = {key: value_of(detector, key) for key in OVERRIDABLE}
@@ -89,12 +89,19 @@ def _change(
     from scoreback.service.app import opened
     from scoreback.service.deploying.reconcile import reconcile
     from scoreback.service.in_force.change import change
+    from scoreback.service.in_force.detector import in_force
+    from scoreback.service.in_force.overrides import Overrides
+    from scoreback.service.in_force.settings_sync import sync_settings, tell_settings
 
     detector, at = options.detector(file), options.now()
     with opened(options.settings(home)) as app:
+        sync_settings(app, now=at, warn=show.warn)
         before, after = change(
-            app, detector, key, value, author=options.user(), reason=reason, at=at
-        )
+            app, detector, key, value, author=options.user(), reason=reason,
+            at=Overrides(app.state).next_time(detector.name, key, at),
+        )  # fmt: skip
+        sync_settings(app, now=at, warn=show.warn)
+        tell_settings(app, detector.name, in_force(app.state, detector))
         try:
             reconcile(app, detector, at=at, warn=show.warn)
         except ConfigError as error:

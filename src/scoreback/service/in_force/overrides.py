@@ -10,6 +10,7 @@ from scoreback.connectors.doors.settings import Override
 from scoreback.service.state import tables
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.workspace_state import State
+from scoreback.times import MICROSECOND
 
 OWN = ""  # source of what was set by a command of ours
 
@@ -61,6 +62,37 @@ class Overrides:
                 ),
             )  # fmt: skip
         return True
+
+    def knows(self, override: Override) -> bool:
+        """Whether *override* is there already, whatever it came from."""
+        t = tables.overrides
+        same = (
+            t.c.detector == override.detector,
+            t.c.key == override.key,
+            t.c.at == override.at,
+            t.c.author == override.author,
+            t.c.value.is_not_distinct_from(override.value),
+        )
+        with self._database.reads() as connection:
+            return bool(
+                connection.execute(sa.select(sa.exists(sa.select(t).where(*same)))).scalar()
+            )
+
+    def next_time(self, detector: str, key: str, now: datetime) -> datetime:
+        """The time of a change made *now*: after what is known, whatever another's clock said."""
+        with self._database.reads() as connection:
+            known = _latest(connection, detector).get(key)
+        return now if known is None else max(now, known.at + MICROSECOND)
+
+    def latest(self) -> dict[tuple[str, str], Override]:
+        """The latest of each detector's key, removals too."""
+        found = {}
+        with self._database.reads() as connection:
+            names = connection.scalars(sa.select(tables.overrides.c.detector).distinct()).all()
+            for name in sorted(names):
+                for key, one in _latest(connection, name).items():
+                    found[name, key] = one
+        return found
 
     def current(self, detector: str) -> tuple[Override, ...]:
         """Those of *detector* that stand, by key: of each key the latest, unless it was removed."""

@@ -85,7 +85,7 @@ def score_live_together(
     Returns:
         What became of each of *detectors*, in their order.
     """
-    sync_settings(app)
+    sync_settings(app, now=app.now(now))
     runs = [LiveRun(detector) for detector in detectors]
     jobs: list[tuple[LiveRun, ScoreJob]] = []
     with ExitStack() as held:

@@ -144,8 +144,8 @@ def test_what_an_admin_changes_in_the_siem_is_in_force_and_in_the_audit_log(
     assert isinstance(door, SettingsDoor)
     door.put(of_the_siem("50/day", 1))  # type: ignore[attr-defined]
     door.put(of_the_siem("critical", 2, "alerts.severity"))  # type: ignore[attr-defined]
-    assert sync_settings(app) == 2
-    assert sync_settings(app) == 0  # the same ones again
+    assert sync_settings(app, now=T) == 2
+    assert sync_settings(app, now=T) == 0  # the same ones again
     now = in_force(app.state, detector)
     assert now.detector.alerts.budget == 50
     assert now.detector.alerts.severity == "medium"  # locked
@@ -158,20 +158,20 @@ def test_a_siem_that_is_down_leaves_in_force_what_was(
 ) -> None:
     door = app.connector.settings
     door.put(of_the_siem("50/day", 1))  # type: ignore[union-attr]
-    sync_settings(app)
+    sync_settings(app, now=T)
 
     def down(_since: datetime) -> Iterator[Override]:
         raise SiemUnavailable("no answer", hint="wait")
 
     monkeypatch.setattr(door, "overrides", down)
-    assert sync_settings(app) == 0
+    assert sync_settings(app, now=T) == 0
     assert in_force(app.state, detector).detector.alerts.budget == 50
 
 
 def test_an_override_of_a_detector_that_is_gone_harms_nobody(app: App, detector: Detector) -> None:
     gone = replace(of_the_siem("1/day", 1), detector="gone")
     app.connector.settings.put(gone)  # type: ignore[union-attr]
-    sync_settings(app)
+    sync_settings(app, now=T)
     assert in_force(app.state, detector).overrides == ()
     assert "gone" in Overrides(app.state).detectors()
 

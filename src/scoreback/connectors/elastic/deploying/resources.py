@@ -164,6 +164,15 @@ RULES: dict[str, Any] = {
         "_digest": _KEYWORD,
     },
 }
+SETTINGS: dict[str, Any] = {
+    "dynamic": False,
+    "properties": dict.fromkeys(("detector", "key", "value", "author", "stands"), _KEYWORD)
+    | {
+        "at": {"type": "date_nanos", "ignore_malformed": True},  # people write it, too
+        "reason": {"type": "text"},
+        "noted": {"type": "object", "enabled": False},
+    },
+}
 LOOKUP: dict[str, Any] = {
     "dynamic": False,
     "properties": {
@@ -189,6 +198,7 @@ def resources(settings: ElasticSettings) -> Sequence[Resource]:
         _index(settings, names.alerts, ALERTS),
         _index(settings, names.verdicts, VERDICTS),
         _index(settings, names.rules, RULES),
+        _index(settings, names.settings, SETTINGS),
         _index(settings, names.events_lookup, LOOKUP, mode="lookup"),
         _index(settings, names.entities_lookup, LOOKUP, mode="lookup"),
     )

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scoreback.service.in_force.detector import in_force
-from scoreback.service.in_force.settings_sync import sync_settings
+from scoreback.service.in_force.overrides import Overrides
+from scoreback.service.in_force.settings_sync import sync_settings, tell_settings
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.serving.kinds.reconciling import follow_file
+from scoreback.service.state.versions import Versions
 
-_ABOUT = "settings"
+_ABOUT, _READING = "settings", "reading settings"
 _UNCHANGED: tuple[object, object] = ((), ())
 
 
@@ -27,7 +29,7 @@ class _Following:
 
     def run(self, work: Work, served: Sequence[Served]) -> Ended:
         """Read the pages, and have the rules of what changed follow."""
-        sync_settings(work.app)
+        _read(work, served)
         for one in served:
             self._follow(work, one)
         return dict.fromkeys(one.detector.name for one in served)
@@ -44,7 +46,28 @@ class _Following:
         if not now.refused:
             work.clear(_ABOUT, name)
         follow_file(work, one)
+        tell_settings(work.app, name, now)
         self._followed[about] = held  # not where the SIEM failed: then once more
+
+
+def _read(work: Work, served: Sequence[Served]) -> None:
+    """Take over what is new; what cannot count is told, and what is of no detector here."""
+    names = [one.detector.name for one in served]
+    warnings = list[str]()
+    sync_settings(work.app, now=work.now, warn=warnings.append)
+    for warning in warnings:
+        work.warn(_READING, names, warning)
+    if not warnings:
+        for name in names:
+            work.clear(_READING, name)
+    of_nobody = {*Overrides(work.app.state).detectors()} - {
+        *names, *Versions(work.app.state).detectors()
+    }  # fmt: skip
+    for name in sorted(of_nobody):
+        if Overrides(work.app.state).current(name):
+            work.warn(
+                _ABOUT, [name], "settings name this detector, but none of that name is served"
+            )
 
 
 SETTINGS = Kind(
