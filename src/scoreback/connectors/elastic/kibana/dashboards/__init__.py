@@ -1,0 +1,1 @@
+"""Dashboards and data views in Kibana, from one definition for all versions."""

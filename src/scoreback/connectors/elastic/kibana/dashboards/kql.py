@@ -1,0 +1,27 @@
+"""Conditions in Kibana's query language; a value in it is always quoted, so it is never syntax."""
+
+from collections.abc import Iterable, Mapping
+
+Value = str | bool
+
+
+def kql(only: Mapping[str, Value | tuple[Value, ...]], *, absent: Iterable[str] = ()) -> str:
+    """The query for documents whose fields have the values of *only*, and none of *absent*."""
+    parts = [f"{field} : {_values(value)}" for field, value in only.items()]
+    return " and ".join([*parts, *(f"not {field} : *" for field in absent)])
+
+
+def _values(value: Value | tuple[Value, ...]) -> str:
+    if isinstance(value, tuple):
+        return f"({' or '.join(map(_one, value))})"
+    return _one(value)
+
+
+def _one(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    # Kibana reads these three in a quoted text too.
+    for plain, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        escaped = escaped.replace(plain, written)
+    return f'"{escaped}"'
