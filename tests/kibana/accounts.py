@@ -32,6 +32,13 @@ class Principal:
     key_id: str | None = None
     invalidated: bool = False
     role_descriptors: dict[str, Any] = field(default_factory=dict)
+    owner: str | None = None
+    """Of a key: the user who made it."""
+
+    @property
+    def username(self) -> str:
+        """Who did it, as Kibana notes it: of a key its owner."""
+        return self.owner or self.name
 
     @property
     def profile_uid(self) -> str:
@@ -100,13 +107,15 @@ class Accounts:
         """
         key_id, secret = uuid.uuid4().hex[:20], secrets.token_urlsafe(16)
         descriptors = dict(role_descriptors or {})
-        key = Principal(name, secret, key_id=key_id, role_descriptors=descriptors)
+        above = owner or self.users[USER]
+        key = Principal(
+            name, secret, key_id=key_id, role_descriptors=descriptors, owner=above.username
+        )
         if descriptors:
             for role in descriptors.values():
                 key.applications += role.get("applications", [])
                 key.indices += role.get("indices", role.get("index", []))
         else:
-            above = owner or self.users[USER]
             key.superuser = above.superuser
             key.applications, key.indices = above.applications, above.indices
         with self._lock:

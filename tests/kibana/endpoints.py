@@ -3,12 +3,20 @@
 from types import ModuleType
 
 from tests.kibana import alert_endpoints, key_endpoints, space_endpoints, status_endpoints
+from tests.kibana.exceptions import endpoints as exception_endpoints
 from tests.kibana.routing import Route
+from tests.kibana.rules import alerting_endpoints, bulk, transfer
+from tests.kibana.rules import endpoints as rule_endpoints
 
 TOPICS: tuple[ModuleType, ...] = (
     alert_endpoints,
+    alerting_endpoints,
+    bulk,
+    exception_endpoints,
     key_endpoints,
+    rule_endpoints,
     space_endpoints,
     status_endpoints,
+    transfer,
 )
 ROUTES: list[Route] = [route for topic in TOPICS for route in topic.router.routes]

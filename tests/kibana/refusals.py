@@ -12,7 +12,7 @@ JSON = "application/json; charset=utf-8"
 class Refusal(Exception):
     """A request is answered with an error in the shape of Kibana's core."""
 
-    def __init__(self, status: int, message: str, **more: object) -> None:
+    def __init__(self, status: int, message: str | list[str], **more: object) -> None:
         self.status, self.message, self.more = status, message, more
         self.headers: dict[str, str] = {}
         super().__init__(f"{status} {message}")

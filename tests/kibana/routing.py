@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from tests.kibana.accounts import Principal
 from tests.kibana.privileges import asked
-from tests.kibana.refusals import JSON, Refusal
+from tests.kibana.refusals import JSON, DetectionRefusal, Refusal
 from tests.kibana.versions import Version
 
 if TYPE_CHECKING:
@@ -124,6 +124,9 @@ class Call:
     def require(self, *privileges: str) -> None:
         """Refuse whoever lacks one of the API privileges, in Kibana's words."""
         missing = [one for one in privileges if not self.may(one)]
+        if missing and not self.version.rules_privileges and self.may("securitySolution"):
+            verb = {"POST": "create", "DELETE": "delete"}.get(self.method, "update")
+            raise DetectionRefusal(403, f'Unauthorized by "siem" to {verb} "siem.queryRule" rule')
         if missing:
             names = dict.fromkeys(asked(one, self.version) for one in missing)
             raise Refusal(
