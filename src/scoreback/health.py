@@ -65,7 +65,7 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
     Kind.ALERTS: {
         **_numbers(
             "budget", "promised_per_day", "today", "last_day", "per_day", "share_of_budget",
-            "days_over_budget", "days",
+            "days_over_budget", "days", "suppressed_today", "suppressed_last_day",
         ),
         "today_since": "time",
     },

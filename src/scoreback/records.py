@@ -67,8 +67,8 @@ SCORE_COLUMNS = pa.schema(
         pa.field("score", pa.float64(), nullable=False),  # 0..1
         pa.field("risk", pa.float64(), nullable=False),  # 0..100, the threshold at 47
         pa.field("threshold", pa.float64(), nullable=False),
-        pa.field("alert", pa.bool_(), nullable=False),  # score >= threshold
-        pa.field("reasons", pa.string()),  # JSON list, alerts only
+        pa.field("alert", pa.bool_(), nullable=False),  # a hit that a SIEM's rules look at
+        pa.field("reasons", pa.string()),  # JSON list; of hits only, also of those held back
     ]
 )
 

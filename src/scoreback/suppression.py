@@ -114,7 +114,7 @@ def opened_by(
     """For each hit, the position of the hit that opened the alert it belongs to.
 
     Args:
-        times: event times in microseconds, ascending from position *already* on; shape (n,).
+        times: event times in microseconds, in the order in which hits are taken; shape (n,).
         entities: entity codes, -1 where the entity is absent; shape (n,).
         rule: cap and throttle.
         already: how many of the first hits are known to have opened an alert in an earlier run.

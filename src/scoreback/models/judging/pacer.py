@@ -3,8 +3,12 @@
 What it remembers is small: the units that could have alerted, of the latest days, the alerts that
 were opened, and the cut of each tick. Whoever keeps that (`judge` gives it back for each step) and
 begins again with it goes on as if nothing had happened.
+
+Where the SIEM's rules let hits join alerts, those that join raise an alert as the others do. Where
+they cannot, the pacer *holds back*: a hit raises an alert only if it opens one.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.detector.day_start import DayStart
+from scoreback.models.judging.openings import Opening, Openings
 from scoreback.models.judging.pacing import TICK_US, Pace, Tick, Trailing, tick_of
 from scoreback.models.judging.past import Past, Units, joined
 from scoreback.models.judging.trailing_days import KEPT_DAYS, days_with_units, trailing_of
@@ -20,7 +25,10 @@ from scoreback.models.learners.model import Floats
 from scoreback.suppression import DAY_US, opened_by
 from scoreback.times import HOUR_US
 
+JOINED_DAYS = 35  # of alerts that a late hit can join, where it is held back for them
+
 _LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
+_COUNTED_DAYS = 3  # a day of 25 hours, in any zone, and the UTC days that it touches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +40,7 @@ class Judged:
     ticks: tuple[Tick, ...]  # that were new
     past: Past
     held_back: int  # over their cut on a day that had opened all it may
+    suppressed: NDArray[np.bool_]  # over their cut, and not shown as they join an alert
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,9 +49,18 @@ class _Shown:
 
     alerts: NDArray[np.bool_]
     opens: NDArray[np.bool_]
+    suppressed: NDArray[np.bool_]
     thresholds: Floats
     ticks: list[Tick] = field(default_factory=list)
     held_back: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Whether hits are held back here, as nobody else does it."""
+
+    joins: bool = False  # those that join an alert
+    all: bool = False  # every hit: the detector is paused
 
 
 class Pacer:
@@ -56,8 +74,9 @@ class Pacer:
         *,
         cold_start: Past | None = None,
         past: Sequence[Past] = (),
-        opened: Iterable[tuple[int, int]] = (),
+        opened: Iterable[Opening] = (),
         ticks: Iterable[Tick] = (),
+        holding: Holding = Holding(),
     ) -> None:
         """Go on from what is remembered.
 
@@ -68,12 +87,15 @@ class Pacer:
             cold_start: what the training scored without having learnt from it: stands in for days
                 that are not scored yet.
             past: what the model scored before.
-            opened: (time, entity code) of the alerts of the latest days, by whatever model.
+            opened: the alerts of the latest days, by whatever model.
             ticks: cuts that were set already, the latest of each tick last.
+            holding: what the SIEM's rules cannot hold back is held back here.
         """
         self._pace, self._start, self._born = pace, day_start, born
         self._cold_start, self._past = cold_start, list(past)
-        self._opened = sorted(opened)
+        self._holding = holding
+        self._openings = Openings(opened, by_event=holding.joins)
+        self._opened = sorted(one.counted for one in self._openings.known())
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
 
@@ -82,8 +104,17 @@ class Pacer:
         """What the team can read."""
         return self._pace
 
-    def follow(self, pace: Pace, day_start: DayStart) -> None:
-        """Judge by *pace* from now on; cuts that were set for another are set anew."""
+    def follow(self, pace: Pace, day_start: DayStart, holding: Holding | None = None) -> None:
+        """Judge by *pace* from now on; cuts that were set for another are set anew.
+
+        Args:
+            pace: what the team can read.
+            day_start: when its day begins.
+            holding: what is held back here from now on; None: as before.
+        """
+        if holding is not None and holding != self._holding:
+            self._openings = Openings(self._openings.known(), by_event=holding.joins)
+            self._holding = holding
         if (pace, day_start) != (self._pace, self._start):
             self._pace, self._start = pace, day_start
             self._ticks, self._trailing = {}, None
@@ -94,6 +125,7 @@ class Pacer:
         shown = _Shown(
             alerts=np.zeros(count, dtype=bool),
             opens=np.zeros(count, dtype=bool),
+            suppressed=np.zeros(count, dtype=bool),
             thresholds=np.full(count, self._born),
         )
         starts: list[int] = []
@@ -112,6 +144,7 @@ class Pacer:
             ticks=tuple(shown.ticks),
             past=joined(parts),
             held_back=shown.held_back,
+            suppressed=shown.suppressed,
         )
 
     def _judge_day(
@@ -127,22 +160,20 @@ class Pacer:
             shown.thresholds[here] = found.cut.score
             hits = here[found.cut.passes(units.scores[here], units.draws[here])]
             hits = hits[np.argsort(units.times[hits], kind="stable")]
-            alerting, opening = self._show(units, hits, today)
-            shown.held_back += len(hits) - len(alerting)
-            shown.alerts[alerting], shown.opens[opening] = True, True
+            opening = self._show(units, hits, today, shown)
             kept.append(np.union1d(self._worth_keeping(units.scores, here), opening))
-        hours, counts = np.unique(units.times[rows] // HOUR_US * HOUR_US, return_counts=True)
         chosen = np.concatenate(kept)
         return Past(
             units=units.take(chosen),
             opened=shown.opens[chosen],
-            hours=dict(zip(hours.tolist(), counts.tolist(), strict=True)),
+            hours=_by_hour(units.times[rows]),
+            suppressed=_by_hour(units.times[rows[shown.suppressed[rows]]]),
         )
 
     def _tick(self, since: int, today: tuple[int, int]) -> tuple[Tick, bool]:
         if since in self._ticks:
             return self._ticks[since], False
-        opened = len(self._opened_within(*today))
+        opened = self._opened_within(*today)
         tick = tick_of(
             self._pace, self._days_before(today[0]), self._born,
             day=today[0], since=since, opened=opened,
@@ -151,33 +182,53 @@ class Pacer:
         return tick, True
 
     def _show(
-        self, units: Units, hits: NDArray[np.int64], today: tuple[int, int]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Those of *hits*, by time, that are shown, and those that open an alert."""
+        self,
+        units: Units,
+        hits: NDArray[np.int64],
+        today: tuple[int, int],
+        shown: _Shown,
+    ) -> NDArray[np.int64]:
+        """Tell *shown* what becomes of *hits*, by time; those that open an alert.
+
+        Each hit is taken after those before it, whatever step they were in. What a full day keeps
+        from opening is not remembered: no later hit joins it.
+        """
         if not len(hits):
-            return hits, hits
-        first = int(units.times[hits[0]]) // DAY_US * DAY_US
-        after = (int(units.times[hits[-1]]) // DAY_US + 1) * DAY_US
-        before = self._opened_within(first, after)
-        already = len(before)
-        known = np.array(before, dtype=np.int64).reshape(-1, 2)
+            return hits
+        if self._holding.all:
+            shown.suppressed[hits] = True
+            return hits[:0]
+        times = (units.event_times if self._holding.joins else units.times)[hits]
+        moments, entities = self._openings.beside(times)
+        already = len(moments)
         openers = opened_by(
-            np.concatenate([known[:, 0], units.times[hits]]),
-            np.concatenate([known[:, 1], units.entities[hits]]),
+            np.concatenate([moments, times]),
+            np.concatenate([entities, units.entities[hits]]),
             self._pace.rule,
             already=already,
         )[already:]
         opening = openers == np.arange(already, already + len(hits))
-        room = max(self._pace.ceiling - len(self._opened_within(*today)), 0)
+        room = max(self._pace.ceiling - self._opened_within(*today), 0)
         beyond = np.flatnonzero(opening)[room:] + already
-        shown = ~np.isin(openers, beyond)
-        opened = hits[opening & shown]
-        pairs = zip(units.times[opened].tolist(), units.entities[opened].tolist(), strict=True)
-        self._opened = sorted([*self._opened, *pairs])
-        return hits[shown], opened
+        full = np.isin(openers, beyond)
+        shown.held_back += int(full.sum())
+        opened: NDArray[np.int64] = hits[opening & ~full]
+        shown.opens[opened] = True
+        joining = hits[~opening & ~full]
+        shown.alerts[opened] = True
+        (shown.suppressed if self._holding.joins else shown.alerts)[joining] = True
+        for row in opened.tolist():
+            one = Opening(
+                counted=int(units.times[row]),
+                event_time=int(units.event_times[row]),
+                entity=int(units.entities[row]),
+            )
+            self._openings.add(one)
+            insort(self._opened, one.counted)
+        return opened
 
-    def _opened_within(self, since: int, until: int) -> list[tuple[int, int]]:
-        return [one for one in self._opened if since <= one[0] < until]
+    def _opened_within(self, since: int, until: int) -> int:
+        return bisect_left(self._opened, until) - bisect_left(self._opened, since)
 
     def _worth_keeping(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of *rows* that may set a threshold later: the best of a tick, where it has many."""
@@ -198,4 +249,12 @@ class Pacer:
         if known:
             first = known[0][0]
             self._past = [one for one in self._past if not one.hours or max(one.hours) >= first]
-        self._opened = [one for one in self._opened if one[0] >= day - 3 * DAY_US]
+        counted = day - _COUNTED_DAYS * DAY_US
+        self._opened = self._opened[bisect_left(self._opened, counted) :]
+        self._openings.forget(day - JOINED_DAYS * DAY_US if self._holding.joins else counted)
+
+
+def _by_hour(times: NDArray[np.int64]) -> dict[int, int]:
+    """How many of *times* lie in each hour, by when it begins."""
+    hours, counts = np.unique(times // HOUR_US * HOUR_US, return_counts=True)
+    return dict(zip(hours.tolist(), counts.tolist(), strict=True))

@@ -1,5 +1,6 @@
 """What is remembered of units that were scored: enough to set thresholds by, and no more."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ class Units:
     """Scored units, in any order; one element each."""
 
     times: NDArray[np.int64]  # microseconds; by these days, hours and the order are
+    event_times: NDArray[np.int64]  # of the events themselves: earlier, where one was late
     entities: NDArray[np.int64]  # codes, the same for ever; -1 where the entity is absent
     scores: Floats
     draws: Floats  # even numbers in [0, 1), each of its unit for ever
@@ -22,6 +24,7 @@ class Units:
         """Those at *rows*."""
         return Units(
             times=self.times[rows],
+            event_times=self.event_times[rows],
             entities=self.entities[rows],
             scores=self.scores[rows],
             draws=self.draws[rows],
@@ -34,17 +37,19 @@ class Past:
 
     *opened* says which of *units* opened an alert. *hours* counts all units that were scored, by
     the hour of their event, so that a quiet day is told from one of which nothing is known.
+    *suppressed* counts likewise those that joined an alert and were not shown for it.
     """
 
     units: Units
     opened: NDArray[np.bool_]
     hours: dict[int, int] = field(default_factory=dict)  # microseconds → units
+    suppressed: dict[int, int] = field(default_factory=dict)  # likewise
 
 
 NOTHING = Past(
     units=Units(
-        times=np.zeros(0, dtype=np.int64), entities=np.zeros(0, dtype=np.int64),
-        scores=np.zeros(0), draws=np.zeros(0),
+        times=np.zeros(0, dtype=np.int64), event_times=np.zeros(0, dtype=np.int64),
+        entities=np.zeros(0, dtype=np.int64), scores=np.zeros(0), draws=np.zeros(0),
     ),
     opened=np.zeros(0, dtype=bool),
 )  # fmt: skip
@@ -55,17 +60,19 @@ def joined(parts: Sequence[Past]) -> Past:
     if len(parts) == 1:
         return parts[0]
     parts = [NOTHING, *parts]
-    hours: dict[int, int] = {}
+    hours, suppressed = Counter[int](), Counter[int]()
     for part in parts:
-        for hour, count in part.hours.items():
-            hours[hour] = hours.get(hour, 0) + count
+        hours.update(part.hours)
+        suppressed.update(part.suppressed)
     return Past(
         units=Units(
             times=np.concatenate([part.units.times for part in parts]),
+            event_times=np.concatenate([part.units.event_times for part in parts]),
             entities=np.concatenate([part.units.entities for part in parts]),
             scores=np.concatenate([part.units.scores for part in parts]),
             draws=np.concatenate([part.units.draws for part in parts]),
         ),
         opened=np.concatenate([part.opened for part in parts]),
-        hours=hours,
+        hours=dict(hours),
+        suppressed=dict(suppressed),
     )

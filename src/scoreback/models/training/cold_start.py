@@ -81,6 +81,7 @@ def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Float
     return Past(
         units=Units(
             times=data.times[rows[kept]],
+            event_times=data.times[rows[kept]],
             entities=entities,
             scores=scores[kept],
             draws=draws(data.event_ids.take(rows[kept]), TIES),

@@ -38,6 +38,7 @@ def summary(run: LiveRun) -> dict[str, object]:
         "already there": sum(p.already_there for p in outcome.published),
         "refused": sum(p.refused for p in outcome.published),
         "above the threshold": outcome.alerts,
+        "held back": outcome.suppressed,
         "batches in doubt resolved": outcome.resolved,
         "batches not seen yet": outcome.waiting,
     }

@@ -1,10 +1,10 @@
 """Where what is in force is not what a detector's file says: told by `plan` and `check`."""
 
-from scoreback.connectors.doors.rules import RulesDoor
 from scoreback.deployment import AlertRule, Suppress
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force, value_of
+from scoreback.service.in_force.holding import held_back_here
 
 
 def overridden_keys(app: App, detector: Detector) -> list[str]:
@@ -37,13 +37,18 @@ def not_delivered(detector: Detector, rule: AlertRule) -> list[str]:
     ]
 
 
-def not_held_back(rule: AlertRule, door: RulesDoor) -> list[str]:
-    """What *rule* asks to hold back and rules of this SIEM cannot, one sentence each."""
-    wanted = {Suppress.PER_ENTITY: f"more than {rule.per_entity} alerts of an entity and day"}
-    if rule.throttle:
-        wanted[Suppress.THROTTLE] = f"alerts of an entity within {rule.throttle}"
+def held_back_instead(app: App, detector: Detector) -> list[str]:
+    """A sentence where *detector* asks to hold back what rules of this SIEM cannot: we do it."""
+    door, alerts = app.connector.rules, in_force(app.state, detector).detector.alerts
+    if door is None or not held_back_here(door, alerts.throttle):
+        return []
+    asked = {Suppress.PER_ENTITY: f"more than {int(alerts.per_entity)} alerts of an entity and day"}
+    if alerts.throttle:
+        asked[Suppress.THROTTLE] = f"alerts of an entity within {alerts.throttle}"
+    cannot = " or ".join(what for kind, what in asked.items() if kind not in door.suppresses)
     return [
-        f"alert rule {rule.name!r} cannot hold back {what}: this SIEM's rules do not do that"
-        for kind, what in wanted.items()
-        if kind not in door.suppresses
+        (
+            f"this SIEM's rules cannot hold back {cannot}: Scoreback itself holds back the hits of"
+            f" {detector.name!r} by cap and throttle; their scores are stored with `alert` false"
+        )
     ]

@@ -16,8 +16,8 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.deploying.detector_resources import detector_resources
 from scoreback.service.deploying.differences import (
+    held_back_instead,
     not_delivered,
-    not_held_back,
     overridden_keys,
     refused_overrides,
 )
@@ -113,7 +113,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
         notes += why_not_native(app, detector.name, rule.version)
         if app.connector.rules is not None:
-            notes += not_held_back(rule, app.connector.rules)
+            notes += held_back_instead(app, detector)
             notes += not_delivered(in_force(app.state, detector).detector, rule)
     items += [_item(app, rule) for rule in health_rules(app)]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))

@@ -6,7 +6,7 @@ told, and left so until `scoreback apply`.
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import AlertRule, Delivery, Found, Standing
@@ -15,6 +15,7 @@ from scoreback.records import ModelVersion, Severity
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.state.deployed import is_deployed, note_deployed
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import CONTROL, PATIENCE
@@ -34,12 +35,15 @@ def log_warning(text: str) -> None:
 def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
     """The alert rule of *detector*, as it is in force now, while *version* scores."""
     detector = in_force(app.state, detector).detector
+    throttle = detector.alerts.throttle
+    if held_back_here(app.connector.rules, throttle):
+        throttle = timedelta(0)  # what still comes to the rule is not to be held back a second time
     return AlertRule(
         name=detector.name,
         detector=detector.name,
         version=version.version,
         per_entity=int(detector.alerts.per_entity),
-        throttle=detector.alerts.throttle,
+        throttle=throttle,
         budget=detector.alerts.budget,
         severity=Severity(detector.alerts.severity),
         owner=detector.owner,

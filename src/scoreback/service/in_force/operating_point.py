@@ -7,7 +7,7 @@ was born with, for the days before anything is scored.
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from scoreback.deployment import Suppress
 from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.day_start import DayStart
 from scoreback.models.detector.spec import Detector
@@ -24,8 +23,6 @@ from scoreback.models.judging.threshold import RiskMap
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
 from scoreback.suppression import Suppression
-
-_NEVER = 2**31  # alerts of an entity and day: more than any rule could hold back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +41,14 @@ class OperatingPoint:
     throttle: timedelta
     severity: str
 
-    def pace(self, suppresses: Collection[Suppress]) -> Pace:
-        """By what the threshold is paced where the SIEM's rules hold back what *suppresses* says.
-
-        What they cannot hold back is shown to analysts, so it counts.
-        """
-        capped, throttled = Suppress.PER_ENTITY in suppresses, Suppress.THROTTLE in suppresses
+    @property
+    def pace(self) -> Pace:
+        """By what the threshold is paced: what is opened counts, whoever holds back the rest."""
         return Pace(
             budget=self.budget,
             burst=self.burst,
             floor=self.least_precision,
-            rule=Suppression(
-                per_entity=self.per_entity if capped else _NEVER,
-                throttle=self.throttle if throttled else timedelta(0),
-            ),
+            rule=Suppression(per_entity=self.per_entity, throttle=self.throttle),
         )
 
     def body(self) -> dict[str, Any]:

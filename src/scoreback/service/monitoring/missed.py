@@ -1,6 +1,7 @@
 """Attacks that later labels and incidents tell of, and that no alert of the detector showed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scoreback.connectors.doors import ScoreQuery
 from scoreback.models.labels.truths import truths_as_of
 from scoreback.records import Alert, LabelQuery, Stage, Verdict
 from scoreback.service.detectors.incidents import incident_labels
+from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.label_ledger import LabelLedger
 
@@ -22,9 +24,9 @@ _LABELS = 30 * DAY
 def missed(subject: Subject, alerts: Sequence[Alert]) -> dict[str, float]:
     """How many positives, by event and by incident, no alert of the detector showed.
 
-    An event counts where its score is stored and raised no alert: a lower bound, as most scores
-    below the threshold are only counted. An incident counts where no alert of its entity lies in
-    its time.
+    An event counts where its score is stored and neither raised an alert nor was held back for one
+    of its entity: a lower bound, as most scores below the threshold are only counted. An incident
+    counts where no alert of its entity lies in its time.
     """
     labels = _labels(subject)
     if labels is None:
@@ -59,16 +61,38 @@ def _labels(subject: Subject) -> pa.Table | None:
 
 
 def _unalerted(subject: Subject, positive: pa.Array) -> int:
-    """How many of the *positive* events have a stored live score, and none that is an alert."""
+    """How many of the *positive* events have a stored live score, and none that analysts saw."""
     query = ScoreQuery(detector=subject.name, window=subject.last(SCORES), stage=Stage.LIVE.value)
+    held_back = held_back_here(subject.app.connector.rules, subject.detector.alerts.throttle)
     shown: set[str] = set()
-    quiet: set[str] = set()
+    quiet: dict[str, tuple[str, date] | None] = {}  # event → whose alert it may have joined, when
+    alerted: set[tuple[str, date]] = set()
     for batch in subject.app.connector.scores.read(query):
+        alerts = batch.batch.filter(batch.batch["alert"])
+        if held_back:
+            alerted.update(filter(None, map(_day_of, _rows(alerts))))
+        shown.update(alerts["event_id"].to_pylist())
         mine = batch.batch.filter(pc.is_in(batch.batch["event_id"], value_set=positive))
-        alert = mine.column("alert")
-        shown.update(mine.filter(alert).column("event_id").to_pylist())
-        quiet.update(mine.filter(pc.invert(alert)).column("event_id").to_pylist())
-    return len(quiet - shown)
+        for row in _rows(mine.filter(pc.invert(mine["alert"]))):
+            hit = held_back and row["score"] >= row["threshold"]
+            quiet[row["event_id"]] = _day_of(row) if hit else None
+    return sum(
+        event not in shown and (joined is None or joined not in alerted)
+        for event, joined in quiet.items()
+    )
+
+
+_USED = ("event_id", "event_time", "entity", "score", "threshold")
+
+
+def _rows(scores: pa.RecordBatch) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = scores.select(list(_USED)).to_pylist()
+    return rows
+
+
+def _day_of(row: Mapping[str, Any]) -> tuple[str, date] | None:
+    """Whose alerts of which UTC day a hit joins; None where it has no entity."""
+    return None if row["entity"] is None else (row["entity"], row["event_time"].date())
 
 
 def _missed_incidents(

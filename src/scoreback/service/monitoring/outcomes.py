@@ -15,9 +15,11 @@ from scoreback.health import HealthDocument, Kind
 from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, TimeWindow, Verdict
 from scoreback.service.app import App
+from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.own_closures import own_closures
+from scoreback.service.state.pacing_log import suppressed_since
 from scoreback.service.state.scored_counts import first_hour
 from scoreback.times import micros, moment
 
@@ -141,8 +143,20 @@ def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
             "share_of_budget": per_day / budget if budget else None,
             "days_over_budget": sum(count > budget for count in by_day.values()),
             "days": days,
+            **_suppressed(subject, today),
         },
     )
+
+
+def _suppressed(subject: Subject, today: datetime) -> dict[str, float]:
+    """How many hits we held back; nothing where the SIEM's rules do."""
+    if not held_back_here(subject.app.connector.rules, subject.detector.alerts.throttle):
+        return {}
+    database, name = subject.app.state.database, subject.name
+    return {
+        "suppressed_today": suppressed_since(database, name, today),
+        "suppressed_last_day": suppressed_since(database, name, subject.now - DAY),
+    }
 
 
 def _labels(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:

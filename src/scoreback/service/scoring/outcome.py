@@ -16,6 +16,7 @@ class ScoreOutcome:
     late: int = 0
     ungrouped: int = 0
     alerts: int = 0
+    suppressed: int = 0  # over the threshold, and held back as they join an alert
     published: list[Published] = field(default_factory=list)
     resolved: int = 0  # batches that an earlier run left in doubt
     waiting: int = 0  # batches that no reader sees yet
@@ -29,10 +30,11 @@ class ScoreOutcome:
         """Versions that score what is unlike all that they learnt from, and why."""
         return {version: home.reasons for version, home in self.homes.items() if home.reasons}
 
-    def add(self, step: Step, alerts: int, published: Published) -> None:
-        """Count *step*, whose *alerts* and other scores are *published*."""
+    def add(self, step: Step, alerts: int, published: Published, suppressed: int = 0) -> None:
+        """Count *step*, whose *alerts*, *suppressed* hits and other scores are *published*."""
         self.published.append(published)
         self.alerts += alerts
+        self.suppressed += suppressed
         self.scored += step.rows.num_rows
         self.late += step.late
         self.ungrouped += step.ungrouped

@@ -7,15 +7,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
-from scoreback.deployment import Suppress
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Pacer
+from scoreback.models.judging.pacer import Holding, Pacer
 from scoreback.models.judging.pacing import TIES
 from scoreback.models.judging.past import Units
 from scoreback.models.learners.model import Floats
 from scoreback.multivalue import firsts
+from scoreback.records import Stage
 from scoreback.sampling import codes, draws
 from scoreback.service.app import App
+from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.in_force.operating_point import (
     OperatingPoint,
     operating_point,
@@ -49,18 +50,21 @@ class Pacing:
         self._take(detector)
         version, stage = model.version.version, model.stage
         join_old_steps(app.state.database, detector.name)
-        past = remembered(app.state.database, detector.name, version, stage, self._digest)
+        past = remembered(
+            app.state.database, detector.name, version, stage, self._digest,
+            joined=self._holding.joins,
+        )  # fmt: skip
         self._pacer = Pacer(
             self._pace, self.point.day_starts, self.point.born,
             cold_start=model.artifact.cold_start, past=past.past, opened=past.opened,
-            ticks=past.ticks,
+            ticks=past.ticks, holding=self._holding,
         )  # fmt: skip
 
     def follow(self, detector: Detector) -> bool:
         """Judge by *detector* from now on; whether anything is different from before."""
         before = self.point
         self._take(detector)
-        self._pacer.follow(self._pace, self.point.day_starts)
+        self._pacer.follow(self._pace, self.point.day_starts, self._holding)
         return self.point != before
 
     def judge(self, rows: pa.Table, scores: Floats) -> PacedStep:
@@ -73,6 +77,7 @@ class Pacing:
         entities[able] = codes(firsts(named))
         units = Units(
             times=seen_at(rows, self._model.artifact.lag),
+            event_times=flat(rows["event_time"]).cast(pa.int64()).to_numpy(),
             entities=entities,
             scores=scores,
             draws=drawn,
@@ -88,6 +93,8 @@ class Pacing:
         self._entity = "field:" + detector.entity
         version = self._model.version.version
         self.point = operating_point(detector, version, self._model.artifact)
-        door = self._rules
-        self._pace = self.point.pace(frozenset(Suppress) if door is None else door.suppresses)
+        self._pace = self.point.pace
+        # Only live scores raise alerts. Of a paused detector nothing is opened, so nothing counts.
+        joins = self._model.stage is Stage.LIVE and held_back_here(self._rules, self.point.throttle)
+        self._holding = Holding(joins=joins, all=joins and not detector.enabled)
         self._digest = pace_digest(self.point, self._pace)

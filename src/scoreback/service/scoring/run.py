@@ -58,6 +58,7 @@ class _Sent:
 
     step: Step
     alerts: int
+    suppressed: int
     outcome: Future[Published]
 
 
@@ -246,7 +247,8 @@ class ScoreRun:
         scores = said.parcel.scores.batch
         live = pc.equal(scores.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, scores.column("alert"))).as_py() or 0
-        self._sent = _Sent(step, int(alerts), sending)
+        suppressed = sum(int(one.judged.suppressed.sum()) for one in said.paced)
+        self._sent = _Sent(step, int(alerts), suppressed, sending)
         self._at = after
 
     def _follow(self) -> None:
@@ -274,7 +276,7 @@ class ScoreRun:
         if self._sent is None:
             return
         sent, self._sent = self._sent, None
-        self.outcome.add(sent.step, sent.alerts, sent.outcome.result())
+        self.outcome.add(sent.step, sent.alerts, sent.outcome.result(), sent.suppressed)
         self._home.keep()
 
     def _let_go_of_sender(self) -> None:

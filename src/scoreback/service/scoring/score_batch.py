@@ -40,17 +40,18 @@ def kept_scores(
     scored_at: datetime,
     carried: Sequence[str],
 ) -> ScoreBatch:
-    """The scores that are stored: alerts, those at or above the floor, a sample of the rest.
+    """The scores that are stored: hits, those at or above the floor, a sample of the rest.
 
-    Whether a unit is kept depends on the unit and the version alone, never on the run. Alerts carry
-    their reasons; all carry the event fields *carried*, their entity among them. A score has one
-    entity: the first value of its field.
+    Whether a unit is kept depends on the unit and the version alone, never on the run. Hits carry
+    their reasons, whether they alert or are held back; all carry the event fields *carried*, their
+    entity among them. A score has one entity: the first value of its field.
     """
     judged, version = paced.judged, paced.version
-    kept = judged.alerts | (scored.scores >= point.keep_floor)
+    hits = judged.alerts | judged.suppressed
+    kept = hits | (scored.scores >= point.keep_floor)
     kept |= _sampled(rows["event_id"], version, detector.write.keep.sample)
     scores, alerts = scored.scores[kept], judged.alerts[kept]
-    reasons = _reasons(scorer, rows, np.flatnonzero(judged.alerts), alerts)
+    reasons = _reasons(scorer, rows, np.flatnonzero(hits), hits[kept])
     if not kept.all():
         own = ("event_id", "event_ref", "event_time")
         fields = ["field:" + name for name in dict.fromkeys([detector.entity, *carried])]
@@ -124,13 +125,11 @@ def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[
 
 
 def _reasons(
-    scorer: Scorer, rows: pa.Table, hits: NDArray[np.int64], alerts: NDArray[np.bool_]
+    scorer: Scorer, rows: pa.Table, hits: NDArray[np.int64], told: NDArray[np.bool_]
 ) -> pa.Array:
-    """Reasons of the *hits* among *rows* where there is one of *alerts*, null elsewhere."""
+    """Reasons of the *hits* among *rows* where one of them is *told*, null elsewhere."""
     found = pa.array(scorer.reasons(rows.take(pa.array(hits))), pa.string())
-    place = np.cumsum(alerts) - 1
+    place = np.cumsum(told) - 1
     return (
-        found.take(pa.array(place, mask=~alerts))
-        if len(found)
-        else pa.nulls(len(alerts), pa.string())
+        found.take(pa.array(place, mask=~told)) if len(found) else pa.nulls(len(told), pa.string())
     )

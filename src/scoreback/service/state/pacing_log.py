@@ -4,22 +4,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import starmap
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from scoreback.errors import StateError
-from scoreback.models.judging.pacer import Judged
+from scoreback.models.judging.openings import Opening
+from scoreback.models.judging.pacer import JOINED_DAYS, Judged
 from scoreback.models.judging.pacing import Cut, Tick
-from scoreback.models.judging.past import Past, joined
+from scoreback.models.judging.past import Past
+from scoreback.models.judging.past import joined as joined_past
 from scoreback.models.judging.past_file import read_past, written_past
 from scoreback.records import Stage
 from scoreback.service.state import tables
 from scoreback.service.state.database import Database
-from scoreback.times import micros, moment
+from scoreback.times import HOUR_US, micros, moment
 
-LOOK_BACK = timedelta(days=35)  # of event time: enough for a fortnight of days that were not quiet
-_OPENED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days that it touches
+LOOK_BACK = timedelta(days=JOINED_DAYS)  # also enough for a fortnight of days that were not quiet
+_COUNTED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days it touches
 _JOINED_AFTER = timedelta(hours=6)  # of event time: whatever is in doubt is younger
 _MERGED_FROM = 64  # rows; fewer are not worth joining
 
@@ -39,7 +43,7 @@ class Remembered:
     """What a pacer goes on from."""
 
     past: tuple[Past, ...]
-    opened: tuple[tuple[int, int], ...]
+    opened: tuple[Opening, ...]
     ticks: tuple[Tick, ...]
 
 
@@ -90,7 +94,13 @@ def note_steps(
 
 
 def remembered(
-    database: Database, detector: str, version: str, stage: Stage, pace: str
+    database: Database,
+    detector: str,
+    version: str,
+    stage: Stage,
+    pace: str,
+    *,
+    joined: bool = False,
 ) -> Remembered:
     """What is known of *detector* for going on with *version*.
 
@@ -100,6 +110,8 @@ def remembered(
         version: of the model; what it scored in another stage counts too.
         stage: whose alerts count as opened, by whatever version.
         pace: digest of what the team can read; cuts that were set for another are left out.
+        joined: what was opened in all of `LOOK_BACK` is asked for, as late hits may join it; else
+            what counts towards a day's budget.
 
     Raises:
         StateError: what is stored is damaged.
@@ -117,17 +129,19 @@ def remembered(
             .where(k.c.pace == pace, k.c.since > last - LOOK_BACK)
             .order_by(k.c.id)
         ).all()
-    pasts, opened = list[Past](), list[tuple[int, int]]()
+    pasts, opened = list[Past](), list[Opening]()
+    opened_for = LOOK_BACK if joined else _COUNTED_FOR
     for row in rows:
-        counts = row.stage == stage.value and row.until > last - _OPENED_FOR
+        counts = row.stage == stage.value and row.until > last - opened_for
         if not counts and row.version != version:
             continue
         past = _past(row.past, detector)
         if row.version == version:
             pasts.append(past)
         if counts:
-            times, entities = past.units.times[past.opened], past.units.entities[past.opened]
-            opened.extend(zip(times.tolist(), entities.tolist(), strict=True))
+            units = past.units.take(np.flatnonzero(past.opened))
+            columns = (units.times, units.event_times, units.entities)
+            opened.extend(starmap(Opening, zip(*(c.tolist() for c in columns), strict=True)))
     return Remembered(
         past=tuple(pasts),
         opened=tuple(opened),
@@ -165,6 +179,27 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
     with database.reads() as connection:
         row = connection.execute(newest).one_or_none()
     return None if row is None else _threshold(row)
+
+
+def suppressed_since(database: Database, detector: str, since: datetime) -> int:
+    """How many live hits from *since* on joined an alert and were held back for it.
+
+    Hours are counted whole, from the one on that *since* is in.
+
+    Raises:
+        StateError: what is stored is damaged.
+    """
+    t = tables.paced_steps
+    mine = (t.c.detector == detector, t.c.stage == Stage.LIVE.value, t.c.until > since)
+    with database.reads() as connection:
+        rows = connection.execute(sa.select(t.c.past).where(*mine)).all()
+    first = micros(since) // HOUR_US * HOUR_US
+    return sum(
+        count
+        for row in rows
+        for hour, count in _past(row.past, detector).suppressed.items()
+        if hour >= first
+    )
 
 
 def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
@@ -208,7 +243,7 @@ def _join(database: Database, detector: str, version: str, stage: str, last: dat
         for day, pasts in days.items():
             name = hashlib.sha256(f"{detector}/{version}/{stage}/{day}".encode()).hexdigest()[:32]
             who = {"batch_id": name, "detector": detector, "version": version, "stage": stage}
-            values = who | _row(joined(pasts), held_back[day])
+            values = who | _row(joined_past(pasts), held_back[day])
             connection.execute(sa.insert(t).values(values))
 
 

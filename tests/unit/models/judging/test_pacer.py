@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.detector.day_start import DayStart, parse_day_start
+from scoreback.models.judging.openings import Opening
 from scoreback.models.judging.pacer import Judged, Pacer
 from scoreback.models.judging.pacing import Cut, Pace
 from scoreback.models.judging.past import Past, Units
@@ -36,6 +37,7 @@ def units_of(
     count = len(times)
     return Units(
         times=np.asarray(times, dtype=np.int64),
+        event_times=np.asarray(times, dtype=np.int64),
         entities=np.asarray(entities or range(count), dtype=np.int64),
         scores=np.asarray(scores, dtype=np.float64),
         draws=np.random.default_rng(3).random(count),
@@ -58,6 +60,7 @@ def days_of(
 def all_of(days: list[Units]) -> Units:
     return Units(
         times=np.concatenate([d.times for d in days]),
+        event_times=np.concatenate([d.event_times for d in days]),
         entities=np.concatenate([d.entities for d in days]),
         scores=np.concatenate([d.scores for d in days]),
         draws=np.concatenate([d.draws for d in days]),
@@ -66,6 +69,17 @@ def all_of(days: list[Units]) -> Units:
 
 def opened(judged: Judged) -> int:
     return int(judged.past.opened.sum())
+
+
+def openings_of(past: list[Past]) -> list[Opening]:
+    return [
+        Opening(*values)
+        for one in past
+        for values in zip(
+            one.units.times[one.opened].tolist(), one.units.event_times[one.opened].tolist(),
+            one.units.entities[one.opened].tolist(), strict=True,
+        )
+    ]  # fmt: skip
 
 
 def in_hours(units: Units) -> list[Units]:
@@ -122,16 +136,7 @@ def test_cut_into_hours_or_days_and_begun_again_between_the_alerts_are_the_same(
     for day in days:
         alerts: list[bool] = []
         for hour in in_hours(day):
-            pairs = [
-                pair
-                for one in past
-                for pair in zip(
-                    one.units.times[one.opened].tolist(),
-                    one.units.entities[one.opened].tolist(),
-                    strict=True,
-                )
-            ]
-            again = Pacer(pace(3), DayStart(), BORN, past=past, opened=pairs)
+            again = Pacer(pace(3), DayStart(), BORN, past=past, opened=openings_of(past))
             judged = again.judge(hour)
             past.append(judged.past)
             alerts += judged.alerts.tolist()
@@ -241,8 +246,9 @@ def test_after_a_month_of_silence_the_days_before_it_count() -> None:
     for day in days:
         pacer.judge(day)
     late = days_of(1, seed=9)[0]
+    moved = late.times + 40 * DAY
     later = Units(
-        times=late.times + 40 * DAY, entities=late.entities, scores=late.scores, draws=late.draws
+        times=moved, event_times=moved, entities=late.entities, scores=late.scores, draws=late.draws
     )
     judged = pacer.judge(later)
     assert judged.ticks[0].reason == "paced"

@@ -5,9 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from scoreback.connectors.doors.rules import RulesDoor
 from scoreback.connectors.doors.settings import Override, SettingsDoor
 from scoreback.deployment import Delivery, Suppress
 from scoreback.errors import ConfigError, SiemUnavailable
@@ -19,6 +22,7 @@ from scoreback.service.deploying.differences import not_delivered
 from scoreback.service.deploying.reconcile import rule_of
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.in_force.settings_sync import sync_settings
 from scoreback.service.settings import Settings
@@ -190,21 +194,24 @@ def test_two_people_who_change_a_budget_at_once_are_both_told_of_and_the_later_o
     assert len(audit_log(app.state, "triage")) == 8
 
 
-def test_what_rules_cannot_hold_back_counts_as_shown(detector: Detector) -> None:
-    from scoreback.models.judging.threshold import RiskMap
-    from scoreback.service.in_force.operating_point import OperatingPoint
-
-    alerts = detector.alerts
-    point = OperatingPoint(
-        version="v1", born=0.5, keep_floor=0.1, risk=RiskMap.of(0.05), budget=alerts.budget,
-        burst=alerts.burst, day_starts=alerts.day_starts, least_precision=alerts.least_precision,
-        per_entity=3, throttle=timedelta(hours=1), severity="medium",
-    )  # fmt: skip
-    able = point.pace(frozenset(Suppress)).rule
-    assert (able.per_entity, able.throttle) == (3, timedelta(hours=1))
-    unable = point.pace(frozenset()).rule
-    assert unable.per_entity > 10**6
-    assert unable.throttle == timedelta(0)
+@pytest.mark.parametrize(
+    ("able", "throttle", "here"),
+    [
+        (frozenset(Suppress), 3600, False),
+        (frozenset(), 0, True),
+        ({Suppress.THROTTLE}, 3600, True),
+        ({Suppress.PER_ENTITY}, 3600, True),
+        ({Suppress.PER_ENTITY}, 0, False),  # no throttle is asked for
+    ],
+)
+def test_rules_that_cannot_hold_back_all_that_is_asked_for_leave_it_all_to_us(
+    able: frozenset[Suppress],
+    throttle: int,
+    here: bool,
+) -> None:
+    door = cast("RulesDoor", SimpleNamespace(suppresses=frozenset(able)))
+    assert held_back_here(door, timedelta(seconds=throttle)) is here
+    assert held_back_here(None, timedelta(seconds=throttle)) is False
 
 
 def test_more_than_alerts_can_be_set_each_in_the_words_of_the_file(

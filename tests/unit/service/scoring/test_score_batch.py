@@ -48,7 +48,7 @@ def kept(
     scored = Scores(margins=scores, scores=scores)
     judged = Judged(
         alerts=np.zeros(count, bool), thresholds=np.full(count, 0.9), ticks=(), past=NOTHING,
-        held_back=0,
+        held_back=0, suppressed=np.zeros(count, bool),
     )  # fmt: skip
     paced = PacedStep(version=version, stage=Stage.LIVE, judged=judged, pace="")
     detector = parse_detector(FILE.format(sample=sample))

@@ -66,14 +66,15 @@ def batches(state: State) -> set[str]:
 def paced(state: State, name: str, detector: str, at: datetime) -> None:
     """A step of one unit, and the threshold of its hour."""
     units = Units(
-        times=np.array([micros(at)]), entities=np.array([1]), scores=np.array([0.9]),
-        draws=np.array([0.5]),
+        times=np.array([micros(at)]), event_times=np.array([micros(at)]), entities=np.array([1]),
+        scores=np.array([0.9]), draws=np.array([0.5]),
     )  # fmt: skip
     past = Past(units=units, opened=np.array([True]), hours={micros(at): 1})
     tick = Tick(since=micros(at), cut=Cut(0.5), left=3.0, reason="paced")
     judged = Judged(
-        alerts=np.array([True]), thresholds=np.array([0.5]), ticks=(tick,), past=past, held_back=0
-    )
+        alerts=np.array([True]), thresholds=np.array([0.5]), ticks=(tick,), past=past, held_back=0,
+        suppressed=np.array([False]),
+    )  # fmt: skip
     step = PacedStep(version="v1", stage=Stage.LIVE, judged=judged, pace="p")
     with state.database.writes() as connection:
         note_steps(connection, name, detector, [step])
