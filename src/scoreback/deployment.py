@@ -162,3 +162,4 @@ class Found:
 
     standing: Standing
     differences: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()  # what is wanted and the SIEM does not do, a sentence each

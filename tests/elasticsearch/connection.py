@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from scoreback.connectors.contract import Subject
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, LabelBatch
 from tests.elasticsearch.fixtures import asked
@@ -53,6 +54,12 @@ def connected(
             except SiemRefused:  # a stream, or the template that one still uses
                 continue
         direct.close_connection()
+
+
+def engine(connector: ElasticConnector) -> RuleEngine:
+    """Our own rule engine, which a connection without Kibana has."""
+    assert connector.rule_engine is not None
+    return connector.rule_engine
 
 
 def sample_index(connector: ElasticConnector, stream: str = SAMPLE) -> str:

@@ -12,6 +12,7 @@ from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.names import LONGEST_KEYWORD
 from tests.elasticsearch.batches import DAY, START, rule, scores
+from tests.elasticsearch.connection import engine
 
 NOW = START + DAY
 
@@ -30,7 +31,7 @@ def test_an_entity_of_any_length_has_as_many_alerts_as_its_cap_allows(
         """Scores of a run, two minutes apart: the long name, another as long, and a short one."""
         entities = [[long, "z" + long[1:], "host"][n % 3] for n in range(len(numbers))]
         applied.scores.write(scores(numbers, of=name, alert=True, entity=entities), at=NOW)
-        applied.rule_engine.evaluate(since=NOW - LOOK_BACK, at=NOW)
+        engine(applied).evaluate(since=NOW - LOOK_BACK, at=NOW)
 
     for start in (0, 10_000, 20_000, 30_000):  # all of one day
         run(range(start, start + 9))

@@ -11,9 +11,10 @@ from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerting import flat
-from scoreback.connectors.elastic.rule_engine.rules import ATTEMPTS
+from scoreback.connectors.elastic.rule_engine.rules import ATTEMPTS, Rules
 from scoreback.errors import SiemUnavailable
 from tests.elasticsearch.batches import NOW, rule, scores
+from tests.elasticsearch.connection import engine
 from tests.elasticsearch.direct import done, sources
 from tests.elasticsearch.faults import Fault, Forward, Reply, Request
 from tests.elasticsearch.proxy import Proxy
@@ -60,7 +61,9 @@ def test_a_rule_that_is_switched_off_while_it_is_applied_stays_off(
     elastic.rules.apply(changed)
     assert document(elasticsearch_url, elastic, name)["enabled"] is False
     assert elastic.rules.current(name) == changed
-    assert name not in [one.name for one in elastic.rules.enabled()]
+    rules = elastic.rules
+    assert isinstance(rules, Rules)
+    assert name not in [one.name for one in rules.enabled()]
 
 
 def test_a_rule_that_somebody_makes_at_the_same_moment_is_read_before_it_is_replaced(
@@ -96,8 +99,8 @@ def test_each_score_over_the_threshold_says_which_alert_it_is_in(
     hosts = [f"h{n % 2}" for n in range(6)]
     elastic.scores.write(scores(range(6), of=name, alert=True, entity=hosts), at=NOW)
     elastic.scores.write(scores(range(6, 9), of=name), at=NOW)  # below it
-    assert elastic.rule_engine.evaluate(since=NOW - LOOK_BACK, at=NOW) == 2
-    assert elastic.rule_engine.evaluate(since=NOW - LOOK_BACK, at=NOW) == 0
+    assert engine(elastic).evaluate(since=NOW - LOOK_BACK, at=NOW) == 2
+    assert engine(elastic).evaluate(since=NOW - LOOK_BACK, at=NOW) == 0
     stream = f"scoreback.scores-{elastic.given.namespace}"
     found = [flat(hit["_source"]) for hit in sources(elasticsearch_url, stream)]
     marks = Counter(

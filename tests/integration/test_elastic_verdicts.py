@@ -14,7 +14,7 @@ from scoreback.connectors.elastic.rule_engine.alerts import ATTEMPTS
 from scoreback.errors import SiemUnavailable
 from scoreback.records import TIME, LabelBatch, LabelQuery, Verdict
 from tests.elasticsearch.batches import DAY, START, rule, scores
-from tests.elasticsearch.connection import connected
+from tests.elasticsearch.connection import connected, engine
 from tests.elasticsearch.direct import fill, make
 from tests.elasticsearch.faults import refuses
 from tests.elasticsearch.proxy import Proxy
@@ -49,7 +49,7 @@ def name() -> str:
 def alert(applied: ElasticConnector, name: str) -> str:
     applied.rules.apply(rule(name))
     applied.scores.write(scores(range(1), of=name, alert=True), at=AT)
-    applied.rule_engine.evaluate(since=AT - DAY, at=AT)
+    engine(applied).evaluate(since=AT - DAY, at=AT)
     (found,) = applied.alerts.find(AlertQuery(detector=name))
     return found.alert_id
 

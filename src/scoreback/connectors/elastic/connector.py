@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from scoreback.connectors.doors import Facts
+from scoreback.connectors.doors import Facts, RulesDoor
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.client import Kibana
+from scoreback.connectors.elastic.kibana.doors import KibanaDoors
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reading.events import Events
 from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
@@ -47,8 +48,12 @@ class ElasticConnector:
         # Without Kibana nobody else keeps rules, alerts and verdicts: they are in our own indices.
         self.labels = Verdicts(client, names)
         self.alerts = Alerts(client, names, self.labels)
-        self.rules = Rules(client, names)
-        self.rule_engine = RuleEngine(client, names, self.rules)
+        own = Rules(client, names)
+        self.rules: RulesDoor = own
+        self.rule_engine: RuleEngine | None = RuleEngine(client, names, own)
+        if kibana is not None:
+            doors = KibanaDoors(kibana, client, names)
+            self.rules, self.rule_engine = doors.rules, None
         self.health = Health(client, names)
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
         self.resources = Resources(client, given)

@@ -116,6 +116,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
             notes += held_back_instead(app, detector)
             notes += not_delivered(in_force(app.state, detector).detector, rule)
     items += [_item(app, rule) for rule in health_rules(app)]
+    notes += [limit for item in items for limit in item.found.limits]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))
 
 

@@ -22,7 +22,7 @@ from scoreback.connectors.elastic.kibana.failures import Failures
 from scoreback.connectors.elastic.kibana.versions import OLDEST, Differences, Version, differences
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.patience import pause
-from scoreback.errors import ConfigError, SiemUnavailable
+from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.regular_file import open_regular
 
 CONNECTIONS = 8  # kept open, at most
@@ -133,12 +133,22 @@ class Kibana:
             SiemRefused: Kibana said no.
         """
         answer = self.send(method, path, body, params=params, good=absent, files=files, space=space)
-        if answer.status in absent:
-            return None
+        return None if answer.status in absent else self.decode(method, path, answer)
+
+    def decode(self, method: str, path: str, answer: Answer) -> Any:  # noqa: ANN401 - JSON
+        """What *answer* to that request says.
+
+        Raises:
+            SiemUnavailable: it broke off, or something else than Kibana gave it.
+        """
         try:
             return msgspec.json.decode(answer.body) if answer.body else None
         except msgspec.DecodeError as error:
             raise self._failures.unreadable(method, path) from error
+
+    def refused(self, method: str, path: str, answer: Answer) -> SiemRefused:
+        """The error of an *answer* to that request that is a refusal after all."""
+        return self._failures.refused(method, path, answer.status, answer.body, self._version)
 
     def send(
         self,

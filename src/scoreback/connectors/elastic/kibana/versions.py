@@ -55,13 +55,12 @@ class Differences:
     custom_reasons: bool = False  # an admin can add reasons of their own
     case_closing_reasons: bool = False  # closing a case closes its alerts with a reason
     metadata_injected: bool = False  # ES|QL rules read _id, _index and _version by themselves
-    patch_toggles: bool = True  # a rule is switched by a request that names `enabled` alone
     dashboards_api: bool = False  # dashboards have an API of their own that is supported
 
 
 _8_19 = Differences(
     features=Features(
-        rules="siemV2", alerts="siemV2", cases="securitySolutionCasesV2", dashboards="dashboard"
+        rules="siemV2", alerts="siemV2", cases="securitySolutionCasesV2", dashboards="dashboard_v2"
     )
 )
 _9_2 = replace(
@@ -82,18 +81,11 @@ _9_4 = replace(
     custom_reasons=True,
     case_closing_reasons=True,
     metadata_injected=True,
-    patch_toggles=False,
     features=replace(
-        _9_3.features, rules="securitySolutionRulesV2", alerts="securitySolutionRulesV2"
+        _9_3.features, rules="securitySolutionRulesV4", alerts="securitySolutionAlertsV1"
     ),
 )
-_9_5 = replace(
-    _9_4,
-    dashboards_api=True,
-    features=replace(
-        _9_4.features, rules="securitySolutionRulesV4", alerts="securitySolutionAlertsV1"
-    ),
-)
+_9_5 = replace(_9_4, dashboards_api=True)
 SINCE: dict[Version, Differences] = {
     Version(8, 19): _8_19,
     Version(9, 2): _9_2,

@@ -1,0 +1,28 @@
+"""Which of Elastic's paid features the cluster's licence has."""
+
+from collections.abc import Callable
+from threading import Lock
+
+from scoreback.connectors.elastic.wire.client import Client
+
+_WITH_SUPPRESSION = frozenset({"platinum", "enterprise", "trial"})
+_NO_LICENCES = (400, 404, 405, 500)  # the server has no such endpoint: it has what is free
+
+
+def suppression(client: Client) -> Callable[[], bool]:
+    """Tells whether rules may suppress alerts; the cluster is asked once, at the first call."""
+    asking, known = Lock(), list[bool]()
+
+    def has_suppression() -> bool:
+        with asking:
+            if not known:
+                known.append(_type(client) in _WITH_SUPPRESSION)
+            return known[0]
+
+    return has_suppression
+
+
+def _type(client: Client) -> str:
+    answer = client.call("GET", "/_license", absent=_NO_LICENCES) or {}
+    found = answer.get("license") or {}
+    return str(found.get("type")) if found.get("status") == "active" else "basic"

@@ -1,0 +1,95 @@
+"""MITRE ATT&CK techniques as a detection rule lists them: under their tactics, with names.
+
+``attack.tsv`` has the facts of one version of ATT&CK; it says which, and whose they are.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+FRAMEWORK = "MITRE ATT&CK"
+
+_TACTICS = {
+    "reconnaissance": ("TA0043", "Reconnaissance"),
+    "resource-development": ("TA0042", "Resource Development"),
+    "initial-access": ("TA0001", "Initial Access"),
+    "execution": ("TA0002", "Execution"),
+    "persistence": ("TA0003", "Persistence"),
+    "privilege-escalation": ("TA0004", "Privilege Escalation"),
+    "defense-evasion": ("TA0005", "Defense Evasion"),
+    "credential-access": ("TA0006", "Credential Access"),
+    "discovery": ("TA0007", "Discovery"),
+    "lateral-movement": ("TA0008", "Lateral Movement"),
+    "collection": ("TA0009", "Collection"),
+    "command-and-control": ("TA0011", "Command and Control"),
+    "exfiltration": ("TA0010", "Exfiltration"),
+    "impact": ("TA0040", "Impact"),
+}  # in the order of ATT&CK's matrix
+_SITE = "https://attack.mitre.org"
+
+
+class Technique(NamedTuple):
+    """One technique or sub-technique."""
+
+    name: str
+    tactics: tuple[str, ...]
+
+
+def threat(ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The ``threat`` of a rule about the techniques *ids*; those that are unknown are left out.
+
+    A technique stands under each of its tactics, a sub-technique below its technique.
+    """
+    known = techniques()
+    by_tactic: dict[str, dict[str, list[str]]] = {}
+    for one in sorted({name for name in ids if name in known}):
+        parent = one.partition(".")[0]
+        if parent not in known:
+            continue
+        for tactic in known[one].tactics:
+            below = by_tactic.setdefault(tactic, {}).setdefault(parent, [])
+            if one != parent:
+                below.append(one)
+    return [_entry(tactic, by_tactic[tactic], known) for tactic in _TACTICS if tactic in by_tactic]
+
+
+def unknown(ids: Iterable[str]) -> list[str]:
+    """Those of *ids* that this version of ATT&CK does not have."""
+    return sorted({name for name in ids if name not in techniques()})
+
+
+def tactic_names(ids: Iterable[str]) -> list[str]:
+    """The names of the tactics of *ids*, in the matrix's order."""
+    return [entry["tactic"]["name"] for entry in threat(ids)]
+
+
+@cache
+def techniques() -> Mapping[str, Technique]:
+    """Every technique by id."""
+    text = files(__package__).joinpath("attack.tsv").read_text(encoding="utf-8")
+    found: dict[str, Technique] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, title, tactics = line.split("\t")
+            found[name] = Technique(title, tuple(tactics.split(",")))
+    return found
+
+
+def _entry(
+    tactic: str, below: Mapping[str, list[str]], known: Mapping[str, Technique]
+) -> dict[str, Any]:
+    number, name = _TACTICS[tactic]
+    return {
+        "framework": FRAMEWORK,
+        "tactic": {"id": number, "name": name, "reference": f"{_SITE}/tactics/{number}/"},
+        "technique": [
+            {**_technique(parent, known), "subtechnique": [_technique(c, known) for c in children]}
+            for parent, children in below.items()
+        ],
+    }
+
+
+def _technique(number: str, known: Mapping[str, Technique]) -> dict[str, str]:
+    reference = f"{_SITE}/techniques/{number.replace('.', '/')}/"
+    return {"id": number, "name": known[number].name, "reference": reference}

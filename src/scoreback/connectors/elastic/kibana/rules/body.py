@@ -1,0 +1,206 @@
+"""An alert rule as the body of a detection rule.
+
+Two kinds of keys. *Ours* are compared, and written by every apply: what it looks at, what an alert
+is worth, what it tells people. *Followed* are written until the user changes them: schedule, notes,
+tags, suppression. All others are the user's and never sent: whether the rule is enabled,
+exceptions, actions, filters, what they set beside.
+"""
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from scoreback.connectors.doors.rules import LOOK_BACK
+from scoreback.connectors.elastic.kibana.rules import attack, texts
+from scoreback.connectors.elastic.kibana.rules.kql import kql
+from scoreback.connectors.elastic.kibana.versions import Differences
+from scoreback.connectors.elastic.names import Names
+from scoreback.deployment import AlertRule, Delivery, RuleKind
+from scoreback.records import Severity
+
+EVERY = timedelta(minutes=5)
+# Kibana raises no more in one run, whatever a rule says, unless its own settings are changed.
+MOST_SIGNALS, USUAL_SIGNALS = 1_000, 100
+CATCH_UP = 10  # days of the budget that one run may raise: what a late service writes at once
+
+RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
+FOLLOWED = ("interval", "from", "note", "alert_suppression", "tags")
+OUR_TAG = "Scoreback"
+
+_OURS = uuid.UUID("4f1d0c52-0f0e-5a57-9a9b-2d0f8f6b6f31")  # names what we name within it
+_SHOWN = (
+    "event.reason", "event.risk_score", "scoreback.entity", "scoreback.score",
+    "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.event.id",
+    "scoreback.event.index",
+)  # fmt: skip
+_SHOWN_OF_HEALTH = (
+    "scoreback.detector", "scoreback.health.status.state", "scoreback.health.status.why",
+    "scoreback.version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The detection rule of an alert rule as it is wanted; None: the key is to be absent."""
+
+    rule_id: str
+    ours: Mapping[str, Any]
+    followed: Mapping[str, Any]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """All of it, as a new rule gets it."""
+        whole = {"rule_id": self.rule_id, **self.ours, **self.followed}
+        return {key: value for key, value in whole.items() if value is not None}
+
+
+def rule_id(names: Names, rule: str) -> str:
+    """The id of the detection rule of the alert rule called *rule*, for ever the same."""
+    return str(uuid.uuid5(_OURS, f"{len(names.namespace)}:{names.namespace}{rule}"))
+
+
+def wanted(rule: AlertRule, names: Names, kibana: Differences, *, suppresses: bool) -> Wanted:
+    """The detection rule of *rule* in a *kibana*, whose licence has alert suppression or not."""
+    health = rule.kind is RuleKind.HEALTH
+    suppression = _suppression(rule) if suppresses else None
+    return Wanted(
+        rule_id=rule_id(names, rule.name),
+        ours={
+            "type": "query",
+            "language": "kuery",
+            "index": [names.health if health else names.scores],
+            "query": kql(rule),
+            "to": "now",
+            # When the cluster got the score: an event that was scored late is not missed.
+            "timestamp_override": "event.ingested",
+            "max_signals": max_signals(rule),
+            "name": texts.title(rule),
+            "description": texts.about(rule),
+            **_worth(rule),
+            "threat": attack.threat(rule.attack),
+            "investigation_fields": {"field_names": _shown(rule)},
+            "false_positives": texts.false_positives(rule),
+            "setup": texts.setup(rule),
+            "references": [],
+            "related_integrations": [],
+            "author": ["Scoreback"],
+            "license": "Apache-2.0",
+            # A building block adds to its entity's risk and is not in the list of alerts.
+            "building_block_type": "default" if rule.delivery is Delivery.RISK else None,
+        },
+        followed={
+            "interval": text_of(EVERY),
+            "from": look_back(EVERY),
+            "note": texts.note(rule, kibana),
+            "tags": tags(rule),
+            "alert_suppression": suppression,
+        },
+    )
+
+
+def look_back(every: timedelta) -> str:
+    """From when a rule that runs *every* so often reads: nothing is lost if it runs late.
+
+    Kibana raises no alert twice from one document, so reading it again costs nothing.
+    """
+    return f"now-{text_of(every + LOOK_BACK)}"
+
+
+def text_of(span: timedelta) -> str:
+    """*span* as Kibana writes it, in whole seconds, minutes or hours."""
+    seconds = math.ceil(span.total_seconds())
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def max_signals(rule: AlertRule) -> int:
+    """How many alerts one run raises at most; what is over waits for the next runs.
+
+    A run takes the oldest first, so runs within the look-back raise the rest.
+    """
+    return min(MOST_SIGNALS, max(USUAL_SIGNALS, math.ceil(rule.budget * CATCH_UP)))
+
+
+def tags(rule: AlertRule) -> list[str]:
+    """In the form that Elastic's own rules have."""
+    if rule.kind is RuleKind.HEALTH:
+        return [OUR_TAG, "Scoreback Health", "Data Source: Scoreback"]
+    return [
+        OUR_TAG,
+        f"Scoreback Detector: {texts.plain(rule.detector)}",
+        "Data Source: Scoreback",
+        "Use Case: Threat Detection",
+        "Rule Type: Machine Learning",
+        *(f"Tactic: {name}" for name in attack.tactic_names(rule.attack)),
+    ]
+
+
+def limits(rule: AlertRule) -> tuple[str, ...]:
+    """What *rule* asks for and Kibana does not do, one sentence each."""
+    found = [
+        f"alert rule {rule.name!r} names {name}, which this version of ATT&CK does not have: it is"
+        " left out of the rule in Kibana"
+        for name in attack.unknown(rule.attack)
+    ]
+    if rule.kind is RuleKind.SCORE and rule.budget * 2 > MOST_SIGNALS:
+        found.append(
+            f"alert rule {rule.name!r} may raise more than {MOST_SIGNALS:,} alerts at once after a"
+            " catch-up, and Kibana raises no more in one run: what is over waits for the next"
+            f" runs, for {text_of(EVERY + LOOK_BACK)} at most"
+        )
+    return tuple(found)
+
+
+def _worth(rule: AlertRule) -> dict[str, Any]:
+    """Risk and severity: those of the score, of which the file's severity is the least."""
+    risk = RISKS[rule.severity]
+    if rule.kind is RuleKind.HEALTH:
+        return {
+            "severity": rule.severity.value,
+            "risk_score": risk,
+            "severity_mapping": [],
+            "risk_score_mapping": [],
+        }
+    return {
+        "severity": rule.severity.value,
+        "risk_score": risk,
+        "severity_mapping": [
+            {
+                "field": "event.severity",
+                "operator": "equals",
+                "value": str(value),
+                "severity": severity.value,
+            }
+            for severity, value in RISKS.items()
+            if value > risk
+        ],
+        "risk_score_mapping": [{"field": "event.risk_score", "operator": "equals", "value": ""}],
+    }
+
+
+def _shown(rule: AlertRule) -> list[str]:
+    """Which fields an analyst sees first."""
+    if rule.kind is RuleKind.HEALTH:
+        return list(_SHOWN_OF_HEALTH)
+    entity = [rule.entity_field] if rule.entity_field else []
+    return list(dict.fromkeys([_SHOWN[0], *entity, *_SHOWN[1:]]))
+
+
+def _suppression(rule: AlertRule) -> dict[str, Any] | None:
+    """Hits of an entity that follow an alert closely join it; no entity, no grouping."""
+    period = timedelta(days=1) if rule.kind is RuleKind.HEALTH else rule.throttle
+    seconds = math.ceil(period.total_seconds())
+    if not seconds:
+        return None
+    text = text_of(period)
+    field = "scoreback.detector" if rule.kind is RuleKind.HEALTH else "scoreback.entity"
+    return {
+        "group_by": [field],
+        "duration": {"value": int(text[:-1]), "unit": text[-1]},
+        "missing_fields_strategy": "doNotSuppress",
+    }

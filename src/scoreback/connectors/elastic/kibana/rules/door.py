@@ -1,0 +1,189 @@
+"""The door to alert rules: detection rules of one space of Kibana."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from scoreback.connectors.elastic.kibana.client import Answer, Kibana
+from scoreback.connectors.elastic.kibana.rules.body import Wanted, limits, rule_id, wanted
+from scoreback.connectors.elastic.kibana.rules.mark import Mark, Marks
+from scoreback.connectors.elastic.kibana.rules.ownership import DetectionRule
+from scoreback.connectors.elastic.kibana.versions import Version, differences
+from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.wire.required_index import require
+from scoreback.deployment import (
+    AlertRule,
+    Delivery,
+    Found,
+    Standing,
+    Suppress,
+    rule_body,
+    rule_from,
+)
+from scoreback.errors import SiemRefused, SiemUnavailable
+
+ATTEMPTS = 5  # at writing a rule that somebody makes, changes or removes at the same moment
+PATH = "/api/detection_engine/rules"
+PATCHWORK = frozenset({"tags", "note"})  # of both hands, so that what Kibana has is not ours alone
+_CHANGED_MEANWHILE = (404, 409)
+
+
+class Rules:
+    """The alert rules of one connection, as detection rules of its space."""
+
+    delivers = (Delivery.FINDING, Delivery.RISK)
+
+    def __init__(
+        self, kibana: Kibana, client: Client, names: Names, has_suppression: Callable[[], bool]
+    ) -> None:
+        """Keep rules through *kibana*, and what was written of them through *client*."""
+        self._kibana, self._client, self._names = kibana, client, names
+        self._marks = Marks(client, names, kibana.space)
+        self._has_suppression = has_suppression
+
+    @property
+    def suppresses(self) -> frozenset[Suppress]:
+        """What detection rules hold back: a throttle, where the licence has alert suppression."""
+        return frozenset({Suppress.THROTTLE}) if self._has_suppression() else frozenset()
+
+    def current(self, name: str) -> AlertRule | None:
+        """The rule called *name*, or None."""
+        found = self._read(name)
+        if found is None:
+            return None
+        try:
+            return rule_from(found.mark.rule if found.mark else {})
+        except (KeyError, TypeError, ValueError) as error:
+            raise SiemRefused(
+                f"the alert rule {name!r} is in Kibana, but what Scoreback knew of it is lost from"
+                f" {self._names.rules}",
+                hint="see `scoreback plan`; `scoreback apply --take-over` writes it anew",
+            ) from error
+
+    def standing(self, rule: AlertRule) -> Found:
+        """How *rule* stands; what is the user's is not looked at."""
+        told = limits(rule)
+        there = self._read(rule.name)
+        if there is None:
+            return Found(standing=Standing.ABSENT, limits=told)
+        found = there.standing(self._wanted(rule, there.mark), paused=rule.paused)
+        if found.standing != Standing.CURRENT and self._kibana.known_version is None:
+            found = there.standing(self._wanted(rule), paused=rule.paused)
+        return replace(found, limits=told)
+
+    def apply(self, rule: AlertRule) -> None:
+        """Create or replace the detection rule of *rule*; what is the user's stays."""
+        require(self._client, self._names.rules)
+        will = self._wanted(rule)
+        for _ in range(ATTEMPTS):
+            there = self._read(rule.name)
+            written = self._create(rule, will) if there is None else self._update(rule, will, there)
+            if written:
+                return
+        raise SiemUnavailable(
+            f"alert rule {rule.name!r} is being changed by somebody else", hint="apply it again"
+        )
+
+    def remove(self, name: str) -> None:
+        """Switch the detection rule of the rule called *name* off, then remove it."""
+        found = self._read(name)
+        if found is not None:
+            if found.there.get("enabled"):
+                off = found.whole({"enabled": False})
+                self._kibana.call("PUT", PATH, off, absent=_CHANGED_MEANWHILE)
+            params = {"rule_id": rule_id(self._names, name)}
+            self._kibana.call("DELETE", PATH, params=params, absent=(404,))
+        self._marks.remove(name)
+
+    def _create(self, rule: AlertRule, will: Wanted) -> bool:
+        self._kibana.require_space()
+        mark = self._mark(rule, will, off=rule.paused)
+        self._marks.write(rule.name, mark)
+        body = {**will.body, "enabled": not rule.paused}
+        answer = self._kibana.call("POST", PATH, body, absent=(409,))
+        if answer is None:
+            return False
+        self._marks.write(rule.name, replace(mark, stored=_part(answer, mark.sent, but=PATCHWORK)))
+        return True
+
+    def _update(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> bool:
+        changes, switch = there.changes(will), there.switch(paused=rule.paused)
+        was = there.mark
+        off = rule.paused and (switch is False or (was is not None and was.off))
+        mark = self._mark(rule, will, off=off)
+        now: Mapping[str, Any] = there.there
+        if changes or switch is not None:
+            before = (was.stored, was.sent) if was else ({}, {})
+            broke_off = replace(mark, stored_before=before[0], sent_before=before[1])
+            self._marks.write(rule.name, broke_off)
+            answer = self._write(there, changes, switch)
+            if answer is None:
+                return False
+            now = answer
+        theirs = {key for key in will.followed if key in PATCHWORK or there.is_changed(key)}
+        done = replace(mark, stored=_part(now, mark.sent, but=theirs))
+        if done != was:
+            self._marks.write(rule.name, done)
+        return True
+
+    def _mark(self, rule: AlertRule, will: Wanted, *, off: bool) -> Mark:
+        return Mark(
+            rule=rule_body(rule),
+            sent={**will.ours, **will.followed},
+            kibana=str(self._kibana.version),
+            paused=rule.paused,
+            off=off,
+        )
+
+    def _write(
+        self, there: DetectionRule, changes: Mapping[str, Any], switch: bool | None
+    ) -> Mapping[str, Any] | None:
+        """Write *changes*; None where the rule was removed or changed at the same moment.
+
+        What is named alone cannot undo what somebody changes beside it. Taking a key away, and in
+        some versions switching the rule, needs the rule as a whole.
+        """
+        path, whole = PATH, switch is not None or any(v is None for v in changes.values())
+        if whole:
+            on = {} if switch is None else {"enabled": switch}
+            body = there.whole({**changes, **on})
+        else:
+            body = {"rule_id": there.there["rule_id"], **changes}
+        method = "PUT" if whole else "PATCH"
+        found: Mapping[str, Any] | None = self._kibana.call(
+            method, path, body, absent=_CHANGED_MEANWHILE
+        )
+        return found
+
+    def _wanted(self, rule: AlertRule, mark: Mark | None = None) -> Wanted:
+        """The detection rule of *rule*; for the version of *mark*, if nobody asked Kibana yet."""
+        version = self._kibana.known_version
+        if version is None:
+            version = Version.of(mark.kibana) if mark and mark.kibana else self._kibana.version
+        return wanted(rule, self._names, differences(version), suppresses=self._has_suppression())
+
+    def _read(self, name: str) -> DetectionRule | None:
+        params = {"rule_id": rule_id(self._names, name)}
+        answer = self._kibana.send("GET", PATH, params=params, good=(404,))
+        if answer.status == 404:
+            self._refuse_absent_route(answer)
+            return None
+        return DetectionRule(self._kibana.decode("GET", PATH, answer), self._marks.read(name))
+
+    def _refuse_absent_route(self, answer: Answer) -> None:
+        """Tell a rule that is not there from a Kibana that has no rules at all."""
+        try:
+            told = msgspec.json.decode(answer.body)
+        except msgspec.DecodeError:
+            told = None
+        if not isinstance(told, dict) or "status_code" not in told:
+            raise self._kibana.refused("GET", PATH, answer)
+
+
+def _part(
+    answer: Mapping[str, Any], keys: Mapping[str, Any], *, but: Collection[str]
+) -> dict[str, Any]:
+    return {key: answer.get(key) for key in keys if key not in but}

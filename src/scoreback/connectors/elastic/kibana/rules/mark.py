@@ -1,0 +1,80 @@
+"""What was written of a detection rule, kept in the cluster: not every Kibana keeps marks.
+
+It has what was sent and what Kibana made of it, so that a change by somebody's hand is told from an
+earlier version of our own, and from what Kibana itself adds.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+from urllib.parse import quote
+
+import msgspec
+
+from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.wire.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What was written of one rule."""
+
+    rule: Mapping[str, Any]  # the alert rule, as `rule_body` has it
+    sent: Mapping[str, Any]  # keys that are ours or followed, as we want them
+    # Those of them that are as we sent them, as Kibana answered; empty until it did.
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    # The same two of the mark before, while Kibana has not answered: a write may break off.
+    sent_before: Mapping[str, Any] = field(default_factory=dict)
+    stored_before: Mapping[str, Any] = field(default_factory=dict)
+    kibana: str = ""  # its version then
+    paused: bool = False
+    off: bool = False  # we switched the rule off, so we switch it on again
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self | None:
+        """From a document of the index; None where somebody's hand left no mark."""
+        body = document.get("rule")
+        if not isinstance(body, dict) or document.get("_digest") != _digest(body):
+            return None
+        known = {key: value for key, value in body.items() if key in cls.__dataclass_fields__}
+        try:
+            return cls(**known)
+        except TypeError:
+            return None
+
+
+class Marks:
+    """The marks of one namespace and space."""
+
+    def __init__(self, client: Client, names: Names, space: str) -> None:
+        """Keep marks through *client*."""
+        self._client, self._index, self._space = client, names.rules, space
+
+    def read(self, rule: str) -> Mark | None:
+        """The mark of the rule called *rule*."""
+        found = self._client.call("GET", self._path(rule), absent=(404,))
+        return Mark.of(found["_source"]) if found and found.get("found") else None
+
+    def write(self, rule: str, mark: Mark) -> None:
+        """Keep *mark*, in place of an earlier one."""
+        body = asdict(mark)
+        document = {
+            "name": f"{self._space}/{rule}",
+            "detector": str(mark.rule.get("detector", "")),
+            "rule": body,
+            "_digest": _digest(body),
+        }
+        self._client.call("PUT", self._path(rule), document)
+
+    def remove(self, rule: str) -> None:
+        """Forget the rule."""
+        self._client.call("DELETE", self._path(rule), absent=(404,))
+
+    def _path(self, rule: str) -> str:
+        # Without `enabled`, and under an id that no detector has: our own engine runs none of them.
+        return f"/{self._index}/_doc/{quote(f'kibana:{self._space}:{rule}', safe='')}"
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()[:32]
