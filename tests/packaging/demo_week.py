@@ -4,15 +4,21 @@ Two detectors learn for 25 days, then score for six and a half, watched and judg
 a day at first, hourly on the last day, so that the threshold's way through a day is there.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pyarrow.ipc as ipc
+import pytest
+from filelock import FileLock
+
 from scoreback.connectors.doors import AlertQuery, ScoreQuery
 from scoreback.connectors.splunk import SplunkConnector
-from scoreback.health import HealthDocument
+from scoreback.health import HealthDocument, fields_of, health_document
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import LABEL_COLUMNS, Alert, LabelBatch, ScoreBatch, TimeWindow
@@ -43,6 +49,41 @@ class Week:
     scores: list[ScoreBatch]
     alerts: list[Alert]
     health: list[HealthDocument]
+
+
+def week_of_this_run(folders: pytest.TempPathFactory) -> Week:
+    """The week, played once for all tests of a run, whichever process they are in."""
+    base = folders.getbasetemp()
+    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "demo-week"
+    with FileLock(shared.with_suffix(".lock")):
+        if not shared.exists():
+            week = played(folders.mktemp("week") / "home")
+            _keep(week, shared)
+            return week
+    return _kept(shared)
+
+
+def _keep(week: Week, folder: Path) -> None:
+    """Write *week* to *folder*, which appears when it is whole."""
+    making = folder.with_suffix(".making")
+    making.mkdir()
+    for number, scores in enumerate(week.scores):
+        with ipc.new_file(making / f"scores-{number:04}.arrow", scores.batch.schema) as file:
+            file.write_batch(scores.batch)
+    (making / "alerts.json").write_bytes(msgspec.json.encode(week.alerts))
+    health = [fields_of(document) for document in week.health]
+    (making / "health.json").write_bytes(msgspec.json.encode(health))
+    making.rename(folder)
+
+
+def _kept(folder: Path) -> Week:
+    scores = []
+    for path in sorted(folder.glob("scores-*.arrow")):
+        with ipc.open_file(path) as file:
+            scores += [ScoreBatch(file.get_batch(i)) for i in range(file.num_record_batches)]
+    alerts = msgspec.json.decode((folder / "alerts.json").read_bytes(), type=list[Alert])
+    health = msgspec.json.decode((folder / "health.json").read_bytes())
+    return Week(scores=scores, alerts=alerts, health=[health_document(one) for one in health])
 
 
 def played(home: Path) -> Week:

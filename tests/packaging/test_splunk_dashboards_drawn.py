@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from tests.browser import browser, page
 from tests.elasticsearch.node import in_ci
 from tests.packaging.dashboards import definitions
-from tests.packaging.demo_week import NOW, Week, played, told
+from tests.packaging.demo_week import NOW, Week, told, week_of_this_run
 from tests.packaging.splunk_app import SOURCES
 from tests.packaging.studio.bundle import Missing, bundle
 from tests.packaging.studio.viewer import Viewer
@@ -40,7 +40,7 @@ def scripts() -> Path:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
-    return played(tmp_path_factory.mktemp("week") / "home")
+    return week_of_this_run(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

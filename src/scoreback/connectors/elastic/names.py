@@ -44,6 +44,11 @@ class Names:
         return f"scoreback-settings-{self.namespace}"
 
     @property
+    def kibana(self) -> str:
+        """Index of what we put into Kibana, as it was when we had written it."""
+        return f"scoreback-kibana-{self.namespace}"
+
+    @property
     def events_lookup(self) -> str:
         """Lookup index of scores by event."""
         return f"scoreback-lookup-events-{self.namespace}"

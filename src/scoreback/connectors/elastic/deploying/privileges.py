@@ -28,7 +28,7 @@ def needed(
         {
             "names": [
                 names.alerts, names.verdicts, names.rules, names.events_lookup,
-                names.entities_lookup,
+                names.entities_lookup, *([names.kibana] if settings.kibana else []),
             ],
             "privileges": kept,
         },

@@ -1,6 +1,7 @@
 """What a connection needs in its cluster: templates of the data streams, and indices."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from scoreback.connectors.elastic.names import LONGEST_KEYWORD, Names
@@ -173,6 +174,10 @@ SETTINGS: dict[str, Any] = {
         "noted": {"type": "object", "enabled": False},
     },
 }
+KIBANA: dict[str, Any] = {
+    "dynamic": False,
+    "properties": {"kind": _KEYWORD, "name": _KEYWORD},
+}
 LOOKUP: dict[str, Any] = {
     "dynamic": False,
     "properties": {
@@ -201,6 +206,11 @@ def resources(settings: ElasticSettings) -> Sequence[Resource]:
         _index(settings, names.settings, SETTINGS),
         _index(settings, names.events_lookup, LOOKUP, mode="lookup"),
         _index(settings, names.entities_lookup, LOOKUP, mode="lookup"),
+        *(
+            [replace(_index(settings, names.kibana, KIBANA), holds_data=False)]
+            if settings.kibana
+            else []
+        ),
     )
 
 

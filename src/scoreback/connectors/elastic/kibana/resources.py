@@ -1,0 +1,46 @@
+"""The door to resources with Kibana: what the cluster needs, then data views and dashboards."""
+
+from collections.abc import Sequence
+
+from scoreback.connectors.doors import ResourcesDoor
+from scoreback.connectors.elastic.kibana.dashboards.door import KINDS, Dashboards
+from scoreback.deployment import DetectorNeeds, Found, Resource
+
+
+class Resources:
+    """What a connection needs in its cluster and in a space of its Kibana."""
+
+    def __init__(self, cluster: ResourcesDoor, dashboards: Dashboards) -> None:
+        """Keep what the doors to the *cluster* and to *dashboards* keep."""
+        self._cluster, self._dashboards = cluster, dashboards
+
+    def wanted(self) -> Sequence[Resource]:
+        """The cluster's first: dashboards read its streams, and their marks lie in its index.
+
+        Raises:
+            SiemUnavailable, SiemRefused: Kibana's version is not known.
+        """
+        return (*self._cluster.wanted(), *self._dashboards.wanted())
+
+    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
+        """What one detector needs in either."""
+        return (*self._cluster.of_detector(needs), *self._dashboards.of_detector(needs))
+
+    def made(self) -> Sequence[Resource]:
+        """What was made for detectors in either."""
+        return (*self._cluster.made(), *self._dashboards.made())
+
+    def standing(self, wanted: Resource) -> Found:
+        """How *wanted* stands where it belongs."""
+        return self._of(wanted).standing(wanted)
+
+    def apply(self, wanted: Resource) -> None:
+        """Create or replace it."""
+        self._of(wanted).apply(wanted)
+
+    def remove(self, resource: Resource) -> None:
+        """Remove it."""
+        self._of(resource).remove(resource)
+
+    def _of(self, resource: Resource) -> ResourcesDoor:
+        return self._dashboards if resource.kind in KINDS else self._cluster
