@@ -2,8 +2,8 @@
 
 As in Kibana's source: a status is written only where it changes (closing a closed alert with a
 reason keeps the old reason), reopening takes the reason away, and the user is a profile's id, which
-only people have: an API key's changes carry none. ``signals/search`` passes on the fields that its
-schema has, and ``search_after`` is not one of them.
+only people at a browser have: a request with a password or an API key leaves none. ``search``
+passes on the fields that its schema has, and ``search_after`` is not one of them.
 """
 
 from collections.abc import Mapping
@@ -71,14 +71,13 @@ def status(call: Call) -> Response:
         raise Refusal(400, "[request body]: signal_ids: Required, query: Required")
     reason = closing_reasons.checked(call, given)
     wanted = given["status"]
-    person = call.user.profile_uid if call.user.key_id is None else None
     now = iso(call.now)
 
     def script(source: Mapping[str, Any]) -> Edit:
         edit = Edit()
         if source.get(STATUS) not in (None, wanted):
             edit.set(STATUS, wanted)
-            edit.set(USER, person)
+            edit.set(USER, call.profile)
             edit.set(UPDATED, now)
             if reason is not None:
                 edit.set(REASON, reason)

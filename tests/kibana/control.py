@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from tests.kibana.refusals import JSON
+from tests.kibana.settings import Settings
 
 if TYPE_CHECKING:
     from tests.kibana.simulator import Simulator
@@ -55,6 +56,10 @@ def _done(simulator: "Simulator", what: str, given: Any) -> Any:  # noqa: ANN401
             return {"id": key_id, "encoded": encoded}
         case "DELETE api_keys":
             return {"revoked": simulator.accounts.revoke(given["key"])}
+        case "POST settings":
+            kept = simulator.kept(Settings, given.get("space", simulator.home))
+            kept.change(given["changes"])
+            return {"settings": kept.shown()}
         case "GET stripped":
             return [{"path": path, "field": name} for path, name in simulator.stripped]
         case _:

@@ -2,7 +2,19 @@
 
 from types import ModuleType
 
-from tests.kibana import alert_endpoints, key_endpoints, space_endpoints, status_endpoints
+from tests.kibana import (
+    alert_endpoints,
+    case_comment_endpoints,
+    case_endpoints,
+    dashboard_endpoints,
+    data_view_endpoints,
+    key_endpoints,
+    note_endpoints,
+    saved_object_endpoints,
+    setting_endpoints,
+    space_endpoints,
+    status_endpoints,
+)
 from tests.kibana.exceptions import endpoints as exception_endpoints
 from tests.kibana.routing import Route
 from tests.kibana.rules import alerting_endpoints, bulk, transfer
@@ -12,9 +24,16 @@ TOPICS: tuple[ModuleType, ...] = (
     alert_endpoints,
     alerting_endpoints,
     bulk,
+    case_comment_endpoints,
+    case_endpoints,
+    dashboard_endpoints,
+    data_view_endpoints,
     exception_endpoints,
     key_endpoints,
+    note_endpoints,
     rule_endpoints,
+    saved_object_endpoints,
+    setting_endpoints,
     space_endpoints,
     status_endpoints,
     transfer,

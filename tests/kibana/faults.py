@@ -21,6 +21,7 @@ KINDS = {
     "kibana_down": "Kibana answers every request 503 with `Kibana server is not ready yet`",
     "elasticsearch_down": "what needs Elasticsearch fails, and the status says so",
     "import_stops": "an import of rules ends with status 500 after `rules` rules were stored",
+    "object_import_stops": "an import of saved objects fails (500) after `objects` (1) were made",
     "bulk_fails": "a bulk action fails for the rule `rule_id`, or for each without it",
     "rule_fails": "a run of the rule `rule_id`, or of each without it, fails with `text`",
     "skip_run": "the scheduler leaves out a run of the rule `rule_id`, or of each without it",

@@ -54,6 +54,15 @@ class Call:
         """The simulator's time."""
         return self.simulator.clock.now()
 
+    @property
+    def profile(self) -> str | None:
+        """The profile's id of a person at a browser; whoever logs in with each request has none.
+
+        A test plays such a person by the header ``simulated-session: NAME``, which no Kibana has.
+        """
+        name = self.headers.get("simulated-session")
+        return f"u_{name}_0" if name else None
+
     def kept(self, kind: Callable[[], T]) -> T:
         """The store of this kind in this space; one is made where there is none."""
         return self.simulator.kept(kind, self.space)
@@ -103,17 +112,28 @@ class Call:
 
     def file(self) -> tuple[str, bytes]:
         """Name and content of the part ``file`` of a multipart body."""
+        found = self._part("file")
+        if found is None:
+            raise Refusal(
+                400, "[request body.file]: expected value of type [Stream] but got [undefined]"
+            )
+        return found
+
+    def part(self, name: str) -> bytes | None:
+        """The content of another part of a multipart body; None where there is none."""
+        found = self._part(name)
+        return found[1] if found else None
+
+    def _part(self, name: str) -> tuple[str, bytes] | None:
         kind = self.headers.get("content-type", "")
         if not kind.startswith("multipart/form-data"):
             raise Refusal(415, "Unsupported Media Type")
         whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + self.body)
         for part in whole.walk():
-            if part.get_param("name", header="content-disposition") == "file":
+            if part.get_param("name", header="content-disposition") == name:
                 content = part.get_payload(decode=True)
                 return part.get_filename() or "", content if isinstance(content, bytes) else b""
-        raise Refusal(
-            400, "[request body.file]: expected value of type [Stream] but got [undefined]"
-        )
+        return None
 
     def may(self, privilege: str) -> bool:
         """Whether the user has an API privilege in this space."""

@@ -39,15 +39,17 @@ def _close(kibana: Simulator, ids: list[str], **more: object) -> dict[str, objec
 def test_closing_writes_status_reason_user_and_time(kibana: Simulator) -> None:
     ids = seed(kibana, 2)
     kibana.clock.set(1_793_527_600.5)
-    said = _close(kibana, ids[:1], reason="false_positive")
+    body = {"signal_ids": ids[:1], "status": "closed", "reason": "false_positive"}
+    ann = {"simulated-session": "ann"}
+    said = ask(kibana, "POST", f"{SIGNALS}/status", body, headers=ann).json
     assert (said["total"], said["updated"], said["failures"]) == (1, 1, [])
     closed = stored(kibana, ids[0])
     assert (closed[STATUS], closed[REASON]) == ("closed", "false_positive")
-    assert (closed[USER], closed[UPDATED]) == ("u_elastic_0", iso(1_793_527_600.5))
+    assert (closed[USER], closed[UPDATED]) == ("u_ann_0", iso(1_793_527_600.5))
     assert stored(kibana, ids[1])[STATUS] == "open"
 
 
-def test_an_api_key_leaves_no_user(kibana: Simulator) -> None:
+def test_an_api_key_needs_the_right_and_leaves_no_user(kibana: Simulator) -> None:
     (one,) = seed(kibana, 1)
     key = kibana.accounts.key_with("feature_securitySolutionAlertsV1.all")
     body = {"signal_ids": [one], "status": "closed"}

@@ -21,8 +21,8 @@ class Version:
     """Whether the reason may be free text."""
     case_close_reason: bool
     """Whether a case is closed with a reason, which its alerts take over."""
-    dashboards_api: bool
-    """Whether ``/api/dashboards`` is there."""
+    dashboards_api: str
+    """Whether ``/api/dashboards`` is there: empty, ``preview`` or ``ga``."""
     rules_privileges: bool
     """Whether rules ask for privileges of their own (``rules-all``), not ``securitySolution``."""
     toggle_by_patch: bool
@@ -59,7 +59,7 @@ VERSIONS: dict[str, Version] = {
         closing_reasons=False,
         custom_reasons=False,
         case_close_reason=False,
-        dashboards_api=False,
+        dashboards_api="",
         rules_privileges=False,
         toggle_by_patch=True,
         internal_routes_refused=False,
@@ -74,7 +74,7 @@ VERSIONS: dict[str, Version] = {
         closing_reasons=True,
         custom_reasons=False,
         case_close_reason=False,
-        dashboards_api=False,
+        dashboards_api="",
         rules_privileges=False,
         toggle_by_patch=True,
         internal_routes_refused=True,
@@ -89,7 +89,7 @@ VERSIONS: dict[str, Version] = {
         closing_reasons=True,
         custom_reasons=True,
         case_close_reason=True,
-        dashboards_api=False,
+        dashboards_api="preview",
         rules_privileges=True,
         toggle_by_patch=False,
         internal_routes_refused=True,
@@ -107,7 +107,7 @@ VERSIONS: dict[str, Version] = {
         closing_reasons=True,
         custom_reasons=True,
         case_close_reason=True,
-        dashboards_api=True,
+        dashboards_api="ga",
         rules_privileges=True,
         toggle_by_patch=True,
         internal_routes_refused=True,

@@ -1,0 +1,10 @@
+"""Notes of a space, each about an alert or a timeline."""
+
+from tests.kibana.saved_objects import Json
+
+
+class Notes:
+    """By their ids."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Json] = {}
