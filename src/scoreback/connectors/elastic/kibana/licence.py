@@ -6,7 +6,7 @@ from threading import Lock
 from scoreback.connectors.elastic.wire.client import Client
 
 _WITH_SUPPRESSION = frozenset({"platinum", "enterprise", "trial"})
-_NO_LICENCES = (400, 404, 405, 500)  # the server has no such endpoint: it has what is free
+_UNKNOWN = (400, 403, 404, 405, 500)  # no such endpoint, or not ours to know: what is free
 
 
 def suppression(client: Client) -> Callable[[], bool]:
@@ -23,6 +23,6 @@ def suppression(client: Client) -> Callable[[], bool]:
 
 
 def _type(client: Client) -> str:
-    answer = client.call("GET", "/_license", absent=_NO_LICENCES) or {}
+    answer = client.call("GET", "/_license", absent=_UNKNOWN) or {}
     found = answer.get("license") or {}
     return str(found.get("type")) if found.get("status") == "active" else "basic"
