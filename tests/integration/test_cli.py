@@ -1,6 +1,7 @@
 """The command line as a newcomer meets it: what it prints, and how it ends."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +194,12 @@ def test_an_unknown_version_or_alert_or_verdict_is_an_error(
     assert scoreback("rollback", detector).code == 1
     assert "not a verdict" in scoreback("verdict", "a1", "maybe").err
     assert scoreback("verdict", "a1", "false_positive").code == 1
+
+
+def test_the_module_is_the_same_command() -> None:
+    command = [sys.executable, "-m", "scoreback", "--version"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("scoreback ")
 
 
 def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[..., Ended]) -> None:

@@ -1,12 +1,13 @@
 """What people give: exports that come late, labels that cannot be read, broken files."""
 
+import csv
 import json
 import os
 import runpy
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,6 +131,23 @@ def test_a_second_export_of_days_that_were_scored_is_scored_at_the_next_run(
         "read"
     ] == 0  # fmt: skip
     assert json.loads(scoreback("load", second, *COLUMNS, "--json").out)[0]["behind"] == 0
+
+
+def test_events_whose_lag_has_not_passed_are_told_with_the_oldest(
+    folder: Path, scoreback: Run
+) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    with (folder / "open.csv").open() as file:
+        raised = sorted(row["raised_at"] for row in csv.DictReader(file))
+    middle = datetime.fromisoformat(raised[100]) + timedelta(minutes=2)
+    at = ("score", "alert_queue.yml", "--until", middle.isoformat())
+    told = scoreback(*at).out
+    run = json.loads(scoreback(*at, "--json").out)
+    assert run["events_waiting"] > 0
+    assert f"{run['events_waiting']} event" in told
+    assert datetime.fromisoformat(run["waiting_since"]) <= middle
+    run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
+    assert (run["events_waiting"], run["waiting_since"]) == (0, None)
 
 
 def test_two_exports_of_the_same_days_loaded_before_a_run_are_both_in_time(

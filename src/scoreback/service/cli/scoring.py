@@ -46,6 +46,7 @@ def score(
     from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import sound_detectors
     from scoreback.service.scoring.champions import score_live_together
+    from scoreback.service.scoring.waiting import waiting
 
     detectors, wrong = sound_detectors(files)
     if len(wrong) == 1 and not detectors:
@@ -65,6 +66,7 @@ def score(
         for run in runs:
             if run.champion is not None and run.outcome.error is None:
                 run.never_scored = never_scored(app, run.detector)
+                run.waiting = waiting(app, run.detector)
         scored = [run.detector for run in runs if run.outcome.error is None]
         follow_native(app, scored, at=now, warn=show.warn)  # where no `serve` does it
     for run in runs:
@@ -88,7 +90,7 @@ def _one(file: Path, run: LiveRun, json: bool) -> None:
         show.as_json(view.as_json(run))
     else:
         show.pairs(f"Scored by {summary['version']}", summary)
-        _say_uncast(run)
+        _say_beside(run)
     if view.needs_a_look(run):
         raise typer.Exit(show.PARTLY)
 
@@ -105,7 +107,7 @@ def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], js
     elif runs:
         view.show_table(list(runs.values()))
         for run in runs.values():
-            _say_uncast(run)
+            _say_beside(run)
     for broken_file in {id(error): error for error in wrong.values()}.values():
         show.fail(broken_file)
     failed = [error for error in troubles.values() if error is not None]
@@ -122,9 +124,11 @@ def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], js
         raise typer.Exit(show.PARTLY)
 
 
-def _say_uncast(run: LiveRun) -> None:
+def _say_beside(run: LiveRun) -> None:
     for name, count in run.outcome.uncast.items():
         show.say(f"feature {name}: {count} values could not be read and count as missing")
+    if run.waiting is not None:
+        show.say(run.waiting.in_words(run.detector.name, run.detector.lag))
 
 
 def verdict(

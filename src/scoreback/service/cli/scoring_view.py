@@ -37,7 +37,7 @@ def summary(run: LiveRun) -> dict[str, object]:
         "stored": sum(p.written for p in outcome.published),
         "already there": sum(p.already_there for p in outcome.published),
         "refused": sum(p.refused for p in outcome.published),
-        "above the threshold": outcome.alerts,
+        "above the threshold": outcome.alerts + outcome.suppressed,
         "held back": outcome.suppressed,
         "batches in doubt resolved": outcome.resolved,
         "batches not seen yet": outcome.waiting,
@@ -49,6 +49,8 @@ def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
     found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
     found["uncast"] = run.outcome.uncast
     found["never_scored"] = run.never_scored
+    found["events_waiting"] = 0 if run.waiting is None else run.waiting.count
+    found["waiting_since"] = None if run.waiting is None else run.waiting.oldest
     found["not_at_home"] = {v: list(why) for v, why in run.outcome.not_at_home.items()}
     if error is not None:
         found["error"] = str(error)

@@ -14,6 +14,7 @@ from scoreback.service.in_force.settings_sync import sync_settings
 from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.plan import Model, Models, ScoreJob, starting_point
 from scoreback.service.scoring.shared_read import score_together
+from scoreback.service.scoring.waiting import Waiting
 from scoreback.service.state.versions import Versions
 
 FAR_BEHIND = timedelta(hours=1)  # of arrivals: more to read than others should have to wait for
@@ -27,6 +28,7 @@ class LiveRun:
     champion: ModelVersion | None = None  # whose model scored; None while no version does
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
     never_scored: int = 0  # events that came into what had been read, as far as somebody counted
+    waiting: Waiting | None = None  # events whose `lag` has not passed, as far as somebody looked
 
 
 def score_live(

@@ -245,6 +245,17 @@ def test_what_a_full_day_kept_from_opening_holds_nothing_back_the_next_day() -> 
     assert late.alerts.tolist() == [True]
 
 
+def test_a_late_hit_joins_an_alert_that_was_opened_weeks_ago_and_after_many_steps(
+    state: State,
+) -> None:
+    service = Service(state, Suppression(per_entity=1, throttle=timedelta(0)))
+    for day in range(30):
+        service.note(service.judge([Hit(micros(START) + day * DAY, 0, day)]))
+    service.restart()
+    late = [Hit(micros(START) + 30 * DAY, 30 * DAY, 0), Hit(micros(START) + 30 * DAY, 30 * DAY, 1)]
+    assert service.judge(late).alerts.tolist() == [False, True]
+
+
 def test_nothing_is_marked_while_the_detector_is_off_and_nothing_counts_as_shown() -> None:
     rule = Suppression(per_entity=1, throttle=timedelta(0))
     start = micros(START)

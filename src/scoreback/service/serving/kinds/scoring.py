@@ -78,10 +78,12 @@ def _in_step(work: Work, served: Sequence[Served]) -> Sequence[Served]:
 def _log_run(app: App, run: LiveRun) -> None:
     done = run.outcome
     refused = sum(published.refused for published in done.published)
+    over = done.alerts + done.suppressed
     _log.log(
         logging.INFO if done.read or done.resolved else logging.DEBUG,
-        "%s read %d events and scored %d, %d above the threshold%s",
-        "-" if run.champion is None else run.champion.version, done.read, done.scored, done.alerts,
+        "%s read %d events and scored %d, %d above the threshold%s%s",
+        "-" if run.champion is None else run.champion.version, done.read, done.scored, over,
+        f", {done.suppressed} of them held back" if done.suppressed else "",
         f"; the SIEM refused {refused} scores, kept in {app.state.refused}" if refused else "",
         extra={"detector": run.detector.name, "job": SCORE.name},
     )  # fmt: skip
