@@ -58,7 +58,7 @@ class AtBudget:
     alerts_per_day: float
     true_alerts: int
     precision: float | None  # unlabelled counted as false: the floor
-    precision_low: float | None  # of `CONFIDENCE`; see `precision_interval`
+    precision_low: float | None  # of as many days to come, by `CONFIDENCE`; see `days_to_come`
     precision_high: float | None
     drawn_width: float | None  # of the interval by bootstrap alone; 0 where all draws are alike
     precision_labelled: float | None  # among labelled alerts only
@@ -207,18 +207,38 @@ def _interval(
     entities = np.concatenate([p.entities for p in parts])
     drawn = drawn_interval(truth, days, entities, seed)
     width = None if drawn is None else drawn[1] - drawn[0]
-    return *precision_interval(truth, drawn), width
+    return *days_to_come(truth, drawn), width
+
+
+def days_to_come(
+    truth: NDArray[np.bool_], drawn: tuple[float, float] | None
+) -> tuple[float | None, float | None]:
+    """The interval for the precision of as many days to come as the alerts are of.
+
+    Those days vary as the judged ones do, so the variance counts twice: once of what was judged,
+    once of what will be. An interval for the mean alone would hold what comes three times in four.
+    """
+    if drawn is not None:
+        middle, factor = float(truth.mean()), 2**0.5
+        drawn = (middle - factor * (middle - drawn[0]), middle + factor * (drawn[1] - middle))
+        drawn = (max(drawn[0], 0.0), min(drawn[1], 1.0))
+    return _wider(truth.sum() / 2, len(truth) / 2, drawn)
 
 
 def precision_interval(
     truth: NDArray[np.bool_], drawn: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
+    """The interval for the precision that lies behind the alerts; None without an alert."""
+    return _wider(float(truth.sum()), float(len(truth)), drawn)
+
+
+def _wider(
+    true: float, shown: float, drawn: tuple[float, float] | None
+) -> tuple[float | None, float | None]:
     """The wider of two: *drawn*, blind to what few days did not show, and Wilson's.
 
-    Wilson's takes alerts as independent, which those of one day or entity are not. None without an
-    alert.
+    Wilson's takes alerts as independent, which those of one day or entity are not.
     """
-    true, shown = int(truth.sum()), len(truth)
     if not shown:
         return None, None
     z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)

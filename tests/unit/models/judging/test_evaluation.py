@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoreback.models.judging.evaluation import AtBudget, Replay, at_budget, evaluate
+from scoreback.models.judging.evaluation import (
+    CONFIDENCE,
+    AtBudget,
+    Replay,
+    at_budget,
+    days_to_come,
+    drawn_interval,
+    evaluate,
+    precision_interval,
+)
 from scoreback.models.judging.threshold import ScoredUnits
 from scoreback.models.labels.truths import (
     BENIGN_POSITIVE,
@@ -131,6 +140,22 @@ def test_alerts_that_are_all_alike_have_an_interval_all_the_same() -> None:
     assert found.precision_low is not None
     assert found.precision_low < 0.6
     assert found.precision_high == 1.0
+
+
+def test_the_interval_holds_what_days_to_come_bring_where_nothing_changed() -> None:
+    """Days differ: on some half of the alerts are true, on others a tenth."""
+    draw = np.random.default_rng(7)
+    held, mean_alone = [], []
+    for seed in range(150):
+        rates = draw.choice([0.1, 0.3, 0.5], 28)
+        truth = draw.random((28, 10)) < rates[:, None]
+        now, later = truth[:14].ravel(), truth[14:].mean()
+        days, nobody = np.repeat(np.arange(14), 10), np.full(140, -1)
+        drawn = drawn_interval(now, days, nobody, seed)
+        for found, interval in ((held, days_to_come), (mean_alone, precision_interval)):
+            low, high = interval(now, drawn)
+            found.append(low is not None and high is not None and low <= later <= high)
+    assert np.mean(held) >= CONFIDENCE > np.mean(mean_alone)
 
 
 def test_average_precision_never_ranks_scores_of_different_models_together() -> None:
