@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from tests.kibana.refusals import JSON
+from tests.kibana.runner import scheduling
 from tests.kibana.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def _done(simulator: "Simulator", what: str, given: Any) -> Any:  # noqa: ANN401
             kept = simulator.kept(Settings, given.get("space", simulator.home))
             kept.change(given["changes"])
             return {"settings": kept.shown()}
+        case "POST run":
+            if "rule_id" in given:
+                space = given.get("space", simulator.home)
+                return scheduling.run_now(simulator, given["rule_id"], space)
+            if "until" in given:
+                return scheduling.run_until(simulator, float(given["until"]))
+            return scheduling.run_due(simulator)
+        case "GET actions":
+            return simulator.actions
         case "GET stripped":
             return [{"path": path, "field": name} for path, name in simulator.stripped]
         case _:

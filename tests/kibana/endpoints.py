@@ -17,7 +17,7 @@ from tests.kibana import (
 )
 from tests.kibana.exceptions import endpoints as exception_endpoints
 from tests.kibana.routing import Route
-from tests.kibana.rules import alerting_endpoints, bulk, transfer
+from tests.kibana.rules import alerting_endpoints, bulk, preview, transfer
 from tests.kibana.rules import endpoints as rule_endpoints
 
 TOPICS: tuple[ModuleType, ...] = (
@@ -31,6 +31,7 @@ TOPICS: tuple[ModuleType, ...] = (
     exception_endpoints,
     key_endpoints,
     note_endpoints,
+    preview,
     rule_endpoints,
     saved_object_endpoints,
     setting_endpoints,

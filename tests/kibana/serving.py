@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tests.kibana.app import Application
+from tests.kibana.runner.scheduling import scheduler
 from tests.kibana.simulator import Options, Simulator
 from tests.splunkd.certificate import Certificate
 
@@ -77,8 +78,10 @@ def running(
     server = _Server(Application(simulator), port, certificate)
     simulator.url = server.url
     server.start()
+    beside = scheduler(simulator) if simulator.options.schedules else contextlib.nullcontext()
     try:
-        yield simulator
+        with beside:
+            yield simulator
     finally:
         server.stop()
         simulator.cluster.close()

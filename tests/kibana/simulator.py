@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, TypeVar, cast
 
 from tests.kibana.accounts import Accounts
@@ -66,6 +66,10 @@ class Simulator:
         )
         self.stripped: list[tuple[str, str]] = []
         """Path and name of each body field that was left out without a word, as Kibana does."""
+        self.running = Lock()
+        """Held while a rule runs."""
+        self.actions: list[dict[str, Any]] = []
+        """What rules would have sent: ``rule_id``, ``action``, ``alerts``, ``at``."""
         self.url = ""
         self._kept: dict[tuple[Callable[[], Any], str], Any] = {}
 
