@@ -3,16 +3,17 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from scoreback.connectors.connection_settings import ConnectionSettings, Duration
+from scoreback.records import Verdict
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
-_OF_KIBANA = ("space", "kibana_ca_file")  # what means nothing without it
+_OF_KIBANA = ("space", "kibana_ca_file", "verdicts")  # what means nothing without it
 Space = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$")]
 
 
@@ -101,6 +102,12 @@ class ElasticSettings(ConnectionSettings):
     )
     kibana_ca_file: Path | None = Field(
         default=None, description="certificates trusted for Kibana (PEM); ca_file without it"
+    )
+
+    verdicts: dict[str, Verdict | Literal["ignore"]] = Field(
+        default={},
+        description="what closing reasons, or tags where there is no reason, mean here:"
+        " {approved change: benign_positive}; none is for alerts closed without either",
     )
 
     @model_validator(mode="after")

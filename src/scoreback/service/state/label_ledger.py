@@ -24,12 +24,20 @@ from sqlalchemy.dialects.sqlite import insert
 from scoreback.health import HEALTH_RULES
 from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery
 from scoreback.service.state import tables
-from scoreback.service.state.label_rows import label_keys, labels_of, rows_of
+from scoreback.service.state.label_rows import (
+    ends_of_alerts,
+    label_keys,
+    labels_of,
+    rows_of,
+    withdrawals_of,
+)
 from scoreback.service.state.workspace_state import State
 from scoreback.times import EPOCH, micros
 
 Door = Callable[[LabelQuery], Iterator[LabelBatch]]
 
+# A verdict may be seen later than the moment that it names, as while thousands are closed at once.
+OVERLAP = timedelta(hours=1)
 READ_ROWS = 20_000  # rows that are in memory as Python values at a time
 
 _TICK = timedelta(microseconds=1)
@@ -65,7 +73,8 @@ class LabelLedger:
         """Add what *door* tells and the ledger lacks; then ask `labels` *as_of*.
 
         The first time, all that the SIEM has is read; later, what it has since ``query.since``, or
-        since what was asked for last where that is earlier. Doing it again changes nothing.
+        since shortly before what was asked for last where that is earlier. Doing it again changes
+        nothing.
 
         Args:
             door: gives the labels of a query, as a connector's ``labels`` does.
@@ -79,12 +88,15 @@ class LabelLedger:
         """
         with self._database.reads() as transaction:
             asked = self._asked(transaction, query.detector)
-        since = EPOCH if asked is None else min(query.since, asked)
+        since = EPOCH if asked is None else min(query.since, asked - OVERLAP)
         new = late = own = 0
         for batch in door(replace(query, since=since)):
             labels = _of_events(batch.batch.select(LABEL_COLUMNS.names))
-            for start in range(0, batch.num_rows, READ_ROWS):
-                added = self._add(query.detector, labels.slice(start, READ_ROWS), now)
+            for start in range(0, labels.num_rows, READ_ROWS):
+                some = labels.slice(start, READ_ROWS)
+                ends = ends_of_alerts(some)
+                added = self._add(query.detector, some.filter(pc.invert(ends)), now)
+                self._end(query.detector, some.filter(ends), now)
                 new, late, own = new + added[0], late + added[1], own + added[2]
         held, withdrawals = self._finish(query.detector, min(as_of, now))
         return Synced(labels=held, withdrawals=withdrawals, new=new, late=late, own=own)
@@ -153,6 +165,34 @@ class LabelLedger:
                 transaction.execute(insert(_ROWS).on_conflict_do_nothing(), rows)
         given = fresh & ~labels.column("withdrawn").to_numpy(zero_copy_only=False)
         return int(given.sum()), int((given & late).sum()), int(own.sum())
+
+    def _end(self, detector: str, ends: pa.RecordBatch, now: datetime) -> None:
+        """Withdraw what the ledger holds of alerts that the SIEM forgot the verdicts of.
+
+        What was told of an alert before holds no more from the end on; what is withdrawn by then
+        is left alone.
+        """
+        if not ends.num_rows:
+            return
+        with self._database.reads() as transaction:
+            told = self._of_alerts(transaction, detector, ends.column("alert_id"))
+        withdrawals = withdrawals_of(told, ends)
+        if withdrawals.num_rows:
+            self._add(detector, withdrawals, now)
+
+    def _of_alerts(
+        self, transaction: sa.Connection, detector: str, alert_ids: pa.Array
+    ) -> pa.Table:
+        """What the ledger holds of *alert_ids*, in order of label time."""
+        of = _ROWS.c
+        query = (
+            sa.select(*(of[name] for name in LABEL_COLUMNS.names))
+            .where(of.connection == self._connection, of.detector == detector)
+            .where(of.alert_id.in_(pc.unique(alert_ids).to_pylist()))
+            .order_by(of.label_time, of.label_key)
+        )
+        rows = transaction.execute(query).all()
+        return labels_of(list(zip(*rows, strict=True))) if rows else LABEL_COLUMNS.empty_table()
 
     def _keys(self, transaction: sa.Connection, detector: str, times: pa.Array) -> pa.Array:
         """Keys of the rows whose label times lie between the first and the last of *times*."""

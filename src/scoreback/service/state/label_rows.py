@@ -49,6 +49,43 @@ def labels_of(columns: Sequence[Sequence[Any]]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=LABEL_COLUMNS)
 
 
+def ends_of_alerts(labels: pa.RecordBatch) -> pa.Array:
+    """Which of *labels* say that nothing told of their alert before holds any more."""
+    unnamed = pc.and_(pc.is_null(labels.column("event_id")), pc.is_null(labels.column("entity")))
+    of_alert = pc.and_(labels.column("withdrawn"), pc.is_valid(labels.column("alert_id")))
+    return pc.and_(unnamed, of_alert)
+
+
+def withdrawals_of(told: pa.Table, ends: pa.RecordBatch) -> pa.RecordBatch:
+    """The withdrawals that *ends* of alerts make of what was *told* of these alerts.
+
+    Args:
+        told: labels and withdrawals, in order of label time.
+        ends: rows that `ends_of_alerts` finds, in order of label time.
+    """
+    history: dict[str, list[dict[str, Any]]] = {}
+    for row in told.to_pylist():
+        history.setdefault(row["alert_id"], []).append(row)
+    found = []
+    for end in ends.select(["alert_id", "label_time"]).to_pylist():
+        rows = history.get(end["alert_id"], [])
+        standing: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in rows:
+            if row["label_time"] > end["label_time"]:
+                continue
+            identity = tuple(row[name] for name in LABEL_IDENTITY)
+            if row["withdrawn"]:
+                standing.pop(identity, None)
+            elif row["label_time"] < end["label_time"]:
+                standing[identity] = row
+        withdrawals = [
+            {**row, "label_time": end["label_time"], "withdrawn": True} for row in standing.values()
+        ]
+        found += withdrawals
+        rows.extend(withdrawals)
+    return pa.RecordBatch.from_pylist(found, schema=LABEL_COLUMNS)
+
+
 def _prefixed(column: pa.Array) -> pa.Array:
     """Each value with its length before it, so that no two rows read alike."""
     if pa.types.is_timestamp(column.type):

@@ -115,7 +115,8 @@ def test_the_first_look_reads_all_and_the_next_what_may_be_new(ledger: LabelLedg
     assert [query.since for query in asked[1:]] == [START - DAY] * 2
     query = LabelQuery(detector="d", entity="host.name", since=START + 100 * DAY)
     ledger.sync(door([old], asked), query, as_of=START + 200 * DAY, now=START + 200 * DAY)
-    assert asked[-1].since == START + 60 * HOUR  # nothing is left out between two looks
+    # Nothing is left out between two looks, nor what was not to be seen yet at the last one.
+    assert asked[-1].since == START + 59 * HOUR
     assert ledger.labels("d", since=START - 500 * DAY, as_of=START).num_rows == 1
 
 
@@ -174,6 +175,54 @@ def test_a_withdrawal_ends_a_label_and_leaves_the_past_as_it_was(ledger: LabelLe
     told.append(label("a", 21, "false_positive"))
     sync(ledger, door(told), 30)
     assert [answer(ledger, hours)["a"] for hours in (20, 30)] == [1, 0]
+
+
+def end(alert: str, hours: float) -> Row:
+    """The SIEM forgot what *alert* was closed as."""
+    return label("", hours, "undetermined", event_id=None, alert_id=alert, withdrawn=True)
+
+
+def test_an_alert_whose_verdict_was_forgotten_loses_its_labels_from_then_on(
+    ledger: LabelLedger,
+) -> None:
+    closed = [label("a", 1, alert_id="1"), label("b", 1, alert_id="2")]
+    sync(ledger, door(closed), 2)
+    told = [closed[1], end("1", 3), end("unknown", 3)]
+    synced = [sync(ledger, door(told), hours) for hours in (4, 5)]
+    assert [(one.labels, one.withdrawals, one.new) for one in synced] == [(2, 1, 0)] * 2
+    assert [answer(ledger, hours) for hours in (2, 3)] == [{"a": 1, "b": 1}, {"b": 1}]
+    told.append(label("a", 6, "false_positive", alert_id="1"))
+    sync(ledger, door(told), 7)
+    assert [answer(ledger, hours) for hours in (5, 7)] == [{"b": 1}, {"a": 0, "b": 1}]
+
+
+def test_all_that_stood_of_an_alert_ends_and_what_had_ended_is_left_alone(
+    ledger: LabelLedger,
+) -> None:
+    lasting = {"event_id": None, "entity": "h", "since": START, "until": START + DAY}
+    told = [
+        label("a", 1, alert_id="1"),
+        label("a", 2, "false_positive", alert_id="1", labeller="bob"),
+        label("a", 3, "false_positive", alert_id="1", labeller="bob", withdrawn=True),
+        label("", 4, alert_id="1", **lasting),
+        end("1", 5),
+        label("a", 6, alert_id="1"),
+    ]
+    sync(ledger, door(told), 7)
+    found = ledger.labels("d", since=START, as_of=START + 7 * HOUR).to_pylist()
+    ended = [row for row in found if row["label_time"] == START + 5 * HOUR]
+    assert {(row["event_id"], row["entity"], row["withdrawn"]) for row in ended} == {
+        ("a", None, True),
+        (None, "h", True),
+    }
+    assert len(found) == 7
+    assert answer(ledger, 7) == {"a": 1}
+
+
+def test_an_end_that_is_told_late_holds_from_then_on_only(ledger: LabelLedger) -> None:
+    sync(ledger, door([label("a", 1, alert_id="1")]), 8)
+    sync(ledger, door([end("1", 3)]), 9)
+    assert [answer(ledger, hours) for hours in (8, 9)] == [{"a": 1}, {}]
 
 
 def test_what_a_siem_deleted_stays_known(ledger: LabelLedger) -> None:

@@ -142,6 +142,9 @@ ALERTS: dict[str, Any] = {
                 "labeller": _KEYWORD,
                 "tags": _KEYWORD,
                 "touched": _BOOLEAN,
+                # Of alerts that Kibana keeps: what we did to them there.
+                "changed_at": _NANOS,
+                "pending": _BOOLEAN,
             }
         },
     },

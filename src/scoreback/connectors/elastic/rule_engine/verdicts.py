@@ -1,7 +1,7 @@
 """The verdicts of analysts, as documents of our own index: one for each, none replaced."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +104,16 @@ class Verdicts:
             already_there=len(report.conflicts),
             refused=(*refused, *bulk.refusals(keys, lines, report)),
         )
+
+    def told_of(self, alert_ids: Sequence[str]) -> dict[str, list[Closing]]:
+        """The closings of each of *alert_ids* that anything was told of, in order of label time."""
+        found: dict[str, list[Closing]] = {}
+        for start in range(0, len(alert_ids), PAGE):
+            some = list(alert_ids[start : start + PAGE])
+            for page in self._pages({"terms": {"alert_id": some}}):
+                for source in page:
+                    found.setdefault(source["alert_id"], []).append(_closing(source))
+        return found
 
     def _told(self, alert_id: str) -> list[dict[str, Any]]:
         """All that was told of one alert, in order of label time."""

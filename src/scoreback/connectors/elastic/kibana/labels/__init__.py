@@ -1,0 +1,1 @@
+"""What analysts said of Elastic Security's alerts, as labels."""
