@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from scoreback.connectors.doors import Facts, RulesDoor
+from scoreback.connectors.doors import AlertsDoor, Facts, LabelsDoor, RulesDoor
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.client import Kibana
@@ -46,18 +46,20 @@ class ElasticConnector:
         self.scores = Scores(client, names)
         self.enrichment = Enrichments(client, names)
         # Without Kibana nobody else keeps rules, alerts and verdicts: they are in our own indices.
-        self.labels = Verdicts(client, names)
-        self.alerts = Alerts(client, names, self.labels)
+        verdicts = Verdicts(client, names)
+        self.labels: LabelsDoor = verdicts
+        self.alerts: AlertsDoor = Alerts(client, names, verdicts)
         own = Rules(client, names)
         self.rules: RulesDoor = own
         self.rule_engine: RuleEngine | None = RuleEngine(client, names, own)
         if kibana is not None:
-            doors = KibanaDoors(kibana, client, names)
+            doors = KibanaDoors(kibana, client, given, verdicts)
             self.rules, self.rule_engine = doors.rules, None
+            self.labels, self.alerts = doors.labels, doors.alerts
         self.health = Health(client, names)
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
         self.resources = Resources(client, given)
-        self.intake = Samples(client, given, self.labels)
+        self.intake = Samples(client, given, verdicts)
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none

@@ -1,15 +1,28 @@
 """The doors that are Kibana's where a connection names one."""
 
+from scoreback.connectors.elastic.kibana.alerts import Alerts
 from scoreback.connectors.elastic.kibana.client import Kibana
+from scoreback.connectors.elastic.kibana.labels.door import Labels
+from scoreback.connectors.elastic.kibana.labels.meanings import Meanings
 from scoreback.connectors.elastic.kibana.licence import suppression
 from scoreback.connectors.elastic.kibana.rules.door import Rules
 from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
+from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
 
 
 class KibanaDoors:
     """What takes the place of the cluster's own doors; none of them asks anything at once."""
 
-    def __init__(self, kibana: Kibana, client: Client, names: Names) -> None:
-        """Speak to *kibana*, and to its cluster through *client*."""
+    def __init__(
+        self, kibana: Kibana, client: Client, settings: ElasticSettings, verdicts: Verdicts
+    ) -> None:
+        """Speak to *kibana*, and to its cluster through *client*.
+
+        What is said through us is kept in *verdicts* all the same: Kibana forgets it.
+        """
+        names, meanings = Names(settings.namespace), Meanings(settings.verdicts)
         self.rules = Rules(kibana, client, names, suppression(client))
+        self.labels = Labels(client, names, settings.space, meanings, verdicts)
+        self.alerts = Alerts(client, kibana, names, meanings, verdicts)

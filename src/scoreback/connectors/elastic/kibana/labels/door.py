@@ -102,7 +102,7 @@ class Labels:
                 ended.append(n)
             elif meaning != DUPLICATE:
                 said[n] = meaning
-                if not source.reason and source.tags:
+                if source.tags and not source.reason and self._meanings.speak(source.tags):
                     late.add(n)
         about = subjects.of(hits, list(said), page.entities)
         events, spans = about.events, about.spans

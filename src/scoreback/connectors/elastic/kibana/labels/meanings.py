@@ -78,6 +78,10 @@ class Meanings:
             return IGNORE
         return "duplicate" if DUPLICATE in names else self._table[NONE]
 
+    def speak(self, tags: Iterable[str]) -> bool:
+        """Whether some of *tags* stand in the table, so that they say what a closing means."""
+        return any(tag.strip().lower() in self._table for tag in tags)
+
     def knows(self, name: str) -> bool:
         """Whether the table says what the reason *name* means."""
         lower = name.strip().lower()
