@@ -43,7 +43,7 @@ def event(name: str, at: datetime = START, index: str = "logs-x", **fields: obje
 
 
 def closed(
-    at: datetime, reason: str | None = None, *, by: str | None = "u_ada", **more: object
+    at: datetime, reason: str | None = None, *more: Document, by: str | None = "u_ada"
 ) -> Document:
     """What closing writes onto an alert."""
     found: Document = {
@@ -52,7 +52,9 @@ def closed(
         "kibana.alert.workflow_user": by,
         "kibana.alert.workflow_reason": reason,
     }
-    return found | more
+    for state in more:
+        found |= state
+    return found
 
 
 def opened(at: datetime, status: str = "open") -> Document:
@@ -146,7 +148,9 @@ class Bench:
 
 
 @contextmanager
-def bench(url: str, version: str = "9.5", **settings: object) -> Iterator[Bench]:
+def bench(
+    url: str, version: str = "9.5", verdicts: Mapping[str, str] | None = None
+) -> Iterator[Bench]:
     """A space of a simulator of *version* over the node at *url*, and a connection to it."""
     with (
         over(url, version=version) as kibana,
@@ -156,7 +160,7 @@ def bench(url: str, version: str = "9.5", **settings: object) -> Iterator[Bench]
             space=kibana.home,
             user=USER,
             password=PASSWORD,
-            **settings,
+            verdicts=dict(verdicts or {}),
         ) as connector,
     ):
         yield Bench(url, kibana, connector)

@@ -91,7 +91,7 @@ def test_the_settings_say_what_reasons_and_tags_of_ones_own_mean(elasticsearch_u
         siem.put("a1", [event("e1")], closed(START + HOUR, "red team"))
         siem.put("a2", [event("e2")], closed(START + HOUR, "other"))
         tagged = closed(
-            START + HOUR, **{"kibana.alert.workflow_tags": ["ticket-7", "Known scanner"]}
+            START + HOUR, None, {"kibana.alert.workflow_tags": ["ticket-7", "Known scanner"]}
         )
         siem.put("a3", [event("e3")], tagged)
         assert siem.verdicts() == {
@@ -110,7 +110,7 @@ def test_before_there_were_reasons_tags_say_it(elasticsearch_url: str) -> None:
                 ["False Positive", "True Positive"],
             )
         ):
-            state = closed(START + HOUR, **{"kibana.alert.workflow_tags": tags})
+            state = closed(START + HOUR, None, {"kibana.alert.workflow_tags": tags})
             siem.put(f"a{number}", [event(f"e{number}")], state)
         assert siem.verdicts() == {
             "a0": ("e0", "false_positive"),
@@ -149,7 +149,7 @@ def test_a_query_names_a_time_and_rules(siem: Bench) -> None:
 
 
 def test_building_blocks_are_no_alerts_of_their_own(siem: Bench) -> None:
-    state = closed(START + HOUR, "true_positive", **{"kibana.alert.building_block_type": "default"})
+    state = closed(START + HOUR, "true_positive", {"kibana.alert.building_block_type": "default"})
     siem.put("a1", [event("e1")], state)
     assert siem.labels() == []
 
@@ -174,7 +174,7 @@ def test_an_alert_about_an_alert_is_about_its_event(siem: Bench) -> None:
 def test_a_threshold_rules_verdict_is_about_its_entity_while_it_counted(siem: Bench) -> None:
     made_up = event("not-an-event", START + 5 * MINUTE, index="logs-a,logs-b")
     result = {"from": iso(START), "count": 7, "terms": [{"field": ENTITY, "value": "10.0.0.1"}]}
-    state = closed(START + HOUR, "true_positive", **{"kibana.alert.threshold_result": result})
+    state = closed(START + HOUR, "true_positive", {"kibana.alert.threshold_result": result})
     siem.put("a1", [made_up], state, type="threshold")
     (row,) = siem.labels()
     assert (row["event_id"], row["entity"]) == (None, "10.0.0.1")

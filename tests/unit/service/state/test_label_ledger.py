@@ -199,12 +199,12 @@ def test_an_alert_whose_verdict_was_forgotten_loses_its_labels_from_then_on(
 def test_all_that_stood_of_an_alert_ends_and_what_had_ended_is_left_alone(
     ledger: LabelLedger,
 ) -> None:
-    lasting = {"event_id": None, "entity": "h", "since": START, "until": START + DAY}
+    lasting: Row = {"event_id": None, "entity": "h", "since": START, "until": START + DAY}
     told = [
         label("a", 1, alert_id="1"),
         label("a", 2, "false_positive", alert_id="1", labeller="bob"),
         label("a", 3, "false_positive", alert_id="1", labeller="bob", withdrawn=True),
-        label("", 4, alert_id="1", **lasting),
+        label("", 4, alert_id="1") | lasting,
         end("1", 5),
         label("a", 6, alert_id="1"),
     ]
