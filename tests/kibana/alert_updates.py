@@ -52,12 +52,14 @@ class Update:
     """Which alerts, what is done to each, and what happens if somebody else changes one."""
 
     index: str
-    query: Json
+    query: Json | None
     reads: Sequence[str]
     """The fields that the script looks at."""
     script: Script
     proceed: bool = False
     refresh: bool = True
+    ids: Sequence[str] | None = None
+    """These alerts as they are this moment, refreshed or not, instead of a query."""
 
 
 def run(cluster: Cluster, update: Update, *, stolen: int = 0) -> tuple[int, Json]:
@@ -113,6 +115,9 @@ class _Said:
 
 def _pages(cluster: Cluster, update: Update) -> Iterator[list[Json]]:
     """The alerts that the query finds now, whatever is written while they are read."""
+    if update.ids is not None:
+        yield from _named(cluster, update)
+        return
     opened = cluster.asked(
         "POST", f"/{update.index}/_pit?keep_alive=2m&ignore_unavailable=true", absent=(404,)
     )
@@ -141,6 +146,18 @@ def _pages(cluster: Cluster, update: Update) -> Iterator[list[Json]]:
             after = hits[-1]["sort"]
     finally:
         cluster.asked("DELETE", "/_pit", {"id": pit}, absent=(404,))
+
+
+def _named(cluster: Cluster, update: Update) -> Iterator[list[Json]]:
+    ids, reads = list(update.ids or ()), ",".join(update.reads)
+    for begin in range(0, len(ids), _PAGE):
+        found = cluster.asked(
+            "POST",
+            f"/{update.index}/_mget?_source_includes={reads}",
+            {"ids": ids[begin : begin + _PAGE]},
+            absent=(404,),
+        )
+        yield [doc for doc in (found or {}).get("docs", ()) if doc.get("found")]
 
 
 def _write(cluster: Cluster, page: list[Json], update: Update, said: _Said, stolen: int) -> None:

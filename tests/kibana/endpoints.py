@@ -4,18 +4,17 @@ from types import ModuleType
 
 from tests.kibana import (
     alert_endpoints,
-    case_comment_endpoints,
-    case_endpoints,
-    dashboard_endpoints,
-    data_view_endpoints,
     key_endpoints,
     note_endpoints,
-    saved_object_endpoints,
     setting_endpoints,
     space_endpoints,
     status_endpoints,
 )
+from tests.kibana.cases import comments
+from tests.kibana.cases import endpoints as case_endpoints
 from tests.kibana.exceptions import endpoints as exception_endpoints
+from tests.kibana.objects import dashboards, data_views
+from tests.kibana.objects import endpoints as object_endpoints
 from tests.kibana.routing import Route
 from tests.kibana.rules import alerting_endpoints, bulk, preview, transfer
 from tests.kibana.rules import endpoints as rule_endpoints
@@ -24,16 +23,16 @@ TOPICS: tuple[ModuleType, ...] = (
     alert_endpoints,
     alerting_endpoints,
     bulk,
-    case_comment_endpoints,
     case_endpoints,
-    dashboard_endpoints,
-    data_view_endpoints,
+    comments,
+    dashboards,
+    data_views,
     exception_endpoints,
     key_endpoints,
     note_endpoints,
+    object_endpoints,
     preview,
     rule_endpoints,
-    saved_object_endpoints,
     setting_endpoints,
     space_endpoints,
     status_endpoints,

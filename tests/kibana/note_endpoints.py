@@ -6,9 +6,9 @@ import uuid
 from starlette.responses import Response
 
 from tests.kibana.notes import Notes
+from tests.kibana.objects.store import Json
 from tests.kibana.refusals import DetectionRefusal, Refusal
 from tests.kibana.routing import Call, Router
-from tests.kibana.saved_objects import Json
 
 router = Router()
 _PATH = "/api/note"

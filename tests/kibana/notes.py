@@ -1,6 +1,6 @@
 """Notes of a space, each about an alert or a timeline."""
 
-from tests.kibana.saved_objects import Json
+from tests.kibana.objects.store import Json
 
 
 class Notes:

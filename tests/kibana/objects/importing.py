@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.kibana.objects.store import TYPES, Json, Key, SavedObjects
 from tests.kibana.refusals import Refusal
-from tests.kibana.saved_objects import TYPES, Json, Key, SavedObjects
 
 _LIMIT = 10_000
 _CHECKED = ("index-pattern", "search")

@@ -10,10 +10,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tests.kibana import dashboard_schema
+from tests.kibana.objects import dashboard_schema
+from tests.kibana.objects.store import Json, SavedObject, SavedObjects
 from tests.kibana.refusals import Refusal
 from tests.kibana.routing import Call, Router
-from tests.kibana.saved_objects import Json, SavedObject, SavedObjects
 from tests.kibana.times import iso
 from tests.kibana.versions import Version
 

@@ -7,12 +7,13 @@ import json
 
 from starlette.responses import Response
 
-from tests.kibana import case_alerts, closing_reasons
-from tests.kibana.case_comment_endpoints import forget, person
-from tests.kibana.cases import Case, Cases
+from tests.kibana import closing_reasons
+from tests.kibana.cases import alerts as case_alerts
+from tests.kibana.cases.comments import forget, person
+from tests.kibana.cases.store import Case, Cases
+from tests.kibana.objects.store import Json
 from tests.kibana.refusals import Refusal
 from tests.kibana.routing import Call, Router
-from tests.kibana.saved_objects import Json
 from tests.kibana.times import iso, seconds_of
 
 router = Router()

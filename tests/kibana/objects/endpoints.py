@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from starlette.responses import Response
 
+from tests.kibana.objects.exporting import in_order, same, with_references
+from tests.kibana.objects.importing import Import, Retry, lines_of
+from tests.kibana.objects.store import TYPES, Json, SavedObject, SavedObjects
 from tests.kibana.refusals import Refusal
 from tests.kibana.routing import Call, Router, ndjson
-from tests.kibana.saved_object_export import in_order, same, with_references
-from tests.kibana.saved_object_import import Import, Retry, lines_of
-from tests.kibana.saved_objects import TYPES, Json, SavedObject, SavedObjects
 from tests.kibana.times import iso
 
 router = Router()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tests.kibana.saved_objects import Json, Key, SavedObject, SavedObjects
+from tests.kibana.objects.store import Json, Key, SavedObject, SavedObjects
 
 
 def with_references(

@@ -4,11 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tests.kibana import case_alerts
-from tests.kibana.cases import MOST_ALERTS, Case, Cases
+from tests.kibana.cases import alerts as case_alerts
+from tests.kibana.cases.store import MOST_ALERTS, Case, Cases
+from tests.kibana.objects.store import Json
 from tests.kibana.refusals import Refusal
 from tests.kibana.routing import Call, Router
-from tests.kibana.saved_objects import Json
 from tests.kibana.times import iso
 
 router = Router()

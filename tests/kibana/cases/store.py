@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from tests.kibana.objects.store import Json
 from tests.kibana.refusals import Refusal
-from tests.kibana.saved_objects import Json
 
 MOST_ALERTS = 1000
 """That a case may have."""

@@ -6,9 +6,9 @@ from typing import Any
 from starlette.responses import Response
 
 from tests.kibana.cluster import ClusterError
+from tests.kibana.objects.store import Json, SavedObject, SavedObjects
 from tests.kibana.refusals import Refusal
 from tests.kibana.routing import Call, Router
-from tests.kibana.saved_objects import Json, SavedObject, SavedObjects
 from tests.kibana.settings import Settings
 from tests.kibana.times import iso
 

@@ -1,8 +1,9 @@
 """What a case does to the alerts that are attached to it, on the real node.
 
 As in Kibana's source: the alert's status follows the case's where alerts are synced, the closing
-reason only where the status changes, the alert's user not at all; and nothing is refreshed, so a
-search sees it when the index's own refresh comes.
+reason only where the status changes, the alert's user not at all. The status is changed by a query
+that refreshes nothing: a search sees it when the index's own refresh comes, and a second change
+before that is a conflict. Which cases an alert is in is changed by its id, and refreshed.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from typing import Any
 from tests.kibana import alert_updates
 from tests.kibana.alert_updates import Edit, Update
 from tests.kibana.cluster import Cluster
+from tests.kibana.objects.store import Json
 from tests.kibana.refusals import Refusal
-from tests.kibana.saved_objects import Json
 
 STATUSES = {"open": "open", "in-progress": "acknowledged", "closed": "closed"}
 """Of a case, and what they are of an alert."""
@@ -38,7 +39,7 @@ def attach(cluster: Cluster, alerts: Mapping[str, str], case: str) -> None:
             edit.set(_CASES, [*before, case])
         return edit
 
-    _each(cluster, alerts, (_CASES,), script, refresh=True)
+    _each(cluster, alerts, (_CASES,), script, by_id=True)
 
 
 def detach(cluster: Cluster, alerts: Mapping[str, str], case: str) -> None:
@@ -50,7 +51,7 @@ def detach(cluster: Cluster, alerts: Mapping[str, str], case: str) -> None:
             edit.set(_CASES, [one for one in before if one != case])
         return edit
 
-    _each(cluster, alerts, (_CASES,), script, refresh=True)
+    _each(cluster, alerts, (_CASES,), script, by_id=True)
 
 
 def follow(
@@ -76,7 +77,7 @@ def follow(
             edit.set(_REASON, reason)
         return edit
 
-    return _each(cluster, alerts, (_STATUS, _REASON), script, refresh=False)
+    return _each(cluster, alerts, (_STATUS, _REASON), script)
 
 
 def _each(
@@ -85,13 +86,16 @@ def _each(
     reads: tuple[str, ...],
     script: alert_updates.Script,
     *,
-    refresh: bool,
+    by_id: bool = False,
 ) -> int:
     changed = 0
     for index in sorted(set(alerts.values())):
         ids = [one for one, place in alerts.items() if place == index]
-        query: Json = {"ids": {"values": ids}}
-        update = Update(index, query, reads, script, refresh=refresh)
+        if by_id:
+            update = Update(index, None, reads, script, ids=ids)
+        else:
+            query: Json = {"ids": {"values": ids}}
+            update = Update(index, query, reads, script, refresh=False)
         status, answer = alert_updates.run(cluster, update)
         if status != 200:
             raise Refusal(status, alert_updates.reason_of(answer))

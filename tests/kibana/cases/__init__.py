@@ -1,0 +1,1 @@
+"""Cases: what is kept of them, what they do to alerts, and their API."""

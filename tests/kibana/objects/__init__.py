@@ -1,0 +1,1 @@
+"""Saved objects and what is kept as such: data views, dashboards."""
