@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from tests.kibana import alerts_index, times
 from tests.kibana.cluster import ClusterError
 from tests.kibana.kql import KqlError
+from tests.kibana.objects.store import SavedObjects
 from tests.kibana.refusals import Refusal
 from tests.kibana.rules.alerting_endpoints import silent
 from tests.kibana.rules.store import Rule
 from tests.kibana.runner.outcome import Run, alerts_alias
 from tests.kibana.runner.query_rules import run_query
 from tests.kibana.runner.threshold_rules import run_threshold
-from tests.kibana.saved_objects import SavedObjects
 
 if TYPE_CHECKING:
     from tests.kibana.simulator import Simulator
