@@ -34,6 +34,7 @@ from tests.integration.embedded import score_until, siem_of
 from tests.splunkd.simulator import HEC_TOKEN, Simulator
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
+KEPT = "SCOREBACK_TEST_WEEK"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRAINED = START + 25 * DAY
 NOW = START + 31 * DAY + 15 * HOUR  # an afternoon: the day's budget is partly used
@@ -52,9 +53,13 @@ class Week:
 
 
 def week_of_this_run(folders: pytest.TempPathFactory) -> Week:
-    """The week, played once for all tests of a run, whichever process they are in."""
+    """The week, played once for all tests of a run, whichever process they are in.
+
+    Where the environment names a folder, it is kept there for the next runs.
+    """
     base = folders.getbasetemp()
     shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "demo-week"
+    shared = Path(os.environ.get(KEPT, shared))
     with FileLock(shared.with_suffix(".lock")):
         if not shared.exists():
             week = played(folders.mktemp("week") / "home")

@@ -123,11 +123,11 @@ class KibanaStandIn:
     def _import(self, saved: dict[str, Any], *, overwrite: bool) -> Any:  # noqa: ANN401 - JSON
         name = saved["id"]
         if name in self.dashboards and not overwrite:
-            error = {"type": "conflict"}
-            return {"success": False, "errors": [{"id": name, "error": error}]}
+            taken = {"type": "conflict"}
+            return {"success": False, "errors": [{"id": name, "error": taken}]}
         missed = [one for one in saved["references"] if one["id"] not in self.views]
         if missed:
-            error = {"type": "missing_references", "references": missed}
+            error: dict[str, Any] = {"type": "missing_references", "references": missed}
             return {"success": False, "errors": [{"id": name, "error": error}]}
         self._refuse()
         self.dashboards[name] = saved

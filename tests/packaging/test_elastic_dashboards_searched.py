@@ -1,0 +1,213 @@
+"""What Kibana's dashboards ask, asked of a real node that has the demo's week."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scoreback.connectors.elastic.times import text
+from scoreback.health import HealthDocument
+from tests.elasticsearch.connection import connected
+from tests.elasticsearch.fixtures import elasticsearch_url, remove
+from tests.packaging.demo_week import NOW, Week, week_of_this_run
+from tests.packaging.elastic_dashboards import Lens, all_panels, by_name
+from tests.packaging.lens_search import Row, collapsed, rows_of, search_of
+
+__all__ = ["elasticsearch_url"]
+LENSES = all_panels()
+ALERTS = "scoreback-alerts"
+BUILDING_BLOCK = {"kibana.alert.building_block_type": "default"}
+ALERT_MAPPING = {
+    "@timestamp": {"type": "date"},
+    "kibana.alert.building_block_type": {"type": "keyword"},
+    "kibana.alert.risk_score": {"type": "float"},
+    "kibana.alert.rule.name": {"type": "keyword"},
+    "kibana.alert.rule.tags": {"type": "keyword"},
+    "kibana.alert.workflow_status": {"type": "keyword"},
+}
+RAISED: list[tuple[str, str, dict[str, Any]]] = [
+    ("Scoreback: alert_triage", "open", {}),
+    ("Scoreback: alert_triage", "closed", {}),
+    ("Scoreback: alert_triage", "acknowledged", {}),
+    ("Scoreback: alert_triage", "open", BUILDING_BLOCK),
+    ("Somebody else's", "open", {"kibana.alert.rule.tags": ["Other"]}),
+]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A node in which the demo's week has happened."""
+
+    url: str
+    indices: dict[str, str]  # of data views
+
+    def rows(self, lens: Lens, *, only: str = "", days: int | None = None) -> list[Row]:
+        """The rows that a panel shows at the end of the week."""
+        dashboard = by_name()[lens.dashboard]
+        span = dashboard.since.removeprefix("now-")
+        hours = days * 24 if days else int(span[:-1]) * (24 if span.endswith("d") else 1)
+        since = text(NOW - timedelta(hours=hours))
+        body = search_of(lens, since=since, until=text(NOW), only=only)
+        return rows_of(lens, self.search(self.indices[lens.view], body))
+
+    def search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
+        return _asked(f"{self.url}/{index}/_search", body)
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
+    return week_of_this_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def asking(elasticsearch_url: str, week: Week) -> Iterator[Asking]:
+    with connected(elasticsearch_url, "dashboards") as connector:
+        for batch in week.scores:
+            connector.scores.write(batch, at=NOW)
+        connector.health.write(week.health)
+        alerts = f"sbt-alerts-{connector.given.namespace}"
+        made = {"mappings": {"properties": ALERT_MAPPING}, "settings": {"number_of_replicas": 0}}
+        _asked(f"{elasticsearch_url}/{alerts}", made, "PUT")
+        for number, (name, status, more) in enumerate(RAISED):
+            alert = {
+                "@timestamp": text(NOW - timedelta(hours=1)),
+                "kibana.alert.rule.name": name,
+                "kibana.alert.rule.tags": ["Scoreback"],
+                "kibana.alert.workflow_status": status,
+                "kibana.alert.risk_score": 47 + number,
+                **more,
+            }
+            _asked(f"{elasticsearch_url}/{alerts}/_doc/{number}?refresh=true", alert, "PUT")
+        _asked(f"{elasticsearch_url}/scoreback.scores-{connector.given.namespace}/_refresh", None)
+        names = connector.given.namespace
+        indices = {
+            "scoreback-scores": f"scoreback.scores-{names}",
+            "scoreback-health": f"scoreback.health-{names}",
+            ALERTS: alerts,
+        }
+        try:
+            yield Asking(elasticsearch_url, indices)
+        finally:
+            remove(elasticsearch_url, alerts)
+
+
+def _asked(url: str, body: dict[str, Any] | None, method: str = "POST") -> dict[str, Any]:
+    request = urllib.request.Request(  # noqa: S310 - the run's own node
+        url,
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def lens_of(dashboard: str, name: str) -> Lens:
+    [found] = [one for one in LENSES if (one.dashboard, one.id) == (dashboard, name)]
+    return found
+
+
+def newest(week: Week, kind: str, detector: str) -> HealthDocument:
+    return max(
+        (one for one in week.health if one.kind == kind and one.detector == detector),
+        key=lambda one: one.at,
+    )
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=lambda one: f"{one.dashboard}-{one.id}")
+def test_every_panel_shows_rows_with_values(asking: Asking, lens: Lens) -> None:
+    rows = asking.rows(lens)
+    assert rows
+    for name, column in lens.columns.items():
+        if not column["isBucketed"]:
+            known = [row[name] for row in rows if row[name] is not None]
+            assert known or may_be_unknown(lens, name), f"{name} is always empty"
+
+
+def may_be_unknown(lens: Lens, name: str) -> bool:
+    """Figures that are absent while all is well, or of kinds of features that the demo lacks."""
+    field = lens.columns[name].get("sourceField", "")
+    return field.rpartition(".")[2] in ("why", "error", "unseen", "usual_unseen")
+
+
+def test_figures_over_all_detectors_are_those_of_their_latest_looks(
+    asking: Asking, week: Week
+) -> None:
+    detectors = {one.detector for one in week.health}
+
+    def shown(name: str) -> Row:
+        lens = lens_of("scoreback-now", name)
+        [row] = collapsed(lens, asking.rows(lens))
+        return row
+
+    def told(kind: str, figure: str) -> list[float]:
+        looks = [newest(week, kind, name) for name in detectors]
+        return [float(str(one.figures[figure])) for one in looks]
+
+    assert shown("waiting")["figure0"] == sum(told("labels", "open_alerts"))
+    longest = max(told("labels", "oldest_open"))
+    assert shown("oldest")["figure0"] == pytest.approx(longest / 86400)
+    assert shown("used")["figure0"] == sum(told("alerts", "today"))
+    assert shown("used")["limit"] == sum(told("alerts", "budget"))
+    states = [newest(week, "status", name).figures["state"] for name in detectors]
+    assert shown("unwell")["figure0"] == sum(state != "ok" for state in states)
+
+
+def test_a_figure_that_the_latest_look_lacks_is_empty_whatever_was_known_before(
+    asking: Asking, week: Week
+) -> None:
+    lens = lens_of("scoreback-well", "conditions")
+    for row in asking.rows(lens):
+        status = newest(week, "status", row["row0"])
+        assert row["figure6"] == status.figures.get("why")
+
+
+def test_a_chosen_detector_is_the_only_one_shown(asking: Asking) -> None:
+    for lens in LENSES:
+        if lens.view == ALERTS:
+            continue
+        rows = asking.rows(lens, only="alert_triage")
+        for name, column in lens.columns.items():
+            if column.get("sourceField") == "scoreback.detector" and column["isBucketed"]:
+                assert {row[name] for row in rows} == {"alert_triage"}, lens.id
+
+
+def test_an_event_that_is_stored_twice_is_counted_once(asking: Asking) -> None:
+    lens = lens_of("scoreback-now", "hours")
+    before = asking.rows(lens)
+    index = asking.indices["scoreback-scores"]
+    window = {"gte": text(NOW - timedelta(hours=20)), "lte": text(NOW)}
+    alerts = [{"term": {"scoreback.alert": True}}, {"range": {"@timestamp": window}}]
+    body = {"size": 1, "query": {"bool": {"filter": alerts}}}
+    found = asking.search(index, body)["hits"]["hits"][0]
+    # As after a rollover, which takes the same id again; here under another.
+    again = f"{asking.url}/{index}/_create/again-{time.time_ns()}?refresh=true"
+    _asked(again, found["_source"])
+    assert asking.rows(lens) == before
+
+
+def test_open_alerts_are_those_of_our_rules_that_nobody_closed(asking: Asking) -> None:
+    [row] = asking.rows(lens_of("scoreback-now", "open"))
+    assert row["row0"] == "Scoreback: alert_triage"
+    assert row["figure0"] == 2
+    assert row["figure1"] == 49
+
+
+def test_entities_are_ranked_by_their_highest_risk_with_reasons_in_words(asking: Asking) -> None:
+    rows = asking.rows(lens_of("scoreback-now", "entities"))
+    risks = [row["figure0"] for row in rows]
+    assert risks == sorted(risks, reverse=True)
+    assert all(isinstance(row["figure4"], list) and row["figure4"] for row in rows)
+    assert all("{" not in reason for row in rows for reason in row["figure4"])
+
+
+def test_an_empty_cluster_gives_no_rows_and_no_errors(asking: Asking) -> None:
+    for lens in LENSES:
+        body = search_of(lens, since="1999-01-01T00:00:00Z", until="1999-01-02T00:00:00Z")
+        assert rows_of(lens, asking.search(asking.indices[lens.view], body)) == []
