@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.elasticsearch.fixtures",
     "tests.elasticsearch.doors",
     "tests.kibana.fixtures",
+    "tests.opensearch.fixtures",
     "tests.splunkd.fixtures",
 ]
 

@@ -6,22 +6,19 @@ repository. It is the core server: no Painless, ingest processors, ES|QL or secu
 """
 
 import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
 
 from filelock import FileLock
 
-from tests.elasticsearch.java import Java, Missing, java
+from tests.elasticsearch.java import Java, java
+from tests.elasticsearch.maven import PLUGIN, cache, compiled, maven
 
 VERSION = "9.2.2"
 MAIN_CLASS = "scoreback.node.Boot"
 _SOURCES = Path(__file__).parent / "sources"
-_MAVEN_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
-_COMPILER = "org.eclipse.jdt:ecj:3.40.0"
 
 
 def assembled() -> Path:
@@ -33,9 +30,7 @@ def assembled() -> Path:
         Missing: Java, Maven or what Maven fetches is not to be had; the text says which.
     """
     runtime = java()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scoreback-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    home = cache / f"elasticsearch-{VERSION}-{_digest(runtime)}"
+    home = cache() / f"elasticsearch-{VERSION}-{_digest(runtime)}"
     if not home.exists():
         with FileLock(f"{home}.lock"):
             if not home.exists():
@@ -63,7 +58,7 @@ def _make(home: Path, runtime: Java) -> None:
             (made / name).mkdir(parents=True)
         _fetch(made)
         _add_module(made, runtime)
-        _compile(runtime, made, "Boot", made / "boot.jar")
+        compiled(runtime, _SOURCES / "Boot.java", made / "lib", made / "boot.jar")
         shutil.copy(_SOURCES / "log4j2.properties", made / "config")
         zstd = _zstd()
         if zstd:  # for best_compression and logsdb; Elastic's own copy is not published as a jar
@@ -72,8 +67,8 @@ def _make(home: Path, runtime: Java) -> None:
 
 
 def _fetch(made: Path) -> None:
-    _maven(
-        f"{_MAVEN_PLUGIN}:copy-dependencies",
+    maven(
+        f"{PLUGIN}:copy-dependencies",
         f"--file={_SOURCES / 'pom.xml'}",
         f"-Des.version={VERSION}",
         "-DincludeScope=runtime",
@@ -100,43 +95,7 @@ def _add_module(made: Path, runtime: Java) -> None:
         f"name=handlers\ndescription=What is not published\nversion={VERSION}\n"
         f"elasticsearch.version={VERSION}\njava.version=21\nclassname=scoreback.node.Handlers\n"
     )
-    _compile(runtime, made, "Handlers", module / "handlers.jar")
-
-
-def _compile(runtime: Java, made: Path, name: str, jar: Path) -> None:
-    """Compile one class into a jar, with the runtime's compiler or else with Eclipse's."""
-    with tempfile.TemporaryDirectory(dir=made.parent) as folder:
-        if runtime.compiler:
-            command = [runtime.compiler, "--release", "21"]
-        else:
-            ecj = made.parent / f"ecj-{_COMPILER.split(':')[-1]}.jar"
-            if not ecj.exists():
-                destination = f"-DoutputDirectory={ecj.parent}"
-                _maven(f"{_MAVEN_PLUGIN}:copy", f"-Dartifact={_COMPILER}", destination)
-            command = [runtime.java, "-jar", str(ecj), "-source", "21", "-target", "21"]
-        servers = os.pathsep.join(map(str, sorted((made / "lib").glob("*.jar"))))
-        source = str(_SOURCES / f"{name}.java")
-        options = ["-proc:none", "-nowarn", "-cp", servers, "-d", folder]
-        _run([*command, *options, source], f"compiling {name}.java")
-        with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(Path(folder).rglob("*.class")):
-                archive.write(path, path.relative_to(folder).as_posix())
-
-
-def _maven(goal: str, *options: str) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise Missing("Maven (the command mvn), which fetches the server's jars")
-    # Maven runs on the Java of its own installation: a bare runtime may lack what it needs.
-    environment = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"}
-    _run([maven, "--batch-mode", "--quiet", goal, *options], f"mvn {goal}", environment)
-
-
-def _run(command: list[str], what: str, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise Missing(f"the server's jars: {what} failed: {' / '.join(said[:4]) or 'no message'}")
+    compiled(runtime, _SOURCES / "Handlers.java", made / "lib", module / "handlers.jar")
 
 
 def _zstd() -> Path | None:

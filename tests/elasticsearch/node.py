@@ -92,10 +92,10 @@ def running(
                 start_new_session=True,  # Ctrl+C is ours to handle
             )
         try:
-            port = _green_port(process, run, log, time.monotonic() + start_within)
+            port = green_port(process, run, log, time.monotonic() + start_within)
             yield Node("127.0.0.1", port, process.pid, log)
         finally:
-            _stop(process)
+            stop(process)
 
 
 def _command(
@@ -118,7 +118,7 @@ def _command(
     return [runtime.java, *options, *jvm_options, "-cp", path, MAIN_CLASS]
 
 
-def _green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline: float) -> int:
+def green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline: float) -> int:
     """The port, once the node says that it is green."""
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -133,10 +133,10 @@ def _green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline
     ended = process.poll()
     how = "took too long to start" if ended is None else f"ended with status {ended}"
     said = log.read_text(errors="replace").splitlines()[-15:]
-    raise NodeFailed("\n".join([f"The Elasticsearch node {how}. The end of its log:", *said]))
+    raise NodeFailed("\n".join([f"The node {how}. The end of its log:", *said]))
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """By its process id: asked first, killed if it does not listen."""
     process.terminate()
     try:

@@ -1,9 +1,38 @@
-"""The door to native scoring: by what a SIEM scores events of a detector itself, in searches."""
+"""The door to native scoring: by what a SIEM scores events of a detector itself.
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+In a search, or as events come in.
+"""
 
-from scoreback.deployment import NativePoint
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from scoreback.deployment import DetectorNeeds, ModelResource, NativePoint
+
+
+class TrialEvent(Protocol):
+    """An event as a SIEM has it: all values of each field, and its times in microseconds."""
+
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Field → its values; one that is absent has none."""
+        ...
+
+    @property
+    def event_time(self) -> int:
+        """When it was."""
+        ...
+
+    @property
+    def arrival_time(self) -> int:
+        """When the SIEM had it."""
+        ...
+
+
+class NativeAnswer(NamedTuple):
+    """What a SIEM itself says of some events, in their order."""
+
+    scores: list[float]
+    alerts: list[int]  # rows that reach the cut
 
 
 @runtime_checkable
@@ -22,5 +51,21 @@ class NativeDoor(Protocol):
         """Have *point* in force instead; putting it there twice changes nothing.
 
         Its model is there already.
+        """
+        ...
+
+    def hindrances(self, needs: DetectorNeeds) -> Sequence[str]:
+        """Why this SIEM cannot score by the model of *needs*, a clause each; none: it can."""
+        ...
+
+    def tried(
+        self, wanted: ModelResource, events: Sequence[TrialEvent], threshold: float, cut: float
+    ) -> NativeAnswer | None:
+        """What the SIEM itself scores *events* by *wanted*, and which reach *threshold*.
+
+        *cut* is the same as log-odds. None where a SIEM cannot be asked before the model is there.
+
+        Raises:
+            SiemRefused: it cannot score by it; the text says why.
         """
         ...

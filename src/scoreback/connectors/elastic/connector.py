@@ -11,6 +11,7 @@ from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.client import Kibana
 from scoreback.connectors.elastic.kibana.doors import KibanaDoors
 from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.native.door import Native
 from scoreback.connectors.elastic.reading.events import Events
 from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
 from scoreback.connectors.elastic.rule_engine.alerts import Alerts
@@ -30,7 +31,6 @@ class ElasticConnector:
     """A connection to an Elasticsearch cluster; safe to use from several threads."""
 
     exports = None
-    native = None
 
     def __init__(
         self, name: str, given: ElasticSettings, client: Client, kibana: Kibana | None = None
@@ -60,6 +60,7 @@ class ElasticConnector:
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
         self.resources = Resources(client, given)
         self.intake = Samples(client, given, verdicts)
+        self.native = Native(client, given) if given.native else None
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none

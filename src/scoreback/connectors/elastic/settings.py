@@ -87,6 +87,10 @@ class ElasticSettings(ConnectionSettings):
     replicas: Annotated[int, Field(ge=0, le=9)] | None = Field(
         default=None, description="copies of what is written; the cluster's own default without it"
     )
+    native: bool = Field(
+        default=False,
+        description="have the cluster score events itself too, by ingest pipelines that yours call",
+    )
 
     kibana: str | None = Field(
         default=None,

@@ -23,7 +23,7 @@ def detector_resources(app: App, detector: Detector, rule: AlertRule) -> Sequenc
     enriched = app.enrichment(detector)
     model = None
     with suppress(NotPortable):  # `why_not_native` says why
-        model = native_model(app, detector.name, rule.version)
+        model = native_model(app, detector, rule.version)
     return door.of_detector(
         DetectorNeeds(
             detector=detector.name,

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from scoreback.connectors.doors import ResourcesDoor
 from scoreback.deployment import MODEL, ModelResource, NativePoint
-from scoreback.errors import ArtifactError, StateError
+from scoreback.errors import ArtifactError, SiemRefused, StateError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.portable.making import NotPortable
 from scoreback.models.portable.parity import ParityBroken
@@ -92,7 +92,7 @@ def _put_model(
         updated_at=at,
     )
     try:
-        native_model(app, detector.name, champion.version)
+        native_model(app, detector, champion.version)
         needed = detector_resources(app, detector, rule_of(app, detector, champion))
         wanted = next((one for one in needed if isinstance(one, ModelResource)), None)
         if wanted is None:
@@ -110,8 +110,11 @@ def _put_model(
     except ParityBroken as error:
         warn(error.message)
         return replace(point, why=_GATE)
+    except SiemRefused as error:
+        warn(f"{error.message}; the SIEM scores as before")
+        return None
     except ArtifactError as error:
-        warn(f"{error.message}; searches score as before")
+        warn(f"{error.message}; the SIEM scores as before")
         return None
     return replace(point, digest=wanted.digest)
 

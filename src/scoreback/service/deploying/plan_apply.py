@@ -111,7 +111,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         items += [_item(app, one) for one in detector_resources(app, detector, rule)]
         items.append(_item(app, rule))
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
-        notes += why_not_native(app, detector.name, rule.version)
+        notes += why_not_native(app, detector, rule.version)
         if app.connector.rules is not None:
             notes += held_back_instead(app, detector)
             notes += not_delivered(in_force(app.state, detector).detector, rule)

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 from scoreback.connectors.elastic.deploying import deployer
 from scoreback.connectors.elastic.deploying.resources import resources
+from scoreback.connectors.elastic.native.models import PIPELINE, Models
+from scoreback.connectors.elastic.native.pipelines import PipelineNames
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.deployment import DetectorNeeds, Found, Resource
+from scoreback.deployment import MODEL, DetectorNeeds, Found, Resource
+
+_PIPELINES = (MODEL, PIPELINE)
 
 
 class Resources:
@@ -15,27 +19,36 @@ class Resources:
     def __init__(self, client: Client, settings: ElasticSettings) -> None:
         """Keep what *settings* call for through *client*."""
         self._client, self._settings = client, settings
+        self._models = Models(client, PipelineNames(settings.namespace))
 
     def wanted(self) -> Sequence[Resource]:
         """Templates and indices, in the order of making."""
         return resources(self._settings)
 
-    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:  # noqa: ARG002 - none
-        """Nothing: all detectors share the connection's."""
-        return ()
+    def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
+        """The pipeline of its model, where the cluster scores; the rest all detectors share."""
+        if needs.model is None or not self._settings.native:
+            return ()
+        return (self._models.resource(needs, needs.model),)
 
     def made(self) -> Sequence[Resource]:
-        """Nothing."""
-        return ()
+        """Pipelines of models and detectors, also where the cluster is to score no longer."""
+        return self._models.made()
 
     def standing(self, wanted: Resource) -> Found:
         """How *wanted* stands in the cluster now."""
+        if wanted.kind in _PIPELINES:
+            return self._models.standing(wanted)
         return deployer.standing(self._client, wanted)
 
     def apply(self, wanted: Resource) -> None:
         """Create or replace it; what an index holds stays."""
-        deployer.apply(self._client, wanted)
+        if wanted.kind in _PIPELINES:
+            return self._models.apply(wanted)
+        return deployer.apply(self._client, wanted)
 
     def remove(self, resource: Resource) -> None:
         """Remove it, with the data that it holds."""
-        deployer.remove(self._client, resource)
+        if resource.kind in _PIPELINES:
+            return self._models.remove(resource)
+        return deployer.remove(self._client, resource)

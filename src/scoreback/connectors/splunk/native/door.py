@@ -1,13 +1,14 @@
 """The door to native scoring: a document for each detector, which every search of it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from scoreback.connectors.doors.native import TrialEvent
 from scoreback.connectors.splunk.names import IN_FORCE
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.kvstore import KvStore
-from scoreback.deployment import NativePoint
+from scoreback.deployment import DetectorNeeds, ModelResource, NativePoint
 
 
 class Native:
@@ -38,6 +39,19 @@ class Native:
                 "digest": point.digest, "threshold": point.threshold, "cut": point.cut
             }  # fmt: skip
         self._kv.save(IN_FORCE, [document])
+
+    def hindrances(self, needs: DetectorNeeds) -> Sequence[str]:  # noqa: ARG002 - none
+        """None: the app brings its own scorer."""
+        return ()
+
+    def tried(
+        self,
+        wanted: ModelResource,
+        events: Sequence[TrialEvent],
+        threshold: float,
+        cut: float,
+    ) -> None:
+        """None: the gate asks the app's own scorer, in Python, and no search need run for it."""
 
 
 def _point(row: Mapping[str, Any]) -> NativePoint | None:

@@ -1,0 +1,53 @@
+"""One OpenSearch node on 127.0.0.1, stopped by whoever started it."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.elasticsearch.java import java
+from tests.elasticsearch.node import QUICK, Node, green_port, stop
+from tests.opensearch.assembly import MAIN_CLASS, assembled, class_path
+
+
+@contextmanager
+def running(
+    *, heap: str = "512m", jvm_options: tuple[str, ...] = QUICK, start_within: float = 180.0
+) -> Iterator[Node]:
+    """Start one node with a data folder of its own, and stop it at the end.
+
+    Args:
+        heap: The size of its heap, as Java writes it.
+        jvm_options: Options of Java beside those that the node needs; what is measured wants none.
+        start_within: Seconds until it must be green.
+
+    Raises:
+        Missing: Java, Maven or the server's jars are not to be had.
+        NodeFailed: It ended before it was green, or took too long.
+    """
+    home, runtime = assembled(), java()
+    with tempfile.TemporaryDirectory(prefix="scoreback-opensearch-") as folder:
+        run = Path(folder)
+        log = run / "console.log"
+        command = [
+            runtime.java, f"-Xms{heap}", f"-Xmx{heap}", f"-Djava.io.tmpdir={run}",
+            "--enable-native-access=ALL-UNNAMED", *jvm_options,
+            "-cp", os.pathsep.join(class_path(home)), MAIN_CLASS,
+        ]  # fmt: skip
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, str(home), str(run)],
+                cwd=home,  # the class path is relative to it
+                stdin=subprocess.PIPE,  # closed when we end, however we end: it then stops too
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl+C is ours to handle
+            )
+        try:
+            port = green_port(process, run, log, time.monotonic() + start_within)
+            yield Node("127.0.0.1", port, process.pid, log)
+        finally:
+            stop(process)
