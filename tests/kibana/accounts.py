@@ -57,10 +57,15 @@ class Principal:
 
     def may_read(self, index: str) -> bool:
         """Whether a pattern of the role descriptors covers the index, and lets it be read."""
+        return self.may(index, "read")
+
+    def may(self, index: str, privilege: str) -> bool:
+        """Whether the role descriptors give an index privilege (or one above it) on *index*."""
         if self.superuser or not self.indices:
             return self.superuser
+        enough = {privilege, *_ABOVE.get(privilege, ()), "all"}
         return any(
-            {"read", "all"} & set(entry.get("privileges", ()))
+            enough & set(entry.get("privileges", ()))
             and any(_covers(name, index) for name in entry.get("names", ()))
             for entry in self.indices
         )
@@ -88,9 +93,12 @@ class Accounts:
         features: tuple[str, ...] = (),
         spaces: tuple[str, ...] = ("*",),
     ) -> Principal:
-        """A user with Kibana features (``feature_siemV5.all``) and the right to read any index."""
+        """A user with Kibana features (``feature_siemV5.all``).
+
+        Of index privileges it has those to read any index and to act on alerts.
+        """
         user = Principal(
-            name, password, applications=[_application(features, spaces)], indices=[_READS_ALL]
+            name, password, applications=[_application(features, spaces)], indices=_INDICES
         )
         self.users[name] = user
         return user
@@ -123,8 +131,11 @@ class Accounts:
         return key_id, base64.b64encode(f"{key_id}:{secret}".encode()).decode()
 
     def key_with(self, *features: str, spaces: tuple[str, ...] = ("*",), name: str = "key") -> str:
-        """The encoded form of a new key with these features, that may read any index."""
-        role = {"applications": [_application(features, spaces)], "indices": [_READS_ALL]}
+        """The encoded form of a new key with these features.
+
+        Of index privileges it has those to read any index and to act on alerts.
+        """
+        role = {"applications": [_application(features, spaces)], "indices": _INDICES}
         return self.add_key(name, {"role": role})[1]
 
     def revoke(self, encoded_or_id: str) -> bool:
@@ -153,7 +164,15 @@ class Accounts:
         return key if key is not None and key.password == secret else None
 
 
-_READS_ALL = {"names": ["*"], "privileges": ["read", "view_index_metadata"]}
+_INDICES: list[dict[str, Any]] = [
+    {"names": ["*"], "privileges": ["read", "view_index_metadata"]},
+    {
+        "names": [".alerts-security.alerts-*", ".internal.alerts-security.alerts-*"],
+        "privileges": ["write", "maintenance"],
+    },
+]
+_ABOVE = {"maintenance": ("manage",), "view_index_metadata": ("manage",), "index": ("write",)}
+"""Of an index privilege: which others have it within."""
 
 
 def _application(features: tuple[str, ...], spaces: tuple[str, ...]) -> dict[str, Any]:

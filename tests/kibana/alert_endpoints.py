@@ -40,6 +40,7 @@ def search(call: Call) -> Response:
     call.simulator.stripped.extend(
         (call.path, name) for name in given if name not in _PASSED_ON and name != "include_attacks"
     )
+    _allowed(call, "read")
     body = {name: given[name] for name in _PASSED_ON if name in given}
     if not body.keys() - {"runtime_mappings"}:
         raise DetectionRefusal(400, '"value" must have at least 1 children')
@@ -158,6 +159,7 @@ def _updated(
     *,
     proceed: bool = False,
 ) -> Response:
+    _allowed(call, "read", "write", "maintenance")
     fault = call.simulator.faults.take("alert_conflict", call.method, call.path)
     stolen = int(fault.get("alerts", 1)) if fault else 0
     update = Update(
@@ -174,6 +176,24 @@ def _updated(
     if code != 200:
         raise DetectionRefusal(code, alert_updates.reason_of(answer))
     return call.answer(answer)
+
+
+def _allowed(call: Call, *needed: str) -> None:
+    """Elasticsearch's own refusal: Kibana asks it as the user, whose index privileges count.
+
+    Documents are written to the index behind the alias, so writing needs the privilege there, too.
+    """
+    alias, behind = alerts_index.alias(call.space), alerts_index.backing(call.space)
+    for privilege in needed:
+        places = [alias, behind] if privilege == "write" else [alias]
+        lacking = [one for one in places if not call.user.may(one, privilege)]
+        if lacking:
+            raise DetectionRefusal(
+                403,
+                f"security_exception\n\tRoot causes:\n\t\tsecurity_exception: "
+                f"action is unauthorized for [{call.user.name}] on indices [{','.join(lacking)}], "
+                f"this action is granted by the index privileges [{privilege},all]",
+            )
 
 
 def _ids(given: Mapping[str, Any], name: str) -> list[str]:

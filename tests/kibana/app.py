@@ -85,10 +85,7 @@ class Application:
         large = faults.peek("too_large", method, path)
         exceeds = large is not None and len(body) > int(large.get("bytes", 0))
         if large is not None and exceeds and faults.take("too_large", method, path):
-            raise Refusal(
-                413,
-                f"Payload content length greater than maximum allowed: {large.get('bytes', 0)}",
-            )
+            raise _too_large(int(large.get("bytes", 0)))
         if method not in _READS and faults.take("conflict", method, path):
             raise Refusal(409, "version conflict, required seqNo and primary term do not match")
         fault = faults.take("refuse", method, path)
@@ -124,6 +121,8 @@ class Application:
         if found is None:
             raise not_found()
         route, named = found
+        if len(body) > route.largest:
+            raise _too_large(route.largest)
         lists: dict[str, list[str]] = {}
         for name, value in parse_qsl(request.url.query, keep_blank_values=True):
             lists.setdefault(name, []).append(value)
@@ -141,6 +140,10 @@ class Application:
         )
         call.require(*route.privileges)
         return route.handler(call)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"Payload content length greater than maximum allowed: {most}")
 
 
 def _unauthorized(authorization: str | None) -> Refusal:

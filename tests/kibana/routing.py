@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.kibana.simulator import Simulator
 
 
+LARGEST = 1_048_576
+"""Of a body: ``server.maxPayload`` where nobody changed it."""
 T = TypeVar("T")
 
 
@@ -188,6 +190,8 @@ class Route:
     privileges: tuple[str, ...] = ()
     when: Callable[[Version], bool] | None = None
     """Which versions have it; None: all."""
+    largest: int = LARGEST
+    """How many bytes a body may have."""
 
     def match(self, parts: list[str]) -> dict[str, str] | None:
         """The named parts of a path, or None."""
@@ -214,6 +218,7 @@ class Router:
         *paths: str,
         privileges: tuple[str, ...] = (),
         when: Callable[[Version], bool] | None = None,
+        largest: int = LARGEST,
     ) -> Callable[[Handler], Handler]:
         """Answer requests of *methods* (``GET POST``) to *paths* with the decorated function.
 
@@ -223,7 +228,7 @@ class Router:
 
         def remember(handler: Handler) -> Handler:
             self.routes += [
-                Route(method, tuple(path.strip("/").split("/")), handler, privileges, when)
+                Route(method, tuple(path.strip("/").split("/")), handler, privileges, when, largest)
                 for path in paths
                 for method in methods.split()
             ]

@@ -189,3 +189,32 @@ def test_an_older_mapping_behind_the_alias_cannot_be_sorted_by_the_time_of_closi
     found = ask(kibana, "POST", f"{SIGNALS}/search", lenient).json
     assert [hit["_id"] for hit in found["hits"]["hits"]] == ["a00000", "z1"]
     assert stored(kibana, "z1")[UPDATED]
+
+
+def test_index_privileges_count_beside_kibanas(kibana: Simulator) -> None:
+    (one,) = seed(kibana, 1)
+    body = {"signal_ids": [one], "status": "closed"}
+    feature = {
+        "application": "kibana-.kibana",
+        "privileges": ["feature_securitySolutionAlertsV1.all"],
+    }
+    names = [alerts_index.alias(kibana.home)]
+    behind = f".internal.alerts-security.alerts-{kibana.home}-*"
+    rights = ["read", "write", "maintenance"]
+    for indices, lacks in (
+        ({"names": names, "privileges": ["read"]}, "write"),
+        ({"names": names, "privileges": rights}, "write"),
+        ({"names": [*names, behind], "privileges": ["read", "write"]}, "maintenance"),
+        ({"names": [*names, behind], "privileges": rights}, None),
+    ):
+        role = {"applications": [{**feature, "resources": ["*"]}], "indices": [indices]}
+        key = kibana.accounts.add_key("narrow", {"role": role})[1]
+        answer = ask(kibana, "POST", f"{SIGNALS}/status", body, key=key)
+        assert answer.status == (403 if lacks else 200), indices
+        assert lacks is None or f"[{lacks},all]" in answer.json["message"]
+
+
+def test_a_body_of_more_than_a_mebibyte_is_413(kibana: Simulator) -> None:
+    body = {"signal_ids": ["a" * 64] * 16_000, "status": "closed"}
+    refused = ask(kibana, "POST", f"{SIGNALS}/status", body)
+    assert (refused.status, "1048576" in refused.json["message"]) == (413, True)

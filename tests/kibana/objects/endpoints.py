@@ -19,10 +19,10 @@ from tests.kibana.times import iso
 
 router = Router()
 _BASE = "/api/saved_objects"
-LARGEST_IMPORT = 26_214_400
+_LARGEST_IMPORT = 26_214_400
 
 
-@router.on("POST", f"{_BASE}/_import")
+@router.on("POST", f"{_BASE}/_import", largest=_LARGEST_IMPORT)
 def import_objects(call: Call) -> Response:
     """Make the objects of a file."""
     copies, overwrite = call.flag("createNewCopies"), call.flag("overwrite")
@@ -35,7 +35,7 @@ def import_objects(call: Call) -> Response:
         return call.answer(importer.run(objects))
 
 
-@router.on("POST", f"{_BASE}/_resolve_import_errors")
+@router.on("POST", f"{_BASE}/_resolve_import_errors", largest=_LARGEST_IMPORT)
 def resolve(call: Call) -> Response:
     """Import some objects of the same file again, each in the way that its retry says."""
     try:
@@ -203,8 +203,10 @@ def _named(call: Call) -> SavedObject:
 
 
 def _uploaded(call: Call) -> list[Json]:
-    if len(call.body) > LARGEST_IMPORT:
-        raise Refusal(413, f"Payload content length greater than maximum allowed: {LARGEST_IMPORT}")
+    if len(call.body) > _LARGEST_IMPORT:
+        raise Refusal(
+            413, f"Payload content length greater than maximum allowed: {_LARGEST_IMPORT}"
+        )
     return lines_of(*call.file())
 
 

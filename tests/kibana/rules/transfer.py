@@ -76,7 +76,7 @@ def exported(call: Call, chosen: list[Rule], missing: list[str]) -> list[Body]:
     ]
 
 
-@router.on("POST", f"{RULES}/_import", privileges=WRITES)
+@router.on("POST", f"{RULES}/_import", privileges=WRITES, largest=10_485_760)
 def take(call: Call) -> Response:
     """Take rules and exception lists out of a file."""
     name, content = call.file()
