@@ -18,11 +18,11 @@ def edited(body: Body, edits: list[Any], *, platinum: bool) -> Body:
     """
     for edit in edits:
         kind, value = edit.get("type"), edit.get("value")
-        if kind not in _EDITS:
+        if kind not in EDITS:
             raise EditFailed(f"Unsupported bulk edit action type {kind!r}")
         if kind in _SUPPRESSIONS and not platinum:
             raise EditFailed("Alert suppression is enabled with platinum license or above.")
-        _EDITS[kind](body, value)
+        EDITS[kind](body, value)
     return body
 
 
@@ -117,7 +117,7 @@ def _unsuppress(body: Body, _value: Any) -> None:  # noqa: ANN401
 
 
 _SUPPRESSIONS = ("set_alert_suppression", "set_alert_suppression_for_threshold")
-_EDITS: dict[str, Callable[[Body, Any], None]] = {
+EDITS: dict[str, Callable[[Body, Any], None]] = {
     "add_tags": _tags(_added),
     "delete_tags": _tags(_without),
     "set_tags": _tags(_set),
