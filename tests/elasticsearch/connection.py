@@ -13,6 +13,10 @@ from scoreback.records import EventBatch, LabelBatch
 from tests.elasticsearch.fixtures import asked
 
 SAMPLE = "contract"
+# Settings of Kibana: what is in the cluster is made without it, as a test may take it down.
+OF_KIBANA = frozenset(
+    {"kibana", "space", "kibana_api_key", "kibana_api_key_file", "kibana_ca_file", "verdicts"}
+)
 
 
 @contextmanager
@@ -38,7 +42,8 @@ def connected(
         settings: More of them.
     """
     given = {"namespace": f"t{uuid.uuid4().hex[:12]}", "replicas": 0, **settings}
-    direct = ElasticConnector.open(name, given | {"hosts": [url]})
+    of_cluster = {key: value for key, value in given.items() if key not in OF_KIBANA}
+    direct = ElasticConnector.open(name, of_cluster | {"hosts": [url]})
     connector = None
     try:
         for resource in direct.resources.wanted() if apply else ():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from scoreback.connectors.doors import AlertsDoor, Facts, LabelsDoor, RulesDoor
+from scoreback.connectors.doors import AlertsDoor, Facts, LabelsDoor, ResourcesDoor, RulesDoor
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.client import Kibana
@@ -52,13 +52,14 @@ class ElasticConnector:
         own = Rules(client, names)
         self.rules: RulesDoor = own
         self.rule_engine: RuleEngine | None = RuleEngine(client, names, own)
+        self.resources: ResourcesDoor = Resources(client, given)
         if kibana is not None:
-            doors = KibanaDoors(kibana, client, given, verdicts)
+            doors = KibanaDoors(kibana, client, given, verdicts, self.resources)
             self.rules, self.rule_engine = doors.rules, None
             self.labels, self.alerts = doors.labels, doors.alerts
+            self.resources = doors.resources
         self.health = Health(client, names)
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
-        self.resources = Resources(client, given)
         self.intake = Samples(client, given, verdicts)
         self.native = Native(client, given) if given.native else None
 

@@ -1,10 +1,13 @@
 """The doors that are Kibana's where a connection names one."""
 
+from scoreback.connectors.doors import ResourcesDoor
 from scoreback.connectors.elastic.kibana.alerts import Alerts
 from scoreback.connectors.elastic.kibana.client import Kibana
+from scoreback.connectors.elastic.kibana.dashboards.door import Dashboards
 from scoreback.connectors.elastic.kibana.labels.door import Labels
 from scoreback.connectors.elastic.kibana.labels.meanings import Meanings
 from scoreback.connectors.elastic.kibana.licence import suppression
+from scoreback.connectors.elastic.kibana.resources import Resources
 from scoreback.connectors.elastic.kibana.rules.door import Rules
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
@@ -16,13 +19,20 @@ class KibanaDoors:
     """What takes the place of the cluster's own doors; none of them asks anything at once."""
 
     def __init__(
-        self, kibana: Kibana, client: Client, settings: ElasticSettings, verdicts: Verdicts
+        self,
+        kibana: Kibana,
+        client: Client,
+        settings: ElasticSettings,
+        verdicts: Verdicts,
+        resources: ResourcesDoor,
     ) -> None:
         """Speak to *kibana*, and to its cluster through *client*.
 
-        What is said through us is kept in *verdicts* all the same: Kibana forgets it.
+        What is said through us is kept in *verdicts* all the same: Kibana forgets it. Beside the
+        cluster's *resources* there are data views and dashboards.
         """
         names, meanings = Names(settings.namespace), Meanings(settings.verdicts)
         self.rules = Rules(kibana, client, names, suppression(client))
         self.labels = Labels(client, names, settings.space, meanings, verdicts)
         self.alerts = Alerts(client, kibana, names, meanings, verdicts)
+        self.resources = Resources(resources, Dashboards(kibana, client, names.kibana))

@@ -145,6 +145,7 @@ class ClusterStandIn:
 
     def __init__(self) -> None:
         self.documents: dict[str, Any] = {}
+        self.made = {"scoreback-kibana-default"}
 
     def call(
         self,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from scoreback import __version__
 from scoreback.connectors.elastic.kibana.dashboards.parts import Parts
 from scoreback.connectors.elastic.wire.client import Client
+from scoreback.connectors.elastic.wire.required_index import require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Marks:
         Raises:
             SiemRefused: the index is not there, or a right is missing.
         """
+        require(self._client, self._index)
         body: dict[str, Any] = {
             "kind": mark.kind,
             "name": mark.name,
