@@ -20,7 +20,11 @@ class RulesDoor(Protocol):
 
     @property
     def suppresses(self) -> frozenset[Suppress]:
-        """What rules of this SIEM can hold back by themselves."""
+        """What rules of this SIEM can hold back by themselves.
+
+        Where that is not all that a detector asks for, the service holds back all of it, and the
+        rules it wants have no throttle. It asks at each step of scoring.
+        """
         ...
 
     @property
