@@ -11,6 +11,7 @@ from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, LabelBatch
 from tests.elasticsearch.fixtures import asked
+from tests.elasticsearch.guard import guard
 
 SAMPLE = "contract"
 # Settings of Kibana: what is in the cluster is made without it, as a test may take it down.
@@ -49,6 +50,7 @@ def connected(
         for resource in direct.resources.wanted() if apply else ():
             direct.resources.apply(resource)
         connector = ElasticConnector.open(name, given | {"hosts": [through or url]}, sleep=sleep)
+        guard(connector)
         yield connector
     finally:
         if connector is not None:

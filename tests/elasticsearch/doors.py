@@ -8,6 +8,7 @@ from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from tests.elasticsearch.connection import connected
 from tests.elasticsearch.direct import sources
+from tests.elasticsearch.guard import guard
 from tests.elasticsearch.proxy import Proxy
 
 
@@ -36,6 +37,7 @@ def elastic(
         "timeout": 30,
     }
     connector = ElasticConnector.open("contract", settings, sleep=naps.append)
+    guard(connector)
     elasticsearch_proxy.forget()
     yield connector
     connector.close_connection()

@@ -76,7 +76,8 @@ def findings(
     elastic: ElasticConnector, index: str, *fields: str, **selection: object
 ) -> dict[str, Finding]:
     query = EventQuery(selection={"index": index, **selection}, fields=fields)
-    return {finding.what: finding for finding in elastic.check(query)}
+    # The node has no security, which `check` names; what it says of keys is tested with them.
+    return {one.what: one for one in elastic.check(query) if "has no security" not in one.what}
 
 
 def the(found: dict[str, Finding], words: str) -> Finding:

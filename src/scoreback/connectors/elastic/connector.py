@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from scoreback.connectors.doors import AlertsDoor, Facts, LabelsDoor, ResourcesDoor, RulesDoor
+from scoreback.connectors.doors.keys import Admin, KeyNeeds, KeyRequest
+from scoreback.connectors.elastic import keys
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.client import Kibana
@@ -87,6 +89,29 @@ class ElasticConnector:
             client.close()
             raise
         return cls(name, typed, client, kibana)
+
+    @classmethod
+    def key_requests(
+        cls,
+        name: str,
+        settings: Mapping[str, object],
+        needs: Sequence[KeyNeeds],
+        *,
+        version: str | None = None,
+        expires: str | None = None,
+        admin: Admin | None = None,
+    ) -> Sequence[KeyRequest]:
+        """The API keys of a connection, each with the least rights that suffice."""
+        return keys.key_requests(
+            name, settings, needs, version=version, expires=expires, admin=admin
+        )
+
+    @classmethod
+    def make_key(
+        cls, name: str, settings: Mapping[str, object], request: KeyRequest, admin: Admin
+    ) -> str:
+        """Make the key of *request* as *admin*; its encoded form."""
+        return keys.make_key(name, settings, request, admin)
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
         """What is missing for *query* to be read and its scores written, each with the fix."""

@@ -15,6 +15,7 @@ from scoreback.service.cli import (
     deploying,
     detectors,
     health,
+    keys,
     learning,
     scoring,
     serving,
@@ -54,6 +55,7 @@ app.command()(deploying.plan)
 app.command()(deploying.apply)
 app.command()(deploying.remove)
 app.add_typer(settings.settings, name="settings")
+app.command()(keys.keys)
 app.command()(health.health)
 app.command()(serving.serve)
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scoreback.connectors.elastic.deploying.door import Resources
-from scoreback.connectors.elastic.deploying.privileges import missing_privileges
+from scoreback.connectors.elastic.deploying.privileges import Reads
+from scoreback.connectors.elastic.deploying.rights import rights
 from scoreback.connectors.elastic.deploying.writable import not_writable
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.connectors.elastic.reading.fields import Mapped, mapped
@@ -47,7 +48,7 @@ def check(
         found.append(Finding(what=error.message, fix=error.hint))
         return _fatal_first(found)
     in_place = any(name.startswith(OWN) for name in query.fields)
-    found += missing_privileges(client, settings, selection, in_place=in_place)
+    found += rights(client, settings, Reads(selection=selection, in_place=in_place), now())
     known = [name for name in dict.fromkeys(query.fields) if not name.startswith(OWN)]
     there, missing = _known(client, selection, known)
     found += missing
@@ -73,10 +74,18 @@ def _open_to_others(settings: ElasticSettings) -> Iterator[Finding]:
             fix="write https:// in hosts; name the cluster's certificate authority with ca_file",
             fatal=False,
         )
-    if not settings.verify_tls:
+    to_kibana = settings.has_credentials or settings.has("kibana_api_key")
+    if to_kibana and settings.kibana and settings.kibana.lower().startswith("http://"):
         yield Finding(
-            what="the cluster's certificate is not checked: verify_tls is false",
-            fix="set ca_file to the cluster's certificate authority, and remove verify_tls",
+            what="the connection sends its key or password to Kibana over plain http",
+            fix="write https:// in kibana; name its certificate authority with kibana_ca_file",
+            fatal=False,
+        )
+    if not settings.verify_tls:
+        of_kibana = " and Kibana's are" if settings.kibana else " is"
+        yield Finding(
+            what=f"the cluster's certificate{of_kibana} not checked: verify_tls is false",
+            fix="set ca_file to the certificate authority, and remove verify_tls",
             fatal=False,
         )
 

@@ -1,63 +1,92 @@
-"""Which rights the connection needs, by name, and which of them it lacks."""
+"""The least rights of the two keys, in the shape of role descriptors, for what the product calls.
 
-from collections.abc import Iterator
+Which call needs which privilege is written down with the tests (`tests.elasticsearch.rights`): they
+stop on a call that these roles do not cover.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.connectors.elastic.wire.client import Client
-from scoreback.errors import SiemRefused
-from scoreback.records import Finding
 
-_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint: nothing is protected
+_SEEN = ("read", "view_index_metadata")
 
 
-def needed(
-    settings: ElasticSettings, selection: Selection, *, in_place: bool = False
-) -> list[dict[str, Any]]:
-    """Index privileges of a runtime key, in the shape of a role descriptor."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reads:
+    """The events of one detector."""
+
+    selection: Selection
+    in_place: bool = False  # their scores are written onto them
+
+
+def running(settings: ElasticSettings, reads: Iterable[Reads]) -> dict[str, Any]:
+    """What the service needs while it runs: ``cluster``, ``indices`` and ``remote_indices``."""
     names = Names(settings.namespace)
-    events = ["read", "view_index_metadata", *(["index"] if in_place else [])]
-    local = [name for name in selection.index.split(",") if ":" not in name]
-    streams = ["create_doc", "auto_configure", "read", "view_index_metadata", "maintenance"]
-    kept = ["index", "delete", "read", "view_index_metadata", "maintenance"]
-    return [
-        *([{"names": local, "privileges": events}] if local else []),
-        {"names": [names.scores, names.health], "privileges": streams},
-        {
-            "names": [
-                names.alerts, names.verdicts, names.rules, names.events_lookup,
-                names.entities_lookup, *([names.kibana] if settings.kibana else []),
-            ],
-            "privileges": kept,
-        },
+    reads = list(reads)
+    events = _expressions(reads)
+    onto = _expressions(one for one in reads if one.in_place)
+    streams = ("create_doc", "auto_configure", *_SEEN, "maintenance")
+    writes = () if not settings.keep_settings else ("index", "delete", "maintenance")
+    indices = [
+        *([_entry(events, _SEEN)] if events else []),
+        *([_entry(onto, ("index",))] if onto else []),
+        _entry([names.scores, names.health], streams),
+        _entry([names.alerts], ("index", *_SEEN, "maintenance")),
+        _entry([names.verdicts], ("create_doc", *_SEEN, "maintenance")),
+        _entry([names.rules], ("index", "delete", *_SEEN, "maintenance")),
+        _entry([names.events_lookup, names.entities_lookup], ("index", *_SEEN)),
+        _entry([names.settings], (*writes, *_SEEN)),
+    ]
+    if settings.kibana:
+        indices.append(_entry([names.kibana], ("index", "delete", *_SEEN, "maintenance")))
+        indices.append(_entry(alerts_of(settings.space), ("write", *_SEEN, "maintenance")))
+    role: dict[str, Any] = {"cluster": ["monitor"], "indices": indices}
+    remote = _remote(reads)
+    return role | ({"remote_indices": remote} if remote else {})
+
+
+def installing(settings: ElasticSettings) -> dict[str, Any]:
+    """What `apply` and `remove` need."""
+    names = Names(settings.namespace)
+    ours = [
+        names.scores, names.health, names.alerts, names.verdicts, names.rules, names.settings,
+        names.events_lookup, names.entities_lookup, *([names.kibana] if settings.kibana else []),
     ]  # fmt: skip
+    return {
+        "cluster": ["monitor", "manage_index_templates"],
+        "indices": [_entry(ours, ("manage", "read", "index", "delete"))],
+    }
 
 
-def missing_privileges(
-    client: Client, settings: ElasticSettings, selection: Selection, *, in_place: bool
-) -> Iterator[Finding]:
-    """A finding for each right that the connection's key or user lacks."""
-    asked = {"cluster": ["monitor"], "index": needed(settings, selection, in_place=in_place)}
-    try:
-        answer = client.call("POST", "/_security/user/_has_privileges", asked, absent=_NO_SECURITY)
-    except SiemRefused as error:
-        yield Finding(what=error.message, fix=error.hint)
-        return
-    if answer is None or answer.get("has_all_requested"):
-        return
-    for right, granted in answer.get("cluster", {}).items():
-        if not granted:
-            yield Finding(
-                what=f"the cluster privilege {right!r} is missing",
-                fix="add it to the role or API key; without it clocks are not compared",
-                fatal=False,
-            )
-    for index, rights in answer.get("index", {}).items():
-        lacking = sorted(right for right, granted in rights.items() if not granted)
-        if lacking:
-            yield Finding(
-                what=f"privileges on {index} are missing: {', '.join(lacking)}",
-                fix="add them to the role or API key of the connection",
-            )
+def alerts_of(space: str) -> list[str]:
+    """The indices of Elastic Security's alerts in *space*: the alias, and what is behind it."""
+    return [f".alerts-security.alerts-{space}", f".internal.alerts-security.alerts-{space}-*"]
+
+
+def _expressions(reads: Iterable[Reads]) -> list[str]:
+    """Names and patterns of our own cluster, each once."""
+    found = [name for one in reads for name in one.selection.index.split(",")]
+    local = (name for name in found if ":" not in name and not name.startswith("-"))
+    return list(dict.fromkeys(local))
+
+
+def _remote(reads: Iterable[Reads]) -> list[dict[str, Any]]:
+    """What is read in other clusters, for those that are reached with API keys."""
+    of_cluster: dict[str, list[str]] = {}
+    for one in reads:
+        for expression in one.selection.index.split(","):
+            cluster, colon, name = expression.partition(":")
+            if colon and not cluster.startswith("-") and name not in of_cluster.get(cluster, ()):
+                of_cluster.setdefault(cluster, []).append(name)
+    return [
+        {"clusters": [cluster], **_entry(names, ("read", "read_cross_cluster", _SEEN[1]))}
+        for cluster, names in of_cluster.items()
+    ]
+
+
+def _entry(names: list[str], privileges: Iterable[str]) -> dict[str, Any]:
+    return {"names": names, "privileges": list(privileges)}

@@ -1,0 +1,155 @@
+"""Whether the connection's key may do what it has to, and what it may do beyond that."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from scoreback.connectors.elastic.deploying.privileges import Reads, running
+from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.errors import SiemRefused
+from scoreback.records import Finding
+
+NEAR = timedelta(days=14)  # an expiry that is nearer is worth a word
+_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint: nothing is protected
+_HAS = "/_security/user/_has_privileges"
+_KEYS = "print the least ones with `scoreback keys --elastic`"
+# What no key of the service needs; all that is more follows from one of these.
+_TOO_MUCH_OF_CLUSTER = ("all", "manage", "manage_security", "manage_api_key", "manage_own_api_key")
+_TOO_MUCH_OF_ALL = ("all", "read", "write", "manage", "delete_index")
+_TOO_MUCH_OF_SCORES = ("delete", "delete_index")
+_TOO_MUCH_OF_SETTINGS = ("delete_index",)
+
+
+def rights(
+    client: Client, settings: ElasticSettings, reads: Reads, now: datetime
+) -> Iterator[Finding]:
+    """A finding for each right that is missing, then for those that are too many.
+
+    Raises:
+        SiemUnavailable: the cluster stopped answering.
+    """
+    wanted = running(settings, [reads])
+    asked = {"cluster": wanted["cluster"], "index": wanted["indices"]}
+    try:
+        answer = client.call("POST", _HAS, asked, absent=_NO_SECURITY)
+    except SiemRefused as error:
+        yield Finding(what=error.message, fix=error.hint)
+        return
+    if answer is None:
+        yield Finding(
+            what="the cluster has no security: whoever reaches it reads the events, and changes"
+            " alerts, thresholds and rules",
+            fix="switch on xpack.security.enabled, then make keys: scoreback keys --elastic",
+            fatal=False,
+        )
+        return
+    yield from _missing(answer)
+    yield from _too_much(client, settings, reads)
+    yield from _ending(client, now)
+
+
+def _missing(answer: Mapping[str, Any]) -> Iterator[Finding]:
+    if answer.get("has_all_requested"):
+        return
+    for right in _lacking(answer.get("cluster", {})):
+        yield Finding(
+            what=f"the cluster privilege {right!r} is missing",
+            fix="add it to the role or API key; without it clocks are not compared",
+            fatal=False,
+        )
+    for index, found in answer.get("index", {}).items():
+        lacking = _lacking(found)
+        if lacking:
+            yield Finding(
+                what=f"privileges on {index} are missing: {', '.join(lacking)}",
+                fix=f"add them to the role or API key of the connection; {_KEYS}",
+            )
+
+
+def _too_much(client: Client, settings: ElasticSettings, reads: Reads) -> Iterator[Finding]:
+    """What the key may do that the service never does."""
+    names = Names(settings.namespace)
+    of_events = [n for n in reads.selection.index.split(",") if n != "*" and ":" not in n]
+    of_settings = _TOO_MUCH_OF_SETTINGS if settings.keep_settings else ("index", "delete_index")
+    onto = () if reads.in_place else ("index",)
+    indices = [
+        {"names": ["*"], "privileges": _TOO_MUCH_OF_ALL},
+        {"names": [names.scores, names.health], "privileges": _TOO_MUCH_OF_SCORES},
+        {"names": [names.settings], "privileges": of_settings},
+        *(
+            [{"names": of_events, "privileges": ("delete", "delete_index", *onto)}]
+            if of_events
+            else []
+        ),
+    ]
+    try:
+        answer = client.call(
+            "POST", _HAS, {"cluster": _TOO_MUCH_OF_CLUSTER, "index": indices}, absent=_NO_SECURITY
+        )
+    except SiemRefused:
+        return  # said already
+    found = answer or {}
+    cluster, index = _granted(found.get("cluster", {})), dict(found.get("index", {}))
+    everything = _granted(index.pop("*", {}))
+    if "all" in cluster or "all" in everything:
+        yield _superfluous("the key or user may do everything")
+        return
+    if cluster:
+        said = ", ".join(cluster)
+        yield _superfluous(f"the key or user has cluster privileges beyond its work: {said}")
+    if everything:
+        said = ", ".join(everything)
+        yield _superfluous(f"the key or user has privileges on every index: {said}")
+        return
+    for name, granted in index.items():
+        more = _granted(granted)
+        if more and name == names.settings and not settings.keep_settings:
+            yield Finding(
+                what=f"the key or user may write {name}, which this connection only reads: who has"
+                " it may change thresholds",
+                fix=f"take {', '.join(more)} from it; {_KEYS}",
+                fatal=False,
+            )
+        elif more:
+            said = f"the key or user has privileges on {name} beyond its work: {', '.join(more)}"
+            yield _superfluous(said)
+
+
+def _superfluous(what: str) -> Finding:
+    return Finding(what=what, fix=f"use a key with fewer; {_KEYS}", fatal=False)
+
+
+def _ending(client: Client, now: datetime) -> Iterator[Finding]:
+    """A key that ends soon; what cannot be asked is left out."""
+    try:
+        who = client.call("GET", "/_security/_authenticate", absent=_NO_SECURITY) or {}
+        key = (who.get("api_key") or {}).get("id")
+        if not key:
+            return
+        found = client.call(
+            "GET", "/_security/api_key", params={"id": key, "owner": True}, absent=_NO_SECURITY
+        )
+    except SiemRefused:
+        return
+    for one in (found or {}).get("api_keys", ()):
+        ends = one.get("expiration")
+        if ends is None:
+            continue
+        at = datetime.fromtimestamp(ends / 1000, UTC)
+        if at - now < NEAR:
+            yield Finding(
+                what=f"the API key {one.get('name')!r} ends on {at:%Y-%m-%d %H:%M} UTC",
+                fix="make another one before that: scoreback keys --elastic; scoring stops with"
+                " it, and so do alert rules that it wrote in Kibana",
+                fatal=False,
+            )
+
+
+def _lacking(rights: Mapping[str, bool]) -> list[str]:
+    return sorted(right for right, granted in rights.items() if not granted)
+
+
+def _granted(rights: Mapping[str, bool]) -> list[str]:
+    return sorted(right for right, granted in rights.items() if granted)
