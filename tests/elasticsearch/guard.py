@@ -13,7 +13,7 @@ from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.deploying.privileges import installing, running
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.sample import PREFIX
-from tests.elasticsearch.rights import CLUSTER, Need, has, needs
+from tests.elasticsearch.rights import CLUSTER, Need, has, needs, of_stream
 
 EVENTS = frozenset({"read", "view_index_metadata", "index"})
 """What a key may have on events; ``index`` where scores are written onto them."""
@@ -54,7 +54,11 @@ def guard(connector: ElasticConnector) -> None:
 
 
 def _granted(role: Mapping[str, Any], wanted: Need, ours: set[str]) -> bool:
-    if wanted.index == CLUSTER or wanted.index in ours or wanted.index.startswith("."):
+    if (
+        wanted.index == CLUSTER
+        or of_stream(wanted.index) in ours
+        or wanted.index.startswith((".alerts", ".internal"))
+    ):
         return has(role, wanted)
     return wanted.privilege in EVENTS
 

@@ -148,7 +148,10 @@ def _within(given: Iterable[str], privilege: str) -> bool:
 
 def _covers(pattern: str, name: str) -> bool:
     """Whether all that *name* can match is matched by *pattern*; a stream's indices are its own."""
-    if name.startswith(".ds-"):
-        name = re.sub(r"^\.ds-(.*)-\d{4}\.\d{2}\.\d{2}-\d{6}$", r"\1", name)
     words = [re.escape(word) for word in pattern.split("*")]
-    return re.fullmatch(".*".join(words), name) is not None
+    return re.fullmatch(".*".join(words), of_stream(name)) is not None
+
+
+def of_stream(name: str) -> str:
+    """The data stream whose backing index *name* is, else *name*."""
+    return re.sub(r"^\.ds-(.*)-\d{4}\.\d{2}\.\d{2}-\d{6}$", r"\1", name)

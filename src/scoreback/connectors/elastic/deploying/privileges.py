@@ -35,6 +35,8 @@ def running(settings: ElasticSettings, reads: Iterable[Reads]) -> dict[str, Any]
         *([_entry(events, _SEEN)] if events else []),
         *([_entry(onto, ("index",))] if onto else []),
         _entry([names.scores, names.health], streams),
+        # Where nobody else raises alerts, we do, and write onto each score which one it is in.
+        *([] if settings.kibana else [_entry([names.scores], ("index",))]),
         _entry([names.alerts], ("index", *_SEEN, "maintenance")),
         _entry([names.verdicts], ("create_doc", *_SEEN, "maintenance")),
         _entry([names.rules], ("index", "delete", *_SEEN, "maintenance")),
