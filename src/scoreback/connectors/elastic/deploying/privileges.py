@@ -46,7 +46,7 @@ def running(settings: ElasticSettings, reads: Iterable[Reads]) -> dict[str, Any]
     if settings.kibana:
         indices.append(_entry([names.kibana], ("index", "delete", *_SEEN, "maintenance")))
         indices.append(_entry(alerts_of(settings.space), ("write", *_SEEN, "maintenance")))
-    role: dict[str, Any] = {"cluster": ["monitor"], "indices": indices}
+    role: dict[str, Any] = {"cluster": _cluster(settings), "indices": indices}
     remote = _remote(reads)
     return role | ({"remote_indices": remote} if remote else {})
 
@@ -59,9 +59,14 @@ def installing(settings: ElasticSettings) -> dict[str, Any]:
         names.events_lookup, names.entities_lookup, *([names.kibana] if settings.kibana else []),
     ]  # fmt: skip
     return {
-        "cluster": ["monitor", "manage_index_templates"],
+        "cluster": [*_cluster(settings), "manage_index_templates"],
         "indices": [_entry(ours, ("manage", "read", "index", "delete"))],
     }
+
+
+def _cluster(settings: ElasticSettings) -> list[str]:
+    """What both keys need; pipelines follow the threshold in force while the service runs."""
+    return ["monitor", *(["manage_ingest_pipelines"] if settings.native else [])]
 
 
 def alerts_of(space: str) -> list[str]:

@@ -15,6 +15,7 @@ NEAR = timedelta(days=14)  # an expiry that is nearer is worth a word
 _NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint: nothing is protected
 _HAS = "/_security/user/_has_privileges"
 _KEYS = "print the least ones with `scoreback keys --elastic`"
+_WITHOUT = {"monitor": "without it clocks are not compared"}  # privileges that can be missed
 # What no key of the service needs; all that is more follows from one of these.
 _TOO_MUCH_OF_CLUSTER = ("all", "manage", "manage_security", "manage_api_key", "manage_own_api_key")
 _TOO_MUCH_OF_ALL = ("all", "read", "write", "manage", "delete_index")
@@ -56,8 +57,8 @@ def _missing(answer: Mapping[str, Any]) -> Iterator[Finding]:
     for right in _lacking(answer.get("cluster", {})):
         yield Finding(
             what=f"the cluster privilege {right!r} is missing",
-            fix="add it to the role or API key; without it clocks are not compared",
-            fatal=False,
+            fix=f"add it to the role or API key; {_WITHOUT.get(right, _KEYS)}",
+            fatal=right not in _WITHOUT,
         )
     for index, found in answer.get("index", {}).items():
         lacking = _lacking(found)
