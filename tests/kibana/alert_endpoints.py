@@ -37,9 +37,7 @@ _ASSIGNEES = "kibana.alert.workflow_assignee_ids"
 def search(call: Call) -> Response:
     """An Elasticsearch search of the space's alerts."""
     given = call.given()
-    call.simulator.stripped.extend(
-        (call.path, name) for name in given if name not in _PASSED_ON and name != "include_attacks"
-    )
+    _strip(call, given, *_PASSED_ON, "include_attacks")
     _allowed(call, "read")
     body = {name: given[name] for name in _PASSED_ON if name in given}
     if not body.keys() - {"runtime_mappings"}:
@@ -55,6 +53,9 @@ def search(call: Call) -> Response:
 def status(call: Call) -> Response:
     """Open, acknowledge or close alerts, by their ids or by a query."""
     given = call.given()
+    if "runtime_fields" in given:
+        raise DetectionRefusal(400, "runtime_fields need Painless, which a core node has not")
+    _strip(call, given, "signal_ids", "query", "conflicts", "status", "reason")
     if given.get("status") not in STATUSES:
         expected = " | ".join(f"'{one}'" for one in STATUSES)
         raise Refusal(
@@ -93,6 +94,7 @@ def status(call: Call) -> Response:
 def tags(call: Call) -> Response:
     """Add tags to alerts, and take some away."""
     given = call.given()
+    _strip(call, given, "ids", "tags")
     add, remove = _lists(given, "tags", "tags_to_add", "tags_to_remove")
     if not given.get("ids"):
         raise DetectionRefusal(400, "No alert ids were provided")
@@ -111,6 +113,7 @@ def tags(call: Call) -> Response:
 def assignees(call: Call) -> Response:
     """Assign alerts to users, by their profiles' ids, and take them away from some."""
     given = call.given()
+    _strip(call, given, "ids", "assignees")
     add, remove = _lists(given, "assignees", "add", "remove")
     both = [one for one in add if one in remove]
     if both:
@@ -176,6 +179,11 @@ def _updated(
     if code != 200:
         raise DetectionRefusal(code, alert_updates.reason_of(answer))
     return call.answer(answer)
+
+
+def _strip(call: Call, given: Mapping[str, Any], *known: str) -> None:
+    """Note the fields that Kibana leaves out without a word."""
+    call.simulator.stripped.extend((call.path, name) for name in given if name not in known)
 
 
 def _allowed(call: Call, *needed: str) -> None:

@@ -134,14 +134,15 @@ def test_a_conflict_ends_a_request_unless_it_proceeds(kibana: Simulator) -> None
 
 def test_more_alerts_than_a_page_are_closed_in_one_request(kibana: Simulator) -> None:
     ids = seed(kibana, 1200)
+    closed = {"query": {"term": {STATUS: "closed"}}, "size": 0, "track_total_hits": True}
+    kibana.faults.add("alert_conflict", alerts=1, times=1)
+    body = {"signal_ids": ids, "status": "closed", "reason": "duplicate"}
+    assert ask(kibana, "POST", f"{SIGNALS}/status", body).status == 409
+    found = ask(kibana, "POST", f"{SIGNALS}/search", closed).json
+    assert found["hits"]["total"]["value"] == 999  # the first page but one: nothing after it
     assert _close(kibana, ids, reason="duplicate")["updated"] == 1200
-    found = ask(
-        kibana,
-        "POST",
-        f"{SIGNALS}/search",
-        {"query": {"term": {REASON: "duplicate"}}, "size": 0, "track_total_hits": True},
-    )
-    assert found.json["hits"]["total"]["value"] == 1200
+    found = ask(kibana, "POST", f"{SIGNALS}/search", closed).json
+    assert found["hits"]["total"]["value"] == 1200
 
 
 def test_tags_are_added_and_taken_away(kibana: Simulator) -> None:
@@ -218,3 +219,11 @@ def test_a_body_of_more_than_a_mebibyte_is_413(kibana: Simulator) -> None:
     body = {"signal_ids": ["a" * 64] * 16_000, "status": "closed"}
     refused = ask(kibana, "POST", f"{SIGNALS}/status", body)
     assert (refused.status, "1048576" in refused.json["message"]) == (413, True)
+
+
+def test_what_kibana_leaves_out_in_silence_is_noted(kibana: Simulator) -> None:
+    (one,) = seed(kibana, 1)
+    _close(kibana, [one], closeReason="duplicate")
+    assert kibana.stripped == [(f"{SIGNALS}/status", "closeReason")]
+    runtime = {"query": {"match_all": {}}, "status": "open", "runtime_fields": {"x": "keyword"}}
+    assert ask(kibana, "POST", f"{SIGNALS}/status", runtime).status == 400

@@ -139,3 +139,21 @@ def test_cases_are_found_and_commented_on(kibana: Simulator) -> None:
 def test_a_case_takes_no_more_than_a_thousand_alerts(kibana: Simulator) -> None:
     refused = _attach(kibana, _open(kibana)["id"], [f"a{number}" for number in range(1001)])
     assert (refused.status, "1000" in refused.json["message"]) == (400, True)
+
+
+def test_a_second_change_before_the_indexs_own_refresh_is_a_conflict(kibana: Simulator) -> None:
+    ids = seed(kibana, 1)
+    case = _attach(kibana, _open(kibana)["id"], ids).json
+    settings = {"index": {"refresh_interval": "-1"}}
+    kibana.cluster.asked("PUT", f"/{alerts_index.backing(kibana.home)}/_settings", settings)
+    (closed,) = _patch(kibana, case, status="closed").json
+    assert _patch(kibana, closed, status="in-progress").status == 409
+    assert stored(kibana, ids[0])[STATUS] == "closed"
+    now = ask(kibana, "GET", f"/api/cases/{case['id']}").json
+    assert now["status"] == "in-progress"  # the case itself was written before its alerts
+
+
+def test_an_alert_is_in_ten_cases_at_most(kibana: Simulator) -> None:
+    ids = seed(kibana, 1, **{CASES: [f"c{number}" for number in range(10)]})
+    refused = _attach(kibana, _open(kibana)["id"], ids)
+    assert (refused.status, "10 cases" in refused.json["message"]) == (400, True)

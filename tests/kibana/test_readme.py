@@ -5,14 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.kibana.closing_reasons import REASONS
 from tests.kibana.endpoints import ROUTES
 from tests.kibana.faults import KINDS
+from tests.kibana.objects.store import TYPES
 from tests.kibana.rules.edits import EDITS
 from tests.kibana.runner.running import SIMULATED
 from tests.kibana.versions import VERSIONS
 
 TEXT = (Path(__file__).parent / "README.md").read_text()
-LISTS = {"Types that run": set(SIMULATED), "### Edits of a bulk action": set(EDITS)}
+LISTS = {
+    "Types that run": set(SIMULATED),
+    "### Edits of a bulk action": set(EDITS),
+    "Reasons:": set(REASONS),
+    "Types of saved objects:": set(TYPES),
+}
 
 
 @pytest.mark.parametrize("title", LISTS)
