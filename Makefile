@@ -14,7 +14,7 @@ help:
 	@echo "make demo-splunk    the same over a simulator of Splunk with Enterprise Security"
 	@echo "make test           all tests"
 	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
-	@echo "make packages       what a SIEM installs: dist/scoreback-splunk-<version>.tgz"
+	@echo "make packages       what a SIEM installs: dist/scoreback-{splunk,elastic}-<version>"
 	@echo "make benchmark      speed and memory, as ratios in one run"
 	@echo "make acceptance     what is too long for every change: real data, benchmarks"
 	@echo "make lock           resolve requirements-dev.in into requirements-dev.lock (needs uv)"
@@ -72,8 +72,14 @@ check: $(VENV)/development
 	.venv-splunk-content/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-packages: .venv-splunk-app/tools
+packages: .venv-splunk-app/tools $(VENV)/product
 	.venv-splunk-app/bin/python packaging/splunk/build.py
+	$(BIN)/python packaging/elastic/build.py
+
+# Elastic's own check of integration packages; needs Go, and is no part of what is shipped.
+build/package-check: packaging/elastic/check/main.go packaging/elastic/check/go.mod packaging/elastic/check/go.sum
+	@mkdir -p build
+	cd packaging/elastic/check && go build -o ../../../$@ .
 
 benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/explaining.py
