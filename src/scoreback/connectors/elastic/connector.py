@@ -10,6 +10,7 @@ from scoreback.connectors.doors.keys import Admin, KeyNeeds, KeyRequest
 from scoreback.connectors.elastic import keys
 from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
+from scoreback.connectors.elastic.kibana.checks import kibana_findings
 from scoreback.connectors.elastic.kibana.client import Kibana
 from scoreback.connectors.elastic.kibana.doors import KibanaDoors
 from scoreback.connectors.elastic.names import Names
@@ -60,7 +61,7 @@ class ElasticConnector:
             self.rules, self.rule_engine = doors.rules, None
             self.labels, self.alerts = doors.labels, doors.alerts
             self.resources = doors.resources
-        self.health = Health(client, names)
+        self.health = Health(client, names, for_rules=kibana is not None)
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
         self.intake = Samples(client, given, verdicts)
         self.native = Native(client, given) if given.native else None
@@ -115,7 +116,10 @@ class ElasticConnector:
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
         """What is missing for *query* to be read and its scores written, each with the fix."""
-        return check(self.client, self.given, query)
+        found = list(check(self.client, self.given, query))
+        if self.kibana is not None:
+            found += kibana_findings(self.kibana, Names(self.given.namespace))
+        return found
 
     def close_connection(self) -> None:
         """Let go of sockets."""

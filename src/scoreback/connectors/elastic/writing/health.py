@@ -13,6 +13,7 @@ from scoreback.connectors.elastic.times import text
 from scoreback.connectors.elastic.wire import bulk
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.connectors.elastic.wire.documents import actions
+from scoreback.connectors.elastic.writing.conditions import conditions
 from scoreback.errors import SiemRefused
 from scoreback.health import OWN, HealthDocument, fields_of, health_document
 from scoreback.records import TimeWindow
@@ -23,16 +24,19 @@ PAGE = 5_000
 class Health:
     """The door to health of one namespace."""
 
-    def __init__(self, client: Client, names: Names) -> None:
-        """Write through *client*."""
-        self._client, self._names = client, names
+    def __init__(self, client: Client, names: Names, *, for_rules: bool = False) -> None:
+        """Write through *client*; *for_rules*: also what detection rules about health read."""
+        self._client, self._names, self._for_rules = client, names, for_rules
 
     def write(self, documents: Sequence[HealthDocument]) -> None:
         """Store *documents*, each under its own id: one that is there already is the same."""
         if not documents:
             return
-        ids = pa.array([document.health_id for document in documents])
-        sources = pa.array([msgspec.json.encode(_source(d)).decode() for d in documents])
+        written = [(document.health_id, _source(document)) for document in documents]
+        if self._for_rules:
+            written += conditions(documents)
+        ids = pa.array([name for name, _ in written])
+        sources = pa.array([msgspec.json.encode(source).decode() for _, source in written])
         report = bulk.send(
             self._client, f"/{self._names.health}/_bulk", actions("create", {"_id": ids}, sources),
             params={"require_data_stream": True, "refresh": True},

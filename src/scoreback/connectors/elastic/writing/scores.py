@@ -60,8 +60,9 @@ class Scores:
         if not scores.num_rows:
             return WriteReport(written=0)
         table = _first_of_each(pa.Table.from_batches([scores.batch]))
+        received = _received(table["alert"], at)
         parts = [
-            self._create(table.slice(start, PART_ROWS), at)
+            self._create(table.slice(start, PART_ROWS), received.slice(start, PART_ROWS))
             for start in range(0, table.num_rows, PART_ROWS)
         ]
         repeated = scores.num_rows - table.num_rows
@@ -71,9 +72,9 @@ class Scores:
             refused=tuple(refused for part in parts for refused in part.refused),
         )
 
-    def _create(self, table: pa.Table, at: datetime) -> WriteReport:
+    def _create(self, table: pa.Table, received: pa.Array) -> WriteReport:
         ids = table["score_id"]
-        lines = _creations(table, at)
+        lines = _creations(table, received)
 
         def stored(items: Sequence[int]) -> set[int]:
             names = ids.take(pa.array(items, pa.int64())).to_pylist()
@@ -181,12 +182,25 @@ def _row(hit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _creations(table: pa.Table, at: datetime) -> pa.Array:
-    """Lines that create the documents of *table*'s scores, sent *at* that time, in ECS."""
+def _received(alerts: pa.ChunkedArray, at: datetime) -> pa.Array:
+    """When the cluster got each score: *at*, and of what is to alert each a millisecond later.
+
+    Kibana's rules page through hits by this time alone, and lose those that share the time of the
+    last of a page.
+    """
+    before = np.cumsum(alerts.to_numpy()) - 1
+    if not len(before) or before[-1] < 1:
+        return pa.repeat(pa.scalar(at, TIME), len(alerts))
+    later = np.where(alerts.to_numpy(), before, 0) * 1_000
+    return pa.array(np.datetime64(at.replace(tzinfo=None), "us") + later, TIME)
+
+
+def _creations(table: pa.Table, received: pa.Array) -> pa.Array:
+    """Lines that create the documents of *table*'s scores, *received* then, in ECS."""
     risk = table["risk"]
     columns = {
         "@timestamp": table["event_time"],
-        "event.ingested": pa.repeat(pa.scalar(at, TIME), table.num_rows),
+        "event.ingested": received,
         "event.risk_score": risk,
         "event.severity": _severity(risk),
         "scoreback.score": table["score"],

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.elastic.kibana.rules import attack, texts
 from scoreback.connectors.elastic.kibana.rules.kql import kql
 from scoreback.connectors.elastic.kibana.versions import Differences
@@ -22,6 +21,10 @@ from scoreback.deployment import AlertRule, Delivery, RuleKind
 from scoreback.records import Severity
 
 EVERY = timedelta(minutes=5)
+# What a rule reads again, by when the cluster got it: Kibana itself makes good four intervals that
+# it did not run, and no more. It raises no alert twice from one document, and hits are few, so that
+# reading hours again costs next to nothing and an outage of Kibana loses nothing.
+READS_AGAIN = timedelta(hours=6)
 # Kibana raises no more in one run, whatever a rule says, unless its own settings are changed.
 MOST_SIGNALS, USUAL_SIGNALS = 1_000, 100
 CATCH_UP = 10  # days of the budget that one run may raise: what a late service writes at once
@@ -37,8 +40,7 @@ _SHOWN = (
     "scoreback.event.index",
 )  # fmt: skip
 _SHOWN_OF_HEALTH = (
-    "scoreback.detector", "scoreback.health.status.state", "scoreback.health.status.why",
-    "scoreback.version",
+    "event.reason", "scoreback.detector", "scoreback.health.subject", "scoreback.version",
 )  # fmt: skip
 
 
@@ -76,6 +78,9 @@ def wanted(rule: AlertRule, names: Names, kibana: Differences, *, suppresses: bo
             "to": "now",
             # When the cluster got the score: an event that was scored late is not missed.
             "timestamp_override": "event.ingested",
+            # Every score has it. With a second time Kibana would page by that, too, and it cannot
+            # by our times of events, which have nanoseconds.
+            "timestamp_override_fallback_disabled": True,
             "max_signals": max_signals(rule),
             "name": texts.title(rule),
             "description": texts.about(rule),
@@ -102,11 +107,8 @@ def wanted(rule: AlertRule, names: Names, kibana: Differences, *, suppresses: bo
 
 
 def look_back(every: timedelta) -> str:
-    """From when a rule that runs *every* so often reads: nothing is lost if it runs late.
-
-    Kibana raises no alert twice from one document, so reading it again costs nothing.
-    """
-    return f"now-{text_of(every + LOOK_BACK)}"
+    """From when a rule that runs *every* so often reads."""
+    return f"now-{text_of(every + READS_AGAIN)}"
 
 
 def text_of(span: timedelta) -> str:
@@ -121,7 +123,7 @@ def text_of(span: timedelta) -> str:
 def max_signals(rule: AlertRule) -> int:
     """How many alerts one run raises at most; what is over waits for the next runs.
 
-    A run takes the oldest first, so runs within the look-back raise the rest.
+    A run takes the oldest first, and those that read it again raise the rest.
     """
     return min(MOST_SIGNALS, max(USUAL_SIGNALS, math.ceil(rule.budget * CATCH_UP)))
 
@@ -151,7 +153,7 @@ def limits(rule: AlertRule) -> tuple[str, ...]:
         found.append(
             f"alert rule {rule.name!r} may raise more than {MOST_SIGNALS:,} alerts at once after a"
             " catch-up, and Kibana raises no more in one run: what is over waits for the next"
-            f" runs, for {text_of(EVERY + LOOK_BACK)} at most"
+            f" runs, for {text_of(READS_AGAIN)} at most"
         )
     return tuple(found)
 
@@ -193,14 +195,11 @@ def _shown(rule: AlertRule) -> list[str]:
 
 def _suppression(rule: AlertRule) -> dict[str, Any] | None:
     """Hits of an entity that follow an alert closely join it; no entity, no grouping."""
-    period = timedelta(days=1) if rule.kind is RuleKind.HEALTH else rule.throttle
-    seconds = math.ceil(period.total_seconds())
-    if not seconds:
+    if not rule.throttle:
         return None
-    text = text_of(period)
-    field = "scoreback.detector" if rule.kind is RuleKind.HEALTH else "scoreback.entity"
+    text = text_of(rule.throttle)
     return {
-        "group_by": [field],
+        "group_by": ["scoreback.entity"],
         "duration": {"value": int(text[:-1]), "unit": text[-1]},
         "missing_fields_strategy": "doNotSuppress",
     }

@@ -111,15 +111,16 @@ class Rules:
 
     def _update(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> bool:
         changes, switch = there.changes(will), there.switch(paused=rule.paused)
+        anew = there.has_lost_its_rights
         was = there.mark
         off = rule.paused and (switch is False or (was is not None and was.off))
         mark = self._mark(rule, will, off=off)
         now: Mapping[str, Any] = there.there
-        if changes or switch is not None:
+        if changes or anew or switch is not None:
             before = (was.stored, was.sent) if was else ({}, {})
             broke_off = replace(mark, stored_before=before[0], sent_before=before[1])
             self._marks.write(rule.name, broke_off)
-            answer = self._write(there, changes, switch)
+            answer = self._write(there, changes, switch, whole=anew)
             if answer is None:
                 return False
             now = answer
@@ -139,22 +140,26 @@ class Rules:
         )
 
     def _write(
-        self, there: DetectionRule, changes: Mapping[str, Any], switch: bool | None
+        self,
+        there: DetectionRule,
+        changes: Mapping[str, Any],
+        switch: bool | None,
+        *,
+        whole: bool,
     ) -> Mapping[str, Any] | None:
         """Write *changes*; None where the rule was removed or changed at the same moment.
 
         What is named alone cannot undo what somebody changes beside it. Taking a key away, and in
         some versions switching the rule, needs the rule as a whole.
         """
-        path, whole = PATH, switch is not None or any(v is None for v in changes.values())
-        if whole:
+        if whole or switch is not None or any(value is None for value in changes.values()):
+            method = "PUT"
             on = {} if switch is None else {"enabled": switch}
             body = there.whole({**changes, **on})
         else:
-            body = {"rule_id": there.there["rule_id"], **changes}
-        method = "PUT" if whole else "PATCH"
+            method, body = "PATCH", {"rule_id": there.there["rule_id"], **changes}
         found: Mapping[str, Any] | None = self._kibana.call(
-            method, path, body, absent=_CHANGED_MEANWHILE
+            method, PATH, body, absent=_CHANGED_MEANWHILE
         )
         return found
 

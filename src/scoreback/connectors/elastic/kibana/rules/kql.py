@@ -3,11 +3,10 @@
 Nothing that comes from a file is written into a query but as a quoted value.
 """
 
+from scoreback.connectors.elastic.writing.conditions import CONDITION
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.health import condition_of
 from scoreback.records import Stage
-
-STATUS = "status"  # the kind of health documents that have conditions
 
 
 def kql(rule: AlertRule) -> str:
@@ -31,8 +30,8 @@ def quoted(value: str) -> str:
 def _terms(rule: AlertRule) -> list[tuple[str, str]]:
     if rule.kind is RuleKind.HEALTH:
         return [
-            ("scoreback.health.kind", quoted(STATUS)),
-            (f"scoreback.health.{STATUS}.{condition_of(rule)}", "1"),
+            ("scoreback.health.kind", quoted(CONDITION)),
+            ("scoreback.health.subject", quoted(condition_of(rule))),
         ]
     # What is in force: another version's scores, and those for trying it, are no alerts.
     return [

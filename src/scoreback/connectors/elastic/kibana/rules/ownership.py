@@ -1,12 +1,12 @@
 """Whose a detection rule's keys are: what is ours to write, and what the user's to keep."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from scoreback.connectors.doors.rules import LOOK_BACK
-from scoreback.connectors.elastic.kibana.rules.body import Wanted, look_back
+from scoreback.connectors.elastic.kibana.rules.body import READS_AGAIN, Wanted, look_back
 from scoreback.connectors.elastic.kibana.rules.mark import Mark
 from scoreback.deployment import Found, Standing
 
@@ -14,9 +14,11 @@ from scoreback.deployment import Found, Standing
 THEIRS = (
     "actions", "exceptions_list", "filters", "meta", "namespace", "outcome", "response_actions",
     "rule_name_override", "saved_id", "throttle", "timeline_id", "timeline_title",
-    "timestamp_override_fallback_disabled",
 )  # fmt: skip
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NO_RIGHTS = re.compile(
+    r"unable to authenticate|security_exception|unauthori[sz]ed|api key", re.IGNORECASE
+).search
 _LONGEST = 60  # characters of a value that a difference shows
 
 
@@ -49,6 +51,9 @@ class DetectionRule:
         switch = self.switch(paused=paused)
         if switch is not None:
             differences.append(f"enabled: {_short(not switch)} -> {_short(switch)}")
+        if not differences and self.has_lost_its_rights:
+            rights = "rights: of a key that works no more -> of this connection"
+            return Found(standing=Standing.OUTDATED, differences=(rights,))
         if not differences:
             return Found(standing=Standing.CURRENT)
         told = tuple(differences)
@@ -66,6 +71,17 @@ class DetectionRule:
         if not paused and was_paused and self.mark is not None and self.mark.off and not enabled:
             return True
         return None
+
+    @property
+    def has_lost_its_rights(self) -> bool:
+        """Whether its last run failed for the key that it runs with, and nobody wrote it since.
+
+        A rule runs with the rights of who wrote it last: writing it again gives it ours.
+        """
+        last = (self.there.get("execution_summary") or {}).get("last_execution") or {}
+        failed = last.get("status") == "failed" and bool(self.there.get("enabled"))
+        since = str(last.get("date") or "") > str(self.there.get("updated_at") or "")
+        return failed and since and bool(_NO_RIGHTS(str(last.get("message") or "")))
 
     def whole(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The body of a request that replaces the rule: *changes* made, all else repeated."""
@@ -114,7 +130,7 @@ class DetectionRule:
         every = _span(found["interval"])
         if every is not None and not self.is_changed("from"):
             # Who runs it more seldom looks back further; as Kibana wrote it, if it is the same.
-            looks_back = _back(self.there.get("from")) == every + LOOK_BACK
+            looks_back = _back(self.there.get("from")) == every + READS_AGAIN
             found["from"] = self.there["from"] if looks_back else look_back(every)
         return found
 
@@ -123,7 +139,7 @@ class DetectionRule:
         now = self.there.get(key)
         if key == "from" and self.mark is not None:
             every = _span(self.there.get("interval"))
-            if every is not None and _back(now) == every + LOOK_BACK:
+            if every is not None and _back(now) == every + READS_AGAIN:
                 return False
         return not any(same(now, known.get(key)) for known in self._written())
 
@@ -162,7 +178,7 @@ _WRITTEN = frozenset(
         "max_signals", "name", "description", "severity", "risk_score", "severity_mapping",
         "risk_score_mapping", "threat", "investigation_fields", "false_positives", "setup",
         "references", "related_integrations", "author", "license", "building_block_type", "note",
-        "alert_suppression", "tags", "data_view_id",
+        "alert_suppression", "tags", "data_view_id", "timestamp_override_fallback_disabled",
     }
 )  # fmt: skip
 

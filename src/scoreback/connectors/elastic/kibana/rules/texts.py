@@ -41,8 +41,8 @@ def note(rule: AlertRule, kibana: Differences) -> str:
         return (
             "## Triage\n\n"
             "The alert is about a detector, not about an event: `scoreback.detector` names it, and"
-            f" `scoreback.health.status.why` says why. What to do is in {where} of Scoreback's"
-            " documentation. How you close the alert teaches nothing."
+            f" `event.reason` says why. It is raised once a day while it lasts. What to do is in"
+            f" {where} of Scoreback's documentation. How you close the alert teaches nothing."
         )
     owner = f"\n\nOwner of the detector: {in_markdown(rule.owner)}." if rule.owner else ""
     more = f"\n\n{in_markdown(rule.notes)}" if rule.notes else ""

@@ -88,8 +88,8 @@ def test_what_is_the_users_is_never_a_difference_and_never_written(by_hand: dict
 
 def test_a_longer_interval_of_the_users_looks_back_further() -> None:
     there = standing_rule(interval="1h")
-    assert there.changes(WILL) == {"from": "now-70m"}
-    by_hand: dict[str, Any] = {"from": "now-900s"}
+    assert there.changes(WILL) == {"from": "now-7h"}
+    by_hand: dict[str, Any] = {"from": "now-21900s"}
     same_in_seconds = standing_rule(**by_hand)
     assert same_in_seconds.changes(WILL) == {}
 

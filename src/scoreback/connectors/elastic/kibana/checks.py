@@ -1,0 +1,71 @@
+"""What is missing or goes wrong in Kibana, each with its fix; nothing of it stops scoring."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scoreback.connectors.elastic.kibana.client import Kibana
+from scoreback.connectors.elastic.kibana.rules.body import OUR_TAG
+from scoreback.connectors.elastic.kibana.rules.door import PATH
+from scoreback.connectors.elastic.names import Names
+from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
+from scoreback.records import Finding
+
+_PAGE = 100
+_FAILING = frozenset({"failed", "partial failure", "warning"})
+
+
+def kibana_findings(kibana: Kibana, names: Names) -> Iterator[Finding]:
+    """Whether Kibana answers, has the space, lets us in, and how our rules run there."""
+    try:
+        _ = kibana.version
+        kibana.require_space()
+        rules = list(_our_rules(kibana, names))
+    except (SiemUnavailable, SiemRefused, ConfigError) as error:
+        # Events are read and scored all the same, so detectors work: they raise no alerts.
+        yield Finding(what=error.message, fix=error.hint, fatal=False)
+        return
+    for rule in rules:
+        yield from _execution(rule)
+
+
+def _our_rules(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
+    page = 1
+    while True:
+        params = {
+            "page": page,
+            "per_page": _PAGE,
+            "filter": f'alert.attributes.tags: "{OUR_TAG}"',
+            "sort_field": "name",
+            "sort_order": "asc",
+        }
+        found = kibana.call("GET", f"{PATH}/_find", params=params)
+        for rule in found["data"]:
+            if {names.scores, names.health} & set(rule.get("index") or ()):
+                yield rule
+        if page * _PAGE >= found["total"]:
+            return
+        page += 1
+
+
+def _execution(rule: Mapping[str, Any]) -> Iterator[Finding]:
+    """How a rule's last run went."""
+    last = (rule.get("execution_summary") or {}).get("last_execution") or {}
+    name, said = rule.get("name"), " ".join(str(last.get("message") or "").split())[:300]
+    if not rule.get("enabled") or not last:
+        return
+    gap = (last.get("metrics") or {}).get("execution_gap_duration_s")
+    if gap:
+        yield Finding(
+            what=f"Kibana's rule {name!r} did not look at {gap / 60:.0f} min, as it did not run",
+            fix="fill the gap in Kibana: Rules, the rule, Execution results; or run it by hand for"
+            " that time",
+            fatal=False,
+        )
+    elif last.get("status") in _FAILING:
+        yield Finding(
+            what=f"Kibana's rule {name!r} ended its last run with {last['status']!r}: {said}",
+            fix="is the API key that wrote it still valid, and may it read the scores? A rule runs"
+            " with the rights of who wrote it last: with a key that works `scoreback apply` gives"
+            " it those",
+            fatal=False,
+        )
