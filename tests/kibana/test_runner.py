@@ -306,22 +306,44 @@ def test_the_scheduler_runs_rules_by_itself() -> None:
 
 
 def test_exceptions_are_left_out(lab: Lab) -> None:
-    lab.put({"1": event(host="a"), "2": event(host="b"), "3": event(host="c")})
+    lab.put({host: event(host=host) for host in ("a", "b", "c", "d", "w-1")})
+    lab.put({"u": event(host="u", user={"name": "ann"})})
     made = {"list_id": "l", "name": "n", "description": "d", "type": "detection"}
     known = ask(lab.simulator, "POST", "/api/exception_lists", made).json
     for number, entry in enumerate(
         (
             {"type": "match", "field": "host.name", "operator": "included", "value": "a"},
             {"type": "match_any", "field": "host.name", "operator": "included", "value": ["b"]},
+            {"type": "wildcard", "field": "host.name", "operator": "included", "value": "w-*"},
+            {"type": "exists", "field": "user.name", "operator": "included"},
         )
     ):
         item = {"list_id": "l", "item_id": f"i{number}", "name": "n", "description": "d",
                 "type": "simple", "entries": [entry]}  # fmt: skip
         assert ask(lab.simulator, "POST", "/api/exception_lists/items", item).status == 200
+    over_by_now = {"type": "match", "field": "host.name", "operator": "included", "value": "c"}
+    but_d = {"type": "match", "field": "host.name", "operator": "excluded", "value": "d"}
+    for item_id, entries, more in (
+        ("expired", [over_by_now], {"expire_time": iso(NOW - 1)}),
+        ("both", [over_by_now, but_d, {**over_by_now, "value": "a"}], {}),
+    ):
+        item = {"list_id": "l", "item_id": item_id, "name": "n", "description": "d",
+                "type": "simple", "entries": entries, **more}  # fmt: skip
+        assert ask(lab.simulator, "POST", "/api/exception_lists/items", item).status == 200
     reference = {name: known[name] for name in ("id", "list_id", "type", "namespace_type")}
     lab.rule(exceptions_list=[reference])
     lab.run()
-    assert lab.hosts() == ["c"]
+    assert lab.hosts() == ["c", "d"]
+
+
+def test_a_rule_may_search_a_data_view(lab: Lab) -> None:
+    lab.put({"1": event()})
+    view = {"data_view": {"title": lab.index, "id": lab.index}}
+    assert ask(lab.simulator, "POST", "/api/data_views/data_view", view).status == 200
+    lab.rule(index=[], data_view_id=lab.index)
+    assert lab.run()["created"] == 1
+    lab.rule("two", index=[], data_view_id="none")
+    assert "index-pattern/none] not found" in lab.run("two")["message"]
 
 
 def test_a_rule_never_alerts_on_its_own_alerts(lab: Lab) -> None:
