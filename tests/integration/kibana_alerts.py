@@ -161,6 +161,7 @@ def bench(
             user=USER,
             password=PASSWORD,
             verdicts=dict(verdicts or {}),
+            sleep=lambda _: None,
         ) as connector,
     ):
         yield Bench(url, kibana, connector)

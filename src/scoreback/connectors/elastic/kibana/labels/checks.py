@@ -1,0 +1,78 @@
+"""What `check` says of verdicts: closings that nobody has told us the meaning of."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scoreback.connectors.elastic.kibana.labels.hits import BLOCK, CLOSED, REASON, STATUS, UPDATED
+from scoreback.connectors.elastic.kibana.labels.hits import TAGS as TAGS_FIELD
+from scoreback.connectors.elastic.kibana.labels.meanings import SILENT_TAGS, Meanings
+from scoreback.connectors.elastic.kibana.labels.pages import alerts_index
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.records import Finding
+
+MOST = 100  # values that are looked at
+SHOWN = 5  # of them, in one finding
+
+_CLOSED = {"term": {STATUS: CLOSED}}
+_BLOCK = {"exists": {"field": BLOCK}}
+
+
+def verdict_findings(client: Client, space: str, meanings: Meanings) -> Iterator[Finding]:
+    """Yield what is not known of the closings of *space*; a space without alerts has none.
+
+    Raises:
+        SiemUnavailable: the cluster did not answer.
+        SiemRefused: it refused; a right is missing.
+    """
+    without = {"bool": {"must_not": [{"exists": {"field": REASON}}]}}
+    body = {
+        "size": 0,
+        "query": {"bool": {"filter": [_CLOSED], "must_not": [_BLOCK]}},
+        "aggs": {
+            "reasons": {"terms": {"field": REASON, "size": MOST}},
+            "silent": {
+                "filter": without,
+                "aggs": {"tags": {"terms": {"field": TAGS_FIELD, "size": MOST}}},
+            },
+            "timeless": {"filter": {"bool": {"must_not": [{"exists": {"field": UPDATED}}]}}},
+        },
+    }
+    answer = client.search(alerts_index(space), body, absent=(404,)) or {}
+    found = answer.get("aggregations")
+    if found is None:
+        return
+    reasons = [b for b in found["reasons"]["buckets"] if not meanings.knows(str(b["key"]))]
+    if reasons:
+        yield Finding(
+            what=f"alerts were closed with reasons that have no meaning here: {_shown(reasons)}",
+            fix="say under `verdicts` in the connection's settings what they mean: true_positive,"
+            " benign_positive, false_positive, undetermined or ignore. Until then they are"
+            " undetermined",
+            fatal=False,
+        )
+    tags = [
+        b
+        for b in found["silent"]["tags"]["buckets"]
+        if str(b["key"]).strip().lower() not in SILENT_TAGS and not meanings.speak([str(b["key"])])
+    ]
+    if tags:
+        yield Finding(
+            what="alerts that were closed without a reason bear tags that have no meaning here:"
+            f" {_shown(tags)}",
+            fix="where a tag says how an alert was judged, give it a meaning under `verdicts` in"
+            " the connection's settings; the others may stay as they are",
+            fatal=False,
+        )
+    if count := int(found["timeless"]["doc_count"]):
+        yield Finding(
+            what=f"{count:,} closed alerts do not say when they were closed, as Kibana before 8.10"
+            " left them: they give no labels",
+            fix="nothing is wrong; close those again that are worth learning from",
+            fatal=False,
+        )
+
+
+def _shown(buckets: list[Mapping[str, Any]]) -> str:
+    shown = ", ".join(f"{b['key']!r} ({b['doc_count']:,})" for b in buckets[:SHOWN])
+    more = len(buckets) - SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
