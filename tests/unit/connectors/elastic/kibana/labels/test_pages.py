@@ -79,7 +79,7 @@ def test_each_alert_of_the_time_is_read_once_and_in_order(
         assert len(broken) > RENEWALS
         return
     assert sorted(found) == sorted(wanted)
-    order = dict((name, at) for at, name in node.alerts)
+    order = {name: at for at, name in node.alerts}
     assert [order[name] for name in found] == sorted(order[name] for name in found)
 
 
