@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -64,6 +65,13 @@ class Application:
             return refusal.response()
         except ClusterError as refused:
             return Refusal(refused.status, str(refused)).response()
+        except Disconnect:
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of the simulator's own is to be seen
+            traceback.print_exc()
+            return Refusal(
+                500, "An internal server error occurred. Check Kibana server logs."
+            ).response()
         if self._simulator.faults.take("answer_lost", request.method, path):
             raise Disconnect
         return answer

@@ -138,6 +138,26 @@ def test_a_key_needs_the_privilege_of_the_type_or_of_all_objects(kibana_alone: S
         assert status == 200 or "index-pattern" in answer.json["message"]
 
 
+@pytest.mark.parametrize("named", [{"type": "tag"}, [1], [{"type": "tag"}]])
+def test_objects_that_are_not_named_by_type_and_id_are_400(
+    kibana_alone: Simulator, named: object
+) -> None:
+    for path in ("_bulk_get", "_bulk_delete"):
+        assert ask(kibana_alone, "POST", f"{OBJECTS}/{path}", named).status == 400
+    assert ask(kibana_alone, "POST", f"{OBJECTS}/_export", {"objects": named}).status == 400
+
+
+def test_several_objects_are_read_and_removed_at_once(kibana_alone: Simulator) -> None:
+    _import(kibana_alone, VIEW)
+    named = [{"type": "index-pattern", "id": "v"}, {"type": "tag", "id": "nobody"}]
+    there, absent = ask(kibana_alone, "POST", f"{OBJECTS}/_bulk_get", named).json["saved_objects"]
+    assert (there["attributes"], absent["error"]["statusCode"]) == (VIEW["attributes"], 404)
+    said = ask(kibana_alone, "POST", f"{OBJECTS}/_bulk_delete", named).json["statuses"]
+    assert [one["success"] for one in said] == [True, False]
+    refused = ask(kibana_alone, "POST", f"{OBJECTS}/_export", {"objects": named})
+    assert (refused.status, len(refused.json["attributes"]["objects"])) == (400, 2)
+
+
 def test_objects_of_one_space_are_not_in_another(kibana_alone: Simulator) -> None:
     _import(kibana_alone, VIEW)
     assert ask(kibana_alone, "GET", f"{OBJECTS}/index-pattern/v", space="other").status == 404

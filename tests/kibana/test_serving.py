@@ -148,3 +148,12 @@ def test_an_unknown_version_or_licence_is_refused() -> None:
         Options(version="7.17")
     with pytest.raises(ValueError, match="'gold' is not one of basic"):
         Options(license="gold")
+
+
+def test_a_mistake_of_the_simulators_own_is_500_and_is_seen(
+    kibana_alone: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kibana_alone, "spaces", None)
+    answer = ask(kibana_alone, "GET", "/api/spaces/space")
+    assert (answer.status, answer.json["error"]) == (500, "Internal Server Error")
+    assert "AttributeError" in capsys.readouterr().err

@@ -157,7 +157,11 @@ def body(stage: str, *, creating: bool) -> dict[str, Any]:
         "query": _object(("expression",), expression=_TEXT, language={"enum": ["kql", "lucene"]}),
         "time_range": _object(
             ("from", "to"),
-            **{"from": _TEXT, "to": _TEXT, "mode": {"enum": ["absolute", "relative"]}},
+            **{
+                "from": _TEXT,
+                "to": _TEXT,
+                "mode": {"type": "string", "enum": ["absolute", "relative"]},
+            },
         ),
         "refresh_interval": _object(("pause", "value"), pause=_BOOLEAN, value=_WHOLE),
         "tags": {"type": "array", "maxItems": 100, "items": _TEXT},

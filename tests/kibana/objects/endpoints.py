@@ -7,6 +7,7 @@ answered by 9.4.3. ``_bulk_update`` was not.
 import fnmatch
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from starlette.responses import Response
 
@@ -167,7 +168,7 @@ def delete(call: Call) -> Response:
 @router.on("POST", f"{_BASE}/_bulk_get")
 def bulk_get(call: Call) -> Response:
     """Some objects; in place of each that is not there, its error."""
-    named = call.json()
+    named = _listed(call.json(), "request body")
     _reads(call, [item["type"] for item in named])
     store, shown = call.kept(SavedObjects), []
     for item in named:
@@ -179,7 +180,7 @@ def bulk_get(call: Call) -> Response:
 @router.on("POST", f"{_BASE}/_bulk_delete")
 def bulk_delete(call: Call) -> Response:
     """Remove some objects, and say of each whether it was there."""
-    named = call.json()
+    named = _listed(call.json(), "request body")
     _writes(call, [item["type"] for item in named], "bulk_delete")
     store, said = call.kept(SavedObjects), []
     with call.simulator.lock:
@@ -190,6 +191,22 @@ def bulk_delete(call: Call) -> Response:
             error = {} if there else {"error": _absent(item)}
             said.append({"id": item["id"], "type": item["type"], "success": there, **error})
     return call.answer({"statuses": said})
+
+
+def _listed(given: Any, where: str) -> list[Json]:  # noqa: ANN401
+    """Objects that are named by type and id."""
+    if not isinstance(given, list):
+        kind = type(given).__name__
+        raise Refusal(400, f"[{where}]: expected value of type [array] but got [{kind}]")
+    for number, one in enumerate(given):
+        for name in ("type", "id"):
+            if not isinstance(one, dict) or not isinstance(one.get(name), str):
+                raise Refusal(
+                    400,
+                    f"[{where}.{number}.{name}]: expected value of type [string] but got "
+                    "[undefined]",
+                )
+    return given
 
 
 def _absent(item: Json) -> Json:
@@ -238,6 +255,7 @@ def _chosen(call: Call, given: Json, store: SavedObjects) -> list[SavedObject]:
     if (objects is None) == (types is None):
         raise Refusal(400, "Either `type` or `objects` are required.")
     if objects is not None:
+        objects = _listed(objects, "request body.objects")
         _reads(call, [one["type"] for one in objects])
         found = [store.find(one["type"], one["id"]) for one in objects]
         absent = [one for one, there in zip(objects, found, strict=True) if there is None]
