@@ -51,7 +51,7 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
         if len(nodes.parent) > MOST_NODES:
             size = f"its {artifact.model.algorithm} has {len(nodes.parent):,} nodes"
             _refuse(manifest.detector, (f"{size}, and a search can read {MOST_NODES:,} at most",))
-        trees, intercept = _trees(nodes), _intercept(artifact.model)
+        trees, intercept = _trees(nodes), intercept_of(artifact.model)
     elif isinstance(artifact.model, LinearModel):
         linear, intercept = _linear(artifact.model), artifact.model.intercept
     else:
@@ -72,6 +72,11 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
         trees=trees,
         linear=linear,
     )
+
+
+def trees_of(model: TreeModel) -> Trees:
+    """The trees of *model*, whose intercept is apart."""
+    return _trees(Nodes.of(decode(model.stored)))
 
 
 def _refuse(detector: str, reasons: tuple[str, ...]) -> None:
@@ -127,7 +132,7 @@ def _worth(nodes: Nodes) -> Floats:
     return worth
 
 
-def _intercept(model: TreeModel) -> float:
+def intercept_of(model: TreeModel) -> float:
     """What the model says before its first tree, exactly: asked of it with every leaf at nothing.
 
     What is stored is a probability, and whether log-odds are made of it in one precision or another

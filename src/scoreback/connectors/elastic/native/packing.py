@@ -17,8 +17,9 @@ from scoreback.portable.reading import TIMES
 
 MOST_NODES = 150_000  # of all trees: more than 1 MB that every node of the cluster keeps
 MOST_PARTS = 6  # of a field's name, between dots: the ways to write it double with each
-_FIRST = 36  # characters below it are not used: JSON would escape them, or Java's strings grow
-_HIGHEST = 0xD7FF - _FIRST  # from there on halves of pairs begin, which no JSON holds alone
+# From there on halves of pairs begin, which no JSON holds alone. Where all are below 256, as with
+# XGBoost's own bins, Java keeps the string in a byte each.
+_HIGHEST = 0xD7FF
 _TIMED = ("hour_of_day", "day_of_week")
 
 
@@ -148,7 +149,7 @@ def _packed_trees(trees: Trees, width: int) -> dict[str, Any]:
         for node in order:
             left = trees.left[node]
             if left < 0:
-                codes += [-1, own, 0]
+                codes += [0, own, 0]
                 own += 1
                 leaves.append(_short(trees.worth[node]))
                 continue
@@ -157,13 +158,13 @@ def _packed_trees(trees: Trees, width: int) -> dict[str, Any]:
             if place[right] != place[left] + 1:
                 raise AssertionError("the children of a node do not follow each other")
             codes += [
-                2 * feature + (not missing),
+                1 + 2 * feature + (not missing),
                 bisect_left(cuts[feature], trees.threshold[node]),
-                3 * (place[left] - place[node]),
+                place[left] - place[node],
             ]
         if len(order) != end - root:
             raise ValueError("a tree has nodes that nothing leads to")
-        parts += map(_sign, [depth, len(order), own, *codes])
+        parts += map(chr, [depth, len(order), own, *codes])
     return {"trees": "".join(parts), "cuts": cuts, "leaves": leaves}
 
 
@@ -197,15 +198,11 @@ def _too_large(trees: Trees, width: int) -> list[str]:
     if nodes > MOST_NODES:
         return [f"its trees have {nodes:,} nodes, and a cluster is to keep {MOST_NODES:,} at most"]
     sizes = [end - root for root, end in pairwise([*trees.roots, nodes])]
-    if 3 * max(sizes) > _HIGHEST:
-        return [f"one of its trees has {max(sizes):,} nodes; {_HIGHEST // 3:,} have room"]
+    if max(sizes) > _HIGHEST:
+        return [f"one of its trees has {max(sizes):,} nodes; {_HIGHEST:,} have room"]
     if max(map(len, _cuts(trees, width))) >= _HIGHEST:
         return [f"it asks a feature for more than {_HIGHEST:,} thresholds"]
     return []
-
-
-def _sign(code: int) -> str:
-    return chr(_FIRST + code)
 
 
 def _short(leaf: float) -> float:

@@ -200,28 +200,28 @@ _KEPT = """
   r.put(q.c, d);
 }
 """
-# Numbers are looked up among the thresholds of their column once, not in each tree: `b` has twice
-# a place for each column, first as questions see it whose missing go left. A tree is its depth,
-# nodes and leaves, then for each node: place, threshold, way to the left child; the right one is
-# the next. A leaf's way is none. Sums are in single precision, as XGBoost's.
+# Numbers are looked up among the thresholds of their column once, not in each tree: after a zero,
+# `b` has two places for each column, first as questions see it whose missing go left. A tree is its
+# depth, nodes and leaves, then for each node: place, threshold, nodes to the left child; the right
+# one is the next. A leaf leads to itself. Sums are in single precision, as XGBoost's.
 _TREES = """
-  int c = 36 + 2 * n++;
+  int c = 1 + 2 * n++;
   if (d == d) {
     int g = Collections.binarySearch(params.cuts.get(n - 1), d + 0.0);
-    b[c] = b[c + 1] = g < 0 ? 35 - g : 37 + g;
+    b[c] = b[c + 1] = g < 0 ? -1 - g : 1 + g;
   } else b[c + 1] = 65535;
 }
 String t = params.trees;
 List l = params.leaves;
 float m = (float) params.intercept;
-int p = 0, e = -36;
+int p = 0, e = 0;
 while (p < t.length()) {
   int i = p + 3;
-  for (int h = t.charAt(p); h > 36; h--)
-    i += t.charAt(i + 2) - 36 + ((t.charAt(i + 1) - b[t.charAt(i)]) >> 31 & 3);
+  for (int h = t.charAt(p); h > 0; h--)
+    i += 3 * t.charAt(i + 2) + ((t.charAt(i + 1) - b[t.charAt(i)]) >> 31 & 3);
   m += (float) (double) l.get(e + t.charAt(i + 1));
-  e += t.charAt(p + 2) - 36;
-  p += 3 * t.charAt(p + 1) - 105;
+  e += t.charAt(p + 2);
+  p += 3 + 3 * t.charAt(p + 1);
 }
 """
 _LINEAR = """
@@ -232,7 +232,7 @@ _LINEAR = """
 }
 float m = (float) z;
 """
-_BEFORE_TREES = "int n = 0;\nint[] b = new int[36 + 2 * params.columns.size()];\n"
+_BEFORE_TREES = "int n = 0;\nint[] b = new int[1 + 2 * params.columns.size()];\n"
 _BEFORE_LINEAR = "int n = 0;\ndouble z = params.intercept, h = 3.4028234663852886e38;\n"
 _RESULT = """
 ctx.remove('_scoreback');
