@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.native.packing import Times, scripts
@@ -22,6 +24,7 @@ from scoreback.connectors.elastic.native.trial import document
 from scoreback.connectors.json.flatten import flattened, parsed
 from scoreback.deployment import MODEL, DetectorNeeds, ModelResource, NativePoint, Standing
 from scoreback.errors import SiemRefused
+from scoreback.models.artifact.folder import Artifact
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.trees import TreeModel
@@ -40,7 +43,7 @@ from scoreback.multivalue import values_of
 from scoreback.portable.model import PortableModel
 from scoreback.times import micros
 from tests.elasticsearch.connection import connected as at_node
-from tests.unit.models.portable.conftest import MakeArtifact, hard_artifact
+from tests.unit.models.portable.conftest import MakeArtifact, feature, hard_artifact
 
 pytestmark = pytest.mark.server
 __all__ = ["hard_artifact"]
@@ -345,3 +348,53 @@ def test_nothing_is_scored_by_a_cluster_that_was_not_asked_to(
         assert core.native is None
         assert core.resources.of_detector(needs_of(model)) == ()
         assert core.resources.made() == []
+
+
+NUMBERS = tuple(feature("number", f"a.f{n}", f"f{n}") for n in range(5))
+
+
+def learnt(rate: float) -> TreeModel:
+    """XGBoost's own model where about *rate* of all rows are positive."""
+    draw = np.random.default_rng(3)
+    found = np.round(draw.normal(size=(6_000, 5)), 1).astype(np.float32)
+    found[draw.random(found.shape) < 0.15] = np.nan
+    order = np.argsort(-np.nan_to_num(found[:, 0]) - draw.normal(size=len(found)) / 2)
+    truth = np.zeros(len(found))
+    truth[order[: int(rate * len(found))]] = 1
+    booster = xgb.train(
+        {"objective": "binary:logistic", "max_depth": 5, "nthread": 1},
+        xgb.DMatrix(found, truth, nthread=1),
+        30,
+    )
+    return TreeModel.from_bytes(bytes(booster.save_raw("ubj")), 1, algorithm="xgboost")
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.01, 0.001])
+def test_models_of_rare_attacks_score_as_in_the_service(
+    opensearch: ElasticConnector, hard_artifact: MakeArtifact, rate: float
+) -> None:
+    of_numbers(opensearch, hard_artifact, learnt(rate))
+
+
+def test_a_model_that_xgboost_2_saved_scores_as_in_the_service(
+    opensearch: ElasticConnector, hard_artifact: MakeArtifact
+) -> None:
+    stored = (Path(__file__).parent / "models" / "xgboost-2.1.4.ubj").read_bytes()
+    model = TreeModel.from_bytes(stored, 1, algorithm="xgboost")
+    row = np.array([[0.2, -0.5227484703063965, -0.41306355595588684, -2.44146728515625, 1.8]])
+    assert model.margin(row.astype(np.float32))[0] == pytest.approx(-2.748335123062134, abs=1e-6)
+    of_numbers(opensearch, hard_artifact, model)
+
+
+def of_numbers(siem: ElasticConnector, hard_artifact: MakeArtifact, model: TreeModel) -> None:
+    """Let *model*, of five numbers, pass the gate on the cluster."""
+    before = hard_artifact("xgboost")
+    manifest = before.manifest.model_copy(
+        update={"features": NUMBERS, "vocabularies": {}, "algorithm": "xgboost"}
+    )
+    artifact = Artifact(manifest, model)
+    portable = portable_model(artifact, "v1")
+    wanted = pipeline_of(siem, portable)
+    seen = require_parity(artifact, portable, native(siem, wanted), rows=2_000)
+    assert seen.farthest <= 1e-6
+    assert seen.ties > 1
