@@ -16,7 +16,7 @@ from tests.kibana.exceptions import endpoints as exception_endpoints
 from tests.kibana.objects import dashboards, data_views
 from tests.kibana.objects import endpoints as object_endpoints
 from tests.kibana.routing import Route
-from tests.kibana.rules import alerting_endpoints, bulk, preview, transfer
+from tests.kibana.rules import alerting_endpoints, bulk, old_bulk, preview, transfer
 from tests.kibana.rules import endpoints as rule_endpoints
 
 TOPICS: tuple[ModuleType, ...] = (
@@ -31,6 +31,7 @@ TOPICS: tuple[ModuleType, ...] = (
     key_endpoints,
     note_endpoints,
     object_endpoints,
+    old_bulk,
     preview,
     rule_endpoints,
     setting_endpoints,

@@ -7,13 +7,13 @@ import pytest
 from tests.kibana.asking import Answer, ask
 from tests.kibana.serving import running
 from tests.kibana.simulator import Options, Simulator
-from tests.kibana.test_rules import RULES, made
+from tests.kibana.test_rules import RULES, body, made
 
 
 def act(simulator: Simulator, action: str, **more: object) -> Answer:
     params = {"dry_run": "true"} if more.pop("dry", False) else None
-    body = {"action": action, **more}
-    return ask(simulator, "POST", f"{RULES}/_bulk_action", body, params=params)
+    given = {"action": action, **more}
+    return ask(simulator, "POST", f"{RULES}/_bulk_action", given, params=params)
 
 
 def rule(simulator: Simulator, rule_id: str = "one") -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_rules_are_deleted_at_once(kibana_alone: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("given", "said"),
     [
         ({"action": "bless"}, "action: Invalid discriminator value"),
         ({"action": "enable", "ids": ["a"], "query": ""}, "Both query and ids are sent"),
@@ -144,7 +144,23 @@ def test_rules_are_deleted_at_once(kibana_alone: Simulator) -> None:
         ({"action": "edit", "ids": ["a"]}, "edit: Array must contain at least 1"),
     ],
 )
-def test_a_wrong_action_is_400(kibana_alone: Simulator, body: dict[str, Any], said: str) -> None:
-    answer = ask(kibana_alone, "POST", f"{RULES}/_bulk_action", body)
+def test_a_wrong_action_is_400(kibana_alone: Simulator, given: dict[str, Any], said: str) -> None:
+    answer = ask(kibana_alone, "POST", f"{RULES}/_bulk_action", given)
     assert answer.status == 400
     assert said in answer.json["message"]
+
+
+def test_8_19_alone_has_the_older_routes() -> None:
+    path = f"{RULES}/_bulk_create"
+    with running(Options(version="9.2")) as simulator:
+        assert ask(simulator, "POST", path, [body("a")]).status == 404
+    with running(Options(version="8.19")) as simulator:
+        first, again = ask(simulator, "POST", path, [body("a"), body("a")]).json
+        assert first["rule_id"] == "a"
+        assert again["error"] == {"status_code": 409, "message": 'rule_id: "a" already exists'}
+        changes = [{"rule_id": "a", "tags": ["t"]}, {"rule_id": "b", "tags": ["t"]}]
+        changed, missing = ask(simulator, "PATCH", f"{RULES}/_bulk_update", changes).json
+        assert (changed["tags"], missing["error"]["status_code"]) == (["t"], 404)
+        (gone,) = ask(simulator, "DELETE", f"{RULES}/_bulk_delete", [{"rule_id": "a"}]).json
+        assert gone["rule_id"] == "a"
+        assert ask(simulator, "GET", RULES, params={"rule_id": "a"}).status == 404

@@ -33,6 +33,8 @@ class Version:
     """How many fields a threshold rule may group by."""
     gap_actions: bool
     """Whether bulk actions include ``fill_gaps``."""
+    old_bulk_routes: bool = False
+    """Whether ``_bulk_create``, ``_bulk_update`` and ``_bulk_delete`` of rules are still there."""
     features: tuple[str, ...]
     """The ids in force, in ``privileges.FEATURES``."""
     deprecated_features: tuple[str, ...]
@@ -65,6 +67,7 @@ VERSIONS: dict[str, Version] = {
         internal_routes_refused=False,
         threshold_fields=3,
         gap_actions=False,
+        old_bulk_routes=True,
         features=_8_19,
         deprecated_features=(*_OLD, "siemV2", "securitySolutionCasesV2"),
     ),
