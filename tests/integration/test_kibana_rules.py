@@ -1,9 +1,10 @@
 """Alert rules as detection rules, on the simulator of Kibana: no real Kibana has confirmed them."""
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -16,10 +17,12 @@ from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.kibana.rules.door import PATH
 from scoreback.connectors.elastic.names import Names
 from scoreback.deployment import AlertRule, Standing, Suppress
-from scoreback.errors import SiemRefused, SiemUnavailable
+from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
+from scoreback.health import Condition
 from scoreback.records import TimeWindow
-from scoreback.service.app import App
+from scoreback.service.app import App, opened
 from scoreback.service.deploying.reconcile import put, settle
+from scoreback.service.deploying.rule_files import write_rule_files
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from tests.elasticsearch.batches import NOW, scores
@@ -431,3 +434,35 @@ def test_a_rule_that_is_as_wanted_costs_one_request(
         assert sent == []
         assert other.rules.standing(RULE).standing == Standing.CURRENT
     assert sent == [f"GET {PATH}"]
+
+
+def test_rules_are_written_as_files_and_again_only_where_they_differ(
+    kibana: Simulator, connector: ElasticConnector, tmp_path: Path
+) -> None:
+    del kibana
+    folder = tmp_path / "rules"
+    with State.open(tmp_path / "state") as state:
+        app = App(Settings(home=tmp_path, connector="elastic"), connector, state)
+        written = write_rule_files(app, (), folder, today=date(2026, 6, 1))
+        first = {path.name: path.read_text(encoding="utf-8") for path in written}
+        assert sorted(first) == sorted(
+            f"scoreback_health_{condition}.toml" for condition in Condition
+        )
+        changed = written[0]
+        edited = first[changed.name].replace('type = "query"', 'type = "other"')
+        changed.write_text(edited, encoding="utf-8")
+        write_rule_files(app, (), folder, today=date(2026, 7, 1))
+    for path in written[1:]:
+        assert path.read_text(encoding="utf-8") == first[path.name]
+    again = tomllib.loads(changed.read_text(encoding="utf-8"))
+    assert again["rule"]["type"] == "query"
+    assert again["metadata"]["creation_date"] == "2026/06/01"
+    assert again["metadata"]["updated_date"] == "2026/07/01"
+
+
+def test_a_siem_without_such_files_says_so(tmp_path: Path) -> None:
+    with (
+        opened(Settings(home=tmp_path)) as app,
+        pytest.raises(ConfigError, match="not kept as files"),
+    ):
+        write_rule_files(app, (), tmp_path / "rules", today=date(2026, 6, 1))

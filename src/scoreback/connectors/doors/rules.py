@@ -1,7 +1,7 @@
 """The doors to alert rules, and to the engine where the SIEM has none of its own."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from scoreback.deployment import AlertRule, Delivery, Found, Suppress
@@ -53,6 +53,15 @@ class RulesDoor(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove the rule called so; its alerts stay. Removing what is not there is no error."""
+        ...
+
+
+@runtime_checkable
+class WritesRuleFiles(Protocol):
+    """A door to rules whose SIEM's own tools keep rules as files in a repository."""
+
+    def rule_file(self, rule: AlertRule, *, created: date, updated: date) -> str:
+        """*rule* as such a file, with the days that it names."""
         ...
 
 

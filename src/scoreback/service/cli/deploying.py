@@ -22,8 +22,21 @@ Files = Annotated[
 ]
 
 
-def plan(files: Files = None, home: options.Home = None, json: options.Json = False) -> None:
-    """Say what would change in the SIEM, and change nothing.
+def plan(
+    files: Files = None,
+    toml: Annotated[
+        Path | None,
+        typer.Option(
+            "--toml",
+            help="Also write the alert rules into this folder, as files of Elastic's"
+            " detection-rules.",
+            show_default=False,
+        ),
+    ] = None,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Say what would change in the SIEM, and change nothing there.
 
     Ends with 0 when all stands as wanted, and with 3 when there is something to do.
     """
@@ -33,6 +46,10 @@ def plan(files: Files = None, home: options.Home = None, json: options.Json = Fa
 
     detectors = read_detectors(files or ())
     with opened(options.settings(home)) as app:
+        if toml is not None:
+            from scoreback.service.deploying.rule_files import write_rule_files
+
+            write_rule_files(app, detectors.values(), toml, today=options.now().date())
         found = plan_changes(app, detectors.values())
     _show(found, json)
     if found.todo:

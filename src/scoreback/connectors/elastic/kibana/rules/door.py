@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from scoreback.connectors.elastic.kibana.client import Answer, Kibana
 from scoreback.connectors.elastic.kibana.rules.body import Wanted, limits, rule_id, wanted
 from scoreback.connectors.elastic.kibana.rules.mark import Mark, Marks
 from scoreback.connectors.elastic.kibana.rules.ownership import DetectionRule
+from scoreback.connectors.elastic.kibana.rules.toml import rule_file
 from scoreback.connectors.elastic.kibana.versions import Version, differences
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
@@ -86,6 +88,10 @@ class Rules:
         raise SiemUnavailable(
             f"alert rule {rule.name!r} is being changed by somebody else", hint="apply it again"
         )
+
+    def rule_file(self, rule: AlertRule, *, created: date, updated: date) -> str:
+        """The detection rule of *rule* as a file of Elastic's detection-rules, in TOML."""
+        return rule_file(self._wanted(rule).body, created=created, updated=updated)
 
     def remove(self, name: str) -> None:
         """Switch the detection rule of the rule called *name* off, then remove it."""

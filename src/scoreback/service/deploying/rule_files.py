@@ -1,0 +1,55 @@
+"""Alert rules as files, where the SIEM's own tools for rules in a repository take them."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from scoreback.connectors.doors.rules import WritesRuleFiles
+from scoreback.deployment import AlertRule
+from scoreback.errors import ConfigError
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import App
+from scoreback.service.deploying.health_rules import health_rules
+from scoreback.service.deploying.reconcile import champions_rule
+
+_CREATED = re.compile(r'^creation_date = "(\d{4})/(\d{2})/(\d{2})"$', re.MULTILINE)
+_UPDATED = re.compile(r'^updated_date = ".*"$', re.MULTILINE)
+
+
+def write_rule_files(
+    app: App, detectors: Iterable[Detector], folder: Path, *, today: date
+) -> list[Path]:
+    """Write the rule of each of *detectors* that scores, and those on health, into *folder*.
+
+    A file whose rule has not changed is left as it is; one that has keeps when it was created.
+
+    Raises:
+        ConfigError: this SIEM's rules have no files, or *folder* cannot be written.
+    """
+    door = app.connector.rules
+    if not isinstance(door, WritesRuleFiles):
+        raise ConfigError(
+            f"rules of the connection {app.connector.name!r} are not kept as files",
+            hint="--toml is for a connection to Elasticsearch that names its Kibana",
+        )
+    found = [champions_rule(app, detector) for detector in detectors]
+    rules = [*(rule for rule in found if rule is not None), *health_rules(app)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_written(door, rule, folder, today) for rule in rules]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"rules cannot be written into {folder}: {error}", hint="name a folder of yours"
+        ) from error
+
+
+def _written(door: WritesRuleFiles, rule: AlertRule, folder: Path, today: date) -> Path:
+    path = folder / f"scoreback_{rule.name.replace('.', '_')}.toml"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    dated = _CREATED.search(before)
+    created = date(*map(int, dated.groups())) if dated else today
+    now = door.rule_file(rule, created=created, updated=today)
+    if _UPDATED.sub("", before) != _UPDATED.sub("", now):
+        path.write_text(now, encoding="utf-8")
+    return path
