@@ -58,12 +58,19 @@ class Security:
         role = {
             "cluster": [one for role in roles for one in role.get("cluster", ())],
             "indices": [one for role in roles for one in role.get("indices", ())],
+            "applications": [one for role in roles for one in role.get("applications", ())],
         }
         expires = body.get("expiration")
         at = None if expires is None else time.time() + int(expires[:-1]) * _SECONDS[expires[-1]]
         key = _Key(body["name"], secrets.token_hex(10), secrets.token_urlsafe(16), role, at, body)
         self.keys[key.key_id] = key
         return key.encoded
+
+    def add_known(self, encoded: str, body: Mapping[str, Any]) -> None:
+        """Know a key that was made elsewhere, as Kibana and its cluster know the same keys."""
+        made = self.keys.pop(_id(self.add_key(body)))
+        made.key_id, _, made.secret = base64.b64decode(encoded).decode().partition(":")
+        self.keys[made.key_id] = made
 
     def answer(self, request: Request, forward: Forward) -> Reply:
         """What the client gets."""
@@ -103,7 +110,7 @@ class Security:
             given = json.loads(request.content)
             if key is not None and given.get("role_descriptors"):
                 return _refusal(400, "creating derived api keys requires an empty role descriptor")
-            made = self.keys[base64.b64decode(self.add_key(given)).decode().partition(":")[0]]
+            made = self.keys[_id(self.add_key(given))]
             return _reply(
                 {"id": made.key_id, "name": made.name, "api_key": made.secret,
                  "encoded": made.encoded}
@@ -118,6 +125,10 @@ class Security:
         return _refusal(400, f"no handler found for uri [{path}]")
 
 
+def _id(encoded: str) -> str:
+    return base64.b64decode(encoded).decode().partition(":")[0]
+
+
 def _privileges(role: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     cluster = {one: has(role, Need(CLUSTER, one)) for one in asked.get("cluster", ())}
     index: dict[str, dict[str, bool]] = {}
@@ -125,11 +136,28 @@ def _privileges(role: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, 
         for name in entry["names"]:
             said = {one: has(role, Need(name, one)) for one in entry["privileges"]}
             index.setdefault(name, {}).update(said)
-    every = [*cluster.values(), *(one for said in index.values() for one in said.values())]
+    application: dict[str, dict[str, dict[str, bool]]] = {}
+    for entry in asked.get("application", ()):
+        for resource in entry["resources"]:
+            said = application.setdefault(entry["application"], {}).setdefault(resource, {})
+            said |= {one: _may(role, resource, one) for one in entry["privileges"]}
+    every = [
+        *cluster.values(),
+        *(one for said in index.values() for one in said.values()),
+        *(one for of in application.values() for said in of.values() for one in said.values()),
+    ]
     return {
         "username": USER, "has_all_requested": all(every), "cluster": cluster, "index": index,
-        "application": {},
+        "application": application,
     }  # fmt: skip
+
+
+def _may(role: Mapping[str, Any], resource: str, privilege: str) -> bool:
+    """Whether *role* names the privilege of an application there, or all of them."""
+    return "all" in role.get("cluster", ()) or any(
+        {privilege, "all"} & set(entry["privileges"]) and {resource, "*"} & set(entry["resources"])
+        for entry in role.get("applications", ())
+    )
 
 
 def _reply(document: object, status: int = 200) -> Reply:

@@ -13,6 +13,7 @@ from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.checks import kibana_findings
 from scoreback.connectors.elastic.kibana.client import Kibana
 from scoreback.connectors.elastic.kibana.doors import KibanaDoors
+from scoreback.connectors.elastic.kibana.key_checks import key_findings
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.native.door import Native
 from scoreback.connectors.elastic.reading.events import Events
@@ -119,6 +120,7 @@ class ElasticConnector:
         found = list(check(self.client, self.given, query))
         if self.kibana is not None:
             found += kibana_findings(self.kibana, Names(self.given.namespace))
+            found += key_findings(self.name, self.kibana, self.client, self.given)
         return found
 
     def close_connection(self) -> None:

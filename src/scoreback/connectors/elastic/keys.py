@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from scoreback.connectors.doors.keys import Admin, KeyNeeds, KeyRequest
 from scoreback.connectors.elastic.deploying.privileges import Reads, installing, running
 from scoreback.connectors.elastic.kibana.client import Kibana
-from scoreback.connectors.elastic.kibana.rights import privileges
+from scoreback.connectors.elastic.kibana.rights import APPLICATION, privileges
 from scoreback.connectors.elastic.kibana.versions import OLDEST, Version
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
@@ -22,7 +22,6 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import ConfigError, SiemError, SiemRefused
 
 PATH = "/_security/api_key"
-APPLICATION = "kibana-.kibana"
 INSTALLING = "1d"
 _DURATION = re.compile(r"[1-9]\d{0,5}[dhm]")
 

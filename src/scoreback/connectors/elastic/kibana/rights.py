@@ -2,6 +2,7 @@
 
 from scoreback.connectors.elastic.kibana.versions import Version, differences
 
+APPLICATION = "kibana-.kibana"  # as Kibana registers its privileges with the cluster
 # Ids that are the same in every version of the table.
 _DATA_VIEWS, _NOTES = "indexPatterns", "securitySolutionNotes"
 
