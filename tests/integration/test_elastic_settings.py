@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from typer.testing import CliRunner
 
 from scoreback.connectors.doors.settings import SettingsStore
 from scoreback.connectors.elastic import ElasticConnector
@@ -15,6 +16,7 @@ from scoreback.connectors.elastic.names import Names
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
+from scoreback.service.cli import app as commands
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.overrides import Overrides
@@ -439,3 +441,30 @@ def test_a_store_that_cannot_be_read_never_stops_scoring(
     new, said = sync(app)
     assert new == 0
     assert "could not be read" in said[0]
+
+
+def test_the_commands_keep_settings_in_the_index_and_list_what_stands_there(
+    index: Index, applied: ElasticConnector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "triage.yml").write_text(FILE)
+
+    def command(home: str, *words: str) -> str:
+        folder = tmp_path / home / "connections"
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = f"hosts: [{index.url}]\nnamespace: {applied.given.namespace}\n"
+        (folder / "prod.yml").write_text(f"connector: elastic\n{settings}")
+        monkeypatch.setenv("SCOREBACK_CONNECTION", "prod")
+        head, *rest = words
+        given = ["settings", head, str(tmp_path / "triage.yml"), *rest, "--home"]
+        result = CliRunner().invoke(commands, [*given, str(tmp_path / home)])
+        if result.exception is not None:
+            raise result.exception
+        return result.output
+
+    command("one", "set", "alerts.budget", "40/day", "--reason", "quiet week")
+    document = index.documents()[BUDGET]
+    assert (document["value"], document["stands"]) == ("40/day", "in force")
+    assert "quiet week" in command("two", "list")
+    command("two", "remove", "alerts.budget")
+    assert index.documents()[BUDGET]["stands"] == "the file's own value"
+    assert "quiet week" not in command("one", "list")
