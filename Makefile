@@ -72,6 +72,13 @@ check: $(VENV)/development
 	.venv-splunk-content/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Elastic's own parsers of ES|QL and EQL. They need Python 3.12.
+PYTHON312 ?= python3.12
+.venv-elastic-content/tools: packaging/elastic/content-requirements.txt
+	$(PYTHON312) -m venv .venv-elastic-content
+	.venv-elastic-content/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 packages: .venv-splunk-app/tools $(VENV)/product
 	.venv-splunk-app/bin/python packaging/splunk/build.py
 	$(BIN)/python packaging/elastic/build.py

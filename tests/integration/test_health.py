@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.local.rule_engine.rules import Rules
+from scoreback.deployment import Found
+from scoreback.errors import SiemUnavailable
 from scoreback.health import OWN, Condition, HealthDocument, Kind
 from scoreback.models.detector.day_start import DayStart
 from scoreback.models.detector.spec import Detector
@@ -174,6 +177,29 @@ def test_serve_tells_the_siem_puts_the_rules_there_and_keeps_a_list_of_its_looks
     assert run.status == "done"
     assert run.counts["documents"] == len(told) > len(Kind)
     assert all(rule is not None and rule.notes.startswith("docs/runbook/") for rule in rules)
+
+
+def test_rules_that_are_out_of_reach_keep_nobody_from_telling_how_detectors_do(
+    workspace: Path,
+    detector: Detector,
+    end: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def down(*_args: object) -> Found:
+        raise SiemUnavailable("Kibana does not answer", hint="is it up?")
+
+    monkeypatch.setattr(Rules, "standing", down)
+    settings = Settings(home=workspace)
+    with State.open(settings.state) as state:
+        jobs = Jobs(settings, state, Stop(), lambda: end)
+        jobs.serve({detector.name: Served(Path("x.yml"), detector)})
+        jobs.run("score", detector.name)
+        jobs.run("monitor", detector.name)
+        (run,) = runs(state, detector.name, kind="monitor")
+    assert run.status == "done"
+    assert run.counts["documents"] > len(Kind)
+    assert "the rules about health stay as they are: Kibana does not answer" in caplog.text
 
 
 def test_a_detector_that_does_not_score_yet_has_no_health(tmp_path: Path, file: Path) -> None:
