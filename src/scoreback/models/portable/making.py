@@ -79,6 +79,13 @@ def trees_of(model: TreeModel) -> Trees:
     return _trees(Nodes.of(decode(model.stored)))
 
 
+def covers_of(artifact: Artifact) -> list[float]:
+    """Of each node of a model's trees the weight of the training rows that came there."""
+    if not isinstance(artifact.model, TreeModel):
+        return []
+    return [float(each) for each in Nodes.of(decode(artifact.model.stored)).cover]
+
+
 def _refuse(detector: str, reasons: tuple[str, ...]) -> None:
     if reasons:
         raise NotPortable(detector, reasons)

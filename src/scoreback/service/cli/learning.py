@@ -138,6 +138,34 @@ def report(
         show.say(f"report: {page}")
 
 
+def export_model(
+    file: options.DetectorFile,
+    version: Annotated[
+        str | None, typer.Argument(help="Version; else the one that scores.")
+    ] = None,
+    compressed: Annotated[
+        bool, typer.Option("--compressed", help="Write the definition gzipped, in base64.")
+    ] = False,
+    out: options.Out = None,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Write a version for Elasticsearch's own inference: the body of PUT _ml/trained_models/ID.
+
+    Only numbers and categories can be told it; the licence has to have machine learning.
+    """
+    from scoreback.service.app import opened
+    from scoreback.service.deploying.trained_models import write_trained_model
+
+    detector = options.detector(file)
+    with opened(options.settings(home)) as app:
+        path = write_trained_model(app, detector.name, version, out, compressed=compressed)
+    if json:
+        show.as_json({"model": str(path)})
+    else:
+        show.say(f"model: {path}")
+
+
 def promote(
     file: options.DetectorFile,
     version: Annotated[str, typer.Argument(help="Version to promote.", show_default=False)],
