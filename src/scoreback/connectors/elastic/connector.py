@@ -14,6 +14,8 @@ from scoreback.connectors.elastic.kibana.checks import kibana_findings
 from scoreback.connectors.elastic.kibana.client import Kibana
 from scoreback.connectors.elastic.kibana.doors import KibanaDoors
 from scoreback.connectors.elastic.kibana.key_checks import key_findings
+from scoreback.connectors.elastic.kibana.labels.checks import verdict_findings
+from scoreback.connectors.elastic.kibana.labels.meanings import Meanings
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.native.door import Native
 from scoreback.connectors.elastic.reading.events import Events
@@ -121,6 +123,8 @@ class ElasticConnector:
         if self.kibana is not None:
             found += kibana_findings(self.kibana, Names(self.given.namespace))
             found += key_findings(self.name, self.kibana, self.client, self.given)
+            meanings = Meanings(self.given.verdicts)
+            found += verdict_findings(self.client, self.given.space, meanings)
         return found
 
     def close_connection(self) -> None:

@@ -301,8 +301,15 @@ class Siem:
         self.rows: list[Row] = []
 
     def act(self, act: str, event: str, hours: int, verdict: str) -> None:
-        row = label(event, hours, verdict)
-        if act == "close":
+        row = label(event, hours, verdict, alert_id=event)
+        if act == "forget":  # opened again, and what was said before is told no more
+            self.rows = [
+                old
+                for old in self.rows
+                if old["alert_id"] != event or moment_of(old) > moment_of(row)
+            ]
+            self.rows.append(end(event, hours))
+        elif act == "close":
             self.rows.append(row)
         elif act == "reopen":
             self.rows.append(row | {"withdrawn": True})
@@ -318,8 +325,11 @@ acts = st.tuples(
     st.integers(0, 12),
     st.sampled_from(["true_positive", "false_positive", "undetermined"]),
 )
+forgetting = acts | st.tuples(
+    st.just("forget"), st.sampled_from(["a", "b"]), st.integers(0, 12), st.just("undetermined")
+)
 steps = st.lists(
-    st.tuples(st.lists(acts, max_size=4), st.integers(0, 14), st.integers(0, 3)), max_size=5
+    st.tuples(st.lists(forgetting, max_size=4), st.integers(0, 14), st.integers(0, 3)), max_size=5
 )
 
 
@@ -328,7 +338,7 @@ steps = st.lists(
 def test_an_answer_as_of_a_moment_never_changes(
     steps: list[tuple[list[tuple[str, str, int, str]], int, int]], state: State
 ) -> None:
-    """Whatever is closed, reopened, told again, told late or deleted, and whenever one looks."""
+    """Whatever is closed, reopened, told again, told late, forgotten or deleted, and whenever."""
     ledger, siem = LabelLedger(state, f"law{next(_names)}"), Siem()
     answers: dict[int, dict[str, int]] = {}
     for what, as_of, ahead in steps:

@@ -8,6 +8,7 @@ from scoreback.connectors.elastic.kibana.labels.hits import TAGS as TAGS_FIELD
 from scoreback.connectors.elastic.kibana.labels.meanings import SILENT_TAGS, Meanings
 from scoreback.connectors.elastic.kibana.labels.pages import alerts_index
 from scoreback.connectors.elastic.wire.client import Client
+from scoreback.errors import SiemRefused
 from scoreback.records import Finding
 
 MOST = 100  # values that are looked at
@@ -22,8 +23,19 @@ def verdict_findings(client: Client, space: str, meanings: Meanings) -> Iterator
 
     Raises:
         SiemUnavailable: the cluster did not answer.
-        SiemRefused: it refused; a right is missing.
     """
+    try:
+        yield from _findings(client, alerts_index(space), meanings)
+    except SiemRefused as error:
+        yield Finding(
+            what=f"alerts of space {space!r} cannot be read, so their verdicts cannot: "
+            + error.message,
+            fix=f"give the connection's key the right `read` on {alerts_index(space)}",
+            fatal=False,
+        )
+
+
+def _findings(client: Client, index: str, meanings: Meanings) -> Iterator[Finding]:
     without = {"bool": {"must_not": [{"exists": {"field": REASON}}]}}
     body = {
         "size": 0,
@@ -37,7 +49,7 @@ def verdict_findings(client: Client, space: str, meanings: Meanings) -> Iterator
             "timeless": {"filter": {"bool": {"must_not": [{"exists": {"field": UPDATED}}]}}},
         },
     }
-    answer = client.search(alerts_index(space), body, absent=(404,)) or {}
+    answer = client.search(index, body, absent=(404,)) or {}
     found = answer.get("aggregations")
     if found is None:
         return
