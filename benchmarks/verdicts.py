@@ -49,6 +49,7 @@ OURS, RAW, LOOKED_UP = "harvest", "raw pages", "harvest, events looked for"
 CLAIMS = {"cost": 2.0, "memory": 1.1}
 SHARE = 5  # of the alerts, which memory is compared with
 BULK = 2_000
+APART = timedelta(milliseconds=250)  # from one alert to the next
 
 Figures = dict[str, float]
 
@@ -56,7 +57,7 @@ Figures = dict[str, float]
 def alerts(count: int) -> Iterator[dict[str, Any]]:
     """*count* closed alerts of some rules, as Kibana writes them."""
     for n in range(count):
-        at = START + timedelta(seconds=n // 3)
+        at = START + APART * n
         source = {
             "@timestamp": _iso(at), "source": {"ip": f"10.0.{n % 40}.{n % 250}", "port": 50_000},
             "destination": {"ip": f"10.1.0.{n % 200}", "port": 443}, "message": "a line " * 20,
@@ -270,7 +271,7 @@ def _node(given: str | None) -> Iterator[str]:
 
 def _until(count: int) -> datetime:
     """A time by which the first *count* alerts had been closed, and no other."""
-    return START + timedelta(hours=6, seconds=-(-count // 3))
+    return START + timedelta(hours=6) + APART * count
 
 
 def _iso(at: datetime) -> str:
