@@ -43,6 +43,7 @@ from scoreback.multivalue import values_of
 from scoreback.portable.model import PortableModel
 from scoreback.times import micros
 from tests.elasticsearch.connection import connected as at_node
+from tests.elasticsearch.direct import make
 from tests.unit.models.portable.conftest import MakeArtifact, feature, hard_artifact
 
 pytestmark = pytest.mark.server
@@ -333,7 +334,7 @@ def test_a_field_that_only_indices_know_keeps_a_detector_from_it(
             "path": {"type": "keyword"},
             "@timestamp": {"type": "date"},
         }
-        core.client.call("PUT", f"/{fresh_prefix}", {"mappings": {"properties": fields}})
+        make(elasticsearch_url, fresh_prefix, fields)
         found = core.native.hindrances(needs_of(model, index=fresh_prefix))
     told = " / ".join(found)
     assert "url.path is an alias in the indices" in told
@@ -347,7 +348,7 @@ def test_nothing_is_scored_by_a_cluster_that_was_not_asked_to(
     with at_node(elasticsearch_url, apply=False) as core:
         assert core.native is None
         assert core.resources.of_detector(needs_of(model)) == ()
-        assert core.resources.made() == []
+        assert core.resources.made() == ()
 
 
 NUMBERS = tuple(feature("number", f"a.f{n}", f"f{n}") for n in range(5))

@@ -32,8 +32,8 @@ class Resources:
         return (self._models.resource(needs, needs.model),)
 
     def made(self) -> Sequence[Resource]:
-        """Pipelines of models and detectors, also where the cluster is to score no longer."""
-        return self._models.made()
+        """Pipelines of models and detectors, where the cluster is to score: else no key sees any."""
+        return self._models.made() if self._settings.native else ()
 
     def standing(self, wanted: Resource) -> Found:
         """How *wanted* stands in the cluster now."""

@@ -90,8 +90,7 @@ class Models:
             "GET",
             f"{PATH}{self._names.prefix}*",
             params={"filter_path": "*.description"},
-            # Without the right to see pipelines there are none that we could have made.
-            absent=(403, 404),
+            absent=(404,),
         )
         made = []
         for name, pipeline in sorted((found or {}).items()):
