@@ -57,6 +57,7 @@ class AlertRule:
     notes: str = ""  # for the analyst who gets the alert
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
     kind: RuleKind = RuleKind.SCORE
+    use_case: str = ""  # as the detector's file has it
 
     def __post_init__(self) -> None:
         """Refuse a rule that no SIEM could run."""
@@ -76,6 +77,8 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
     }
     if rule.kind is RuleKind.SCORE:  # versions of before wrote none: their rules stay as they are
         del body["kind"]
+    if not rule.use_case:
+        del body["use_case"]
     return body
 
 

@@ -52,6 +52,7 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
         attack=tuple(detector.alerts.attack),
         delivery=delivery_of(app, detector),
         paused=not detector.enabled,
+        use_case=detector.use_case,
     )
 
 

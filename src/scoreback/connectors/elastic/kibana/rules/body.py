@@ -32,6 +32,11 @@ CATCH_UP = 10  # days of the budget that one run may raise: what a late service 
 RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
 FOLLOWED = ("interval", "from", "note", "alert_suppression", "tags")
 OUR_TAG = "Scoreback"
+_USE_CASES = {
+    "threat_detection": "Threat Detection",
+    "incident_response": "Incident Response",
+    "vulnerability_management": "Vulnerability",
+}
 
 _OURS = uuid.UUID("4f1d0c52-0f0e-5a57-9a9b-2d0f8f6b6f31")  # names what we name within it
 _SHOWN = (
@@ -136,7 +141,7 @@ def tags(rule: AlertRule) -> list[str]:
         OUR_TAG,
         f"Scoreback Detector: {texts.plain(rule.detector)}",
         "Data Source: Scoreback",
-        "Use Case: Threat Detection",
+        *([f"Use Case: {_USE_CASES[rule.use_case]}"] if rule.use_case in _USE_CASES else []),
         "Rule Type: Machine Learning",
         *(f"Tactic: {name}" for name in attack.tactic_names(rule.attack)),
     ]

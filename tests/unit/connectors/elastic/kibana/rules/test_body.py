@@ -208,6 +208,15 @@ def test_a_rule_says_whose_it_is_in_elastics_form_of_tags() -> None:
     assert "Scoreback Health" in body(health_rule())["tags"]
 
 
+@pytest.mark.parametrize(
+    ("use_case", "tag"),
+    [("threat_detection", "Threat Detection"), ("vulnerability_management", "Vulnerability")],
+)
+def test_the_use_case_of_a_detector_is_a_tag(use_case: str, tag: str) -> None:
+    assert f"Use Case: {tag}" in body(rule(use_case=use_case))["tags"]
+    assert not [tag for tag in body(rule())["tags"] if tag.startswith("Use Case")]
+
+
 def test_nothing_of_a_rule_depends_on_a_clock_or_on_order() -> None:
     again = replace(rule(), attack=tuple(reversed(rule().attack)))
     assert body(rule()) == body(again)
