@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.records import LabelQuery
 from tests.elasticsearch.connection import connected
 from tests.elasticsearch.direct import fill, request
@@ -162,6 +163,10 @@ def bench(
             password=PASSWORD,
             verdicts=dict(verdicts or {}),
             sleep=lambda _: None,
+            apply=False,
         ) as connector,
     ):
+        own = Resources(connector.client, connector.given)  # not what Kibana would keep of ours
+        for resource in own.wanted():
+            own.apply(resource)
         yield Bench(url, kibana, connector)
