@@ -303,6 +303,8 @@ def test_a_pipeline_that_another_calls_is_not_removed(
         opensearch.client.call("PUT", f"/_ingest/pipeline/{custom}", {"processors": [call]})
         of_model, of_detector = opensearch.resources.made()
         assert (of_model.kind, of_model.version, of_detector.name) == (MODEL, "v1", name)
+        for one in (of_model, of_detector):
+            assert opensearch.resources.standing(one).standing == Standing.CURRENT
         with pytest.raises(SiemRefused, match="@custom calls"):
             opensearch.resources.remove(of_detector)
         call["pipeline"]["ignore_failure"] = True

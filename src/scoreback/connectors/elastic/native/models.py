@@ -52,7 +52,8 @@ class Models:
         now, mark = digest_of(there.get("processors")), mark_of(there.get("description"))
         if wanted.kind == PIPELINE:  # it is written whenever something changes, and by no `apply`
             return Found(standing=Standing.FOREIGN if mark is None else Standing.CURRENT)
-        will = digest_of(wanted.body["processors"])
+        told = wanted.body.get("digest")  # of one that `made` found
+        will = str(told) if told else digest_of(wanted.body["processors"])
         differences = () if now == will else (f"digest: {now[:16]} -> {will[:16]}",)
         if set(there) & {"on_failure", "deprecated"}:
             differences = (*differences, "on_failure: it has one -> none")
