@@ -32,7 +32,7 @@ class Resources:
         return (self._models.resource(needs, needs.model),)
 
     def made(self) -> Sequence[Resource]:
-        """Pipelines of models and detectors, where the cluster is to score; else no key sees them."""
+        """Pipelines of models and detectors, where the cluster is to score."""
         return self._models.made() if self._settings.native else ()
 
     def standing(self, wanted: Resource) -> Found:
