@@ -16,8 +16,14 @@ class Node:
         self.paths: list[str] = []
 
     def call(
-        self, _method: str, path: str, body: Any, *, params: Any, absent: tuple[int, ...]
-    ) -> Any:  # noqa: ANN401
+        self,
+        _method: str,
+        path: str,
+        body: dict[str, Any],
+        *,
+        params: dict[str, object],
+        absent: tuple[int, ...],
+    ) -> dict[str, Any] | None:
         assert params["ignore_unavailable"]
         self.paths.append(path)
         if self.status != 200:
