@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -59,13 +60,17 @@ def week_of_this_run(folders: pytest.TempPathFactory) -> Week:
     """
     base = folders.getbasetemp()
     shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "demo-week"
-    shared = Path(os.environ.get(KEPT, shared))
-    with FileLock(shared.with_suffix(".lock")):
-        if not shared.exists():
-            week = played(folders.mktemp("week") / "home")
-            _keep(week, shared)
-            return week
-    return _kept(shared)
+    return week_in(Path(os.environ.get(KEPT, shared)))
+
+
+def week_in(folder: Path) -> Week:
+    """The week that is kept in *folder*; it is played and kept there if it is not."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            with TemporaryDirectory() as home:
+                _keep(played(Path(home) / "home"), folder)
+    return _kept(folder)
 
 
 def _keep(week: Week, folder: Path) -> None:

@@ -1,62 +1,21 @@
 """What Kibana's dashboards ask, asked of a real node that has the demo's week."""
 
-import json
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from scoreback.connectors.elastic.times import text
 from scoreback.health import HealthDocument
-from tests.elasticsearch.connection import connected
-from tests.elasticsearch.fixtures import elasticsearch_url, remove
+from tests.elasticsearch.fixtures import elasticsearch_url
 from tests.packaging.demo_week import NOW, Week, week_of_this_run
-from tests.packaging.elastic_dashboards import Lens, all_panels, by_name
+from tests.packaging.elastic_dashboards import Lens, all_panels
+from tests.packaging.elastic_week import ALERTS, Asking, asked, happened
 from tests.packaging.lens_search import Row, collapsed, rows_of, search_of
 
 __all__ = ["elasticsearch_url"]
 LENSES = all_panels()
-ALERTS = "scoreback-alerts"
-BUILDING_BLOCK = {"kibana.alert.building_block_type": "default"}
-ALERT_MAPPING = {
-    "@timestamp": {"type": "date"},
-    "kibana.alert.building_block_type": {"type": "keyword"},
-    "kibana.alert.risk_score": {"type": "float"},
-    "kibana.alert.rule.name": {"type": "keyword"},
-    "kibana.alert.rule.tags": {"type": "keyword"},
-    "kibana.alert.workflow_status": {"type": "keyword"},
-}
-RAISED: list[tuple[str, str, dict[str, Any]]] = [
-    ("Scoreback: alert_triage", "open", {}),
-    ("Scoreback: alert_triage", "closed", {}),
-    ("Scoreback: alert_triage", "acknowledged", {}),
-    ("Scoreback: alert_triage", "open", BUILDING_BLOCK),
-    ("Somebody else's", "open", {"kibana.alert.rule.tags": ["Other"]}),
-]
-
-
-@dataclass(frozen=True)
-class Asking:
-    """A node in which the demo's week has happened."""
-
-    url: str
-    indices: dict[str, str]  # of data views
-
-    def rows(self, lens: Lens, *, only: str = "", days: int | None = None) -> list[Row]:
-        """The rows that a panel shows at the end of the week."""
-        dashboard = by_name()[lens.dashboard]
-        span = dashboard.since.removeprefix("now-")
-        hours = days * 24 if days else int(span[:-1]) * (24 if span.endswith("d") else 1)
-        since = text(NOW - timedelta(hours=hours))
-        body = search_of(lens, since=since, until=text(NOW), only=only)
-        return rows_of(lens, self.search(self.indices[lens.view], body))
-
-    def search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
-        return _asked(f"{self.url}/{index}/_search", body)
 
 
 @pytest.fixture(scope="module")
@@ -66,46 +25,8 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
 
 @pytest.fixture(scope="module")
 def asking(elasticsearch_url: str, week: Week) -> Iterator[Asking]:
-    with connected(elasticsearch_url, "dashboards") as connector:
-        for batch in week.scores:
-            connector.scores.write(batch, at=NOW)
-        connector.health.write(week.health)
-        alerts = f"sbt-alerts-{connector.given.namespace}"
-        made = {"mappings": {"properties": ALERT_MAPPING}, "settings": {"number_of_replicas": 0}}
-        _asked(f"{elasticsearch_url}/{alerts}", made, "PUT")
-        for number, (name, status, more) in enumerate(RAISED):
-            alert = {
-                "@timestamp": text(NOW - timedelta(hours=1)),
-                "kibana.alert.rule.name": name,
-                "kibana.alert.rule.tags": ["Scoreback"],
-                "kibana.alert.workflow_status": status,
-                "kibana.alert.risk_score": 47 + number,
-                **more,
-            }
-            _asked(f"{elasticsearch_url}/{alerts}/_doc/{number}?refresh=true", alert, "PUT")
-        _asked(f"{elasticsearch_url}/scoreback.scores-{connector.given.namespace}/_refresh", None)
-        names = connector.given.namespace
-        indices = {
-            "scoreback-scores": f"scoreback.scores-{names}",
-            "scoreback-health": f"scoreback.health-{names}",
-            ALERTS: alerts,
-        }
-        try:
-            yield Asking(elasticsearch_url, indices)
-        finally:
-            remove(elasticsearch_url, alerts)
-
-
-def _asked(url: str, body: dict[str, Any] | None, method: str = "POST") -> dict[str, Any]:
-    request = urllib.request.Request(  # noqa: S310 - the run's own node
-        url,
-        None if body is None else json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        found: dict[str, Any] = json.load(answer)
-    return found
+    with happened(elasticsearch_url, week) as found:
+        yield found
 
 
 def lens_of(dashboard: str, name: str) -> Lens:
@@ -188,7 +109,7 @@ def test_an_event_that_is_stored_twice_is_counted_once(asking: Asking) -> None:
     found = asking.search(index, body)["hits"]["hits"][0]
     # As after a rollover, which takes the same id again; here under another.
     again = f"{asking.url}/{index}/_create/again-{time.time_ns()}?refresh=true"
-    _asked(again, found["_source"])
+    asked(again, found["_source"])
     assert asking.rows(lens) == before
 
 

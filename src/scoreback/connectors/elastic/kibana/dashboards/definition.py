@@ -13,8 +13,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
 from scoreback.connectors.elastic.kibana.dashboards.data import (
     DETECTOR,
     ONLY,
@@ -142,6 +140,8 @@ def query_of(measure: Measure) -> str:
 @cache
 def dashboards() -> tuple[Dashboard, ...]:
     """The dashboards, by name."""
+    import yaml  # deploying needs it, scoring does not
+
     found = files(__package__).joinpath("definitions").iterdir()
     texts = sorted((one.name, one.read_text(encoding="utf-8")) for one in found)
     return tuple(dashboard_of(yaml.safe_load(t)) for name, t in texts if name.endswith(".yml"))
