@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY ?= passive
 
 help:
 	@echo "make demo           the whole cycle on the embedded SIEM, with a simulated company"
-	@echo "make demo-elastic   the same on a real Elasticsearch node, fetched for it"
+	@echo "make demo-elastic   the same on a real Elasticsearch node and a simulator of Kibana"
 	@echo "make demo-splunk    the same over a simulator of Splunk with Enterprise Security"
 	@echo "make test           all tests"
 	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
@@ -37,10 +37,10 @@ $(VENV)/development: $(VENV)/product
 demo: $(VENV)/product
 	$(BIN)/scoreback demo
 
-# The same on a real Elasticsearch node, which is fetched, started and stopped again.
+# The same on a real Elasticsearch node, which is fetched, started and stopped again, and the
+# simulator of Kibana that the tests have.
 demo-elastic: $(VENV)/development
-	$(BIN)/python tests/elasticsearch/node.py -- \
-		sh -c '$(BIN)/scoreback demo --elastic "$$SCOREBACK_TEST_ELASTICSEARCH"'
+	$(BIN)/python -m tests.kibana.demo
 
 # The same over the simulator of splunkd that the tests have.
 demo-splunk: $(VENV)/development

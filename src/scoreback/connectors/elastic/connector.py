@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from scoreback.connectors.doors import AlertsDoor, Facts, LabelsDoor, ResourcesDoor, RulesDoor
+from scoreback.connectors.doors import (
+    AlertsDoor,
+    Facts,
+    IntakeDoor,
+    LabelsDoor,
+    ResourcesDoor,
+    RulesDoor,
+)
 from scoreback.connectors.doors.keys import Admin, KeyNeeds, KeyRequest
 from scoreback.connectors.elastic import keys
 from scoreback.connectors.elastic.deploying.checks import check
@@ -66,7 +73,7 @@ class ElasticConnector:
             self.resources = doors.resources
         self.health = Health(client, names, for_rules=kibana is not None)
         self.settings = SettingsIndex(client, names, writable=given.keep_settings)
-        self.intake = Samples(client, given, verdicts)
+        self.intake: IntakeDoor = Samples(client, given, verdicts)
         self.native = Native(client, given) if given.native else None
 
     @classmethod

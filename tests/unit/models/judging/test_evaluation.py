@@ -145,7 +145,8 @@ def test_alerts_that_are_all_alike_have_an_interval_all_the_same() -> None:
 def test_the_interval_holds_what_days_to_come_bring_where_nothing_changed() -> None:
     """Days differ: on some half of the alerts are true, on others a tenth."""
     draw = np.random.default_rng(7)
-    held, mean_alone = [], []
+    held: list[bool] = []
+    mean_alone: list[bool] = []
     for seed in range(150):
         rates = draw.choice([0.1, 0.3, 0.5], 28)
         truth = draw.random((28, 10)) < rates[:, None]
