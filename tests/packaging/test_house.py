@@ -34,7 +34,12 @@ PICKLES_ITS_OWN = {"scoreback/connectors/contract/event_checks.py": {"pickle"}}
 COMPILES_ITS_OWN = {"scoreback/portable/trees.py": {"compile"}}
 EXTRAS_OF_USERS = ("sigma",)  # what the product imports only when asked for; the others are ours
 # Where a connector is chosen when nobody says which, and where an option is for one of them.
-NAMES_A_CONNECTOR = {"service/settings.py": {"local"}, "service/cli/demo.py": {"elastic"}}
+NAMES_A_CONNECTOR = {
+    "service/settings.py": {"local"},
+    "service/cli/demo.py": {"elastic"},
+    "service/cli/keys.py": {"elastic"},  # the name of an option
+}
+BINARY = {".parquet", ".gz", ".png", ".ubj"}
 # Modules of a library that another one pins to a version and documents as its own.
 COMES_WITH = {"elastic_transport": "elasticsearch", "pydantic_core": "pydantic"}
 
@@ -197,7 +202,7 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
         rf"(?<![\w.])/(?:{folders})/[A-Za-z.]|https?://[^ )\"]*(?:{hosts})|(?<![\w.])/home/\w"
     )
     for path in _tracked():
-        if path.is_symlink() or not path.is_file() or path.suffix in {".parquet", ".gz", ".png"}:
+        if path.is_symlink() or not path.is_file() or path.suffix in BINARY:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             assert not pattern.search(line), f"{path}:{number}: {line.strip()[:120]}"
