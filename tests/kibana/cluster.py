@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.kibana.faults import Faults
 from tests.kibana.refusals import Refusal
+from tests.simulators.faults import Faults
 
 _TIMEOUT = 60.0
 

@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 from tests.kibana.accounts import Accounts
 from tests.kibana.clock import Clock
 from tests.kibana.cluster import Cluster
-from tests.kibana.faults import Faults
+from tests.kibana.faults import KINDS
 from tests.kibana.versions import NEWEST, VERSIONS, Version
+from tests.simulators.faults import Faults
 
 LICENSES = ("basic", "platinum")
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Simulator:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.clock = Clock(self.options.now)
-        self.faults = Faults()
+        self.faults = Faults(KINDS)
         self.accounts = Accounts()
         self.cluster = Cluster(self.options.elasticsearch, self.faults)
         self.lock = RLock()

@@ -7,8 +7,8 @@ from itertools import chain
 
 from starlette.responses import Response, StreamingResponse
 
+from tests.simulators.faults import Fault
 from tests.splunkd import results
-from tests.splunkd.faults import Fault
 from tests.splunkd.jobs import Job
 from tests.splunkd.messages import JSON, Refusal
 from tests.splunkd.routing import Call, Router

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, NoReturn
 
+from tests.simulators.faults import Faults
 from tests.splunkd.clock import Clock
-from tests.splunkd.faults import Faults
 from tests.splunkd.instance import Index
 from tests.splunkd.store import Event, EventStore
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.simulators.faults import Faults
 from tests.splunkd.accounts import Accounts, Role
 from tests.splunkd.clock import Clock
 from tests.splunkd.confs import Confs
-from tests.splunkd.faults import Faults
 from tests.splunkd.kv.store import KVStore
 from tests.splunkd.scheduling.alerts import Alerts
 from tests.splunkd.store import EventStore

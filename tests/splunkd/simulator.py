@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.simulators.faults import Faults
 from tests.splunkd import enterprise_security
 from tests.splunkd.accounts import User
 from tests.splunkd.clock import Clock
 from tests.splunkd.cluster import Cluster
-from tests.splunkd.faults import Faults
+from tests.splunkd.faults import KINDS
 from tests.splunkd.hec import Hec, Token
 from tests.splunkd.instance import VERSION, Index, Instance
 from tests.splunkd.scheduling.scheduler import Run, Scheduler
@@ -46,7 +47,7 @@ class Simulator:
         given = options or Options()
         self.options = given
         self.clock = Clock(given.now)
-        self.faults = Faults()
+        self.faults = Faults(KINDS)
         self.store = EventStore(self.clock, given.event_delay)
         self.indexes = {name: Index(name) for name in _INDEXES}
         self.hec = Hec(self.clock, self.store, self.faults, self.indexes)

@@ -129,7 +129,9 @@ def _acted(call: Call, action: str, given: Body, *, dry: bool) -> Response:
     }
     for rule in chosen:
         named = {"id": rule.id, "name": rule.body["name"]}
-        fault = call.simulator.faults.take("bulk_fails", call.method, call.path, rule.rule_id)
+        fault = call.simulator.faults.take(
+            "bulk_fails", call.method, call.path, rule_id=rule.rule_id
+        )
         if fault is not None:
             outcome.failed(str(fault.get("text", "something went wrong")), named, None, 500)
             continue

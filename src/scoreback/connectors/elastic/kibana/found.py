@@ -1,7 +1,7 @@
 """Finds the alerts that are about our scores, and what was done with each of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +30,7 @@ from scoreback.connectors.elastic.kibana.labels.own import NOTHING, Done, OwnAct
 from scoreback.connectors.elastic.kibana.labels.pages import alerts_index
 from scoreback.connectors.elastic.kibana.labels.rows import labeller, rule_of
 from scoreback.connectors.elastic.kibana.labels.subjects import Origin, Origins
-from scoreback.connectors.elastic.kibana.notes import with_notes
+from scoreback.connectors.elastic.kibana.notes import noted
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
@@ -171,7 +171,13 @@ class FoundAlerts:
                 done, history = own.get(name, NOTHING), histories.get(name, [])
                 found.append(self._found(hit, values, source, score, done, history))
         quiet = [one.alert.alert_id for one in found if not one.alert.touched]
-        return with_notes(self._kibana, found, quiet)
+        touched = noted(self._kibana, quiet)
+        return [
+            replace(one, alert=replace(one.alert, touched=True))
+            if one.alert.alert_id in touched
+            else one
+            for one in found
+        ]
 
     def _scores(
         self, rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], Source]]
