@@ -254,6 +254,21 @@ def test_label_values_that_the_file_spells_otherwise_are_told_by_check_and_train
     assert scoreback("check", "alert_queue.yml").code == 0
 
 
+@pytest.mark.usefixtures("folder")
+def test_check_counts_labels_and_says_which_values_match_nothing(scoreback: Run) -> None:
+    text = DETECTOR.replace("[false positive, benign]", "[false positive, benign, harm*]")
+    Path("alert_queue.yml").write_text(text)
+    checked = scoreback("check", "alert_queue.yml")
+    assert checked.code == 0
+    assert "Labels of alert_queue in 'closed.as'" in checked.out
+    assert "in no event looked at: 'harm*'; values are compared whole" in checked.out
+    entry = json.loads(scoreback("check", "alert_queue.yml", "--json").out)[-1]
+    values = {one["value"]: one["events"] for one in entry["labels"]["values"]}
+    assert entry["labels"]["positive"] == values["true positive"] > 100
+    assert entry["labels"]["negative"] == values["false positive"] + values.get("benign", 0)
+    assert entry["labels"]["unmatched"] == ["harm*"]
+
+
 def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -> None:
     shutil.rmtree(folder / "home/siem")
     scoreback("load", "open.csv", *COLUMNS)

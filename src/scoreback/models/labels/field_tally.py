@@ -6,18 +6,35 @@ label at all, and a training that only counts labels cannot say why.
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
 from scoreback.models.detector.spec import FieldLabels
 from scoreback.models.labels.truths import FieldLabelsRead
 from scoreback.multivalue import unfolded
-from scoreback.records import EventBatch
+from scoreback.records import EventBatch, Verdict
 from scoreback.timestamps import FORMATS
 
 MOST_VALUES = 1_000  # distinct values that are counted; a field with more holds no verdicts
 SHOWN = 5  # of them, the most frequent
+LISTED = 10  # of them, where they are counted
 _LONGEST = 60  # characters of a value in a message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCount:
+    """What the labels of a field are, as far as events were looked at."""
+
+    field: str
+    events: int  # looked at
+    positive: int  # labels that training could use
+    negative: int
+    unreadable: int  # labels without a time that can be read: not used
+    example: str  # the time of one of them, as it is written
+    values: tuple[tuple[str, int, str], ...]  # value, events that have it, what it counts as
+    more_values: int  # values that are there, too, but less often than those
+    unmatched: tuple[str, ...]  # values of the detector file that no event looked at has
 
 
 class FieldTally:
@@ -28,12 +45,13 @@ class FieldTally:
         self._spec = spec
         self._values: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
-        self._early = 0
+        self._early = self._events = 0
         self._example = ""
         self.unparsable = 0
 
     def add(self, events: EventBatch, read: FieldLabelsRead) -> None:
         """Take what was *read* of a batch of *events*."""
+        self._events += events.num_rows
         _, texts = unfolded(events.batch.column(self._spec.name))  # each value of a list
         counts = pc.value_counts(texts)
         for item in counts.to_pylist():
@@ -45,6 +63,26 @@ class FieldTally:
         self.unparsable += read.unparsable
         self._example = self._example or read.unparsable_example
         self._early += read.before_event
+
+    @property
+    def counted(self) -> LabelCount:
+        """The labels, their values, and the values of the file that are not there."""
+        spec, most = self._spec, self._most(self._values, LISTED)
+        return LabelCount(
+            field=spec.name,
+            events=self._events,
+            positive=self._labels[Verdict.TRUE_POSITIVE.value],
+            negative=self._labels[Verdict.FALSE_POSITIVE.value],
+            unreadable=self.unparsable,
+            example=self._example,
+            values=tuple((value, count, self._meaning(value)) for value, count in most),
+            more_values=len(self._values) - len(most),
+            unmatched=tuple(
+                value
+                for value in (*spec.positive, *(spec.negative or ()))
+                if value not in self._values
+            ),
+        )
 
     @property
     def problems(self) -> list[str]:
@@ -89,10 +127,17 @@ class FieldTally:
                     f" {name!r}; the values there are: {seen}"
                 )
 
-    def _most(self, values: Iterable[str]) -> list[tuple[str, int]]:
+    def _meaning(self, value: str) -> str:
+        if value in self._spec.positive:
+            return "positive"
+        if self._spec.negative is None or value in self._spec.negative:
+            return "negative"
+        return "no label"
+
+    def _most(self, values: Iterable[str], most: int = SHOWN) -> list[tuple[str, int]]:
         """The most frequent of *values*, those that are as frequent by name."""
         counted = [(value, self._values[value]) for value in values]
-        return sorted(counted, key=lambda item: (-item[1], item[0]))[:SHOWN]
+        return sorted(counted, key=lambda item: (-item[1], item[0]))[:most]
 
 
 def _folded(value: str) -> str:

@@ -8,7 +8,11 @@ import typer
 from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scoreback.connectors.doors import LoadReport
+    from scoreback.models.labels.field_tally import LabelCount
+    from scoreback.records import Finding
 
 
 def load(
@@ -106,15 +110,17 @@ def check(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Say what is missing in the SIEM for these detectors, each with its fix."""
+    """Say what is missing in the SIEM for these detectors, with fixes, and count their labels."""
     from dataclasses import asdict
 
     from scoreback.records import Finding
     from scoreback.service.app import opened
-    from scoreback.service.detectors.check_job import check_detector
+    from scoreback.service.cli import labels_view
+    from scoreback.service.detectors.check_job import examine
     from scoreback.service.detectors.detector_files import sound_detectors
 
     found: list[tuple[str, Finding]] = []
+    labels: dict[str, LabelCount] = {}
     detectors, wrong = sound_detectors(files)
     if len(wrong) == 1 and not detectors:
         raise next(iter(wrong.values()))
@@ -122,14 +128,26 @@ def check(
         found.append((str(file), Finding(what=error.message, fix=error.hint)))
     with opened(options.settings(home)) as app:
         for detector in detectors.values():
-            findings = check_detector(app, detector, options.now())
-            found.extend((detector.name, finding) for finding in findings)
+            checked = examine(app, detector, options.now())
+            found.extend((detector.name, finding) for finding in checked.findings)
+            if checked.labels is not None:
+                labels[detector.name] = checked.labels
     if json:
-        show.as_json([{"detector": name} | asdict(finding) for name, finding in found])
-    elif found:
+        findings = [{"detector": name} | asdict(finding) for name, finding in found]
+        counts = [labels_view.as_entry(name, counted) for name, counted in labels.items()]
+        show.as_json([*findings, *counts])
+    else:
+        _show_findings(found)
+        for name, counted in labels.items():
+            for line in labels_view.in_lines(name, counted):
+                show.say(line)
+    if any(finding.fatal for _, finding in found):
+        raise typer.Exit(show.PARTLY)
+
+
+def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:
+    if found:
         rows = [(name, f.what, f.fix) for name, f in found]
         show.table("Findings", ("detector", "what", "fix"), rows)
     else:
         show.say("Nothing is missing.")
-    if any(finding.fatal for _, finding in found):
-        raise typer.Exit(show.PARTLY)

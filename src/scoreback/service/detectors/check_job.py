@@ -1,7 +1,7 @@
 """What is missing for a detector: in the SIEM, in its labels, and for its window features."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from scoreback.models.features.history import WindowQueries, all_series
 from scoreback.models.features.key_cap import MAX_KEYS, REMEDY, estimated_keys, too_many
 from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_units import Grouping
-from scoreback.models.labels.field_tally import FieldTally
+from scoreback.models.labels.field_tally import FieldTally, LabelCount
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
@@ -32,12 +32,26 @@ _PARTS = 4
 _BEGIN, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a look at the SIEM showed."""
+
+    findings: Sequence[Finding]  # the fatal ones first
+    labels: LabelCount | None  # of the field that holds them, where events could be read
+
+
 def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Finding]:
-    """Findings of the SIEM, then those about labels and state; the fatal ones first.
+    """The findings of `examine`."""
+    return examine(app, detector, now).findings
+
+
+def examine(app: App, detector: Detector, now: datetime) -> Checked:
+    """Findings of the SIEM, then those about labels and state; and the labels, counted.
 
     Raises:
         ConfigError: the file has no selection for this SIEM.
     """
+    labels = None
     query, all_fields = app.scoring_query(detector), app.query(detector)
     found = [*app.connector.check(query), *_open_to_others(app)]
     unreadable = _unreadable_incidents(detector)
@@ -48,12 +62,14 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
             if not any(finding.fatal for finding in about_labels):
                 query = all_fields
         found += [_only_training(finding) for finding in about_labels]
-        found += _of_events(app, detector, query, now)
+        of_events, labels = _of_events(app, detector, query, now)
+        found += of_events
         found += _not_in_force(app, detector)
         count = never_scored(app, detector)
         if count:
             found.append(behind_finding(detector.name, count))
-    return sorted([*unreadable, *found], key=lambda finding: not finding.fatal)
+    ordered = sorted([*unreadable, *found], key=lambda finding: not finding.fatal)
+    return Checked(findings=ordered, labels=labels)
 
 
 def _not_in_force(app: App, detector: Detector) -> list[Finding]:
@@ -106,7 +122,9 @@ def _only_training(finding: Finding) -> Finding:
     )
 
 
-def _of_events(app: App, detector: Detector, query: EventQuery, now: datetime) -> list[Finding]:
+def _of_events(
+    app: App, detector: Detector, query: EventQuery, now: datetime
+) -> tuple[list[Finding], LabelCount | None]:
     """What a few stretches of events show: values that are not read, windows that do not fit."""
     spec = detector.labels.field
     tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
@@ -120,15 +138,16 @@ def _of_events(app: App, detector: Detector, query: EventQuery, now: datetime) -
                 lists.add(events)
             keys.add(stretch)
     except SiemRefused as error:
-        return [Finding(what=error.message, fix=error.hint)]
+        return [Finding(what=error.message, fix=error.hint)], None
     finally:
         keys.close()
     problems = [] if tally is None else tally.problems
-    return [
+    found = [
         *keys.findings(),
         *lists.findings(),
         *(Finding(what=f"labels: {what}", fix=_FIX, fatal=False) for what in problems),
     ]
+    return found, None if tally is None else tally.counted
 
 
 _FIX = "write labels.field as the events have it, or correct what writes the field"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.detector.spec import FieldLabels
-from scoreback.models.labels.field_tally import MOST_VALUES, FieldTally
+from scoreback.models.labels.field_tally import LISTED, MOST_VALUES, FieldTally
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.multivalue import cell
 from scoreback.records import EVENT_COLUMNS, EventBatch
@@ -16,6 +16,12 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def problems(values: list[str | None], stamps: list[str] | None = None, **spec: object) -> str:
+    return "; ".join(tallied(values, stamps, **spec).problems)
+
+
+def tallied(
+    values: list[str | None], stamps: list[str] | None = None, **spec: object
+) -> FieldTally:
     labels = FieldLabels.model_validate({"name": "closed.as", **spec})
     tally = FieldTally(labels)
     for start in range(0, max(len(values), 1), 2):  # in several batches
@@ -31,11 +37,30 @@ def problems(values: list[str | None], stamps: list[str] | None = None, **spec: 
             columns["closed.at"] = pa.array(stamps[start : start + 2], pa.string())
         batch = EventBatch(pa.record_batch(columns))
         tally.add(batch, labels_from_field(batch, labels))
-    return "; ".join(tally.problems)
+    return tally
 
 
 def test_labels_that_are_as_the_file_says_have_no_problem() -> None:
     assert problems(["true", "false", "odd", None], positive=["true"], negative=["false"]) == ""
+
+
+def test_labels_are_counted_with_the_values_there_are_and_those_that_match_nothing() -> None:
+    counted = tallied(
+        ["bad", "bad", "ok", "odd", None], ["2026-03-02", "soon", "2026-03-02", "", ""],
+        positive=["bad", "b*"], negative=["ok"], time="closed.at",
+    ).counted  # fmt: skip
+    assert (counted.events, counted.positive, counted.negative) == (5, 1, 1)
+    assert (counted.unreadable, counted.example) == (1, "soon")
+    assert counted.values == (("bad", 2, "positive"), ("odd", 1, "no label"), ("ok", 1, "negative"))
+    assert counted.unmatched == ("b*",)
+
+
+def test_only_the_most_frequent_values_are_listed_and_the_rest_is_counted() -> None:
+    values: list[str | None] = [f"v{i:02}" for i in range(LISTED + 3)]
+    counted = tallied([*values, "v12"], positive=["v12"]).counted
+    assert len(counted.values) == LISTED
+    assert counted.values[0] == ("v12", 2, "positive")
+    assert counted.more_values == 3
 
 
 def test_values_that_differ_in_case_or_blanks_are_named_with_what_the_file_has() -> None:
