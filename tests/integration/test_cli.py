@@ -100,11 +100,21 @@ def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
     assert "events.qradar" in ended.err
 
 
-def test_the_schedule_is_printed_as_crontab_lines(
-    scoreback: Callable[..., Ended], detector: Path
+def test_the_schedule_is_printed_as_crontab_lines_and_nothing_else(
+    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
 ) -> None:
-    ended = scoreback("validate", detector, "--crontab")
-    assert f"*/5 * * * * scoreback score {detector}" in ended.out
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("name: [")
+    ended = scoreback("validate", detector, wrong, "--crontab")
+    assert ended.code == 1
+    score, train = ended.out.splitlines()
+    assert score.startswith("*/5 * * * * /")
+    assert score.endswith(f" score {detector} --home {tmp_path / 'home'}")
+    assert train.startswith("0 3 * * 0 /")
+    assert json.loads(scoreback("validate", detector, "--crontab", "--json").out)[0]["crontab"] == [
+        score,
+        train,
+    ]
 
 
 def test_loading_twice_loads_once(scoreback: Callable[..., Ended], export: Path) -> None:

@@ -22,7 +22,9 @@ from scoreback.service.cli import (
     settings,
     streams,
 )
-from scoreback.service.cli.show import fail
+from scoreback.service.cli.examples import example
+from scoreback.service.cli.show import FAILED, WRONG_USAGE, fail
+from scoreback.service.cli.usage import UsageError
 from scoreback.service.serving.allocators import keep_memory_flat
 
 EXIT_CODES = (
@@ -34,31 +36,31 @@ app = typer.Typer(
     help="Train detectors on your SIEM's own labels and write the scores back into it.",
     epilog=f"Exit codes: {EXIT_CODES}.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(demo.demo)
-app.command()(data.load)
-app.command()(data.check)
-app.command()(detectors.new)
-app.command()(detectors.import_sigma)
-app.command()(detectors.validate)
-app.command()(learning.train)
-app.command()(scoring.score)
-app.command()(scoring.verdict)
-app.command()(learning.versions)
-app.command()(learning.report)
-app.command()(learning.export_model)
-app.command()(learning.promote)
-app.command()(learning.rollback)
-app.command()(deploying.plan)
-app.command()(deploying.apply)
-app.command()(deploying.remove)
+app.command(epilog=example("demo"))(demo.demo)
+app.command(epilog=example("load"))(data.load)
+app.command(epilog=example("check"))(data.check)
+app.command(epilog=example("new"))(detectors.new)
+app.command(epilog=example("import-sigma"))(detectors.import_sigma)
+app.command(epilog=example("validate"))(detectors.validate)
+app.command(epilog=example("train"))(learning.train)
+app.command(epilog=example("score"))(scoring.score)
+app.command(epilog=example("verdict"))(scoring.verdict)
+app.command(epilog=example("versions"))(learning.versions)
+app.command(epilog=example("report"))(learning.report)
+app.command(epilog=example("export-model"))(learning.export_model)
+app.command(epilog=example("promote"))(learning.promote)
+app.command(epilog=example("rollback"))(learning.rollback)
+app.command(epilog=example("plan"))(deploying.plan)
+app.command(epilog=example("apply"))(deploying.apply)
+app.command(epilog=example("remove"))(deploying.remove)
 app.add_typer(settings.settings, name="settings")
-app.command()(keys.keys)
-app.command()(health.health)
-app.command()(serving.serve)
+app.command(epilog=example("keys"))(keys.keys)
+app.command(epilog=example("health"))(health.health)
+app.command(epilog=example("serve"))(serving.serve)
 
 # Commands of the design whose part is not there yet: refused by name, never half done.
 NOT_BUILT = {
@@ -75,7 +77,7 @@ def main() -> None:
         name = sys.argv[1]
         fail(ScorebackError(f"`scoreback {name}` ({NOT_BUILT[name]}) is not built yet",
                             hint="see what there is with: scoreback --help"))  # fmt: skip
-        raise SystemExit(2)
+        raise SystemExit(WRONG_USAGE)
     # Idle learning threads give up their core instead of spinning on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_memory_flat()
@@ -83,13 +85,13 @@ def main() -> None:
         app()
     except ScorebackError as error:
         fail(error)
-        raise SystemExit(1) from None
+        raise SystemExit(WRONG_USAGE if isinstance(error, UsageError) else FAILED) from None
     except (OSError, SystemExit):  # of both, the library that parses arguments hides the reason
         with suppress(OSError):
             sys.stdout.flush()
         if out is not None and out.failure is not None:
             fail(streams.lost(out.failure))
-            raise SystemExit(1) from None
+            raise SystemExit(FAILED) from None
         raise
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scoreback.service.cli import show
-from scoreback.service.cli.reasons import in_words
+from scoreback.service.cli.reasons import as_plain, in_words
 from scoreback.service.demo import SYNTHETIC_NOTICE
 from scoreback.service.demo.play import Story
 
@@ -37,7 +37,7 @@ def story_json(story: Story) -> dict[str, Any]:
         "budget": story.detector.alerts.budget,
         "versions": [asdict(story.first.version), asdict(story.second.version)],
         "alerts_closed": story.closed,
-        "example": asdict(story.example) if story.example else None,
+        "example": as_plain(story.example) if story.example else None,
         "judged": [asdict(judged) for judged in story.judged],
     }
 

@@ -113,16 +113,16 @@ def remove(
 
     Ends with 3 when something stays that was asked for.
     """
-    from scoreback.errors import ConfigError
     from scoreback.service.app import opened
+    from scoreback.service.cli.usage import UsageError
     from scoreback.service.deploying.plan_apply import removable
     from scoreback.service.deploying.plan_apply import remove as remove_all
     from scoreback.service.detectors.detector_files import read_detectors
 
     if not files and not everything:
-        raise ConfigError("nothing is named", hint="name detector files, or say --all")
+        raise UsageError("nothing is named", hint="name detector files, or say --all")
     if with_data and not everything:
-        raise ConfigError("rules hold no data", hint="say --all --with-data, or leave it out")
+        raise UsageError("rules hold no data", hint="say --all --with-data, or leave it out")
     names = [detector.name for detector in read_detectors(files or ()).values()]
     with opened(options.settings(home)) as app:
         found = removable(app, names, everything=everything, with_data=with_data)

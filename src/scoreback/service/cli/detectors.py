@@ -115,19 +115,22 @@ def validate(
         bool, typer.Option("--schema", help="Print the JSON Schema for editors, and stop.")
     ] = False,
     crontab: Annotated[
-        bool, typer.Option("--crontab", help="Print the schedule as crontab lines.")
+        bool, typer.Option("--crontab", help="Print the lines for cron, and nothing else.")
     ] = False,
+    home: options.Home = None,
     json: options.Json = False,
 ) -> None:
     """Check detector files; errors name file, line, key and remedy."""
     from scoreback.errors import ConfigError
     from scoreback.models.detector import file as detector_file
+    from scoreback.service.cli import crontab as cron
+    from scoreback.service.cli.usage import UsageError
 
     if schema:
         show.as_json(detector_file.json_schema())
         return
     if not files:
-        raise ConfigError("no detector file is named", hint="scoreback validate FILE...")
+        raise UsageError("no detector file is named", hint="scoreback validate FILE...")
     wrong: list[ConfigError] = []
     results = []
     for file in files:
@@ -138,16 +141,19 @@ def validate(
             results.append({"file": str(file), "ok": False, "error": error.message})
             continue
         rows = detector_file.explain(detector)
-        results.append({"file": str(file), "ok": True, "keys": {r[0]: r[1] for r in rows}})
+        found = {"file": str(file), "ok": True, "keys": {r[0]: r[1] for r in rows}}
+        lines = cron.lines(file, detector, options.settings(home)) if crontab else []
+        results.append(found | ({"crontab": lines} if crontab else {}))
         if json:
+            continue
+        if crontab:
+            for line in lines:
+                show.say(line)
             continue
         show.say(f"{file}: {detector.name} is valid")
         if explain:
             marked = [(key, value, "default" if default else "") for key, value, default in rows]
             show.table(detector.name, ("key", "value", ""), marked)
-        if crontab:
-            show.say(f"{detector.schedule.score} scoreback score {file}")
-            show.say(f"{detector.schedule.train} scoreback train {file}")
     if json:
         show.as_json(results)
     for problem in wrong:

@@ -55,14 +55,14 @@ def keys(
     """
     from json import dumps
 
-    from scoreback.errors import ConfigError
+    from scoreback.service.cli.usage import UsageError
     from scoreback.service.deploying import keys as service
     from scoreback.service.detectors.detector_files import read_detectors
 
     if not elastic:
-        raise ConfigError("no kind of key is named", hint="scoreback keys --elastic FILE...")
+        raise UsageError("no kind of key is named", hint="scoreback keys --elastic FILE...")
     if admin is None and create:
-        raise ConfigError("nobody is named who may make keys", hint="add --admin USER")
+        raise UsageError("nobody is named who may make keys", hint="add --admin USER")
     settings = options.settings(home)
     connection, maker = service.makes_keys(settings, "elastic")
     detectors = read_detectors(files)

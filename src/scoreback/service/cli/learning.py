@@ -6,6 +6,8 @@ import typer
 
 from scoreback.service.cli import options, show
 
+_SHORT = " (its number, as in v2, or how its name begins)"
+
 
 def train(
     file: options.DetectorFile,
@@ -116,7 +118,7 @@ def report(
     file: options.DetectorFile,
     version: Annotated[
         str | None,
-        typer.Argument(help="Version; else the one that scores, else the newest."),
+        typer.Argument(help=f"Version{_SHORT}; else the one that scores, else the newest."),
     ] = None,
     out: options.Out = None,
     home: options.Home = None,
@@ -125,10 +127,13 @@ def report(
     """Write the report of a training as one HTML page."""
     from scoreback.service.app import opened
     from scoreback.service.monitoring.promises import promises
+    from scoreback.service.state.versions import Versions
     from scoreback.service.training.report_job import write_report
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
+        if version is not None:
+            version = Versions(app.state).named(detector.name, version).version
         found = promises(app, detector, now=options.now())
         came = {promise.version.version: promise.came for promise in found}
         page = write_report(app, detector.name, version, out, came=came)
@@ -141,7 +146,7 @@ def report(
 def export_model(
     file: options.DetectorFile,
     version: Annotated[
-        str | None, typer.Argument(help="Version; else the one that scores.")
+        str | None, typer.Argument(help=f"Version{_SHORT}; else the one that scores.")
     ] = None,
     compressed: Annotated[
         bool, typer.Option("--compressed", help="Write the definition gzipped, in base64.")
@@ -156,9 +161,12 @@ def export_model(
     """
     from scoreback.service.app import opened
     from scoreback.service.deploying.trained_models import write_trained_model
+    from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
+        if version is not None:
+            version = Versions(app.state).named(detector.name, version).version
         path = write_trained_model(app, detector.name, version, out, compressed=compressed)
     if json:
         show.as_json({"model": str(path)})
@@ -168,28 +176,48 @@ def export_model(
 
 def promote(
     file: options.DetectorFile,
-    version: Annotated[str, typer.Argument(help="Version to promote.", show_default=False)],
+    version: Annotated[
+        str, typer.Argument(help=f"Version to promote{_SHORT}.", show_default=False)
+    ],
     by: options.By = "",
     home: options.Home = None,
+    json: options.Json = False,
 ) -> None:
     """Let a version score and raise alerts from now on."""
+    from dataclasses import asdict
+
     from scoreback.service.app import opened
     from scoreback.service.deploying.promotion import promote as promote_version
+    from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
+        wanted = Versions(app.state).named(detector.name, version)
         champion = promote_version(
-            app, detector, version, by=by or options.user(), at=options.now()
+            app, detector, wanted.version, by=by or options.user(), at=options.now()
         )
-    show.say(f"{champion.version} of {detector.name} scores from now on.")
+    if json:
+        show.as_json(asdict(champion))
+    else:
+        show.say(f"{champion.version} of {detector.name} scores from now on.")
 
 
-def rollback(file: options.DetectorFile, by: options.By = "", home: options.Home = None) -> None:
+def rollback(
+    file: options.DetectorFile,
+    by: options.By = "",
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
     """Let the version that scored before score again."""
+    from dataclasses import asdict
+
     from scoreback.service.app import opened
     from scoreback.service.deploying.promotion import rollback as roll_back
 
     detector = options.detector(file)
     with opened(options.settings(home)) as app:
         champion = roll_back(app, detector, by=by or options.user(), at=options.now())
-    show.say(f"{champion.version} of {detector.name} scores again.")
+    if json:
+        show.as_json(asdict(champion))
+    else:
+        show.say(f"{champion.version} of {detector.name} scores again.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scoreback.errors import ConfigError
+from scoreback.service.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from scoreback.models.detector.spec import Detector
@@ -58,7 +58,7 @@ def moment(text: str | None, option: str) -> datetime | None:
     except ValueError:
         found = None
     if found is None:
-        raise ConfigError(
+        raise UsageError(
             f"{option} {text!r} is not a valid time",
             hint="write 2026-01-31 or 2026-01-31T12:00:00+01:00",
         )
@@ -71,7 +71,7 @@ def pairs(given: list[str], option: str, example: str) -> dict[str, str]:
     for item in given:
         name, equals, value = item.partition("=")
         if not equals or not name or not value:
-            raise ConfigError(f"{option} {item!r} is not NAME=VALUE", hint=f"for example {example}")
+            raise UsageError(f"{option} {item!r} is not NAME=VALUE", hint=f"for example {example}")
         found[name] = value
     return found
 

@@ -1,6 +1,10 @@
-"""Reason codes of an alert as one line."""
+"""Reason codes of an alert, as one line for people and as JSON for machines."""
 
 import json
+from dataclasses import asdict
+from typing import Any
+
+from scoreback.records import Alert
 
 
 def in_words(reasons: str | None) -> str:
@@ -8,3 +12,8 @@ def in_words(reasons: str | None) -> str:
     if not reasons:
         return ""
     return "; ".join(str(item["text"]) for item in json.loads(reasons) if item.get("text"))
+
+
+def as_plain(alert: Alert) -> dict[str, Any]:
+    """*alert* as plain values; its reasons are a list, not the text of one."""
+    return asdict(alert) | {"reasons": json.loads(alert.reasons) if alert.reasons else []}

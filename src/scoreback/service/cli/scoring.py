@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -156,6 +155,8 @@ def verdict(
     from scoreback.errors import ConfigError
     from scoreback.records import Verdict
     from scoreback.service.app import opened
+    from scoreback.service.cli.reasons import as_plain
+    from scoreback.service.cli.usage import UsageError
 
     with opened(options.settings(home)) as app:
         alerts = app.connector.alerts
@@ -170,19 +171,19 @@ def verdict(
             return
         names = [v.value for v in Verdict]
         if verdict not in names:
-            raise ConfigError(
+            raise UsageError(
                 f"{verdict or 'nothing'!r} is not a verdict", hint=f"use one of: {', '.join(names)}"
             )
         now = options.now()
         moment = options.moment(at, "--at") or now
         if moment > now:
-            raise ConfigError(
+            raise UsageError(
                 f"--at {at!r} is in the future: a verdict cannot be known before it is given",
                 hint="leave --at out for now, or name the time at which it was given",
             )
         closed = alerts.close(alert, Verdict(verdict), labeller=by or options.user(), at=moment)
     if json:
-        show.as_json(asdict(closed))
+        show.as_json(as_plain(closed))
     else:
         show.say(f"Alert {closed.alert_id} of {closed.rule} is closed as {closed.verdict}.")
 
@@ -192,10 +193,11 @@ def _list(found: object, json: bool) -> None:
     from typing import cast
 
     from scoreback.records import Alert
+    from scoreback.service.cli.reasons import as_plain
 
     alerts = cast("Sequence[Alert]", found)
     if json:
-        show.as_json([asdict(alert) for alert in alerts])
+        show.as_json([as_plain(alert) for alert in alerts])
         return
     if not alerts:
         show.say("No alerts.")

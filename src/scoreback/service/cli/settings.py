@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from scoreback.service.cli import options, show
+from scoreback.service.cli.examples import example
 
 settings = typer.Typer(
     help="List, set and remove what is in force instead of a detector file's own values.",
@@ -16,7 +17,7 @@ _Key = Annotated[str, typer.Argument(help="Key of the file, for example alerts.b
 _Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 
 
-@settings.command("list")
+@settings.command("list", epilog=example("settings list"))
 def list_settings(
     file: options.DetectorFile, home: options.Home = None, json: options.Json = False
 ) -> None:
@@ -62,7 +63,7 @@ def list_settings(
                  f" {refused.reason}")  # fmt: skip
 
 
-@settings.command("set")
+@settings.command("set", epilog=example("settings set"))
 def set_setting(
     file: options.DetectorFile,
     key: _Key,
@@ -74,7 +75,7 @@ def set_setting(
     _change(file, key, value, reason, home)
 
 
-@settings.command("remove")
+@settings.command("remove", epilog=example("settings remove"))
 def remove_setting(
     file: options.DetectorFile, key: _Key, reason: _Reason = "", home: options.Home = None
 ) -> None:

@@ -2,9 +2,11 @@
 
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import IO
 
 from rich import box
@@ -23,7 +25,7 @@ from rich.text import Text
 from scoreback.errors import ScorebackError
 from scoreback.service.cli.streams import complain, write
 
-DONE, FAILED, PARTLY = 0, 1, 3
+DONE, FAILED, WRONG_USAGE, PARTLY = 0, 1, 2, 3
 
 
 def say(text: str = "") -> None:
@@ -32,8 +34,22 @@ def say(text: str = "") -> None:
 
 
 def as_json(value: object) -> None:
-    """*value* as indented JSON to standard output; times as ISO 8601."""
-    write(json.dumps(value, indent=2, default=str, allow_nan=False) + "\n")
+    """*value* as indented JSON to standard output: see `plain`."""
+    write(json.dumps(plain(value), indent=2, default=str, allow_nan=False) + "\n")
+
+
+def plain(value: object) -> object:
+    """*value* as JSON has it: times as ISO 8601 in UTC, null for a figure that does not exist."""
+    if isinstance(value, datetime):
+        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return moment.isoformat().replace("+00:00", "Z")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value
 
 
 def table(

@@ -83,6 +83,24 @@ class Versions:
         with self._database.reads() as connection:
             return _get(connection, detector, version)
 
+    def named(self, detector: str, given: str) -> ModelVersion:
+        """The version that *given* means: its name, its number as in ``v2``, or its name's start.
+
+        Raises:
+            StateError: it means none, or more than one; says which there are.
+        """
+        found = self.list(detector)
+        exact = [one for one in found if given in (one.version, one.version.partition("-")[0])]
+        meant = exact or [one for one in found if given and one.version.startswith(given)]
+        if len(meant) == 1:
+            return meant[0]
+        if not meant:
+            return self.get(detector, given)
+        raise StateError(
+            f"detector {detector!r} has {len(meant)} versions whose name begins with {given!r}",
+            hint=f"name one of: {', '.join(one.version for one in reversed(meant[-10:]))}",
+        )
+
     def champion(self, detector: str) -> ModelVersion | None:
         """The version that scores, or None when none was promoted yet."""
         with self._database.reads() as connection:

@@ -1,10 +1,45 @@
 """What the command line prints is what it was given."""
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
+from scoreback.records import Alert, Severity
 from scoreback.service.cli import show
+from scoreback.service.cli.reasons import as_plain
 
 
 def test_a_table_prints_lists_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     show.table("Keys", ("key", "value"), [("unit.group", "[host.name, rule.id]")])
     assert "[host.name, rule.id]" in capsys.readouterr().out
+
+
+def test_json_has_times_with_t_and_z_and_null_for_what_is_not_a_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    berlin = timezone(timedelta(hours=1))
+    show.as_json(
+        {
+            "utc": datetime(2026, 1, 31, 12, tzinfo=UTC),
+            "inside": [{"berlin": datetime(2026, 1, 31, 12, 0, 0, 250000, tzinfo=berlin)}],
+            "figure": (float("nan"), 0.5),
+        }
+    )
+    assert json.loads(capsys.readouterr().out) == {
+        "utc": "2026-01-31T12:00:00Z",
+        "inside": [{"berlin": "2026-01-31T11:00:00.250000Z"}],
+        "figure": [None, 0.5],
+    }
+
+
+def test_reasons_of_an_alert_are_json_and_not_text() -> None:
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    alert = Alert(
+        alert_id="a", rule="r", detector="d", version="v1", entity="h", event_id="e",
+        event_time=at, raised_at=at, score=0.9, risk=90.0, severity=Severity.HIGH, events=1,
+        reasons='[{"text": "rare"}]',
+    )  # fmt: skip
+    assert as_plain(alert)["reasons"] == [{"text": "rare"}]
+    assert as_plain(replace(alert, reasons=""))["reasons"] == []

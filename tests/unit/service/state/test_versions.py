@@ -190,3 +190,19 @@ def test_detectors_do_not_share_champions(state: State) -> None:
         champion = versions.champion(detector)
         assert champion is not None
         assert champion.version == version.version
+
+
+def test_a_version_is_named_by_its_number_or_by_a_start_that_only_it_has(state: State) -> None:
+    names = [register(state, f"{n:08x}").version for n in range(12)]
+    versions = Versions(state)
+    for name in names:
+        assert versions.named("d", name).version == name
+        assert versions.named("d", name.partition("-")[0]).version == name
+        assert versions.named("d", name[:-1]).version == name
+    assert versions.named("d", "v1").version == names[0]  # not one of v10, v11, v12
+    with pytest.raises(StateError, match="12 versions whose name begins with 'v'") as told:
+        versions.named("d", "v")
+    assert "v12-0000000b, v11-0000000a" in told.value.hint
+    for none in ("", "v13", "0000", "v1-1"):
+        with pytest.raises(StateError, match="no version"):
+            versions.named("d", none)

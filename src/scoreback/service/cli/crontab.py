@@ -1,0 +1,59 @@
+"""The schedule of a detector as lines of a crontab that work from any folder."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scoreback.models.detector.spec import Detector
+from scoreback.service.settings import PREFIX, Settings
+
+_PATHS = frozenset({"connection_file"})
+
+
+def lines(file: Path, detector: Detector, settings: Settings) -> list[str]:
+    """When *detector* is scored and trained, one line each.
+
+    A line names the command, *file* and the workspace by their absolute paths, as cron starts in
+    the home folder and knows few places of commands. It also names the settings that are in the
+    environment now. Connections take their secrets from the environment, too: those are not
+    written here, and cron needs a file for them.
+    """
+    environment = [f"{name}={shlex.quote(text)}" for name, text in _environment(settings).items()]
+    home = f"--home {_quoted(settings.home)}"
+    return [
+        f"{line} {_escaped(' '.join([*environment, _command(), name, _quoted(file), home]))}"
+        for name, line in (("score", detector.schedule.score), ("train", detector.schedule.train))
+    ]
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """Settings that were given as variables, except the workspace, which is an option."""
+    found = {}
+    for name in sorted(type(settings).model_fields):
+        variable = f"{PREFIX}{name.upper()}"
+        if name == "home" or variable not in os.environ:
+            continue
+        text = os.environ[variable]
+        found[variable] = os.path.abspath(text) if name in _PATHS else text  # noqa: PTH100 - link
+    return found
+
+
+def _command() -> str:
+    """The command that runs now, by its whole path."""
+    called = shutil.which(sys.argv[0])
+    if called is not None and Path(called).name == "scoreback":
+        return _quoted(Path(called))
+    return f"{_quoted(Path(sys.executable))} -m scoreback"
+
+
+def _quoted(path: Path) -> str:
+    # A link stays a link: it may be what leads to the newest.
+    return shlex.quote(os.path.abspath(path))  # noqa: PTH100
+
+
+def _escaped(command: str) -> str:
+    """To cron a ``%`` is the end of a line."""
+    return command.replace("%", "\\%")
