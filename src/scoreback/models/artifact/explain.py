@@ -7,12 +7,15 @@ import numpy as np
 import pyarrow as pa
 
 from scoreback.models.detector.spec import EventFeature, WindowFeature, format_duration
+from scoreback.models.judging.reference import Reference
 from scoreback.models.labels.dataset import feature_columns
 from scoreback.models.learners.model import Attribution, Floats
 
 REASONS = 3
 _TEXT_LIMIT = 200  # characters of a field's value; a command line can hold a megabyte
 _DIGITS = 6  # decimals of a contribution
+_RARE = 0.585  # bits: two of three; what is more frequent is not told as a share
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Value = float | str | None
@@ -24,6 +27,7 @@ def reasons_of(
     contributions: Floats,
     margins: Floats,
     attribution: Attribution,
+    reference: Reference | None = None,
 ) -> list[str]:
     """A JSON list for each row: the strongest positive contributions, then base and rest.
 
@@ -36,7 +40,9 @@ def reasons_of(
         contributions: shape (rows, features + 1), the base last.
         margins: log-odds of each row.
         attribution: the rule that made the contributions; ``by`` names it.
+        reference: what the model learnt from; with it reasons say what is usual.
     """
+    usual = usual_values(features, reference)
     columns = feature_columns(rows, features)
     strongest = np.argsort(-contributions[:, :-1], axis=1, kind="stable")[:, :REASONS]
     found = []
@@ -53,7 +59,7 @@ def reasons_of(
                     "feature": features[i].name,
                     "value": value,
                     "contribution": contribution,
-                    "text": in_words(features[i], value),
+                    "text": in_words(features[i], value, usual.get(features[i].name)),
                 }
             )
             told += contribution
@@ -63,10 +69,26 @@ def reasons_of(
     return found
 
 
-def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
-    """What *value* of *feature* says, as an analyst would put it."""
+def usual_values(
+    features: Sequence[EventFeature | WindowFeature], reference: Reference | None
+) -> dict[str, float]:
+    """The medians of window features in what the model learnt from, as far as they are known."""
+    windows = {f.name for f in features if isinstance(f, WindowFeature)}
+    columns = () if reference is None else reference.features
+    medians = {c.name: c.median for c in columns if c.name in windows}
+    return {name: value for name, value in medians.items() if value is not None}
+
+
+def in_words(
+    feature: EventFeature | WindowFeature, value: Value, usual: float | None = None
+) -> str:
+    """What *value* of *feature* says, as an analyst would put it.
+
+    Beside a number of a window feature stands its *usual* value, where that is known: a number of
+    events says nothing to who does not know how many there are on other days.
+    """
     if isinstance(feature, WindowFeature):
-        return _window_in_words(feature, value)
+        return _window_in_words(feature, value, usual)
     if value is None:
         return _missing_in_words(feature)
     if isinstance(value, str):
@@ -75,7 +97,7 @@ def in_words(feature: EventFeature | WindowFeature, value: Value) -> str:
     shown = _shown(value)
     match feature.kind:
         case "length":
-            return f"length of {feature.field} is {shown}"
+            return f"{feature.field} is {shown} characters long"
         case "entropy":
             return f"entropy of {feature.field} is {value:.1f}"
         case "digits":
@@ -109,27 +131,37 @@ def _missing_in_words(feature: EventFeature) -> str:
     return f"{feature.field} is missing or unreadable"
 
 
-def _window_in_words(feature: WindowFeature, value: Value) -> str:
+def _window_in_words(feature: WindowFeature, value: Value, usual: float | None) -> str:
     over, by = format_duration(feature.over), " and ".join(feature.by)
-    subject = {
-        "count": f"events by {by} in {over}",
-        "distinct": f"distinct {feature.field} by {by} in {over}",
-        "rarity": f"rarity of {feature.field} by {by} in {over}",
-        "sum": f"sum of {_read(feature)} by {by} in {over}",
-        "mean": f"mean of {_read(feature)} by {by} in {over}",
-        "since_last": f"time since the last event by {by} in {over}",
-    }[feature.kind]
+    where = f"of the same {by} within {over}"
     if value is None or isinstance(value, str):
         if feature.kind == "since_last":
-            return f"no earlier event by {by} in {over}"
-        return f"{subject} is missing"
-    if feature.kind in ("count", "distinct"):
-        return f"{_shown(value)} {subject}"
-    if feature.kind == "rarity":
-        return f"{subject} is {value:.1f} bits"
-    if feature.kind == "since_last":
-        return f"{_shown(value)} s since the last event by {by}"
-    return f"{subject} is {_shown(value)}"
+            return f"no earlier event {where}"
+        return f"{feature.kind} of {feature.field or 'events'} {where} is missing"
+    beside = "" if usual is None else f" (usually {_amount(feature.kind, usual)})"
+    told = _amount(feature.kind, value)
+    match feature.kind:
+        case "count":
+            return f"{told} events {where}{beside}"
+        case "distinct":
+            return f"{told} different {feature.field} {where}{beside}"
+        case "rarity":
+            earlier = f"{told} earlier events" if value >= _RARE else "nearly every earlier event"
+            return f"{feature.field} is that of {earlier} {where}{beside}"
+        case "since_last":
+            return f"{told} since the event before of the same {by}{beside}"
+        case _:
+            return f"{feature.kind} of {_read(feature)} {where} is {told}{beside}"
+
+
+def _amount(kind: str, value: float) -> str:
+    """A number of a window feature: rarity is told as a share, since_last as a length of time."""
+    if kind == "rarity":  # log2((n + 1) / (m + 1)) for m of n events: their share is never more
+        return f"at most 1 in {_shown(round(2.0 ** min(value, 60.0)))}"
+    if kind == "since_last":
+        unit, seconds = next((u for u in _UNITS if abs(value) >= u[1]), _UNITS[-1])
+        return f"{_shown(round(value / seconds, 1))} {unit}"
+    return _shown(value)
 
 
 def _value(raw: object) -> Value:

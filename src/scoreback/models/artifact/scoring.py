@@ -50,4 +50,5 @@ class Scorer:
             model.contributions(matrix),
             model.margin(matrix),
             model.attribution,
+            self.artifact.reference,
         )

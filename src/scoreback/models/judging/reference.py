@@ -69,6 +69,15 @@ class Column:
         """How many."""
         return self.top + 3 if self.kind == "category" else len(self.edges) + 2
 
+    @property
+    def median(self) -> float | None:
+        """Of the known numbers, to the next lower edge; None where it lies below all edges."""
+        known = np.cumsum(self.expected[:-1])
+        if self.kind != "number" or not known[-1]:
+            return None
+        place = int(np.searchsorted(known, known[-1] / 2))
+        return self.edges[place - 1] if place else None
+
     def population(self, counts: Counts) -> Counts:
         """*counts* as a population: values never seen are values like other rare ones.
 

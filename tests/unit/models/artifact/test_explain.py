@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.models.artifact.explain import Value, in_words, reasons_of
+from scoreback.models.artifact.explain import Value, in_words, reasons_of, usual_values
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.learners.model import PATH, SHAPLEY
@@ -32,19 +32,25 @@ def window(
     ("feature", "value", "expected"),
     [
         (window("distinct", "destination.port"), 7.0,
-         "7 distinct destination.port by source.ip in 1h"),
+         "7 different destination.port of the same source.ip within 1h"),
         (window("count", by=("source.ip", "rule.id")), 12.0,
-         "12 events by source.ip and rule.id in 1h"),
-        (window("sum", "network.bytes"), 1234.5, "sum of network.bytes by source.ip in 1h is 1234"),
-        (window("mean", "bytes"), None, "mean of bytes by source.ip in 1h is missing"),
-        (window("rarity", "rule.id"), 6.64, "rarity of rule.id by source.ip in 1h is 6.6 bits"),
-        (window("since_last"), 30.0, "30 s since the last event by source.ip"),
-        (window("since_last"), None, "no earlier event by source.ip in 1h"),
+         "12 events of the same source.ip and rule.id within 1h"),
+        (window("sum", "network.bytes"), 1234.5,
+         "sum of network.bytes of the same source.ip within 1h is 1234"),
+        (window("mean", "bytes"), None,
+         "mean of bytes of the same source.ip within 1h is missing"),
+        (window("rarity", "rule.id"), 6.644,
+         "rule.id is that of at most 1 in 100 earlier events of the same source.ip within 1h"),
+        (window("rarity", "rule.id"), 0.0,
+         "rule.id is that of nearly every earlier event of the same source.ip within 1h"),
+        (window("since_last"), 30.0, "30 s since the event before of the same source.ip"),
+        (window("since_last"), 5400.0, "1.5 h since the event before of the same source.ip"),
+        (window("since_last"), None, "no earlier event of the same source.ip within 1h"),
         (event("category", "rule.id"), "2024-01", "rule.id is 2024-01"),
         (event("category", "rule.id"), None, "rule.id is missing"),
         (event("number", "destination.port"), 443.0, "destination.port is 443"),
         (event("number"), 1e300, "f is 1e+300"),
-        (event("length", "url.path"), 71.0, "length of url.path is 71"),
+        (event("length", "url.path"), 71.0, "url.path is 71 characters long"),
         (event("entropy", "dns.question.name"), 4.123, "entropy of dns.question.name is 4.1"),
         (event("digits", "host.name"), 3.0, "3 digits in host.name"),
         (event("matches", "url.path", pattern=r"\.php$"), 1.0, r"url.path matches \.php$"),
@@ -94,6 +100,40 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
     )
     assert len(items[0]["value"]) < 300
     assert (items[1]["value"], items[1]["text"]) == (None, "f is missing")
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "usual", "expected"),
+    [
+        (window("count"), 12.0, 2.0, "12 events of the same source.ip within 1h (usually 2)"),
+        (window("distinct", "user.name"), 5.0, 1.0,
+         "5 different user.name of the same source.ip within 1h (usually 1)"),
+        (window("rarity", "rule.id"), 5.322, 1.0,
+         "rule.id is that of at most 1 in 40 earlier events of the same source.ip within 1h (usually"
+         + " at most 1 in 2)"),
+        (window("since_last"), 172_800.0, 90.0,
+         "2 d since the event before of the same source.ip (usually 1.5 min)"),
+        (window("since_last"), None, 90.0, "no earlier event of the same source.ip within 1h"),
+        (event("number"), 5.0, 1.0, "f is 5"),
+    ],
+)  # fmt: skip
+def test_a_number_of_a_window_stands_beside_what_is_usual(
+    feature: EventFeature | WindowFeature, value: Value, usual: float, expected: str
+) -> None:
+    assert in_words(feature, value, usual) == expected
+
+
+def test_what_is_usual_is_the_median_of_what_the_model_learnt_from(
+    training: Training, rows: pa.Table
+) -> None:
+    reference = training.artifact.reference
+    assert reference is not None
+    usual = usual_values(training.artifact.features, reference)
+    windows = [f.name for f in training.artifact.features if isinstance(f, WindowFeature)]
+    assert windows
+    for name in windows:
+        known = np.asarray(rows[name].drop_null())
+        assert usual[name] <= np.median(known) <= np.quantile(known, 0.62)
 
 
 def test_reasons_of_alerts_name_what_was_planted(training: Training, rows: pa.Table) -> None:
