@@ -110,7 +110,7 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
          "5 different user.name of the same source.ip within 1h (usually 1)"),
         (window("rarity", "rule.id"), 5.322, 1.0,
          "rule.id is that of at most 1 in 40 earlier events of the same source.ip within 1h (usually"
-         + " at most 1 in 2)"),
+          " at most 1 in 2)"),
         (window("since_last"), 172_800.0, 90.0,
          "2 d since the event before of the same source.ip (usually 1.5 min)"),
         (window("since_last"), None, 90.0, "no earlier event of the same source.ip within 1h"),
