@@ -108,9 +108,8 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
         (window("count"), 12.0, 2.0, "12 events of the same source.ip within 1h (usually 2)"),
         (window("distinct", "user.name"), 5.0, 1.0,
          "5 different user.name of the same source.ip within 1h (usually 1)"),
-        (window("rarity", "rule.id"), 5.322, 1.0,
-         "rule.id is that of at most 1 in 40 earlier events of the same source.ip within 1h (usually"
-          " at most 1 in 2)"),
+        (window("rarity", "a", ("b",)), 5.322, 1.0,
+         "a is that of at most 1 in 40 earlier events of the same b within 1h (usually at most 1 in 2)"),  # noqa: E501
         (window("since_last"), 172_800.0, 90.0,
          "2 d since the event before of the same source.ip (usually 1.5 min)"),
         (window("since_last"), None, 90.0, "no earlier event of the same source.ip within 1h"),
