@@ -40,6 +40,10 @@ _PATTERNS = {
     "date": (_DATE, f"TRY_CAST({_ISO} || ' 00:00:00+00' AS TIMESTAMPTZ)"),
     "ISO 8601 without offset": (f"{_DATE}[Tt ]{_CLOCK}", f"TRY_CAST({_ISO} || 'Z' AS TIMESTAMPTZ)"),
     "ISO 8601": (f"{_DATE}[Tt ]{_CLOCK}{_OFFSET}", f"TRY_CAST({_ISO} AS TIMESTAMPTZ)"),
+    "PowerShell": (
+        r"/Date\([0-9]{1,15}([+-][0-9]{4})?\)/",  # the offset says how it is shown, not when it is
+        "make_timestamptz(TRY_CAST(regexp_extract(t, '[0-9]+') AS BIGINT) * 1000)",
+    ),
     "Apache": (_APACHE, "try_strptime(t, '%d/%b/%Y:%H:%M:%S %z')"),
     "Splunk": (
         _SPLUNK,

@@ -47,6 +47,7 @@ class LoadMapping:
     id: str | None = None  # without it, a hash of the row and its number among equal rows
     arrival: str | None = None  # when the SIEM had it; without it, see `ExportsDoor.load`
     fields: Mapping[str, str] | None = None  # field → column; without it, all but the times
+    strip: str | None = None  # what each event is wrapped in, such as _source; dots go inwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class LoadReport:
     without_offset: int  # times without an offset, taken as UTC
     clamped: int  # events that claim to have happened after they arrived
     behind: int = 0  # new events that arrived in what scoring had read
+    id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it
 
 
@@ -94,7 +96,7 @@ class ExportsDoor(Protocol):
         Without a column of arrival times, events that would have arrived there arrive after it.
 
         Raises:
-            ConfigError: no such file or ending, or a column of *mapping* is not in the file.
+            ConfigError: no such file, or a column of *mapping* is not in the file.
             DataError: the file as a whole cannot be used; nothing was loaded.
             SiemUnavailable: the disk is full, or another process keeps the stream busy.
         """

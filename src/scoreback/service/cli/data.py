@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def load(
     files: Annotated[
-        list[Path], typer.Argument(help="CSV, NDJSON or Parquet, plain or gz.", show_default=False)
+        list[Path],
+        typer.Argument(help="CSV, TSV, JSON or Parquet; also gz and zip.", show_default=False),
     ],
     stream: Annotated[str, typer.Option(help="Stream of the embedded SIEM to load into.")],
     time: Annotated[str, typer.Option(help="Column of the event time.")] = "@timestamp",
@@ -35,6 +36,10 @@ def load(
         list[str] | None,
         typer.Option(help="Field to keep, as NAME=COLUMN; repeat it. Without any, all columns."),
     ] = None,
+    strip: Annotated[
+        str | None,
+        typer.Option(help="What each event is wrapped in, such as _source or result."),
+    ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
@@ -50,7 +55,7 @@ def load(
     from scoreback.service.detectors.behind import scored_so_far
 
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
-    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields)
+    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields, strip=strip)
     reports = []
     with opened(options.settings(home)) as app:
         exports = app.connector.exports

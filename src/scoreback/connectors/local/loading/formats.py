@@ -1,144 +1,148 @@
-"""Tells what an export file is, by its ending and by its bytes, and opens it."""
+"""Tells what an export file is by its bytes, whatever its name ends with, and opens it."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from scoreback.connectors.local.loading.json_shapes import JsonShape, find_shape
+from scoreback.connectors.local.loading.packing import UTF_16, Packing, as_utf8, unpacked
 from scoreback.errors import ConfigError, DataError
-from scoreback.regular_file import open_regular, read_regular
+from scoreback.regular_file import read_regular
 
-ENDINGS = ".csv, .tsv, .ndjson, .jsonl or .parquet; the text ones also with .gz"
+Kind = Literal["csv", "json", "parquet"]
 
-_KINDS: dict[str, Literal["csv", "ndjson", "parquet"]] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".json": "ndjson",
-    ".parquet": "parquet",
-}
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"PAR1": "Parquet",
-    b"PK\x03\x04": "zip (or Excel)",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"SQLite format 3": "SQLite",
-    b"ARROW1": "Arrow",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
+READ = "CSV, TSV, JSON in lines, lists or answers, and Parquet; text also as .gz or in a .zip"
+
+_TEXT_ENDINGS = {".csv", ".tsv", ".txt", ".log"}
+_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+_OTHERS = {  # beginnings of what is not read: what it is, and what to do
+    b"\x28\xb5\x2f\xfd": ("zstd", "unpack it"),
+    b"BZh": ("bzip2", "unpack it"),
+    b"\xfd7zXZ": ("xz", "unpack it"),
+    b"7z\xbc\xaf\x27\x1c": ("7-Zip", "unpack it"),
+    b"SQLite format 3": ("SQLite", "export its table as CSV"),
+    b"ARROW1": ("Arrow", "write it as Parquet"),
+    b"ElfFile\0": (
+        "a Windows event log",
+        "export it with: Get-WinEvent -Path FILE.evtx | ConvertTo-Json > FILE.json",
+    ),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet from Excel as 'CSV UTF-8'"),
+    b"<?xml": ("XML", "export it as JSON or CSV"),
+    b"<Events": ("XML", "export it as JSON or CSV"),
 }
 _SAMPLE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """An export file whose bytes are what its ending says."""
+    """An export file, and what its bytes are."""
 
     path: Path
-    kind: Literal["csv", "ndjson", "parquet"]
-    gz: bool
+    kind: Kind
+    packing: Packing
     size: int
+    utf16: bool = False
+    shape: JsonShape | None = None  # where it is JSON
 
     @contextmanager
     def open(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        """The content, unpacked, and the file itself, whose position tells the progress.
+        """The content as UTF-8, and the file itself, whose position tells the progress.
 
         Raises:
             DataError: within the block, the packed content is cut off or damaged.
         """
-        with open_regular(self.path) as file:
-            if not self.gz:
-                yield file, file
+        with unpacked(self.path, self.packing) as (content, file):
+            if not self.utf16:
+                yield content, file
                 return
-            with gzip.GzipFile(fileobj=file) as content:
+            with as_utf8(content) as text:
                 try:
-                    yield content, file  # type: ignore[misc]  # a GzipFile is read like a file
+                    yield text, file
                 except EOFError as error:
+                    if self.packing:
+                        raise
                     raise DataError(
-                        f"{self.path} is cut off: its gzip data ends too early",
-                        hint="export or copy it again; nothing was loaded",
-                    ) from error
-                except (gzip.BadGzipFile, zlib.error) as error:
-                    raise DataError(
-                        f"{self.path} is damaged: {error}",
+                        f"{self.path} is cut off: its UTF-16 ends in the middle of a character",
                         hint="export or copy it again; nothing was loaded",
                     ) from error
 
 
-def find_export(path: Path) -> Export:
-    """Look at the file at *path*.
+def find_export(path: Path, strip: str | None = None) -> Export:
+    """Look at the file at *path*, whose events are wrapped in *strip*.
 
     Raises:
-        ConfigError: there is no such file, or its ending is unknown.
-        DataError: its bytes are not what its ending says.
+        ConfigError: there is no such file, or *strip* is given for what is not JSON.
+        DataError: it holds what is not read, or nothing.
     """
-    endings = [ending.lower() for ending in path.suffixes]
-    gz = endings[-1:] == [".gz"]
-    kind = _KINDS.get((endings[-2:-1] if gz else endings[-1:] or [""])[0] if endings else "")
-    if kind is None or (gz and kind == "parquet"):
-        raise ConfigError(f"{path} has no ending that says what it is", hint=f"use {ENDINGS}")
     try:
         head = read_regular(path, 16)
-        export = Export(path=path, kind=kind, gz=gz, size=path.stat().st_size)
+        size = path.stat().st_size
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror or error}", hint="check the name and your rights"
         ) from error
     if not head:
         raise DataError(f"{path} is empty", hint="export it again")
-    _check_magic(export, head, packed=gz)
-    if kind != "parquet":
+    packing: Packing = ""
+    if head.startswith((_GZIP, _ZIP)):
+        packing = "gzip" if head.startswith(_GZIP) else "zip"
+    export = Export(path=path, kind="csv", packing=packing, size=size)
+    with export.open() as (content, _file):
+        utf16 = (sample := content.read(_SAMPLE)).startswith(UTF_16)
+    if utf16:
+        export = Export(path=path, kind="csv", packing=packing, size=size, utf16=True)
         with export.open() as (content, _file):
             sample = content.read(_SAMPLE)
-        _check_magic(export, sample[:16], packed=False)
-        _check_text(export, sample)
+    _refuse_others(export, sample)
+    shape = find_shape(sample, strip)
+    if strip and shape is None:
+        raise ConfigError(
+            f"{path} is not JSON, so its events are not wrapped in anything",
+            hint="leave --strip out; columns are named with --time and --field",
+        )
+    if sample.startswith(_PARQUET) and not packing:
+        return Export(path=path, kind="parquet", packing="", size=size)
+    if shape is not None:
+        return Export(path=path, kind="json", packing=packing, size=size, utf16=utf16, shape=shape)
+    _refuse_unless_rows(export, sample)
     return export
 
 
-def _check_magic(export: Export, head: bytes, *, packed: bool) -> None:
-    found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
-    wanted = "gzip" if packed else {"parquet": "Parquet"}.get(export.kind, "")
-    if found != wanted:
+def _refuse_others(export: Export, sample: bytes) -> None:
+    inside = f"its {export.packing} holds" if export.packing else "it holds"
+    for magic, (name, remedy) in _OTHERS.items():
+        if sample.startswith(magic):
+            raise DataError(
+                f"{export.path} is not an export that is read: {inside} {name}",
+                hint=f"{remedy}; read are {READ}",
+            )
+    if export.packing and sample.startswith((_PARQUET, _GZIP, _ZIP)):
         raise DataError(
-            f"{export.path} is not what its ending says: it "
-            + (f"holds {found}" if found else f"does not begin like {wanted}"),
-            hint=f"give it its right ending or convert it to UTF-8 text; read are {ENDINGS}",
+            f"{export.path} is packed around what is packed itself, such as Parquet",
+            hint="unpack it and load the file that is in it",
         )
-
-
-def _check_text(export: Export, sample: bytes) -> None:
-    lines = [line.strip() for line in sample.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
-    lines = [line for line in lines if line]
-    if sample.count(b"\0") * 100 > len(sample):
+    if not sample.startswith(_PARQUET) and sample.count(b"\0") * 100 > len(sample):
         raise DataError(
-            f"{export.path} is not what its ending says: it holds binary data or UTF-16 text",
+            f"{export.path} is not text: {inside} binary data or UTF-16 text without its mark",
             hint="convert it to UTF-8 text",
         )
-    if export.kind == "csv" and lines and _is_object(lines[0]):
-        raise DataError(
-            f"{export.path} is not what its ending says: it holds JSON lines",
-            hint="give it the ending .ndjson",
-        )
-    if export.kind == "ndjson" and lines and not any(line.startswith(b"{") for line in lines):
-        array = lines[0].startswith(b"[")
-        raise DataError(
-            f"{export.path} is not NDJSON: "
-            + ("it is one JSON array" if array else "no line begins with an object"),
-            hint="write one object a line, for example with: jq -c '.[]'"
-            if array
-            else "give it the ending of what it is, for example .csv",
-        )
 
 
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+def _refuse_unless_rows(export: Export, sample: bytes) -> None:
+    """Refuse text that is not JSON and has no ending of a table, nor a first line like one."""
+    endings = {ending.lower() for ending in export.path.suffixes[-2:]}
+    if endings & _TEXT_ENDINGS:
+        return
+    first = sample.split(b"\n", 1)[0]
+    if ".parquet" in endings:
+        found = "it does not begin like Parquet"
+    elif any(mark in first for mark in (b",", b"\t", b";")):
+        return
+    else:
+        found = "no line begins with an object, and the first one names no columns"
+    raise DataError(
+        f"{export.path} is not an export that is read: {found}",
+        hint=f"read are {READ}; give a table with one column the ending .csv",
+    )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,11 +17,12 @@ from scoreback.connectors.local.loading.intake import KEYS, RESERVED, clamped, i
 from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
-from scoreback.connectors.local.loading.rows import Rows, Wanted
+from scoreback.connectors.local.loading.remedies import remedy
+from scoreback.connectors.local.loading.rows import RowReader, Rows, Wanted
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
-from scoreback.errors import ConfigError
-from scoreback.multivalue import firsts
+from scoreback.errors import ConfigError, DataError
+from scoreback.multivalue import firsts, values_of
 from scoreback.regular_file import open_regular
 from scoreback.timestamps import TimeReader
 
@@ -45,12 +46,14 @@ def load_file(
     an export that overlaps another, adds only what is new.
 
     Raises:
-        ConfigError: no such file or ending, or a column of *mapping* is not in the file.
+        ConfigError: no such file, or a column of *mapping* is not in the file.
         DataError: the file as a whole cannot be used; nothing was loaded.
         SiemUnavailable: the disk is full, or another process keeps the stream busy.
         SiemRefused: the SIEM's own files are damaged.
     """
-    export = find_export(path)
+    export = find_export(path, mapping.strip)
+    if mapping.id is None and export.shape is not None and export.shape.ids:
+        mapping = replace(mapping, id="_id")
     with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rejects = Rejects(store.folder / "rejects" / f"{path.name}-{digest[:12]}.ndjson")
@@ -64,12 +67,13 @@ def load_file(
             generated_ids=mapping.id is None,
             source=Source(sha256=digest, name=path.name),
         ) as addition,
-        _Loading(path, mapping, rejects) as loading,
+        _Loading(path, mapping, rejects, export.kind == "json") as loading,
         _rows(export, wanted, rejects, progress) as batches,
     ):
         for rows in batches:
             addition.stage(loading.events(rows))
         loading.check_mapping(mapping.fields.values() if mapping.fields else ())
+        loading.refuse_one_of_many()
         arrivals = Arrivals(stream, scored(), move=mapping.arrival is None)
         added = addition.commit(arrivals.of)
         kept = rejects.keep()
@@ -86,6 +90,7 @@ def load_file(
         clamped=loading.clamped,
         behind=arrivals.behind,
         never_scored=arrivals.behind > 0 and mapping.arrival is not None,
+        id=mapping.id,
     )
 
 
@@ -95,16 +100,20 @@ def _rows(
 ) -> Iterator[Iterator[Rows]]:
     """The export's batches, with progress told after each."""
     if export.kind == "parquet":
-        reader = ParquetRows(export.path, wanted, rejects)
-        yield _told(reader, lambda: round(reader.share * export.size), export.size, progress)
+        rows = ParquetRows(export.path, wanted, rejects)
+        yield _told(rows, lambda: round(rows.share * export.size), export.size, progress)
         return
-    kind = CsvRows if export.kind == "csv" else NdjsonRows
     with export.open() as (content, file):
-        yield _told(kind(export.path, content, wanted, rejects), file.tell, export.size, progress)
+        reader: RowReader
+        if export.shape is None:
+            reader = CsvRows(export.path, content, wanted, rejects)
+        else:
+            reader = NdjsonRows(export.path, content, wanted, rejects, export.shape)
+        yield _told(reader, file.tell, export.size, progress)
 
 
 def _told(
-    batches: CsvRows | NdjsonRows | ParquetRows,
+    batches: RowReader,
     done: Callable[[], int],
     size: int,
     progress: Progress | None,
@@ -132,10 +141,12 @@ class _Loading:
     path: Path
     mapping: LoadMapping
     rejects: Rejects
+    json: bool
     staged: int = 0
     without_offset: int = 0
     clamped: int = 0
     time_formats: dict[str, int] = field(default_factory=dict)
+    _several: int = 0  # times that the last event has
     _seen: set[str] = field(default_factory=set)  # columns that the file has
     _times: TimeReader = field(default_factory=TimeReader)
 
@@ -152,6 +163,8 @@ class _Loading:
             self.check_mapping(_keys(self.mapping))
         texts = {name: firsts(_column(rows, name)) for name in _keys(self.mapping)}
         bad: dict[int, str] = {}
+        if len(rows.lines) == 1:
+            self._several = len(values_of(_column(rows, self.mapping.time)[0].as_py() or ""))
         event = self._read_times(texts[self.mapping.time], self.mapping.time, bad)
         arrival = event
         if self.mapping.arrival is not None:
@@ -180,11 +193,20 @@ class _Loading:
         """Refuse a mapping that names columns which no row so far has had."""
         for name in names:
             if name not in self._seen:
-                there = ", ".join(sorted(self._seen)[:40]) or "none"
                 raise ConfigError(
                     f"{self.path} has no column {name!r}",
-                    hint=f"say which column it is; columns that exist: {there}",
+                    hint=remedy(name, self.mapping, self._seen, wrapped=self.json),
                 )
+
+    def refuse_one_of_many(self) -> None:
+        """Refuse a file that is one object with a list of events in it: it would be one event."""
+        above, dot, _name = self.mapping.time.rpartition(".")
+        if self.staged == 1 and self._several > 1 and dot:
+            raise DataError(
+                f"{self.path} holds one object with {self._several:,} values of"
+                f" {self.mapping.time!r}, which is probably a list of events",
+                hint=f"add --strip {above}, and leave {above + dot!r} out of the columns' names",
+            )
 
     def _read_times(self, texts: pa.Array, name: str, bad: dict[int, str]) -> pa.Array:
         times = self._times.read(texts)

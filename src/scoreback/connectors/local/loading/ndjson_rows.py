@@ -1,4 +1,4 @@
-"""Reads NDJSON: objects flattened to dotted names, every value as the text that stands there."""
+"""Reads JSON: objects flattened to dotted names, every value as the text that stands there."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from scoreback.connectors.json.decode import CHUNK, AllFieldsDecoder, Decoded, FieldDecoder
 from scoreback.connectors.json.flatten import leaves, parsed
+from scoreback.connectors.local.loading.json_shapes import JsonShape
+from scoreback.connectors.local.loading.json_text import documents
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import (
     BATCH_CHARACTERS,
@@ -22,21 +24,31 @@ from scoreback.connectors.local.loading.rows import (
     content_hashes,
     tagged,
 )
+from scoreback.connectors.local.loading.wrappers import joined, stripped
 from scoreback.errors import DataError
 
 MAX_CELLS = 10_000_000  # rows times columns held at a time: some hundred megabytes
 CHUNK_CHARACTERS = 16_000_000  # of lines that are decoded at a time
 
+LINES = JsonShape()
 SEEN_NAMES = 10_000  # names that are remembered to tell what the file has
 _SAMPLE = 100  # lines whose unwanted names are remembered
 
 
 class NdjsonRows:
-    """The rows of an NDJSON file."""
+    """The rows of a file of JSON documents."""
 
-    def __init__(self, path: Path, content: IO[bytes], wanted: Wanted, rejects: Rejects) -> None:
-        """Read *content* of the file called *path*."""
+    def __init__(
+        self,
+        path: Path,
+        content: IO[bytes],
+        wanted: Wanted,
+        rejects: Rejects,
+        shape: JsonShape = LINES,
+    ) -> None:
+        """Read *content* of the file called *path*, which has its documents in *shape*."""
         self._path = path
+        self._shape = shape
         self._content = content
         self._wanted = wanted
         self._rejects = rejects
@@ -58,7 +70,7 @@ class NdjsonRows:
         numbers: list[int] = []
         lines: list[str] = []
         characters = 0
-        for number, line in self._lines():
+        for number, line in self._events():
             numbers.append(number)
             lines.append(line)
             characters += len(line)
@@ -147,6 +159,26 @@ class NdjsonRows:
             source=lines.__getitem__,
         )
 
+    def _events(self) -> Iterator[tuple[int, str]]:
+        """Yield each event's document, and the line where it begins."""
+        found = self._lines() if self._shape.lines else self._cut_out()
+        if self._shape.bulk:
+            found = joined(found, self._rejects)
+        return stripped(found, self._shape.strip, self._rejects) if self._shape.strip else found
+
+    def _cut_out(self) -> Iterator[tuple[int, str]]:
+        try:
+            for number, document in documents(self._content, self._shape.lists):
+                if document.isascii() or _is_text(document):
+                    yield number, document
+                else:
+                    self._rejects.add(number, NOT_UTF8, document)
+        except DataError as error:
+            raise DataError(
+                f"{self._path} is not JSON as a whole: {error.message}",
+                hint="export it again, or write one object a line",
+            ) from error
+
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Yield each line that is text, and its number; blank ones are skipped."""
         number = 0
@@ -164,6 +196,14 @@ class NdjsonRows:
                 continue
             if line:
                 yield number, line
+
+
+def _is_text(document: str) -> bool:
+    try:
+        document.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,174 @@
+"""Tells in what shape an export has its JSON documents: a line each, in a list, in an answer."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import Any
+
+from scoreback.connectors.json.flatten import Pointer
+from scoreback.connectors.local.loading.json_text import JsonText, documents, keys
+from scoreback.errors import DataError
+
+ACTIONS = frozenset({"index", "create", "update", "delete"})  # of Elasticsearch's bulk requests
+_ACTION_KEYS = frozenset(
+    {"_index", "_id", "_type", "routing", "pipeline", "require_alias", "dynamic_templates",
+     "op_type", "version", "version_type", "if_seq_no", "if_primary_term", "retry_on_conflict",
+     "parent", "_routing", "list_executed_pipelines", "require_data_stream"}
+)  # fmt: skip
+
+# Answers of tools: where the documents are, and what may stand before them; None: anything. An
+# event may have a list called so, too, but not with only these beside it.
+_ANSWERS: Mapping[Pointer, frozenset[str] | None] = {
+    ("hits", "hits"): None,  # Elasticsearch
+    ("response", "hits", "hits"): None,  # its asynchronous searches
+    ("rawResponse", "hits", "hits"): None,  # the same, as Kibana shows them
+    ("results",): frozenset(  # Splunk's jobs; Defender's hunting by Graph
+        {"preview", "init_offset", "messages", "fields", "highlighted", "post_process_count",
+         "@odata.context", "schema"}
+    ),
+    ("Results",): frozenset({"Stats", "Schema"}),  # Defender's hunting
+    ("Records",): frozenset(),  # CloudTrail
+    ("value",): frozenset({"@odata.context", "@odata.count", "@odata.nextLink"}),  # Graph
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonShape:
+    """How an export has its documents."""
+
+    lines: bool = True  # one document a line
+    lists: tuple[Pointer, ...] = ()  # where in each top-level object its list of documents is
+    bulk: bool = False  # a line of action before each document
+    strip: Pointer = ()  # where in each document the event is
+    ids: bool = False  # whether documents have Elasticsearch's `_id` beside the event
+
+
+def find_shape(sample: bytes, strip: str | None = None) -> JsonShape | None:
+    """The shape of what begins with *sample*; None where that is not JSON.
+
+    *strip* names what the events are wrapped in: objects, lists of objects, or both.
+    """
+    text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
+    pointer = tuple(strip.split(".")) if strip else ()
+    shape = _outer(text)
+    if shape is None:
+        return None
+    if shape.bulk:
+        return shape
+    if not shape.lists:
+        prefixes = [pointer[:length] for length in range(1, len(pointer) + 1)]
+        there = _list_in(text, dict.fromkeys(prefixes))
+        if there and _single(text):
+            shape = JsonShape(lines=False, lists=(there,))
+            pointer = pointer[len(there) :]
+    if not pointer:
+        return shape
+    return JsonShape(
+        lines=shape.lines,
+        lists=shape.lists,
+        strip=pointer,
+        ids=all(isinstance(found.get("_id"), str) for found in _first(text, shape)),
+    )
+
+
+def _outer(text: bytes) -> JsonShape | None:
+    if text.startswith((b"[", b"\x1e")):
+        return JsonShape(lines=False)
+    lines = [line for line in text.split(b"\n") if line.startswith(b"{")]
+    if not lines:
+        return None
+    if text.startswith(b"{"):
+        answer = _list_in(text, _ANSWERS)
+        if answer:
+            return JsonShape(lines=False, lists=(answer,))
+    parsed = [found for line in lines[:100] if (found := _object(line)) is not None]
+    if parsed:
+        action = _action(parsed[0])
+        if action is not None and _object(lines[0]) is not None:
+            return JsonShape(bulk=True, ids="_id" in action)
+        return JsonShape()
+    return JsonShape(lines=not _goes_on(text))
+
+
+def _goes_on(text: bytes) -> bool:
+    """Whether the object that *text* begins with ends in a later line, or has a next one there."""
+    start = JsonText(BytesIO(text))
+    try:
+        if start.peek() != "{":
+            return False
+        start.value()
+    except DataError:
+        first, _newline, rest = text.partition(b"\n")
+        pretty = first.rstrip() in (b"{", b'{"') or first.rstrip().endswith((b",", b"{", b"["))
+        return bool(rest) and pretty
+    return True
+
+
+def _single(text: bytes) -> bool:
+    """Whether no second object begins after the first, as far as *text* goes."""
+    start = JsonText(BytesIO(text))
+    try:
+        start.value()
+        return start.peek() != "{"
+    except DataError:
+        return True
+
+
+def _list_in(text: bytes, answers: Mapping[Pointer, Collection[str] | None]) -> Pointer:
+    """Where the object that *text* begins with has one of the lists of *answers*; () if nowhere."""
+    try:
+        return _walk(JsonText(BytesIO(text)), answers, ())
+    except DataError:
+        return ()
+
+
+def _walk(
+    text: JsonText, answers: Mapping[Pointer, Collection[str] | None], above: Pointer
+) -> Pointer:
+    before: set[str] = set()
+    for key in keys(text):
+        pointer = (*above, key)
+        first = text.peek()
+        if first == "[" and pointer in answers:
+            known = answers[pointer]
+            if known is None or before <= set(known):
+                text.take("[")
+                return pointer if text.peek() in ("{", "]") else ()
+        if first == "{" and any(one[: len(pointer)] == pointer for one in answers):
+            found = _walk(text, answers, pointer)
+            if found:
+                return found
+        else:
+            text.value()
+        before.add(key)
+    return ()
+
+
+def _first(text: bytes, shape: JsonShape) -> list[dict[str, Any]]:
+    """The first document, if it is in *text*: for what all of them have."""
+    found: Iterator[tuple[int, str]] = documents(BytesIO(text), shape.lists)
+    try:
+        parsed = [_object(document.encode(errors="replace")) for _, document in islice(found, 1)]
+    except DataError:
+        return [{}]
+    return [one or {} for one in parsed] or [{}]
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _action(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the action of a bulk request is done to; None where *found* is no action."""
+    if len(found) != 1:
+        return None
+    (name, target), *_ = found.items()
+    if name in ACTIONS and isinstance(target, dict) and target.keys() <= _ACTION_KEYS:
+        return target
+    return None
