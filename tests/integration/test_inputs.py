@@ -269,6 +269,25 @@ def test_check_counts_labels_and_says_which_values_match_nothing(scoreback: Run)
     assert entry["labels"]["unmatched"] == ["harm*"]
 
 
+@pytest.mark.usefixtures("folder")
+def test_an_export_is_taken_back_until_something_was_scored_from_it(scoreback: Run) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    held = {s["name"]: s["rows"] for s in json.loads(scoreback("streams", "--json").out)}
+    gone = scoreback("unload", "open.csv", "--stream", "alerts", "--json")
+    assert gone.code == 0, gone.err
+    told = json.loads(gone.out)
+    assert told["rows"] + told["left"] == held["alerts"]
+    again = scoreback("load", "open.csv", *COLUMNS, "--json")
+    assert json.loads(again.out)[0]["loaded"] == told["rows"]
+    scoreback("score", "alert_queue.yml", *SCORED)
+    for file in ("open.csv", "closed.csv"):  # the older one is in windows of what was scored
+        refused = scoreback("unload", file, "--stream", "alerts")
+        assert refused.code == 1
+        assert "by alert_queue (up to 2026-02-22" in refused.err
+    after = json.loads(scoreback("streams", "--json").out)
+    assert {s["name"]: s["rows"] for s in after} == held
+
+
 def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -> None:
     shutil.rmtree(folder / "home/siem")
     scoreback("load", "open.csv", *COLUMNS)

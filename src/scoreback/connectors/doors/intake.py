@@ -3,12 +3,13 @@
 A real SIEM gets its events by its own means.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from scoreback.connectors.doors.stored import ReadSoFar, StoredStream, Unloaded
 from scoreback.records import EventBatch, LabelBatch, WriteReport
 
 Progress = Callable[[int, int], None]  # bytes read of the file, bytes in all
@@ -99,5 +100,29 @@ class ExportsDoor(Protocol):
             ConfigError: no such file, or a column of *mapping* is not in the file.
             DataError: the file as a whole cannot be used; nothing was loaded.
             SiemUnavailable: the disk is full, or another process keeps the stream busy.
+        """
+        ...
+
+    def streams(self) -> Sequence[StoredStream]:
+        """What was loaded, by stream: rows, times, exports, fields with an example each.
+
+        Raises:
+            SiemRefused: the SIEM's own files are damaged.
+        """
+        ...
+
+    def unload(
+        self, stream: str, exports: Sequence[str], read: Callable[[], Iterable[ReadSoFar]] = tuple
+    ) -> Unloaded:
+        """Take the events of *exports* out of *stream*: all of them, or nothing.
+
+        An export is named by its file, its name or the beginning of its checksum. *read* is asked,
+        once nobody else can load, which detectors have read how far: events that one of them has
+        read stay.
+
+        Raises:
+            ConfigError: a stream may not be called so.
+            SiemRefused: no such stream or export, or something depends on its events.
+            SiemUnavailable: another process keeps the stream busy.
         """
         ...

@@ -72,7 +72,7 @@ class Events:
 
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
         """Refuse a *selection* that does not name streams, and nothing else."""
-        _patterns(selection)
+        patterns_of(selection)
 
     def count(self, query: EventQuery, window: TimeWindow) -> int:
         """How many events of *query* are in *window*; opens segments at its bounds only."""
@@ -106,7 +106,7 @@ class Events:
             return listed(connection, "events", streams)
 
     def _streams(self, selection: Mapping[str, object]) -> list[str]:
-        patterns = _patterns(selection)
+        patterns = patterns_of(selection)
         there = self._store.streams()
         chosen: set[str] = set()
         for pattern in patterns:
@@ -137,7 +137,7 @@ class Events:
         return " UNION ALL ".join(selects) + " ORDER BY arrival_time, event_id, event_ref"
 
 
-def _patterns(selection: Mapping[str, object]) -> list[str]:
+def patterns_of(selection: Mapping[str, object]) -> list[str]:
     """The names of streams in *selection*, which may hold ``*``."""
     unknown = sorted(set(selection) - {"stream"})
     if unknown or "stream" not in selection:

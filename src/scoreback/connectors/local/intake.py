@@ -1,13 +1,16 @@
 """The doors by which events come into the embedded SIEM: added, or loaded from an export."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
+from scoreback.connectors.doors.stored import ReadSoFar, StoredStream, Unloaded
 from scoreback.connectors.local.loading.intake import add_events
 from scoreback.connectors.local.loading.load import load_file
 from scoreback.connectors.local.rule_engine.verdicts import add_verdicts
+from scoreback.connectors.local.storage.contents import streams
 from scoreback.connectors.local.storage.store import Store
+from scoreback.connectors.local.unloading import unload
 from scoreback.records import EventBatch, LabelBatch, WriteReport
 
 
@@ -40,3 +43,13 @@ class Intake:
     ) -> LoadReport:
         """Load the export at *path* into *stream*: all of it or nothing, and twice is once."""
         return load_file(self._store, path, stream, mapping, progress, scored)
+
+    def streams(self) -> Sequence[StoredStream]:
+        """What was loaded, by stream."""
+        return streams(self._store)
+
+    def unload(
+        self, stream: str, exports: Sequence[str], read: Callable[[], Iterable[ReadSoFar]] = tuple
+    ) -> Unloaded:
+        """Take the events of *exports* out of *stream*, unless somebody has read them."""
+        return unload(self._store, stream, exports, read)

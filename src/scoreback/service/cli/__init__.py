@@ -20,6 +20,7 @@ from scoreback.service.cli import (
     scoring,
     serving,
     settings,
+    stored,
     streams,
 )
 from scoreback.service.cli.examples import example
@@ -42,6 +43,8 @@ app = typer.Typer(
 )
 app.command(epilog=example("demo"))(demo.demo)
 app.command(epilog=example("load"))(data.load)
+app.command(epilog=example("streams"))(stored.streams)
+app.command(epilog=example("unload"))(stored.unload)
 app.command(epilog=example("check"))(data.check)
 app.command(epilog=example("new"))(detectors.new)
 app.command(epilog=example("import-sigma"))(detectors.import_sigma)

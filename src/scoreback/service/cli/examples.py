@@ -3,6 +3,8 @@
 _EXAMPLES = {
     "demo": "scoreback demo --home company",
     "load": "scoreback load alerts.csv --stream alerts --time created --id alert_id",
+    "streams": "scoreback streams alerts --json",
+    "unload": "scoreback unload alerts.csv --stream alerts",
     "check": "scoreback check alert_queue.yml",
     "new": "scoreback new alert_queue --select stream=alerts",
     "import-sigma": "scoreback import-sigma rule.yml --name encoded_command",

@@ -33,7 +33,7 @@ def never_scored(app: App, detector: Detector) -> int:
     last = app.state.latest_progress(detector.name)
     if last is None or last.events is None or not isinstance(events, CountsEvents):
         return 0
-    if _selection(last) != query.selection or last.watermark <= last.score_since:
+    if selection_of(last) != query.selection or last.watermark <= last.score_since:
         return 0
     window = TimeWindow(since=last.score_since, until=last.watermark)
     there = events.count(EventQuery(selection=query.selection, fields=()), window)
@@ -70,13 +70,14 @@ def _by_selection(known: Iterable[Progress]) -> Mapping[tuple[str, str], list[Pr
 def _all_of(same: list[Progress]) -> Scored:
     """What one detector read under all its feature plans: each goes on where another ended."""
     return Scored(
-        selection=_selection(same[0]) or {},
+        selection=selection_of(same[0]) or {},
         since=min(progress.score_since for progress in same),
         until=max(progress.watermark for progress in same),
     )
 
 
-def _selection(progress: Progress) -> Mapping[str, object] | None:
+def selection_of(progress: Progress) -> Mapping[str, object] | None:
+    """What *progress* was made on; None where that is not known."""
     if progress.selection is None:
         return None
     found: Mapping[str, object] = json.loads(progress.selection)

@@ -195,6 +195,18 @@ def _in_order(events: pa.Table) -> pa.Table:
 
 
 @contextmanager
+def alone_with(store: Store, stream: str) -> Iterator[None]:
+    """Nobody adds to *stream* for as long as it lasts.
+
+    Raises:
+        SiemUnavailable: another process keeps the stream busy.
+    """
+    with ExitStack() as held:
+        _staging(store, stream, held)
+        yield
+
+
+@contextmanager
 def intake(
     store: Store, stream: str, *, generated_ids: bool = False, source: Source | None = None
 ) -> Iterator[Intake]:

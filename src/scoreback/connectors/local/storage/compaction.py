@@ -9,6 +9,7 @@ small ones finds their files, and whatever is killed, each row is listed once.
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.segments import Segment, list_segment, segment_of
 from scoreback.connectors.local.storage.store import Store
 from scoreback.disk.files import FILE_MODE, create, unlinked
-from scoreback.errors import SiemError
+from scoreback.errors import SiemError, SiemUnavailable
 from scoreback.times import span
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 LOOKED_AT_AGAIN = timedelta(days=1)  # rules look back over minutes: such scores are left alone
 MERGE_AT = 64  # small segments of a stream: fewer are not worth it
 READERS = "readers.lock"  # held by whoever reads, in the folder of the SIEM
+_TRIES, _PAUSE = 20, 0.25  # seconds between tries to be alone
 MERGED_ROWS = 200_000  # of a merged segment, at most
 MERGED_CELLS = 4_000_000  # and so many cells: what merging holds in memory
 _ORDER = {
@@ -51,6 +53,31 @@ def kept_while_read(store: Store) -> Iterator[None]:
             held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
+
+
+@contextmanager
+def while_nobody_reads(store: Store) -> Iterator[None]:
+    """Files of segments may be removed for as long as it lasts, once they are not listed.
+
+    Raises:
+        SiemUnavailable: somebody reads, now and for a few seconds more.
+    """
+    descriptor = create(store.folder / READERS, exist_ok=True)
+    try:
+        for left in range(_TRIES, 0, -1):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if left == 1:
+                    raise SiemUnavailable(
+                        f"somebody is reading events in {store.folder}",
+                        hint="try again once that run is over; nothing was changed",
+                    ) from error
+                time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def compact(store: Store, kind: str, stream: str) -> int:
