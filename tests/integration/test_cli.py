@@ -219,8 +219,9 @@ def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[...,
 
 
 def test_a_damaged_state_is_an_error_that_names_the_file(
-    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+    scoreback: Callable[..., Ended], export: Path, detector: Path, tmp_path: Path
 ) -> None:
+    scoreback("load", export, "--stream", "tiny")
     assert scoreback("versions", detector).code == 0
     state = tmp_path / "home" / "state" / "state.sqlite"
     state.write_bytes(b"not a database, and long enough to be looked at" * 50)

@@ -1,6 +1,6 @@
 """The door to alerts: listed, closed, reopened, tagged, as an analyst does it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -51,4 +51,16 @@ class AlertsDoor(Protocol):
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
         """Put *tag* on alerts, once each; how many have it newly. Unknown ids are left out."""
+        ...
+
+
+@runtime_checkable
+class AlertFields(Protocol):
+    """What a door to alerts may know beside: which values the event of an alert has."""
+
+    def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
+        """By alert id, the fields of its opening event that were copied onto its score.
+
+        Values are text; fields without one are left out, and so are alerts without a field.
+        """
         ...

@@ -119,8 +119,8 @@ def check(
     from dataclasses import asdict
 
     from scoreback.records import Finding
-    from scoreback.service.app import opened
     from scoreback.service.cli import labels_view
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.detectors.check_job import examine
     from scoreback.service.detectors.detector_files import sound_detectors
 
@@ -131,7 +131,7 @@ def check(
         raise next(iter(wrong.values()))
     for file, error in wrong.items():
         found.append((str(file), Finding(what=error.message, fix=error.hint)))
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         for detector in detectors.values():
             checked = examine(app, detector, options.now())
             found.extend((detector.name, finding) for finding in checked.findings)
@@ -153,6 +153,6 @@ def check(
 def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:
     if found:
         rows = [(name, f.what, f.fix) for name, f in found]
-        show.table("Findings", ("detector", "what", "fix"), rows)
+        show.table("Findings", ("detector", "what", "fix"), rows, prose=("what", "fix"))
     else:
         show.say("Nothing is missing.")

@@ -40,12 +40,12 @@ def plan(
 
     Ends with 0 when all stands as wanted, and with 3 when there is something to do.
     """
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.deploying.plan_apply import plan as plan_changes
     from scoreback.service.detectors.detector_files import read_detectors
 
     detectors = read_detectors(files or ())
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         if toml is not None:
             from scoreback.service.deploying.rule_files import write_rule_files
 
@@ -163,6 +163,7 @@ def _show(found: "Plan", json: bool) -> None:
                 (item.kind, item.wanted.name, _word(item), "\n".join(item.found.differences))
                 for item in found.items
             ],
+            prose=("differences",),
         )
     for note in found.notes:
         show.say(f"{note}.")
@@ -207,6 +208,6 @@ def _show_removed(found: Sequence["Removal"], json: bool) -> None:
         show.say("There is nothing of ours.")
         return
     rows = [(r.kind, r.name, f"stays: {r.stays}" if r.stays else "removed") for r in found]
-    show.table("In the SIEM", ("kind", "name", ""), rows)
+    show.table("In the SIEM", ("kind", "name", "fate"), rows, prose=("fate",))
     if any(r.kind == "alert_rule" and not r.stays for r in found):
         show.say("A removed rule stays out until `scoreback apply` brings it back.")

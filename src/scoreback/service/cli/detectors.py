@@ -27,12 +27,12 @@ def new(
     from dataclasses import asdict
 
     from scoreback.models.detector.file import load_detector
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.detectors.draft_job import draft_detector
 
     path = _new_file(out, name)
     selection = options.pairs(select, "--select", "--select stream=alerts")
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         found = draft_detector(app, name, selection, options.now())
     _write(path, found)
     if json:
@@ -101,7 +101,12 @@ def _write(path: Path, found: "Draft") -> None:
 
 
 def _show_choices(title: str, found: "Draft") -> None:
-    show.table(title, ("field", "use", "why"), [(c.field, c.use, c.why) for c in found.choices])
+    show.table(
+        title,
+        ("field", "use", "why"),
+        [(c.field, c.use, c.why) for c in found.choices],
+        prose=("why",),
+    )
 
 
 def validate(
@@ -153,7 +158,7 @@ def validate(
         show.say(f"{file}: {detector.name} is valid")
         if explain:
             marked = [(key, value, "default" if default else "") for key, value, default in rows]
-            show.table(detector.name, ("key", "value", ""), marked)
+            show.table(detector.name, ("key", "value", ""), marked, prose=("value",))
     if json:
         show.as_json(results)
     for problem in wrong:

@@ -35,13 +35,13 @@ def health(
     Ends with 3 where one needs attention or does not score yet; docs/runbook says what to do.
     """
     from scoreback.health import Kind, fields_of
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.detectors.detector_files import sound_detectors
     from scoreback.service.monitoring.monitor import health_of
 
     detectors, wrong = sound_detectors(files)
     now = options.moment(at, "--at") or options.now()
-    with opened(options.settings(home), clock=options.now) as app:
+    with looked_at(home, clock=options.now) as app:
         found = {d.name: health_of(app, d, now=now) for d in detectors.values()}
     if json:
         show.as_json(
@@ -110,7 +110,7 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
         if d.kind is not Kind.FEATURE
         for name, value in d.figures.items()
     ]
-    show.table("Figures", ("about", "figure", "value"), rows)
+    show.table("Figures", ("about", "figure", "value"), rows, prose=("value",))
     names = ("psi", "usual_psi", "missing", "expected_missing", "unseen", "usual_unseen")
     if features:
         show.table(
@@ -121,6 +121,7 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
                 for d in features
             ],
             numbers=" rrrrrr",
+            prose=("unusual",),
         )
 
 

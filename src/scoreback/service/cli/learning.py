@@ -62,17 +62,19 @@ def versions(
     """List the versions of a detector: what each promised, and what came of its alerts."""
     from dataclasses import asdict
 
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at, place
     from scoreback.service.monitoring.promises import promises
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         found = promises(app, detector, now=options.now())
+        where = place(options.settings(home).home)
     if json:
         show.as_json([{**asdict(p.version), "promised": p.promised, "came": p.came} for p in found])
         return
     if not found:
-        show.say(f"{detector.name} has no version yet; make one with: scoreback train {file}")
+        show.say(f"{detector.name} has no version yet in {where}")
+        show.say(f"  make one with: scoreback train {file}")
         return
     show.table(
         f"Versions of {detector.name}",
@@ -125,13 +127,13 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Write the report of a training as one HTML page."""
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.monitoring.promises import promises
     from scoreback.service.state.versions import Versions
     from scoreback.service.training.report_job import write_report
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         if version is not None:
             version = Versions(app.state).named(detector.name, version).version
         found = promises(app, detector, now=options.now())
@@ -159,12 +161,12 @@ def export_model(
 
     Only numbers and categories can be told it; the licence has to have machine learning.
     """
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.deploying.trained_models import write_trained_model
     from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         if version is not None:
             version = Versions(app.state).named(detector.name, version).version
         path = write_trained_model(app, detector.name, version, out, compressed=compressed)

@@ -132,7 +132,10 @@ def _say_beside(run: LiveRun) -> None:
 
 def verdict(
     alert: Annotated[
-        str | None, typer.Argument(help="Alert to close; without it, alerts are listed.")
+        str | None,
+        typer.Argument(
+            help="Alert to close, by its id or how that begins; without it, alerts are listed."
+        ),
     ] = None,
     verdict: Annotated[
         str | None,
@@ -141,6 +144,10 @@ def verdict(
     by: options.By = "",
     detector: Annotated[str | None, typer.Option(help="Only alerts of this detector.")] = None,
     all_alerts: Annotated[bool, typer.Option("--all", help="List closed alerts too.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only alerts on events from this time on.", metavar="TIME"),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Alerts listed at most.", min=1)] = 20,
     at: Annotated[
         str | None, typer.Option(help="When it was closed (else now).", metavar="TIME")
@@ -148,17 +155,17 @@ def verdict(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Close an alert with a verdict (the next training learns from it), or list alerts."""
-    from itertools import islice
-
+    """List alerts by risk, or close one with a verdict: the next training learns from it."""
     from scoreback.connectors.doors import AlertQuery
-    from scoreback.errors import ConfigError
+    from scoreback.errors import ConfigError, SiemRefused
     from scoreback.records import Verdict
     from scoreback.service.app import opened
+    from scoreback.service.cli.alerts_view import fields_of, named, riskiest, show_alerts
+    from scoreback.service.cli.looking import looked_at, place
     from scoreback.service.cli.reasons import as_plain
     from scoreback.service.cli.usage import UsageError
 
-    with opened(options.settings(home)) as app:
+    with looked_at(home) if alert is None else opened(options.settings(home)) as app:
         alerts = app.connector.alerts
         if alerts is None:
             raise ConfigError(
@@ -167,7 +174,16 @@ def verdict(
             )
         if alert is None:
             query = AlertQuery(detector=detector, still_open=not all_alerts)
-            _list(list(islice(alerts.find(query), limit)), json)
+            listed = riskiest(alerts.find(query), limit, options.moment(since, "--since"))
+            fields = fields_of(alerts, listed)
+            if json:
+                show.as_json(
+                    [as_plain(one) | {"fields": fields.get(one.alert_id, {})} for one in listed]
+                )
+            elif listed:
+                show_alerts(listed, fields)
+            else:
+                show.say(f"No alerts in {place(options.settings(home).home)}.")
             return
         names = [v.value for v in Verdict]
         if verdict not in names:
@@ -181,44 +197,15 @@ def verdict(
                 f"--at {at!r} is in the future: a verdict cannot be known before it is given",
                 hint="leave --at out for now, or name the time at which it was given",
             )
-        closed = alerts.close(alert, Verdict(verdict), labeller=by or options.user(), at=moment)
+        labeller = by or options.user()
+        try:
+            closed = alerts.close(alert, Verdict(verdict), labeller=labeller, at=moment)
+        except SiemRefused:
+            whole = named(alerts, alert)  # by a short id
+            if whole == alert:
+                raise
+            closed = alerts.close(whole, Verdict(verdict), labeller=labeller, at=moment)
     if json:
         show.as_json(as_plain(closed))
     else:
         show.say(f"Alert {closed.alert_id} of {closed.rule} is closed as {closed.verdict}.")
-
-
-def _list(found: object, json: bool) -> None:
-    from collections.abc import Sequence
-    from typing import cast
-
-    from scoreback.records import Alert
-    from scoreback.service.cli.reasons import as_plain
-
-    alerts = cast("Sequence[Alert]", found)
-    if json:
-        show.as_json([as_plain(alert) for alert in alerts])
-        return
-    if not alerts:
-        show.say("No alerts.")
-        return
-    from scoreback.service.cli.reasons import in_words
-
-    show.table(
-        "Alerts",
-        ("alert", "rule", "time", "entity", "risk", "events", "verdict", "why"),
-        [
-            (
-                a.alert_id,
-                a.rule,
-                f"{a.event_time:%Y-%m-%d %H:%M}",
-                a.entity,
-                f"{a.risk:.0f}",
-                a.events,
-                a.verdict or "open",
-                in_words(a.reasons),
-            )
-            for a in alerts
-        ],
-        numbers="    rr  ",
-    )

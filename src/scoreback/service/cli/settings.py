@@ -25,13 +25,13 @@ def list_settings(
     from dataclasses import asdict
 
     from scoreback.models.detector.alerts import OVERRIDABLE
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.in_force.detector import in_force, value_of
     from scoreback.service.in_force.operating_point import points
     from scoreback.service.in_force.settings_sync import sync_settings
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         sync_settings(app, now=options.now(), warn=show.warn)
         now = in_force(app.state, detector)
         noted = points(app.state, detector.name, 1)
@@ -57,7 +57,12 @@ def list_settings(
         if one is not None:
             by = f"{one.author}, {one.at:%Y-%m-%d %H:%M} UTC: {one.reason or 'no reason given'}"
         rows.append((key, str(written[key]), str(held[key]), by))
-    show.table(f"Settings of {detector.name}", ("key", "file", "in force", "set by"), rows)
+    show.table(
+        f"Settings of {detector.name}",
+        ("key", "file", "in force", "set by"),
+        rows,
+        prose=("set by",),
+    )
     for refused in now.refused:
         show.say(f"Does not count: {refused.override.key} by {refused.override.author}:"
                  f" {refused.reason}")  # fmt: skip

@@ -3,13 +3,13 @@
 import io
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO
 
-from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,12 +19,12 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
-from rich.text import Text
 
 from scoreback.errors import ScorebackError
+from scoreback.service.cli import tables
 from scoreback.service.cli.streams import complain, write
 
+_IN_A_FILE = 160  # columns of a table that no terminal limits
 DONE, FAILED, WRONG_USAGE, PARTLY = 0, 1, 2, 3
 
 
@@ -53,18 +53,25 @@ def plain(value: object) -> object:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: str = ""
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numbers: str = "",
+    prose: Collection[str] = (),
+    blocks: bool = False,
 ) -> None:
-    """A table to standard output; columns whose position in *numbers* is ``r`` align right."""
-    shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for index, column in enumerate(columns):
-        right = index < len(numbers) and numbers[index] == "r"
-        shown.add_column(column, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        # Text: what a SIEM or a file says, [host.name] say, may look like markup.
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    """A table to standard output: see `tables.Rows`; None is an empty cell."""
+    shown = tables.Rows(
+        title=title,
+        columns=columns,
+        cells=[["" if cell is None else str(cell) for cell in row] for row in rows],
+        numbers=numbers,
+        prose=frozenset(prose),
+        blocks=blocks,
+    )
     rendered = io.StringIO()
-    _console(rendered).print(shown)
+    tables.show(shown, _console(rendered))
     write(rendered.getvalue())
 
 
@@ -121,10 +128,11 @@ def pairs(title: str, values: Mapping[str, object]) -> None:
 
 
 def _console(into: IO[str]) -> Console:
-    # Not a terminal: no width to fit, so that nothing is cut in a file or a pipe.
     if sys.stdout.isatty():
         return Console(file=into, force_terminal=True)
-    return Console(file=into, width=160)
+    # Not a terminal: no width to fit, unless somebody says one.
+    said = os.environ.get("COLUMNS", "")
+    return Console(file=into, width=int(said) if said.isdecimal() and int(said) else _IN_A_FILE)
 
 
 def _watched() -> bool:

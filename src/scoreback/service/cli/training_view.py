@@ -79,6 +79,7 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
          "alerts a day", "incidents found", "average precision"),
         rows,
         numbers=" rrrrrrr",
+        blocks=True,
     )  # fmt: skip
     own = training.evaluation.average_precision
     gap = training.random_split_average_precision

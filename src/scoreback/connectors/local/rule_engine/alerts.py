@@ -1,6 +1,6 @@
 """What analysts do with alerts: list, close, reopen, tag."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from scoreback.connectors.closings import refuse_before_event
 from scoreback.connectors.doors.alerts import AlertQuery
+from scoreback.connectors.local.rule_engine.alert_fields import fields_of
 from scoreback.connectors.local.rule_engine.verdicts import record_closing, withdraw
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.store import Store
@@ -23,7 +24,7 @@ class Alerts:
 
     def __init__(self, store: Store) -> None:
         """Work on the alerts of *store*."""
-        self._ledger = store.ledger
+        self._store, self._ledger = store, store.ledger
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
         """Yield the alerts of *query*, by the time of their opening event, oldest first."""
@@ -46,6 +47,10 @@ class Alerts:
                 return
             last = sa.tuple_(sa.literal(rows[-1].event_time), sa.literal(rows[-1].alert_id))
             page = wanted.where(sa.tuple_(of.event_time, of.alert_id) > last)
+
+    def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
+        """By alert id, the fields of its opening event that were copied onto its score."""
+        return fields_of(self._store, alerts)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         """Close the alert with *verdict*; the same again changes nothing."""

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors import AlertFields, AlertQuery
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.local.rule_engine import alerting
 from scoreback.deployment import AlertRule
@@ -229,3 +230,18 @@ def test_suppression_continues_from_the_alerts_of_earlier_runs(
     )
     positions = np.concatenate([openings, np.arange(cut, len(times))])
     assert positions[again][len(openings) :].tolist() == whole[cut:].tolist()
+
+
+def test_an_alert_has_the_fields_that_its_score_carries(
+    siem: LocalConnector, make_scores: MakeScores
+) -> None:
+    siem.rules.apply(RULE)
+    assert siem.alerts.fields_of(list(siem.alerts.find())) == {}
+    plain = make_scores([(0, "a"), (100, "b")])
+    batch = plain.batch.append_column("user.name", pa.array(["dana", None]))
+    score(siem, ScoreBatch(batch))
+    score(siem, make_scores([(2000, "c")]))  # a segment without the field
+    alerts = list(siem.alerts.find())
+    assert len(alerts) == 3
+    assert siem.alerts.fields_of(alerts) == {alerts[0].alert_id: {"user.name": "dana"}}
+    assert isinstance(siem.alerts, AlertFields)

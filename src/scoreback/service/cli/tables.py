@@ -1,0 +1,138 @@
+"""Tables that fit the screen: ids, names and numbers stay whole, only sentences wrap.
+
+What does not fit beside each other is shown below each other, one block a row.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+BLOCKS_BELOW = 120  # columns: what has one block a row on a narrow screen
+_LEAST = 24  # columns that a sentence gets, at least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What is to be shown."""
+
+    title: str
+    columns: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    numbers: str = ""  # ``r`` at the position of each column that aligns right
+    prose: frozenset[str] = frozenset()  # columns of sentences: only these wrap
+    blocks: bool = False  # one block a row where the screen is narrower than `BLOCKS_BELOW`
+
+
+def show(rows: Rows, console: Console) -> None:
+    """Print *rows* as a table where the console is wide enough, else as blocks."""
+    made = None
+    if not (rows.blocks and console.width < BLOCKS_BELOW):
+        made = _table(rows, console.width, compact=False) or _table(
+            rows, console.width, compact=True
+        )
+    if made is not None:
+        console.print(made)
+    else:
+        _blocks(rows, console)
+
+
+def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
+    """The table, if it fits *width*; a compact one has less between its columns."""
+    count = len(rows.columns)
+    between = 2 * (count - 1) if compact else 3 * count + 1
+    widths = _widths(rows, width - between)
+    if widths is None:
+        return None
+    made = Table(
+        title=rows.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
+        padding=(0, 1, 0, 0) if compact else (0, 1), show_edge=not compact, pad_edge=not compact,
+    )  # fmt: skip
+    for index, (name, wide) in enumerate(zip(rows.columns, widths, strict=True)):
+        right = rows.numbers[index : index + 1] == "r"
+        made.add_column(
+            Text(_wrapped(name, wide)),
+            justify="right" if right else "left",
+            no_wrap=True,
+            width=wide,
+            overflow="fold",  # nothing is left to fold: see `_widths`
+        )
+    for row in rows.cells:
+        shown = (
+            _wrapped(cell, wide) if name in rows.prose else cell
+            for name, cell, wide in zip(rows.columns, row, widths, strict=True)
+        )
+        # Text: what a SIEM or a file says, [host.name] say, may look like markup.
+        made.add_row(*map(Text, shown))
+    made.title = Text(_wrapped(rows.title, width))
+    return made
+
+
+def _widths(rows: Rows, room: int) -> list[int] | None:
+    """How wide each column is; None where they need more than *room*."""
+    whole, least = [], []
+    for index, name in enumerate(rows.columns):
+        cells = [line for row in rows.cells for line in row[index].splitlines()]
+        if name in rows.prose:
+            longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+            wide = max(map(cell_len, [name, *cells]))
+            whole.append(wide)
+            least.append(min(wide, max(_LEAST, longest, cell_len(name))))
+        else:
+            wide = max(map(cell_len, [*name.split(), *cells, ""]))
+            whole.append(max(wide, cell_len(name)))
+            least.append(wide)
+    if sum(whole) <= room:
+        return whole
+    spare = room - sum(least)
+    if spare < 0:
+        return None
+    found = list(least)
+    # Headings first, then sentences, of these first those that need little.
+    order = sorted(
+        range(len(found)), key=lambda i: (rows.columns[i] in rows.prose, whole[i] - least[i])
+    )
+    for place, index in enumerate(order):
+        share = spare // (len(order) - place) if rows.columns[index] in rows.prose else spare
+        more = min(whole[index] - least[index], share)
+        found[index] += more
+        spare -= more
+    return found
+
+
+def _blocks(rows: Rows, console: Console) -> None:
+    console.print(Text(_wrapped(rows.title, console.width), style="bold"), soft_wrap=True)
+    # A row that begins with its own name is headed by it; of others every cell has a label.
+    first, *others = rows.columns
+    widest = max(map(cell_len, others), default=0)
+    for row in rows.cells:
+        heading = f"{first} {row[0]}".strip()
+        console.print()
+        console.print(Text(heading, style="bold"), soft_wrap=True)
+        for name, cell in zip(others, row[1:], strict=True):
+            if not cell:
+                continue
+            label = f"  {name}{' ' * (widest - cell_len(name))}  "
+            text = cell
+            if name in rows.prose:
+                text = _wrapped(cell, max(console.width - len(label), _LEAST))
+            text = text.replace("\n", "\n" + " " * cell_len(label))
+            console.print(Text(label + text), soft_wrap=True)
+    console.print()
+
+
+def _wrapped(text: str, width: int) -> str:
+    """*text* in lines of *width*, broken between words alone."""
+    return "\n".join(
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(
+            line, max(width, 1), break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    )
