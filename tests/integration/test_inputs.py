@@ -270,6 +270,38 @@ def test_check_counts_labels_and_says_which_values_match_nothing(scoreback: Run)
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_file_of_verdicts_closes_many_alerts_or_none(scoreback: Run) -> None:
+    scoreback("load", "open.csv", *COLUMNS)
+    scoreback("score", "alert_queue.yml", *SCORED)
+    first, second, third, *rest = json.loads(scoreback("verdict", "--json").out)
+    assert rest
+    file = Path("verdicts.csv")
+    short = second["alert_id"][:12]
+    good = f"{first['alert_id']},true positive,,\n{short},false_positive,2026-02-24,ada\n"
+    bad = f"{third['alert_id']},undetermined,2026-01-01,\nnobody,undetermined,,\n"
+    bad += f"{short},undetermined,,\n,undetermined,2099-01-01,"
+    file.write_text(f"alert,verdict,at,by\n{good}{bad}")
+    refused = scoreback("verdict", "--file", file)
+    assert refused.code == 1
+    assert "verdicts.csv:4: a verdict of 2026-01-01T00:00:00+00:00 is older" in refused.err
+    assert "verdicts.csv:5: no alert has id 'nobody'" in refused.err
+    assert f"verdicts.csv:6: alert {second['alert_id']} is on line 3 already" in refused.err
+    assert "verdicts.csv:7: no alert is named" in refused.err
+    assert len(json.loads(scoreback("verdict", "--json").out)) == 3 + len(rest)
+
+    file.write_text(f"alert,verdict,at,by\n{good}")
+    closed = json.loads(scoreback("verdict", "--file", file, "--by", "dana", "--json").out)
+    assert (closed["closed"], closed["unchanged"]) == (2, 0)
+    assert closed["verdicts"] == {"true_positive": 1, "false_positive": 1}
+    listed = json.loads(scoreback("verdict", "--all", "--json", "--limit", "1000").out)
+    by = {alert["alert_id"]: alert["labeller"] for alert in listed if alert["verdict"]}
+    assert by == {first["alert_id"]: "dana", second["alert_id"]: "ada"}
+    again = scoreback("verdict", "--file", file, "--by", "dana")
+    assert "0 alerts are closed; 2 were closed so already" in again.out
+    assert scoreback("verdict", first["alert_id"], "--file", file).code == 2
+
+
+@pytest.mark.usefixtures("folder")
 def test_an_export_is_taken_back_until_something_was_scored_from_it(scoreback: Run) -> None:
     scoreback("load", "open.csv", *COLUMNS)
     held = {s["name"]: s["rows"] for s in json.loads(scoreback("streams", "--json").out)}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scoreback.errors import ConfigError
+    from scoreback.service.app import App
     from scoreback.service.scoring.champions import LiveRun
 
 
@@ -142,6 +143,14 @@ def verdict(
         typer.Argument(help="true_positive, benign_positive, false_positive or undetermined."),
     ] = None,
     by: options.By = "",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Close many alerts: a CSV file with columns alert and verdict, and at and by where"
+            " they differ.",
+            metavar="FILE",
+        ),
+    ] = None,
     detector: Annotated[str | None, typer.Option(help="Only alerts of this detector.")] = None,
     all_alerts: Annotated[bool, typer.Option("--all", help="List closed alerts too.")] = False,
     since: Annotated[
@@ -165,13 +174,23 @@ def verdict(
     from scoreback.service.cli.reasons import as_plain
     from scoreback.service.cli.usage import UsageError
 
-    with looked_at(home) if alert is None else opened(options.settings(home)) as app:
+    with (
+        looked_at(home) if alert is None and file is None else opened(options.settings(home)) as app
+    ):
         alerts = app.connector.alerts
         if alerts is None:
             raise ConfigError(
                 "this SIEM shows its alerts to nobody but its own users",
                 hint="close alerts where the SIEM shows them",
             )
+        if file is not None:
+            if alert is not None or at is not None:
+                raise UsageError(
+                    "--file takes neither an alert nor --at",
+                    hint="the file names the alerts, and in a column `at` when each was closed",
+                )
+            _close_all(app, file, by, json)
+            return
         if alert is None:
             query = AlertQuery(detector=detector, still_open=not all_alerts)
             listed = riskiest(alerts.find(query), limit, options.moment(since, "--since"))
@@ -209,3 +228,20 @@ def verdict(
         show.as_json(as_plain(closed))
     else:
         show.say(f"Alert {closed.alert_id} of {closed.rule} is closed as {closed.verdict}.")
+
+
+def _close_all(app: App, file: Path, by: str, json: bool) -> None:
+    from dataclasses import asdict
+
+    from scoreback.service.detectors.verdict_job import close_all
+
+    closed = close_all(app, file, labeller=by or options.user(), now=options.now())
+    if json:
+        show.as_json(asdict(closed))
+        return
+    show.say(
+        f"{file.name}: {closed.closed:,} alerts are closed; {closed.unchanged:,} were closed so"
+        " already"
+    )
+    for verdict, count in closed.verdicts.items():
+        show.say(f"  {verdict}: {count:,}")

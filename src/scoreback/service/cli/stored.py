@@ -23,10 +23,10 @@ def streams(
 ) -> None:
     """List what was loaded: streams with rows, times and files, and fields with examples."""
     from scoreback.errors import ConfigError
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.detectors.unload_job import exports_door
 
-    with opened(options.settings(home)) as app:
+    with looked_at(home) as app:
         found = list(exports_door(app).streams())
     names = [stream.name for stream in found]
     for name in only or ():

@@ -44,7 +44,7 @@ def incident_labels(path: Path) -> pa.Table:
         raise DataError(
             f"the incidents file {path} is not CSV text: {error}", hint="save it as CSV in UTF-8"
         ) from error
-    times = _read(row[name] for _, row in rows for name in _TIMES)
+    times = read_times(row[name] for _, row in rows for name in _TIMES)
     labels = []
     for line, row in rows:
         try:
@@ -121,7 +121,7 @@ def _label(row: _Row, times: Mapping[str, datetime]) -> dict[str, object]:
         "entity": row["entity"],
         "since": since,
         "until": until,
-        "verdict": _verdict(row["verdict"]),
+        "verdict": verdict_of(row["verdict"]),
         "label_time": known,
         "labeller": SOURCE,
         "source": SOURCE,
@@ -129,7 +129,12 @@ def _label(row: _Row, times: Mapping[str, datetime]) -> dict[str, object]:
     }
 
 
-def _verdict(text: str) -> str:
+def verdict_of(text: str) -> str:
+    """The verdict that *text* says, with blanks or underscores, in any case.
+
+    Raises:
+        ValueError: it says none.
+    """
     try:
         return Verdict(text.lower().replace(" ", "_")).value
     except ValueError as error:
@@ -145,7 +150,7 @@ def _time(text: str, column: str, times: Mapping[str, datetime]) -> datetime | N
     return times[text]
 
 
-def _read(texts: Iterable[str]) -> Mapping[str, datetime]:
+def read_times(texts: Iterable[str]) -> Mapping[str, datetime]:
     """Those of *texts* that are times, read all at once as an export's are."""
     asked = sorted(set(texts) - {""})
     with closing(TimeReader()) as reader:
