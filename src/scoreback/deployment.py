@@ -28,6 +28,13 @@ class Suppress(StrEnum):
     THROTTLE = "throttle"  # hits of an entity that follow an alert closely
 
 
+class Reads(StrEnum):
+    """What a rule over a detector's scores looks at."""
+
+    SCORES = "scores"
+    EVENTS = "events"  # those with a score beside them that is to alert: `Enrichment.EVENT`
+
+
 class RuleKind(StrEnum):
     """What an alert rule looks at."""
 
@@ -58,11 +65,15 @@ class AlertRule:
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
     kind: RuleKind = RuleKind.SCORE
     use_case: str = ""  # as the detector's file has it
+    reads: Reads = Reads.SCORES
+    selection: Mapping[str, object] = field(default_factory=dict, hash=False)  # of `Reads.EVENTS`
 
     def __post_init__(self) -> None:
         """Refuse a rule that no SIEM could run."""
         if self.per_entity < 1:
             raise ValueError(f"rule {self.name!r}: per_entity {self.per_entity} is not >= 1")
+        if (self.reads is Reads.EVENTS) != bool(self.selection):
+            raise ValueError(f"rule {self.name!r}: events are read by a selection, scores without")
 
 
 def rule_body(rule: AlertRule) -> dict[str, Any]:
@@ -74,11 +85,14 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
         "delivery": rule.delivery.value,
         "attack": list(rule.attack),
         "kind": rule.kind.value,
+        "reads": rule.reads.value,
     }
     if rule.kind is RuleKind.SCORE:  # versions of before wrote none: their rules stay as they are
         del body["kind"]
     if not rule.use_case:
         del body["use_case"]
+    if rule.reads is Reads.SCORES:
+        del body["reads"], body["selection"]
     return body
 
 
@@ -99,6 +113,7 @@ def rule_from(body: Mapping[str, Any]) -> AlertRule:
             "delivery": Delivery(body.get("delivery", Delivery.FINDING)),
             "attack": tuple(body["attack"]),
             "kind": RuleKind(body.get("kind", RuleKind.SCORE)),
+            "reads": Reads(body.get("reads", Reads.SCORES)),
         }
     )
 

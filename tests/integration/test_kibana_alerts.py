@@ -8,6 +8,7 @@ import pytest
 
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.elastic.kibana.labels.own import OwnActions, Pending
+from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.names import Names
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Alert, TimeWindow, Verdict
@@ -20,6 +21,7 @@ from tests.integration.kibana_alerts import (
     Bench,
     bench,
     closed,
+    event,
     iso,
     opened,
 )
@@ -56,7 +58,7 @@ def put(
     minutes: int = 0,
 ) -> str:
     """Raise an alert about one of our scores; its id, which no other test has."""
-    own = {
+    own: dict[str, Any] = {
         "scoreback.detector": "mine", "scoreback.version": "v1-aa", "scoreback.stage": "live",
         "scoreback.score": 0.9, "scoreback.threshold": 0.5, "scoreback.entity": "10.0.0.1",
         "scoreback.reasons": '["why"]', "scoreback.event.id": f"e-{name}",
@@ -97,6 +99,40 @@ def test_an_alert_tells_what_its_score_said(siem: Bench) -> None:
         severity=alert.severity, events=5, reasons='["why"]',
     )  # fmt: skip
     assert alert.severity.value == "high"
+
+
+def test_an_alert_of_our_rule_over_events_tells_the_score_beside_the_event(siem: Bench) -> None:
+    names = Names(siem.connector.given.namespace)
+    own: dict[str, Any] = {
+        "scoreback.detector": "mine", "scoreback.version": "v1-aa", "scoreback.stage": "live",
+        "scoreback.score": 0.9, "scoreback.risk": 73.0, "scoreback.entity": "10.0.0.1",
+        "scoreback.event.id": "e1", "event": {"risk_score": 12.0},
+    }  # fmt: skip
+    hit = event("e1", **own)
+    rule: dict[str, Any] = {
+        "type": "esql",
+        "name": "Scoreback: mine",
+        "tags": TAGS,
+        "severity": "high",
+    }
+    siem.put("ours", [hit], **rule, rule_id=rule_id(names, "mine"))
+    siem.put("a-copy-of-the-rule", [hit], **rule, rule_id="another")
+    state = closed(START + HOUR, "false_positive")
+    siem.put("closed", [event("e2", **own | {"scoreback.event.id": "e2"})], state, **rule,
+             rule_id=rule_id(names, "mine"))  # fmt: skip
+    alerts = found(siem)
+    assert {alert_id: alert.event_id for alert_id, alert in alerts.items()} == {
+        "ours": "e1", "closed": "e2",
+    }  # fmt: skip
+    alert = alerts["ours"]
+    assert (alert.rule, alert.detector, alert.version) == ("mine", "mine", "v1-aa")
+    assert (alert.score, alert.risk, alert.event_time) == (0.9, 73.0, START)
+    assert (alert.touched, alerts["closed"].touched) == (False, True)
+    assert siem.connector.alerts.close("ours", Verdict.TRUE_POSITIVE, labeller="ann",
+                                       at=START + HOUR).verdict == "true_positive"  # fmt: skip
+    rows = {row["alert_id"]: row for row in siem.labels()}
+    assert (rows["ours"]["event_id"], rows["ours"]["rule"]) == ("e1", "mine")
+    assert (rows["closed"]["event_id"], rows["closed"]["verdict"]) == ("e2", "false_positive")
 
 
 def test_alerts_are_found_by_detector_version_and_time_oldest_first(siem: Bench) -> None:

@@ -26,13 +26,14 @@ from scoreback.service.deploying.rule_files import write_rule_files
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from tests.elasticsearch.batches import NOW, scores
+from tests.kibana import rule_schemas
 from tests.kibana.accounts import PASSWORD, USER
 from tests.kibana.asking import ask
 from tests.kibana.connection import joined
 from tests.kibana.fixtures import over
 from tests.kibana.rules.store import Rules
 from tests.kibana.simulator import Simulator
-from tests.unit.connectors.elastic.kibana.rules.examples import health_rule, rule
+from tests.unit.connectors.elastic.kibana.rules.examples import events_rule, health_rule, rule
 
 pytestmark = pytest.mark.server
 
@@ -260,6 +261,83 @@ def test_health_rules_read_the_health_of_the_namespace(
 def test_nothing_is_suppressed_where_the_licence_is_not_told(connector: ElasticConnector) -> None:
     assert Suppress.PER_ENTITY not in connector.rules.suppresses
     assert connector.rules.suppresses == frozenset()
+
+
+def test_a_rule_over_events_is_made_and_stands_as_others_do(
+    kibana: Simulator, connector: ElasticConnector
+) -> None:
+    wanted = events_rule()
+    connector.rules.apply(wanted)
+    found = stored(kibana, connector)
+    assert (found["type"], found["language"]) == ("esql", "esql")
+    assert f"LOOKUP JOIN {names(connector).events_lookup} ON" in found["query"]
+    assert rule_schemas.problems(found, kibana.version.line) == []
+    assert connector.rules.standing(wanted).standing == Standing.CURRENT
+    assert connector.rules.current(wanted.name) == wanted
+    connector.rules.apply(wanted)
+    assert stored(kibana, connector) == found
+    newer = replace(wanted, version="v4-aa")
+    assert connector.rules.standing(newer).standing == Standing.OUTDATED
+    connector.rules.apply(newer)
+    assert '"v4-aa"' in stored(kibana, connector)["query"]
+    by_hand(kibana, connector, query="FROM logs-* METADATA _id", language="esql", type="esql")
+    assert connector.rules.standing(newer).standing == Standing.EDITED
+    assert kibana.stripped == []
+
+
+def test_what_a_rule_reads_can_change_and_the_users_part_is_kept(
+    kibana: Simulator, connector: ElasticConnector
+) -> None:
+    connector.rules.apply(RULE)
+    first = stored(kibana, connector)
+    mine: dict[str, Any] = {
+        "interval": "1h",
+        "note": first["note"] + "\n\nCall Ada.",
+        "tags": [*first["tags"], "Tier 1"],
+        "exceptions_list": [
+            {"id": "e", "list_id": "e", "type": "detection", "namespace_type": "single"}
+        ],
+        "enabled": False,
+    }
+    by_hand(kibana, connector, **mine)
+    wanted = events_rule()
+    found = connector.rules.standing(wanted)
+    assert found.standing == Standing.OUTDATED
+    assert "type: query -> esql" in found.differences
+    connector.rules.apply(wanted)
+    second = stored(kibana, connector)
+    assert (second["type"], second["id"] == first["id"]) == ("esql", False)
+    assert second["note"].endswith("Call Ada.")
+    assert "`scoreback.reason`" in second["note"]
+    kept = ("interval", "tags", "exceptions_list", "enabled")
+    assert {key: second[key] for key in kept} == {key: mine[key] for key in kept}
+    assert second["from"] == "now-7h"
+    assert connector.rules.standing(wanted).standing == Standing.CURRENT
+    connector.rules.apply(replace(RULE, version="v4-aa"))
+    third = stored(kibana, connector)
+    assert (third["type"], third["interval"], third["enabled"]) == ("query", "1h", False)
+    assert kibana.stripped == []
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_rule_that_was_taken_away_to_be_made_anew_is_made_by_the_next_try(
+    kibana: Simulator, connector: ElasticConnector, paused: bool
+) -> None:
+    connector.rules.apply(RULE)
+    by_hand(kibana, connector, interval="1h")
+    kibana.faults.add("refuse", path=PATH, method="POST", status=400, text="no")
+    wanted = replace(events_rule(), paused=paused)
+    with pytest.raises(SiemRefused):
+        connector.rules.apply(wanted)
+    kibana.faults.clear()
+    found = connector.rules.standing(wanted)
+    assert found.standing == Standing.OUTDATED  # ours to mend: nobody else removed it
+    connector.rules.apply(wanted)
+    assert connector.rules.standing(wanted).standing == Standing.CURRENT
+    assert stored(kibana, connector)["interval"] == "1h"
+    assert stored(kibana, connector)["enabled"] is not paused
+    connector.rules.apply(replace(wanted, paused=False))
+    assert stored(kibana, connector)["enabled"] is True
 
 
 def test_two_services_that_apply_at_once_leave_one_rule_as_wanted(

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from scoreback.connectors.elastic.kibana.rules.body import wanted
+from scoreback.connectors.elastic.kibana.versions import SINCE
+from tests.unit.connectors.elastic.kibana.rules.examples import NAMES, events_rule
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / ".venv-elastic-content" / "bin" / "python"
 PAPERS = sorted((ROOT / "docs").glob("*.md"))
@@ -51,6 +55,27 @@ def read(asked: list[tuple[str, str]]) -> list[str]:
 def test_every_query_of_the_papers_is_one() -> None:
     asked = queries()
     assert {language for language, _ in asked} == {"esql", "eql"}
+    assert read(asked) == [""] * len(asked)
+
+
+def made() -> list[str]:
+    """What rules over events ask, of each version that joins otherwise."""
+    nasty = 'a" | DROP x \\ \n// {{m}}'
+    rules = [
+        events_rule(),
+        events_rule("logs-b-*", "-logs-b-old", "east:logs-b-*"),
+        events_rule("<logs>", "logs-[x]|(y)"),
+        events_rule(detector=nasty, version=nasty),
+    ]
+    return [
+        wanted(rule, NAMES, differences, suppresses=False).body["query"]
+        for rule in rules
+        for differences in SINCE.values()
+    ]
+
+
+def test_every_query_of_a_rule_over_events_is_one() -> None:
+    asked = [("esql", query) for query in made()]
     assert read(asked) == [""] * len(asked)
 
 

@@ -25,6 +25,7 @@ from scoreback.deployment import (
     AlertRule,
     Delivery,
     Found,
+    Reads,
     RuleKind,
     Standing,
     Suppress,
@@ -61,6 +62,7 @@ class Queue:
 
     suppresses = frozenset(Suppress)
     delivers = (Delivery.FINDING,)
+    reads = frozenset({Reads.SCORES})
 
     def __init__(self, log: Log) -> None:
         self._log, self._path = log, log.folder / "queue.sqlite"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from scoreback.deployment import AlertRule, Delivery, Found, Suppress
+from scoreback.deployment import AlertRule, Delivery, Found, Reads, Suppress
 from scoreback.health import HealthDocument
 
 LOOK_BACK = timedelta(minutes=10)  # what a rule looks at again, by the time when the SIEM got it
@@ -30,6 +30,11 @@ class RulesDoor(Protocol):
     @property
     def delivers(self) -> tuple[Delivery, ...]:
         """What analysts can get of a hit here; first what they get where no file says."""
+        ...
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        """What rules of this SIEM can look at."""
         ...
 
     def current(self, name: str) -> AlertRule | None:

@@ -33,6 +33,11 @@ class Alerts(Part):
         description="what analysts get of an alert: a finding of its own, or risk of its entity;"
         " without it what is usual in the SIEM",
     )
+    reads: Literal["scores", "events"] = Field(
+        default="scores",
+        description="what the SIEM's alert rule looks at: scores; or the events themselves, with"
+        " their scores beside them, where the SIEM can and write.enrich is event",
+    )
     severity: Literal["low", "medium", "high", "critical"] = Field(
         default="medium", description="severity of the alerts"
     )

@@ -31,6 +31,7 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
     yield from _nobody_as_entity(detector)
     yield from _nothing_to_learn_from(detector)
     yield from _copied_over_scores(detector)
+    yield from _events_without_scores(detector)
     yield from check_unit(detector)
     for siem, selection in detector.events.items():
         for word in ("search", "query"):
@@ -88,6 +89,22 @@ def _copied_over_scores(detector: Detector) -> Iterator[Problem]:
             yield Problem(key, f"{name!r} is a column of every score", "remove it")
         elif name in detector.write.copy_fields[:i]:
             yield Problem(key, f"{name!r} is there already", "remove it")
+
+
+def _events_without_scores(detector: Detector) -> Iterator[Problem]:
+    if detector.alerts.reads != "events":
+        return
+    key: Key = ("alerts", "reads")
+    if detector.group is not None:
+        what = "an alert about each event of a group would be many where the budget counts one"
+        yield Problem(key, what, "write reads: scores, or unit: event")
+    elif detector.write.enrich != "event":
+        yield Problem(
+            key,
+            f"events have no score of their own beside them with write.enrich"
+            f" {detector.write.enrich}",
+            "write reads: scores, or write: {enrich: event}",
+        )
 
 
 def _more_than_a_selection(text: str, word: str, key: Key) -> Iterator[Problem]:

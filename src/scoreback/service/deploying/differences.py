@@ -37,6 +37,19 @@ def not_delivered(detector: Detector, rule: AlertRule) -> list[str]:
     ]
 
 
+def not_read(detector: Detector, rule: AlertRule) -> list[str]:
+    """A sentence where *detector* asks for a rule over what rules of this SIEM cannot look at."""
+    asked = detector.alerts.reads
+    if asked == rule.reads:
+        return []
+    return [
+        (
+            f"alert rule {rule.name!r} looks at {rule.reads.value}, not at {asked}: this SIEM's"
+            " rules do not do that"
+        )
+    ]
+
+
 def held_back_instead(app: App, detector: Detector) -> list[str]:
     """A sentence where *detector* asks to hold back what rules of this SIEM cannot: we do it."""
     door, alerts = app.connector.rules, in_force(app.state, detector).detector.alerts

@@ -18,6 +18,7 @@ from scoreback.service.deploying.detector_resources import detector_resources
 from scoreback.service.deploying.differences import (
     held_back_instead,
     not_delivered,
+    not_read,
     overridden_keys,
     refused_overrides,
 )
@@ -115,6 +116,7 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
         if app.connector.rules is not None:
             notes += held_back_instead(app, detector)
             notes += not_delivered(in_force(app.state, detector).detector, rule)
+            notes += not_read(detector, rule)
     items += [_item(app, rule) for rule in health_rules(app)]
     notes += [limit for item in items for limit in item.found.limits]
     return Plan(tuple(items), tuple(not_scoring), tuple(notes))

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from scoreback.connectors.doors.rules import LOOK_BACK
-from scoreback.deployment import AlertRule, Delivery, Found, Standing
+from scoreback.deployment import AlertRule, Delivery, Found, Reads, Standing
 from scoreback.models.detector.spec import Detector
-from scoreback.records import ModelVersion, Severity
+from scoreback.records import Enrichment, ModelVersion, Severity
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.in_force.detector import in_force
@@ -38,6 +38,7 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
     throttle = detector.alerts.throttle
     if held_back_here(app.connector.rules, throttle):
         throttle = timedelta(0)  # what still comes to the rule is not to be held back a second time
+    reads = reads_of(app, detector)
     return AlertRule(
         name=detector.name,
         detector=detector.name,
@@ -53,6 +54,8 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
         delivery=delivery_of(app, detector),
         paused=not detector.enabled,
         use_case=detector.use_case,
+        reads=reads,
+        selection=app.query(detector).selection if reads is Reads.EVENTS else {},
     )
 
 
@@ -61,6 +64,13 @@ def delivery_of(app: App, detector: Detector) -> Delivery:
     delivers = (Delivery.FINDING,) if app.connector.rules is None else app.connector.rules.delivers
     asked = detector.alerts.deliver
     return Delivery(asked) if asked in delivers else delivers[0]
+
+
+def reads_of(app: App, detector: Detector) -> Reads:
+    """What *detector*'s rule looks at: what its file asks for, where the SIEM can."""
+    door, asked = app.connector.rules, Reads(detector.alerts.reads)
+    has_scores = asked is Reads.SCORES or app.enrichment(detector) is Enrichment.EVENT
+    return asked if door is not None and asked in door.reads and has_scores else Reads.SCORES
 
 
 def champions_rule(app: App, detector: Detector) -> AlertRule | None:

@@ -202,6 +202,13 @@ def test_what_is_not_built_yet_is_refused_by_name(old: str, new: str, key: str) 
     assert "unknown" not in str(error)
 
 
+def test_a_rule_over_events_needs_scores_beside_them() -> None:
+    error = refused(changed("20/day", "20/day, reads: events"))
+    assert "alerts.reads: events have no score of their own beside them" in str(error)
+    assert "write: {enrich: event}" in error.hint
+    assert "reads" in str(refused(changed("20/day", "20/day, reads: both")))
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -87,6 +87,8 @@ def test_every_reducer_passes_both_checks_in_both_spellings(reducer: str) -> Non
          "first}"),
         ("sum\n", "sum\n    idle: max\n", "8: unit.fields.idle", "nothing in the file uses",
          "remove"),
+        ("alerts: {", "write: {enrich: event}\nalerts: {reads: events, ", "21: alerts.reads",
+         "about each event of a group", "unit: event"),
         ("sum\n", "total\n", "7: unit.fields.network.bytes", "no reducer is called",
          "write one of"),
         ("sum\n", "[sum]\n", "7: unit.fields.network.bytes", "found a list", "sum"),

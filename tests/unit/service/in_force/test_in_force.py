@@ -10,15 +10,16 @@ from typing import cast
 
 import pytest
 
+from scoreback.connectors.doors import Connector
 from scoreback.connectors.doors.rules import RulesDoor
 from scoreback.connectors.doors.settings import Override, SettingsDoor
-from scoreback.deployment import Delivery, Suppress
+from scoreback.deployment import Delivery, Reads, Suppress
 from scoreback.errors import ConfigError, SiemUnavailable
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import ModelVersion
+from scoreback.records import Enrichment, ModelVersion
 from scoreback.service.app import App, opened
-from scoreback.service.deploying.differences import not_delivered
+from scoreback.service.deploying.differences import not_delivered, not_read
 from scoreback.service.deploying.reconcile import rule_of
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
@@ -259,3 +260,23 @@ def test_what_a_siem_cannot_deliver_is_delivered_as_it_can_and_told(
     rule = rule_of(app, detector, VERSION)
     assert rule.delivery is Delivery.FINDING
     assert "not as risk" in not_delivered(asked, rule)[0]
+
+
+def test_what_a_siems_rules_cannot_look_at_is_told_and_scores_are_looked_at(
+    app: App, detector: Detector
+) -> None:
+    assert not_read(detector, rule_of(app, detector, VERSION)) == []
+    alerts = detector.alerts.model_copy(update={"reads": "events"})
+    write = detector.write.model_copy(update={"enrich": "event"})
+    asked = detector.model_copy(update={"alerts": alerts, "write": write})
+    rule = rule_of(app, asked, VERSION)
+    assert (rule.reads, rule.selection) == (Reads.SCORES, {})
+    assert "looks at scores, not at events" in not_read(asked, rule)[0]
+    rules = SimpleNamespace(
+        suppresses=frozenset(Suppress), reads=frozenset(Reads), delivers=(Delivery.FINDING,)
+    )
+    enrichment = SimpleNamespace(kinds=frozenset(Enrichment))
+    able = SimpleNamespace(name="local", rules=rules, enrichment=enrichment)
+    app = App(app.settings, cast("Connector", able), app.state)
+    rule = rule_of(app, asked, VERSION)
+    assert (rule.reads, rule.selection) == (Reads.EVENTS, asked.events["local"])

@@ -187,6 +187,7 @@ LOOKUP: dict[str, Any] = {
         "scoreback": {
             "properties": {k: v for k, v in _DETECTOR.items() if k != "reasons"}
             | {
+                "reason": _KEYWORD,  # of alerts alone
                 "risk": {"type": "float"},
                 "alert": _BOOLEAN,
                 "scored_at": _NANOS,

@@ -32,7 +32,7 @@ class KibanaDoors:
         cluster's *resources* there are data views and dashboards.
         """
         names, meanings = Names(settings.namespace), Meanings(settings.verdicts)
-        self.rules = Rules(kibana, client, names, suppression(client))
+        self.rules = Rules(kibana, client, names, suppression(client), settings.clusters)
         self.labels = Labels(client, names, settings.space, meanings, verdicts)
         self.alerts = Alerts(client, kibana, names, meanings, verdicts)
         self.resources = Resources(resources, Dashboards(kibana, client, names.kibana))

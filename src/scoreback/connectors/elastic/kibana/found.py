@@ -30,7 +30,9 @@ from scoreback.connectors.elastic.kibana.labels.own import NOTHING, Done, OwnAct
 from scoreback.connectors.elastic.kibana.labels.pages import alerts_index
 from scoreback.connectors.elastic.kibana.labels.rows import labeller, rule_of
 from scoreback.connectors.elastic.kibana.labels.subjects import Origin, Origins
+from scoreback.connectors.elastic.kibana.names import TAG
 from scoreback.connectors.elastic.kibana.notes import noted
+from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
@@ -48,7 +50,7 @@ _ASKED = [
     STATUS, UPDATED, TAGS, CASES, _ASSIGNEES, _SUPPRESSED, ANCESTORS, ORIGINAL, BLOCK,
     "kibana.alert.workflow_reason", "kibana.alert.workflow_user", "kibana.alert.severity",
     "kibana.alert.risk_score", "kibana.alert.start", RULE + "name", RULE + "rule_id",
-    RULE + "tags", "@timestamp", "event.risk_score", "scoreback",
+    RULE + "tags", RULE + "type", "@timestamp", "event.risk_score", "scoreback",
 ]  # fmt: skip
 
 
@@ -83,9 +85,13 @@ class FoundAlerts:
 
     def of(self, query: AlertQuery) -> Iterator[FoundAlert]:
         """Yield the alerts of *query*, by the time of their opening event, oldest first."""
-        filters: list[dict[str, Any]] = [
-            {"prefix": {ANCESTORS + ".index": f".ds-{self._names.scores}-"}}
+        about_scores = {"prefix": {ANCESTORS + ".index": f".ds-{self._names.scores}-"}}
+        about_events = [  # by our own rules, which put the score beside the event
+            {"term": {RULE + "type": "esql"}},
+            {"term": {RULE + "tags": TAG}},
         ]
+        either = [about_scores, {"bool": {"filter": about_events}}]
+        filters: list[dict[str, Any]] = [{"bool": {"should": either, "minimum_should_match": 1}}]
         if query.window is not None:
             window = {
                 "gte": micros(query.window.since) // 1_000,
@@ -185,6 +191,9 @@ class FoundAlerts:
         """What each alert's score says, by alert: its copy, or the score itself without one."""
         found, missing = dict[str, Mapping[str, Any]](), dict[str, str]()
         for hit, values, source in rows:
+            if _is_of_our_rule_on_events(source, values, self._names):
+                found[str(hit["_id"])] = {**values, "event.risk_score": values.get(f"{OWN}risk")}
+                continue
             roots = [
                 one.id
                 for one in source.ancestors
@@ -264,6 +273,16 @@ class FoundAlerts:
             label_time=moment(changed or 0),
             withdrawn=False,
         )
+
+
+def _is_of_our_rule_on_events(source: Source, values: Mapping[str, Any], names: Names) -> bool:
+    """Whether a rule that we wrote found an event with its score beside it."""
+    return (
+        source.rule_type == "esql"
+        and source.rule_id == rule_id(names, rule_of(source))
+        and values.get(f"{OWN}event.id") is not None
+        and values.get(f"{OWN}score") is not None
+    )
 
 
 def _ours(history: Sequence[Closing]) -> Closing | None:

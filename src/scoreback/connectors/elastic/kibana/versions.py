@@ -55,6 +55,7 @@ class Differences:
     custom_reasons: bool = False  # an admin can add reasons of their own
     case_closing_reasons: bool = False  # closing a case closes its alerts with a reason
     metadata_injected: bool = False  # ES|QL rules read _id, _index and _version by themselves
+    joins_fields: bool = False  # LOOKUP JOIN of ES|QL takes several fields
     dashboards_api: bool = False  # dashboards have an API of their own that is supported
 
 
@@ -66,6 +67,7 @@ _8_19 = Differences(
 _9_2 = replace(
     _8_19,
     closing_reasons=True,
+    joins_fields=True,
     features=Features(
         rules="siemV4", alerts="siemV4", cases="securitySolutionCasesV3", dashboards="dashboard_v2"
     ),

@@ -13,6 +13,7 @@ from scoreback.deployment import (
     AlertRule,
     Delivery,
     Found,
+    Reads,
     Standing,
     Suppress,
     rule_body,
@@ -29,6 +30,7 @@ class Rules:
 
     suppresses = frozenset(Suppress)
     delivers = (Delivery.FINDING,)
+    reads = frozenset({Reads.SCORES})
 
     def __init__(self, client: Client, names: Names) -> None:
         """Keep rules through *client*."""

@@ -18,6 +18,7 @@ from scoreback.connectors.elastic.wire.documents import actions
 from scoreback.connectors.elastic.wire.required_index import require
 from scoreback.connectors.elastic.writing.in_place import update_events
 from scoreback.connectors.elastic.writing.members import events_of
+from scoreback.connectors.elastic.writing.reasons import sentences
 from scoreback.connectors.json.documents import documents
 from scoreback.errors import SiemRefused
 from scoreback.records import Enrichment, ScoreBatch, WriteReport
@@ -57,6 +58,9 @@ class Enrichments:
         self, index: str, events: pa.Table, ids: pa.Array, version: pa.ChunkedArray
     ) -> WriteReport:
         require(self._client, index)
+        why = {}
+        if events["reasons"].null_count < events.num_rows:
+            why["scoreback.reason"] = sentences(events["reasons"])
         sources = documents(
             {
                 "scoreback.detector": events["detector"],
@@ -71,6 +75,7 @@ class Enrichments:
                 "scoreback.alert": events["alert"],
                 "scoreback.event_time": events["event_time"],
                 "scoreback.scored_at": events["scored_at"],
+                **why,
             },
             {},
             objects=("scoreback",),

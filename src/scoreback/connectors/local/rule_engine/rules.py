@@ -14,6 +14,7 @@ from scoreback.deployment import (
     AlertRule,
     Delivery,
     Found,
+    Reads,
     Standing,
     Suppress,
     rule_body,
@@ -27,6 +28,7 @@ class Rules:
 
     suppresses = frozenset(Suppress)
     delivers = (Delivery.FINDING,)
+    reads = frozenset({Reads.SCORES})
 
     def __init__(self, store: Store) -> None:
         """Keep rules in *store*."""

@@ -8,7 +8,7 @@ from scoreback.connectors.splunk.rules.mark import ACTIONS, SavedSearch, marked
 from scoreback.connectors.splunk.rules.spl import NO_FILTER, filter_name, search_name
 from scoreback.connectors.splunk.rules.stanza import OUR_ACTIONS, PARAM, deliveries, wanted
 from scoreback.connectors.splunk.wire.client import Client
-from scoreback.deployment import AlertRule, Delivery, Found, Standing, Suppress, rule_from
+from scoreback.deployment import AlertRule, Delivery, Found, Reads, Standing, Suppress, rule_from
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 ATTEMPTS = 5  # at writing a saved search that somebody makes or removes at the same moment
@@ -19,6 +19,8 @@ _THERE = 409
 
 class Rules:
     """The alert rules of one connection."""
+
+    reads = frozenset({Reads.SCORES})
 
     def __init__(self, client: Client, has_es: Callable[[], bool]) -> None:
         """Keep rules through *client*; *has_es* tells whether there is Enterprise Security."""

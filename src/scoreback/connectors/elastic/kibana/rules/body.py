@@ -8,16 +8,18 @@ exceptions, actions, filters, what they set beside.
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from scoreback.connectors.elastic.kibana.rules import attack, texts
+from scoreback.connectors.elastic.kibana.rules.esql import SEVERITY, esql, remote
 from scoreback.connectors.elastic.kibana.rules.kql import kql
 from scoreback.connectors.elastic.kibana.versions import Differences
 from scoreback.connectors.elastic.names import Names
-from scoreback.deployment import AlertRule, Delivery, RuleKind
+from scoreback.connectors.elastic.reading.selection import Selection
+from scoreback.deployment import AlertRule, Delivery, Reads, RuleKind
 from scoreback.records import Severity
 
 EVERY = timedelta(minutes=5)
@@ -44,6 +46,7 @@ _SHOWN = (
     "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.event.id",
     "scoreback.event.index",
 )  # fmt: skip
+_OF_EVENTS = {"event.reason": "scoreback.reason", "event.risk_score": "scoreback.risk"}
 _SHOWN_OF_HEALTH = (
     "event.reason", "scoreback.detector", "scoreback.health.subject", "scoreback.version",
 )  # fmt: skip
@@ -69,23 +72,32 @@ def rule_id(names: Names, rule: str) -> str:
     return str(uuid.uuid5(_OURS, f"{len(names.namespace)}:{names.namespace}{rule}"))
 
 
-def wanted(rule: AlertRule, names: Names, kibana: Differences, *, suppresses: bool) -> Wanted:
-    """The detection rule of *rule* in a *kibana*, whose licence has alert suppression or not."""
-    health = rule.kind is RuleKind.HEALTH
+def wanted(
+    rule: AlertRule,
+    names: Names,
+    kibana: Differences,
+    *,
+    suppresses: bool,
+    clusters: Sequence[str] = (),
+) -> Wanted:
+    """The detection rule of *rule* in a *kibana*, whose licence has alert suppression or not.
+
+    Of events in *clusters* beside the local one nothing is read where the rule reads events.
+
+    Raises:
+        SiemRefused: it cannot be one.
+    """
+    looks = (
+        _at_events(rule, names, kibana, clusters)
+        if rule.reads is Reads.EVENTS
+        else _at_our_documents(rule, names)
+    )
     suppression = _suppression(rule) if suppresses else None
     return Wanted(
         rule_id=rule_id(names, rule.name),
         ours={
-            "type": "query",
-            "language": "kuery",
-            "index": [names.health if health else names.scores],
-            "query": kql(rule),
+            **looks,
             "to": "now",
-            # When the cluster got the score: an event that was scored late is not missed.
-            "timestamp_override": "event.ingested",
-            # Every score has it. With a second time Kibana would page by that, too, and it cannot
-            # by our times of events, which have nanoseconds.
-            "timestamp_override_fallback_disabled": True,
             "max_signals": max_signals(rule),
             "name": texts.title(rule),
             "description": texts.about(rule),
@@ -109,6 +121,34 @@ def wanted(rule: AlertRule, names: Names, kibana: Differences, *, suppresses: bo
             "alert_suppression": suppression,
         },
     )
+
+
+def _at_our_documents(rule: AlertRule, names: Names) -> dict[str, Any]:
+    return {
+        "type": "query",
+        "language": "kuery",
+        "index": [names.health if rule.kind is RuleKind.HEALTH else names.scores],
+        "query": kql(rule),
+        # When the cluster got the score: an event that was scored late is not missed.
+        "timestamp_override": "event.ingested",
+        # Every score has it. With a second time Kibana would page by that, too, and it cannot by
+        # our times of events, which have nanoseconds.
+        "timestamp_override_fallback_disabled": True,
+    }
+
+
+def _at_events(
+    rule: AlertRule, names: Names, kibana: Differences, clusters: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "type": "esql",
+        "language": "esql",
+        "index": None,
+        "query": esql(rule, names, kibana, sorted(RISKS.values()), clusters),
+        # An event without it is read by its own time.
+        "timestamp_override": Selection.of(rule.selection, clusters).arrival,
+        "timestamp_override_fallback_disabled": False,
+    }
 
 
 def look_back(every: timedelta) -> str:
@@ -147,13 +187,23 @@ def tags(rule: AlertRule) -> list[str]:
     ]
 
 
-def limits(rule: AlertRule) -> tuple[str, ...]:
+def limits(rule: AlertRule, clusters: Sequence[str] = ()) -> tuple[str, ...]:
     """What *rule* asks for and Kibana does not do, one sentence each."""
     found = [
         f"alert rule {rule.name!r} names {name}, which this version of ATT&CK does not have: it is"
         " left out of the rule in Kibana"
         for name in attack.unknown(rule.attack)
     ]
+    if rule.reads is Reads.EVENTS:
+        found.append(
+            f"alert rule {rule.name!r} looks at events: one that is scored more than"
+            f" {text_of(READS_AGAIN)} after it arrived raises no alert"
+        )
+        found += [
+            f"alert rule {rule.name!r} does not look at {name}, which lies in another cluster than"
+            " the scores"
+            for name in remote(rule, clusters)
+        ]
     if rule.kind is RuleKind.SCORE and rule.budget * 2 > MOST_SIGNALS:
         found.append(
             f"alert rule {rule.name!r} may raise more than {MOST_SIGNALS:,} alerts at once after a"
@@ -173,12 +223,15 @@ def _worth(rule: AlertRule) -> dict[str, Any]:
             "severity_mapping": [],
             "risk_score_mapping": [],
         }
+    severity_field, risk_field = "event.severity", "event.risk_score"
+    if rule.reads is Reads.EVENTS:  # there they are the event's own
+        severity_field, risk_field = SEVERITY, "scoreback.risk"
     return {
         "severity": rule.severity.value,
         "risk_score": risk,
         "severity_mapping": [
             {
-                "field": "event.severity",
+                "field": severity_field,
                 "operator": "equals",
                 "value": str(value),
                 "severity": severity.value,
@@ -186,7 +239,7 @@ def _worth(rule: AlertRule) -> dict[str, Any]:
             for severity, value in RISKS.items()
             if value > risk
         ],
-        "risk_score_mapping": [{"field": "event.risk_score", "operator": "equals", "value": ""}],
+        "risk_score_mapping": [{"field": risk_field, "operator": "equals", "value": ""}],
     }
 
 
@@ -195,7 +248,8 @@ def _shown(rule: AlertRule) -> list[str]:
     if rule.kind is RuleKind.HEALTH:
         return list(_SHOWN_OF_HEALTH)
     entity = [rule.entity_field] if rule.entity_field else []
-    return list(dict.fromkeys([_SHOWN[0], *entity, *_SHOWN[1:]]))
+    shown = list(dict.fromkeys([_SHOWN[0], *entity, *_SHOWN[1:]]))
+    return [_OF_EVENTS.get(name, name) for name in shown] if rule.reads is Reads.EVENTS else shown
 
 
 def _suppression(rule: AlertRule) -> dict[str, Any] | None:

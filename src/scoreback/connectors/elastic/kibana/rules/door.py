@@ -1,6 +1,6 @@
 """The door to alert rules: detection rules of one space of Kibana."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 from scoreback.connectors.elastic.kibana.client import Answer, Kibana
 from scoreback.connectors.elastic.kibana.rules.body import Wanted, limits, rule_id, wanted
 from scoreback.connectors.elastic.kibana.rules.mark import Mark, Marks
-from scoreback.connectors.elastic.kibana.rules.ownership import DetectionRule
+from scoreback.connectors.elastic.kibana.rules.ownership import DetectionRule, same
 from scoreback.connectors.elastic.kibana.rules.toml import rule_file
 from scoreback.connectors.elastic.kibana.versions import Version, differences
 from scoreback.connectors.elastic.names import Names
@@ -20,6 +20,7 @@ from scoreback.deployment import (
     AlertRule,
     Delivery,
     Found,
+    Reads,
     Standing,
     Suppress,
     rule_body,
@@ -37,14 +38,23 @@ class Rules:
     """The alert rules of one connection, as detection rules of its space."""
 
     delivers = (Delivery.FINDING, Delivery.RISK)
+    reads = frozenset(Reads)
 
     def __init__(
-        self, kibana: Kibana, client: Client, names: Names, has_suppression: Callable[[], bool]
+        self,
+        kibana: Kibana,
+        client: Client,
+        names: Names,
+        has_suppression: Callable[[], bool],
+        clusters: Sequence[str] = (),
     ) -> None:
-        """Keep rules through *kibana*, and what was written of them through *client*."""
+        """Keep rules through *kibana*, and what was written of them through *client*.
+
+        Events lie in *clusters*, as the connection says.
+        """
         self._kibana, self._client, self._names = kibana, client, names
         self._marks = Marks(client, names, kibana.space)
-        self._has_suppression = has_suppression
+        self._has_suppression, self._clusters = has_suppression, clusters
 
     @property
     def suppresses(self) -> frozenset[Suppress]:
@@ -67,10 +77,14 @@ class Rules:
 
     def standing(self, rule: AlertRule) -> Found:
         """How *rule* stands; what is the user's is not looked at."""
-        told = limits(rule)
+        told = limits(rule, self._clusters)
         there = self._read(rule.name)
         if there is None:
-            return Found(standing=Standing.ABSENT, limits=told)
+            mark = self._marks.read(rule.name)
+            if mark is None or not mark.anew:
+                return Found(standing=Standing.ABSENT, limits=told)
+            broke_off = ("type: absent -> as it was begun to be made anew",)
+            return Found(standing=Standing.OUTDATED, differences=broke_off, limits=told)
         found = there.standing(self._wanted(rule, there.mark), paused=rule.paused)
         if found.standing != Standing.CURRENT and self._kibana.known_version is None:
             found = there.standing(self._wanted(rule), paused=rule.paused)
@@ -106,16 +120,35 @@ class Rules:
 
     def _create(self, rule: AlertRule, will: Wanted) -> bool:
         self._kibana.require_space()
-        mark = self._mark(rule, will, off=rule.paused)
-        self._marks.write(rule.name, mark)
-        body = {**will.body, "enabled": not rule.paused}
+        was = self._marks.read(rule.name)
+        kept = was.anew if was else {}
+        enabled = bool(kept.get("enabled", True))
+        off = rule.paused and (enabled or (was is not None and was.off))
+        mark = self._mark(rule, will, off=off)
+        self._marks.write(rule.name, replace(mark, anew=kept))
+        body = {**will.body, **kept, "enabled": enabled and not rule.paused}
         answer = self._kibana.call("POST", PATH, body, absent=(409,))
         if answer is None:
             return False
-        self._marks.write(rule.name, replace(mark, stored=_part(answer, mark.sent, but=PATCHWORK)))
+        changed = {key for key in kept if not same(kept[key], will.followed.get(key))}
+        stored = _part(answer, mark.sent, but=PATCHWORK | changed)
+        self._marks.write(rule.name, replace(mark, stored=stored))
         return True
 
+    def _take_away(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> None:
+        """Remove a rule of another type, and keep what of it goes into the next."""
+        switch = there.switch(paused=rule.paused)
+        enabled = bool(there.there.get("enabled")) if switch is None else switch
+        was = there.mark
+        off = rule.paused and (switch is False or (was is not None and was.off))
+        mark = replace(self._mark(rule, will, off=off), anew=there.anew(will, enabled=enabled))
+        self._marks.write(rule.name, mark)
+        self._kibana.call("DELETE", PATH, params={"id": there.there["id"]}, absent=(404,))
+
     def _update(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> bool:
+        if there.there.get("type") != will.ours["type"]:
+            self._take_away(rule, will, there)
+            return False  # so it is not there, and is made
         changes, switch = there.changes(will), there.switch(paused=rule.paused)
         anew = there.has_lost_its_rights
         was = there.mark
@@ -174,7 +207,13 @@ class Rules:
         version = self._kibana.known_version
         if version is None:
             version = Version.of(mark.kibana) if mark and mark.kibana else self._kibana.version
-        return wanted(rule, self._names, differences(version), suppresses=self._has_suppression())
+        return wanted(
+            rule,
+            self._names,
+            differences(version),
+            suppresses=self._has_suppression(),
+            clusters=self._clusters,
+        )
 
     def _read(self, name: str) -> DetectionRule | None:
         params = {"rule_id": rule_id(self._names, name)}

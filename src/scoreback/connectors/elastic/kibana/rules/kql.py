@@ -1,4 +1,4 @@
-"""Which documents a rule looks at, in Kibana's query language and in ES|QL.
+"""Which scores or health documents a rule looks at, in Kibana's query language and in ES|QL.
 
 Nothing that comes from a file is written into a query but as a quoted value.
 """
@@ -15,7 +15,7 @@ def kql(rule: AlertRule) -> str:
 
 
 def esql_condition(rule: AlertRule) -> str:
-    """The same for ``WHERE`` of ES|QL."""
+    """The same for ``WHERE`` of ES|QL, once scores are joined."""
     return " AND ".join(f"{field} == {value}" for field, value in _terms(rule))
 
 

@@ -28,6 +28,9 @@ class Mark:
     sent_before: Mapping[str, Any] = field(default_factory=dict)
     stored_before: Mapping[str, Any] = field(default_factory=dict)
     kibana: str = ""  # its version then
+    # What of a rule that was taken away goes into the one that is made in its place: a rule's type
+    # is for its life.
+    anew: Mapping[str, Any] = field(default_factory=dict)
     paused: bool = False
     off: bool = False  # we switched the rule off, so we switch it on again
 

@@ -15,6 +15,7 @@ THEIRS = (
     "actions", "exceptions_list", "filters", "meta", "namespace", "outcome", "response_actions",
     "rule_name_override", "saved_id", "throttle", "timeline_id", "timeline_title",
 )  # fmt: skip
+_OF_THE_TYPE = frozenset({"filters", "outcome", "saved_id"})  # of those: not every type has them
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NO_RIGHTS = re.compile(
     r"unable to authenticate|security_exception|unauthori[sz]ed|api key", re.IGNORECASE
@@ -95,6 +96,12 @@ class DetectionRule:
                 {"name": one["name"], "type": one["type"]} for one in self.there["required_fields"]
             ]
         return {k: v for k, v in {**kept, **changes}.items() if v is not None}
+
+    def anew(self, wanted: Wanted, *, enabled: bool) -> dict[str, Any]:
+        """What goes into a rule of another type that is made in place of this one."""
+        theirs = {key: self.there.get(key) for key in THEIRS if key not in _OF_THE_TYPE}
+        kept = theirs | self._followed(wanted) | {"enabled": enabled}
+        return {key: value for key, value in kept.items() if value is not None}
 
     def _keys(self) -> Sequence[str]:
         return tuple(key for key in self.there if key in _WRITTEN)

@@ -3,7 +3,7 @@
 import re
 
 from scoreback.connectors.elastic.kibana.versions import Differences
-from scoreback.deployment import AlertRule, RuleKind
+from scoreback.deployment import AlertRule, Reads, RuleKind
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!<>|~&$-])")
@@ -46,10 +46,15 @@ def note(rule: AlertRule, kibana: Differences) -> str:
         )
     owner = f"\n\nOwner of the detector: {in_markdown(rule.owner)}." if rule.owner else ""
     more = f"\n\n{in_markdown(rule.notes)}" if rule.notes else ""
+    where = (
+        "`scoreback.reason` says what raised the event's score."
+        if rule.reads is Reads.EVENTS
+        else "`event.reason` says what raised the score. `scoreback.event.index` and"
+        " `scoreback.event.id` name the event; the alert has a copy of its main fields."
+    )
     return (
         "## Triage\n\n"
-        "`event.reason` says what raised the score. `scoreback.event.index` and"
-        " `scoreback.event.id` name the event; the alert has a copy of its main fields."
+        f"{where}"
         f"{more}{owner}\n\n"
         "## Closing\n\n"
         "The detector learns from how you close the alert.\n\n"
@@ -90,13 +95,16 @@ def setup(rule: AlertRule) -> str:
             "## Setup\n\nScoreback writes how its detectors do while `scoreback serve` runs with"
             " this connection."
         )
+    what = "the data stream of scores"
+    if rule.reads is Reads.EVENTS:
+        what = "events beside which Scoreback has put their scores, and the lookup index of these"
     return (
         "## Setup\n\n"
         "The rule reads scores that Scoreback writes: run `scoreback serve` with this connection."
         " The threshold is on each score, so there is none in the rule. Which events are scored,"
         " how many alerts a day and what an alert is worth are in the detector's file.\n\n"
         "The rule runs with the rights of the API key that wrote it: while that key is valid, and"
-        " may read the data stream of scores, alerts are raised."
+        f" may read {what}, alerts are raised."
     )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from scoreback.connectors.elastic.names import Names
-from scoreback.deployment import AlertRule, RuleKind
+from scoreback.deployment import AlertRule, Reads, RuleKind
 from scoreback.health import OWN
 from scoreback.records import Severity
 
@@ -21,6 +21,12 @@ def rule(name: str = "exfil_dns", **given: Any) -> AlertRule:  # noqa: ANN401 - 
             "owner": "soc@example.org", "attack": ("T1071.004", "T1048"), **given,
         }
     )  # fmt: skip
+
+
+def events_rule(*index: str, **given: Any) -> AlertRule:  # noqa: ANN401 - of a rule
+    """A rule over events with their scores beside them."""
+    selection = {"index": list(index) or "logs-endpoint.events.*"}
+    return rule(reads=Reads.EVENTS, selection=selection, **given)
 
 
 def health_rule(condition: str = "stale", **given: Any) -> AlertRule:  # noqa: ANN401 - of a rule

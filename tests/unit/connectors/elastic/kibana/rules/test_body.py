@@ -29,7 +29,12 @@ from scoreback.connectors.elastic.names import Names
 from scoreback.deployment import AlertRule, Delivery
 from scoreback.records import Severity
 from tests.shared_data import DATA, require
-from tests.unit.connectors.elastic.kibana.rules.examples import NAMES, health_rule, rule
+from tests.unit.connectors.elastic.kibana.rules.examples import (
+    NAMES,
+    events_rule,
+    health_rule,
+    rule,
+)
 
 NEWEST = SINCE[max(SINCE)]
 SCHEMAS = DATA.parent / "vendor" / "elastic-rule-schemas"
@@ -46,7 +51,7 @@ def body(
 
 def schemas() -> Iterator[tuple[str, Path]]:
     for line in ("8.19", "9.2", "9.3", "9.4", "9.5"):
-        yield line, SCHEMAS / f"{line}.query.json"
+        yield line, SCHEMAS / f"{line}.TYPE.json"
 
 
 @pytest.mark.parametrize("suppresses", [False, True])
@@ -58,6 +63,14 @@ def schemas() -> Iterator[tuple[str, Path]]:
             attack=(), delivery=Delivery.RISK, severity=Severity.CRITICAL, owner="", description=""
         ),
         health_rule(),
+        events_rule(),
+        events_rule(
+            "logs-b-*",
+            "-logs-b-old",
+            "east:logs-b-*",
+            delivery=Delivery.RISK,
+            severity=Severity.LOW,
+        ),
     ],
 )
 @pytest.mark.parametrize(("line", "path"), list(schemas()))
@@ -65,8 +78,8 @@ def test_elastics_own_schema_of_each_version_takes_the_rule(
     of: AlertRule, line: str, path: Path, suppresses: bool
 ) -> None:
     require(SCHEMAS)
-    schema = json.loads(path.read_text(encoding="utf-8"))
     found = body(of, suppresses=suppresses, version=Version.of(line))
+    schema = json.loads(Path(str(path).replace("TYPE", found["type"])).read_text(encoding="utf-8"))
     jsonschema.Draft4Validator(schema).validate(
         {key: value for key, value in found.items() if key not in NOT_IN_FILES}
     )
