@@ -100,6 +100,31 @@ def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
     assert "events.qradar" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("selection", "says", "remedy"),
+    [
+        ("local: {strem: tiny}", "events.local.strem: unknown key", "did you mean 'stream'?"),
+        ("elastic: {index: a, qurey: b}", "events.elastic.qurey: unknown key", "'query'"),
+        ("splunk: {search: a, host: b}", "events.splunk.host: unknown key", "search, id, fields"),
+    ],
+)
+def test_a_key_that_a_selection_does_not_have_is_named_with_its_line(
+    scoreback: Callable[..., Ended], detector: Path, selection: str, says: str, remedy: str
+) -> None:
+    detector.write_text(DETECTOR.replace("local: {stream: tiny}", selection))
+    for command in ("validate", "check"):
+        ended = scoreback(command, detector)
+        assert ended.code == 1
+        assert f"{detector}:3: {says}" in ended.err
+        assert remedy in ended.err
+
+
+def test_the_schema_knows_the_keys_of_each_selection(scoreback: Callable[..., Ended]) -> None:
+    events = json.loads(scoreback("validate", "--schema").out)["properties"]["events"]
+    assert events["properties"]["local"]["propertyNames"]["enum"] == ["stream"]
+    assert "query" in events["properties"]["elastic"]["propertyNames"]["enum"]
+
+
 def test_the_schedule_is_printed_as_crontab_lines_and_nothing_else(
     scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
 ) -> None:

@@ -381,6 +381,10 @@ def test_an_incidents_file_that_training_would_refuse_is_named_by_check(
         (folder / "incidents.csv").write_text(text)
     checked = scoreback("check", "incidents.yml", "--json")
     assert checked.code == 3
+    validated = scoreback("validate", "incidents.yml")
+    assert validated.code == 1
+    assert "incidents.yml:11: labels.incidents: " in validated.err
+    assert says in validated.err
     assert [f for f in json.loads(checked.out) if says in f["what"] and f["fatal"]]
 
 
@@ -416,22 +420,22 @@ def test_two_files_of_one_name_are_both_left_out(scoreback: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "says"),
+    ("at", "says", "code"),
     [
-        ("2019-01-01T00:00:00Z", "its event is of 2026-02-16"),
-        ("2099-01-01T00:00:00Z", "is in the future"),
-        ("1772452800000", "is not a valid time"),
-        ("yesterday", "is not a valid time"),
+        ("2019-01-01T00:00:00Z", "its event is of 2026-02-", 1),
+        ("2099-01-01T00:00:00Z", "is in the future", 2),
+        ("1772452800000", "is not a valid time", 2),
+        ("yesterday", "is not a valid time", 2),
     ],
 )
 @pytest.mark.usefixtures("folder")
 def test_a_verdict_is_given_neither_before_its_event_nor_in_the_future(
-    scoreback: Run, at: str, says: str
+    scoreback: Run, at: str, says: str, code: int
 ) -> None:
     scoreback("load", "open.csv", *COLUMNS)
     scoreback("score", "alert_queue.yml", *SCORED)
     alert = json.loads(scoreback("verdict", "--json").out)[0]["alert_id"]
     refused = scoreback("verdict", alert, "true_positive", "--at", at)
-    assert refused.code == 1
+    assert refused.code == code
     assert says in refused.err
     assert alert in {a["alert_id"] for a in json.loads(scoreback("verdict", "--json").out)}

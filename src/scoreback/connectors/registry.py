@@ -1,6 +1,9 @@
 """Finds a connector by entry point and imports that one only; finds translators of Sigma rules."""
 
+import runpy
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 
 from scoreback.connectors.doors import Connector, SigmaTranslator
 from scoreback.errors import ConfigError
@@ -28,6 +31,20 @@ def load_connector(name: str) -> type[Connector]:
         )
     connector: type[Connector] = next(iter(found)).load()
     return connector
+
+
+def selection_keys(name: str) -> tuple[str, ...] | None:
+    """The keys that a selection for the connector called *name* may have; None: not known.
+
+    A connector names them as ``KEYS`` in a file ``selection_keys.py`` of its package. That is read
+    alone, without the package: checking a detector file is to be quick.
+    """
+    for point in entry_points(group=GROUP, name=name):
+        spec = find_spec(point.module)
+        file = None if spec is None or spec.origin is None else Path(spec.origin)
+        if file is not None and (keys := file.with_name("selection_keys.py")).is_file():
+            return tuple(runpy.run_path(str(keys))["KEYS"])
+    return None
 
 
 def sigma_translators() -> dict[str, SigmaTranslator]:

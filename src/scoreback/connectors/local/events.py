@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from scoreback.connectors.doors import BATCH_ROWS, Slice
+from scoreback.connectors.local.selection_keys import KEYS
 from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import batches, engine, parquet
 from scoreback.connectors.local.storage.segments import Segment, listed
@@ -139,7 +140,7 @@ class Events:
 
 def patterns_of(selection: Mapping[str, object]) -> list[str]:
     """The names of streams in *selection*, which may hold ``*``."""
-    unknown = sorted(set(selection) - {"stream"})
+    unknown = sorted(set(selection) - set(KEYS))
     if unknown or "stream" not in selection:
         wrong = f"has no key {unknown[0]!r}" if unknown else "needs the key 'stream'"
         raise SiemRefused(

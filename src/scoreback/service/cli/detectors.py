@@ -130,9 +130,13 @@ def validate(
     from scoreback.models.detector import file as detector_file
     from scoreback.service.cli import crontab as cron
     from scoreback.service.cli.usage import UsageError
+    from scoreback.service.detectors.detector_files import (
+        refuse_unusable_incidents,
+        schema_of_files,
+    )
 
     if schema:
-        show.as_json(detector_file.json_schema())
+        show.as_json(schema_of_files())
         return
     if not files:
         raise UsageError("no detector file is named", hint="scoreback validate FILE...")
@@ -141,6 +145,7 @@ def validate(
     for file in files:
         try:
             detector = options.detector(file)
+            refuse_unusable_incidents(file, detector)
         except ConfigError as error:
             wrong.append(error)
             results.append({"file": str(file), "ok": False, "error": error.message})

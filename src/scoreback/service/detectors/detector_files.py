@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from scoreback.errors import ConfigError
-from scoreback.models.detector.file import load_detector
+from scoreback.connectors.registry import connector_names, selection_keys
+from scoreback.errors import ConfigError, DataError
+from scoreback.models.detector.file import json_schema, load_detector
+from scoreback.models.detector.located_yaml import parse, read_text
+from scoreback.models.detector.problems import Problem, closest, refuse
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import refuse_unknown_siems
 
@@ -51,14 +55,56 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read_detector(path: Path) -> Detector:
-    """The detector of *path*, refused where it names a SIEM that is not installed.
+    """The detector of *path*, refused where it names a SIEM, or a key of one, that there is not.
 
     Raises:
         ConfigError: names file, line, key and remedy.
     """
     found = load_detector(path)
     refuse_unknown_siems(found)
+    _refuse_unknown_keys(path, found)
     return found
+
+
+def _refuse_unknown_keys(path: Path, detector: Detector) -> None:
+    unknown = [
+        Problem(("events", kind, key), "unknown key", closest(key, known))
+        for kind, selection in detector.events.items()
+        if (known := selection_keys(kind)) is not None
+        for key in selection
+        if key not in known
+    ]
+    if unknown:
+        raise refuse(unknown, parse(read_text(path), str(path)))
+
+
+def schema_of_files() -> dict[str, Any]:
+    """The JSON Schema of detector files, with the keys of a selection for each installed SIEM."""
+    schema: dict[str, Any] = json_schema()
+    events = schema["properties"]["events"]
+    events["properties"] = {
+        name: {**events["additionalProperties"], "propertyNames": {"enum": list(keys)}}
+        for name in connector_names()
+        if (keys := selection_keys(name)) is not None
+    }
+    return schema
+
+
+def refuse_unusable_incidents(path: Path, detector: Detector) -> None:
+    """Refuse a detector of *path* that trains on an incidents file that cannot be used.
+
+    Raises:
+        ConfigError: names line and key of the detector file, and what is wrong in the other.
+    """
+    if detector.labels.incidents is None:
+        return
+    from scoreback.service.detectors.incidents import incident_labels  # loads an engine
+
+    try:
+        incident_labels(Path(detector.labels.incidents))
+    except (ConfigError, DataError) as error:
+        problem = Problem(("labels", "incidents"), error.message, error.hint)
+        raise refuse([problem], parse(read_text(path), str(path))) from error
 
 
 def read_detectors(paths: Iterable[Path]) -> Mapping[Path, Detector]:

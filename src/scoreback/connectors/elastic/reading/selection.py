@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from scoreback.connectors.elastic.selection_keys import KEYS
 from scoreback.errors import SiemRefused
 from scoreback.times import span
 
 HINT = "write elastic: {index: logs-NAME-*, query: 'event.kind: \"alert\"'}"
-_KEYS = frozenset({"index", "query", "filter", "time", "arrival"})
 _MS = 1_000  # microseconds; a `date` field knows no finer time
 _SCRIPTED = ("script", "script_score", "function_score", "percolate")
 
@@ -30,11 +30,11 @@ class Selection:
         Raises:
             SiemRefused: a key is missing, unknown or of the wrong type.
         """
-        unknown = sorted(set(selection) - _KEYS)
+        unknown = sorted(set(selection) - set(KEYS))
         if unknown:
             raise SiemRefused(
                 f"a selection of Elasticsearch has no key {unknown[0]!r}",
-                hint=f"keys that exist: {', '.join(sorted(_KEYS))}",
+                hint=f"keys that exist: {', '.join(sorted(KEYS))}",
             )
         filters: list[Mapping[str, Any]] = []
         query, given = selection.get("query"), selection.get("filter")

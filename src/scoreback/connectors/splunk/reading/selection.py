@@ -6,10 +6,10 @@ from typing import Self
 
 from scoreback.connectors.splunk.reading.cim import candidates
 from scoreback.connectors.splunk.reading.grammar import HINT, BaseSearch, parsed
+from scoreback.connectors.splunk.selection_keys import KEYS
 from scoreback.connectors.splunk.spl import check_name, value_of
 from scoreback.errors import SiemRefused
 
-_KEYS = frozenset({"search", "id", "fields"})
 # What is never the same of two events, unless one was sent twice.
 _WHOLE = 'sha256(_time.":".host.":".source.":"._raw)'
 EVENT_ID = "scoreback_event_id"  # also a calculated field that the app can give to a sourcetype
@@ -30,11 +30,11 @@ class Selection:
         Raises:
             SiemRefused: a key is missing, unknown or of the wrong type.
         """
-        unknown = sorted(set(selection) - _KEYS)
+        unknown = sorted(set(selection) - set(KEYS))
         if unknown:
             raise SiemRefused(
                 f"a selection of Splunk has no key {unknown[0]!r}",
-                hint=f"keys that exist: {', '.join(sorted(_KEYS))}; {HINT}",
+                hint=f"keys that exist: {', '.join(sorted(KEYS))}; {HINT}",
             )
         search = selection.get("search")
         if not isinstance(search, str):

@@ -1,0 +1,3 @@
+"""Keys of a selection of Splunk; this file is read alone, without the connector."""
+
+KEYS = ("search", "id", "fields")
