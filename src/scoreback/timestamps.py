@@ -1,13 +1,20 @@
-"""Reads times as exports write them; an offset is never dropped, none is taken as UTC."""
+"""Reads times as exports write them; an offset is never dropped, none is taken as UTC.
+
+Whether ``03/04/2024`` has the day or the month first is decided once for all texts that are read
+together: by those that can be read in one way only, else the month is taken to come first.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from scoreback.engine import open_engine
+from scoreback.errors import ConfigError
 from scoreback.records import TIME
+from scoreback.sql import literal
 
 FORMATS = "ISO 8601, epoch, 15/Jan/2022:02:52:32 +0000, 01/15/2022 02:52:32 PM"  # for hints
 
@@ -18,10 +25,16 @@ _OFFSET = f" ?(Z|z|{_HOURS}(:?[0-5][0-9])?)"
 _APACHE = (
     f"[0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} {_HOURS}[0-5][0-9]"
 )
-_SPLUNK = "[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} [0-9]{1,2}:[0-9]{2}:[0-9]{2}([.][0-9]+)? [AP]M"
+_REST = "/[0-9]{4},? [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)? [AP]M"
+_SPLUNK = f"[0-9]{{1,2}}/[0-9]{{1,2}}{_REST}"
+_KIBANA = "[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4} @ [0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?"
+_MICROSECONDS = r"regexp_replace(t, '([.][0-9]{6})[0-9]+', '\1')"
 
-# A number is an epoch time when it lies between 1973 and 2286 in one of the four units. Their
-# lengths don't meet, so the length tells the unit; others (20220115, 17) are no times.
+# A number is an epoch time when its year is plausible. The lengths of the four units don't meet, so
+# the length tells the unit; others (20220115, 17) are no times. 2024050109 is rather ten o'clock of
+# a day of 2024 than a time of 2034, and is neither.
+_SINCE, _UNTIL = 788_918_400_000_000, 4_102_444_800_000_000  # of the years 1995 to 2099
+_DATE_AND_HOUR = "(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])"
 _EPOCHS = {  # digits before the point, and how many after it make microseconds
     "epoch s": ("[0-9]{9,10}", 6),
     "epoch ms": ("[0-9]{12,13}", 3),
@@ -36,6 +49,22 @@ _ISO = (
     r"'([.][0-9]{6})[0-9]+', '\1'), ' ([Z+-][0-9:]*)$', '\1')"
 )
 
+
+def _slashes(day: str) -> str:
+    clock = f"replace({_MICROSECONDS}, ',', '') || ' +0000'"
+    return f"try_strptime({clock}, ['{day}/%Y %I:%M:%S %p %z', '{day}/%Y %I:%M:%S.%f %p %z'])"
+
+
+# Tenths of microseconds since 1601 and since the year 1; as nanoseconds since 1970 they would be of
+# 1974 and 1990.
+_TICKS = {
+    name: (pattern, f"make_timestamptz((CAST(t AS BIGINT) - {begin}) // 10)")
+    for name, pattern, begin in (
+        ("FILETIME", "1[2-5][0-9]{16}", 116_444_736_000_000_000),
+        (".NET ticks", "6[3-6][0-9]{16}", 621_355_968_000_000_000),
+    )
+}
+
 _PATTERNS = {
     "date": (_DATE, f"TRY_CAST({_ISO} || ' 00:00:00+00' AS TIMESTAMPTZ)"),
     "ISO 8601 without offset": (f"{_DATE}[Tt ]{_CLOCK}", f"TRY_CAST({_ISO} || 'Z' AS TIMESTAMPTZ)"),
@@ -45,12 +74,19 @@ _PATTERNS = {
         "make_timestamptz(TRY_CAST(regexp_extract(t, '[0-9]+') AS BIGINT) * 1000)",
     ),
     "Apache": (_APACHE, "try_strptime(t, '%d/%b/%Y:%H:%M:%S %z')"),
-    "Splunk": (
-        _SPLUNK,
-        "try_strptime(t || ' +0000', ['%m/%d/%Y %I:%M:%S %p %z', '%m/%d/%Y %I:%M:%S.%f %p %z'])",
+    "Kibana": (
+        _KIBANA,
+        f"try_strptime({_MICROSECONDS} || ' +0000', ["
+        + ", ".join(f"'%b %d, %Y @ %H:%M:%S{more} %z'" for more in ("", ".%f"))
+        + "])",
     ),
+    "month first": (_SPLUNK, _slashes("%m/%d")),
+    "day first": (_SPLUNK, _slashes("%d/%m")),
 }
-WITHOUT_OFFSET = frozenset({"date", "ISO 8601 without offset", "Splunk"})
+KIBANA = "Kibana"
+_ORDERS = ("month first", "day first")
+_OWN = "as asked"
+WITHOUT_OFFSET = frozenset({"date", "ISO 8601 without offset", KIBANA, *_ORDERS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,41 +95,105 @@ class Times:
 
     values: pa.Array  # of type `TIME`; null where a text is no time
     formats: Mapping[str, int]  # format → how many texts were written so
-
-    @property
-    def without_offset(self) -> int:
-        """How many texts had no offset and were taken as UTC."""
-        return sum(n for name, n in self.formats.items() if name in WITHOUT_OFFSET)
+    without_offset: int = 0  # texts without an offset, taken as UTC or as the reader's zone
+    day_first: bool | None = None  # how dates with slashes were read; None where there are none
+    certain: bool = True  # whether a text, or who asked, told so
 
 
 class TimeReader:
     """Reads columns of times; holds a DuckDB connection that `close` lets go."""
 
-    def __init__(self) -> None:
-        """Open the engine that reads."""
+    def __init__(self, *, form: str | None = None, zone: str | None = None) -> None:
+        """Open the engine that reads.
+
+        Args:
+            form: how all times are written, as ``strptime`` has it; without it, as usual.
+            zone: name of the time zone that times without an offset are in; without it, UTC.
+
+        Raises:
+            ConfigError: *form* or *zone* is not valid.
+        """
+        self._zone = zone
+        self._own = _own(form) if form is not None else {}
+        self._naive = WITHOUT_OFFSET | ({_OWN} if form is not None and "%z" not in form else set())
         self._engine = open_engine("256MB", threads=1)
+        try:
+            self._check(form)
+        except ConfigError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the engine."""
         self._engine.close()
 
-    def read(self, texts: pa.Array) -> Times:
-        """Read each of *texts*, whatever format it is in."""
+    def read(self, texts: pa.Array, *, day_first: bool | None = None) -> Times:
+        """Read each of *texts*, whatever format it is in.
+
+        Args:
+            texts: of one column.
+            day_first: how dates with slashes are read; without it, as most texts say.
+        """
         left = pc.utf8_trim_whitespace(texts)
         values = pa.nulls(len(texts), TIME)
         formats: dict[str, int] = {}
-        for name, (pattern, sql) in _readers().items():
+        without_offset = 0
+        asked, certain = day_first, True
+        for name, (pattern, sql) in (self._own or _readers()).items():
+            if name in _ORDERS:
+                if name == _ORDERS[0]:
+                    day_first, certain = _order(left, day_first)
+                if day_first is None or name != _ORDERS[day_first]:
+                    continue
             matching = pc.fill_null(pc.match_substring_regex(left, f"^({pattern})$"), False)
             if not matching.true_count:
                 continue
             read = self._cast(left.filter(matching), sql)
+            if name in _EPOCHS or name in _TICKS:
+                read = _plausible(read, left.filter(matching))
+            if name in self._naive:
+                without_offset += len(read) - read.null_count
+                read = self._in_zone(read)
             if len(read) - read.null_count:
                 formats[name] = len(read) - read.null_count
             values = pc.replace_with_mask(values, matching, read)
             left = pc.if_else(matching, None, left)
             if left.null_count == len(left):
                 break
-        return Times(values=values, formats=formats)
+        found = day_first if any(name in formats for name in _ORDERS) else None
+        return Times(
+            values=values,
+            formats=formats,
+            without_offset=without_offset,
+            day_first=found,
+            certain=certain or asked is not None,
+        )
+
+    def _in_zone(self, read: pa.Array) -> pa.Array:
+        """*read*, which was taken as UTC, as times of the zone; of a doubled hour, the first."""
+        if self._zone is None:
+            return read
+        naive = read.cast(pa.timestamp("us"))
+        there = pc.assume_timezone(naive, self._zone, ambiguous="earliest", nonexistent="latest")
+        return there.cast(TIME)
+
+    def _check(self, form: str | None) -> None:
+        if self._zone is not None:
+            try:
+                self._in_zone(pa.array([0], TIME))
+            except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+                raise ConfigError(
+                    f"{self._zone!r} is not the name of a time zone",
+                    hint="write it as Europe/Berlin, America/New_York or UTC",
+                ) from error
+        if form is not None:
+            try:
+                self._cast(pa.array([""]), self._own[_OWN][1])
+            except duckdb.Error as error:
+                raise ConfigError(
+                    f"{form!r} does not say how times are written",
+                    hint="write it as for strptime, for example '%d/%m/%Y %H:%M:%S'",
+                ) from error
 
     def _cast(self, texts: pa.Array, sql: str) -> pa.Array:
         self._engine.register("given", pa.table({"t": texts}))
@@ -106,7 +206,7 @@ class TimeReader:
 
 def _readers() -> dict[str, tuple[str, str]]:
     """Format → (pattern, SQL that makes a TIMESTAMPTZ of the text t)."""
-    epochs = {}
+    epochs = dict(_TICKS)
     for name, (whole, decimals) in _EPOCHS.items():
         digits = "split_part(t, '.', 1)"
         if decimals > 0:
@@ -115,3 +215,33 @@ def _readers() -> dict[str, tuple[str, str]]:
             digits = f"left({digits}, {decimals})"
         epochs[name] = (f"{whole}([.][0-9]*)?", f"make_timestamptz(CAST({digits} AS BIGINT))")
     return {**epochs, **_PATTERNS}
+
+
+def _own(form: str) -> dict[str, tuple[str, str]]:
+    text, shape = ("t", form) if "%z" in form else ("t || ' +0000'", f"{form} %z")
+    return {_OWN: (".*", f"try_strptime({text}, {literal(shape)})")}
+
+
+def _plausible(read: pa.Array, texts: pa.Array) -> pa.Array:
+    """*read* without the times of other years than an event has."""
+    moments = read.cast(pa.int64())
+    fits = pc.and_(pc.greater_equal(moments, _SINCE), pc.less(moments, _UNTIL))
+    hour = pc.match_substring_regex(texts, f"^{_DATE_AND_HOUR}$")
+    return pc.if_else(pc.and_not(fits, hour), read, None)
+
+
+def day_first_form(text: str) -> str:
+    """How *text*, a date with slashes, is written if its day comes first, for ``strptime``."""
+    return f"%d/%m/%Y{',' * (',' in text)} %I:%M:%S{'.%f' * ('.' in text)} %p"
+
+
+def _order(texts: pa.Array, asked: bool | None) -> tuple[bool | None, bool]:
+    """Whether the day comes first in dates with slashes, and whether that is certain."""
+    dates = pc.extract_regex(texts, f"^(?P<first>[0-9]{{1,2}})/(?P<second>[0-9]{{1,2}}){_REST}$")
+    dates = dates.filter(dates.is_valid())
+    if not len(dates) or asked is not None:
+        return asked, True
+    late = [
+        pc.greater(pc.struct_field(dates, part).cast(pa.int64()), 12).true_count for part in (0, 1)
+    ]
+    return late[0] > late[1], late[0] != late[1]

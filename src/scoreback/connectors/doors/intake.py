@@ -48,6 +48,8 @@ class LoadMapping:
     id: str | None = None  # without it, a hash of the row and its number among equal rows
     arrival: str | None = None  # when the SIEM had it; without it, see `ExportsDoor.load`
     fields: Mapping[str, str] | None = None  # field → column; without it, all but the times
+    time_format: str | None = None  # how times are written, as strptime has it; else as usual
+    timezone: str | None = None  # that times without an offset are in; without it, UTC
     strip: str | None = None  # what each event is wrapped in, such as _source; dots go inwards
 
 
@@ -63,9 +65,10 @@ class LoadReport:
     reasons: Mapping[str, Rejected]  # reason → how many rows, with examples
     rejects: Path | None  # file that keeps the rejected rows
     time_formats: Mapping[str, int]  # format → times written so
-    without_offset: int  # times without an offset, taken as UTC
+    without_offset: int  # times without an offset, taken as UTC or as the mapping's zone
     clamped: int  # events that claim to have happened after they arrived
     behind: int = 0  # new events that arrived in what scoring had read
+    orders: Mapping[str, str] = field(default_factory=dict)  # column of dates → which way read
     id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it
 

@@ -40,6 +40,14 @@ def load(
         str | None,
         typer.Option(help="What each event is wrapped in, such as _source or result."),
     ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(help="How times are written, as for strptime: '%d.%m.%Y %H:%M'."),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="Zone of times without an offset, such as Europe/Berlin (else UTC)."),
+    ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
@@ -55,7 +63,10 @@ def load(
     from scoreback.service.detectors.behind import scored_so_far
 
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
-    mapping = LoadMapping(time=time, id=id_column, arrival=arrival, fields=fields, strip=strip)
+    mapping = LoadMapping(
+        time=time, id=id_column, arrival=arrival, fields=fields, strip=strip,
+        time_format=time_format, timezone=timezone,
+    )  # fmt: skip
     reports = []
     with opened(options.settings(home)) as app:
         exports = app.connector.exports
@@ -76,19 +87,24 @@ def load(
         show.as_json([{"file": str(file)} | asdict(report) for file, report in reports])
     else:
         for file, report in reports:
-            _show(file, stream, report)
+            _show(file, stream, report, timezone or "UTC")
     if any(report.rejected for _, report in reports):
         raise typer.Exit(show.PARTLY)
 
 
-def _show(file: Path, stream: str, report: "LoadReport") -> None:
+def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
     show.say(
         f"{file.name}: {report.loaded:,} of {report.rows:,} rows loaded into {stream};"
         f" {report.already_there:,} were there already, {report.repeated:,} repeated an id,"
         f" {report.rejected:,} were rejected"
     )
     if report.without_offset:
-        show.say(f"  {report.without_offset:,} times had no offset and were taken as UTC")
+        show.say(f"  {report.without_offset:,} times had no offset and were taken as {zone}")
+    for column, order in report.orders.items():
+        show.say(
+            f"  dates in {column} were read with the {order}; if they are not written so, load"
+            " them into another stream with --time-format"
+        )
     if report.clamped:
         show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
     if report.behind and report.never_scored:
@@ -105,6 +121,25 @@ def _show(file: Path, stream: str, report: "LoadReport") -> None:
         show.say(f"  rejected, {rejected.count:,} rows: {reason}; for example {rejected.examples}")
     if report.rejects:
         show.say(f"  the rejected rows are kept in {report.rejects}")
+    if report.rejected * 2 > report.rows:
+        show.say(f"  most rows were rejected. {_remedy(report)}")
+
+
+def _remedy(report: "LoadReport") -> str:
+    """What to do where most rows were rejected."""
+    from scoreback.timestamps import FORMATS
+
+    often = max(report.reasons, key=lambda reason: report.reasons[reason].count)
+    if "no time" in often:
+        return (
+            f"Read are {FORMATS}. Name another column with --time, or say how times are written,"
+            " for example with --time-format '%Y%m%d%H%M'"
+        )
+    if "no id" in often:
+        return "Name another column with --id, or leave --id out"
+    if "columns" in often or "CSV" in often:
+        return "Export the table again as CSV with quotes around texts, or as JSON"
+    return "Look at the first reason above, and export the file again"
 
 
 def check(

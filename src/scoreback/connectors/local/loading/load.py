@@ -14,6 +14,7 @@ from scoreback.connectors.local.loading.arrivals import Arrivals
 from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
 from scoreback.connectors.local.loading.intake import KEYS, RESERVED, clamped, intake
+from scoreback.connectors.local.loading.kibana_cells import without_marks
 from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
@@ -24,7 +25,7 @@ from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError, DataError
 from scoreback.multivalue import firsts, values_of
 from scoreback.regular_file import open_regular
-from scoreback.timestamps import TimeReader
+from scoreback.timestamps import KIBANA, TimeReader, day_first_form
 
 MAX_FIELDS = 2_000  # more distinct names are data, not fields
 
@@ -67,7 +68,7 @@ def load_file(
             generated_ids=mapping.id is None,
             source=Source(sha256=digest, name=path.name),
         ) as addition,
-        _Loading(path, mapping, rejects, export.kind == "json") as loading,
+        _Loading(path, mapping, rejects, export.kind == "json", _reader(mapping)) as loading,
         _rows(export, wanted, rejects, progress) as batches,
     ):
         for rows in batches:
@@ -91,6 +92,7 @@ def load_file(
         behind=arrivals.behind,
         never_scored=arrivals.behind > 0 and mapping.arrival is not None,
         id=mapping.id,
+        orders=loading.orders,
     )
 
 
@@ -142,13 +144,14 @@ class _Loading:
     mapping: LoadMapping
     rejects: Rejects
     json: bool
+    _times: TimeReader
     staged: int = 0
     without_offset: int = 0
     clamped: int = 0
     time_formats: dict[str, int] = field(default_factory=dict)
     _several: int = 0  # times that the last event has
     _seen: set[str] = field(default_factory=set)  # columns that the file has
-    _times: TimeReader = field(default_factory=TimeReader)
+    _orders: dict[str, tuple[bool, bool]] = field(default_factory=dict)  # day first, certain
 
     def __enter__(self) -> "_Loading":
         return self
@@ -178,6 +181,8 @@ class _Loading:
         for row, reason in sorted(bad.items()):
             self.rejects.add(rows.lines[row], reason, rows.source(row))
         fields = self._fields(rows)
+        if KIBANA in self.time_formats:
+            fields = {name: without_marks(column) for name, column in fields.items()}
         events = pa.Table.from_arrays(
             [ids, event, arrival, *fields.values()], names=[*KEYS, *fields]
         )
@@ -209,7 +214,17 @@ class _Loading:
             )
 
     def _read_times(self, texts: pa.Array, name: str, bad: dict[int, str]) -> pa.Array:
-        times = self._times.read(texts)
+        day_first, certain = self._orders.get(name, (None, False))
+        times = self._times.read(texts, day_first=day_first if certain else None)
+        if times.day_first is not None:
+            if day_first is not None and times.certain and times.day_first != day_first:
+                form = day_first_form(texts.drop_null()[0].as_py())
+                raise DataError(
+                    f"{self.path} has dates in {name!r} with the day first, after more than"
+                    f" {self.staged:,} rows that do not tell",
+                    hint=f"say how they are written, for example with --time-format '{form}'",
+                )
+            self._orders[name] = (times.day_first, times.certain)
         for kind, count in times.formats.items():
             self.time_formats[kind] = self.time_formats.get(kind, 0) + count
         self.without_offset += times.without_offset
@@ -221,12 +236,25 @@ class _Loading:
         bad.update(dict.fromkeys(_where(early), f"a time before 1970 in {name!r}"))
         return times.values
 
+    @property
+    def orders(self) -> dict[str, str]:
+        """Column of dates with slashes → which way they were read."""
+        return {
+            name: ("day first" if day_first else "month first")
+            + ("" if certain else ", as no day after the 12th tells")
+            for name, (day_first, certain) in self._orders.items()
+        }
+
     def _fields(self, rows: Rows) -> dict[str, pa.Array]:
         if self.mapping.fields is None:
             times = (self.mapping.time, self.mapping.arrival)
             left_out = {*times, *(key for key in _keys(self.mapping) if key.lower() in RESERVED)}
             return {n: column for n, column in rows.columns.items() if n not in left_out}
         return {name: _column(rows, source) for name, source in self.mapping.fields.items()}
+
+
+def _reader(mapping: LoadMapping) -> TimeReader:
+    return TimeReader(form=mapping.time_format, zone=mapping.timezone)
 
 
 def _column(rows: Rows, name: str) -> pa.Array:

@@ -248,7 +248,7 @@ def test_a_field_of_ten_megabytes_costs_its_row(siem: LocalConnector, tmp_path: 
     json_ = load(siem, tmp_path / "a.ndjson", ndjson(*events))
     assert (json_.loaded, reasons(json_)) == (2, {"a field is longer than 1,000,000 characters": 1})
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.Table.from_pylist([{**e, "time": str(e["time"])[:9]} for e in events]), path)
+    pq.write_table(pa.Table.from_pylist([{**e, "time": str(e["time"])} for e in events]), path)
     assert load_file(siem.store, path, "s", TIME).rejected == 1
     assert fields(siem, "host") != []
 
