@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,14 +15,23 @@ from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.kibana.client import Answer, Kibana
 from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.kibana.rules.door import PATH
+from scoreback.connectors.elastic.kibana.rules.mark import Mark, Marks
 from scoreback.connectors.elastic.names import Names
 from scoreback.deployment import AlertRule, Standing, Suppress
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.health import Condition
+from scoreback.models.detector.file import parse_detector
 from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
+from scoreback.service.deploying import reconcile
+from scoreback.service.deploying.health_rules import health_rules
 from scoreback.service.deploying.reconcile import put, settle
 from scoreback.service.deploying.rule_files import write_rule_files
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.kinds.kind import Work
+from scoreback.service.serving.kinds.monitoring import FOLLOWING
+from scoreback.service.serving.kinds.reconciling import RECONCILE
+from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from tests.elasticsearch.batches import NOW, scores
@@ -38,6 +47,14 @@ from tests.unit.connectors.elastic.kibana.rules.examples import events_rule, hea
 pytestmark = pytest.mark.server
 
 RULE = rule()
+DETECTOR = """
+name: exfil_dns
+events: {elastic: {index: logs-dns}}
+entity: source.ip
+labels: {verdicts: {join: event}}
+features: [number: network.bytes]
+alerts: {budget: 20/day}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +278,100 @@ def test_health_rules_read_the_health_of_the_namespace(
 def test_nothing_is_suppressed_where_the_licence_is_not_told(connector: ElasticConnector) -> None:
     assert Suppress.PER_ENTITY not in connector.rules.suppresses
     assert connector.rules.suppresses == frozenset()
+
+
+@pytest.mark.parametrize("what", ["changed", "removed"])
+def test_a_change_by_somebody_at_the_same_moment_is_not_written_over(
+    kibana: Simulator, connector: ElasticConnector, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    connector.rules.apply(RULE)
+    write, others = Marks.write, [what]
+
+    def meanwhile(self: Marks, name: str, mark: Mark) -> None:
+        write(self, name, mark)
+        match others.pop() if others else "":
+            case "changed":
+                by_hand(kibana, connector, tags=["theirs"], interval="1h")
+            case "removed":
+                deleted(kibana, connector)
+
+    monkeypatch.setattr(Marks, "write", meanwhile)
+    connector.rules.apply(replace(RULE, paused=True))  # needs the rule as a whole
+    found = stored(kibana, connector)
+    assert found["enabled"] is False
+    if what == "changed":
+        assert (found["interval"], "theirs" in found["tags"]) == ("1h", True)
+    assert connector.rules.standing(replace(RULE, paused=True)).standing == Standing.CURRENT
+    connector.rules.apply(RULE)
+    assert stored(kibana, connector)["enabled"] is True
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "disconnect"])
+def test_a_pause_that_breaks_off_is_made_good(
+    kibana: Simulator, connector: ElasticConnector, kind: str
+) -> None:
+    connector.rules.apply(RULE)
+    paused = replace(RULE, paused=True)
+    with asking(connector, kibana, user=USER, password=PASSWORD, attempts=1) as once:
+        for wanted in (paused, RULE, paused):
+            kibana.faults.add(kind, path=PATH, method="PUT", times=1)
+            with pytest.raises(SiemUnavailable):
+                once.rules.apply(wanted)
+            once.rules.apply(wanted)
+            assert stored(kibana, connector)["enabled"] is not wanted.paused
+            assert once.rules.standing(wanted).standing == Standing.CURRENT
+        kibana.faults.add(kind, path=PATH, method="PUT", times=1)
+        with pytest.raises(SiemUnavailable):
+            once.rules.apply(RULE)
+        once.rules.apply(paused)
+        assert stored(kibana, connector)["enabled"] is False
+
+
+def test_a_day_of_jobs_asks_kibana_once_for_each_rule(
+    kibana: Simulator,
+    connector: ElasticConnector,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    detector = parse_detector(DETECTOR)
+    monkeypatch.setattr(reconcile, "champions_rule", lambda _app, _detector: RULE)
+    served = [Served(Path("exfil_dns.yml"), detector)]
+    with State.open(tmp_path / "state") as state:
+        app = App(Settings(home=tmp_path, connector="elastic"), connector, state)
+        wanted = [RULE, *health_rules(app)]
+        for each in wanted:
+            put(app, each, NOW)
+        sent, said = list[str](), list[str]()
+        send = Kibana.send
+
+        def counted(self: Kibana, method: str, path: str, *given: Any, **more: Any) -> Answer:  # noqa: ANN401
+            sent.append(f"{method} {path}")
+            return send(self, method, path, *given, **more)
+
+        monkeypatch.setattr(Kibana, "send", counted)
+        day = NOW.replace(hour=0, minute=0)
+        RECONCILE.run(work(app, day, said), served)
+        assert sent == [f"GET {PATH}"]
+        for minute in range(0, 24 * 60, 15):
+            now = work(app, day + timedelta(minutes=minute), said)
+            SETTINGS.run(now, served)
+            assert connector.rules.suppresses == frozenset()  # what each step of scoring asks
+            if minute % 60 == 15:
+                assert FOLLOWING.warnings(now) == []
+        assert sent == [f"GET {PATH}"] * len(wanted)
+        assert said == []
+        FOLLOWING.warnings(work(app, day + timedelta(days=1), said))
+        assert len(sent) == len(wanted) + len(Condition)
+        for each in wanted:
+            connector.rules.remove(each.name)
+    assert kibana.kept(Rules, kibana.home).by_id == {}
+
+
+def work(app: App, now: datetime, said: list[str]) -> Work:
+    return Work(
+        app=app, now=now, pause=lambda _: None, apart=None, left=lambda _: None,
+        warn=lambda _about, _names, text: said.append(text), clear=lambda _about, _name: None,
+    )  # fmt: skip
 
 
 def test_a_rule_over_events_is_made_and_stands_as_others_do(

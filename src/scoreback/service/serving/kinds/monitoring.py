@@ -1,9 +1,13 @@
 """The job that tells the SIEM how each detector is doing."""
 
 from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from threading import Lock
 
+from scoreback.deployment import AlertRule
 from scoreback.errors import SiemError
-from scoreback.service.deploying.health_rules import reconcile_health
+from scoreback.service.deploying.health_rules import health_rules, reconcile_health
 from scoreback.service.monitoring.monitor import monitor
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, Work
@@ -12,8 +16,41 @@ from scoreback.service.state.journal import journalled
 _RULES = "health rules"
 
 
+class _Following:
+    """How the rules about detectors stood when they were looked at last: once a UTC day suffices.
+
+    Every detector's run asks for them, and they are the same for all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._looked: dict[Path, tuple[date, Sequence[AlertRule], list[str]]] = {}
+
+    def warnings(self, work: Work) -> list[str]:
+        """Bring the rules up to date; why they stay as they are, if they do.
+
+        Where the SIEM keeps rules apart from data, those may be out of reach alone: how detectors
+        are doing is told all the same, and the rules are looked at by the next run.
+        """
+        home, today, rules = work.app.settings.home, work.now.date(), health_rules(work.app)
+        with self._lock:
+            known = self._looked.get(home)
+            if known is not None and known[:2] == (today, rules):
+                return known[2]
+            found = list[str]()
+            try:
+                reconcile_health(work.app, at=work.now, warn=found.append)
+            except SiemError as error:
+                return [f"the rules about health stay as they are: {error.message}"]
+            self._looked[home] = (today, rules, found)
+            return found
+
+
+FOLLOWING = _Following()
+
+
 def _monitor(work: Work, served: Sequence[Served]) -> Ended:
-    warnings = _health_rules(work)
+    warnings = FOLLOWING.warnings(work)
     for one in served:
         name = one.detector.name
         with journalled(work.app.state, name, MONITOR.name, work.now) as counts:
@@ -23,20 +60,6 @@ def _monitor(work: Work, served: Sequence[Served]) -> Ended:
         if not warnings:
             work.clear(_RULES, name)
     return dict.fromkeys(one.detector.name for one in served)
-
-
-def _health_rules(work: Work) -> list[str]:
-    """Bring the rules about detectors up to date; why they stay as they are, if they do.
-
-    Where the SIEM keeps rules apart from data, those may be out of reach alone: how detectors are
-    doing is told all the same.
-    """
-    warnings = list[str]()
-    try:
-        reconcile_health(work.app, at=work.now, warn=warnings.append)
-    except SiemError as error:
-        warnings.append(f"the rules about health stay as they are: {error.message}")
-    return warnings
 
 
 MONITOR = Kind(

@@ -157,7 +157,14 @@ class Rules:
         now: Mapping[str, Any] = there.there
         if changes or anew or switch is not None:
             before = (was.stored, was.sent) if was else ({}, {})
-            broke_off = replace(mark, stored_before=before[0], sent_before=before[1])
+            broke_off = replace(
+                mark,
+                stored_before=before[0],
+                sent_before=before[1],
+                # Until Kibana has answered, the rule may be as it was: then it is switched again.
+                paused=mark.paused and switch is None,
+                off=off or (was is not None and was.off),
+            )
             self._marks.write(rule.name, broke_off)
             answer = self._write(there, changes, switch, whole=anew)
             if answer is None:
@@ -192,6 +199,8 @@ class Rules:
         some versions switching the rule, needs the rule as a whole.
         """
         if whole or switch is not None or any(value is None for value in changes.values()):
+            if self._is_changed(there):
+                return None
             method = "PUT"
             on = {} if switch is None else {"enabled": switch}
             body = there.whole({**changes, **on})
@@ -201,6 +210,16 @@ class Rules:
             method, PATH, body, absent=_CHANGED_MEANWHILE
         )
         return found
+
+    def _is_changed(self, there: DetectionRule) -> bool:
+        """Whether somebody has changed or removed the rule since it was read.
+
+        Kibana replaces a rule whatever was changed meanwhile, so it is asked just before. What
+        somebody changes between that answer and our request is still lost.
+        """
+        params = {"id": there.there["id"]}
+        now = self._kibana.call("GET", PATH, params=params, absent=(404,)) or {}
+        return any(now.get(key) != there.there.get(key) for key in ("revision", "updated_at"))
 
     def _wanted(self, rule: AlertRule, mark: Mark | None = None) -> Wanted:
         """The detection rule of *rule*; for the version of *mark*, if nobody asked Kibana yet."""

@@ -69,7 +69,7 @@ class DetectionRule:
         was_paused = self.mark is not None and self.mark.paused
         if paused and not was_paused and enabled:
             return False
-        if not paused and was_paused and self.mark is not None and self.mark.off and not enabled:
+        if not paused and self.mark is not None and self.mark.off and not enabled:
             return True
         return None
 
