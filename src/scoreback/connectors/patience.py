@@ -1,9 +1,17 @@
-"""How long to wait before a request is made again."""
+"""How long to wait before a request is made again, and what is said meanwhile."""
 
+import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
 
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
+
+SILENT = 4.0  # seconds after which a server that does not answer is told of
+
+log = logging.getLogger(__name__)
 
 
 def pause(attempt: int, longest: float, retry_after: str | None = None) -> float:
@@ -16,6 +24,43 @@ def pause(attempt: int, longest: float, retry_after: str | None = None) -> float
     """
     drawn = random.uniform(0.5, 1.0) * min(longest, 2.0 ** (attempt - 1))  # noqa: S311 - jitter
     return max(drawn, min(_seconds(retry_after), 10 * longest))
+
+
+def longest_try(attempts: int, longest: float, spent: float = 0.0) -> float:
+    """Seconds for which a request is made again at most, after the first attempt failed.
+
+    Args:
+        attempts: in all.
+        longest: seconds between two, at most.
+        spent: seconds that the first attempt took: the others may take as long.
+    """
+    pauses = sum(min(longest, 2.0 ** (attempt - 1)) for attempt in range(1, attempts))
+    return pauses + (attempts - 1) * spent
+
+
+def tell(what: str, attempts: int, longest: float, spent: float = 0.0) -> None:
+    """Log that *what* went wrong with the first attempt, and for how long it goes on: at INFO."""
+    seconds = longest_try(attempts, longest, spent)
+    log.info("%s; trying again, for up to %s more", what, _for(seconds))
+
+
+@contextmanager
+def unanswered(what: str, timeout: float, attempts: int, longest: float) -> Iterator[None]:
+    """Log while this goes on, once, that *what* has not answered for `SILENT` seconds: at INFO."""
+    seconds = timeout + longest_try(attempts, longest, timeout)
+    told = Timer(
+        SILENT, log.info, ("%s: no answer yet; going on for up to %s", what, _for(seconds))
+    )
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
+
+
+def _for(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _seconds(retry_after: str | None) -> float:

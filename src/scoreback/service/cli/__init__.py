@@ -24,6 +24,7 @@ from scoreback.service.cli import (
     streams,
 )
 from scoreback.service.cli.examples import example
+from scoreback.service.cli.logs import tell_of_patience
 from scoreback.service.cli.show import FAILED, WRONG_USAGE, fail
 from scoreback.service.cli.usage import UsageError
 from scoreback.service.serving.allocators import keep_memory_flat
@@ -84,6 +85,7 @@ def main() -> None:
     # Idle learning threads give up their core instead of spinning on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_memory_flat()
+    tell_of_patience()
     try:
         app()
     except ScorebackError as error:

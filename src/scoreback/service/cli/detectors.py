@@ -158,7 +158,7 @@ def validate(
             continue
         if crontab:
             for line in lines:
-                show.say(line)
+                show.line(line)
             continue
         show.say(f"{file}: {detector.name} is valid")
         if explain:

@@ -1,10 +1,18 @@
-"""How `serve` speaks: one line an event on standard error, for people or for machines."""
+"""How `serve` speaks: one line an event on standard error, for people or for machines.
+
+Commands that end by themselves say of all that only for how long they wait for a SIEM.
+"""
 
 import json
 import logging
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from scoreback.service.cli.streams import complain
+
+_QUIET = 30.0  # seconds
+_PATIENCE = "scoreback.connectors.patience"  # named, as its module loads much
 
 _USER_IN_URL = re.compile(r"(://)[^/@\s]+@")
 
@@ -25,6 +33,7 @@ def start_logging(form: LogFormat) -> None:
     handler.setFormatter(formatter(form))
     root = logging.getLogger()
     root.addHandler(handler)
+    _leave_to_others(logging.getLogger(_PATIENCE))
     root.setLevel(logging.ERROR)
     logging.getLogger("scoreback").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
@@ -34,6 +43,35 @@ def start_logging(form: LogFormat) -> None:
 def formatter(form: LogFormat) -> logging.Formatter:
     """Makes the lines of *form*."""
     return _Json() if form == LogFormat.JSON else _Text()
+
+
+def tell_of_patience() -> None:
+    """Say on standard error when a SIEM does not answer, and how long it is waited for."""
+    log = logging.getLogger(_PATIENCE)
+    _leave_to_others(log)
+    log.addHandler(_Aside())
+    log.setLevel(logging.INFO)
+    # A library would say the same, in its own words.
+    logging.getLogger("elastic_transport").addHandler(logging.NullHandler())
+
+
+def _leave_to_others(log: logging.Logger) -> None:
+    for handler in [one for one in log.handlers if isinstance(one, _Aside)]:
+        log.removeHandler(handler)
+
+
+class _Aside(logging.Handler):
+    """Says each line at most once in `_QUIET` seconds: many requests may fail alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = _message(record)
+        if record.created - self._said.get(line, -_QUIET) >= _QUIET:
+            self._said[line] = record.created
+            complain(f"scoreback: {line}")
 
 
 class _Text(logging.Formatter):

@@ -11,6 +11,7 @@ from scoreback.service.cli import options, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from scoreback.errors import ConfigError
     from scoreback.service.app import App
@@ -45,6 +46,7 @@ def score(
     from scoreback.service.deploying.native import follow_native
     from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import sound_detectors
+    from scoreback.service.in_force.detector import in_force
     from scoreback.service.scoring.champions import score_live_together
     from scoreback.service.scoring.waiting import waiting
 
@@ -67,6 +69,7 @@ def score(
             if run.champion is not None and run.outcome.error is None:
                 run.never_scored = never_scored(app, run.detector)
                 run.waiting = waiting(app, run.detector)
+                run.paused = not in_force(app.state, run.detector).detector.enabled
         scored = [run.detector for run in runs if run.outcome.error is None]
         follow_native(app, scored, at=now, warn=show.warn)  # where no `serve` does it
     for run in runs:
@@ -74,28 +77,30 @@ def score(
             show.warn(in_words(run.detector.name, run.never_scored))
         say_not_at_home(run)
     if len(runs) == 1 and not wrong:
-        _one(next(iter(detectors)), runs[0], json)
+        _one(next(iter(detectors)), runs[0], json, options.now())
     else:
-        _several(dict(zip(detectors, runs, strict=True)), wrong, json)
+        _several(dict(zip(detectors, runs, strict=True)), wrong, json, options.now())
 
 
-def _one(file: Path, run: LiveRun, json: bool) -> None:
+def _one(file: Path, run: LiveRun, json: bool, now: datetime) -> None:
     from scoreback.service.cli import scoring_view as view
 
     error = view.trouble(file, run)
     if error is not None:
         raise error
-    summary = view.summary(run)
     if json:
-        show.as_json(view.as_json(run))
+        show.as_json(view.as_json(run, now))
     else:
+        summary = view.shown(run, now)
         show.pairs(f"Scored by {summary['version']}", summary)
         _say_beside(run)
     if view.needs_a_look(run):
         raise typer.Exit(show.PARTLY)
 
 
-def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], json: bool) -> None:
+def _several(
+    runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], json: bool, now: datetime
+) -> None:
     """A row each; what went wrong with some ends with 3, with all of them with 1."""
     from scoreback.errors import ScorebackError
     from scoreback.service.cli import scoring_view as view
@@ -103,11 +108,14 @@ def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], js
     troubles = {file: view.trouble(file, run) for file, run in runs.items()}
     if json:
         broken = [view.broken_as_json(file, error) for file, error in wrong.items()]
-        show.as_json([view.as_json(run, troubles[file]) for file, run in runs.items()] + broken)
+        show.as_json(
+            [view.as_json(run, now, troubles[file]) for file, run in runs.items()] + broken
+        )
     elif runs:
         view.show_table(list(runs.values()))
         for run in runs.values():
             _say_beside(run)
+            show.say(f"{run.detector.name}: next run {view.in_words_next(run.detector, now)}")
     for broken_file in {id(error): error for error in wrong.values()}.values():
         show.fail(broken_file)
     failed = [error for error in troubles.values() if error is not None]
@@ -127,6 +135,8 @@ def _several(runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], js
 def _say_beside(run: LiveRun) -> None:
     for name, count in run.outcome.uncast.items():
         show.say(f"feature {name}: {count} values could not be read and count as missing")
+    if run.paused:
+        show.say(f"{run.detector.name} is switched off: it raises no alert; see scoreback settings")
     if run.waiting is not None:
         show.say(run.waiting.in_words(run.detector.name, run.detector.lag))
 

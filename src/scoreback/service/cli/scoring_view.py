@@ -1,17 +1,21 @@
 """What scoring runs did, as rows for people and as JSON for machines."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from scoreback.errors import ScorebackError, StateError
+from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import show
 from scoreback.service.scoring.champions import LiveRun
 
 # Of a summary, what a row of several detectors shows.
 _COLUMNS = (
-    "detector", "version", "read", "scored", "late", "stored", "already there", "refused",
-    "above the threshold",
+    "detector", "version", "read", "waiting", "scored", "late", "stored", "refused",
+    "alerts raised", "held back by cap or throttle", "held back by budget",
 )  # fmt: skip
+# What is shown of a single detector even where it is 0; the rest only where there is some.
+_ALWAYS = frozenset({*_COLUMNS, "next run"}) - {"late", "refused"}
 
 
 def trouble(file: Path, run: LiveRun) -> Exception | None:
@@ -31,6 +35,7 @@ def summary(run: LiveRun) -> dict[str, object]:
         "detector": run.detector.name,
         "version": None if run.champion is None else run.champion.version,
         "read": outcome.read,
+        "waiting": 0 if run.waiting is None else run.waiting.count,
         "scored": outcome.scored,
         "late": outcome.late,
         **({} if run.detector.group is None else {"in no group": outcome.ungrouped}),
@@ -39,14 +44,41 @@ def summary(run: LiveRun) -> dict[str, object]:
         "refused": sum(p.refused for p in outcome.published),
         "above the threshold": outcome.alerts + outcome.suppressed,
         "held back": outcome.suppressed,
+        "alerts raised": outcome.opened,
+        "held back by cap or throttle": outcome.joined,
+        "held back by budget": outcome.over_budget,
         "batches in doubt resolved": outcome.resolved,
         "batches not seen yet": outcome.waiting,
     }
 
 
-def as_json(run: LiveRun, error: Exception | None = None) -> dict[str, object]:
-    """What one run did, and what went wrong with it."""
+def shown(run: LiveRun, now: datetime) -> dict[str, object]:
+    """The same for people: when the next run is due, and no zeros that say nothing."""
+    found = {name: value for name, value in summary(run).items() if value or name in _ALWAYS}
+    for name in ("above the threshold", "held back"):  # told by what became of them
+        found.pop(name, None)
+    return found | {"next run": in_words_next(run.detector, now)}
+
+
+def in_words_next(detector: Detector, now: datetime) -> str:
+    """When *detector* is scored next, where `serve` or cron follows its schedule."""
+    due = next_run(detector, now)
+    line = detector.schedule.score
+    return "never" if due is None else f"{due:%Y-%m-%d %H:%M} UTC, if scheduled by {line}"
+
+
+def next_run(detector: Detector, now: datetime) -> datetime | None:
+    """The first time after *now* that its schedule names."""
+    from scoreback.service.serving.schedule import SpreadCron
+
+    return SpreadCron(str(detector.schedule.score), timedelta(0)).get_next_fire_time(None, now)
+
+
+def as_json(run: LiveRun, now: datetime, error: Exception | None = None) -> dict[str, object]:
+    """What one run did, when the next is due, and what went wrong with it."""
     found = {name.replace(" ", "_"): value for name, value in summary(run).items()}
+    found["paused"] = run.paused
+    found["next_run"] = next_run(run.detector, now)
     found["uncast"] = run.outcome.uncast
     found["never_scored"] = run.never_scored
     found["events_waiting"] = 0 if run.waiting is None else run.waiting.count
@@ -81,4 +113,4 @@ def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:
 def show_table(runs: Sequence[LiveRun]) -> None:
     """A row for each of *runs*."""
     rows = [[summary(run)[name] for name in _COLUMNS] for run in runs]
-    show.table("Scored", _COLUMNS, rows, numbers="  rrrrrrr")
+    show.table("Scored", _COLUMNS, rows, numbers="  rrrrrrrrr")

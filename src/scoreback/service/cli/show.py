@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from scoreback.errors import ScorebackError
-from scoreback.service.cli import tables
+from scoreback.service.cli import progress_lines, tables
 from scoreback.service.cli.streams import complain, write
 
 _IN_A_FILE = 160  # columns of a table that no terminal limits
@@ -29,7 +29,18 @@ DONE, FAILED, WRONG_USAGE, PARTLY = 0, 1, 2, 3
 
 
 def say(text: str = "") -> None:
-    """One line to standard output."""
+    """One sentence to standard output; on a narrow screen it goes on in the next line.
+
+    What begins with a space is to be copied, a command say, and stays one line.
+    """
+    width = _width()
+    if width is not None and len(text) > width and "\n" not in text and not text.startswith(" "):
+        text = tables.wrapped(text, width)
+    write(f"{text}\n")
+
+
+def line(text: str) -> None:
+    """One line to standard output as it is, however narrow the screen: for other programs."""
     write(f"{text}\n")
 
 
@@ -89,7 +100,11 @@ def warn(text: str) -> None:
 
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error that counts upwards; silent where no person watches."""
+    """A progress bar on standard error that counts upwards; a line now and then in a pipe."""
+    if not _watched():
+        with progress_lines.counting(what, total) as count:
+            yield count
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -97,18 +112,23 @@ def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not _watched()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 
 @contextmanager
 def stages(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on standard error that names the stage it is in: steps done, of how many, which."""
+    """A bar on standard error that names the stage it is in: steps done, of how many, which.
+
+    In a pipe it is a line now and then.
+    """
+    if not _watched():
+        with progress_lines.stages(what) as tell_line:
+            yield tell_line
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not _watched()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
 
         def tell(done: int, steps: int, stage: str) -> None:
@@ -130,9 +150,15 @@ def pairs(title: str, values: Mapping[str, object]) -> None:
 def _console(into: IO[str]) -> Console:
     if sys.stdout.isatty():
         return Console(file=into, force_terminal=True)
-    # Not a terminal: no width to fit, unless somebody says one.
+    return Console(file=into, width=_width() or _IN_A_FILE)
+
+
+def _width() -> int | None:
+    """Columns of the screen; None in a file or a pipe, unless somebody says how many."""
+    if sys.stdout.isatty():
+        return Console().width
     said = os.environ.get("COLUMNS", "")
-    return Console(file=into, width=int(said) if said.isdecimal() and int(said) else _IN_A_FILE)
+    return int(said) if said.isdecimal() and int(said) else None
 
 
 def _watched() -> bool:

@@ -42,6 +42,18 @@ def show(rows: Rows, console: Console) -> None:
         _blocks(rows, console)
 
 
+def wrapped(text: str, width: int) -> str:
+    """*text* in lines of *width*, broken between words alone."""
+    return "\n".join(
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(
+            line, max(width, 1), break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    )
+
+
 def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
     """The table, if it fits *width*; a compact one has less between its columns."""
     count = len(rows.columns)
@@ -56,7 +68,7 @@ def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
     for index, (name, wide) in enumerate(zip(rows.columns, widths, strict=True)):
         right = rows.numbers[index : index + 1] == "r"
         made.add_column(
-            Text(_wrapped(name, wide)),
+            Text(wrapped(name, wide)),
             justify="right" if right else "left",
             no_wrap=True,
             width=wide,
@@ -64,12 +76,12 @@ def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
         )
     for row in rows.cells:
         shown = (
-            _wrapped(cell, wide) if name in rows.prose else cell
+            wrapped(cell, wide) if name in rows.prose else cell
             for name, cell, wide in zip(rows.columns, row, widths, strict=True)
         )
         # Text: what a SIEM or a file says, [host.name] say, may look like markup.
         made.add_row(*map(Text, shown))
-    made.title = Text(_wrapped(rows.title, width))
+    made.title = Text(wrapped(rows.title, width))
     return made
 
 
@@ -106,7 +118,7 @@ def _widths(rows: Rows, room: int) -> list[int] | None:
 
 
 def _blocks(rows: Rows, console: Console) -> None:
-    console.print(Text(_wrapped(rows.title, console.width), style="bold"), soft_wrap=True)
+    console.print(Text(wrapped(rows.title, console.width), style="bold"), soft_wrap=True)
     # A row that begins with its own name is headed by it; of others every cell has a label.
     first, *others = rows.columns
     widest = max(map(cell_len, others), default=0)
@@ -120,19 +132,7 @@ def _blocks(rows: Rows, console: Console) -> None:
             label = f"  {name}{' ' * (widest - cell_len(name))}  "
             text = cell
             if name in rows.prose:
-                text = _wrapped(cell, max(console.width - len(label), _LEAST))
+                text = wrapped(cell, max(console.width - len(label), _LEAST))
             text = text.replace("\n", "\n" + " " * cell_len(label))
             console.print(Text(label + text), soft_wrap=True)
     console.print()
-
-
-def _wrapped(text: str, width: int) -> str:
-    """*text* in lines of *width*, broken between words alone."""
-    return "\n".join(
-        part
-        for line in text.splitlines()
-        for part in textwrap.wrap(
-            line, max(width, 1), break_long_words=False, break_on_hyphens=False
-        )
-        or [""]
-    )

@@ -28,6 +28,7 @@ class LiveRun:
     champion: ModelVersion | None = None  # whose model scored; None while no version does
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
     never_scored: int = 0  # events that came into what had been read, as far as somebody counted
+    paused: bool = False  # it raises no alert: `enabled` is off in the file or by a setting
     waiting: Waiting | None = None  # events whose `lag` has not passed, as far as somebody looked
 
 

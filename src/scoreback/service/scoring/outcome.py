@@ -17,6 +17,8 @@ class ScoreOutcome:
     ungrouped: int = 0
     alerts: int = 0
     suppressed: int = 0  # over the threshold, and held back as they join an alert
+    opened: int = 0  # alerts, as far as the SIEM's rules do what they are told
+    over_budget: int = 0  # over the threshold, on a day that had opened all it may
     published: list[Published] = field(default_factory=list)
     resolved: int = 0  # batches that an earlier run left in doubt
     waiting: int = 0  # batches that no reader sees yet
@@ -26,12 +28,28 @@ class ScoreOutcome:
     error: Exception | None = None  # what ended it early; what was published before stands
 
     @property
+    def joined(self) -> int:
+        """Over the threshold, and no alert of their own: by the cap, the throttle, or a pause."""
+        return self.alerts + self.suppressed - self.opened
+
+    @property
     def not_at_home(self) -> dict[str, tuple[str, ...]]:
         """Versions that score what is unlike all that they learnt from, and why."""
         return {version: home.reasons for version, home in self.homes.items() if home.reasons}
 
-    def add(self, step: Step, alerts: int, published: Published, suppressed: int = 0) -> None:
+    def add(
+        self,
+        step: Step,
+        alerts: int,
+        published: Published,
+        suppressed: int = 0,
+        *,
+        opened: int = 0,
+        over_budget: int = 0,
+    ) -> None:
         """Count *step*, whose *alerts*, *suppressed* hits and other scores are *published*."""
+        self.opened += opened
+        self.over_budget += over_budget
         self.published.append(published)
         self.alerts += alerts
         self.suppressed += suppressed

@@ -59,6 +59,8 @@ class _Sent:
     step: Step
     alerts: int
     suppressed: int
+    opened: int
+    over_budget: int
     outcome: Future[Published]
 
 
@@ -248,7 +250,10 @@ class ScoreRun:
         live = pc.equal(scores.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, scores.column("alert"))).as_py() or 0
         suppressed = sum(int(one.judged.suppressed.sum()) for one in said.paced)
-        self._sent = _Sent(step, int(alerts), suppressed, sending)
+        judged = [one.judged for one in said.paced if one.stage is Stage.LIVE]
+        opened = sum(int(one.past.opened.sum()) for one in judged)
+        over_budget = sum(one.held_back for one in judged)
+        self._sent = _Sent(step, int(alerts), suppressed, opened, over_budget, sending)
         self._at = after
 
     def _follow(self) -> None:
@@ -276,7 +281,10 @@ class ScoreRun:
         if self._sent is None:
             return
         sent, self._sent = self._sent, None
-        self.outcome.add(sent.step, sent.alerts, sent.outcome.result(), sent.suppressed)
+        self.outcome.add(
+            sent.step, sent.alerts, sent.outcome.result(), sent.suppressed,
+            opened=sent.opened, over_budget=sent.over_budget,
+        )  # fmt: skip
         self._home.keep()
 
     def _let_go_of_sender(self) -> None:

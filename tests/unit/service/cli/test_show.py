@@ -43,3 +43,21 @@ def test_reasons_of_an_alert_are_json_and_not_text() -> None:
     )  # fmt: skip
     assert as_plain(alert)["reasons"] == [{"text": "rare"}]
     assert as_plain(replace(alert, reasons=""))["reasons"] == []
+
+
+def test_a_sentence_goes_on_in_the_next_line_and_a_command_stays_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "the version v12-0123456789abcdef scores from now on, " * 4
+    monkeypatch.setenv("COLUMNS", "60")
+    for say, text in ((show.say, f"  scoreback {sentence}"), (show.line, sentence)):
+        say(text)
+        assert capsys.readouterr().out == f"{text}\n"
+    show.say(sentence)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 60
+    assert sum("v12-0123456789abcdef" in line for line in lines) >= 3
+    monkeypatch.delenv("COLUMNS")
+    show.say(sentence)
+    assert capsys.readouterr().out == f"{sentence}\n"

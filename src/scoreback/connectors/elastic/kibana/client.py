@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from scoreback.connectors.elastic.kibana.failures import Failures
 from scoreback.connectors.elastic.kibana.versions import OLDEST, Differences, Version, differences
 from scoreback.connectors.elastic.settings import ElasticSettings
-from scoreback.connectors.patience import pause
+from scoreback.connectors.patience import pause, tell, unanswered
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.regular_file import open_regular
 
@@ -171,6 +171,7 @@ class Kibana:
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
         for attempt in range(1, self._settings.attempts + 1):
             last = attempt == self._settings.attempts
+            began = time.monotonic()
             try:
                 response = self._session.request(
                     method,
@@ -187,6 +188,7 @@ class Kibana:
                 told = self._failures.silence(error)
                 if last or not isinstance(told, SiemUnavailable):
                     raise told from error
+                self._tell(f"{told.message} ({told.hint})", attempt, began)
                 self._wait(attempt)
                 continue
             if 200 <= status < 300 or status in good:
@@ -197,6 +199,7 @@ class Kibana:
                 raise self._failures.refused(method, path, status, content, self._version)
             if last:
                 raise self._failures.busy(method, path, status, content)
+            self._tell(f"Kibana: {method} {path} got {status}", attempt, began)
             self._wait(attempt, response.headers.get("Retry-After"))
         raise AssertionError("unreachable")
 
@@ -205,7 +208,9 @@ class Kibana:
         self._session.close()
 
     def _status(self) -> Version:
-        answer = self.send("GET", "/api/status", space=False)
+        settings = self._settings
+        with unanswered("Kibana", settings.timeout, settings.attempts, settings.longest_wait):
+            answer = self.send("GET", "/api/status", space=False)
         try:
             found = msgspec.json.decode(answer.body)
         except msgspec.DecodeError as error:
@@ -219,6 +224,12 @@ class Kibana:
         if version < OLDEST:
             raise self._failures.too_old(version, OLDEST)
         return version
+
+    def _tell(self, what: str, attempt: int, began: float) -> None:
+        """Say what went wrong with the first attempt, as others follow."""
+        if attempt == 1:
+            spent = time.monotonic() - began
+            tell(what, self._settings.attempts, self._settings.longest_wait, spent)
 
     def _wait(self, attempt: int, retry_after: str | None = None) -> None:
         self._sleep(pause(attempt, self._settings.longest_wait, retry_after))

@@ -17,7 +17,7 @@ import msgspec
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.failures import Failures, InDoubtError, never_sent
 from scoreback.connectors.elastic.wire.transport import JSON, WireTransport, connect
-from scoreback.connectors.patience import pause
+from scoreback.connectors.patience import pause, tell, unanswered
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAJORS = (8, 9)
@@ -63,7 +63,11 @@ class Client:
             SiemUnavailable: nobody answers.
             SiemRefused: it is no Elasticsearch, or of a version that is not supported.
         """
-        found = self.call("GET", "/")
+        settings = self._settings
+        with unanswered(
+            f"connection {self._name!r}", settings.timeout, settings.attempts, settings.longest_wait
+        ):
+            found = self.call("GET", "/")
         try:
             self.version = str(found["version"]["number"])
             self.flavor = str(found["version"].get("build_flavor", ""))
@@ -158,6 +162,7 @@ class Client:
         attempts = attempts or self._settings.attempts
         for attempt in range(1, attempts + 1):
             last = attempt == attempts
+            began = time.monotonic()
             try:
                 found = self._client.perform_request(
                     method, path, params=query, headers=headers, body=body
@@ -175,18 +180,30 @@ class Client:
                     raise self._failures.gave_up(method, path, status, after) from None
                 if last:
                     raise self._failures.busy(method, path, status, _bytes(error.body)) from None
+                self._tell(
+                    f"connection {self._name!r}: {method} {path} got {status}",
+                    attempt,
+                    attempts,
+                    began,
+                )
                 self.wait(attempt, after)
             except elastic_transport.TransportError as error:
                 in_doubt = doubtful and not never_sent(error)
                 told = self._failures.silence(error, *([InDoubtError] if in_doubt else []))
                 if in_doubt or last or not isinstance(told, SiemUnavailable):
                     raise told from error
+                self._tell(f"{told.message} ({told.hint})", attempt, attempts, began)
                 self.wait(attempt)
         raise AssertionError("unreachable")
 
     def wait(self, attempt: int, retry_after: str | None = None) -> None:
         """Sleep before attempt *attempt* + 1: longer each time, and as the server asks."""
         self._sleep(pause(attempt, self._settings.longest_wait, retry_after))
+
+    def _tell(self, what: str, attempt: int, attempts: int, began: float) -> None:
+        """Say what went wrong with the first attempt, as others follow."""
+        if attempt == 1:
+            tell(what, attempts, self._settings.longest_wait, time.monotonic() - began)
 
 
 def _bytes(body: object) -> bytes:

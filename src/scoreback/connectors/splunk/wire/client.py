@@ -15,7 +15,7 @@ import msgspec
 import urllib3
 from splunklib import binding
 
-from scoreback.connectors.patience import pause
+from scoreback.connectors.patience import pause, tell, unanswered
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.connectors.splunk.wire.failures import Failures, InDoubtError, Silence, never_sent
 from scoreback.connectors.splunk.wire.session import Form, Session
@@ -60,7 +60,11 @@ class Client:
             SiemUnavailable: nobody answers.
             SiemRefused: it is no Splunk, of a version that is not supported, or lets us not in.
         """
-        found = self.call("GET", "/services/server/info")
+        settings = self.settings
+        with unanswered(
+            f"connection {self.name!r}", settings.timeout, settings.attempts, settings.longest_wait
+        ):
+            found = self.call("GET", "/services/server/info")
         try:
             self.info = found["entry"][0]["content"]
             self.version = str(self.info["version"])
@@ -153,6 +157,7 @@ class Client:
         what = f"{method} {path}"
         for attempt in range(1, self.settings.attempts + 1):
             last = attempt == self.settings.attempts
+            began = time.monotonic()
             try:
                 response = self.session.request(method, path, form=form, body=body, params=params)
                 return Answer(response.status, response.body.read())
@@ -166,6 +171,8 @@ class Client:
                 if last:
                     busy = self.failures.busy(what, error.status, _bytes(error.body))
                     raise busy from None
+                got = f"connection {self.name!r}: {what} got {error.status}"
+                self._tell(got, attempt, began)
                 self.wait(attempt, _retry_after(error))
             except Silence as error:
                 in_doubt = doubtful and not never_sent(error)
@@ -174,6 +181,7 @@ class Client:
                 )
                 if in_doubt or last or not isinstance(told, SiemUnavailable):
                     raise told from error
+                self._tell(f"{told.message} ({told.hint})", attempt, began)
                 self.wait(attempt)
         raise AssertionError("unreachable")
 
@@ -203,6 +211,12 @@ class Client:
     def wait(self, attempt: int, retry_after: str | None = None) -> None:
         """Sleep before attempt *attempt* + 1."""
         self.sleep(pause(attempt, self.settings.longest_wait, retry_after))
+
+    def _tell(self, what: str, attempt: int, began: float) -> None:
+        """Say what went wrong with the first attempt, as others follow."""
+        if attempt == 1:
+            spent = time.monotonic() - began
+            tell(what, self.settings.attempts, self.settings.longest_wait, spent)
 
     def _refused(self, what: str, error: binding.HTTPError) -> SiemRefused:
         body = _bytes(error.body)
