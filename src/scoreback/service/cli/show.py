@@ -24,7 +24,7 @@ from scoreback.errors import ScorebackError
 from scoreback.service.cli import progress_lines, tables
 from scoreback.service.cli.streams import complain, write
 
-_IN_A_FILE = 160  # columns of a table that no terminal limits
+_IN_A_FILE = 160  # columns of a table that no terminal limits; more where it needs them
 DONE, FAILED, WRONG_USAGE, PARTLY = 0, 1, 2, 3
 
 
@@ -82,7 +82,7 @@ def table(
         blocks=blocks,
     )
     rendered = io.StringIO()
-    tables.show(shown, _console(rendered))
+    tables.show(shown, _console(rendered, tables.needed(shown)))
     write(rendered.getvalue())
 
 
@@ -147,10 +147,10 @@ def pairs(title: str, values: Mapping[str, object]) -> None:
     table(title, ("", ""), list(values.items()))
 
 
-def _console(into: IO[str]) -> Console:
+def _console(into: IO[str], needed: int) -> Console:
     if sys.stdout.isatty():
         return Console(file=into, force_terminal=True)
-    return Console(file=into, width=_width() or _IN_A_FILE)
+    return Console(file=into, width=_width() or max(_IN_A_FILE, needed))
 
 
 def _width() -> int | None:

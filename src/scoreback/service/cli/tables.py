@@ -42,6 +42,14 @@ def show(rows: Rows, console: Console) -> None:
         _blocks(rows, console)
 
 
+def needed(rows: Rows) -> int:
+    """The width at which every heading is one line, and only sentences wrap."""
+    whole, least = _needs(rows)
+    prose = [name in rows.prose for name in rows.columns]
+    beside = [low if wraps else wide for low, wide, wraps in zip(least, whole, prose, strict=True)]
+    return sum(beside) + 3 * len(rows.columns) + 1
+
+
 def wrapped(text: str, width: int) -> str:
     """*text* in lines of *width*, broken between words alone."""
     return "\n".join(
@@ -87,18 +95,7 @@ def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
 
 def _widths(rows: Rows, room: int) -> list[int] | None:
     """How wide each column is; None where they need more than *room*."""
-    whole, least = [], []
-    for index, name in enumerate(rows.columns):
-        cells = [line for row in rows.cells for line in row[index].splitlines()]
-        if name in rows.prose:
-            longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
-            wide = max(map(cell_len, [name, *cells]))
-            whole.append(wide)
-            least.append(min(wide, max(_LEAST, longest, cell_len(name))))
-        else:
-            wide = max(map(cell_len, [*name.split(), *cells, ""]))
-            whole.append(max(wide, cell_len(name)))
-            least.append(wide)
+    whole, least = _needs(rows)
     if sum(whole) <= room:
         return whole
     spare = room - sum(least)
@@ -115,6 +112,23 @@ def _widths(rows: Rows, room: int) -> list[int] | None:
         found[index] += more
         spare -= more
     return found
+
+
+def _needs(rows: Rows) -> tuple[list[int], list[int]]:
+    """How wide each column would be in one piece, and how narrow it can be."""
+    whole, least = [], []
+    for index, name in enumerate(rows.columns):
+        cells = [line for row in rows.cells for line in row[index].splitlines()]
+        if name in rows.prose:
+            longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+            wide = max(map(cell_len, [name, *cells]))
+            whole.append(wide)
+            least.append(min(wide, max(_LEAST, longest, cell_len(name))))
+        else:
+            wide = max(map(cell_len, [*name.split(), *cells, ""]))
+            whole.append(max(wide, cell_len(name)))
+            least.append(wide)
+    return whole, least
 
 
 def _blocks(rows: Rows, console: Console) -> None:

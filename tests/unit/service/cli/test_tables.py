@@ -128,3 +128,14 @@ def test_a_table_in_a_pipe_is_as_wide_as_somebody_says(
         monkeypatch.setenv("COLUMNS", columns)
         show.table("Alerts", ("alert", "why"), [("a1", "rare")], blocks=True)
         assert ("alert a1" in capsys.readouterr().out) is blocks
+
+
+def test_a_table_in_a_file_is_as_wide_as_its_names_and_never_blocks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    columns = [f"a heading of many words {i}" for i in range(9)]
+    show.table("T", columns, [["x" * 30] * 9], blocks=True)
+    assert any(
+        all(name in line for name in columns) for line in capsys.readouterr().out.split("\n")
+    )
