@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from scoreback.service import cli
+from scoreback.service.state.locks import hold_lock
 
 ROOT = Path(__file__).parents[2]
 DETECTOR = """
@@ -267,6 +268,18 @@ def test_check_counts_labels_and_says_which_values_match_nothing(scoreback: Run)
     assert entry["labels"]["positive"] == values["true positive"] > 100
     assert entry["labels"]["negative"] == values["false positive"] + values.get("benign", 0)
     assert entry["labels"]["unmatched"] == ["harm*"]
+
+
+def test_nothing_is_taken_back_while_a_detector_is_scored(
+    folder: Path, scoreback: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scoreback.service.detectors.unload_job._WAIT", 0)
+    before = scoreback("streams", "--json").out
+    with hold_lock(folder / "home/state/locks", "alert_queue", what="the scoring"):
+        refused = scoreback("unload", "closed.csv", "--stream", "alerts")
+    assert refused.code == 1
+    assert "is in use by process" in refused.err
+    assert scoreback("streams", "--json").out == before
 
 
 @pytest.mark.usefixtures("folder")

@@ -1,6 +1,7 @@
 """Takes exports back out of the embedded SIEM, unless a detector has read their events."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from scoreback.connectors.doors.intake import ExportsDoor
 from scoreback.connectors.doors.stored import ReadSoFar, Unloaded
@@ -10,6 +11,8 @@ from scoreback.service.detectors.behind import selection_of
 from scoreback.service.state.batches import Progress
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import State
+
+_WAIT = 5.0  # seconds for a run that scores
 
 
 def exports_door(app: App) -> ExportsDoor:
@@ -27,8 +30,18 @@ def exports_door(app: App) -> ExportsDoor:
 
 
 def unload(app: App, stream: str, exports: Sequence[str]) -> Unloaded:
-    """Take the events of *exports* out of *stream*; see `ExportsDoor.unload`."""
-    return exports_door(app).unload(stream, exports, lambda: read_so_far(app.state))
+    """Take the events of *exports* out of *stream*; see `ExportsDoor.unload`.
+
+    No detector that could be scored is scored meanwhile: what it reads would not be told in time.
+
+    Raises:
+        StateError: a detector is being scored.
+    """
+    door = exports_door(app)
+    with ExitStack() as held:
+        for detector in trained(app):
+            held.enter_context(app.state.lock(detector, wait=_WAIT))
+        return door.unload(stream, exports, lambda: read_so_far(app.state))
 
 
 def trained(app: App) -> list[str]:
