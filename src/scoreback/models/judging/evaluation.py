@@ -222,7 +222,7 @@ def days_to_come(
         middle, factor = float(truth.mean()), 2**0.5
         drawn = (middle - factor * (middle - drawn[0]), middle + factor * (drawn[1] - middle))
         drawn = (max(drawn[0], 0.0), min(drawn[1], 1.0))
-    return _wider(truth.sum() / 2, len(truth) / 2, drawn)
+    return _wider(float(truth.sum()) / 2, len(truth) / 2, drawn)
 
 
 def precision_interval(
