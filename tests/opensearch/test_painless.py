@@ -87,7 +87,7 @@ def test_hard_events_score_and_alert_as_in_the_service(
     artifact = hard_artifact(algorithm)
     model = portable_model(artifact, "v1-abc")
     wanted = pipeline_of(opensearch, model)
-    rows = 10_000 if algorithm == "xgboost" else 2_500
+    rows = 10_000 if algorithm == "xgboost" else 1_500
     seen = require_parity(artifact, model, native(opensearch, wanted), rows=rows)
     assert seen.farthest <= 1e-6
     assert seen.ties > 1
@@ -398,6 +398,6 @@ def of_numbers(siem: ElasticConnector, hard_artifact: MakeArtifact, model: TreeM
     artifact = Artifact(manifest, model)
     portable = portable_model(artifact, "v1")
     wanted = pipeline_of(siem, portable)
-    seen = require_parity(artifact, portable, native(siem, wanted), rows=2_000)
+    seen = require_parity(artifact, portable, native(siem, wanted), rows=1_500)
     assert seen.farthest <= 1e-6
     assert seen.ties > 1

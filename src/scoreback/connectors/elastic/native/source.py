@@ -22,11 +22,10 @@ GIVEN = "given"  # the kind of a column that an earlier script has read
 # All values of one field: below `here`, by the keys of `path` from `at` on, into `found`.
 _VALUES = """
 void values(def here, List path, int at, List found) {
-  if (here instanceof Collection) {
-    for (def each : here) values(each, path, at, found);
-  } else if (at < path.size()) {
-    if (here instanceof Map) values(((Map) here).get(path.get(at)), path, at + 1, found);
-  } else if (here != null && !(here instanceof Map) && here != '') found.add(here);
+  int n = path.size();
+  while (at < n && here instanceof Map) here = ((Map) here).get(path.get(at++));
+  if (here instanceof Collection) for (def each : here) values(each, path, at, found);
+  else if (at == n && here != null && !(here instanceof Map || ''.equals(here))) found.add(here);
 }
 """
 # Infinity is missing, by `d + (d - d)`; what is sought in a text that ends there, too.
@@ -285,7 +284,7 @@ def compact(source: str) -> str:
         if token.isspace():
             apart = True
             continue
-        words = re.match(r"\w", token) and re.search(r"\w\Z", found)
+        words = re.match(r"\w", token) and re.match(r"\w", found[-1:])
         found += " " * bool(apart and found and (words or found[-1] == token)) + token
         apart = False
     return found
