@@ -156,6 +156,30 @@ def test_events_are_scored_as_they_are_stored(
     assert {each["threshold"] for each in told} == {0.5}
 
 
+MANY_WAYS: list[dict[str, Any]] = [
+    {"network": [{"bytes": 5}, {"bytes": "7"}], "network.bytes": 0.3},
+    {"network": [[{"packets": 2}], {"packets": [1, [9, ""]]}], "network.bytes": []},
+    {"url": [{"path": "/a"}, {"path": ["/b", ["/c", None]]}], "url.path": ["", "/d"]},
+    {"url": {"path": {"deeper": 1}}, "source": "a text", "rule": [{"id": None}, {"id": "a"}]},
+    {"url": {"path": ""}, "source": [{"ip": []}, {"ip": "10.0.0.1"}], "rule": [1, "b", {}]},
+]
+
+
+def test_fields_are_found_however_an_event_holds_them(
+    opensearch: ElasticConnector, hard_artifact: MakeArtifact
+) -> None:
+    artifact = hard_artifact("xgboost")
+    model = portable_model(artifact, "v1")
+    times = {"@timestamp": "2026-03-01T05:00:00Z", "event.ingested": "2026-03-01T06:00:00Z"}
+    with deployed(opensearch, model, threshold=0.5) as name:
+        kept = indexed(opensearch, name, [times | each for each in MANY_WAYS])
+    read = [as_read(times | each, model) for each in MANY_WAYS]
+    assert read[0].values["network.bytes"] == ["0.3", "5", "7"]
+    scores = [each["scoreback"]["score"] for each in kept]
+    assert len(set(scores)) > 3
+    assert np.abs(service_scores(artifact, read) - scores).max() <= 1e-6
+
+
 def as_read(source: dict[str, Any], model: PortableModel) -> RawEvent:
     """A stored document as the service reads it."""
     flat = flattened(parsed(json.dumps(source)))
