@@ -1,4 +1,8 @@
-"""Reads CSV row by row: one bad row never takes others with it."""
+"""Reads CSV row by row: one bad row never takes others with it.
+
+In text with tabs a quote is often just a quote: there a row with as many tabs as the header has is
+a row, whatever quotes stand in it.
+"""
 
 import csv
 from collections import Counter, deque
@@ -69,7 +73,13 @@ class CsvRows:
                 f"the first line of {self._path} is not a header of columns in UTF-8",
                 hint="save it as UTF-8 with lines that end in a newline and names in the first",
             )
-        widest = max(DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), [])))
+        separator = _separator(first)
+        if separator:
+            self._lines.finish()
+            first = next(self._lines, "")
+        widest = separator or max(
+            DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), []))
+        )
         names = [name.strip() for name in next(csv.reader([first], delimiter=widest), [])]
         header = [name or f"column_{i}" for i, name in enumerate(names, start=1)]
         twice = sorted(name for name, count in Counter(header).items() if count > 1)
@@ -112,10 +122,22 @@ class CsvRows:
             except StopIteration:
                 return
             except csv.Error as error:
+                if (cells := _tabbed(lines, width, delimiter)) is not None:
+                    yield lines.begin, cells
+                    lines.finish(first_only=True)
+                    continue
                 long = "field larger than field limit" in str(error)
                 self._reject(TOO_LONG if long else f"not CSV: {error}")
                 continue
-            if len(row) == width and not lines.flaws:
+            cells = (
+                None
+                if len(row) == width and len(lines.taken) == 1
+                else _tabbed(lines, width, delimiter)
+            )
+            if cells is not None:
+                yield lines.begin, cells
+                lines.finish(first_only=True)
+            elif len(row) == width and not lines.flaws:
                 yield lines.begin, row
                 lines.finish()
             elif row or lines.flaws:
@@ -148,6 +170,30 @@ def _columns(header: list[str], rows: list[list[str]]) -> pa.RecordBatch:
     """Rows as columns; done piece by piece, as Python's lists of texts are large."""
     texts = zip(*rows, strict=True) if rows else ([] for _ in header)
     return pa.RecordBatch.from_arrays([pa.array(t, pa.string()) for t in texts], names=header)
+
+
+def _separator(line: str) -> str:
+    """What Excel's first line ``sep=;`` says; "" where it is no such line."""
+    name, _equals, mark = line.strip("\r\n").strip('"').partition("=")
+    return mark if name.lower() == "sep" and mark in (*DELIMITERS, "|") else ""
+
+
+def _tabbed(lines: "_Lines", width: int, delimiter: str) -> list[str] | None:
+    """The first line taken as a row of its own, with its quotes as they stand there.
+
+    None where it is none, or where the lines after it can only be its values' further lines.
+    """
+    texts = [line.rstrip("\r\n") for line in lines.taken]
+    cells = texts[0].split("\t")
+    alone = len(texts) == 1 or any(text.count("\t") + 1 == width for text in texts[1:])
+    if delimiter != "\t" or len(cells) != width or not alone or 0 in lines.flaws:
+        return None
+    return [
+        cell[1:-1].replace('""', '"')
+        if len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
+        else cell
+        for cell in cells
+    ]
 
 
 def _absent(column: pa.Array) -> pa.Array:

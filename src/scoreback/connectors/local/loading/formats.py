@@ -11,7 +11,7 @@ from scoreback.connectors.local.loading.packing import UTF_16, Packing, as_utf8,
 from scoreback.errors import ConfigError, DataError
 from scoreback.regular_file import read_regular
 
-Kind = Literal["csv", "json", "parquet"]
+Kind = Literal["csv", "json", "parquet", "zeek"]
 
 READ = "CSV, TSV, JSON in lines, lists or answers, and Parquet; text also as .gz or in a .zip"
 
@@ -106,6 +106,8 @@ def find_export(path: Path, strip: str | None = None) -> Export:
         return Export(path=path, kind="parquet", packing="", size=size)
     if shape is not None:
         return Export(path=path, kind="json", packing=packing, size=size, utf16=utf16, shape=shape)
+    if sample.removeprefix(b"\xef\xbb\xbf").startswith(b"#separator "):
+        return Export(path=path, kind="zeek", packing=packing, size=size, utf16=utf16)
     _refuse_unless_rows(export, sample)
     return export
 

@@ -20,6 +20,7 @@ from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.remedies import remedy
 from scoreback.connectors.local.loading.rows import RowReader, Rows, Wanted
+from scoreback.connectors.local.loading.zeek_rows import ZeekRows
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError, DataError
@@ -108,7 +109,8 @@ def _rows(
     with export.open() as (content, file):
         reader: RowReader
         if export.shape is None:
-            reader = CsvRows(export.path, content, wanted, rejects)
+            kind = ZeekRows if export.kind == "zeek" else CsvRows
+            reader = kind(export.path, content, wanted, rejects)
         else:
             reader = NdjsonRows(export.path, content, wanted, rejects, export.shape)
         yield _told(reader, file.tell, export.size, progress)
@@ -249,8 +251,25 @@ class _Loading:
         if self.mapping.fields is None:
             times = (self.mapping.time, self.mapping.arrival)
             left_out = {*times, *(key for key in _keys(self.mapping) if key.lower() in RESERVED)}
+            for name in rows.columns:
+                if name.lower() in RESERVED and name not in left_out:
+                    raise self._reserved(name)
             return {n: column for n, column in rows.columns.items() if n not in left_out}
+        for name in self.mapping.fields:
+            if name.lower() in RESERVED:
+                raise self._reserved(name)
         return {name: _column(rows, source) for name, source in self.mapping.fields.items()}
+
+    def _reserved(self, name: str) -> DataError:
+        """The error of a field that is called like a column of ours."""
+        options = {"event_time": "--time", "arrival_time": "--arrival", "event_id": "--id"}
+        option = options.get(name)
+        means = f"if it means that, add {option} {name}; else " if option else ""
+        return DataError(
+            f"a field is called {name!r}, which is the name of a column of ours",
+            hint=f"{means}name the fields to load, this one under another name:"
+            f" --field other_name={name}",
+        )
 
 
 def _reader(mapping: LoadMapping) -> TimeReader:
