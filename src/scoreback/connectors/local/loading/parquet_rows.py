@@ -58,7 +58,10 @@ class ParquetRows:
 
     def _rows(self, batch: pa.RecordBatch | pa.Table, begin: int) -> Rows:
         leaves: dict[str, list[_Leaf]] = {}
-        for leaf in sorted(_leaves_of(batch), key=lambda leaf: (len(leaf.pointer), leaf.pointer)):
+        for leaf in sorted(
+            _leaves_of(batch.select(self._needed(batch.schema))),
+            key=lambda leaf: (len(leaf.pointer), leaf.pointer),
+        ):
             name = ".".join(leaf.pointer)
             leaves.setdefault(name, []).append(replace(leaf, values=self._text(name, leaf.values)))
         self._refuse_too_many(len(leaves))
@@ -87,6 +90,14 @@ class ParquetRows:
             ),
         )
 
+    def _needed(self, schema: pa.Schema) -> list[str]:
+        """The columns that are wanted, or that a row's hash is made of: all that have a text."""
+        if self._wanted.columns is None:
+            return list(schema.names)
+        wanted = {name.split(".")[0] for name in self._wanted.columns} | set(self._wanted.columns)
+        every = self._wanted.content is not None
+        return [f.name for f in schema if f.name in wanted or (every and _has_text(f.type))]
+
     def _refuse_too_many(self, columns: int) -> None:
         if self._wanted.columns is None and columns > self._wanted.max_columns:
             raise DataError(
@@ -98,18 +109,37 @@ class ParquetRows:
         """*values* as the bytes of their text; times in ISO 8601, with Z if they have an offset."""
         kind = values.type
         try:
+            if isinstance(kind, pa.UuidType):
+                texts = [None if one is None else str(one) for one in values.to_pylist()]
+                return pa.array(texts, pa.string()).cast(pa.binary())
             if pa.types.is_timestamp(kind):
                 if kind.tz is not None:
                     values = values.cast(pa.timestamp(kind.unit, tz="UTC"))
                 values = pc.strftime(values, _ISO + ("Z" if kind.tz is not None else ""))
+            if pa.types.is_fixed_size_binary(kind):
+                raise self._without_text(name, kind)
             if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
                 return values.cast(pa.binary())
             return values.cast(pa.string()).cast(pa.binary())
         except pa.ArrowNotImplementedError as error:
-            raise DataError(
-                f"column {name!r} of {self._path} is {kind}, which has no text",
-                hint="leave it out of the export, or name the fields to load",
-            ) from error
+            raise self._without_text(name, kind) from error
+
+    def _without_text(self, name: str, kind: pa.DataType) -> DataError:
+        return DataError(
+            f"column {name!r} of {self._path} is {kind}, which has no text",
+            hint="name the fields to load with --field, or leave it out of the export",
+        )
+
+
+def _has_text(kind: pa.DataType) -> bool:
+    """Whether values of *kind* can be taken as texts, as far as their type tells."""
+    if pa.types.is_map(kind):
+        return False
+    if any(is_list(kind) for is_list in _LISTS):
+        return _has_text(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(_has_text(field.type) for field in kind)
+    return not pa.types.is_fixed_size_binary(kind)
 
 
 @dataclass(frozen=True, slots=True)
