@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scoreback.connectors.contract import CHECKS, Subject
-from scoreback.connectors.contract.data import START
+from scoreback.connectors.contract.data import START, UsersHand
 from scoreback.connectors.doors import Connector
 from scoreback.connectors.local import LocalConnector
 from scoreback.connectors.registry import connector_names, load_connector
@@ -32,6 +32,10 @@ def local(folder: Path, _: pytest.FixtureRequest) -> Iterator[Subject]:
         selection={"stream": "contract"},
         unknown_selection={"stream": "no-such-stream"},
         judge=judge,
+        hand=UsersHand(
+            switch_off=lambda name: connector.rules.set_enabled(name, enabled=False),
+            is_on=connector.rules.enabled,
+        ),
     )
 
 

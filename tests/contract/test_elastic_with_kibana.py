@@ -4,18 +4,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from scoreback.connectors.contract import CHECKS, Subject, alert_checks, label_checks
-from scoreback.connectors.contract.data import START
+from scoreback.connectors.contract import CHECKS, Subject, alert_checks, label_checks, rule_checks
+from scoreback.connectors.contract.data import START, UsersHand
+from scoreback.connectors.elastic.kibana.rules.body import rule_id
+from scoreback.connectors.elastic.kibana.rules.door import PATH
+from scoreback.connectors.elastic.names import Names
 from tests.elasticsearch import connection
+from tests.kibana.asking import ask
 from tests.kibana.connection import joined
 from tests.kibana.fixtures import over
 from tests.kibana.runner.scheduling import run_until
+from tests.kibana.simulator import Simulator
 
 pytestmark = pytest.mark.server
-ROOMS = (alert_checks.__name__, label_checks.__name__)
+ROOMS = (alert_checks.__name__, label_checks.__name__, rule_checks.__name__)
 ASKED = [check for check in CHECKS if check.__module__ in ROOMS]
 ROUND = timedelta(minutes=5)  # in which each rule is due once
 
@@ -33,8 +39,32 @@ def subject(url: str, version: str) -> Iterator[Subject]:
             connection.refresh(url, f"*{kibana.home}*,*{connector.given.namespace}*")
 
         yield replace(
-            found, settle=settle, now=lambda: datetime.fromtimestamp(kibana.clock.now(), UTC)
+            found,
+            settle=settle,
+            now=lambda: datetime.fromtimestamp(kibana.clock.now(), UTC),
+            hand=hand(kibana, Names(connector.given.namespace)),
         )
+
+
+def hand(kibana: Simulator, names: Names) -> UsersHand:
+    """A user's in Kibana."""
+
+    def there(name: str, method: str = "GET", **keys: object) -> dict[str, Any]:
+        of = {"rule_id": rule_id(names, name)}
+        answer = ask(kibana, method, PATH, {**of, **keys} if keys else None, params=of)
+        assert answer.status == 200, answer.text
+        found: dict[str, Any] = answer.json
+        return found
+
+    def switch_off(name: str) -> None:
+        there(name, "PATCH", enabled=False)
+
+    def edit(name: str) -> None:
+        there(name, "PATCH", query="*")
+
+    return UsersHand(
+        switch_off=switch_off, is_on=lambda name: bool(there(name)["enabled"]), edit=edit
+    )
 
 
 # What is said by reasons from 9.2 on, and by tags before.

@@ -4,12 +4,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from scoreback.connectors.contract import Subject
+from scoreback.connectors.contract.data import UsersHand
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.alerting import RuleEngine
 from scoreback.errors import SiemRefused
 from scoreback.records import EventBatch, LabelBatch
+from tests.elasticsearch.direct import done
 from tests.elasticsearch.fixtures import asked
 from tests.elasticsearch.guard import guard
 
@@ -98,4 +102,23 @@ def subject(url: str, connector: ElasticConnector) -> Subject:
         unknown_selection={"index": "no-such-index"},
         settle=settle,
         judge=judge,
+        hand=_users_hand(url, connector),
+    )
+
+
+def _users_hand(url: str, connector: ElasticConnector) -> UsersHand:
+    """Whoever may write the index of rules."""
+    index = Names(connector.given.namespace).rules
+
+    def there(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = done(url, "GET", f"/{index}/_doc/{name}")["_source"]
+        return found
+
+    def write(name: str, **keys: object) -> None:
+        done(url, "POST", f"/{index}/_doc/{name}?refresh=true", there(name) | keys)
+
+    return UsersHand(
+        switch_off=lambda name: write(name, enabled=False),
+        is_on=lambda name: bool(there(name)["enabled"]),
+        edit=lambda name: write(name, rule={**there(name)["rule"], "budget": 99.0}),
     )

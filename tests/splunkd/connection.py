@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from scoreback.connectors.contract import Subject
-from scoreback.connectors.contract.data import START
+from scoreback.connectors.contract.data import START, UsersHand
 from scoreback.connectors.splunk import SplunkConnector
 from scoreback.connectors.splunk.labels.verdicts import Verdicts
+from scoreback.connectors.splunk.rules.spl import search_name
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch
 from tests.splunkd.serving import Certificate, running
@@ -100,7 +102,25 @@ def subject(simulator: Simulator, connector: SplunkConnector) -> Subject:
         settle=lambda: settle(simulator),
         now=lambda: datetime.fromtimestamp(simulator.clock.now(), UTC),
         judge=judge,
+        hand=UsersHand(
+            switch_off=lambda name: by_hand(connector, name, disabled="1"),
+            is_on=lambda name: saved_search(connector, name)["disabled"] in (False, "0"),
+            edit=lambda name: by_hand(connector, name, search="index=main"),
+        ),
     )
+
+
+def saved_search(connector: SplunkConnector, rule: str) -> dict[str, Any]:
+    """The saved search of the rule called so."""
+    path = connector.client.own("saved/searches", search_name(rule))
+    found: dict[str, Any] = connector.client.call("GET", path)["entry"][0]["content"]
+    return found
+
+
+def by_hand(connector: SplunkConnector, rule: str, **keys: str) -> None:
+    """Somebody changes the saved search of the rule called so."""
+    path = connector.client.own("saved/searches", search_name(rule))
+    connector.client.call("POST", path, form=keys)
 
 
 def settle(simulator: Simulator) -> None:

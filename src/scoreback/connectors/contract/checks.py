@@ -15,6 +15,7 @@ from scoreback.connectors.contract import (
     event_checks,
     health_checks,
     label_checks,
+    rule_checks,
     score_checks,
 )
 from scoreback.connectors.contract.data import NoDoor, Subject
@@ -41,5 +42,5 @@ def _checks(*modules: ModuleType) -> Iterator[Check]:
 
 
 CHECKS: tuple[Check, ...] = tuple(
-    _checks(event_checks, score_checks, alert_checks, label_checks, health_checks)
+    _checks(event_checks, score_checks, rule_checks, alert_checks, label_checks, health_checks)
 )

@@ -52,6 +52,16 @@ class Subject:
     now: Callable[[], datetime] = field(default=lambda: START + timedelta(days=2))  # the clock
     # Put verdicts that name no alert of ours where the connector reads labels; None: it cannot be.
     judge: Callable[[LabelBatch], None] | None = None
+    hand: "UsersHand | None" = None  # on rules in the SIEM; None: nobody but us reaches them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsersHand:
+    """What a user does in the SIEM to a rule by its name."""
+
+    switch_off: Callable[[str], None]
+    is_on: Callable[[str], bool]
+    edit: Callable[[str], None] | None = None  # what is ours; None: it cannot be
 
 
 def arrival_of(number: int) -> datetime:
