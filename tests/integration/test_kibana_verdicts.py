@@ -252,7 +252,7 @@ def test_thousands_that_were_closed_at_once_are_each_told_once(
 ) -> None:
     monkeypatch.setattr(pages, "PAGE_ROWS", 700)
     state = closed(START + HOUR, "false_positive")
-    names = [f"a{n:05d}" for n in range(3_000)]
+    names = [f"a{n:05d}" for n in range(10_000)]
     siem.put_all({name: siem.alert(name, [event(f"e-{name}")], state) for name in names})
     assert sorted(siem.verdicts()) == names
 
