@@ -7,6 +7,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.scoring.champions import LiveRun, behind, score_live_together
+from scoreback.service.scoring.outcome import ScoreOutcome
 from scoreback.service.scoring.plan import selected
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, NotYet, Work
@@ -83,10 +84,16 @@ def _log_run(app: App, run: LiveRun) -> None:
         logging.INFO if done.read or done.resolved else logging.DEBUG,
         "%s read %d events and scored %d, %d above the threshold%s%s",
         "-" if run.champion is None else run.champion.version, done.read, done.scored, over,
-        f", {done.suppressed} of them held back" if done.suppressed else "",
+        _fate(done) if over or done.over_budget else "",
         f"; the SIEM refused {refused} scores, kept in {app.state.refused}" if refused else "",
         extra={"detector": run.detector.name, "job": SCORE.name},
     )  # fmt: skip
+
+
+def _fate(done: ScoreOutcome) -> str:
+    """What became of the hits."""
+    budget = f"; {done.over_budget} more held back by the budget" if done.over_budget else ""
+    return f": {done.opened} alerts raised, {done.joined} held back by cap or throttle{budget}"
 
 
 def _warn_of_another_home(work: Work, run: LiveRun) -> None:
