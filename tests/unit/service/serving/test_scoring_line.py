@@ -20,8 +20,8 @@ class Named:
         (
             ScoreOutcome(read=9, scored=8, alerts=5, opened=3, suppressed=1, over_budget=2),
             (
-                "- read 9 events and scored 8, 6 above the threshold: 3 alerts raised, 3 held back by"
-                " cap or throttle; 2 more held back by the budget"
+                "- read 9 events and scored 8, 6 above the threshold: 3 alerts raised, 3 held back"
+                " by cap or throttle; 2 more held back by the budget"
             ),
         ),
         (ScoreOutcome(read=9, scored=8), "- read 9 events and scored 8, 0 above the threshold"),
