@@ -9,13 +9,16 @@ import pytest
 from scoreback.connectors.doors.keys import KeyNeeds
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.kibana.rights import privileges
+from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.kibana.versions import Version
+from scoreback.connectors.elastic.names import Names
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 from tests.elasticsearch.batches import events
 from tests.elasticsearch.direct import fill, make
 from tests.elasticsearch.proxy import Proxy
 from tests.elasticsearch.security import Security
+from tests.kibana.asking import ask
 from tests.kibana.connection import joined
 from tests.kibana.fixtures import over
 from tests.kibana.simulator import Simulator
@@ -135,6 +138,17 @@ def test_a_space_that_is_not_there_and_a_kibana_that_is_not_are_findings(
         (finding,) = about_kibana(connector, index)
         assert "does not answer" in finding.what
         assert finding.fix
+
+
+def test_a_rule_whose_stream_begins_with_the_first_score_is_no_finding(
+    newest: Simulator, index: str
+) -> None:
+    with joined(newest) as connector:
+        connector.rules.apply(rule())
+        run = {"rule_id": rule_id(Names(connector.given.namespace), rule().name)}
+        told = ask(newest, "POST", "/simulator/run", run).json
+        assert "no index matching" in told["message"]
+        assert about_kibana(connector, index) == []
 
 
 def test_a_key_sent_to_kibana_over_plain_http_or_unchecked_is_named(

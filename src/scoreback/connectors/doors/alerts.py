@@ -16,6 +16,7 @@ class AlertQuery:
     version: str | None = None
     window: TimeWindow | None = None  # by the time of the event that opened them
     still_open: bool = False
+    touched: bool = True  # False: ``Alert.touched`` need not be right, which spares questions
 
 
 @runtime_checkable

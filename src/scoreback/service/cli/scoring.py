@@ -202,7 +202,7 @@ def verdict(
             _close_all(app, file, by, json)
             return
         if alert is None:
-            query = AlertQuery(detector=detector, still_open=not all_alerts)
+            query = AlertQuery(detector=detector, still_open=not all_alerts, touched=json)
             listed = riskiest(alerts.find(query), limit, options.moment(since, "--since"))
             fields = fields_of(alerts, listed)
             if json:

@@ -64,7 +64,7 @@ def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Seq
     ours = {(c.alert_id, c.closed_at) for c in own_closures(app.state, app.connector.name)}
     return [
         replace(a, verdict=None, closed_at=None) if (a.alert_id, a.closed_at) in ours else a
-        for a in door.find(AlertQuery(detector=detector, window=window))
+        for a in door.find(AlertQuery(detector=detector, window=window, touched=False))
     ]
 
 

@@ -11,6 +11,8 @@ from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import Finding
 
 _PAGE = 100
+# What a rule says of a stream that begins with its first document: nothing is wrong, nothing to do.
+_NOT_BEGUN = "no index matching"
 _FAILING = frozenset({"failed", "partial failure", "warning"})
 
 
@@ -51,7 +53,7 @@ def _execution(rule: Mapping[str, Any]) -> Iterator[Finding]:
     """How a rule's last run went."""
     last = (rule.get("execution_summary") or {}).get("last_execution") or {}
     name, said = rule.get("name"), " ".join(str(last.get("message") or "").split())[:300]
-    if not rule.get("enabled") or not last:
+    if not rule.get("enabled") or not last or _NOT_BEGUN in said:
         return
     gap = (last.get("metrics") or {}).get("execution_gap_duration_s")
     if gap:

@@ -28,6 +28,7 @@ from scoreback.regular_file import open_regular
 CONNECTIONS = 8  # kept open, at most
 DEFAULT_SPACE = "default"
 _AGAIN = frozenset({429, 502, 503, 504})
+_OF_OTHERS = (400, 404, 405)  # what others say of Kibana's status: an Elasticsearch says 400
 _HEADERS = {
     "kbn-xsrf": "true",
     "elastic-api-version": "2023-10-31",
@@ -210,7 +211,9 @@ class Kibana:
     def _status(self) -> Version:
         settings = self._settings
         with unanswered("Kibana", settings.timeout, settings.attempts, settings.longest_wait):
-            answer = self.send("GET", "/api/status", space=False)
+            answer = self.send("GET", "/api/status", space=False, good=_OF_OTHERS)
+        if answer.status in _OF_OTHERS:
+            raise self._failures.other_product()
         try:
             found = msgspec.json.decode(answer.body)
         except msgspec.DecodeError as error:

@@ -79,21 +79,22 @@ class Failures:
         if status == 403:
             hint = self._missing_right(path, version)
         return SiemRefused(
-            f"{self._who}: Kibana refused {method} {path} with {status}: {self._reason(body)}",
+            f"{self._who}: Kibana refused {method} {_route(path)} with {status}:"
+            f" {self._reason(body)}",
             hint=hint,
         )
 
     def redirected(self, method: str, path: str) -> SiemRefused:
         """An answer that leads elsewhere: it is not followed, as our key would go there too."""
         return SiemRefused(
-            f"{self._who}: {method} {path} was answered with a redirection",
+            f"{self._who}: {method} {_route(path)} was answered with a redirection",
             hint="write the final address under kibana, with its base path if it has one",
         )
 
     def busy(self, method: str, path: str, status: int, body: bytes) -> SiemUnavailable:
         """Kibana has no room, however often it was asked."""
         return SiemUnavailable(
-            f"{self._who}: {method} {path} of Kibana got {status} in each of"
+            f"{self._who}: {method} {_route(path)} of Kibana got {status} in each of"
             f" {self._settings.attempts} attempts: {self._reason(body)}",
             hint="Kibana is overloaded or starting; nothing is lost, try again later",
         )
@@ -116,7 +117,7 @@ class Failures:
     def unreadable(self, method: str, path: str) -> SiemUnavailable:
         """An answer is not JSON, as it broke off or something else gave it."""
         return SiemUnavailable(
-            f"{self._who}: the answer to {method} {path} is not JSON",
+            f"{self._who}: the answer to {method} {_route(path)} is not JSON",
             hint="is a proxy between us and Kibana in trouble? Nothing is lost",
         )
 
@@ -147,7 +148,7 @@ def reason(body: bytes) -> str:
     """Why Kibana refused, in its own words, short."""
     try:
         found = msgspec.json.decode(body)
-        said = found["message"]
+        said = found["message"] if "message" in found else found["status"]["overall"]["summary"]
         return (said if isinstance(said, str) else str(said))[:500]
     except (msgspec.DecodeError, TypeError, KeyError):
         return body[:200].decode(errors="replace") or "no reason was given"
@@ -155,6 +156,11 @@ def reason(body: bytes) -> str:
 
 def _id(features: Features, kind: str) -> str:
     return str(getattr(features, kind))
+
+
+def _route(path: str) -> str:
+    """*path* without its query, which may be long."""
+    return path.partition("?")[0]
 
 
 def _untrusted(error: Exception) -> bool:

@@ -104,7 +104,7 @@ class FoundAlerts:
             never.append({"term": {STATUS: CLOSED}})
         hits = self._hits({"bool": {"filter": filters, "must_not": never}})
         while some := list(islice(hits, PAGE)):
-            for found in self._whole(some):
+            for found in self._whole(some, notes=query.touched):
                 if _is_asked(found.alert, query):
                     yield found
 
@@ -163,7 +163,7 @@ class FoundAlerts:
                 return
             body["search_after"] = hits[-1]["sort"]
 
-    def _whole(self, hits: Sequence[Mapping[str, Any]]) -> list[FoundAlert]:
+    def _whole(self, hits: Sequence[Mapping[str, Any]], *, notes: bool = True) -> list[FoundAlert]:
         rows = [(hit, flat(hit["_source"]), source_of(hit["_source"])) for hit in hits]
         scores = self._scores(rows)
         ids = [str(hit["_id"]) for hit in hits]
@@ -176,7 +176,7 @@ class FoundAlerts:
             if score is not None:
                 done, history = own.get(name, NOTHING), histories.get(name, [])
                 found.append(self._found(hit, values, source, score, done, history))
-        quiet = [one.alert.alert_id for one in found if not one.alert.touched]
+        quiet = [one.alert.alert_id for one in found if notes and not one.alert.touched]
         touched = noted(self._kibana, quiet)
         return [
             replace(one, alert=replace(one.alert, touched=True))

@@ -171,6 +171,28 @@ def test_what_is_no_kibana_of_today_is_refused(body: object, said: str) -> None:
         _ = kibana(server.url).version
 
 
+def test_the_address_of_an_elasticsearch_is_told_from_a_kibana() -> None:
+    said = {"error": "no handler found for uri [/api/status] and method [GET]"}
+    with (
+        answering(saying(Reply(400, said))) as server,
+        pytest.raises(SiemRefused, match="is not Kibana"),
+    ):
+        _ = kibana(server.url).version
+
+
+def test_a_failure_names_the_path_alone_and_what_the_status_says() -> None:
+    down = {"status": {"overall": {"level": "critical", "summary": "Elasticsearch is unavailable"}}}
+    with answering(saying(Reply(503, down))) as server:
+        client = kibana(server.url)
+        said = "GET /api/note of Kibana got 503 in each of 3 attempts: Elasticsearch is unavailable"
+        with pytest.raises(SiemUnavailable, match=f"{said}$"):
+            client.call("GET", "/api/note?documentIds=a&documentIds=b")
+    with answering(saying(Reply(400, {"message": "no"}))) as server:
+        client = kibana(server.url)
+        with pytest.raises(SiemRefused, match=r"GET /api/note with 400: no$"):
+            client.call("GET", "/api/note?documentIds=a&documentIds=b")
+
+
 def test_a_space_that_does_not_exist_is_named() -> None:
     with (
         answering(saying(Reply(404, {}))) as server,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from os.path import commonprefix
 from typing import Any
 
 from scoreback.connectors.elastic.kibana.rules.body import READS_AGAIN, Wanted, look_back
@@ -41,17 +42,17 @@ class DetectionRule:
             if not same(self.there.get(key), value) and not self._as_sent(key, value)
         }
         followed = self._followed(wanted)
-        return found | {k: v for k, v in followed.items() if not same(self.there.get(k), v)}
+        return found | {k: v for k, v in followed.items() if not self._stands(k, v)}
 
     def standing(self, wanted: Wanted, *, paused: bool) -> Found:
         """How it stands to *wanted*, which is *paused* by us or not."""
         differences = [
-            f"{key}: {_short(self.there.get(key))} -> {_short(value)}"
+            f"{key}: {_change(self.there.get(key), value)}"
             for key, value in sorted(self.changes(wanted).items())
         ]
         switch = self.switch(paused=paused)
         if switch is not None:
-            differences.append(f"enabled: {_short(not switch)} -> {_short(switch)}")
+            differences.append(f"enabled: {not switch} -> {switch}")
         if not differences and self.has_lost_its_rights:
             rights = "rights: of a key that works no more -> of this connection"
             return Found(standing=Standing.OUTDATED, differences=(rights,))
@@ -102,6 +103,13 @@ class DetectionRule:
         theirs = {key: self.there.get(key) for key in THEIRS if key not in _OF_THE_TYPE}
         kept = theirs | self._followed(wanted) | {"enabled": enabled}
         return {key: value for key, value in kept.items() if value is not None}
+
+    def _stands(self, key: str, value: object) -> bool:
+        """Whether a followed key has *value*; people order tags as they like."""
+        there = self.there.get(key)
+        if key == "tags" and isinstance(there, list) and isinstance(value, list):
+            return sorted(there) == sorted(value)
+        return same(there, value)
 
     def _keys(self) -> Sequence[str]:
         return tuple(key for key in self.there if key in _WRITTEN)
@@ -215,8 +223,20 @@ def _back(text: object) -> timedelta | None:
     return _span(text.removeprefix("now-")) if isinstance(text, str) else None
 
 
-def _short(value: object) -> str:
-    if value is None:
-        return "absent"
-    text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+def _change(now: object, wanted: object) -> str:
+    """What becomes of a value, short: from where the two differ, if they are long."""
+    before, after = _told(now), _told(wanted)
+    start = 0
+    if max(len(before), len(after)) > _LONGEST:
+        alike = len(commonprefix((before, after)))  # noqa: RUF071 - characters are meant
+        start = max(0, alike - _LONGEST // 3)
+    return f"{_short(before, start)} -> {_short(after, start)}"
+
+
+def _told(value: object) -> str:
+    return "absent" if value is None else " ".join(str(value).split())
+
+
+def _short(text: str, start: int) -> str:
+    shown = f"...{text[start + 3 :]}" if start > 3 else text
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 3] + "..."

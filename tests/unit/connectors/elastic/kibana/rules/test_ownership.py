@@ -174,3 +174,21 @@ def test_absent_and_empty_are_alike_and_kibana_may_add_to_an_object() -> None:
     assert not same({"a": 2}, {"a": 1})
     assert not same([{"a": 1}, {"a": 2}], [{"a": 1}])
     assert not same("x", None)
+
+
+def test_the_order_of_tags_is_theirs() -> None:
+    there = standing_rule(tags=["Tier 1", *reversed(WILL.followed["tags"])])
+    assert there.standing(WILL, paused=False).standing == Standing.CURRENT
+
+
+def test_a_difference_deep_in_a_long_value_is_shown() -> None:
+    query = WILL.ours["query"]
+    (told,) = standing_rule(query=f"{query} or x").standing(WILL, paused=False).differences
+    assert told.startswith("query: ...")
+    before, _, after = told.removeprefix("query: ").partition(" -> ")
+    assert before == f"{after} or x"
+    threat = [*WILL.ours["threat"], {"framework": "f" * 80}]
+    (told,) = standing_rule(threat=threat).standing(WILL, paused=False).differences
+    before, _, after = told.removeprefix("threat: ").partition(" -> ")
+    assert before != after
+    assert max(len(before), len(after)) <= 60
