@@ -1,6 +1,6 @@
 """Finds a connector by entry point and imports that one only; finds translators of Sigma rules."""
 
-import runpy
+import ast
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,14 +36,14 @@ def load_connector(name: str) -> type[Connector]:
 def selection_keys(name: str) -> tuple[str, ...] | None:
     """The keys that a selection for the connector called *name* may have; None: not known.
 
-    A connector names them as ``KEYS`` in a file ``selection_keys.py`` of its package. That is read
-    alone, without the package: checking a detector file is to be quick.
+    A connector names them as a literal ``KEYS`` in a file ``selection_keys.py`` of its package.
+    That is read alone, without the package: checking a detector file is to be quick.
     """
     for point in entry_points(group=GROUP, name=name):
         spec = find_spec(point.module)
         file = None if spec is None or spec.origin is None else Path(spec.origin)
         if file is not None and (keys := file.with_name("selection_keys.py")).is_file():
-            return tuple(runpy.run_path(str(keys))["KEYS"])
+            return _keys_in(keys.read_text(encoding="utf-8"))
     return None
 
 
@@ -66,3 +66,11 @@ def sigma_translators() -> dict[str, SigmaTranslator]:
         translator: type[SigmaTranslator] = points[name].load()
         found[name] = translator()
     return found
+
+
+def _keys_in(source: str) -> tuple[str, ...] | None:
+    """The literal that *source* assigns to ``KEYS``; nothing is run."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["KEYS"]:
+            return tuple(ast.literal_eval(node.value))
+    return None
