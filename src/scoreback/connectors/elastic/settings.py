@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from scoreback.connectors.connection_settings import ConnectionSettings, Duration
@@ -14,7 +21,22 @@ from scoreback.records import Verdict
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
 _OF_KIBANA = ("space", "kibana_ca_file", "verdicts")  # what means nothing without it
-Space = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$")]
+
+
+def _space(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]{1,100}", name):
+        raise ValueError("a space is named by its id: small letters, digits, _ and -")
+    return name
+
+
+def _meaning(said: object) -> object:
+    if said not in ("ignore", *Verdict):
+        raise ValueError(f"a reason means one of {', '.join(Verdict)}, ignore")
+    return said
+
+
+Space = Annotated[str, AfterValidator(_space)]
+Meaning = Annotated[Verdict | Literal["ignore"], BeforeValidator(_meaning)]
 
 
 class ElasticSettings(ConnectionSettings):
@@ -108,7 +130,7 @@ class ElasticSettings(ConnectionSettings):
         default=None, description="certificates trusted for Kibana (PEM); ca_file without it"
     )
 
-    verdicts: dict[str, Verdict | Literal["ignore"]] = Field(
+    verdicts: dict[str, Meaning] = Field(
         default={},
         description="what closing reasons, or tags where there is no reason, mean here:"
         " {approved change: benign_positive}; none is for alerts closed without either",

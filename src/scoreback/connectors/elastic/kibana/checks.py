@@ -42,7 +42,10 @@ def _our_rules(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
         }
         found = kibana.call("GET", f"{PATH}/_find", params=params)
         for rule in found["data"]:
-            if {names.scores, names.health} & set(rule.get("index") or ()):
+            looks_at = set(rule.get("index") or ())
+            # A rule over events names no index of its own: it joins them with our lookup.
+            joins = names.events_lookup in str(rule.get("query"))
+            if joins or {names.scores, names.health} & looks_at:
                 yield rule
         if page * _PAGE >= found["total"]:
             return
