@@ -215,7 +215,7 @@ def test_label_times_that_are_no_times_are_counted_with_an_example_and_never_lea
     folder: Path, scoreback: Run
 ) -> None:
     relabelled(folder, scoreback, lambda label: [label[0], label[1][:10].replace("-", "")])
-    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml", "--json")):
         said = " ".join((ended.out + ended.err).split())
         assert "labels are not used" in said
         assert "such as '2026" in said
@@ -248,7 +248,7 @@ def test_label_values_that_the_file_spells_otherwise_are_told_by_check_and_train
     folder: Path, scoreback: Run
 ) -> None:
     relabelled(folder, scoreback, lambda label: [label[0].title(), label[1]])
-    for ended in (train(scoreback), scoreback("check", "alert_queue.yml")):
+    for ended in (train(scoreback), scoreback("check", "alert_queue.yml", "--json")):
         said = " ".join((ended.out + ended.err).split())
         assert "events have 'True Positive' in 'closed.as'" in said
         assert "the values there are: 'False Positive' (" in said
@@ -339,7 +339,7 @@ def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -
     run = scoreback("score", "alert_queue.yml", *SCORED)
     assert run.code == 0, run.err
     assert json.loads(run.out)["scored"] == 322
-    checked = scoreback("check", "alert_queue.yml")
+    checked = scoreback("check", "alert_queue.yml", "--json")
     assert checked.code == 0
     said = " ".join(checked.out.split())
     assert "no event of the selection has field 'closed.as'" in said

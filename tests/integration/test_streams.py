@@ -15,6 +15,7 @@ def started(
     home: Path, arguments: list[str], redirect: str = "", stdout: int | None = None
 ) -> tuple[int, str]:
     """Exit code, and what is said on standard error."""
+    home.mkdir(exist_ok=True)  # else it is said that there is no workspace
     command = [sys.executable, "-c", RUN, *arguments]
     if redirect:
         command = ["sh", "-c", f'exec "$@" {redirect}', "sh", *command]
