@@ -84,12 +84,20 @@ def _outer(text: bytes) -> JsonShape | None:
         if answer:
             return JsonShape(lines=False, lists=(answer,))
     parsed = [found for line in lines[:100] if (found := _object(line)) is not None]
+    if not text.startswith(b"{") and not _mostly_objects(text):
+        return None  # a table in which some cell begins with a brace, such as a command line
     if parsed:
         action = _action(parsed[0])
         if action is not None and _object(lines[0]) is not None:
             return JsonShape(bulk=True, ids="_id" in action)
         return JsonShape()
     return JsonShape(lines=not _goes_on(text))
+
+
+def _mostly_objects(text: bytes) -> bool:
+    """Whether more than half of the lines that *text* begins with are objects."""
+    begun = [line for line in text.split(b"\n")[:100] if line.strip()]
+    return sum(_object(line) is not None for line in begun) * 2 > len(begun)
 
 
 def _goes_on(text: bytes) -> bool:

@@ -110,3 +110,14 @@ def test_a_field_called_like_a_column_of_ours_is_refused_with_a_remedy_that_work
     if name == "arrival_time":
         assert f"--arrival {name}" in error.value.hint
         assert load(siem, tmp_path / "b.csv", data, LoadMapping(arrival=name)).rejected == 0
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_a_table_of_command_lines_is_not_taken_for_json(
+    siem: LocalConnector, tmp_path: Path, name: str
+) -> None:
+    commands = ["find . -ls", "{ time ls; } 2>&1", '{"a": 1}', "[ -f x ]", "ls", "ps", "id"]
+    lines = [f"{command},{1714521600 + n}" for n, command in enumerate(commands)]
+    report = load(siem, tmp_path / name, "\n".join(["command,ts", *lines, ""]), TS)
+    assert (report.loaded, report.rejected) == (len(commands), 0)
+    assert fields(siem, "command") == commands
