@@ -141,6 +141,7 @@ def test_every_command_that_is_refused_is_named_as_missing() -> None:
 def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SCOREBACK_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment["COLUMNS"] = "200"  # on a narrow screen a table of candidates is one block each
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
