@@ -1,8 +1,6 @@
 """What a failed request to Kibana means, in words for a person."""
 
 import base64
-import ssl
-from collections.abc import Iterator
 
 import msgspec
 import requests
@@ -11,6 +9,7 @@ from urllib3.exceptions import NewConnectionError
 
 from scoreback.connectors.elastic.kibana.versions import SINCE, Features, Version
 from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.request_causes import untrusted, within
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
 _HINTS = {
@@ -28,7 +27,6 @@ _FEATURES = (
     ("/api/dashboards", "dashboards"),
     ("/api/saved_objects", "saved_objects"),
 )
-_BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)
 _LATE = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 
 
@@ -101,12 +99,12 @@ class Failures:
 
     def silence(self, error: Exception) -> SiemError | ConfigError:
         """No answer came."""
-        if _untrusted(error):
+        if untrusted(error):
             return ConfigError(
                 f"{self._who}: the certificate of Kibana is not trusted",
                 hint="name its authority with kibana_ca_file; the host in kibana has to be in it",
             )
-        late = _within(error, _LATE) and not _within(error, (NewConnectionError,))
+        late = within(error, _LATE) and not within(error, (NewConnectionError,))
         what = f"within {self._settings.timeout:g} s" if late else "at all: no connection"
         return SiemUnavailable(
             f"{self._who}: Kibana does not answer {what}",
@@ -161,25 +159,3 @@ def _id(features: Features, kind: str) -> str:
 def _route(path: str) -> str:
     """*path* without its query, which may be long."""
     return path.partition("?")[0]
-
-
-def _untrusted(error: Exception) -> bool:
-    tls = (ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError)
-    return _within(error, tls) and not _within(error, _BROKE_OFF)
-
-
-def _within(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    return any(isinstance(cause, kinds) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """*error* and what it was made of, wherever a library kept it."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]

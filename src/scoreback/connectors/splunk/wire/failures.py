@@ -1,7 +1,5 @@
 """What a failed request means, in words for a person: what is wrong with what, and what to do."""
 
-import ssl
-from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -9,6 +7,7 @@ import requests
 import urllib3
 from urllib3.exceptions import NewConnectionError
 
+from scoreback.connectors.request_causes import causes, untrusted, within
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
@@ -21,7 +20,6 @@ _HINTS = {
     413: "the server takes smaller requests only: raise max_content_length there",
 }
 _NEVER_SENT = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
-_BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)
 _LATE = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 # What `requests` and, of a body that is read as it comes, urllib3 and the sockets below raise.
 Silence = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -92,12 +90,12 @@ class Failures:
         self, where: str, error: Exception, kind: type[SiemUnavailable] = SiemUnavailable
     ) -> SiemError | ConfigError:
         """No answer came from *where*."""
-        if _untrusted(error):
+        if untrusted(error):
             return ConfigError(
                 f"{self._who}: the certificate of {where} is not trusted",
                 hint="name its authority with ca_file; the host in the address has to be in it",
             )
-        late = _within(error, _LATE) and not _within(error, (NewConnectionError,))
+        late = within(error, _LATE) and not within(error, (NewConnectionError,))
         what = f"no answer within {self._settings.timeout:g} s" if late else "no connection"
         return kind(
             f"{self._who}: {what}",
@@ -147,26 +145,4 @@ def _xml_texts(body: bytes) -> list[str]:
 
 def never_sent(error: Exception) -> bool:
     """Whether the request cannot have reached a server."""
-    return _untrusted(error) or any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
-
-
-def _untrusted(error: Exception) -> bool:
-    tls = (ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError)
-    return _within(error, tls) and not _within(error, _BROKE_OFF)
-
-
-def _within(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    return any(isinstance(cause, kinds) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """*error* and what it was made of, wherever a library kept it."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+    return untrusted(error) or any(type(cause).__name__ in _NEVER_SENT for cause in causes(error))
