@@ -51,7 +51,7 @@ test: $(VENV)/development
 	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile
 
 unit: $(VENV)/development
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract
+	$(BIN)/pytest -n 2 --dist loadfile -m "not server" tests/unit tests/contract
 
 check: $(VENV)/development
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.connectors.elastic.kibana.dashboards.kql import kql
+from scoreback.connectors.elastic.kibana.kql import kql
 
 UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 

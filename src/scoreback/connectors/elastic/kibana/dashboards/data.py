@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from scoreback.connectors.elastic.deploying.resources import HEALTH, SCORES, dotted
-from scoreback.connectors.elastic.kibana.dashboards.kql import Value
+from scoreback.connectors.elastic.kibana.kql import Value
 
 TIME_FIELD = "@timestamp"
 DETECTOR = "scoreback.detector"

@@ -20,7 +20,7 @@ from scoreback.connectors.elastic.kibana.dashboards.data import (
     Data,
     type_of,
 )
-from scoreback.connectors.elastic.kibana.dashboards.kql import kql
+from scoreback.connectors.elastic.kibana.kql import kql
 from scoreback.health import FIGURES, OWN
 
 Show = Literal["figure", "table", "lines", "columns", "bars"]

@@ -5,7 +5,8 @@ The join alone says which events are the detector's: who was not scored by it ha
 
 from collections.abc import Sequence
 
-from scoreback.connectors.elastic.kibana.rules.kql import esql_condition, quoted
+from scoreback.connectors.elastic.kibana.kql import text_of
+from scoreback.connectors.elastic.kibana.rules.kql import esql_condition
 from scoreback.connectors.elastic.kibana.versions import Differences
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reading.selection import Selection
@@ -36,7 +37,7 @@ def esql(
     Raises:
         SiemRefused: all events lie in remote clusters, where there is nothing to join.
     """
-    index = ", ".join(quoted(name) for name in _local(rule, clusters))
+    index = ", ".join(text_of(name) for name in _local(rule, clusters))
     if kibana.joins_fields:
         join, where = f"{_INDEX}, {_ID}", ""
     else:

@@ -3,6 +3,7 @@
 Nothing that comes from a file is written into a query but as a quoted value.
 """
 
+from scoreback.connectors.elastic.kibana.kql import text_of
 from scoreback.connectors.elastic.writing.conditions import CONDITION
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.health import condition_of
@@ -19,24 +20,16 @@ def esql_condition(rule: AlertRule) -> str:
     return " AND ".join(f"{field} == {value}" for field, value in _terms(rule))
 
 
-def quoted(value: str) -> str:
-    """*value* as a text of either language: no wildcard, no operator, no end of the quotes."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    for sign, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        escaped = escaped.replace(sign, written)
-    return f'"{escaped}"'
-
-
 def _terms(rule: AlertRule) -> list[tuple[str, str]]:
     if rule.kind is RuleKind.HEALTH:
         return [
-            ("scoreback.health.kind", quoted(CONDITION)),
-            ("scoreback.health.subject", quoted(condition_of(rule))),
+            ("scoreback.health.kind", text_of(CONDITION)),
+            ("scoreback.health.subject", text_of(condition_of(rule))),
         ]
     # What is in force: another version's scores, and those for trying it, are no alerts.
     return [
-        ("scoreback.detector", quoted(rule.detector)),
-        ("scoreback.version", quoted(rule.version)),
-        ("scoreback.stage", quoted(Stage.LIVE.value)),
+        ("scoreback.detector", text_of(rule.detector)),
+        ("scoreback.version", text_of(rule.version)),
+        ("scoreback.stage", text_of(Stage.LIVE.value)),
         ("scoreback.alert", "true"),
     ]

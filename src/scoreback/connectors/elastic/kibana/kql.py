@@ -11,6 +11,15 @@ def kql(only: Mapping[str, Value | tuple[Value, ...]], *, absent: Iterable[str] 
     return " and ".join([*parts, *(f"not {field} : *" for field in absent)])
 
 
+def text_of(value: str) -> str:
+    """*value* as a text of KQL or ES|QL: no wildcard, no operator, no end of the quotes."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    # Both read these three in a quoted text too.
+    for plain, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        escaped = escaped.replace(plain, written)
+    return f'"{escaped}"'
+
+
 def _values(value: Value | tuple[Value, ...]) -> str:
     if isinstance(value, tuple):
         return f"({' or '.join(map(_one, value))})"
@@ -20,8 +29,4 @@ def _values(value: Value | tuple[Value, ...]) -> str:
 def _one(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    # Kibana reads these three in a quoted text too.
-    for plain, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        escaped = escaped.replace(plain, written)
-    return f'"{escaped}"'
+    return text_of(value)
