@@ -18,7 +18,8 @@ class Port:
     """Listens from its making on; answers between `start` and `stop`."""
 
     def __init__(self, app: ASGIApp, port: int, certificate: Certificate | None) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sends small answers at once instead of waiting 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((_HOST, port))
         scheme = "https" if certificate else "http"
