@@ -58,6 +58,8 @@ def running(
         with _scheduling(simulator):
             yield simulator
     finally:
+        for server in servers:  # all at once: each takes a while to see it
+            server.end()
         for server in servers:
             server.stop()
         simulator.close()
