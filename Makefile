@@ -100,6 +100,7 @@ benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/windows.py
 
 acceptance: test benchmark
+	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/real_data.py ../shared/data
 	$(BIN)/python benchmarks/quality.py ../shared/data

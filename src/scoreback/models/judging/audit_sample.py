@@ -1,0 +1,86 @@
+"""Which units below the threshold a person is asked to look at: more where attacks are likelier.
+
+Only what was alerted gets a verdict, so alerts alone cannot tell what was missed. An audit shows a
+few other units a day. They are drawn by stratum of score: half of a day's audits are spread evenly
+over the strata, so that none is left unseen; the other half go where they narrow the estimate most
+(Neyman's allocation: units times the standard deviation of "is an attack" among them).
+
+A unit is drawn by its id, so the same unit is drawn in any run; the cap of a day is kept by taking
+those drawn in the order in which they are counted.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoreback.models.learners.model import Floats
+
+_STRATA = 5
+_DRAWN_SHARE = 0.8  # of the cap, on an ordinary day: chance seldom fills it before the day ends
+_LEAST_BELIEF = 1e-6
+
+
+def stratum_edges(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """Where strata of scores are cut: of the bins' *edges*, ever finer towards the top.
+
+    Args:
+        edges: strictly ascending, those of the histogram of a version's scores.
+    """
+    places = {int(len(edges) * part) for part in (0.4, 0.65, 0.75, 0.85)}
+    return tuple(edges[place] for place in sorted(places) if place < len(edges))[: _STRATA - 1]
+
+
+def strata_of(scores: Floats, edges: tuple[float, ...]) -> NDArray[np.int64]:
+    """The stratum of each of *scores*; 0 is the lowest."""
+    return np.searchsorted(np.asarray(edges), scores, side="right").astype(np.int64)
+
+
+def chances(per_day: Floats, believed: Floats, audits: float) -> Floats:
+    """The chance of a unit of each stratum to be drawn.
+
+    Args:
+        per_day: units below the threshold that are expected a day, by stratum.
+        believed: the share of attacks among them, as the model believes.
+        audits: how many a team will look at in a day.
+
+    Returns:
+        As many chances, 0 where nothing is expected.
+    """
+    wanted = audits * _DRAWN_SHARE
+    there = per_day > 0
+    belief = np.clip(believed, _LEAST_BELIEF, 1 - _LEAST_BELIEF)
+    weights = np.where(there, per_day * np.sqrt(belief * (1 - belief)), 0.0)
+    found = np.zeros(len(per_day))
+    for share, by in ((wanted / 2, there.astype(float)), (wanted / 2, weights)):
+        found += _spread(share, by, per_day - found)
+    return np.divide(found, per_day, out=np.zeros(len(per_day)), where=there)
+
+
+def audited(
+    times: NDArray[np.int64], drawn: Floats, chance: Floats, room: int
+) -> NDArray[np.bool_]:
+    """Which of some units are audited.
+
+    Args:
+        times: when each is counted, microseconds.
+        drawn: an even draw in [0, 1) for each, by its id.
+        chance: of each.
+        room: how many more the day may have.
+    """
+    found = np.zeros(len(times), dtype=bool)
+    able = np.flatnonzero(drawn < chance)
+    found[able[np.lexsort((drawn[able], times[able]))][: max(room, 0)]] = True
+    return found
+
+
+def _spread(amount: float, weights: Floats, most: Floats) -> Floats:
+    """*amount* in proportion to *weights*, nowhere above *most*."""
+    found = np.zeros(len(weights))
+    open_to = weights > 0
+    for _ in range(len(weights)):
+        left = amount - found.sum()
+        if left <= 0 or not open_to.any():
+            break
+        share = np.where(open_to, weights, 0.0)
+        found = np.minimum(found + left * share / share.sum(), np.maximum(most, 0.0))
+        open_to &= found < most
+    return found

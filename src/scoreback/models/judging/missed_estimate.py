@@ -1,0 +1,99 @@
+"""How many attacks no alert showed, from verdicts on alerts and on a sample of what was below.
+
+Each stratum of score has a number of units, of which some were audited. The shares of attacks are
+binomial; an interval of a sum over strata is found by drawing them. For each limit the draws are
+those that err on its side (Beta(k, n-k+1) below and Beta(k+1, n-k) above, the two distributions
+whose quantiles are Clopper and Pearson's limits), so that the interval covers at least as often as
+it says, whatever is rare. Method: M. P. Fay, M. A. Proschan, E. Brittain, "Combining one-sample
+confidence procedures for inference in the two-sample case", Biometrics 71 (2015).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.learners.model import Floats
+
+_DRAWS = 4000
+_WIDEST = 0.5  # an interval of recall wider than this says nothing that a team could act on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Units of one kind, and what people said of those that they looked at."""
+
+    units: int
+    looked_at: int
+    attacks: int  # among those that were looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Attacks that no alert showed, and the share that was shown, with 90 % intervals."""
+
+    attacks: float
+    attacks_between: tuple[float, float]
+    recall: float | None  # None: no attack is known of
+    recall_between: tuple[float, float]
+
+    @property
+    def useful(self) -> bool:
+        """Whether the interval is narrow enough to act on."""
+        low, high = self.recall_between
+        return self.recall is not None and high - low <= _WIDEST
+
+
+def missed_attacks(alerts: Looked, strata: Sequence[Looked], *, seed: int = 7) -> Missed:
+    """What audits tell of attacks below the threshold.
+
+    Args:
+        alerts: what was shown as alerts.
+        strata: what was not, by score. Those that were looked at are an even sample of each.
+        seed: of the draws.
+    """
+    draw = np.random.default_rng(seed)
+    shown = _attacks(alerts)
+    attacks = sum(map(_attacks, strata))
+    shown_low, shown_high = (_drawn(draw, alerts, above=above) for above in (False, True))
+    low, high = (
+        sum((_drawn(draw, one, above=above) for one in strata), np.zeros(_DRAWS))
+        for above in (False, True)
+    )
+    tail = (1 - CONFIDENCE) / 2
+    return Missed(
+        attacks=attacks,
+        attacks_between=(_quantile(low, tail), _quantile(high, 1 - tail)),
+        recall=shown / (shown + attacks) if shown + attacks else None,
+        recall_between=(
+            _quantile(_share(shown_low, high), tail),
+            _quantile(_share(shown_high, low), 1 - tail),
+        ),
+    )
+
+
+def _attacks(of: Looked) -> float:
+    return of.units * of.attacks / of.looked_at if of.looked_at else 0.0
+
+
+def _drawn(draw: np.random.Generator, of: Looked, *, above: bool) -> Floats:
+    """Draws of how many attacks there are; those that were found are no matter of chance."""
+    quiet = of.looked_at - of.attacks
+    first, second = (of.attacks + 1, quiet) if above else (of.attacks, quiet + 1)
+    if first == 0:
+        share = np.zeros(_DRAWS)
+    elif second == 0:
+        share = np.ones(_DRAWS)
+    else:
+        share = draw.beta(first, second, _DRAWS)
+    return of.attacks + (of.units - of.looked_at) * share
+
+
+def _share(shown: Floats, missed: Floats) -> Floats:
+    whole = shown + missed
+    return np.divide(shown, whole, out=np.ones(len(whole)), where=whole > 0)
+
+
+def _quantile(values: Floats, level: float) -> float:
+    return float(np.quantile(values, level))
