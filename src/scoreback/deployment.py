@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from scoreback.portable.model import PortableModel
-from scoreback.records import Enrichment, Severity
+from scoreback.records import Enrichment, Severity, Stage
 from scoreback.times import span
 
 MODEL = "portable_model"  # the kind of a resource that is one
@@ -38,13 +38,13 @@ class Reads(StrEnum):
 class RuleKind(StrEnum):
     """What an alert rule looks at."""
 
-    SCORE = "score"  # live scores of one detector
+    SCORE = "score"  # scores of one detector
     HEALTH = "health"  # health documents of all detectors; no analyst's verdict on it is a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """What a SIEM needs to raise alerts from one detector's live scores, or about its health.
+    """What a SIEM needs to raise alerts from one detector's scores, or about its health.
 
     Which scores are hits is on each score (its ``alert``): the threshold moves within the day.
     """
@@ -67,6 +67,7 @@ class AlertRule:
     use_case: str = ""  # as the detector's file has it
     reads: Reads = Reads.SCORES
     selection: Mapping[str, object] = field(default_factory=dict, hash=False)  # of `Reads.EVENTS`
+    stage: Stage = Stage.LIVE  # of the scores; those of audits are a sample of what is below
 
     def __post_init__(self) -> None:
         """Refuse a rule that no SIEM could run."""
@@ -86,6 +87,7 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
         "attack": list(rule.attack),
         "kind": rule.kind.value,
         "reads": rule.reads.value,
+        "stage": rule.stage.value,
     }
     if rule.kind is RuleKind.SCORE:  # versions of before wrote none: their rules stay as they are
         del body["kind"]
@@ -93,6 +95,8 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
         del body["use_case"]
     if rule.reads is Reads.SCORES:
         del body["reads"], body["selection"]
+    if rule.stage is Stage.LIVE:
+        del body["stage"]
     return body
 
 
@@ -114,6 +118,7 @@ def rule_from(body: Mapping[str, Any]) -> AlertRule:
             "attack": tuple(body["attack"]),
             "kind": RuleKind(body.get("kind", RuleKind.SCORE)),
             "reads": Reads(body.get("reads", Reads.SCORES)),
+            "stage": Stage(body.get("stage", Stage.LIVE)),
         }
     )
 

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from scoreback.deployment import AlertRule
 from scoreback.naming import alert_id
-from scoreback.records import Stage
 from scoreback.times import span
 
 DAY_US = 86_400_000_000
@@ -39,11 +38,11 @@ class Suppression:
 
 
 def hits_of(rule: AlertRule, scores: pa.Table) -> pa.Table:
-    """The live *scores* that *rule* is about, by time: those of its version that are to alert."""
+    """The *scores* that *rule* is about, by time: of its stage and version, and to alert."""
     wanted = pc.equal(scores["detector"], rule.detector)
     for condition in (
         pc.equal(scores["version"], rule.version),
-        pc.equal(scores["stage"], Stage.LIVE.value),
+        pc.equal(scores["stage"], rule.stage.value),
         scores["alert"],
     ):
         wanted = pc.and_(wanted, condition)

@@ -21,7 +21,7 @@ from scoreback.connectors.contract.data import (
 from scoreback.connectors.doors import AlertQuery
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import Standing
-from scoreback.records import Severity, TimeWindow
+from scoreback.records import Severity, Stage, TimeWindow
 
 
 def check_only_live_scores_that_are_to_alert_raise_alerts(subject: Subject) -> None:
@@ -45,6 +45,29 @@ def check_only_live_scores_that_are_to_alert_raise_alerts(subject: Subject) -> N
     window = TimeWindow(since=found[1].event_time, until=START + DAY)
     later = alerts(subject).find(AlertQuery(window=window))
     expect([a.event_id for a in later] == event_ids([10]), "the window is not on the events' time")
+
+
+def check_a_rule_of_audits_raises_alerts_of_audit_scores_alone(subject: Subject) -> None:
+    """A sample of what was below the threshold is shown by a rule of its own."""
+    seed_events(subject, 20)
+    audits = replace(
+        contract_rule(), name="contract.audit", stage=Stage.AUDIT, severity=Severity.LOW
+    )
+    rules(subject).apply(contract_rule())
+    rules(subject).apply(audits)
+    write(subject, scores_of(subject, range(10, 12)))
+    write(subject, scores_of(subject, range(12, 14), stage=Stage.AUDIT.value))
+    raise_alerts(subject)
+    raise_alerts(subject)
+    found = {a.event_id: a for a in alerts(subject).find(AlertQuery(detector="contract"))}
+    by = ["contract", "contract", audits.name, audits.name]
+    wanted = dict(zip(event_ids(range(10, 14)), by, strict=True))
+    expect({event: a.rule for event, a in found.items()} == wanted, "not the alerts of each stage")
+    expect(
+        all((a.severity == Severity.LOW) == (a.rule == audits.name) for a in found.values()),
+        "severity is not the rule's",
+    )
+    expect(rules(subject).standing(audits).standing == Standing.CURRENT, "it does not stand")
 
 
 def check_rules_read_scores_by_when_they_came(subject: Subject) -> None:

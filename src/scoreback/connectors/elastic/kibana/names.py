@@ -1,4 +1,4 @@
 """What rules of ours carry in Elastic Security, so that people and we know them again."""
 
 TAG = "Scoreback"  # of every rule of ours
-DETECTOR_TAG = "Scoreback Detector: "  # then the name of the rule, which is its detector's
+DETECTOR_TAG = "Scoreback Detector: "  # then the rule's own name, which begins with its detector's

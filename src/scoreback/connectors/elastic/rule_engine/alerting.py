@@ -22,7 +22,7 @@ from scoreback.connectors.json.documents import documents
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.errors import SiemRefused
 from scoreback.health import HealthDocument, health_hits
-from scoreback.records import TIME, Severity, Stage
+from scoreback.records import TIME, Severity
 from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros, moment
 
@@ -91,13 +91,14 @@ class RuleEngine:
         return [r for r in self._rules.enabled() if r.kind is kind and not r.paused]
 
     def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
-        """Live scores that one of *rules* is to alert of, and that are in no alert yet."""
+        """Scores that one of *rules* is to alert of, and that are in no alert yet."""
         either = [
             {
                 "bool": {
                     "filter": [
                         {"term": {"scoreback.detector": rule.detector}},
                         {"term": {"scoreback.version": rule.version}},
+                        {"term": {"scoreback.stage": rule.stage.value}},
                     ]
                 }
             }
@@ -108,7 +109,6 @@ class RuleEngine:
             "query": {
                 "bool": {
                     "filter": [
-                        {"term": {"scoreback.stage": Stage.LIVE.value}},
                         {"term": {"scoreback.alert": True}},
                         {"range": {"event.ingested": {"gte": text(since)}}},
                         {"bool": {"should": either, "minimum_should_match": 1}},

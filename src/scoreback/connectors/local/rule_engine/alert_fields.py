@@ -26,11 +26,12 @@ def fields_of(store: Store, alerts: Sequence[Alert]) -> dict[str, dict[str, str]
         if not names:
             return {}
         ids = ", ".join(literal(one.event_id) for one in alerts)
+        stages = ", ".join(literal(one.value) for one in (Stage.LIVE, Stage.AUDIT))
         columns = ", ".join(map(identifier, ("detector", "version", "event_id", *names)))
         sql = (
             f"SELECT {columns} "  # noqa: S608 - names and texts are quoted
             f"FROM {parquet(store.segments.intact(segment) for segment in found)} "
-            f"WHERE stage = {literal(Stage.LIVE.value)} AND event_id IN ({ids})"
+            f"WHERE stage IN ({stages}) AND event_id IN ({ids})"
         )
         with engine(store.staging) as opened:
             rows = opened.sql(sql).fetchall()

@@ -10,7 +10,7 @@ from typing import Any
 
 from scoreback.connectors.splunk.rules.spl import harmless, search_name
 from scoreback.deployment import AlertRule, Delivery, RuleKind
-from scoreback.records import Severity
+from scoreback.records import Severity, Stage
 
 # Within the bounds by which Splunk's own content gives a severity: 21 to 40 is low, and so on.
 RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
@@ -108,6 +108,8 @@ def _how(rule: AlertRule) -> str:
 def _known(rule: AlertRule) -> str:
     if rule.kind is RuleKind.HEALTH:
         return harmless(f"A source that is meant to be quiet. See {rule.notes}.")
+    if rule.stage is Stage.AUDIT:
+        return "Nearly all: the sample is there to find the few attacks that were missed."
     return (
         f"The detector is tuned to {rule.budget:g} alerts a day, so that some are false: say so"
         " when you close them, and the next version learns it. What is rare and allowed scores high"

@@ -68,7 +68,7 @@ def _score_hits(rule: AlertRule) -> tuple[str, ...]:
         (
             "`scoreback_index` sourcetype=scoreback:score"
             f" scoreback_detector={in_search(detector)} scoreback_version={in_search(version)}"
-            " scoreback_stage=live scoreback_alert=true"
+            f" scoreback_stage={rule.stage.value} scoreback_alert=true"
         ),
         "dedup scoreback_score_id",
         f"eval scoreback_alert_id={_alert_id(rule, 'scoreback_score_id')}",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from scoreback.connectors.elastic.kibana.names import DETECTOR_TAG
 from scoreback.connectors.elastic.kibana.rules import attack, texts
 from scoreback.connectors.elastic.kibana.rules.esql import SEVERITY, esql, remote
 from scoreback.connectors.elastic.kibana.rules.kql import kql
@@ -20,7 +21,7 @@ from scoreback.connectors.elastic.kibana.versions import Differences
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.deployment import AlertRule, Delivery, Reads, RuleKind
-from scoreback.records import Severity
+from scoreback.records import Severity, Stage
 
 EVERY = timedelta(minutes=5)
 # What a rule reads again, by when the cluster got it: Kibana itself makes good four intervals that
@@ -179,7 +180,7 @@ def tags(rule: AlertRule) -> list[str]:
         return [OUR_TAG, "Scoreback Health", "Data Source: Scoreback"]
     return [
         OUR_TAG,
-        f"Scoreback Detector: {texts.plain(rule.detector)}",
+        f"{DETECTOR_TAG}{texts.plain(rule.name)}",
         "Data Source: Scoreback",
         *([f"Use Case: {_USE_CASES[rule.use_case]}"] if rule.use_case in _USE_CASES else []),
         "Rule Type: Machine Learning",
@@ -214,9 +215,12 @@ def limits(rule: AlertRule, clusters: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _worth(rule: AlertRule) -> dict[str, Any]:
-    """Risk and severity: those of the score, of which the file's severity is the least."""
+    """Risk and severity: those of the score, of which the file's severity is the least.
+
+    An audit is worth what the rule says: it is shown because it was drawn, not for its score.
+    """
     risk = RISKS[rule.severity]
-    if rule.kind is RuleKind.HEALTH:
+    if rule.kind is RuleKind.HEALTH or rule.stage is Stage.AUDIT:
         return {
             "severity": rule.severity.value,
             "risk_score": risk,

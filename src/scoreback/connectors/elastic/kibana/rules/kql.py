@@ -7,7 +7,6 @@ from scoreback.connectors.elastic.kibana.kql import text_of
 from scoreback.connectors.elastic.writing.conditions import CONDITION
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.health import condition_of
-from scoreback.records import Stage
 
 
 def kql(rule: AlertRule) -> str:
@@ -30,6 +29,6 @@ def _terms(rule: AlertRule) -> list[tuple[str, str]]:
     return [
         ("scoreback.detector", text_of(rule.detector)),
         ("scoreback.version", text_of(rule.version)),
-        ("scoreback.stage", text_of(Stage.LIVE.value)),
+        ("scoreback.stage", text_of(rule.stage.value)),
         ("scoreback.alert", "true"),
     ]

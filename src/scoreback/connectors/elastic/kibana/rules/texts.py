@@ -4,6 +4,7 @@ import re
 
 from scoreback.connectors.elastic.kibana.versions import Differences
 from scoreback.deployment import AlertRule, Reads, RuleKind
+from scoreback.records import Stage
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!<>|~&$-])")
@@ -23,7 +24,8 @@ def title(rule: AlertRule) -> str:
     """What the rule is called in Kibana."""
     if rule.kind is RuleKind.HEALTH:
         return f"Scoreback: {plain(rule.description)}"
-    return f"Scoreback: {plain(rule.detector)}"
+    audit = ", audit" if rule.stage is Stage.AUDIT else ""
+    return f"Scoreback: {plain(rule.detector)}{audit}"
 
 
 def about(rule: AlertRule) -> str:
@@ -31,6 +33,8 @@ def about(rule: AlertRule) -> str:
     if rule.kind is RuleKind.HEALTH:
         return plain(rule.description)
     said = plain(rule.description) or f"what the detector {plain(rule.detector)} finds"
+    if rule.stage is Stage.AUDIT:
+        return f"A sample of what the detector {plain(rule.detector)} did not alert of: {said}."
     return f"Scores of the detector {plain(rule.detector)} at or above its threshold: {said}."
 
 
@@ -112,6 +116,8 @@ def false_positives(rule: AlertRule) -> list[str]:
     """What it finds that is harmless."""
     if rule.kind is RuleKind.HEALTH:
         return ["A source that is meant to be quiet for a while."]
+    if rule.stage is Stage.AUDIT:
+        return ["Nearly all: the sample is there to find the few attacks that were missed."]
     harmless = (
         "What is unusual and allowed. Close such an alert as a benign or false positive: the next"
         " version of the detector learns from it. An exception hides it from this rule alone."
