@@ -159,6 +159,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
         "score",
         "verdict",
         "validate",
+        "test",
         "promote",
         "plan",
         "remove",

@@ -1,7 +1,7 @@
 """Combinations that no single key shows to be wrong: labels as features, pipes in selections."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from scoreback.models.detector.features import (
     EVENT_TIMES,
@@ -9,8 +9,9 @@ from scoreback.models.detector.features import (
     WindowFeature,
     is_or_is_under,
 )
+from scoreback.models.detector.fixture_tests import FixtureTest, unknown_features
 from scoreback.models.detector.located_yaml import Key
-from scoreback.models.detector.problems import Problem
+from scoreback.models.detector.problems import Problem, closest
 from scoreback.models.detector.quantities import format_duration
 from scoreback.models.detector.spec import Detector
 from scoreback.models.detector.unit_checks import check_unit
@@ -33,11 +34,24 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
     yield from _copied_over_scores(detector)
     yield from _events_without_scores(detector)
     yield from check_unit(detector)
+    yield from check_tests(detector, detector.tests)
     for siem, selection in detector.events.items():
         for word in ("search", "query"):
             text = selection.get(word)
             if isinstance(text, str):
                 yield from _more_than_a_selection(text, word, ("events", siem, word))
+
+
+def check_tests(detector: Detector, tests: Sequence[FixtureTest]) -> Iterator[Problem]:
+    """What is wrong with *tests*, a list at the key ``tests``, as tests of *detector*."""
+    features = {feature.name: feature for feature in detector.features}
+    for i, test in enumerate(tests):
+        if test.name in {other.name for other in tests[:i]}:
+            yield Problem(("tests", i, "name"), f"{test.name!r} is there already", "rename it")
+        for event, name in unknown_features(test, features):
+            part = "cells" if name in (test.expect.cells or {}).get(event, {}) else "reasons"
+            what = f"{name!r} is not a feature of this detector"
+            yield Problem(("tests", i, "expect", part, event, name), what, closest(name, features))
 
 
 def _label_as_input(detector: Detector) -> Iterator[Problem]:

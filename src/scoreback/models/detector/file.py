@@ -133,6 +133,9 @@ def _settings(part: BaseModel, prefix: str, *, given: bool) -> Iterator[Setting]
             for i, feature in enumerate(value):
                 form = _written({**short_form(feature), "name": feature.name})
                 yield Setting(f"features[{i}]", form, is_default=False)
+        elif name == "tests":
+            for i, test in enumerate(value):
+                yield Setting(f"tests[{i}]", _written(test.name), is_default=False)
         elif isinstance(value, dict):
             for inner, form in written[name].items():
                 yield Setting(f"{prefix}{name}.{inner}", _written(form), is_default=not here)

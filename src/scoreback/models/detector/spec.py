@@ -17,6 +17,7 @@ from scoreback.models.detector.features import (
     Part,
     WindowFeature,
 )
+from scoreback.models.detector.fixture_tests import FixtureTest
 from scoreback.models.detector.problems import UNIT_TAGS
 from scoreback.models.detector.quantities import (
     CronLine,
@@ -282,6 +283,11 @@ class Detector(Part):
     )
     locked: list[OverridableKey] = Field(
         default=[], description="keys that settings outside this file cannot change"
+    )
+    tests: list[FixtureTest] = Field(
+        default=[],
+        description="fixture events and what is expected of them, for `scoreback test`; a file"
+        " NAME.tests.yml beside may have them too",
     )
 
     @property

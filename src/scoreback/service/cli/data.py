@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
+from scoreback.service.cli.junit import Case, Junit, write_junit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,6 +148,7 @@ def check(
         list[Path],
         typer.Argument(help="Detector files, or folders of them.", show_default=False),
     ],
+    junit: Junit = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
@@ -172,6 +174,7 @@ def check(
             found.extend((detector.name, finding) for finding in checked.findings)
             if checked.labels is not None:
                 labels[detector.name] = checked.labels
+    write_junit(junit, "check", _cases([d.name for d in detectors.values()], found))
     if json:
         findings = [{"detector": name} | asdict(finding) for name, finding in found]
         counts = [labels_view.as_entry(name, counted) for name, counted in labels.items()]
@@ -183,6 +186,23 @@ def check(
                 show.say(line)
     if any(finding.fatal for _, finding in found):
         raise typer.Exit(show.PARTLY)
+
+
+def _cases(detectors: "Sequence[str]", found: "Sequence[tuple[str, Finding]]") -> list[Case]:
+    """One case for each detector, or file that describes none; what is not fatal fails none."""
+    fatal: dict[str, list[Finding]] = {name: [] for name in detectors}
+    for name, finding in found:
+        if finding.fatal:
+            fatal.setdefault(name, []).append(finding)
+    return [
+        Case(
+            group=name,
+            name="can be used in the SIEM",
+            failure="\n".join(one.what for one in findings),
+            hint="\n".join(one.fix for one in findings if one.fix),
+        )
+        for name, findings in fatal.items()
+    ]
 
 
 def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
+from scoreback.service.cli.junit import Case, Junit, write_junit
 
 if TYPE_CHECKING:
     from scoreback.models.detector.draft import Draft
@@ -111,7 +112,8 @@ def _show_choices(title: str, found: "Draft") -> None:
 
 def validate(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Detector files.", show_default=False)
+        list[Path] | None,
+        typer.Argument(help="Detector files, or folders of them.", show_default=False),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print every key with its value or default.")
@@ -122,15 +124,18 @@ def validate(
     crontab: Annotated[
         bool, typer.Option("--crontab", help="Print the lines for cron, and nothing else.")
     ] = False,
+    junit: Junit = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Check detector files; errors name file, line, key and remedy."""
+    """Check detector files and their tests; errors name file, line, key and remedy."""
     from scoreback.errors import ConfigError
     from scoreback.models.detector import file as detector_file
+    from scoreback.models.detector.fixture_file import tests_of
     from scoreback.service.cli import crontab as cron
     from scoreback.service.cli.usage import UsageError
     from scoreback.service.detectors.detector_files import (
+        files_in,
         refuse_unusable_incidents,
         schema_of_files,
     )
@@ -142,14 +147,19 @@ def validate(
         raise UsageError("no detector file is named", hint="scoreback validate FILE...")
     wrong: list[ConfigError] = []
     results = []
-    for file in files:
+    cases = []
+    for file in files_in(files):
         try:
             detector = options.detector(file)
             refuse_unusable_incidents(file, detector)
+            tests_of(file, detector)
         except ConfigError as error:
             wrong.append(error)
+            cases.append(Case(group=str(file), name="is valid", failure=error.message,
+                              hint=error.hint, file=str(file)))  # fmt: skip
             results.append({"file": str(file), "ok": False, "error": error.message})
             continue
+        cases.append(Case(group=str(file), name="is valid", file=str(file)))
         rows = detector_file.explain(detector)
         found = {"file": str(file), "ok": True, "keys": {r[0]: r[1] for r in rows}}
         lines = cron.lines(file, detector, options.settings(home)) if crontab else []
@@ -164,6 +174,7 @@ def validate(
         if explain:
             marked = [(key, value, "default" if default else "") for key, value, default in rows]
             show.table(detector.name, ("key", "value", ""), marked, prose=("value",))
+    write_junit(junit, "validate", cases)
     if json:
         show.as_json(results)
     for problem in wrong:

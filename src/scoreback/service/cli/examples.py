@@ -9,6 +9,7 @@ _EXAMPLES = {
     "new": "scoreback new alert_queue --select stream=alerts",
     "import-sigma": "scoreback import-sigma rule.yml --name encoded_command",
     "validate": "scoreback validate alert_queue.yml --explain",
+    "test": "scoreback test detectors --junit tests.xml",
     "train": "scoreback train alert_queue.yml --as-of 2026-02-16",
     "score": "scoreback score detectors --until 2026-02-23T09:00:00Z",
     "verdict": "scoreback verdict 3f9a1c benign_positive --by dana",

@@ -7,6 +7,7 @@ from typing import Any
 from scoreback.connectors.registry import connector_names, selection_keys
 from scoreback.errors import ConfigError, DataError
 from scoreback.models.detector.file import json_schema, load_detector
+from scoreback.models.detector.fixture_file import is_tests_file
 from scoreback.models.detector.located_yaml import parse, read_text
 from scoreback.models.detector.problems import Problem, closest, refuse
 from scoreback.models.detector.spec import Detector
@@ -37,7 +38,9 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The detector files that lie in *folder* itself, by name; hidden ones are not meant.
+    """The detector files that lie in *folder* itself, by name.
+
+    Hidden ones are not meant, and files of tests beside them are none.
 
     Raises:
         ConfigError: it cannot be read.
@@ -46,7 +49,7 @@ def files_of(folder: Path) -> list[Path]:
         return sorted(
             path
             for path in folder.iterdir()
-            if path.suffix in SUFFIXES and not path.name.startswith(".")
+            if path.suffix in SUFFIXES and not path.name.startswith(".") and not is_tests_file(path)
         )
     except OSError as error:
         raise ConfigError(
