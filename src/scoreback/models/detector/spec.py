@@ -279,7 +279,9 @@ class Detector(Part):
     write: Write = Field(default=Write(), description="what is written back")
     schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
     enabled: bool = Field(
-        default=True, description="false: it is not scored for, and its rule raises nothing"
+        default=True,
+        description="false: it is not scored for, and its rule raises nothing; `scoreback pause`"
+        " stops its alerts alone",
     )
     locked: list[OverridableKey] = Field(
         default=[], description="keys that settings outside this file cannot change"

@@ -18,6 +18,8 @@ _EXAMPLES = {
     "export-model": "scoreback export-model alert_queue.yml v2 --compressed",
     "promote": "scoreback promote alert_queue.yml v2 --by dana",
     "rollback": "scoreback rollback alert_queue.yml --by dana",
+    "pause": "scoreback pause alert_queue.yml --reason flooded --by dana",
+    "resume": "scoreback resume alert_queue.yml --by dana",
     "plan": "scoreback plan detectors",
     "apply": "scoreback apply detectors --by dana",
     "remove": "scoreback remove alert_queue.yml --yes",

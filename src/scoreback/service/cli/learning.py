@@ -63,14 +63,25 @@ def versions(
     from dataclasses import asdict
 
     from scoreback.service.cli.looking import looked_at, place
+    from scoreback.service.in_force.detector import in_force
+    from scoreback.service.in_force.paused import paused
     from scoreback.service.monitoring.promises import promises
 
     detector = options.detector(file)
     with looked_at(home) as app:
         found = promises(app, detector, now=options.now())
+        held = paused(in_force(app.state, detector))
         where = place(options.settings(home).home)
     if json:
-        show.as_json([{**asdict(p.version), "promised": p.promised, "came": p.came} for p in found])
+        show.as_json(
+            [
+                {
+                    **asdict(p.version), "promised": p.promised, "came": p.came,
+                    "raises_alerts": held is None and p.version.status == "champion",
+                }
+                for p in found
+            ]
+        )  # fmt: skip
         return
     if not found:
         show.say(f"{detector.name} has no version yet in {where}")
@@ -99,6 +110,8 @@ def versions(
         ],
         numbers="     rrrrr",
     )  # fmt: skip
+    if held is not None:
+        show.say(f"{detector.name}: {held.in_words}")
 
 
 def _daily(figures: dict[str, float]) -> str:

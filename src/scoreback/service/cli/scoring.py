@@ -136,7 +136,7 @@ def _say_beside(run: LiveRun) -> None:
     for name, count in run.outcome.uncast.items():
         show.say(f"feature {name}: {count} values could not be read and count as missing")
     if run.paused:
-        show.say(f"{run.detector.name} is switched off: it raises no alert; see scoreback settings")
+        show.say(f"{run.detector.name} is paused: it raises no alert; see scoreback versions")
     if run.waiting is not None:
         show.say(run.waiting.in_words(run.detector.name, run.detector.lag))
 

@@ -25,6 +25,8 @@ from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.list_tally import ListTally
+from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.paused import paused
 from scoreback.service.state.versions import Versions
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
@@ -82,7 +84,12 @@ def _not_in_force(app: App, detector: Detector) -> list[Finding]:
             return [Finding(what=error.message, fix=error.hint)]
     fix = f"take it back with: scoreback settings remove {detector.name} KEY"
     refused = refused_overrides(app, detector)
-    return [Finding(what=what, fix=fix, fatal=False) for what in refused]
+    found = [Finding(what=what, fix=fix, fatal=False) for what in refused]
+    held = paused(in_force(app.state, detector))
+    if held is not None and held.since is not None:
+        fix = "once its alerts are wanted again: scoreback resume FILE"
+        found.append(Finding(what=held.in_words, fix=fix, fatal=False))
+    return found
 
 
 def _open_to_others(app: App) -> list[Finding]:

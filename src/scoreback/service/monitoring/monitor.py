@@ -6,6 +6,7 @@ from scoreback.health import HealthDocument
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.paused import paused
 from scoreback.service.monitoring.drift import drift
 from scoreback.service.monitoring.outcomes import outcomes
 from scoreback.service.monitoring.status import status
@@ -24,10 +25,11 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return []
-    detector = in_force(app.state, detector).detector
+    held = in_force(app.state, detector)
+    detector = held.detector
     subject = Subject(app=app, detector=detector, champion=champion, now=now)
     found = [*outcomes(subject), *upkeep(subject), *drift(subject)]
-    return [status(subject, found), *found]
+    return [status(subject, found, paused(held)), *found]
 
 
 def monitor(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from scoreback.health import Condition, Figure, HealthDocument, Kind
+from scoreback.service.in_force.paused import Paused
 from scoreback.service.monitoring.subject import Subject
 
 ENOUGH_ALERTS = 20  # that could have been judged by now; fewer starve nobody
@@ -19,8 +20,13 @@ Figures = Mapping[str, Figure]
 OK, ATTENTION, FAILING = "ok", "attention", "failing"
 
 
-def status(subject: Subject, documents: Sequence[HealthDocument]) -> HealthDocument:
-    """The status of *subject*, by its other *documents*."""
+def status(
+    subject: Subject, documents: Sequence[HealthDocument], paused: Paused | None = None
+) -> HealthDocument:
+    """The status of *subject*, by its other *documents*, and by why it raises nothing, if so.
+
+    A pause is for a while, so it needs attention; what the file switches off is meant to be off.
+    """
     by_kind = {d.kind: d.figures for d in documents if d.kind is not Kind.RUN}
     runs = [d for d in documents if d.kind is Kind.RUN]
     why = {
@@ -33,7 +39,11 @@ def status(subject: Subject, documents: Sequence[HealthDocument]) -> HealthDocum
         ),
     }
     said = [text for text in why.values() if text]
+    off_by_file = paused is not None and paused.since is None
     state = FAILING if why[Condition.FAILING] else ATTENTION if said else OK
+    if paused is not None:
+        said.append(paused.in_words)
+        state = state if off_by_file or state == FAILING else ATTENTION
     figures: dict[str, Figure | None] = {"state": state, "why": "; ".join(said) or None}
     figures |= {condition.value: float(bool(text)) for condition, text in why.items()}
     return subject.document(Kind.STATUS, figures)

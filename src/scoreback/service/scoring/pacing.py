@@ -94,7 +94,9 @@ class Pacing:
         version = self._model.version.version
         self.point = operating_point(detector, version, self._model.artifact)
         self._pace = self.point.pace
-        # Only live scores raise alerts. Of a paused detector nothing is opened, so nothing counts.
-        joins = self._model.stage is Stage.LIVE and held_back_here(self._rules, self.point.throttle)
-        self._holding = Holding(joins=joins, all=joins and not detector.enabled)
+        # Only live scores raise alerts. Of a paused detector nothing is marked, whoever holds back
+        # the rest: a rule that is switched on again looks back.
+        live = self._model.stage is Stage.LIVE
+        joins = live and held_back_here(self._rules, self.point.throttle)
+        self._holding = Holding(joins=joins, all=live and not detector.enabled)
         self._digest = pace_digest(self.point, self._pace)

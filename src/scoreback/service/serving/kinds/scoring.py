@@ -50,13 +50,16 @@ def _score(work: Work, served: Sequence[Served]) -> Ended:
 def _switched_on(
     work: Work, served: Sequence[Served], ended: dict[str, Exception | None]
 ) -> Sequence[Served]:
-    """Those that are to be scored for at all; what arrives for the others waits."""
+    """Those that are to be scored for at all; what arrives for the others waits.
+
+    One that is paused by a setting is scored for: what comes meanwhile raises nothing later.
+    """
     on = []
     for one in served:
-        if in_force(work.app.state, one.detector).detector.enabled:
+        if one.detector.enabled or in_force(work.app.state, one.detector).detector.enabled:
             on.append(one)
         else:
-            hint = "scoreback settings list says who switched it off"
+            hint = "its file says `enabled: false`"
             ended[one.detector.name] = NotYet("it is switched off", hint=hint)
     return on
 

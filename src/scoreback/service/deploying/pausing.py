@@ -1,0 +1,119 @@
+"""Stops and starts a detector's alerts at once, whatever runs.
+
+A pause is a dated override of ``enabled``. It is put into the state first: a run that goes on reads
+the state before each step, so that no score of its later steps is marked as an alert. Then the rule
+in the SIEM follows. Nothing here waits for a run of scoring or training.
+
+What is scored while alerts are paused is stored, never marked, and so raises no alert later either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from scoreback.errors import ScorebackError
+from scoreback.models.detector.spec import Detector
+from scoreback.service.app import App
+from scoreback.service.deploying.reconcile import log_warning, rule_of, settle
+from scoreback.service.in_force.change import change
+from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.overrides import Overrides
+from scoreback.service.in_force.paused import KEY, Paused, paused
+from scoreback.service.in_force.settings_sync import sync_settings, tell_settings
+from scoreback.service.state.pacing_log import suppressed_since
+from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import CONTROL, PATIENCE
+
+Warn = Callable[[str], None]
+_ON, _OFF = "true", "false"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """What a pause or a resumption came to."""
+
+    paused: Paused | None  # what holds now
+    before: Paused | None  # and what held before
+    rule_follows: bool  # False: the SIEM's rule is not as it should be; it was warned why
+    held_back: int = 0  # hits that raised nothing while paused, by whole hours; of a resumption
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is different from before."""
+        return (self.paused is None) != (self.before is None)
+
+
+def pause(
+    app: App, detector: Detector, *, by: str, reason: str, at: datetime, warn: Warn = log_warning
+) -> Switched:
+    """Raise no alert of *detector* from now on; of one that is paused, nothing changes.
+
+    Args:
+        app: the open workspace.
+        detector: as its file has it.
+        by: who does it, for the audit log.
+        reason: why, for the audit log.
+        at: when.
+        warn: told why the SIEM's rule or settings stay as they are, if they do.
+
+    Raises:
+        ConfigError: the file locks ``enabled``.
+        StateError: another process changes the same detector.
+    """
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        before = paused(in_force(app.state, detector))
+        if before is None or before.since is None:  # a file that is put right would start it again
+            _set(app, detector, _OFF, by, reason, at)
+    return _followed(app, detector, before, at, warn)
+
+
+def resume(
+    app: App, detector: Detector, *, by: str, reason: str, at: datetime, warn: Warn = log_warning
+) -> Switched:
+    """Raise alerts of *detector* again, also where its file has it off; see `pause`."""
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        now = in_force(app.state, detector)
+        before = paused(now)
+        if before is not None:
+            _set(app, detector, None if detector.enabled else _ON, by, reason, at)
+    return _followed(app, detector, before, at, warn)
+
+
+def _set(
+    app: App, detector: Detector, value: str | None, by: str, reason: str, at: datetime
+) -> None:
+    at = Overrides(app.state).next_time(detector.name, KEY, at)
+    change(app, detector, KEY, value, author=by, reason=reason, at=at)
+
+
+def _followed(
+    app: App, detector: Detector, before: Paused | None, at: datetime, warn: Warn
+) -> Switched:
+    sync_settings(app, now=at, warn=warn)
+    now = in_force(app.state, detector)
+    tell_settings(app, detector.name, now)
+    held_back, after = 0, paused(now)
+    if after is None and before is not None and before.since is not None:
+        held_back = suppressed_since(app.state.database, detector.name, before.since)
+    return Switched(
+        paused=after,
+        before=before,
+        rule_follows=_rule_follows(app, detector, at, warn),
+        held_back=held_back,
+    )
+
+
+def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> bool:
+    """Have the SIEM's rule follow, also that of a version whose model is damaged."""
+    champion = Versions(app.state).champion(detector.name)
+    if champion is None:
+        return True
+    said: list[str] = []
+    try:
+        with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+            settle(app, rule_of(app, detector, champion), at=at, warn=said.append)
+    except ScorebackError as error:
+        said.append(f"the rule in the SIEM did not follow: {error.message}")
+    for text in said:
+        warn(text)
+    return not said
