@@ -26,7 +26,8 @@ HIGHEST = 3.4028234663852886e38  # in single precision: a number beyond it is cu
 class Words:
     """How a reason tells a feature's value.
 
-    One that ``told`` names as it says; any other between ``before`` and ``after``.
+    One that ``told`` names as it says; any other between ``before`` and ``after``. Of a category
+    that ``told`` does not name, what follows stands there under no name: an empty text is missing.
     """
 
     before: str

@@ -65,11 +65,12 @@ class Scorer:
             if share <= 0:
                 break
             value = self._value(place, values[place], row, fields)
+            shown = cut(value) if isinstance(value, str) else value
             feature = model.features[place]
             items.append(
                 {
                     "feature": feature.name,
-                    "value": value,
+                    "value": shown,
                     "contribution": share,
                     "text": in_words(feature.words, value),
                 }
@@ -121,7 +122,7 @@ class Scorer:
         column = fields(feature.field)
         several = column.several.get(row)
         text = joined(feature.kind)(several) if several else column.texts[row]
-        return (text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "...") or None
+        return text or None
 
 
 def _scores(margins: Sequence[float]) -> list[float]:
@@ -138,12 +139,18 @@ def score_of(margin: float) -> float:
     return found if found < 1.0 else _BELOW_ONE
 
 
+def cut(text: str) -> str:
+    """What a reason shows of a text."""
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
+
+
 def in_words(words: Words, value: float | str | None) -> str:
     """What *value* says, as an analyst would put it."""
     if value is None:
         return words.missing
     if isinstance(value, str):
-        return words.before + value + words.after
+        found = words.told.get(value) if value else None
+        return found or words.before + cut(value) + words.told.get("", words.after)
     if words.told:
         return words.told.get(f"{value:.0f}", words.missing)
     if words.decimals is not None:

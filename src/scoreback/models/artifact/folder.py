@@ -3,7 +3,8 @@
 The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
 so it stands for everything that a score depends on. Beside them lie files that no score depends on:
 the bins that histograms of its scores have (`artifact.bins`), what thresholds are paced by at first
-(`artifact.cold_start`), and what it learnt from as counts (`artifact.reference_file`).
+(`artifact.cold_start`), what it learnt from as counts (`artifact.reference_file`), and what is
+usual there (`artifact.norms_file`).
 """
 
 import hashlib
@@ -32,12 +33,14 @@ from scoreback.models.artifact.manifest import (
     Text,
     canonical,
 )
+from scoreback.models.artifact.norms_file import NORMS, read_norms, written_norms
 from scoreback.models.artifact.reference_file import (
     REFERENCE,
     read_reference,
     written_reference,
 )
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.judging.norms import Norms, norms_from
 from scoreback.models.judging.past import Past
 from scoreback.models.judging.reference import Reference
 from scoreback.models.judging.threshold import RiskMap
@@ -62,6 +65,14 @@ class Artifact:
     bins: tuple[float, ...] = EQUAL_EDGES  # edges, by the scores of its training
     cold_start: Past | None = None  # what its training scored; artefacts of before have none
     reference: Reference | None = None  # what it learnt from; artefacts of before have none
+    norms: Norms | None = None  # what is usual there; artefacts of before have none
+
+    @property
+    def usual(self) -> Norms | None:
+        """What is usual, as far as this artefact knows."""
+        if self.norms is None and self.reference is not None:
+            return norms_from(self.reference)
+        return self.norms
 
     @property
     def artifact_hash(self) -> str:
@@ -111,6 +122,7 @@ class Fit:
     threshold_rows: int
     row_hash: str
     reference: Reference | None = None
+    norms: Norms | None = None
 
 
 def artifact_of(detector: Detector, fit: Fit) -> Artifact:
@@ -151,7 +163,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
             sha256=hashlib.sha256(stored).hexdigest(),
         ),
     )  # fmt: skip
-    return Artifact(manifest, fit.model, fit.bins, fit.cold_start, fit.reference)
+    return Artifact(manifest, fit.model, fit.bins, fit.cold_start, fit.reference, fit.norms)
 
 
 def save(artifact: Artifact, folder: Path) -> None:
@@ -166,7 +178,7 @@ def save(artifact: Artifact, folder: Path) -> None:
                 f"{folder} already holds another model",
                 hint="choose another folder; artefacts are never overwritten",
             )
-        _add_reference(artifact, folder)
+        _add_what_is_missing(artifact, folder)
         return
     files = {
         MANIFEST: canonical(artifact.manifest),
@@ -175,8 +187,7 @@ def save(artifact: Artifact, folder: Path) -> None:
     }
     if artifact.cold_start is not None:
         files[COLD_START] = written_cold_start(artifact.cold_start, artifact.artifact_hash)
-    if artifact.reference is not None:
-        files[REFERENCE] = written_reference(artifact.reference, artifact.artifact_hash)
+    files |= _learnt_from(artifact)
     try:
         sweep(private_folder(folder.parent))
         with draft_folder(folder.parent) as unfinished:
@@ -190,17 +201,28 @@ def save(artifact: Artifact, folder: Path) -> None:
         ) from error
 
 
-def _add_reference(artifact: Artifact, folder: Path) -> None:
+def _learnt_from(artifact: Artifact) -> dict[str, bytes]:
+    """The files that say what a model learnt from; no score depends on them."""
+    files, own_hash = {}, artifact.artifact_hash
+    if artifact.reference is not None:
+        files[REFERENCE] = written_reference(artifact.reference, own_hash)
+    if artifact.norms is not None:
+        files[NORMS] = written_norms(artifact.norms, own_hash)
+    return files
+
+
+def _add_what_is_missing(artifact: Artifact, folder: Path) -> None:
     """Give the same model of an earlier version what it learnt from, which that did not keep."""
-    path = folder / REFERENCE
-    if artifact.reference is None or path.exists():
-        return
-    try:
-        write_whole(path, written_reference(artifact.reference, artifact.artifact_hash))
-    except OSError as error:
-        raise ArtifactError(
-            f"cannot write {path}: {reason(error)}", hint=f"{remedy(error)}, and train again"
-        ) from error
+    for name, content in _learnt_from(artifact).items():
+        path = folder / name
+        if path.exists():
+            continue
+        try:
+            write_whole(path, content)
+        except OSError as error:
+            raise ArtifactError(
+                f"cannot write {path}: {reason(error)}", hint=f"{remedy(error)}, and train again"
+            ) from error
 
 
 def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) -> Artifact:
@@ -236,7 +258,7 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             "not that of the manifest",
             hint=_RESTORE,
         )
-    ours = {MANIFEST, BINS, COLD_START, REFERENCE, algorithm.file}
+    ours = {MANIFEST, BINS, COLD_START, REFERENCE, NORMS, algorithm.file}
     if strangers := sorted({path.name for path in folder.iterdir()} - ours):
         raise ArtifactError(
             f"{folder} holds a file that does not belong to the model: {strangers[0]!r}",
@@ -255,14 +277,16 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             hint=_RESTORE,
         )
     own_hash = hashlib.sha256(stored).hexdigest()
-    bins, cold_start, reference = EQUAL_EDGES, None, None  # artefacts of before have none
+    bins, cold_start, reference, norms = EQUAL_EDGES, None, None, None  # of before: none
     if (folder / BINS).exists():
         bins = read_bins(folder / BINS, _read(folder, BINS), own_hash)
     if (folder / COLD_START).exists():
         cold_start = read_cold_start(folder / COLD_START, _read(folder, COLD_START), own_hash)
     if (folder / REFERENCE).exists():
         reference = read_reference(folder / REFERENCE, _read(folder, REFERENCE), own_hash)
-    return Artifact(manifest, model, bins, cold_start, reference)
+    if (folder / NORMS).exists():
+        norms = read_norms(folder / NORMS, _read(folder, NORMS), own_hash)
+    return Artifact(manifest, model, bins, cold_start, reference, norms)
 
 
 def _parsed(folder: Path, stored: bytes) -> Manifest:

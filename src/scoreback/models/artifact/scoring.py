@@ -50,5 +50,6 @@ class Scorer:
             model.contributions(matrix),
             model.margin(matrix),
             model.attribution,
-            self.artifact.reference,
+            self.artifact.usual,
+            self._encoder.texts,
         )

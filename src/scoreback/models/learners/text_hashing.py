@@ -39,6 +39,17 @@ def hashed(texts: Sequence[str]) -> Any:  # noqa: ANN401 - SciPy's types are not
     return csr_matrix((values, np.concatenate(columns), starts), shape=(len(texts), BUCKETS))
 
 
+def runs_of(text: str) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """The bucket of each run of the one *text*, in lower case already: by length, from its start.
+
+    For telling which part of a text spoke; what is learnt and scored goes through `hashed`.
+    """
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    for length in range(RUNS[0], min(RUNS[1], len(codes)) + 1):
+        last = len(codes) - length + 1
+        yield length, _buckets([codes[place : place + last] for place in range(length)])
+
+
 def _blocks(texts: list[str]) -> Iterator[list[str]]:
     start = characters = 0
     for i, text in enumerate(texts):
@@ -61,12 +72,15 @@ def _keys(texts: list[str]) -> NDArray[np.int32]:
         last = len(codes) - length + 1
         within = owner[:last] == owner[length - 1 :]
         run = [codes[place : place + last][within] for place in range(length)]
-        hashes = _hashes(run)
-        # The hash is signed, and its distance from zero counts.
-        distance = np.where(hashes >> 31, -hashes, hashes)
-        bucket = (distance % BUCKETS).astype(np.int32)
-        found.append(owner[:last][within] * np.int32(BUCKETS) + bucket)
+        found.append(owner[:last][within] * np.int32(BUCKETS) + _buckets(run))
     return np.concatenate(found)
+
+
+def _buckets(run: list[_Hashes]) -> NDArray[np.int32]:
+    hashes = _hashes(run)
+    # The hash is signed, and its distance from zero counts.
+    distance = np.where(hashes >> 31, -hashes, hashes)
+    return (distance % BUCKETS).astype(np.int32)
 
 
 def _hashes(run: list[_Hashes]) -> _Hashes:

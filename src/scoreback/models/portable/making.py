@@ -101,7 +101,7 @@ def _feature(feature: EventFeature | WindowFeature, artifact: Artifact) -> Porta
         divisor=feature.divisor,
         take=feature.take,
         vocabulary=artifact.manifest.vocabularies.get(feature.name),
-        words=words_of(feature),
+        words=words_of(feature, artifact.usual),
     )
 
 

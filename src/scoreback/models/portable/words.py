@@ -1,7 +1,8 @@
-"""How reasons tell a feature's value: what `explain.in_words` says, taken apart."""
+"""How reasons tell a feature's value: what `artifact.words` says, taken apart."""
 
-from scoreback.models.artifact.explain import in_words
+from scoreback.models.artifact.words import in_words
 from scoreback.models.detector.spec import EventFeature
+from scoreback.models.judging.norms import Norms
 from scoreback.portable.model import Words
 
 _FEW = {
@@ -11,17 +12,29 @@ _FEW = {
 }  # kinds whose values are few: each is told by itself
 
 
-def words_of(feature: EventFeature) -> Words:
-    """The words of *feature*."""
-    missing = in_words(feature, None)
+def words_of(feature: EventFeature, norms: Norms | None = None) -> Words:
+    """The words of *feature*, beside what is usual by *norms*."""
+    missing = in_words(feature, None, norms)
     if feature.kind in _FEW:
-        told = {str(each): in_words(feature, float(each)) for each in _FEW[feature.kind]}
+        told = {str(each): in_words(feature, float(each), norms) for each in _FEW[feature.kind]}
         return Words(before="", after="", missing=missing, told=told)
+    if feature.kind == "category":
+        return _of_category(feature, missing, norms)
     sample = 7_654_321
-    while str(sample) in missing:  # the name of a field can hold anything
+    while str(sample) in in_words(feature, 0.5, norms):  # the name of a field can hold anything
         sample += 1
     decimals = 1 if feature.kind == "entropy" else None
     shown = str(sample) if decimals is None else f"{sample:.{decimals}f}"
-    value = str(sample) if feature.kind == "category" else float(sample)
-    before, _, after = in_words(feature, value).partition(shown)
+    before, _, after = in_words(feature, float(sample), norms).partition(shown)
     return Words(before=before, after=after, missing=missing, told={}, decimals=decimals)
+
+
+def _of_category(feature: EventFeature, missing: str, norms: Norms | None) -> Words:
+    """Values that training saw as it says; under no name, what follows any other."""
+    before = in_words(feature, "")
+    norm = None if norms is None else norms.features.get(feature.name)
+    if norm is None or not norm.values:
+        return Words(before=before, after="", missing=missing, told={})
+    told = {value: in_words(feature, value, norms) for value in norm.values}
+    told[""] = in_words(feature, "", norms).removeprefix(before)
+    return Words(before=before, after="", missing=missing, told=told)

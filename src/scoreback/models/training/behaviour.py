@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.norms import Norms, norms_of
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.models.labels.dataset import Dataset
 from scoreback.models.labels.truths import UNKNOWN
+from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Attribution, Floats, Matrix, Model, score_of
 from scoreback.models.learners.ranking import average_precision
 from scoreback.models.training.candidates import Candidates, rows_of
@@ -98,7 +100,8 @@ def behaviour(
         opened=opened,
         matrix=latest.encoder.transform(rows_of(data, origin.judged)),
         model=latest.models[chosen],
-        names=latest.encoder.names,
+        encoder=latest.encoder,
+        norms=_norms(detector, data, origin),
         risk_map=risk_map,
     )
     return Behaviour(
@@ -108,6 +111,12 @@ def behaviour(
         attribution=rows.model.attribution,
         examples=rows.examples(),
     )
+
+
+def _norms(detector: Detector, data: Dataset, origin: Origin) -> Norms:
+    """What was usual before the judged days, by what was known of it then."""
+    before = data.times < origin.judged_span.since
+    return norms_of(detector, rows_of(data, before), origin.parts.known.truth[before])
 
 
 def _distribution(replays: Sequence[Replay], risk_of: RiskMap) -> Distribution:
@@ -154,7 +163,8 @@ class _Judged:
     opened: NDArray[np.int64]  # positions of alerts, among the judged
     matrix: Matrix
     model: Model
-    names: Sequence[str]  # of the matrix's columns
+    encoder: Encoder  # of the matrix
+    norms: Norms
     risk_map: RiskMap
 
     @property
@@ -168,7 +178,7 @@ class _Judged:
         shares = upward / (upward.sum() or 1.0)
         top = np.argsort(-shares, kind="stable")[:MOST_FEATURES].tolist()
         return tuple(
-            Leaning(feature=self.names[i], share=float(shares[i]), loss=self._loss(i))
+            Leaning(feature=self.encoder.names[i], share=float(shares[i]), loss=self._loss(i))
             for i in top
             if shares[i] > 0
         )
@@ -208,6 +218,8 @@ class _Judged:
             self.model.contributions(self.matrix[at]),
             self.margin[at],
             self.model.attribution,
+            self.norms,
+            self.encoder.texts,
         )
         risks = self.risk_map(score_of(self.margin[at]))
         return tuple(

@@ -19,6 +19,7 @@ from scoreback.models.judging.bins import bin_edges
 from scoreback.models.judging.contest import Contest, dealt
 from scoreback.models.judging.equal_volume import best_units, volume
 from scoreback.models.judging.evaluation import TABLE, Evaluation, Replay, evaluate
+from scoreback.models.judging.norms import norms_of
 from scoreback.models.judging.reference import reference_of
 from scoreback.models.judging.threshold import (
     RiskMap,
@@ -323,5 +324,6 @@ def _finished(
         threshold_rows=int(parts.threshold.sum()),
         row_hash=row_hash(data, truth, parts.all | parts.threshold),
         reference=reference_of(detector.features, data.features, data.entity_column, scores),
+        norms=norms_of(detector, data.features, truth),
     )
     return threshold, fit, lost

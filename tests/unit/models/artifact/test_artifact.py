@@ -20,6 +20,7 @@ from scoreback.models.artifact.bins import BINS
 from scoreback.models.artifact.cold_start import COLD_START
 from scoreback.models.artifact.folder import MANIFEST, Artifact, load, save
 from scoreback.models.artifact.manifest import ModelFile, canonical
+from scoreback.models.artifact.norms_file import NORMS
 from scoreback.models.artifact.reference_file import REFERENCE
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.learners.algorithms import algorithms
@@ -46,21 +47,25 @@ def test_a_saved_model_scores_as_before(training: Training, folder: Path, rows: 
     assert loaded.artifact_hash == training.artifact.artifact_hash
     before, after = (Scorer(a).score(rows) for a in (training.artifact, loaded))
     np.testing.assert_array_equal(after.scores, before.scores)
-    names = [BINS, COLD_START, MANIFEST, MODEL, REFERENCE]
+    names = [BINS, COLD_START, MANIFEST, MODEL, NORMS, REFERENCE]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert loaded.bins == training.artifact.bins
     assert len(loaded.bins) > 1
     assert loaded.reference == training.artifact.reference is not None
+    assert loaded.norms == training.artifact.norms is not None
 
 
 def test_an_artefact_of_before_has_no_reference_and_the_same_hash(
     training: Training, folder: Path
 ) -> None:
     (folder / REFERENCE).unlink()
+    (folder / NORMS).unlink()
     loaded = load(folder, expected_hash=training.artifact.artifact_hash)
     assert loaded.reference is None
+    assert loaded.norms is loaded.usual is None
     save(training.artifact, folder)  # trained again from the same data
     assert load(folder).reference == training.artifact.reference
+    assert load(folder).norms == training.artifact.norms
 
 
 def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(
@@ -77,7 +82,7 @@ def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(
 @given(data=st.data())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_byte_is_noticed(folder: Path, data: st.DataObject) -> None:
-    path = folder / data.draw(st.sampled_from([BINS, MANIFEST, MODEL, REFERENCE]))
+    path = folder / data.draw(st.sampled_from([BINS, MANIFEST, MODEL, NORMS, REFERENCE]))
     content = path.read_bytes()
     at = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)

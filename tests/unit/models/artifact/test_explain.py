@@ -1,6 +1,9 @@
 """Reasons in an analyst's words, adding up to the score."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,10 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.models.artifact.explain import Value, in_words, reasons_of, usual_values
+from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.artifact.words import Value, in_words, share
 from scoreback.models.detector.spec import EventFeature, WindowFeature
+from scoreback.models.judging.norms import Norm, Norms, Seen
 from scoreback.models.learners.model import PATH, SHAPLEY
+from scoreback.models.learners.spoken import LONGEST, spoken
+from scoreback.models.learners.text_hashing import BUCKETS
+from scoreback.models.learners.texts import TextModel, fit_text
 from scoreback.models.training.training import Training
 
 
@@ -51,7 +59,7 @@ def window(
         (event("number", "destination.port"), 443.0, "destination.port is 443"),
         (event("number"), 1e300, "f is 1e+300"),
         (event("length", "url.path"), 71.0, "url.path is 71 characters long"),
-        (event("entropy", "dns.question.name"), 4.123, "entropy of dns.question.name is 4.1"),
+        (event("entropy", "dns.question.name"), 4.123, "randomness of dns.question.name is 4.1"),
         (event("digits", "host.name"), 3.0, "3 digits in host.name"),
         (event("matches", "url.path", pattern=r"\.php$"), 1.0, r"url.path matches \.php$"),
         (event("matches", "url.path", pattern=r"\.php$"), 0.0, r"url.path does not match \.php$"),
@@ -59,8 +67,8 @@ def window(
         (event("ratio", "a", divisor="b"), None, "a / b is missing"),
         (event("number", "bytes", take="max"), 5.0, "max of bytes is 5"),
         (event("ratio", "a", divisor="b", take="sum"), 0.25, "sum of a / sum of b is 0.25"),
-        (event("hour_of_day", "event_time"), 3.0, "hour of event_time is 3 UTC"),
-        (event("day_of_week", "event_time"), 7.0, "day of event_time is Sunday"),
+        (event("hour_of_day", "event_time"), 3.0, "at a time between 03:00 and 04:00 UTC"),
+        (event("day_of_week", "event_time"), 7.0, "on a Sunday"),
         (event("is_private_ip", "source.ip"), 1.0, "source.ip is a private address"),
         (event("is_private_ip", "source.ip"), 0.0, "source.ip is a public address"),
         (event("is_private_ip", "source.ip"), None, "source.ip is missing or unreadable"),
@@ -99,40 +107,178 @@ def test_a_value_that_json_cannot_hold_or_nobody_could_read_is_cut() -> None:
         reasons_of(features, rows, contributions, np.array([1.5]), SHAPLEY)[0]
     )
     assert len(items[0]["value"]) < 300
-    assert (items[1]["value"], items[1]["text"]) == (None, "f is missing")
+    assert items[0]["text"].endswith("x...")
+    assert "text" not in items[1]  # an infinite number is missing, and nobody knows how usual
+
+
+_ROWS = 1000
+
+
+def norm(
+    missing: int = 0,
+    low: float | None = None,
+    middle: float | None = None,
+    high: float | None = None,
+    values: Mapping[str, Seen] = MappingProxyType({}),
+    *,
+    whole: bool = False,
+) -> Norm:
+    return Norm(
+        rows=_ROWS, missing=missing, low=low, middle=middle, high=high, values=values, whole=whole
+    )
+
+
+def norms(one: Norm, name: str = "n") -> Norms:
+    return Norms(unit="events", presumed=False, labelled=600, positives=2, features={name: one})
+
+
+def middle(usual: float) -> Norm:
+    return norm(low=usual, middle=usual, high=usual)
+
+
+def values(**seen: tuple[int, int, int]) -> Norm:
+    return norm(values={v.removeprefix("_"): Seen(*n) for v, n in seen.items()}, whole=True)
 
 
 @pytest.mark.parametrize(
     ("feature", "value", "usual", "expected"),
     [
-        (window("count"), 12.0, 2.0, "12 events of the same source.ip within 1h (usually 2)"),
-        (window("distinct", "user.name"), 5.0, 1.0,
+        (window("count"), 12.0, middle(2.0),
+         "12 events of the same source.ip within 1h (usually 2)"),
+        (window("distinct", "user.name"), 5.0, middle(1.0),
          "5 different user.name of the same source.ip within 1h (usually 1)"),
-        (window("rarity", "a", ("b",)), 5.322, 1.0,
+        (window("rarity", "a", ("b",)), 5.322, middle(1.0),
          "a is that of at most 1 in 40 earlier events of the same b within 1h (usually at most 1 in 2)"),  # noqa: E501
-        (window("since_last"), 172_800.0, 90.0,
+        (window("since_last"), 172_800.0, middle(90.0),
          "2 d since the event before of the same source.ip (usually 1.5 min)"),
-        (window("since_last"), None, 90.0, "no earlier event of the same source.ip within 1h"),
-        (event("number"), 5.0, 1.0, "f is 5"),
+        (window("since_last"), None, norm(missing=50),
+         "no earlier event of the same source.ip within 1h (as in 1 in 20 events of training)"),
+        (event("number"), 5.0, middle(1.0), "f is 5 (usually 1)"),
+        (event("number"), 5.0, norm(low=1.0, middle=2.0, high=3.5), "f is 5 (usually 1 to 3.5)"),
+        (event("number"), None, norm(missing=5),
+         "f is missing (as in 1 in 200 events of training)"),
+        (event("length", "args"), 412.0, norm(low=20.0, middle=29.0, high=60.0),
+         "args is 412 characters long (usually 20 to 60)"),
+        (event("entropy", "q"), 4.123, norm(low=2.0, middle=2.5, high=3.14),
+         "randomness of q is 4.1 (usually 2.0 to 3.1)"),
+        (event("digits", "q"), 9.0, norm(low=0.0, middle=0.0, high=2.0),
+         "9 digits in q (usually 0 to 2)"),
+        (event("category", "rule.id"), "R-440", values(**{"R-440": (100, 80, 2)}),
+         "rule.id is R-440: 1 in 40 of its labelled events was true (of all, 1 in 300)"),
+        (event("category", "rule.id"), "R-440", values(**{"R-440": (100, 80, 56)}),
+         "rule.id is R-440: 7 in 10 of its labelled events were true (of all, 1 in 300)"),
+        (event("category", "rule.id"), "R-440", values(**{"R-440": (5, 5, 3)}),
+         "rule.id is R-440 (as in 1 in 200 events of training)"),
+        (event("category", "rule.id"), "R-441", values(**{"R-440": (5, 5, 3)}),
+         "rule.id is R-441, a value never seen in training"),
+        (event("category", "rule.id"), "R-441",
+         norm(values={"R-440": Seen(5, 5, 3)}, whole=False), "rule.id is R-441, a rare value"),
+        (event("hour_of_day", "event_time"), 3.0, values(_3=(5, 5, 3)),
+         "at a time between 03:00 and 04:00 UTC, when 1 in 200 events happen"),
+        (event("hour_of_day", "event_time"), 23.0, values(_3=(5, 5, 3)),
+         "at a time between 23:00 and 00:00 UTC, when no event of training happened"),
+        (event("hour_of_day", "file.created"), 3.0, values(_3=(5, 5, 3)),
+         "file.created lies between 03:00 and 04:00 UTC (as in 1 in 200 events of training)"),
+        (event("day_of_week", "event_time"), 7.0, values(_7=(50, 5, 3)),
+         "on a Sunday, when 1 in 20 events happen"),
+        (event("matches", "p", pattern="x"), 0.0, values(_0=(50, 5, 3)),
+         "p does not match x (as in 1 in 20 events of training)"),
+        (event("is_private_ip", "source.ip"), 0.0, values(_0=(50, 5, 3), _1=(950, 9, 0)),
+         "source.ip is a public address (as in 1 in 20 events of training)"),
     ],
 )  # fmt: skip
-def test_a_number_of_a_window_stands_beside_what_is_usual(
-    feature: EventFeature | WindowFeature, value: Value, usual: float, expected: str
+def test_a_value_stands_beside_what_is_usual(
+    feature: EventFeature | WindowFeature, value: Value, usual: Norm, expected: str
 ) -> None:
-    assert in_words(feature, value, usual) == expected
+    assert in_words(feature, value, norms(usual)) == expected
 
 
-def test_what_is_usual_is_the_median_of_what_the_model_learnt_from(
+def test_of_presumed_truth_no_label_is_claimed() -> None:
+    seen = replace(norms(values(R=(100, 80, 2))), presumed=True, unit="units")
+    told = in_words(event("category"), "R", seen)
+    assert told == "f is R: 1 in 40 of its units was true (of all, 1 in 300)"
+
+
+@given(whole=st.integers(1, 10**7), data=st.data())
+def test_a_share_in_words_is_near_the_share(whole: int, data: st.DataObject) -> None:
+    part = data.draw(st.integers(0, whole))
+    told = share(part, whole)
+    plain = {"none": 0.0, "all": 1.0, "nearly all": 1.0}
+    if told in plain:
+        assert part / whole == pytest.approx(plain[told], abs=0.05)
+        assert (told == "none") == (part == 0)
+        assert (told == "all") == (part == whole)
+    else:
+        one, many = (int(n.replace(",", "")) for n in told.split(" in "))
+        assert one / many == pytest.approx(part / whole, rel=0.17)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [
+        (event("number"), None),
+        (window("since_last"), None),
+        (window("count"), 0.0),
+        (event("matches", pattern="x"), 0.0),
+        (event("digits"), 0.0),
+    ],
+)
+def test_that_nothing_happened_is_no_reason_where_nobody_knows_what_is_usual(
+    feature: EventFeature | WindowFeature, value: Value
+) -> None:
+    rows = pa.table({"n": pa.array([value], pa.float64()), "m": [1.0]})
+    features = (feature, event("number", "g").model_copy(update={"name": "m"}))
+    shares, log_odds = np.array([[1.0, 0.5, 0.0]]), np.array([1.5])
+    items = json.loads(reasons_of(features, rows, shares, log_odds, SHAPLEY)[0])
+    assert [item.get("text") for item in items] == ["g is 1", None]
+    assert items[-1]["rest"] == 1.0
+    usual = norm(missing=1, low=1.0, middle=1.0, high=2.0, values={"1": Seen(9, 9, 1)})
+    items = json.loads(reasons_of(features, rows, shares, log_odds, SHAPLEY, norms(usual))[0])
+    assert "usually" in items[0]["text"] or "as in" in items[0]["text"]
+
+
+def test_a_text_is_told_by_the_words_that_spoke() -> None:
+    draw = np.random.default_rng(3)
+    plain = [f"svchost.exe -k netsvcs{i} -p" for i in draw.integers(0, 400, 300).tolist()]
+    bad = [f"PowerShell -Enc JABz{i} -w hidden" for i in draw.integers(0, 400, 40).tolist()]
+    texts = pa.array(plain + bad)
+    model = fit_text(texts, np.repeat(np.array([0, 1], dtype=np.int8), [300, 40]))
+    told = in_words(event("ngrams", "args"), "svchost.exe POWERSHELL  -p", None, model)
+    assert told == 'args holds "POWERSHELL"'
+    assert in_words(event("ngrams", "args"), "svchost.exe -p", None, model).startswith(
+        "args reads like"
+    )
+
+
+@given(text=st.text(min_size=1, max_size=300))
+def test_whatever_a_text_holds_its_words_are_part_of_it(text: str) -> None:
+    model = TextModel(0.0, dict.fromkeys(range(0, BUCKETS, 7), 1.0))
+    lowered = " ".join(text.lower().split())
+    for word in spoken(model, text):
+        assert len(word) <= 2 + LONGEST
+        assert " ".join(word.strip("…").lower().split()) in lowered
+
+
+def test_what_is_usual_is_counted_in_what_the_model_learnt_from(
     training: Training, rows: pa.Table
 ) -> None:
-    reference = training.artifact.reference
-    assert reference is not None
-    usual = usual_values(training.artifact.features, reference)
-    windows = [f.name for f in training.artifact.features if isinstance(f, WindowFeature)]
-    assert windows
-    for name in windows:
+    found = training.artifact.norms
+    assert found is not None
+    numbers = [f.name for f in training.artifact.features if isinstance(f, WindowFeature)]
+    assert numbers
+    for name in numbers:
         known = np.asarray(rows[name].drop_null())
-        assert usual[name] <= np.median(known) <= np.quantile(known, 0.62)
+        assert found.features[name].middle == np.quantile(known, 0.5, method="inverted_cdf")
+        assert found.features[name].rows == rows.num_rows
+
+
+def test_what_an_artefact_of_before_knows_of_what_is_usual_is_medians(training: Training) -> None:
+    old = replace(training.artifact, norms=None)
+    assert old.usual is not None
+    for feature in old.features:
+        if isinstance(feature, WindowFeature):
+            assert old.usual.features[feature.name].middle is not None
+    assert replace(old, reference=None).usual is None
 
 
 def test_reasons_of_alerts_name_what_was_planted(training: Training, rows: pa.Table) -> None:

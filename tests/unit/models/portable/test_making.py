@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.models.artifact.explain import in_words
+from scoreback.models.artifact.words import in_words
 from scoreback.models.detector.spec import EventFeature
+from scoreback.models.judging.norms import Norm, Norms, Seen
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import score_of
 from scoreback.models.portable.making import NotPortable, portable_model
@@ -24,8 +25,9 @@ _SINGLES = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @given(threshold=_SINGLES, number=st.floats(allow_nan=False, allow_infinity=False))
 def test_a_double_is_below_as_its_single_is_below(threshold: float, number: float) -> None:
     moved = float(in_doubles(np.array([threshold], dtype=np.float32))[0])
-    near = [number, threshold, *(np.nextafter(threshold, way) for way in (-np.inf, np.inf))]
-    near += [moved, float(np.nextafter(moved, -np.inf)), float(np.nextafter(moved, np.inf))]
+    with np.errstate(over="ignore"):  # next to the largest there is none
+        near = [number, threshold, *(np.nextafter(threshold, way) for way in (-np.inf, np.inf))]
+        near += [moved, float(np.nextafter(moved, -np.inf)), float(np.nextafter(moved, np.inf))]
     for each in near:
         assert (each < moved) == (single(each) < threshold), each
 
@@ -112,14 +114,24 @@ def test_every_other_kind_is_portable() -> None:
 @given(
     place=st.integers(0, len(FEATURES) - 1),
     number=st.floats(allow_nan=False, allow_infinity=False),
-    text=st.text(),
+    text=st.text(min_size=1),
+    whole=st.booleans(),
 )
-def test_reasons_say_it_in_the_words_of_the_service(place: int, number: float, text: str) -> None:
+def test_reasons_say_it_in_the_words_of_the_service(
+    place: int, number: float, text: str, *, whole: bool
+) -> None:
     feature = FEATURES[place]
     value: float | str = text if feature.kind == "category" else number
     if feature.kind in ("hour_of_day", "day_of_week", "is_private_ip"):
         few = {"hour_of_day": 24, "day_of_week": 7, "is_private_ip": 2}[feature.kind]
         value = float(int(abs(number)) % few + (feature.kind == "day_of_week"))
-    words = words_of(feature)
-    assert plainly(words, value) == in_words(feature, value)
-    assert plainly(words, None) == in_words(feature, None)
+    known = Norm(rows=50, missing=3, low=1.0, middle=2.0, high=3.5,
+                 values={"R": Seen(40, 30, 3), text: Seen(9, 0, 0)}, whole=whole)  # fmt: skip
+    usual = Norms(
+        unit="events", presumed=False, labelled=40, positives=4, features={feature.name: known}
+    )
+    for norms in (None, usual):
+        words = words_of(feature, norms)
+        for one in (value, "R", "S") if isinstance(value, str) else (value,):
+            assert plainly(words, one) == in_words(feature, one, norms)
+        assert plainly(words, None) == in_words(feature, None, norms)
