@@ -8,59 +8,30 @@ Where the SIEM's rules let hits join alerts, those that join raise an alert as t
 they cannot, the pacer *holds back*: a hit raises an alert only if it opens one.
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.detector.day_start import DayStart
-from scoreback.models.judging.openings import Opening, Openings
-from scoreback.models.judging.pacing import TICK_US, Pace, Tick, Trailing, tick_of
+from scoreback.models.judging.judged import HOLDS_NOTHING, Holding, Judged, Shown
+from scoreback.models.judging.openings import Opening
+from scoreback.models.judging.pacing import (
+    TICK_US,
+    Pace,
+    Tick,
+    Trailing,
+    spent_within,
+    tick_of,
+)
 from scoreback.models.judging.past import Past, Units, joined
+from scoreback.models.judging.showing import Showing
 from scoreback.models.judging.trailing_days import KEPT_DAYS, days_with_units, trailing_of
 from scoreback.models.learners.model import Floats
-from scoreback.suppression import DAY_US, opened_by
 from scoreback.times import HOUR_US
 
-JOINED_DAYS = 35  # of alerts that a late hit can join, where it is held back for them
-
 _LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
-_COUNTED_DAYS = 3  # a day of 25 hours, in any zone, and the UTC days that it touches
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What became of the units of one step, in their order."""
-
-    alerts: NDArray[np.bool_]
-    thresholds: Floats
-    ticks: tuple[Tick, ...]  # that were new
-    past: Past
-    held_back: int  # over their cut on a day that had opened all it may
-    suppressed: NDArray[np.bool_]  # over their cut, and not shown as they join an alert
-
-
-@dataclass(slots=True, kw_only=True)
-class _Shown:
-    """What is being found out of the units of one step."""
-
-    alerts: NDArray[np.bool_]
-    opens: NDArray[np.bool_]
-    suppressed: NDArray[np.bool_]
-    thresholds: Floats
-    ticks: list[Tick] = field(default_factory=list)
-    held_back: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """Whether hits are held back here, as nobody else does it."""
-
-    joins: bool = False  # those that join an alert
-    all: bool = False  # every hit: the detector is paused
 
 
 class Pacer:
@@ -76,7 +47,7 @@ class Pacer:
         past: Sequence[Past] = (),
         opened: Iterable[Opening] = (),
         ticks: Iterable[Tick] = (),
-        holding: Holding = Holding(),
+        holding: Holding = HOLDS_NOTHING,
     ) -> None:
         """Go on from what is remembered.
 
@@ -93,9 +64,7 @@ class Pacer:
         """
         self._pace, self._start, self._born = pace, day_start, born
         self._cold_start, self._past = cold_start, list(past)
-        self._holding = holding
-        self._openings = Openings(opened, by_event=holding.joins)
-        self._opened = sorted(one.counted for one in self._openings.known())
+        self._showing = Showing(opened, holding)
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
 
@@ -112,9 +81,8 @@ class Pacer:
             day_start: when its day begins.
             holding: what is held back here from now on; None: as before.
         """
-        if holding is not None and holding != self._holding:
-            self._openings = Openings(self._openings.known(), by_event=holding.joins)
-            self._holding = holding
+        if holding is not None:
+            self._showing.follow(holding)
         if (pace, day_start) != (self._pace, self._start):
             self._pace, self._start = pace, day_start
             self._ticks, self._trailing = {}, None
@@ -122,7 +90,7 @@ class Pacer:
     def judge(self, units: Units) -> Judged:
         """Which of *units* raise an alert; remembers them."""
         count = len(units.times)
-        shown = _Shown(
+        shown = Shown(
             alerts=np.zeros(count, dtype=bool),
             opens=np.zeros(count, dtype=bool),
             suppressed=np.zeros(count, dtype=bool),
@@ -148,19 +116,14 @@ class Pacer:
         )
 
     def _judge_day(
-        self, units: Units, rows: NDArray[np.int64], today: tuple[int, int], shown: "_Shown"
+        self, units: Units, rows: NDArray[np.int64], today: tuple[int, int], shown: Shown
     ) -> Past:
+        rows = rows[np.argsort(units.times[rows], kind="stable")]
         ticks = today[0] + (units.times[rows] - today[0]) // TICK_US * TICK_US
         kept = []
         for since in np.unique(ticks).tolist():
-            found, new = self._tick(since, today)
-            if new:
-                shown.ticks.append(found)
             here = rows[ticks == since]
-            shown.thresholds[here] = found.cut.score
-            hits = here[found.cut.passes(units.scores[here], units.draws[here])]
-            hits = hits[np.argsort(units.times[hits], kind="stable")]
-            opening = self._show(units, hits, today, shown)
+            opening = self._judge_tick(units, here, since, today, shown)
             kept.append(np.union1d(self._worth_keeping(units.scores, here), opening))
         chosen = np.concatenate(kept)
         return Past(
@@ -170,65 +133,73 @@ class Pacer:
             suppressed=_by_hour(units.times[rows[shown.suppressed[rows]]]),
         )
 
-    def _tick(self, since: int, today: tuple[int, int]) -> tuple[Tick, bool]:
-        if since in self._ticks:
-            return self._ticks[since], False
-        opened = self._opened_within(*today)
-        tick = tick_of(
-            self._pace, self._days_before(today[0]), self._born,
-            day=today[0], since=since, opened=opened,
-        )  # fmt: skip
-        self._ticks[since] = tick
-        return tick, True
-
-    def _show(
+    def _judge_tick(
         self,
         units: Units,
-        hits: NDArray[np.int64],
+        here: NDArray[np.int64],
+        since: int,
         today: tuple[int, int],
-        shown: _Shown,
+        shown: Shown,
     ) -> NDArray[np.int64]:
-        """Tell *shown* what becomes of *hits*, by time; those that open an alert.
+        """Judge the units *here*, by time; those that open an alert.
 
-        Each hit is taken after those before it, whatever step they were in. What a full day keeps
-        from opening is not remembered: no later hit joins it.
+        Where the budget is spent by one of them, what comes after it is judged more strictly.
         """
-        if not len(hits):
-            return hits
-        if self._holding.all:
-            shown.suppressed[hits] = True
-            return hits[:0]
-        times = (units.event_times if self._holding.joins else units.times)[hits]
-        moments, entities = self._openings.beside(times)
-        already = len(moments)
-        openers = opened_by(
-            np.concatenate([moments, times]),
-            np.concatenate([entities, units.entities[hits]]),
-            self._pace.rule,
-            already=already,
-        )[already:]
-        opening = openers == np.arange(already, already + len(hits))
-        room = max(self._pace.ceiling - self._opened_within(*today), 0)
-        beyond = np.flatnonzero(opening)[room:] + already
-        full = np.isin(openers, beyond)
-        shown.held_back += int(full.sum())
-        opened: NDArray[np.int64] = hits[opening & ~full]
-        shown.opens[opened] = True
-        joining = hits[~opening & ~full]
-        shown.alerts[opened] = True
-        (shown.suppressed if self._holding.joins else shown.alerts)[joining] = True
-        for row in opened.tolist():
-            one = Opening(
-                counted=int(units.times[row]),
-                event_time=int(units.event_times[row]),
-                entity=int(units.entities[row]),
-            )
-            self._openings.add(one)
-            insort(self._opened, one.counted)
-        return opened
+        tick = self._tick(since, today, shown)
+        hits = self._hits(units, here, tick, shown)
+        rule, room = self._pace.rule, self._room(today)
+        if tick.spent:
+            return self._showing.show(units, hits, shown, rule=rule, room=room)
+        least = self._pace.until_spent(self._showing.opened_within(*today))
+        opened = self._showing.show(units, hits, shown, rule=rule, room=room, most=least)
+        if least > len(opened):
+            return opened
+        after = here
+        if len(opened):
+            after = here[np.flatnonzero(here == opened[-1])[0] + 1 :]
+        strict = self._spent_tick(tick, units.times[opened], today, shown)
+        hits, room = self._hits(units, after, strict, shown), self._room(today)
+        more = self._showing.show(units, hits, shown, rule=rule, room=room)
+        return np.concatenate([opened, more])
 
-    def _opened_within(self, since: int, until: int) -> int:
-        return bisect_left(self._opened, until) - bisect_left(self._opened, since)
+    def _hits(
+        self, units: Units, rows: NDArray[np.int64], tick: Tick, shown: Shown
+    ) -> NDArray[np.int64]:
+        """Those of *rows* that pass the cut of *tick*, which all of them are judged by."""
+        shown.thresholds[rows] = tick.cut.score
+        return rows[tick.cut.passes(units.scores[rows], units.draws[rows])]
+
+    def _tick(self, since: int, today: tuple[int, int], shown: Shown) -> Tick:
+        if since not in self._ticks:
+            self._ticks[since] = tick_of(
+                self._pace, self._days_before(today[0]), self._born,
+                day=today[0], since=since, opened=self._showing.opened_within(*today),
+            )  # fmt: skip
+            shown.ticks.append(self._ticks[since])
+        return self._ticks[since]
+
+    def _spent_tick(
+        self, tick: Tick, opened: NDArray[np.int64], today: tuple[int, int], shown: Shown
+    ) -> Tick:
+        """What is in force in the rest of *tick*, as the budget was spent at the last *opened*."""
+        last = tick.since + TICK_US - 1
+        known = [self._ticks[one] for one in self._ticks if tick.since < one <= last]
+        if known:  # in a step before
+            return known[-1]
+        strict = spent_within(
+            tick, self._pace, self._days_before(today[0]),
+            since=min(int(opened[-1]) + 1, last) if len(opened) else tick.since + 1,
+            opened=self._showing.opened_within(*today),
+        )  # fmt: skip
+        self._ticks[strict.since] = strict
+        shown.ticks.append(strict)
+        return strict
+
+    def _room(self, today: tuple[int, int]) -> int:
+        """How many more alerts *today* may open."""
+        own = self._days_before(today[0]).own
+        most = self._pace.ceiling if own else self._pace.whole_budget
+        return max(most - self._showing.opened_within(*today), 0)
 
     def _worth_keeping(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of *rows* that may set a threshold later: the best of a tick, where it has many."""
@@ -249,9 +220,7 @@ class Pacer:
         if known:
             first = known[0][0]
             self._past = [one for one in self._past if not one.hours or max(one.hours) >= first]
-        counted = day - _COUNTED_DAYS * DAY_US
-        self._opened = self._opened[bisect_left(self._opened, counted) :]
-        self._openings.forget(day - JOINED_DAYS * DAY_US if self._holding.joins else counted)
+        self._showing.forget(day)
 
 
 def _by_hour(times: NDArray[np.int64]) -> dict[int, int]:

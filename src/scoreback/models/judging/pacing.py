@@ -8,9 +8,12 @@ has opened already:
 2. The threshold is the lowest at which the rest of the trailing days would have opened at most
    *left* alerts a day.
 3. Where less than half an alert is left, it is the one at which the trailing days would have opened
-   an eighth of the budget a day: the worst of a day is never silenced.
+   an eighth of the budget a day: the worst of a day is never silenced. An hour in which the budget
+   is spent is judged by this from then on.
 
-Whatever it is, no day opens more than `ceiling` alerts, and none opens one below the floor.
+Whatever it is, no day opens more than `ceiling` alerts, and none opens one below the floor. What is
+the worst of a day is known of days that the model itself has scored; before there are any, a day
+opens no more than its budget.
 """
 
 import math
@@ -50,6 +53,10 @@ class Cut:
         """This cut, or *floor* where that is higher."""
         return self if self.score >= floor else Cut(floor)
 
+    def stricter(self, other: "Cut") -> "Cut":
+        """Whichever of the two lets fewer units pass."""
+        return max(self, other, key=lambda cut: (cut.score, -cut.share))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
@@ -69,9 +76,18 @@ class Day:
 class Trailing:
     """Whole days before, to set thresholds by: by far most of the cost, made once a day."""
 
-    def __init__(self, days: Sequence[Day], *, stretch: float | None = None) -> None:
-        """Take *days*, in any order; or, of a *stretch* shorter than a day, the parts of days."""
+    def __init__(
+        self, days: Sequence[Day], *, own: bool = True, stretch: float | None = None
+    ) -> None:
+        """Take *days*, in any order; or, of a *stretch* shorter than a day, the parts of days.
+
+        Args:
+            days: whole ones.
+            own: whether the model itself has scored any of them; those of its training it has not.
+            stretch: in days.
+        """
         self.days = float(len(days)) if stretch is None else stretch
+        self.own = own and bool(days)
         self._stretch = stretch
         times = entities = offsets = np.zeros(0, dtype=np.int64)
         scores = draws = np.zeros(0)
@@ -144,7 +160,17 @@ class Pace:
     def ceiling(self) -> int:
         """How many alerts a day opens at most."""
         most = math.floor(round(self.budget * (1 + self.burst), 9))
-        return max(most, math.ceil(self.budget))
+        return max(most, self.whole_budget)
+
+    @property
+    def whole_budget(self) -> int:
+        """How many alerts a day opens at most where nobody can tell which are worth a burst."""
+        return math.ceil(self.budget)
+
+    def until_spent(self, opened: int) -> int:
+        """After how many more alerts the budget of a day that has *opened* so many is spent."""
+        left = self.budget - opened - _SPENT
+        return 0 if left < 0 else math.floor(left) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +181,11 @@ class Tick:
     cut: Cut
     left: float  # of the budget, when the tick began
     reason: str
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing was left of the budget."""
+        return self.left < _SPENT
 
 
 def tick_of(
@@ -174,11 +205,28 @@ def tick_of(
     if not trailing.days:
         cut, reason = Cut(born), "as trained"
     elif left < _SPENT:
-        cut = trailing.cut(pace.budget * _WORST, 0, pace.rule)
-        reason = "budget spent"
+        cut, reason = _worst(pace, trailing), "budget spent"
     else:
         cut = trailing.cut(left, since - day, pace.rule)
         reason = "paced"
     if cut.score < pace.floor:
         reason = "floor"
     return Tick(since=since, cut=cut.at_least(pace.floor), left=left, reason=reason)
+
+
+def spent_within(tick: Tick, pace: Pace, trailing: Trailing, *, since: int, opened: int) -> Tick:
+    """What follows *tick* where the budget is spent before it ends: only the worst is shown.
+
+    Args:
+        tick: what was in force.
+        pace: budget, floor and what is held back.
+        trailing: whole days before.
+        since: when the budget was spent.
+        opened: alerts of the day until then.
+    """
+    cut = tick.cut.stricter(_worst(pace, trailing))
+    return Tick(since=since, cut=cut, left=pace.budget - opened, reason="budget spent")
+
+
+def _worst(pace: Pace, trailing: Trailing) -> Cut:
+    return trailing.cut(pace.budget * _WORST, 0, pace.rule)

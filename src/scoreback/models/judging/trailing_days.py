@@ -28,9 +28,9 @@ def trailing_of(
     filling = _whole_days([cold_start], start, max(cold_start.hours) + HOUR_US)
     whole = filling[1:-1] if len(filling) > 2 else []
     if whole or days:
-        return Trailing([*whole[-missing:], *days])
+        return Trailing([*whole[-missing:], *days], own=bool(days))
     stretch = (max(cold_start.hours) + HOUR_US - min(cold_start.hours)) / DAY_US
-    return Trailing(filling, stretch=stretch)
+    return Trailing(filling, own=False, stretch=stretch)
 
 
 def days_with_units(past: Sequence[Past], start: DayStart, until: int) -> list[tuple[int, int]]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from scoreback.columns import flat
 from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.pacer import Holding, Pacer
+from scoreback.models.judging.judged import Holding
+from scoreback.models.judging.pacer import Pacer
 from scoreback.models.judging.pacing import TIES
 from scoreback.models.judging.past import Units
 from scoreback.models.learners.model import Floats

@@ -11,12 +11,13 @@ import numpy as np
 import sqlalchemy as sa
 
 from scoreback.errors import StateError
+from scoreback.models.judging.judged import Judged
 from scoreback.models.judging.openings import Opening
-from scoreback.models.judging.pacer import JOINED_DAYS, Judged
 from scoreback.models.judging.pacing import Cut, Tick
 from scoreback.models.judging.past import Past
 from scoreback.models.judging.past import joined as joined_past
 from scoreback.models.judging.past_file import read_past, written_past
+from scoreback.models.judging.showing import JOINED_DAYS
 from scoreback.records import Stage
 from scoreback.service.state import tables
 from scoreback.service.state.database import Database

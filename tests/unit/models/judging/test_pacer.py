@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.detector.day_start import DayStart, parse_day_start
+from scoreback.models.judging.judged import Judged
 from scoreback.models.judging.openings import Opening
-from scoreback.models.judging.pacer import Judged, Pacer
-from scoreback.models.judging.pacing import Cut, Pace
+from scoreback.models.judging.pacer import Pacer
+from scoreback.models.judging.pacing import Cut, Pace, Tick
 from scoreback.models.judging.past import Past, Units
 from scoreback.suppression import Suppression
 from scoreback.times import micros
@@ -187,6 +188,65 @@ def test_a_burst_over_a_thousand_entities_is_held_to_the_ceiling_and_told() -> N
     assert judged.alerts.sum() == 15
 
 
+def test_an_hour_of_ordinary_events_opens_no_more_than_the_budget() -> None:
+    days = days_of(10)
+    pacer = Pacer(pace(10), DayStart(), BORN)
+    for day in days[:-1]:
+        pacer.judge(day)
+    usual = np.sort(all_of(days[:-1]).scores)
+    busy = np.full(400, usual[-60])  # of 1,800: six or seven a day are above it
+    times = START + 9 * DAY + 10 * HOUR + np.arange(400) * 1_000_000
+    judged = pacer.judge(units_of(times, busy))
+    assert opened(judged) == 10
+    assert [tick.reason for tick in judged.ticks] == ["paced", "budget spent"]
+    spending, strict = int(np.flatnonzero(judged.alerts)[-1]), judged.ticks[1]
+    assert strict.since == times[spending] + 1
+    assert set(judged.thresholds[spending + 1 :].tolist()) == {strict.cut.score}
+    assert strict.cut.score > judged.thresholds[spending]
+
+
+@pytest.mark.parametrize("score", [0.4, 0.99])
+@pytest.mark.parametrize("trained", [True, False])
+def test_until_a_model_has_scored_a_day_the_budget_is_all_that_a_day_opens(
+    score: float, trained: bool
+) -> None:
+    cold_start = cold_start_of(days_of(9)) if trained else None
+    pacer = Pacer(pace(15), DayStart(), 0.05, cold_start=cold_start)
+    at = START + 9 * DAY + 10 * HOUR
+    at_once = pacer.judge(units_of(at + np.arange(400), np.full(400, score)))
+    later = pacer.judge(units_of(at + 5 * HOUR + np.arange(400), np.full(400, 0.999)))
+    assert opened(at_once) == 15
+    assert opened(later) == 0
+    assert at_once.held_back + later.held_back > 0
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 399), max_size=4))
+def test_a_busy_hour_gives_the_same_alerts_however_it_is_cut(seed: int, cuts: list[int]) -> None:
+    days = days_of(10, seed=seed)
+    draw = np.random.default_rng(seed)
+    times = np.sort(draw.integers(0, HOUR, 400)) + START + 10 * DAY + 7 * HOUR
+    busy = units_of(times, draw.beta(0.3, 3, 400))
+    found = []
+    for ends in ([0, 400], sorted({0, *cuts, 400})):
+        pacer = Pacer(pace(10), DayStart(), BORN)
+        past = [pacer.judge(day).past for day in days]
+        ticks: list[Tick] = []
+        alerts: list[bool] = []
+        thresholds: list[float] = []
+        for low, high in pairwise(ends):
+            pacer = Pacer(
+                pace(10), DayStart(), BORN, past=past, opened=openings_of(past), ticks=ticks
+            )
+            judged = pacer.judge(busy.take(np.arange(low, high)))
+            past.append(judged.past)
+            ticks += judged.ticks
+            alerts += judged.alerts.tolist()
+            thresholds += judged.thresholds.tolist()
+        found.append((alerts, thresholds, ticks))
+    assert found[0] == found[1]
+
+
 def test_the_worst_of_a_day_is_shown_though_its_budget_is_spent() -> None:
     days = days_of(10)
     pacer = Pacer(pace(10), DayStart(), BORN)
@@ -318,4 +378,4 @@ def test_a_catch_up_of_months_remembers_a_fortnight() -> None:
     for day in days_of(60, a_day=30):
         pacer.judge(day)
     assert len(pacer._past) <= 16
-    assert len(pacer._opened) < 5 * 2 * 5
+    assert len(pacer._showing._opened) < 5 * 2 * 5

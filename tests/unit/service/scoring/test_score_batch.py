@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.models.detector.file import parse_detector
-from scoreback.models.judging.pacer import Judged
+from scoreback.models.judging.judged import Judged
 from scoreback.models.judging.past import NOTHING
 from scoreback.models.judging.threshold import RiskMap
 from scoreback.records import EVENT_COLUMNS, TIME, Stage

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scoreback.models.judging.pacer import Judged
+from scoreback.models.judging.judged import Judged
 from scoreback.models.judging.pacing import Cut, Tick
 from scoreback.models.judging.past import Past, Units
 from scoreback.records import Stage
