@@ -72,9 +72,8 @@ def compare(reference: Reference, counts: Mapping[str, Sequence[int] | Counts]) 
 def _compared(column: Column, found: Mapping[str, Counts]) -> Compared:
     counts, expected = found[column.name], np.asarray(column.expected)
     total, before = max(1, int(counts.sum())), max(1, int(expected.sum()))
-    category = column.kind == "category"
     missing = float(counts[-1]) / total
-    unseen = float(counts[-2]) / total if category else None
+    unseen = float(counts[-2]) / total if column.of_values else None
     usual = column.usual_of(total)
     far = psi(column.population(expected), column.population(counts))
     said = ""
@@ -91,7 +90,7 @@ def _compared(column: Column, found: Mapping[str, Counts]) -> Compared:
         missing=missing,
         expected_missing=float(expected[-1]) / before,
         unseen=unseen,
-        usual_unseen=usual.unseen if category else None,
+        usual_unseen=usual.unseen if column.of_values else None,
         why=said,
     )
 

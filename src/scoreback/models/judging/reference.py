@@ -9,6 +9,7 @@ in every block, and nobody shall be told so.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.labels.dataset import is_category
 
 Counts = NDArray[np.int64]
-Kind = Literal["number", "text", "category"]
+Kind = Literal["number", "text", "category", "digested"]
 
 BLOCK = 100  # rows; fewer say little about ten bins
 LONGER = 3  # times as long is each next size of blocks: the longer, the nearer to the whole
@@ -29,6 +30,7 @@ BLOCKS = 20  # of a size, in the later half of the window: what is new there is 
 KNOWN = 2_000  # values of a category that are kept; the most frequent ones
 KNOWN_ENTITIES = 10_000
 _TOP = 9  # values that have a bin of their own
+_DIGEST = 8  # letters of a digest
 _DECILES = tuple(n / 10 for n in range(1, 10))
 
 
@@ -49,6 +51,9 @@ class Column:
     Bins of numbers lie between *edges*; a text is counted by its length. Bins of categories: one
     for each of the first ``top`` values of *known*, one for the others, one for values not among
     them. The last bin of each column is that of missing values.
+
+    Of a *digested* category, which all are that are made today, *known* are short digests of the
+    values: the file need not say which hosts and users there are. Older files have the values.
     """
 
     name: str
@@ -65,9 +70,14 @@ class Column:
         return shorter[-1] if shorter else next(iter(self.usual), Usual(rows=0))
 
     @property
+    def of_values(self) -> bool:
+        """Whether it knows values, and can tell new ones; else it has edges."""
+        return self.kind in ("category", "digested")
+
+    @property
     def bins(self) -> int:
         """How many."""
-        return self.top + 3 if self.kind == "category" else len(self.edges) + 2
+        return self.top + 3 if self.of_values else len(self.edges) + 2
 
     @property
     def median(self) -> float | None:
@@ -84,7 +94,7 @@ class Column:
         Of the window that a vocabulary was made from, next to nothing is unseen; so what is new is
         judged by itself, and not by PSI.
         """
-        if self.kind != "category":
+        if not self.of_values:
             return counts
         return np.concatenate([counts[:-3], [counts[-3] + counts[-2]], counts[-1:]])
 
@@ -96,7 +106,7 @@ class Column:
     def codes(self, values: pa.Array) -> NDArray[np.int64]:
         """The bin of each of *values*; shape (n,)."""
         values = _typed(values, self.kind)
-        if self.kind == "category":
+        if self.of_values:
             known = pa.array(self.known, pa.string())
             place = pc.fill_null(pc.index_in(values, value_set=known), len(known)).to_numpy()
             codes: Counts = np.minimum(place, self.top).astype(np.int64)
@@ -187,11 +197,12 @@ def _numeric(name: str, kind: Kind, values: pa.Array) -> Column:
 
 
 def _category(name: str, values: pa.Array, known: int, *, top: int) -> Column:
+    digested = _typed(values, "digested")
+    frequent = _most_frequent(digested, known)
     column = Column(
-        name=name, kind="category", known=_most_frequent(values, known), expected=(), top=top
+        name=name, kind="digested", known=frequent, expected=(), top=min(top, len(frequent))
     )
-    column = replace(column, top=min(top, len(column.known)))
-    earlier = _most_frequent(values[: len(values) // 2], known)
+    earlier = _most_frequent(digested[: len(values) // 2], known)
     return _with_usual(column, values, earlier)
 
 
@@ -200,8 +211,8 @@ def _with_usual(column: Column, values: pa.Array, earlier: tuple[str, ...] = ())
     codes = column.codes(values)
     expected = np.bincount(codes, minlength=column.bins)
     new = np.zeros(len(codes), dtype=bool)
-    if column.kind == "category":
-        was_there = pc.is_in(_typed(values, "category"), value_set=pa.array(earlier, pa.string()))
+    if column.of_values:
+        was_there = pc.is_in(_typed(values, column.kind), value_set=pa.array(earlier, pa.string()))
         new = ~was_there.to_numpy(zero_copy_only=False) & (codes != column.bins - 1)
     usual, size = [], min(BLOCK, len(codes) // 4)
     while 0 < size <= len(codes) // 4:
@@ -241,4 +252,16 @@ def _numbers(values: pa.Array, kind: Kind) -> NDArray[np.float64]:
 
 def _typed(values: pa.Array, kind: Kind) -> pa.Array:
     """*values* in the type of their kind: a column without any value may have none."""
+    if kind == "digested":
+        return _digested(values.cast(pa.string()))
     return values.cast(pa.float64() if kind == "number" else pa.string())
+
+
+def _digested(values: pa.Array) -> pa.Array:
+    """32 bits of a digest of each of *values*: enough to tell that a value is new, and no more.
+
+    Of 10,000 known values a new one is taken for one in a case of 400,000.
+    """
+    coded = values.dictionary_encode()
+    known = (sha256(text.encode()).hexdigest()[:_DIGEST] for text in coded.dictionary.to_pylist())
+    return pa.array(known, pa.string()).take(coded.indices)

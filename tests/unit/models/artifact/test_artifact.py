@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,11 @@ from scoreback.models.artifact.cold_start import COLD_START
 from scoreback.models.artifact.folder import MANIFEST, Artifact, load, save
 from scoreback.models.artifact.manifest import ModelFile, canonical
 from scoreback.models.artifact.norms_file import NORMS
-from scoreback.models.artifact.reference_file import REFERENCE
+from scoreback.models.artifact.reference_file import (
+    REFERENCE,
+    read_reference,
+    written_reference,
+)
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import Lesson
@@ -66,6 +72,38 @@ def test_an_artefact_of_before_has_no_reference_and_the_same_hash(
     save(training.artifact, folder)  # trained again from the same data
     assert load(folder).reference == training.artifact.reference
     assert load(folder).norms == training.artifact.norms
+
+
+def test_a_reference_does_not_say_which_entities_and_values_there_were(
+    training: Training, folder: Path, rows: pa.Table
+) -> None:
+    kept = (folder / REFERENCE).read_text()
+    reference = training.artifact.reference
+    assert reference is not None
+    known = [value for column in reference.columns for value in column.known]
+    assert known
+    assert all(re.fullmatch("[0-9a-f]{8}", value) for value in known)
+    texts = [column for column in rows.columns if pa.types.is_string(column.type)]
+    values = {value for column in texts for value in column.drop_null().to_pylist()}
+    assert values
+    assert not [value for value in values if f'"{value}"' in kept]
+
+
+def test_a_reference_of_before_that_has_the_values_themselves_is_still_read(
+    training: Training,
+) -> None:
+    reference = training.artifact.reference
+    assert reference is not None
+    plain = replace(
+        reference.entity, kind="category", known=("alpha", "beta"),
+        expected=(0, *reference.entity.expected[-2:]),
+    )  # fmt: skip
+    older = replace(reference, entity=plain)
+    written = written_reference(older, "a" * 64)
+    again = read_reference(Path(REFERENCE), written, "a" * 64)
+    assert again == older
+    counts = again.entity.counted(pa.array(["alpha", "gamma", None, "beta"]))
+    assert counts.tolist() == [2, 1, 1]
 
 
 def test_saving_again_changes_nothing_and_another_model_is_not_overwritten(
