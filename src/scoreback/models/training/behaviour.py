@@ -18,7 +18,8 @@ from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.model import Attribution, Floats, Matrix, Model, score_of
 from scoreback.models.learners.ranking import average_precision
-from scoreback.models.training.candidates import Candidates, rows_of
+from scoreback.models.training.candidates import Candidates
+from scoreback.models.training.lessons import rows_of
 from scoreback.models.training.splits import Origin
 
 RISK_STEP = 4  # width of a bar of the score distribution

@@ -8,8 +8,6 @@ goes through the same two steps, so it measures what this costs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.threshold import ScoredUnits
@@ -19,6 +17,7 @@ from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.linear import SingleFeature, fit_single_feature
 from scoreback.models.learners.model import Effort, Floats, Lesson, Model, Tell, silent
+from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Origin, Parts, Span
 
 BASELINE = "best_single_feature"
@@ -57,19 +56,10 @@ def first_lesson(
 ) -> tuple[Encoder, Lesson]:
     """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
     truth = parts.known.truth
-    later = parts.threshold & (truth != UNKNOWN)
-    rows, seed = rows_of(data, parts.fit), detector.train.seed
-    encoder = Encoder.fit(rows, truth[parts.fit], detector.features, seed)
-    return encoder, Lesson(
-        matrix=encoder.learning_matrix(
-            rows, truth[parts.fit], seed, lambda part: tell(f"earlier days, {part}")
-        ),
-        truth=truth[parts.fit],
-        later_matrix=encoder.transform(rows_of(data, later)),
-        later_truth=truth[later],
-        seed=seed,
-        threads=threads,
-    )
+    return lesson_of(
+        detector, data, truth, parts.fit, later=parts.threshold & (truth != UNKNOWN),
+        threads=threads, tell=lambda part: tell(f"earlier days, {part}"),
+    )  # fmt: skip
 
 
 def fit_candidates(
@@ -77,32 +67,22 @@ def fit_candidates(
 ) -> Candidates:
     """Fit the algorithms called *names*, and the best single feature, on *parts*."""
     truth = parts.known.truth
-    tell, seed = effort.tell, detector.train.seed
-    early, first = first_lesson(detector, data, parts, effort.threads, tell)
-    encoder = Encoder.fit(rows_of(data, parts.all), truth[parts.all], detector.features, seed)
-    matrix = encoder.learning_matrix(rows_of(data, parts.all), truth[parts.all], seed, tell)
+    tell, threads = effort.tell, effort.threads
+    early, first = first_lesson(detector, data, parts, threads, tell)
+    encoder, all_days = lesson_of(detector, data, truth, parts.all, threads=threads, tell=tell)
     unseen = early.transform(rows_of(data, parts.threshold))
     models: dict[str, Model] = {}
     margins: dict[str, Floats] = {}
     for name in names:
         tell(name)
         fit = algorithms()[name].fit
-        lesson = replace(first, parameters=effort.parameters.get(name, {}))
-        model = fit(lesson)
+        parameters = effort.parameters.get(name, {})
+        model = fit(replace(first, parameters=parameters))
         margins[name] = model.margin(unseen)
-        models[name] = fit(
-            replace(
-                lesson,
-                matrix=matrix,
-                truth=truth[parts.all],
-                later_matrix=None,
-                later_truth=None,
-                rounds=model.rounds,
-            )
-        )
+        models[name] = fit(replace(all_days, rounds=model.rounds, parameters=parameters))
     # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
-    plain = [i for i in range(matrix.shape[1]) if i not in encoder.texts_at]
-    single = fit_single_feature(matrix, truth[parts.all], plain)
+    plain = [i for i in range(all_days.matrix.shape[1]) if i not in encoder.texts_at]
+    single = fit_single_feature(all_days.matrix, all_days.truth, plain)
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
 
 
@@ -124,11 +104,6 @@ def replays(
         )
         for name, margins in said.items()
     }
-
-
-def rows_of(data: Dataset, mask: Mask) -> pa.Table:
-    """Feature columns of the rows of *mask*."""
-    return data.features.filter(pa.array(mask))
 
 
 def units_of(data: Dataset, mask: Mask, span: Span, scores: Floats) -> ScoredUnits:

@@ -6,6 +6,7 @@ that learnt from everything but that half: as many rows, the same rounds, the sa
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from scoreback.models.judging.pacing import TIES, TRAILING_DAYS
 from scoreback.models.judging.past import Past, Units
 from scoreback.models.labels.dataset import Dataset, Mask
 from scoreback.models.learners.algorithms import algorithms
-from scoreback.models.learners.encoding import Encoder
-from scoreback.models.learners.model import Effort, Floats, Lesson, score_of
-from scoreback.models.training.candidates import Candidates, rows_of
+from scoreback.models.learners.model import Effort, Floats, score_of
+from scoreback.models.training.candidates import Candidates
+from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Parts
 from scoreback.sampling import codes, draws
 from scoreback.suppression import DAY_US
@@ -41,17 +42,9 @@ def unseen_scores(
         learnt = parts.all & ~half
         if len(np.unique(truth[learnt])) < 2:
             return early
-        seed = detector.train.seed
-        encoder = Encoder.fit(rows_of(data, learnt), truth[learnt], detector.features, seed)
-        lesson = Lesson(
-            matrix=encoder.learning_matrix(rows_of(data, learnt), truth[learnt], seed),
-            truth=truth[learnt],
-            later_matrix=None,
-            later_truth=None,
-            rounds=final.models[chosen].rounds,
-            seed=seed,
-            threads=effort.threads,
-            parameters=effort.parameters.get(chosen, {}),
+        encoder, lesson = lesson_of(detector, data, truth, learnt, threads=effort.threads)
+        lesson = replace(
+            lesson, rounds=final.models[chosen].rounds, parameters=effort.parameters.get(chosen, {})
         )
         model = algorithms()[chosen].fit(lesson)
         scores[half] = score_of(model.margin(encoder.transform(rows_of(data, half))))

@@ -13,10 +13,10 @@ from scoreback.models.judging.threshold import suppression_of
 from scoreback.models.labels.dataset import Dataset, Known, Mask, once_a_day
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.algorithms import algorithms
-from scoreback.models.learners.encoding import Encoder
-from scoreback.models.learners.model import Effort, Lesson
+from scoreback.models.learners.model import Effort
 from scoreback.models.learners.ranking import average_precision
-from scoreback.models.training.candidates import BASELINE, fit_candidates, replays, rows_of
+from scoreback.models.training.candidates import BASELINE, fit_candidates, replays
+from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Origin, Span, parts_of
 
 MAX_VALUES = 20  # of the held-out field: each costs a training
@@ -133,18 +133,11 @@ def random_split_precision(
     fit, stop, judged = masks
     if len(np.unique(known.truth[fit])) < 2:
         return None
-    seed = detector.train.seed
-    encoder = Encoder.fit(rows_of(data, fit), known.truth[fit], detector.features, seed)
-    lesson = Lesson(
-        matrix=encoder.learning_matrix(rows_of(data, fit), known.truth[fit], seed, effort.tell),
-        truth=known.truth[fit],
-        later_matrix=encoder.transform(rows_of(data, stop)),
-        later_truth=known.truth[stop],
-        seed=seed,
-        threads=effort.threads,
-        parameters=effort.parameters.get(chosen, {}),
+    encoder, lesson = lesson_of(
+        detector, data, known.truth, fit, later=stop, threads=effort.threads, tell=effort.tell
     )
-    model = algorithms()[chosen].fit(lesson)
+    parameters = effort.parameters.get(chosen, {})
+    model = algorithms()[chosen].fit(replace(lesson, parameters=parameters))
     precision = average_precision(
         known.truth[judged], model.margin(encoder.transform(rows_of(data, judged)))
     )
