@@ -71,6 +71,7 @@ class LoadReport:
     orders: Mapping[str, str] = field(default_factory=dict)  # column of dates → which way read
     id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it
+    renamed: Mapping[str, str] = field(default_factory=dict)  # column → field, where case clashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,11 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
             f"  dates in {column} were read with the {order}; if they are not written so, load"
             " them into another stream with --time-format"
         )
+    for column, field in report.renamed.items():
+        show.say(
+            f"  column {column!r} is field {field!r}, as another column differs from it only in"
+            " case"
+        )
     if report.clamped:
         show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
     if report.behind and report.never_scored:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
 from scoreback.connectors.local.loading.arrivals import Arrivals
+from scoreback.connectors.local.loading.case_names import CaseNames
 from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
 from scoreback.connectors.local.loading.intake import KEYS, RESERVED, clamped, intake
@@ -21,6 +22,7 @@ from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.remedies import remedy
 from scoreback.connectors.local.loading.rows import RowReader, Rows, Wanted
 from scoreback.connectors.local.loading.zeek_rows import ZeekRows
+from scoreback.connectors.local.storage.contents import field_names
 from scoreback.connectors.local.storage.segments import Source
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import ConfigError, DataError
@@ -69,7 +71,14 @@ def load_file(
             generated_ids=mapping.id is None,
             source=Source(sha256=digest, name=path.name),
         ) as addition,
-        _Loading(path, mapping, rejects, export.kind == "json", _reader(mapping)) as loading,
+        _Loading(
+            path,
+            mapping,
+            rejects,
+            export.kind == "json",
+            _reader(mapping),
+            CaseNames(field_names(store, stream)),
+        ) as loading,
         _rows(export, wanted, rejects, progress) as batches,
     ):
         for rows in batches:
@@ -94,6 +103,7 @@ def load_file(
         never_scored=arrivals.behind > 0 and mapping.arrival is not None,
         id=mapping.id,
         orders=loading.orders,
+        renamed=loading.names.renamed,
     )
 
 
@@ -147,6 +157,7 @@ class _Loading:
     rejects: Rejects
     json: bool
     _times: TimeReader
+    names: CaseNames
     staged: int = 0
     without_offset: int = 0
     clamped: int = 0
@@ -254,7 +265,8 @@ class _Loading:
             for name in rows.columns:
                 if name.lower() in RESERVED and name not in left_out:
                     raise self._reserved(name)
-            return {n: column for n, column in rows.columns.items() if n not in left_out}
+            kept = {n: column for n, column in rows.columns.items() if n not in left_out}
+            return {self.names.of(name): column for name, column in kept.items()}
         for name in self.mapping.fields:
             if name.lower() in RESERVED:
                 raise self._reserved(name)

@@ -5,6 +5,7 @@ of the events themselves only a few are read, for examples.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +35,18 @@ def streams(store: Store) -> list[StoredStream]:
         for segment in found:
             by_name.setdefault(segment.stream, []).append(segment)
         return [_stream(store, name, by_name[name]) for name in sorted(by_name)]
+
+
+def field_names(store: Store, stream: str) -> set[str]:
+    """The fields of *stream*; files that are lost or damaged say nothing."""
+    with kept_while_read(store):
+        with store.ledger.reading() as connection:
+            segments = listed(connection, "events", [stream])
+        found: set[str] = set()
+        for segment in segments:
+            with suppress(OSError, pa.ArrowInvalid):
+                found.update(pq.read_schema(store.folder / segment.path).names)
+        return found
 
 
 def exports_of(segments: Iterable[Segment]) -> tuple[StoredExport, ...]:

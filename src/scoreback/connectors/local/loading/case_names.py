@@ -1,0 +1,38 @@
+"""Columns whose names differ only in case: SQL does not tell them apart, so one gets a number."""
+
+from collections.abc import Collection
+
+
+class CaseNames:
+    """Names the fields of one export, so that no two differ only in case.
+
+    The column that comes first keeps its name; ``ProcessId`` after ``ProcessID`` becomes
+    ``ProcessId_2``. Where the stream has that field already, the column always becomes it, also in
+    an export that has no other column of the kind.
+    """
+
+    def __init__(self, there: Collection[str] = ()) -> None:
+        """Begin with the names of fields that the stream has already."""
+        self._there = frozenset(there)
+        self._columns: dict[str, str] = {}  # column → field
+        self._taken: dict[str, str] = {}  # field in lower case → column
+
+    def of(self, column: str) -> str:
+        """The field that *column* becomes."""
+        if column not in self._columns:
+            self._columns[column] = self._new(column)
+        return self._columns[column]
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Column → field, of those that got another name."""
+        return {column: field for column, field in self._columns.items() if column != field}
+
+    def _new(self, column: str) -> str:
+        number, field = 1, column
+        if column not in self._there and f"{column}_2" in self._there:
+            number, field = 2, f"{column}_2"
+        while self._taken.setdefault(field.lower(), column) != column:
+            number += 1
+            field = f"{column}_{number}"
+        return field
