@@ -16,17 +16,24 @@ from scoreback.errors import ConfigError
 from scoreback.records import TIME
 from scoreback.sql import literal
 
-FORMATS = "ISO 8601, epoch, 15/Jan/2022:02:52:32 +0000, 01/15/2022 02:52:32 PM"  # for hints
+FORMATS = (  # for hints
+    "ISO 8601, epoch, 15/Jan/2022:02:52:32 +0000, 01/15/2022 02:52:32 PM, 15.01.2022 14:52:32,"
+    " Jan 15, 2022 2:52:32 PM"
+)
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
 _HOURS = "[+-](0[0-9]|1[0-8])"
-_OFFSET = f" ?(Z|z|{_HOURS}(:?[0-5][0-9])?)"
+_OFFSET = f" ?(Z|z|UTC|GMT|{_HOURS}(:?[0-5][0-9])?)"
 _APACHE = (
     f"[0-9]{{2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}} {_HOURS}[0-5][0-9]"
 )
-_REST = "/[0-9]{4},? [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)? [AP]M"
+_HALVES = "(?: [AP]M)?"
+_SOME_CLOCK = f",? [0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.][0-9]+)?)?{_HALVES}"
+_REST = f"/[0-9]{{4}}{_SOME_CLOCK}"
 _SPLUNK = f"[0-9]{{1,2}}/[0-9]{{1,2}}{_REST}"
+_DOTS = f"[0-9]{{1,2}}[.][0-9]{{1,2}}[.][0-9]{{4}}{_SOME_CLOCK}"
+_NAMED = f"[A-Z][a-z]{{2}} [0-9]{{1,2}}, [0-9]{{4}}{_SOME_CLOCK}"
 _KIBANA = "[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4} @ [0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?"
 _MICROSECONDS = r"regexp_replace(t, '([.][0-9]{6})[0-9]+', '\1')"
 
@@ -45,14 +52,17 @@ _EPOCHS = {  # digits before the point, and how many after it make microseconds
 # A cast to TIMESTAMPTZ reads ISO 8601 whole when decimals follow a point, are at most six, and no
 # blank comes before the offset.
 _ISO = (
-    "regexp_replace(regexp_replace(replace(upper(t), ',', '.'), "
-    r"'([.][0-9]{6})[0-9]+', '\1'), ' ([Z+-][0-9:]*)$', '\1')"
+    "regexp_replace(regexp_replace("
+    "regexp_replace(replace(upper(t), ',', '.'), ' ?(UTC|GMT)$', 'Z'),"
+    r" '([.][0-9]{6})[0-9]+', '\1'), ' ([Z+-][0-9:]*)$', '\1')"
 )
 
 
-def _slashes(day: str) -> str:
-    clock = f"replace({_MICROSECONDS}, ',', '') || ' +0000'"
-    return f"try_strptime({clock}, ['{day}/%Y %I:%M:%S %p %z', '{day}/%Y %I:%M:%S.%f %p %z'])"
+def _some_clock(day: str) -> str:
+    """SQL for a date written as *day*, then a clock of 12 or 24 hours, with seconds or without."""
+    clocks = ("%I:%M:%S %p", "%I:%M:%S.%f %p", "%I:%M %p", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M")
+    shapes = ", ".join(f"'{day} {clock} %z'" for clock in clocks)
+    return f"try_strptime(replace({_MICROSECONDS}, ',', '') || ' +0000', [{shapes}])"
 
 
 # Tenths of microseconds since 1601 and since the year 1; as nanoseconds since 1970 they would be of
@@ -80,13 +90,17 @@ _PATTERNS = {
         + ", ".join(f"'%b %d, %Y @ %H:%M:%S{more} %z'" for more in ("", ".%f"))
         + "])",
     ),
-    "month first": (_SPLUNK, _slashes("%m/%d")),
-    "day first": (_SPLUNK, _slashes("%d/%m")),
+    "month's name": (_NAMED, _some_clock("%b %d %Y")),
+    "dots": (_DOTS, _some_clock("%d.%m.%Y")),
+    "month first": (_SPLUNK, _some_clock("%m/%d/%Y")),
+    "day first": (_SPLUNK, _some_clock("%d/%m/%Y")),
 }
 KIBANA = "Kibana"
 _ORDERS = ("month first", "day first")
 _OWN = "as asked"
-WITHOUT_OFFSET = frozenset({"date", "ISO 8601 without offset", KIBANA, *_ORDERS})
+WITHOUT_OFFSET = frozenset(
+    {"date", "ISO 8601 without offset", KIBANA, "month's name", "dots", *_ORDERS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +246,10 @@ def _plausible(read: pa.Array, texts: pa.Array) -> pa.Array:
 
 def day_first_form(text: str) -> str:
     """How *text*, a date with slashes, is written if its day comes first, for ``strptime``."""
-    return f"%d/%m/%Y{',' * (',' in text)} %I:%M:%S{'.%f' * ('.' in text)} %p"
+    halves = text.endswith("M")
+    seconds = ":%S" * (text.count(":") > 1) + ".%f" * ("." in text)
+    clock = f"{'%I' if halves else '%H'}:%M{seconds}{' %p' * halves}"
+    return f"%d/%m/%Y{',' * (',' in text)} {clock}"
 
 
 def _order(texts: pa.Array, asked: bool | None) -> tuple[bool | None, bool]:

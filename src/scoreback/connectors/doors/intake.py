@@ -69,6 +69,7 @@ class LoadReport:
     clamped: int  # events that claim to have happened after they arrived
     behind: int = 0  # new events that arrived in what scoring had read
     orders: Mapping[str, str] = field(default_factory=dict)  # column of dates → which way read
+    time_form: str = ""  # how the times that were not read are likely written, as strptime has it
     id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it
     renamed: Mapping[str, str] = field(default_factory=dict)  # column → field, where case clashed

@@ -123,12 +123,25 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
             f"  {report.behind:,} events are older than what has been scored already; they count as"
             " arrived after it, and the next run scores them"
         )
+    if report.rejected:
+        _show_rejected(report)
+
+
+def _show_rejected(report: "LoadReport") -> None:
+    """Reasons, where the rows are and, last, what to do where most rows were rejected."""
+    most = report.rejected * 2 > report.rows
     for reason, rejected in report.reasons.items():
-        show.say(f"  rejected, {rejected.count:,} rows: {reason}; for example {rejected.examples}")
+        show.say(f"  rejected, {rejected.count:,} rows: {reason}")
+        for line, row in rejected.examples[:1] if most else rejected.examples:
+            show.say(f"    line {line:,}: {row[:_ROW_SHOWN]}")
     if report.rejects:
         show.say(f"  the rejected rows are kept in {report.rejects}")
-    if report.rejected * 2 > report.rows:
-        show.say(f"  most rows were rejected. {_remedy(report)}")
+    if most:
+        show.say()
+        show.say(f"Most rows were rejected. {_remedy(report)}")
+
+
+_ROW_SHOWN = 60  # characters of a rejected row
 
 
 def _remedy(report: "LoadReport") -> str:
@@ -136,6 +149,8 @@ def _remedy(report: "LoadReport") -> str:
     from scoreback.timestamps import FORMATS
 
     often = max(report.reasons, key=lambda reason: report.reasons[reason].count)
+    if "no time" in often and report.time_form:
+        return f"Times seem to be written otherwise: add --time-format '{report.time_form}'"
     if "no time" in often:
         return (
             f"Read are {FORMATS}. Name another column with --time, or say how times are written,"
@@ -145,6 +160,8 @@ def _remedy(report: "LoadReport") -> str:
         return "Name another column with --id, or leave --id out"
     if "columns" in often or "CSV" in often:
         return "Export the table again as CSV with quotes around texts, or as JSON"
+    if "not an object with" in often:
+        return "Name what the events are in with --strip, or leave --strip out"
     return "Look at the first reason above, and export the file again"
 
 

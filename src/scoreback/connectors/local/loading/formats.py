@@ -32,6 +32,7 @@ _OTHERS = {  # beginnings of what is not read: what it is, and what to do
     b"<?xml": ("XML", "export it as JSON or CSV"),
     b"<Events": ("XML", "export it as JSON or CSV"),
 }
+_EVTX_DUMP = b"Record "  # before each record, with a number, and then the record as pretty JSON
 _SAMPLE = 65_536
 
 
@@ -137,7 +138,13 @@ def _refuse_unless_rows(export: Export, sample: bytes) -> None:
     endings = {ending.lower() for ending in export.path.suffixes[-2:]}
     if endings & _TEXT_ENDINGS:
         return
-    first = sample.split(b"\n", 1)[0]
+    first, _, second = sample.partition(b"\n")
+    if first.startswith(_EVTX_DUMP) and second.lstrip().startswith(b"{"):
+        raise DataError(
+            f"{export.path} is not JSON alone: a line such as {first.decode(errors='replace')!r}"
+            " is before each record",
+            hint="have evtx_dump write JSON lines: evtx_dump -o jsonl FILE.evtx > FILE.jsonl",
+        )
     if ".parquet" in endings:
         found = "it does not begin like Parquet"
     elif any(mark in first for mark in (b",", b"\t", b";")):

@@ -1,13 +1,14 @@
 """Cuts JSON documents out of text that has them not one a line: pretty, in lists, in answers.
 
 Each document comes out as the text that stands there, so that its numbers stay as written. At most
-one document is held, and a block of the text.
+one document is held, and a block of the text. A broken one is told apart from the next where each
+begins a line of its own, at the same indentation.
 """
 
 import codecs
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import IO
 
 from scoreback.connectors.json.flatten import Pointer
@@ -20,6 +21,8 @@ _BETWEEN = re.compile("[ \t\r\n,\ufeff\x1e]*")  # blanks, commas, marks of order
 _DECODER = json.JSONDecoder(strict=False)
 _CUT_OFF = "it ends in the middle of a document"
 
+Broken = Callable[[int, str, str], None]  # where a document begins, what is wrong, its text
+
 
 class JsonText:
     """Text that is read value by value."""
@@ -31,12 +34,20 @@ class JsonText:
         self._text = ""
         self._at = 0
         self._ended = False
+        self._before: str | None = ""  # what stands before the next value in its line, if no value
         self.line = 1  # where the next value begins
 
     def peek(self) -> str:
         """The first character of what comes next, "" at the end."""
         while True:
-            self._go(_BETWEEN.match(self._text, self._at).end())  # type: ignore[union-attr]
+            between = _BETWEEN.match(self._text, self._at)[0]  # type: ignore[index]
+            if between:
+                _, line, last = between.rpartition("\n")
+                if line:
+                    self._before = last
+                elif self._before is not None:
+                    self._before += last
+            self._go(self._at + len(between))
             if self._at < len(self._text):
                 return self._text[self._at]
             if not self._more():
@@ -81,10 +92,32 @@ class JsonText:
                 if whole or not self._more():
                     found = self._text[self._at : end]
                     self._go(end)
+                    self._before = None
                     return found
 
+    def skip_broken(self, close: str) -> str:
+        """Go past the value that comes next and is broken; its text.
+
+        The next one is known by its line, which begins like that of the broken one; *close* is what
+        may end the list instead. "": it cannot be told where the next one begins.
+        """
+        if self.peek() == "" or self._before is None:
+            return ""
+        indent = re.escape(self._before.partition(",")[0])
+        ending = rf"|[ \t]*{re.escape(close)}" if close else ""
+        follows = re.compile(rf"\n(?={indent}(?:,[ \t]*)?\{{{ending})")
+        found = follows.search(self._text, self._at)
+        while found is None and len(self._text) - self._at <= MAX_ROW and self._more():
+            found = follows.search(self._text, self._at)
+        if found is None:
+            return ""
+        broken = self._text[self._at : found.start()]
+        self._go(found.start())
+        return broken.rstrip(" \t\r\n,")
+
     def _go(self, end: int) -> None:
-        self.line += self._text.count("\n", self._at, end)
+        if self._text.find("\n", self._at, end) >= 0:
+            self.line += self._text.count("\n", self._at, end)
         self._at = end
 
     def _more(self) -> bool:
@@ -97,43 +130,58 @@ class JsonText:
         return True
 
 
-def documents(content: IO[bytes], lists: Collection[Pointer]) -> Iterator[tuple[int, str]]:
+def documents(
+    content: IO[bytes], lists: Collection[Pointer], broken: Broken | None = None
+) -> Iterator[tuple[int, str]]:
     """The documents in *content*, and the line where each begins.
 
     Args:
         content: values one after the other; a list's items are documents.
         lists: where in an object there is a list of documents; the rest of the object is skipped.
+        broken: told of each document that is not JSON, where the next one can be told from it.
 
     Raises:
         DataError: the text is not JSON; the message is the reason.
     """
     text = JsonText(content)
     while text.peek():
-        yield from _documents(text, lists, ())
+        yield from _documents(text, lists, (), broken)
 
 
 def _documents(
-    text: JsonText, lists: Collection[Pointer], pointer: Pointer
+    text: JsonText, lists: Collection[Pointer], pointer: Pointer, broken: Broken | None
 ) -> Iterator[tuple[int, str]]:
     first = text.peek()
     if first == "[" and (not pointer or pointer in lists):
         text.take("[")
         while text.peek() not in ("]", ""):
-            line = text.line
-            yield line, text.value()
+            yield from _document(text, "]", broken)
         text.take("]")
     elif first == "{" and any(_above(pointer, one) for one in lists):
         for key in keys(text):
             below = (*pointer, key)
             if any(below == one or _above(below, one) for one in lists):
-                yield from _documents(text, lists, below)
+                yield from _documents(text, lists, below, broken)
             else:
                 text.value()
     elif pointer:
         text.value()
     else:
-        line = text.line
-        yield line, text.value()
+        yield from _document(text, "", broken)
+
+
+def _document(text: JsonText, close: str, broken: Broken | None) -> Iterator[tuple[int, str]]:
+    """The document that comes next, unless it is broken; *close* may end the list that it is in."""
+    line = text.line
+    try:
+        found = text.value()
+    except DataError as error:
+        skipped = "" if broken is None else text.skip_broken(close)
+        if broken is None or not skipped:
+            raise
+        broken(line, error.message.partition(": ")[2], skipped)
+        return
+    yield line, found
 
 
 def keys(text: JsonText) -> Iterator[str]:

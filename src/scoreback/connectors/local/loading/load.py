@@ -1,7 +1,7 @@
 """Loads an export of events into a stream: all of it or nothing, and twice is once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.remedies import remedy
 from scoreback.connectors.local.loading.rows import RowReader, Rows, Wanted
+from scoreback.connectors.local.loading.time_guess import SAMPLES, form_of
 from scoreback.connectors.local.loading.zeek_rows import ZeekRows
 from scoreback.connectors.local.storage.contents import field_names
 from scoreback.connectors.local.storage.segments import Source
@@ -104,6 +105,7 @@ def load_file(
         id=mapping.id,
         orders=loading.orders,
         renamed=loading.names.renamed,
+        time_form=form_of(loading.unread_times),
     )
 
 
@@ -162,6 +164,7 @@ class _Loading:
     without_offset: int = 0
     clamped: int = 0
     time_formats: dict[str, int] = field(default_factory=dict)
+    unread_times: list[str] = field(default_factory=list)  # some of the first
     _several: int = 0  # times that the last event has
     _seen: set[str] = field(default_factory=set)  # columns that the file has
     _orders: dict[str, tuple[bool, bool]] = field(default_factory=dict)  # day first, certain
@@ -176,7 +179,7 @@ class _Loading:
         """The rows as events; those without a time or an id are rejected."""
         self._seen.update(rows.names)
         if rows.lines:
-            self.check_mapping(_keys(self.mapping))
+            self.check_mapping(_keys(self.mapping), rows)
         texts = {name: firsts(_column(rows, name)) for name in _keys(self.mapping)}
         bad: dict[int, str] = {}
         if len(rows.lines) == 1:
@@ -207,23 +210,27 @@ class _Loading:
         self.staged += events.num_rows
         return clamped(events)
 
-    def check_mapping(self, names: Iterable[str]) -> None:
-        """Refuse a mapping that names columns which no row so far has had."""
+    def check_mapping(self, names: Iterable[str], rows: Rows | None = None) -> None:
+        """Refuse a mapping that names columns which no row so far has had; *rows* are examples."""
         for name in names:
             if name not in self._seen:
+                samples = {} if rows is None else _samples(rows.columns)
                 raise ConfigError(
                     f"{self.path} has no column {name!r}",
-                    hint=remedy(name, self.mapping, self._seen, wrapped=self.json),
+                    hint=remedy(name, self.mapping, self._seen, samples, wrapped=self.json),
                 )
 
     def refuse_one_of_many(self) -> None:
         """Refuse a file that is one object with a list of events in it: it would be one event."""
         above, dot, _name = self.mapping.time.rpartition(".")
-        if self.staged == 1 and self._several > 1 and dot:
+        if self.staged == 1 and self._several > 1:
+            hint = "export it again, with an object for each event"
+            if dot:
+                hint = f"add --strip {above}, and leave {above + dot!r} out of the columns' names"
             raise DataError(
                 f"{self.path} holds one object with {self._several:,} values of"
                 f" {self.mapping.time!r}, which is probably a list of events",
-                hint=f"add --strip {above}, and leave {above + dot!r} out of the columns' names",
+                hint=hint,
             )
 
     def _read_times(self, texts: pa.Array, name: str, bad: dict[int, str]) -> pa.Array:
@@ -244,6 +251,8 @@ class _Loading:
         early = pc.fill_null(pc.less(times.values.cast(pa.int64()), 0), False)
         absent = pc.fill_null(pc.equal(texts, ""), True)
         unread = pc.and_not(times.values.is_null(), absent)
+        if name == self.mapping.time and not self.unread_times:
+            self.unread_times = texts.filter(unread).slice(0, SAMPLES).to_pylist()
         bad.update(dict.fromkeys(_where(unread), f"no time that we can read in {name!r}"))
         bad.update(dict.fromkeys(_where(absent), f"no time in {name!r}"))
         bad.update(dict.fromkeys(_where(early), f"a time before 1970 in {name!r}"))
@@ -282,6 +291,14 @@ class _Loading:
             hint=f"{means}name the fields to load, this one under another name:"
             f" --field other_name={name}",
         )
+
+
+def _samples(columns: Mapping[str, pa.Array]) -> dict[str, list[str]]:
+    """Some values of each of *columns*."""
+    return {
+        name: pc.drop_null(firsts(column.slice(0, 10 * SAMPLES))).slice(0, SAMPLES).to_pylist()
+        for name, column in columns.items()
+    }
 
 
 def _reader(mapping: LoadMapping) -> TimeReader:

@@ -168,7 +168,7 @@ class NdjsonRows:
 
     def _cut_out(self) -> Iterator[tuple[int, str]]:
         try:
-            for number, document in documents(self._content, self._shape.lists):
+            for number, document in documents(self._content, self._shape.lists, self._broken):
                 if document.isascii() or _is_text(document):
                     yield number, document
                 else:
@@ -176,8 +176,12 @@ class NdjsonRows:
         except DataError as error:
             raise DataError(
                 f"{self._path} is not JSON as a whole: {error.message}",
-                hint="export it again, or write one object a line",
+                hint="export it again; or write one object a line, for example with"
+                " `jq -c '.[]' FILE`: then only broken lines are left out",
             ) from error
+
+    def _broken(self, line: int, reason: str, document: str) -> None:
+        self._rejects.add(line, f"not JSON: {reason}", document)
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Yield each line that is text, and its number; blank ones are skipped."""

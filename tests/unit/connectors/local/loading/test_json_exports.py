@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def load(siem: LocalConnector, path: Path, data: str | bytes, **mapping: str) ->
 def proposed(hint: str) -> dict[str, str]:
     """The options that an error proposes, as a user would type them."""
     options = hint.partition(";")[0]
-    return {n: v.strip("'") for n, v in re.findall(r"--(\w+) ('[^']*'|[^ ,;]+)", options)}
+    return {n: v.strip("'") for n, v in re.findall(r"--([\w-]+) ('[^']*'|[^ ,;]+)", options)}
 
 
 @pytest.mark.parametrize(
@@ -240,12 +241,39 @@ def test_an_array_that_is_cut_off_or_broken_is_refused_with_the_line(
     text = json.dumps(EVENTS, indent=1)
     with pytest.raises(DataError, match=r"line 1[0-9]+: it ends in the middle of a document"):
         load(siem, tmp_path / "a.json", text[: len(text) * 3 // 4])
-    with pytest.raises(DataError, match="line 7: "):
-        load(siem, tmp_path / "a.json", text.replace('"n": 1.1', '"n": oops', 1))
+    in_one_line = json.dumps(EVENTS).replace('"n": 1.1', '"n": oops', 1)
+    with pytest.raises(DataError, match="line 1: ") as refused:
+        load(siem, tmp_path / "a.json", in_one_line)
+    assert "jq -c" in refused.value.hint
     cut = gzip.compress(json.dumps(EVENTS).encode(), mtime=0)[:-40]
     with pytest.raises(DataError, match="cut off"):
         load(siem, tmp_path / "a.json", cut)
     assert siem.store.streams() == []
+
+
+@pytest.mark.parametrize("broken", ['"n": oops', '"n": "1'])
+@pytest.mark.parametrize("place", [0, ROWS - 1])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        json.dumps(EVENTS, indent=4),
+        json.dumps(EVENTS, indent=2).replace("\n", "\r\n"),
+        json.dumps({"results": EVENTS, "more": [1]}, indent=1),
+        "[\n" + ",\n".join(map(json.dumps, EVENTS)) + "\n]\n",
+        "[" + "\n,".join(map(json.dumps, EVENTS)) + "\n]\n",
+    ],
+    ids=["pretty", "Windows", "answer", "a line each", "commas first"],
+)
+def test_a_broken_document_that_can_be_told_from_the_next_costs_itself(
+    siem: LocalConnector, tmp_path: Path, layout: str, place: int, broken: str
+) -> None:
+    pieces = layout.split('"n": 1.1')
+    text = '"n": 1.1'.join(pieces[: place + 1]) + broken + '"n": 1.1'.join(pieces[place + 1 :])
+    report = load(siem, tmp_path / "a.json", text)
+    assert (report.loaded, report.rejected) == (ROWS - 1, 1), reasons(report)
+    assert all(reason.startswith("not JSON: ") for reason in report.reasons)
+    assert report.rejects is not None
+    assert json.loads(report.rejects.read_text())["row"].startswith("{")
 
 
 def test_an_array_costs_a_row_that_is_not_utf_8(siem: LocalConnector, tmp_path: Path) -> None:
@@ -317,3 +345,68 @@ def test_documents_are_cut_out_whole_wherever_a_block_ends(
         ):
             content = io.BytesIO(text.encode())
             assert [json.loads(one) for _line, one in documents(content, lists)] == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "remedy"),
+    [
+        (
+            {
+                "columns": [{"name": "@timestamp", "type": "date"}, {"name": "n", "type": "long"}],
+                "values": [[event["@timestamp"], i] for i, event in enumerate(EVENTS)],
+            },
+            "format=csv",
+        ),
+        (
+            {"fields": ["_time", "n"], "rows": [[e["_time"], i] for i, e in enumerate(RESULTS)]},
+            "output_mode=",
+        ),
+    ],
+    ids=["ES|QL", "Splunk"],
+)
+def test_an_answer_whose_rows_have_no_names_is_refused_with_what_to_ask_for(
+    siem: LocalConnector, tmp_path: Path, answer: object, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(siem, tmp_path / "a.json", json.dumps(answer))
+    assert remedy in refused.value.hint
+    with pytest.raises(DataError, match="probably a list of events"):
+        load(siem, tmp_path / "a.json", json.dumps(answer), time=list(dict(answer))[-1])  # type: ignore[call-overload]
+
+
+def test_records_with_headings_are_refused_with_the_command_that_writes_lines(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    text = "".join(f"Record {i}\n{json.dumps(e, indent=2)}\n" for i, e in enumerate(EVENTS))
+    with pytest.raises(DataError) as refused:
+        load(siem, tmp_path / "a.json", text)
+    assert "evtx_dump -o jsonl" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda e: {"Event": {"System": {"Created": {"#a": {"SystemTime": e["@timestamp"]}}}}},
+        lambda e: {"events": {"began": e["@timestamp"], "a": {"b": 1}}},
+        lambda e: {"when it was": e["@timestamp"].replace("T", " ").replace("Z", " UTC"), "n": 1},
+        lambda e: {"Datum": re.sub("[^0-9]", "", e["@timestamp"]), "n": "17"},
+    ],
+    ids=["evtx", "wrapped", "a blank in the name", "digits"],
+)
+def test_a_time_column_of_any_name_is_found_by_its_values(
+    siem: LocalConnector, tmp_path: Path, event: Callable[[dict[str, object]], object]
+) -> None:
+    data = ndjson(*map(event, EVENTS))
+    with pytest.raises(ConfigError) as refused:
+        load(siem, tmp_path / "a.ndjson", data)
+    options = {n.replace("-", "_"): v for n, v in proposed(refused.value.hint).items()}
+    assert load(siem, tmp_path / "a.ndjson", data, **options).loaded == ROWS
+
+
+def test_lines_of_text_are_refused_in_words(siem: LocalConnector, tmp_path: Path) -> None:
+    lines = "".join(
+        f"{e['@timestamp']} ws sshd[1]: failed password {i}\n" for i, e in enumerate(EVENTS)
+    )
+    with pytest.raises(ConfigError) as refused:
+        load(siem, tmp_path / "a.log", lines)
+    assert "its lines have no columns" in refused.value.hint

@@ -1,0 +1,47 @@
+"""What `scoreback load` says of rows that it could not use, and that its own remedy works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scoreback.service.cli import app
+
+ROWS = 40
+COMPACT = "when,host\n" + "".join(f"202403021510{n:02},ws-{n}\n" for n in range(ROWS))
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def load(path: Path, data: str, *options: str) -> Result:
+    path.write_text(data)
+    home = path.parent / "home"
+    given = ["load", str(path), "--stream", "s", "--home", str(home), *options]
+    return CliRunner().invoke(app, given)
+
+
+def test_where_most_rows_were_rejected_the_end_is_a_remedy_that_works(tmp_path: Path) -> None:
+    result = load(tmp_path / "a.csv", COMPACT, "--time", "when")
+    assert result.exit_code == 3
+    last = result.stdout.rstrip().rpartition("\n\n")[2]
+    assert last.startswith("Most rows were rejected.")
+    assert "ws-" not in last
+    form = re.search(r"--time-format '[^']+'", " ".join(last.split()))
+    assert form is not None
+    again = load(tmp_path / "a.csv", COMPACT, "--time", "when", *shlex.split(form[0]))
+    assert again.exit_code == 0
+    assert f"{ROWS} of {ROWS} rows loaded" in again.stdout
+
+
+def test_where_few_rows_were_rejected_examples_are_shown_with_their_lines(tmp_path: Path) -> None:
+    data = "time,host\n" + "1642213952,a\n" * 3 + f"never,{'b' * 200}\n"
+    result = load(tmp_path / "a.csv", data, "--time", "time")
+    assert "rejected, 1 rows: no time that we can read in 'time'" in result.stdout
+    assert "line 5: never,bbb" in result.stdout
+    assert "b" * 80 not in result.stdout
+    assert "Most rows" not in result.stdout
