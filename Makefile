@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 # Idle learning threads give up their core instead of spinning on it.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help demo demo-elastic demo-splunk test check unit packages benchmark acceptance lock schema clean
+.PHONY: help demo demo-elastic demo-splunk test docs check unit packages benchmark acceptance lock schema clean
 
 help:
 	@echo "make demo           the whole cycle on the embedded SIEM, with a simulated company"
 	@echo "make demo-elastic   the same on a real Elasticsearch node and a simulator of Kibana"
 	@echo "make demo-splunk    the same over a simulator of Splunk with Enterprise Security"
 	@echo "make test           all tests"
+	@echo "make docs           the documentation as a site, in build/site"
 	@echo "make check          ruff, ruff format, mypy --strict, import-linter"
 	@echo "make packages       what a SIEM installs: dist/scoreback-{splunk,elastic}-<version>"
 	@echo "make benchmark      speed and memory, as ratios in one run"
@@ -52,6 +53,10 @@ test: $(VENV)/development
 
 unit: $(VENV)/development
 	$(BIN)/pytest -n 2 --dist loadfile -m "not server" tests/unit tests/contract
+
+# Strictly: a link that leads nowhere is an error.
+docs: $(VENV)/development
+	$(BIN)/mkdocs build --strict --quiet
 
 check: $(VENV)/development
 	$(BIN)/ruff check .

@@ -17,7 +17,8 @@ FOLDERS = ("src", "tests", "examples", "benchmarks", "packaging", "models", "con
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_internal_links_lead_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", _text(name)):
+    for target in re.findall(r"\]\(([^)]+)\)|^\[\w+\]: (\S+)$", _text(name), re.MULTILINE):
+        target = "".join(target)
         if target.startswith("https://"):
             continue
         path, _, anchor = target.partition("#")

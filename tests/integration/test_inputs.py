@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import runpy
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from scoreback.service import cli
+from scoreback.service.demo.exports import write_exports
 from scoreback.service.state.locks import hold_lock
 
-ROOT = Path(__file__).parents[2]
 DETECTOR = """
 name: alert_queue
 events: {local: {stream: alerts}}
@@ -73,14 +72,9 @@ def scoreback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the README's exports, a detector file and a workspace that has learnt."""
+    """A folder with the tutorial's exports, a detector file and a workspace that has learnt."""
     folder = tmp_path_factory.mktemp("inputs")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        runpy.run_path(str(ROOT / "examples/own_data/write_exports.py"), run_name="__main__")
-    finally:
-        os.chdir(before)
+    write_exports(folder)
     file = folder / "alert_queue.yml"
     file.write_text(DETECTOR)
     _quietly("load", folder / "closed.csv", *COLUMNS, *LABELS, "--home", folder / "home")

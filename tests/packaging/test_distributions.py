@@ -115,7 +115,7 @@ def test_the_sdist_has_tests_papers_and_examples_as_real_files(built: Built) -> 
     with tarfile.open(built.sdist) as archive:
         held = {name.partition("/")[2]: archive.getmember(name) for name in archive.getnames()}
     for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
-                 "requirements-dev.lock", "examples/own_data/write_exports.py",
+                 "requirements-dev.lock", "mkdocs.yml", "docs/tutorial.md",
                  "examples/detectors/alert_triage.yml",
                  "tests/packaging/test_distributions.py"):  # fmt: skip
         assert held[name].isfile(), name

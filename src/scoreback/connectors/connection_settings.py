@@ -120,4 +120,4 @@ def _whole(name: str, secret: str, *, key: bool) -> str:
 
 def _description(cls: type[ConnectionSettings], key: str) -> str:
     field = cls.model_fields.get(key.split(".")[0])
-    return (field.description or "") if field else "see the README on connections"
+    return (field.description or "") if field else "docs say which keys a connection has"

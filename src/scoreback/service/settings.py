@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     )
     settle: Annotated[timedelta | None, BeforeValidator(duration_setting)] = Field(
         default=None,
-        description="how long after its arrival time an event may still turn up; else what the"
-        " connector says",
+        description="how long after its arrival time an event may still turn up, such as 2m; else"
+        " what the connector says",
     )
     training_memory: ByteSize | None = Field(
         default=None,
@@ -44,7 +44,12 @@ class Settings(BaseSettings):
         description="memory that a training may take, such as 8GiB; else half of what the machine"
         " or container has",
     )
-    jobs: int = Field(default=2, ge=1, description="detectors that `serve` scores at once")
+    jobs: int = Field(
+        default=2,
+        ge=1,
+        description="jobs of scoring that `serve` runs at once: a detector each, or those that"
+        " share their events",
+    )
     threads: int = Field(default=2, ge=1, description="threads for learning and scoring")
 
     @classmethod

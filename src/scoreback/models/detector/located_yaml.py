@@ -82,7 +82,7 @@ def parse(text: str, source: str) -> Document:
     try:
         node = loader.get_single_node()
         if node is None:
-            raise ConfigError(f"{source} is empty", hint="scoreback's README shows an example")
+            raise ConfigError(f"{source} is empty", hint="draft one with: scoreback new")
         lines: dict[Key, int] = {(): node.start_mark.line + 1}
         root = _mapping(node, (), lines)
     except _Refused as error:

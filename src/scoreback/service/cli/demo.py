@@ -27,6 +27,13 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
+    exports: Annotated[
+        Path | None,
+        typer.Option(
+            help="Play nothing; write two example exports here, closed.csv and open.csv.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Play the main job with a simulated company (a few minutes), on the embedded SIEM by default.
@@ -36,16 +43,44 @@ def demo(
     import tempfile
 
     from scoreback.errors import ConfigError
+    from scoreback.service.cli.demo_view import whats_next
 
+    if exports is not None:
+        _write_exports(exports, json)
+        return
     if home is not None:
         if home.exists() and any(home.iterdir()):
             raise ConfigError(
                 f"{home} is not empty", hint="name a new folder: the demo writes a whole SIEM there"
             )
         _play(home, reports, elastic, seed, json)
+        if not json:
+            whats_next(home)
         return
     with tempfile.TemporaryDirectory(prefix="scoreback-demo-") as folder:
         _play(Path(folder), reports, elastic, seed, json)
+    if not json:
+        whats_next(None)
+
+
+def _write_exports(folder: Path, json: bool) -> None:
+    from scoreback.errors import ConfigError
+    from scoreback.service.demo.exports import write_exports
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = write_exports(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"the example exports cannot be written into {folder}: {error.strerror}",
+            hint="name a folder that this user may write to",
+        ) from None
+    if json:
+        show.as_json({"exports": [str(path) for path in written]})
+        return
+    for path in written:
+        show.say(f"wrote {path}")
+    show.say(f"Next: scoreback load {written[0]} --stream alerts --time raised_at --id alert_id")
 
 
 def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from scoreback.service.cli import show
@@ -28,6 +29,21 @@ def summary(stories: Sequence[Story]) -> None:
     )
     show.say("and a new kind of attack began.")
     show.say(f"All figures: {SYNTHETIC_NOTICE}.")
+
+
+def whats_next(home: Path | None) -> None:
+    """Print what to try now: the workspace in *home* if it was kept, then one's own export."""
+    show.say()
+    show.say("What to do next:")
+    if home is None:
+        show.say("- Keep what was played:           scoreback demo --home company")
+        show.say("  and close one of its alerts:    scoreback verdict --home company")
+    else:
+        show.say(f"- List the open alerts:           scoreback verdict --home {home}")
+        show.say(f"  and close one of them:          scoreback verdict ALERT VERDICT --home {home}")
+    show.say("- Load an export of your own:     scoreback load FILE --stream alerts")
+    show.say("  and draft a detector from it:   scoreback new queue --select stream=alerts")
+    show.say("- No export at hand?              scoreback demo --exports .")
 
 
 def story_json(story: Story) -> dict[str, Any]:

@@ -9,6 +9,7 @@
     draw.py             draws a day of a stream, and the best possible score of every event
     analysts.py         the people who close alerts: late, mostly right, not always
     company.py          all of it together: `Company`
+    exports.py          two example exports, for whoever has none at hand
 
 Nothing here is real: addresses come from documentation ranges, names from the reserved domain
 ``example``, flaws from a numbering of our own. Whoever shows a figure that rests on it shows

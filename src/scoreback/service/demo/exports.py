@@ -1,8 +1,8 @@
-"""Writes closed.csv and open.csv: what a ticket system's export of alerts looks like.
+"""Two example exports, closed.csv and open.csv: what a ticket system's export of alerts looks like.
 
-Invented data, to try the steps of the README with. Six weeks of alerts that analysts have closed,
-and the week after them, which is still open. Needs Python alone; writes the same files each time.
-"""  # noqa: INP001 - a script to run, not to import
+Invented data, for the steps of the README and the tutorial. Six weeks of alerts that analysts have
+closed, and the week after them, which is still open. The same files each time.
+"""
 
 import csv
 import random
@@ -56,8 +56,8 @@ class Alert(NamedTuple):
     intrusion: bool
 
 
-def main() -> None:
-    """Write both files into the current folder."""
+def write_exports(folder: Path) -> list[Path]:
+    """Write both files into *folder*, which is there, and give their paths."""
     draw = random.Random(7)  # noqa: S311 - invented data, no secrets
     alerts: list[Alert] = []
     for day in range(CLOSED_DAYS + OPEN_DAYS):
@@ -69,9 +69,12 @@ def main() -> None:
     border = f"{START + timedelta(days=CLOSED_DAYS):%Y-%m-%d}"
     closed = [row for row in rows if row.raised_at < border]
     still_open = [row._replace(closed_as="", closed_at="") for row in rows[len(closed) :]]
+    written = []
     for name, lines in (("closed.csv", closed), ("open.csv", still_open)):
-        with Path(name).open("w", newline="", encoding="utf-8") as file:
+        written.append(folder / name)
+        with written[-1].open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Row._fields, *lines])
+    return written
 
 
 def _routine(draw: random.Random, day: datetime) -> list[Alert]:
@@ -129,7 +132,3 @@ def _closing(draw: random.Random, alert: Alert) -> tuple[str, str]:
 
 def _text(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-if __name__ == "__main__":
-    main()

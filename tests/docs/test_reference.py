@@ -1,0 +1,44 @@
+"""What the reference says of exit codes, settings, reducers and missing parts is what there is."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import TypeAdapter
+
+from scoreback.models.detector.units import REDUCERS
+from scoreback.service.cli import EXIT_CODES, NOT_BUILT
+from scoreback.service.settings import Settings
+from tests.docs.pages import rows, text
+
+
+def test_the_table_of_exit_codes_is_that_of_the_command_line() -> None:
+    said = dict(part.split(" ", 1) for part in EXIT_CODES.split("; "))
+    written = {row[0]: row[1] for row in rows("docs/commands.md", "exit code")}
+    assert set(written) == set(said)
+    for code, meaning in written.items():
+        assert meaning.startswith(said[code].split(" (")[0])
+
+
+def test_every_reducer_is_explained() -> None:
+    named = [name.strip(" `") for row in rows("docs/detector-file.md", "reducer")
+             for name in row[0].split(",")]  # fmt: skip
+    assert sorted(named) == sorted(REDUCERS)
+
+
+def test_every_command_that_is_refused_is_named_as_missing() -> None:
+    for name in NOT_BUILT:
+        assert f"`{name}`" in text("docs/limits.md")
+
+
+def test_a_duration_is_set_as_its_description_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "such as 2m" in str(Settings.model_fields["settle"].description)
+    monkeypatch.setenv("SCOREBACK_SETTLE", "2m")
+    assert Settings().settle == timedelta(minutes=2)
+
+
+def test_defaults_of_settings_can_be_set_as_they_are_written() -> None:
+    for field in Settings.model_fields.values():
+        if field.default is not None:
+            assert field.annotation is not None
+            written = TypeAdapter(field.annotation).validate_python(str(field.default))
+            assert written == field.default
