@@ -1,14 +1,18 @@
 """What the reference says of exit codes, settings, reducers and missing parts is what there is."""
 
+import re
+import shlex
 from datetime import timedelta
 
+import click
 import pytest
+import typer
 from pydantic import TypeAdapter
 
 from scoreback.models.detector.units import REDUCERS
-from scoreback.service.cli import EXIT_CODES, NOT_BUILT
+from scoreback.service.cli import EXIT_CODES, NOT_BUILT, app
 from scoreback.service.settings import Settings
-from tests.docs.pages import rows, text
+from tests.docs.pages import PAGES, blocks, rows, text
 
 
 def test_the_table_of_exit_codes_is_that_of_the_command_line() -> None:
@@ -42,3 +46,22 @@ def test_defaults_of_settings_can_be_set_as_they_are_written() -> None:
             assert field.annotation is not None
             written = TypeAdapter(field.annotation).validate_python(str(field.default))
             assert written == field.default
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_shown_command_has_the_options_that_are_shown(page: str) -> None:
+    for block in blocks(page):
+        shown = block.text.replace("\\\n", " ")
+        for line in re.findall(r"^ *(?:\$ )?scoreback (.+)$", shown, re.MULTILINE):
+            words = shlex.split(re.sub(r"\| .*|<.*>|\|$", "", line), comments=True)
+            command = typer.main.get_command(app)
+            while words and words[0] in getattr(command, "commands", {}):
+                command = getattr(command, "commands")[words.pop(0)]  # noqa: B009 - it has no type
+            assert not hasattr(command, "commands") or words == ["--help"], f"{page}: {line}"
+            known = {name for option in command.params for name in _names(option)}
+            given = {word.partition("=")[0] for word in words if word.startswith("-")}
+            assert given <= known | {"--help", "-h"}, f"{page}: {line}"
+
+
+def _names(option: click.Parameter) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
