@@ -28,7 +28,6 @@ class Scored(NamedTuple):
 
     scores: list[float]
     alerts: list[int]  # rows whose score reaches the threshold
-    columns: list[list[float]]  # of features, as `Scorer.reasons` takes them
 
 
 class Scorer:
@@ -42,20 +41,23 @@ class Scorer:
         self._linear = model.linear
         self._seen = 0
 
-    def score(self, count: int, fields: Fields, times: Times, cut: float) -> Scored:
-        """Scores of *count* events, and which of them reach *cut*, in log-odds."""
-        columns = self._features.columns(fields, times)
-        margins, alerts = self._judged(columns, count, cut)
-        return Scored(_scores(margins), alerts, columns)
+    def features(self, fields: Fields, times: Times) -> list[list[float]]:
+        """A column of numbers for each feature of some events; NaN where it is missing."""
+        return self._features.columns(fields, times)
 
-    def reasons(self, scored: Scored, row: int, fields: Fields, most: int) -> str:
-        """Why the event at *row* scored so: a JSON list, in the form of the service's reasons.
+    def score(self, features: Sequence[Sequence[float]], count: int, cut: float) -> Scored:
+        """Scores of *count* events by their *features*, and which reach *cut*, in log-odds."""
+        margins, alerts = self._judged(features, count, cut)
+        return Scored(_scores(margins), alerts)
 
-        The *most* strongest contributions that raise the score, then the base and the rest; they
-        add up to the log-odds. ``by`` names how they are shared out.
+    def reasons(self, values: Row, row: int, fields: Fields, most: int) -> str:
+        """Why an event scored so: a JSON list, in the form of the service's reasons.
+
+        *values* are the event's features; *fields* has it at *row*. The *most* strongest
+        contributions that raise the score, then the base and the rest; they add up to the log-odds.
+        ``by`` names how they are shared out.
         """
         model = self.model
-        values = [column[row] for column in scored.columns]
         shares = self._shares(values)
         strongest = sorted(range(len(model.features)), key=lambda each: -shares[each])[:most]
         told = base = round(shares[-1], _DECIMALS)
@@ -91,7 +93,7 @@ class Scorer:
         if trees is None:
             raise ValueError("the model has neither trees nor terms")
         self._seen += count
-        if self._seen >= _WORTH_COMPILING:
+        if self._seen >= _WORTH_COMPILING and not trees.together(count):
             trees.compile()
         used = [columns[place] for place in trees.used]
         margins = trees.margins(used, count)

@@ -1,8 +1,10 @@
-"""The log-odds of rows by trees: by a walk from node to node, or by functions made of the trees.
+"""The log-odds of rows by trees, in the way that is quickest for so many rows.
 
-A function is made as a syntax tree of comparisons with numbers, never as text: whatever a model
-holds, it can only be a number there. Python runs it seven times as fast as a walk, but making it
-costs as much as walking through a few hundred rows.
+A few are walked, from node to node. More go through functions made of the trees, which cost as much
+to make as walking through a few hundred rows. A function is made as a syntax tree of comparisons
+with numbers, never as text: whatever a model holds, it can only be a number there. Very many rows
+go through all trees together (`bitwise`). Every way gives the same sums, to the last digit: leaves
+are rounded so that no sum of them has to be.
 """
 
 from __future__ import annotations
@@ -11,9 +13,16 @@ import ast
 from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 
+from .bitwise import BitwiseTrees
 from .model import Trees, single
 
+MANY = 1_500  # rows that are worth going through all trees together
 NODES_TOGETHER = 20_000  # in one function, about: making a larger one takes much memory at once
+_TREES_IN_A_SUM = 20  # Python's compiler goes down a sum by recursion, too
+_NODES_AT_MOST = 60_000  # for rows together, whose every node takes memory for all of them
+COSTS = 8  # questions of a row that finding the place of a number among thresholds costs
+_STEPS = 2.0**32  # in one: leaves are rounded to whole steps, so that scores are exact to 1e-9
+_LARGEST_SUM = 2.0**20  # that has all its steps in double precision, with room to spare
 DEEPEST_COMPILED = 50  # questions one below the other: Python's compiler goes down by recursion
 
 Row = Sequence[float]  # of the columns that are used; NaN where missing
@@ -30,9 +39,26 @@ class TreeScorer:
         places = {feature: place for place, feature in enumerate(self.used)}
         self._place = [places.get(feature, -1) for feature in trees.feature]
         self._functions: list[Callable[..., float]] = []
+        self._bitwise: BitwiseTrees | None = None
         # No sum in single precision is farther from the one in double precision than this.
         reached = abs(intercept) + sum(_largest_leaves(trees))
-        self.doubt = (len(trees.roots) + 1) * 2.0**-23 * reached
+        self.doubt = (len(trees.roots) + 1) * (2.0**-23 * reached + 1 / _STEPS)
+        self._worth, self._start = trees.worth, intercept
+        self._stepwise = reached < _LARGEST_SUM
+        if self._stepwise:
+            self._worth = [round(worth * _STEPS) / _STEPS for worth in trees.worth]
+            self._start = round(intercept * _STEPS) / _STEPS
+        asked_of_a_row = sum((leaves - 1).bit_length() for leaves in _leaf_counts(trees))
+        self._worth_it = (
+            self._stepwise
+            and bool(self.used)
+            and asked_of_a_row >= COSTS * len(self.used)
+            and len(trees.left) <= _NODES_AT_MOST
+        )
+
+    def together(self, count: int) -> bool:
+        """Whether *count* rows go through all trees together, without functions."""
+        return self._worth_it and count >= MANY
 
     def compile(self) -> None:
         """Have functions made of the trees, where they are not too deep for that."""
@@ -43,14 +69,20 @@ class TreeScorer:
         for root, end in zip(trees.roots, [*trees.roots[1:], len(trees.left)]):
             together.append(root)
             if end - together[0] >= NODES_TOGETHER or end == len(trees.left):
-                self._functions.append(compiled(trees, together, self._place, len(self.used)))
+                self._functions.append(self._compiled(together))
                 together = []
 
     def margins(self, columns: Sequence[Sequence[float]], count: int) -> list[float]:
         """The log-odds of *count* rows, summed in double precision; *columns* are those used."""
+        if self.together(count):
+            if self._bitwise is None:
+                leaves = [round(worth * _STEPS) for worth in self._worth]
+                self._bitwise = BitwiseTrees(self._trees, self._place, leaves)
+            start = self._start
+            return [start + total / _STEPS for total in self._bitwise.sums(columns, count)]
         if not self._functions:
             return list(map(self._walked, zip(*columns) if columns else [()] * count))
-        found = [self._intercept] * count
+        found = [self._start] * count
         for function in self._functions:
             found = list(map(function, found, *columns))
         return found
@@ -58,8 +90,8 @@ class TreeScorer:
     def exact(self, row: Row) -> float:
         """The log-odds of a row as XGBoost sums them: tree by tree, in single precision."""
         total = single(self._intercept)
-        for leaf in self._leaves(row):
-            total = single(total + leaf)
+        for node in self._ends(row):
+            total = single(total + self._trees.worth[node])
         return total
 
     def contributions(self, row: Row, width: int) -> list[float]:
@@ -81,15 +113,16 @@ class TreeScorer:
         return shares
 
     def _walked(self, row: Row) -> float:
-        total = self._intercept  # Python's own sum makes up for rounding, which the function cannot
-        for leaf in self._leaves(row):
-            total += leaf
+        total = self._start  # Python's own sum makes up for rounding, which the function cannot
+        for node in self._ends(row):
+            total += self._worth[node]
         return total
 
-    def _leaves(self, row: Row) -> list[float]:
+    def _ends(self, row: Row) -> list[int]:
+        """Of each tree the leaf that *row* comes to."""
         trees, place = self._trees, self._place
         left, right, threshold = trees.left, trees.right, trees.threshold
-        missing_left, worth, found = trees.missing_left, trees.worth, []
+        missing_left, found = trees.missing_left, []
         for root in trees.roots:
             node = root
             while left[node] >= 0:
@@ -98,7 +131,7 @@ class TreeScorer:
                     node = left[node]
                 else:
                     node = right[node]
-            found.append(worth[node])
+            found.append(node)
         return found
 
     def _below(self, node: int, row: Row) -> int:
@@ -109,11 +142,14 @@ class TreeScorer:
         missing = value != value  # NaN alone is not itself
         return trees.left[node] if missing and trees.missing_left[node] else trees.right[node]
 
+    def _compiled(self, roots: Sequence[int]) -> Callable[..., float]:
+        return compiled(self._trees, roots, self._place, len(self.used), self._worth)
+
 
 def compiled(
-    trees: Trees, roots: Sequence[int], place: Sequence[int], width: int
+    trees: Trees, roots: Sequence[int], place: Sequence[int], width: int, worth: Sequence[float]
 ) -> Callable[..., float]:
-    """A function of a sum and *width* numbers: the sum, and the leaves that they lead to.
+    """A function of a sum and *width* numbers: the sum, and what the leaves they lead to are worth.
 
     It goes through the trees at *roots*; a node asks for the number at its *place*. A missing
     number is below no threshold, and above none either: so a question whose missing go right is
@@ -128,7 +164,7 @@ def compiled(
 
     def expression(node: int) -> ast.expr:
         if trees.left[node] < 0:
-            return constant(trees.worth[node])
+            return constant(worth[node])
         yes, no = expression(trees.left[node]), expression(trees.right[node])
         how: list[ast.cmpop] = [*below]
         if trees.missing_left[node]:
@@ -137,18 +173,20 @@ def compiled(
         test = ast.Compare(asked[place[node]], how, against, lineno=1, col_offset=0)
         return ast.IfExp(test, yes, no, lineno=1, col_offset=0)
 
-    module = ast.parse("def margin(total):\n    total += 0.0\n    return total")
+    module = ast.parse("def margin(total):\n    total = 0.0\n    return total")
     (function,) = module.body
     if not isinstance(function, ast.FunctionDef):
         raise TypeError("a definition is not parsed as one")
-    add, end = function.body
-    if not isinstance(add, ast.AugAssign):
+    assign, end = function.body
+    if not isinstance(assign, ast.Assign):
         raise TypeError("a statement is not parsed as one")
     function.args.args += [ast.arg(arg=name, lineno=1, col_offset=0) for name in names]
     function.body = []
-    for root in roots:
-        step = ast.AugAssign(add.target, add.op, expression(root), lineno=1, col_offset=0)
-        function.body.append(step)
+    for start in range(0, len(roots), _TREES_IN_A_SUM):
+        total: ast.expr = ast.Name("total", ast.Load(), lineno=1, col_offset=0)
+        for root in roots[start : start + _TREES_IN_A_SUM]:
+            total = ast.BinOp(total, ast.Add(), expression(root), lineno=1, col_offset=0)
+        function.body.append(ast.Assign(assign.targets, total, lineno=1, col_offset=0))
     function.body.append(end)
     constants = compile(module, "<trees>", "exec").co_consts
     (code,) = (each for each in constants if isinstance(each, CodeType))
@@ -162,6 +200,12 @@ def _depth(trees: Trees) -> int:
         if left >= 0:
             depth[left] = depth[right] = depth[node] + 1
     return max(depth)
+
+
+def _leaf_counts(trees: Trees) -> list[int]:
+    """How many leaves each tree has."""
+    ends = [*trees.roots[1:], len(trees.left)]
+    return [sum(left < 0 for left in trees.left[a:b]) for a, b in zip(trees.roots, ends)]
 
 
 def _largest_leaves(trees: Trees) -> list[float]:

@@ -1,4 +1,4 @@
-"""The function made of trees says what the walk says, to the last digit."""
+"""Walk, functions made of trees, and all rows together: equal sums, to the last digit."""
 
 import math
 from typing import Any
@@ -42,18 +42,22 @@ def some_trees(draw: st.DrawFn) -> Trees:
 @given(
     trees=some_trees(),
     rows=st.lists(st.tuples(*[_NUMBERS | st.just(math.nan)] * WIDTH), min_size=1, max_size=8),
-    together=st.sampled_from([1, 20_000]),
+    nodes=st.sampled_from([1, 20_000]),
 )
-def test_the_function_and_the_walk_agree(
-    trees: Trees, rows: list[tuple[float, ...]], together: int
-) -> None:
+def test_all_ways_agree(trees: Trees, rows: list[tuple[float, ...]], nodes: int) -> None:
     scorer = TreeScorer(trees, -1.25)
     columns = [[row[place] for row in rows] for place in scorer.used]
     walked = scorer.margins(columns, len(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "NODES_TOGETHER", together)
+        patch.setattr(module, "NODES_TOGETHER", nodes)
         scorer.compile()
     assert scorer.margins(columns, len(rows)) == walked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", 1)
+        patch.setattr(module, "COSTS", 0)
+        together = TreeScorer(trees, -1.25)
+        assert together.together(len(rows)) == bool(columns)
+        assert together.margins(columns, len(rows)) == walked
     for row, margin in zip(rows, walked, strict=True):
         used = [row[place] for place in scorer.used]
         assert abs(scorer.exact(used) - margin) <= scorer.doubt

@@ -1,7 +1,9 @@
 """Rows of a search as the model takes them, and what it says of them beside each row.
 
 A row is passed on as it came, with the new fields at its end: writing all of its fields anew would
-cost as much as scoring it. A chunk is gone through in blocks that stay in the processor's cache.
+cost as much as scoring it. A chunk is read in blocks that stay in the processor's cache; of a block
+only its lines and features are kept until there are enough rows to be scored together. The few that
+alert are read once more, for their reasons.
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, islice, repeat
 from operator import itemgetter
+from typing import NamedTuple
 
 from scoreback_models import InForce
-from scoreback_portable.reading import TIMES, Column, Times
-from scoreback_portable.scorer import Scored, Scorer
+from scoreback_portable.reading import TIMES, Column, Fields, Times
+from scoreback_portable.scorer import Scorer
 
 ADDED = (
     "scoreback_score", "scoreback_threshold", "scoreback_alert", "scoreback_version",
@@ -23,7 +27,8 @@ ADDED = (
 )  # fmt: skip
 NULL = "null"  # what Splunk makes of JSON's null; the service takes it for missing, too
 MOST_TEXT = 1_000_000  # characters; the service takes a longer field for a missing one
-BLOCK = 1_000  # rows
+BLOCK = 1_000  # rows that are read at once
+TOGETHER = 5_000  # rows, about, that are scored at once
 _SEVERAL = "$;$"  # between the values of a field that has several
 _VALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
 _RAGGED = "splunkd sent a row with fewer fields than it has names"
@@ -62,30 +67,64 @@ class Rows:
         """
         text = body.decode("utf-8", "surrogateescape")
         made: list[str] = []
+        waiting: list[_Read] = []
+        rows = 0
         try:
             for block in _blocks(text, self.required):
                 if not made:
                     made += [",".join([block.head, *ADDED]), "\n"]
-                made += self._lines(block)
+                waiting.append(self._read(block))
+                rows += len(block.lines)
+                if rows >= TOGETHER:
+                    made += self._lines(waiting)
+                    waiting, rows = [], 0
+            made += self._lines(waiting)
         except csv.Error as error:
             raise Unreadable(f"splunkd sent rows that cannot be read: {error}") from error
         return "".join(made).encode("utf-8", "surrogateescape") if made else body
 
-    def _lines(self, block: _Block) -> list[str]:
-        columns = {field: block.column(names) for field, names in self._names.items()}
-        times = block.times() if self._timed else Times((), ())
-        found = self._scorer.score(len(block.rows), columns.__getitem__, times, self._cut)
-        quiet = self._quiet
-        lines = [f"{line},{score!r}{quiet}" for line, score in zip(block.lines, found.scores)]
-        for row in found.alerts:
-            told = self._told(found, row, columns)
-            lines[row] = f"{block.lines[row]},{found.scores[row]!r}{self._alert}{told}\n"
-        return lines
+    def _read(self, block: _Block) -> _Read:
+        features = self._scorer.features(block.columns(self._names), self._times(block))
+        return _Read(block.lines, features, block.again)
 
-    def _told(self, found: Scored, row: int, columns: dict[str, Column]) -> str:
+    def _times(self, block: _Block) -> Times:
+        return block.times() if self._timed else Times((), ())
+
+    def _lines(self, waiting: list[_Read]) -> list[str]:
+        if not waiting:
+            return []
+        lines = [line for read in waiting for line in read.lines]
+        features = [list(chain(*column)) for column in zip(*(read.features for read in waiting))]
+        found = self._scorer.score(features, len(lines), self._cut)
+        quiet = self._quiet
+        made = [f"{line},{score!r}{quiet}" for line, score in zip(lines, found.scores)]
+        for row, told in zip(found.alerts, self._told(waiting, found.alerts, features)):
+            made[row] = f"{lines[row]},{found.scores[row]!r}{self._alert}{told}\n"
+        return made
+
+    def _told(
+        self, waiting: list[_Read], alerts: Sequence[int], features: Sequence[Sequence[float]]
+    ) -> Iterator[str]:
+        """The reasons of each of *alerts*."""
         if not self._reasons:
-            return ""
-        return _quoted(self._scorer.reasons(found, row, columns.__getitem__, self._reasons))
+            yield from repeat("", len(alerts))
+            return
+        ends = list(accumulate(len(read.lines) for read in waiting))
+        for read, start, end in zip(waiting, [0, *ends], ends):
+            rows = alerts[bisect_left(alerts, start) : bisect_left(alerts, end)]
+            if rows:
+                fields = read.again([read.lines[row - start] for row in rows]).columns(self._names)
+            for place, row in enumerate(rows):
+                values = [column[row] for column in features]
+                yield _quoted(self._scorer.reasons(values, place, fields, self._reasons))
+
+
+class _Read(NamedTuple):
+    """What is kept of a block."""
+
+    lines: list[str]
+    features: list[list[float]]
+    again: Callable[[list[str]], _Block]  # reads some of its lines once more
 
 
 class _Block:
@@ -97,6 +136,7 @@ class _Block:
         self.head, self.rows, self.lines = head, rows, lines
         if set(ADDED) & set(header):
             header = self._without_ours(header)
+        self._header = header
         self._places = {name: place for place, name in enumerate(header)}
         self._picked: dict[str, Sequence[str]] = {}
         self.has_lists = self.has_nulls = True  # until somebody says that there are none
@@ -112,6 +152,22 @@ class _Block:
             self._picked = dict(zip(there, zip(*fields)))
         except IndexError as error:
             raise Unreadable(_RAGGED) from error
+
+    def columns(self, names: Mapping[str, Sequence[str]]) -> Fields:
+        """What gives a field as a column: one that is called by any of its *names*."""
+        found = {field: self.column(each) for field, each in names.items()}
+        return found.__getitem__
+
+    @property
+    def again(self) -> Callable[[list[str]], _Block]:
+        """What reads some of the lines once more, and does not hold this block's own rows."""
+        header, head = self._header, self.head
+
+        def read(lines: list[str]) -> _Block:
+            rows = list(csv.reader((line.replace("\0", "\ufffd") for line in lines), strict=True))
+            return _Block(header, head, rows, lines)
+
+        return read
 
     def column(self, names: Sequence[str]) -> Column:
         """The field that is called by one of *names*: of each row the first that it has."""

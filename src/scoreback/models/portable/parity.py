@@ -114,7 +114,8 @@ def plain_scorer(model: PortableModel) -> NativeScorer:
 
     def score(events: Sequence[RawEvent], _threshold: float, cut: float) -> NativeScores:
         times = Times([e.event_time for e in events], [e.arrival_time for e in events])
-        found = scorer.score(len(events), lambda field: column_of(events, field), times, cut)
+        features = scorer.features(lambda field: column_of(events, field), times)
+        found = scorer.score(features, len(events), cut)
         return NativeScores(found.scores, found.alerts)
 
     return score

@@ -37,8 +37,9 @@ def plain_scores(model: PortableModel, documents: list[dict[str, str]]) -> list[
         return Column([each.get(name, "") for each in documents])
 
     nothing = [None] * len(documents)
-    found = Scorer(model).score(len(documents), fields, Times(nothing, nothing), 0.0)
-    return found.scores
+    scorer = Scorer(model)
+    features = scorer.features(fields, Times(nothing, nothing))
+    return scorer.score(features, len(documents), 0.0).scores
 
 
 @pytest.mark.parametrize("algorithm", ["xgboost", "random_forest", "hist_gradient_boosting"])
