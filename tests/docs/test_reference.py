@@ -3,8 +3,8 @@
 import re
 import shlex
 from datetime import timedelta
+from typing import Any
 
-import click
 import pytest
 import typer
 from pydantic import TypeAdapter
@@ -63,5 +63,5 @@ def test_every_shown_command_has_the_options_that_are_shown(page: str) -> None:
             assert given <= known | {"--help", "-h"}, f"{page}: {line}"
 
 
-def _names(option: click.Parameter) -> list[str]:
+def _names(option: Any) -> list[str]:  # noqa: ANN401 - it has no public type
     return [*option.opts, *option.secondary_opts]
