@@ -24,6 +24,7 @@ help:
 $(VENV)/product: setup.cfg requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Scoreback needs Python 3.11 or newer; call make with PYTHON=python3.12, say"; exit 1; }
+	@test -x $(BIN)/python || echo "Installing Scoreback and its libraries into $(VENV), once: about 620 MB, a minute or two"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock "setuptools>=77"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock \
@@ -32,6 +33,7 @@ $(VENV)/product: setup.cfg requirements-dev.lock
 
 # And what tests and checks need.
 $(VENV)/development: $(VENV)/product
+	@echo "Installing what tests and checks need into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
@@ -49,9 +51,12 @@ demo-splunk: $(VENV)/development
 
 # One Elasticsearch node for the whole run, if this machine has what it needs.
 test: $(VENV)/development
-	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile
+	@echo "All tests, on two cores: about 45 minutes. What a test lacks on this machine is said at the"
+	@echo "end, beside each test that is skipped. For work in between: make unit, about 4 minutes."
+	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile -rs
 
 unit: $(VENV)/development
+	@echo "Unit and contract tests that need no server, on two cores: about 4 minutes"
 	$(BIN)/pytest -n 2 --dist loadfile -m "not server" tests/unit tests/contract
 
 # Strictly: a link that leads nowhere is an error.

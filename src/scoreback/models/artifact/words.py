@@ -6,17 +6,19 @@ where that was not kept, the plain value stands alone.
 """
 
 from scoreback.models.detector.spec import EventFeature, WindowFeature, format_duration
-from scoreback.models.judging.norms import FEW, LONGEST, Norm, Norms, Seen
+from scoreback.models.judging.norms import FEW, Norm, Norms, Seen, digest
 from scoreback.models.learners.encoding import MIN_SEEN
 from scoreback.models.learners.spoken import spoken
 from scoreback.models.learners.texts import TextModel
 
 Value = float | str | None
+RARE = ", a rare value"  # what follows a category's value that is not counted
 
 _RARE = 0.585  # bits: two of three; what is more frequent is not told as a share
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NOTHING_AT_ZERO = ("matches", "count", "distinct", "sum", "digits")
+_LONGEST = 200  # characters of a field's value; a command line can hold a megabyte
 _PARTS = 10  # a share above a half is told in tenths
 
 
@@ -58,8 +60,15 @@ def in_words(
 
 
 def cut(text: str) -> str:
-    """What a reason shows of a field's value: a command line can hold a megabyte."""
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    """What a reason shows of a field's value."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def shown(value: float | str) -> str:
+    """Whole numbers without a point, others with about four digits; texts cut."""
+    if isinstance(value, str):
+        return cut(value)
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def worth_telling(feature: EventFeature | WindowFeature, value: Value, norms: Norms | None) -> bool:
@@ -87,26 +96,26 @@ def share(part: int, whole: int) -> str:
 
 
 def _number(feature: EventFeature, value: float) -> str:
-    shown = _shown(value)
+    told = shown(value)
     match feature.kind:
         case "length":
-            return f"{feature.field} is {shown} characters long"
+            return f"{feature.field} is {told} characters long"
         case "entropy":
             return f"randomness of {feature.field} is {value:.1f}"
         case "digits":
-            return f"{shown} digits in {feature.field}"
+            return f"{told} digits in {feature.field}"
         case "ratio":
-            return f"{_read(feature)} / {_read(feature, feature.divisor)} is {shown}"
-    return f"{_read(feature)} is {shown}"
+            return f"{_read(feature)} / {_read(feature, feature.divisor)} is {told}"
+    return f"{_read(feature)} is {told}"
 
 
 def _category(value: str, norm: Norm | None, norms: Norms | None) -> str:
     """How often a category was true, else how often it came."""
     if norm is None or norms is None or not norm.values:
         return ""
-    seen = norm.values.get(value)
+    seen = norm.values.get(digest(value))
     if seen is None:
-        return ", a value never seen in training" if norm.whole else ", a rare value"
+        return ", a value never seen in training" if norm.whole else RARE
     if seen.labelled >= MIN_SEEN and seen.positives:
         judged = norms.unit if norms.presumed else f"labelled {norms.unit}"
         one = share(seen.positives, seen.labelled)
@@ -211,7 +220,7 @@ def _beside(norm: Norm | None, kind: str) -> str:
     """The range of eight in ten of a feature's numbers."""
     if norm is None or norm.low is None or norm.high is None:
         return ""
-    low, high = (f"{n:.1f}" if kind == "entropy" else _shown(n) for n in (norm.low, norm.high))
+    low, high = (f"{n:.1f}" if kind == "entropy" else shown(n) for n in (norm.low, norm.high))
     return f" (usually {low})" if low == high else f" (usually {low} to {high})"
 
 
@@ -224,13 +233,8 @@ def _read(feature: EventFeature | WindowFeature, field: str | None = None) -> st
 def _amount(kind: str, value: float) -> str:
     """A number of a window feature: rarity is told as a share, since_last as a length of time."""
     if kind == "rarity":  # log2((n + 1) / (m + 1)) for m of n events: their share is never more
-        return f"at most 1 in {_shown(round(2.0 ** min(value, 60.0)))}"
+        return f"at most 1 in {shown(round(2.0 ** min(value, 60.0)))}"
     if kind == "since_last":
         unit, seconds = next((u for u in _UNITS if abs(value) >= u[1]), _UNITS[-1])
-        return f"{_shown(round(value / seconds, 1))} {unit}"
-    return _shown(value)
-
-
-def _shown(value: float) -> str:
-    """Whole numbers without a point, others with about four digits."""
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
+        return f"{shown(round(value / seconds, 1))} {unit}"
+    return shown(value)

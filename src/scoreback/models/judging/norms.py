@@ -2,11 +2,13 @@
 
 A number says nothing to who does not know how high it is on other days, and a value says little to
 who does not know how often it was true. Both are counted once, at training, and travel with the
-model.
+model. Values of categories are kept as short digests: the file need not say which hosts and users
+there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ from scoreback.models.labels.dataset import is_category
 from scoreback.models.labels.truths import UNKNOWN
 
 MOST_VALUES = 1_000  # of a category that are counted; the most frequent ones
-LONGEST = 200  # characters of such a value
+_DIGEST = 8  # letters: of 1,000 values another is taken for one in a case of four million
 FEW = ("hour_of_day", "day_of_week", "is_private_ip", "matches")  # kinds whose numbers are names
 _RANGE = (0.1, 0.5, 0.9)  # eight of ten numbers lie between the outer two
 
@@ -43,7 +45,8 @@ class Norm:
     low: float | None = None  # of known numbers the first, fifth and ninth tenth
     middle: float | None = None
     high: float | None = None
-    values: Mapping[str, Seen] = field(default_factory=dict)  # of categories, and of kinds in FEW
+    # By digest of a category's value (see `digest`), by number of kinds in FEW.
+    values: Mapping[str, Seen] = field(default_factory=dict)
     whole: bool = False  # there was no other value
 
     @property
@@ -80,6 +83,11 @@ def norms_of(detector: Detector, rows: pa.Table, truth: NDArray[np.int8]) -> Nor
     )
 
 
+def digest(value: str) -> str:
+    """The name under which `Norm.values` keeps a category's *value*."""
+    return sha256(value.encode()).hexdigest()[:_DIGEST]
+
+
 def norms_from(reference: Reference) -> Norms:
     """What an artefact knows that was made before this was counted: medians, and what is missing.
 
@@ -98,12 +106,12 @@ def _norm(feature: EventFeature | WindowFeature, column: pa.Array, truth: NDArra
     if feature.kind == "ngrams":
         return Norm(rows=len(column), missing=column.null_count)
     if is_category(feature):
-        return _counted(column.cast(pa.string()), truth)
+        return _counted(column.cast(pa.string()), truth, digest)
     numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     known = np.isfinite(numbers)
     if feature.kind in FEW:
         texts = pc.cast(pa.array(np.where(known, numbers, 0.0).astype(np.int64)), pa.string())
-        return _counted(pc.if_else(pa.array(known), texts, None), truth)
+        return _counted(pc.if_else(pa.array(known), texts, None), truth, str)
     present = numbers[known]
     low, middle, high = (
         np.quantile(present, _RANGE, method="inverted_cdf").tolist()
@@ -113,7 +121,7 @@ def _norm(feature: EventFeature | WindowFeature, column: pa.Array, truth: NDArra
     return Norm(rows=len(numbers), missing=int((~known).sum()), low=low, middle=middle, high=high)
 
 
-def _counted(texts: pa.Array, truth: NDArray[np.int8]) -> Norm:
+def _counted(texts: pa.Array, truth: NDArray[np.int8], called: Callable[[str], str]) -> Norm:
     coded = texts.dictionary_encode()
     codes = pc.fill_null(coded.indices, -1).to_numpy()
     size = len(coded.dictionary)
@@ -122,14 +130,13 @@ def _counted(texts: pa.Array, truth: NDArray[np.int8]) -> Norm:
         for rows in (np.ones(len(truth), dtype=bool), truth != UNKNOWN, truth == 1)
     )
     values = coded.dictionary.to_pylist()
-    short = [i for i in range(size) if len(values[i]) <= LONGEST]
-    most = sorted(short, key=lambda i: (-every[i], values[i]))[:MOST_VALUES]
+    most = sorted(range(size), key=lambda i: (-every[i], values[i]))[:MOST_VALUES]
+    seen = {
+        called(values[i]): Seen(int(every[i]), int(labelled[i]), int(positives[i])) for i in most
+    }
     return Norm(
         rows=len(texts),
         missing=texts.null_count,
-        values={
-            values[i]: Seen(int(every[i]), int(labelled[i]), int(positives[i]))
-            for i in sorted(most, key=lambda i: str(values[i]))
-        },
-        whole=size == len(most),
+        values=dict(sorted(seen.items())),
+        whole=size <= MOST_VALUES,
     )

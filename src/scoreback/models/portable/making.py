@@ -94,14 +94,15 @@ def _refuse(detector: str, reasons: tuple[str, ...]) -> None:
 def _feature(feature: EventFeature | WindowFeature, artifact: Artifact) -> PortableFeature:
     if isinstance(feature, WindowFeature):
         raise TypeError(f"{feature.name!r} is a window")  # `hindrances` told it before
+    vocabulary = artifact.manifest.vocabularies.get(feature.name)
     return PortableFeature(
         name=feature.name,
         kind=feature.kind,
         field=feature.field,
         divisor=feature.divisor,
         take=feature.take,
-        vocabulary=artifact.manifest.vocabularies.get(feature.name),
-        words=words_of(feature, artifact.usual),
+        vocabulary=vocabulary,
+        words=words_of(feature, artifact.usual, vocabulary or ()),
     )
 
 

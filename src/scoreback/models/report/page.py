@@ -10,8 +10,12 @@ from markupsafe import Markup
 
 from scoreback.models.judging.evaluation import CONFIDENCE
 from scoreback.models.learners.model import PATH, SHAPLEY, TERMS
+from scoreback.models.report import sentences
+from scoreback.models.report.columns import COLUMNS
 from scoreback.models.report.pictures import Account, pictures, winner
-from scoreback.models.training.candidates import CHEAP, cheap_names
+from scoreback.models.report.recommendation import recommend
+from scoreback.models.training.candidates import cheap_names
+from scoreback.models.training.cautions import PRECISION
 from scoreback.times import moment
 
 NONE = "-"  # there is nothing to divide by
@@ -45,21 +49,50 @@ def report_page(
         "share": _share, "figure": _figure, "count": _count, "moment": _moment, "day": _day,
         "hours": _hours,
     }  # fmt: skip
-    rivals = [c for c in account["candidates"] if c["algorithm"] != account["chosen"]]
+    own, named = winner(account), _named(account)
+    days = account.get("judged_days")
+    footer = _css_string(f"{account['detector']['name']} {account['version']['version']}")
+    # Both are ours alone: numbers, and texts that `marks` and `_css_string` have escaped.
+    style = Markup(environment.get_template("style.css.j2").render(footer=footer))  # noqa: S704
+    drawn = {name: Markup(svg) for name, svg in pictures(account).items()}  # noqa: S704
     return environment.get_template("report.html.j2").render(
         account=account,
         detector=account["detector"],
-        winner=winner(account),
-        cheap=[c for c in rivals if c["algorithm"] in CHEAP],
+        winner=own,
         status=status,
         notice=notice,
-        came=came if came and "precision" in came else None,
-        named=_named(account),
+        advice=recommend(account, status, named, came if came and "precision" in came else None),
+        says=_says(account, named),
+        days=f"the days from {days[0]} to {days[1]}" if days else "days",
+        named=named,
+        least=PRECISION,
+        columns=COLUMNS,
         confidence=f"{CONFIDENCE:.0%}",
         attributions=_ATTRIBUTIONS,
-        # matplotlib escapes the text that it draws
-        pictures={name: Markup(svg) for name, svg in pictures(account).items()},  # noqa: S704
+        style=style,
+        pictures=drawn,
     )
+
+
+def _says(account: Account, named: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the page says in words beside its tables."""
+    return {
+        "benign": sentences.benign(
+            winner(account)["at_budget"], account["detector"].get("benign_positive")
+        ),
+        "chosen": sentences.chosen(account, named),
+        "plain_rule": sentences.plain_rule(account, named),
+        "ageing": sentences.ageing(account["breakdown"]["weeks"]),
+        "entities": sentences.entities(
+            account["breakdown"]["all_entities"], account["detector"]["entity"]
+        ),
+        "calibration": sentences.calibration(account["behaviour"]["calibration"]),
+    }
+
+
+def _css_string(text: str) -> Markup:
+    """*text* as a string of a style sheet: what is no plain letter is left out."""
+    return Markup('"{}"').format("".join(c for c in text if c.isalnum() or c in " ._-"))
 
 
 def _named(account: Account) -> Mapping[str, str]:

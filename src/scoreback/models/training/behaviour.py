@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.models.artifact.explain import reasons_of
+from scoreback.models.artifact.words import shown
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.norms import Norms, norms_of
@@ -27,6 +30,7 @@ CALIBRATION_BINS = 10
 MOST_FEATURES = 12
 MOST_EXPLAINED = 500  # alerts that the shares are averaged over
 _EXAMPLES = 3  # of each kind
+_FIELDS = 8  # of an example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Example:
     risk: float
     truth: str  # true, false or unlabelled
     reasons: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...] = ()  # of the event, as far as features read them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +218,10 @@ class _Judged:
         mask = np.zeros(len(self.data), dtype=bool)
         mask[self.places[at]] = True
         order = np.argsort(np.argsort(self.places[at]))  # `rows_of` gives them by time
+        rows = rows_of(self.data, mask).take(order)
         told = reasons_of(
             self.detector.features,
-            rows_of(self.data, mask).take(order),
+            rows,
             self.model.contributions(self.matrix[at]),
             self.margin[at],
             self.model.attribution,
@@ -224,11 +230,27 @@ class _Judged:
         )
         risks = self.risk_map(score_of(self.margin[at]))
         return tuple(
-            self._example(int(self.places[i]), int(self.replay.truth[i]), float(risk), reasons)
-            for i, risk, reasons in zip(wanted, risks, told, strict=True)
-        )
+            self._example(
+                int(self.places[i]), int(self.replay.truth[i]), float(risks[n]), told[n],
+                self._fields(rows.slice(n, 1)),
+            )
+            for n, i in enumerate(wanted)
+        )  # fmt: skip
 
-    def _example(self, place: int, truth: int, risk: float, reasons: str) -> Example:
+    def _fields(self, row: pa.Table) -> tuple[tuple[str, str], ...]:
+        """What features read of an event as it is: what an analyst would look at first."""
+        found: dict[str, str] = {}
+        for feature in self.detector.features:
+            if feature.kind in ("category", "ngrams", "number") and feature.field:
+                value = flat(row.column(feature.name))[0].as_py()
+                if value is not None:
+                    found.setdefault(feature.field, shown(value))
+        return tuple(found.items())[:_FIELDS]
+
+    def _example(
+        self, place: int, truth: int, risk: float, reasons: str,
+        fields: tuple[tuple[str, str], ...],
+    ) -> Example:  # fmt: skip
         entity = int(self.data.entities[place])
         items: list[dict[str, Any]] = json.loads(reasons)
         return Example(
@@ -238,4 +260,5 @@ class _Judged:
             risk=risk,
             truth={1: "true", 0: "false"}.get(truth, "unlabelled"),
             reasons=tuple(str(item["text"]) for item in items if "text" in item),
+            fields=fields,
         )

@@ -50,7 +50,7 @@ def _unseen(own: Evaluation, apart: HeldOut | None) -> Pitfall | None:
 
 
 def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: PlainRule) -> Pitfall:
-    at, plain = own.at_budget, single.at_budget
+    at, plain, ahead = own.at_budget, single.at_budget, single.algorithm in choice.ahead_of
     alone = ""
     if rule.words:
         alone = (
@@ -60,14 +60,10 @@ def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: Plain
     return Pitfall(
         "the best single feature at the same number of alerts",
         f"{at.true_alerts} against {plain.true_alerts}",
-        choice.finds_more,
+        ahead,
         f"true alerts of {at.alerts}, and of {plain.alerts} that this feature would show:"
-        f" {'more' if choice.finds_more else 'no difference'} beyond chance.{alone}"
-        + (
-            ""
-            if choice.finds_more
-            else " A rule needs no model; the model ranks better as a whole, or seems to."
-        ),
+        f" {'more' if ahead else 'no difference'} beyond chance.{alone}"
+        + ("" if ahead else " A rule needs no model."),
     )
 
 

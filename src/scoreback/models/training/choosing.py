@@ -36,6 +36,7 @@ class Choice:
     chosen: str
     equals: tuple[str, ...]  # the others that nothing tells apart from it
     finds_more: bool  # than each cheap rival, at the same number of alerts, beyond chance
+    ahead_of: tuple[str, ...] = ()  # the cheap rivals that it finds more than, beyond chance
 
 
 def choose(
@@ -73,10 +74,12 @@ def choose(
         except TrainingRefused as problem:
             problems.append(problem)
             continue
+        ahead_of = [r.algorithm for r in cheap if contest.finds_more(name, r.algorithm)]
         return Choice(
             chosen=name,
             equals=tuple(other for other in best if other != name),
-            finds_more=all(contest.finds_more(name, rival.algorithm) for rival in cheap),
+            finds_more=len(ahead_of) == len(cheap),
+            ahead_of=tuple(ahead_of),
         )
     raise problems[0]
 

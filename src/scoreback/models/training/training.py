@@ -31,6 +31,7 @@ from scoreback.models.judging.threshold import (
 from scoreback.models.labels.dataset import (
     Dataset,
     Known,
+    day_of,
     known_at,
     once_a_day,
     row_hash,
@@ -52,6 +53,7 @@ from scoreback.models.training.choosing import Choice, choose
 from scoreback.models.training.cold_start import cold_start_of, unseen_scores
 from scoreback.models.training.figures import counts_of, metrics_of, not_eligible, warnings_of
 from scoreback.models.training.floor import GivenUp, given_up, in_words
+from scoreback.models.training.incumbent import Beside, Incumbent, beside
 from scoreback.models.training.leaks import leaks_of
 from scoreback.models.training.parameter_search import Searched, search
 from scoreback.models.training.pitfalls import Pitfall, pitfalls
@@ -93,6 +95,8 @@ class Training:
     behaviour: Behaviour
     searched: Searched
     not_eligible: Mapping[str, str]  # rivals that could not compete, and why
+    judged_days: tuple[str, str]  # first and last
+    beside: Beside | None = None  # the version that scores now; None where none does
 
     @property
     def chosen(self) -> str:
@@ -119,6 +123,7 @@ def train(
     threads: int = 1,
     time_is_up: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
+    incumbent: Incumbent | None = None,
 ) -> Training:
     """Train *detector* as of *as_of*.
 
@@ -131,6 +136,7 @@ def train(
         threads: for XGBoost; changes nothing in the result.
         time_is_up: asked between two trials of a search for parameters, which ends when it is.
         progress: told before each step.
+        incumbent: the version that scores now, to be set beside the new one.
 
     Raises:
         TrainingRefused: the result would not deserve trust; the message has the numbers.
@@ -227,7 +233,17 @@ def train(
         ),
         searched=searched,
         not_eligible=not_eligible(detector, data),
+        judged_days=_days(data, plan.origins),
+        beside=None if incumbent is None else beside(
+            detector, data, plan.origins, said[chosen], incumbent
+        ),
     )  # fmt: skip
+
+
+def _days(data: Dataset, origins: tuple[Origin, ...]) -> tuple[str, str]:
+    """The first and the last judged day."""
+    times = [data.times[origin.judged] for origin in origins]
+    return day_of(int(min(t.min() for t in times))), day_of(int(max(t.max() for t in times)))
 
 
 def _of(name: str, evaluations: tuple[Evaluation, ...]) -> Evaluation:

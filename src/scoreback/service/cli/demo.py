@@ -94,6 +94,8 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
     company = Company(seed=seed, start=START)
     stories, pages = [], []
     namespace = f"demo_{int(options.now().timestamp()):x}" if elastic else None
+    if not json:
+        _begin(len(DETECTORS), reports, elastic)
     with opened(options.settings(home), connection=_connection(elastic, namespace)) as app:
         resources = app.connector.resources
         if resources is not None:
@@ -116,6 +118,18 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
         show.say("The report of each last training, to open in a browser:")
         for page in pages:
             show.say(f"  {page}")
+
+
+def _begin(detectors: int, reports: Path, elastic: str | None) -> None:
+    """What the next minutes are for, before the first of them has passed."""
+    where = "the embedded SIEM, in a folder" if elastic is None else elastic
+    show.say(
+        f"Forty days of a simulated company, on {where}: {detectors} detectors, one after another."
+    )
+    show.say(
+        "Each is trained, scores what comes in and raises alerts; analysts close them, and it is"
+        f" trained again. This takes a few minutes; the reports go to {reports}."
+    )
 
 
 def _connection(elastic: str | None, namespace: str | None) -> "Connection | None":

@@ -1,7 +1,10 @@
 """A training as tables for people."""
 
+from dataclasses import asdict
+
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import AtBudget, Evaluation
+from scoreback.models.report import sentences
 from scoreback.models.training.breakdown import Breakdown, Cut
 from scoreback.models.training.candidates import cheap_names
 from scoreback.service.cli import show
@@ -36,6 +39,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _held_out(outcome)  # first: days may be like those learnt from, a new network is not
     _candidates(detector, outcome)
     _choice(outcome)
+    if training.beside is not None:
+        show.say(sentences.beside(asdict(training.beside)))
     for name, why in training.not_eligible.items():
         show.say(f"{name.replace('_', ' ')} is not eligible: {why}")
     _budgets(training.evaluation)
@@ -74,7 +79,8 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
         )
     days = training.evaluation.at_budget.days
     show.table(
-        f"At {detector.alerts.budget:g} alerts a day, on {days:.0f} days no candidate had seen",
+        f"At {detector.alerts.budget:g} alerts a day, on {days:.0f} unseen days from"
+        f" {' to '.join(training.judged_days)}",
         ("", "true alerts", "precision (90 % interval)", "labelled only", "labelled share",
          "alerts a day", "incidents found", "average precision"),
         rows,

@@ -9,14 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from scoreback.errors import DataError, TrainingRefused
-from scoreback.models.artifact.folder import save
+from scoreback.errors import ArtifactError, DataError, TrainingRefused
+from scoreback.models.artifact.folder import load, save
 from scoreback.models.detector.spec import Detector
 from scoreback.models.features.event_features import FeaturePlan
 from scoreback.models.features.history import reach
 from scoreback.models.features.units import FIRST, UnitPlan
 from scoreback.models.features.whole_history import History, feature_rows
 from scoreback.models.labels.dataset import FIRST_EVENT
+from scoreback.models.training.incumbent import Incumbent
 from scoreback.models.training.training import Progress, Training, train
 from scoreback.multivalue import firsts, readable, sets
 from scoreback.records import ModelVersion, TimeWindow
@@ -135,6 +136,7 @@ def train_detector(
                 threads=app.settings.threads,
                 time_is_up=lambda: time.monotonic() > until,
                 progress=stages,
+                incumbent=_incumbent(app, detector.name),
             )
         counts.update(training.counts)
         artifact = training.artifact
@@ -158,6 +160,20 @@ def train_detector(
         account = account_of(detector, training, version, read)
         write_account(app, account)
     return TrainOutcome(version, training, data.history, data.label_problems, data.synced, account)
+
+
+def _incumbent(app: App, detector: str) -> Incumbent | None:
+    """The version that scores now, with its model as far as that can be read."""
+    champion = Versions(app.state).champion(detector)
+    if champion is None:
+        return None
+    try:
+        artifact = load(
+            app.artifact_folder(detector, champion.version), expected_hash=champion.artifact_hash
+        )
+    except ArtifactError:
+        return Incumbent(champion.version, None)
+    return Incumbent(champion.version, artifact)
 
 
 @contextmanager

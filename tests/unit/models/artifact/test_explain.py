@@ -16,7 +16,7 @@ from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.artifact.words import Value, in_words, share
 from scoreback.models.detector.spec import EventFeature, WindowFeature
-from scoreback.models.judging.norms import Norm, Norms, Seen
+from scoreback.models.judging.norms import Norm, Norms, Seen, digest
 from scoreback.models.learners.model import PATH, SHAPLEY
 from scoreback.models.learners.spoken import LONGEST, spoken
 from scoreback.models.learners.text_hashing import BUCKETS
@@ -137,7 +137,8 @@ def middle(usual: float) -> Norm:
 
 
 def values(**seen: tuple[int, int, int]) -> Norm:
-    return norm(values={v.removeprefix("_"): Seen(*n) for v, n in seen.items()}, whole=True)
+    named = {v.removeprefix("_") if v[0] == "_" else digest(v): n for v, n in seen.items()}
+    return norm(values={name: Seen(*n) for name, n in named.items()}, whole=True)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def values(**seen: tuple[int, int, int]) -> Norm:
         (event("category", "rule.id"), "R-441", values(**{"R-440": (5, 5, 3)}),
          "rule.id is R-441, a value never seen in training"),
         (event("category", "rule.id"), "R-441",
-         norm(values={"R-440": Seen(5, 5, 3)}, whole=False), "rule.id is R-441, a rare value"),
+         norm(values={digest("R-440"): Seen(5, 5, 3)}), "rule.id is R-441, a rare value"),
         (event("hour_of_day", "event_time"), 3.0, values(_3=(5, 5, 3)),
          "at a time between 03:00 and 04:00 UTC, when 1 in 200 events happen"),
         (event("hour_of_day", "event_time"), 23.0, values(_3=(5, 5, 3)),

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.models.artifact.words import in_words
+from scoreback.models.artifact.words import RARE, cut, in_words
 from scoreback.models.detector.spec import EventFeature
+from scoreback.models.judging import norms as usual_of
 from scoreback.models.judging.norms import Norm, Norms, Seen
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import score_of
@@ -126,12 +127,16 @@ def test_reasons_say_it_in_the_words_of_the_service(
         few = {"hour_of_day": 24, "day_of_week": 7, "is_private_ip": 2}[feature.kind]
         value = float(int(abs(number)) % few + (feature.kind == "day_of_week"))
     known = Norm(rows=50, missing=3, low=1.0, middle=2.0, high=3.5,
-                 values={"R": Seen(40, 30, 3), text: Seen(9, 0, 0)}, whole=whole)  # fmt: skip
+                 values={usual_of.digest("R"): Seen(40, 30, 3), "1": Seen(9, 4, 1),
+                         usual_of.digest(text): Seen(9, 0, 0)}, whole=whole)  # fmt: skip
     usual = Norms(
         unit="events", presumed=False, labelled=40, positives=4, features={feature.name: known}
     )
     for norms in (None, usual):
-        words = words_of(feature, norms)
-        for one in (value, "R", "S") if isinstance(value, str) else (value,):
+        words = words_of(feature, norms, ("R", text))
+        for one in (value, "R") if isinstance(value, str) else (value,):
             assert plainly(words, one) == in_words(feature, one, norms)
+        if isinstance(value, str):
+            told = plainly(words, other := value + "R")
+            assert told == in_words(feature, cut(other)) + (RARE if norms else "")
         assert plainly(words, None) == in_words(feature, None, norms)

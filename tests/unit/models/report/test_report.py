@@ -54,6 +54,46 @@ def test_the_page_needs_no_network_and_no_script(account: dict[str, Any]) -> Non
     assert re.findall(r"url\((?!#)", page) == []
 
 
+def test_the_page_begins_with_advice_and_every_column_is_explained(
+    account: dict[str, Any],
+) -> None:
+    page = report_page(account, "candidate")
+    text = _Page(page).text
+    heads = ("Promote it", "Look here first", "Do not promote it")
+    first = min(text.index(head) for head in heads if head in text)
+    assert first < text.index("alerts that are true")
+    named = {name for row in re.findall(r"<thead>(.*?)</thead>", page) for name in
+             re.findall(r"<th[^>]*>(.*?)</th>", row)}  # fmt: skip
+    explained = set(re.findall(r"<dt>(.*?)</dt>", page))
+    assert named - {"source", account["detector"]["entity"]} <= explained
+
+
+def test_an_alert_is_told_by_its_fields(account: dict[str, Any]) -> None:
+    example = account["behaviour"]["examples"][0]
+    assert [name for name, _ in example["fields"]] == ["rule.id", "network.bytes"]
+    text = _Page(report_page(account, "candidate")).text
+    for name, value in example["fields"]:
+        assert f"{name} {value}" in text
+
+
+def test_an_account_of_before_still_gives_a_page(account: dict[str, Any]) -> None:
+    for key in ("beside", "judged_days"):
+        del account[key]
+    del account["detector"]["benign_positive"]
+    del account["choice"]["ahead_of"]
+    for example in account["behaviour"]["examples"]:
+        del example["fields"]
+    assert _Page(report_page(account, "candidate")).text
+
+
+def test_a_hostile_name_cannot_leave_the_style_sheet(account: dict[str, Any]) -> None:
+    account["version"]["version"] = 'v1"; } </style><script>'
+    page = report_page(account, "candidate")
+    assert "<script>" not in page
+    assert page.count("</style>") == 1
+    assert '"lab v1  stylescript"' in page
+
+
 def test_the_page_says_what_the_account_says(account: dict[str, Any], training: Training) -> None:
     text = _Page(report_page(account, "champion")).text
     at = training.evaluation.at_budget

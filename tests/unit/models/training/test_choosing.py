@@ -85,7 +85,7 @@ def test_what_finds_more_at_the_same_number_of_alerts_wins(
         make_detector(), truth, xgboost=noisy(truth, 0.2, 2), random_forest=noisy(truth, 0.6, 3),
         **{BASELINE: noisy(truth, 2.0, 4)},
     )  # fmt: skip
-    assert found == Choice(chosen="xgboost", equals=(), finds_more=True)
+    assert found == Choice(chosen="xgboost", equals=(), finds_more=True, ahead_of=(BASELINE,))
 
 
 def test_scores_that_are_surer_of_everything_earn_nothing(

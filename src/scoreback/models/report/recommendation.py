@@ -1,0 +1,148 @@
+"""What to do with a version, and why: the page begins with it.
+
+A person decides. The advice weighs what the account has: the version that scores now, the cheap
+rivals at the same number of alerts, and the cautions that training computed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scoreback.models.report import sentences
+from scoreback.models.training.candidates import BASELINE, CHEAP
+from scoreback.models.training.cautions import FEW
+
+Advice = Literal["promote", "look", "leave", "scores", "past"]
+HEADINGS: Mapping[Advice, str] = {
+    "promote": "Promote it",
+    "look": "Look here first",
+    "leave": "Do not promote it",
+    "scores": "It scores now",
+    "past": "It scored before",
+}
+# Cautions that may turn the whole promise: the others are told, and change no advice.
+_WEIGHTY = (
+    "label in disguise", "filled in after the fact", "snooping in time", "positives to judge by",
+    "promised precision", "never seen",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """The advice, what speaks for it, and what to look at before following it."""
+
+    advice: Advice
+    why: tuple[str, ...]
+    look: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """The advice in words."""
+        return HEADINGS[self.advice]
+
+
+def recommend(
+    account: Mapping[str, Any],
+    status: str,
+    named: Mapping[str, str],
+    came: Mapping[str, float] | None = None,
+) -> Recommendation:
+    """What to do with the version of *account*, which is now *status*.
+
+    *named* are the candidates as people call them; *came* is what analysts said of its alerts.
+    """
+    by_name = {c["algorithm"]: c for c in account["candidates"]}
+    at = by_name[account["chosen"]]["at_budget"]
+    why, against, look = [sentences.lead(at, account.get("judged_days"))], [], []
+    if not at["alerts"]:
+        against.append("It would raise no alert.")
+    for name in (n for n in CHEAP if n in by_name and at["alerts"]):
+        rival = by_name[name]["at_budget"]
+        ahead = _ahead(account, name)
+        told = sentences.against(
+            (at["true_alerts"], at["alerts"]),
+            (rival["true_alerts"], rival["alerts"]),
+            _the(named[name], name),
+            sure=ahead and at["true_alerts"] > rival["true_alerts"],
+        )
+        why.append(told)
+        if rival["true_alerts"] > at["true_alerts"]:
+            against.append(f"{_upper(_the(named[name], name))} finds more, and needs no model.")
+        elif not ahead:
+            look.append(
+                f"Nothing tells it apart from {_the(named[name], name)} at this number of alerts."
+            )
+    rule = account.get("plain_rule")
+    if rule and rule["words"]:
+        why.append(sentences.plain_rule(account, named))
+        if rule["true_alerts"] > rule["against"][account["chosen"]]:
+            against.append("A plain rule finds more at its own number of alerts.")
+    found = account.get("beside")
+    if found and status not in ("champion", "retired"):
+        why.append(sentences.beside(found))
+        if found["why_not"]:
+            look.append(f"Nothing says how it does beside {found['version']}, which scores now.")
+        elif found["finds_fewer"]:
+            against.append(f"{found['version']}, which scores now, finds more beyond chance.")
+        elif found["true_alerts"] < found["incumbent_true_alerts"]:
+            look.append(f"{found['version']}, which scores now, finds more; chance may give that.")
+    if came:
+        why.append(outcome(at, came))
+    weighty = [p for p in account["pitfalls"] if not p["fine"] and _is_weighty(p["name"])]
+    if at["positives"] >= FEW:  # more of them would only tell equal candidates apart
+        weighty = [p for p in weighty if p["name"] != "positives to judge by"]
+    look += [f"{_upper(p['name'])}: {p['figure']} {p['sentence']}." for p in weighty]
+    return Recommendation(advice=_advice(status, against, look), why=(*against, *why),
+                          look=tuple(look))  # fmt: skip
+
+
+def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
+    """What analysts said of the version's alerts, beside what training promised."""
+    low, high = came["precision_low"], came["precision_high"]
+    said = (
+        f"So far {came['precision']:.0%} of {came['labelled']:,.0f} alerts with a verdict were true"
+        f" ({low:.0%} to {high:.0%}); {came['alerts']:,.0f} alerts, {came['alerts_per_day']:.1f} a"
+        " day"
+    )
+    if at["precision"] is None or at["precision_low"] is None:
+        return f"{said}."
+    if high < at["precision_low"]:
+        word = "less than"
+    elif low > at["precision_high"]:
+        word = "more than"
+    else:
+        word = "in keeping with"
+    return (
+        f"{said}. That is {word} the {at['precision']:.0%} that training promised"
+        f" ({at['precision_low']:.0%} to {at['precision_high']:.0%})."
+    )
+
+
+def _ahead(account: Mapping[str, Any], rival: str) -> bool:
+    """Whether it finds more than *rival* beyond chance; accounts of before knew of all only."""
+    choice = account.get("choice") or {}
+    if "ahead_of" in choice:
+        return rival in choice["ahead_of"]
+    return bool(choice.get("finds_more", rival != BASELINE))
+
+
+def _advice(status: str, against: list[str], look: list[str]) -> Advice:
+    if status == "champion":
+        return "scores"
+    if status == "retired":
+        return "past"
+    if against:
+        return "leave"
+    return "look" if look else "promote"
+
+
+def _is_weighty(name: str) -> bool:
+    return any(part in name for part in _WEIGHTY)
+
+
+def _the(called: str, name: str) -> str:
+    return f"the {called}" if name == BASELINE else called
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

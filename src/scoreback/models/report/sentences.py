@@ -1,0 +1,205 @@
+"""What the page says in words, each sentence made from the figures that stand beside it.
+
+No sentence claims more than its figures: who shows more, who ranks best and what falls is compared
+here and nowhere taken for granted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scoreback.models.training.candidates import CHEAP
+
+Figures = Mapping[str, Any]  # a part of an account
+
+FALL = 0.1  # of average precision between two weeks; less is no news
+_SURE = 2.0  # standard deviations
+_FACTOR = 1.5  # between what was said and what was true
+
+
+def lead(at: Figures, days: Sequence[str] | None = None) -> str:
+    """What a team would have seen: *at* is the winner's budget, *days* the first and last."""
+    whole = f"{at['days']:.0f} {'day' if at['days'] < 1.5 else 'days'}"
+    named = "" if not days else f" ({days[0]} to {days[1]})"
+    judged = f"On {whole}{named} that it had not learnt from, it would have shown"
+    if not at["alerts"]:
+        return f"{judged} no alert."
+    return (
+        f"{judged} {at['alerts_per_day']:.1f} alerts a day to a team that can read"
+        f" {at['budget']:g}: {at['true_alerts']:,} of {at['alerts']:,} were true."
+    )
+
+
+def against(own: tuple[int, int], other: tuple[int, int], name: str, *, sure: bool) -> str:
+    """What another, called *name*, shows: true alerts, of how many; and whether *own* is more.
+
+    *sure* says that whatever difference there is, is beyond chance.
+    """
+    word = "as many" if own[0] == other[0] else "more" if own[0] > other[0] else "fewer"
+    chance = ""
+    if own[0] != other[0]:
+        chance = " beyond chance" if sure else ", but chance alone may give such a difference"
+    return (
+        f"{_upper(name)} shows {other[0]:,} true alerts of {other[1]:,}, this version {own[0]:,} of"
+        f" {own[1]:,}: {word}{chance}."
+    )
+
+
+def chosen(account: Figures, named: Mapping[str, str]) -> str:
+    """Why the candidate that is kept was kept."""
+    models = [c for c in account["candidates"] if c["algorithm"] not in CHEAP]
+    own = next(c for c in models if c["algorithm"] == account["chosen"])
+    name, true = named[own["algorithm"]], own["at_budget"]["true_alerts"]
+    if len(models) == 1:
+        return f"{_upper(name)} was the only model that was tried."
+    most = max(c["at_budget"]["true_alerts"] for c in models)
+    rivals = [c for c in models if c is not own]
+    if true == most:
+        alone = all(c["at_budget"]["true_alerts"] < true for c in rivals)
+        said = f"{_upper(name)} shows {'most' if alone else 'as many'} true alerts"
+        said += f" ({true:,})" if alone else f" as any other model ({true:,})"
+    else:
+        first = next(c for c in rivals if c["at_budget"]["true_alerts"] == most)
+        said = (
+            f"{_upper(named[first['algorithm']])} shows more true alerts ({most:,}) than"
+            f" {name} ({true:,}), which is no difference beyond chance"
+        )
+    ranking = own["average_precision"]
+    known = [c["average_precision"] for c in rivals if c["average_precision"] is not None]
+    if ranking is not None and known and all(ranking > other for other in known):
+        said += f"; {name} ranks best (average precision {ranking:.3f})"
+    equals = (account.get("choice") or {}).get("equals") or ()
+    if equals:
+        others = ", ".join(named[e] for e in equals)
+        said += f"; nothing tells it apart from {others}, and the most robust is kept"
+    return said + "."
+
+
+def plain_rule(account: Figures, named: Mapping[str, str]) -> str:
+    """The best single feature as a rule that needs no model; "" where there is none."""
+    rule = account.get("plain_rule")
+    if not rule or not rule["words"]:
+        return ""
+    own = rule["against"][account["chosen"]]
+    word = (
+        "as many"
+        if own == rule["true_alerts"]
+        else "more"
+        if own > rule["true_alerts"]
+        else "fewer"
+    )
+    return (
+        f"The plain rule {rule['words']} needs no model and shows {rule['true_alerts']:,} true of"
+        f" {rule['alerts']:,} alerts; {named[account['chosen']]} at as many shows {word}"
+        f"{'' if word == 'as many' else f' ({own:,})'}."
+    )
+
+
+def beside(found: Figures) -> str:
+    """The model beside the version that scores now, on days that neither had learnt from."""
+    version = found["version"]
+    if found["why_not"]:
+        return (
+            f"It is not compared with {version}, which scores now: {_about_it(found['why_not'])}."
+        )
+    own = (found["true_alerts"], found["alerts"])
+    other = (found["incumbent_true_alerts"], found["incumbent_alerts"])
+    sure = found["finds_more"] if own[0] > other[0] else found["finds_fewer"]
+    return (
+        against(own, other, f"the version that scores now, {version},", sure=sure)
+        + f" Both are asked for the days from {found['since']} to {found['until']}, which neither"
+        " had learnt from."
+    )
+
+
+def benign(at: Figures, counts_as: str | None) -> str:
+    """How much hangs on benign-positives; "" where there are none among the alerts."""
+    true, false = at["precision_benign_true"], at["precision_benign_false"]
+    if true is None or false is None or true == false:
+        return ""
+    here = f" This page counts them as {counts_as}." if counts_as else ""
+    return (
+        "Right alerts on allowed activity (benign-positives) decide much here: where they count as"
+        f" true, {true:.0%} of the alerts are true; where they count as false, {false:.0%}.{here}"
+    )
+
+
+def ageing(weeks: Sequence[Figures]) -> str:
+    """What becomes of the ranking week by week; "" with fewer than two weeks that have one."""
+    found = [w["average_precision"] for w in weeks if w["average_precision"] is not None]
+    if len(found) < 2:
+        return ""
+    first, last = found[0], found[-1]
+    if last < first - FALL:
+        return (
+            f"Ranking falls from {first:.2f} in the first week to {last:.2f} in the last: what was"
+            " learnt ages, so train more often."
+        )
+    if last > first + FALL:
+        return f"Ranking rises from {first:.2f} in the first week to {last:.2f} in the last."
+    return (
+        f"Ranking is {first:.2f} in the first week and {last:.2f} in the last; it lies between"
+        f" {min(found):.2f} and {max(found):.2f}."
+    )
+
+
+def calibration(groups: Sequence[Figures]) -> tuple[str, bool]:
+    """Whether scores are what they say, and whether that is fine; "" where nothing tells."""
+    known = [g for g in groups if g["units"]]
+    if not known:
+        return "", True
+    off = [g for g in known if _off(g)]
+    if not off:
+        many = f"all {len(known)} groups" if len(known) > 1 else "the one group"
+        return f"Scores are what they say: in {many} about as many were true as was said.", True
+    worst = max(off, key=lambda g: g["units"] * abs(g["true"] - g["said"]))
+    over = sum(g["true"] < g["said"] for g in off)
+    word = (
+        "too much"
+        if over == len(off)
+        else "too little"
+        if not over
+        else "now too much, now too little"
+    )
+    said = (
+        f"Scores say {word}: in {len(off)} of {len(known)} groups what came true differs. Where"
+        f" {_percent(worst['said'])} was said, {_percent(worst['true'])} of"
+        f" {worst['units']:,} were true. Order alerts by risk, and do not read a score as a"
+        " chance."
+    )
+    return said, False
+
+
+def entities(every: Figures, field: str) -> str:
+    """What holds of all entities, each weighing the same."""
+    said = f"{every['alerted']:,} values of {field} had alerts"
+    if every["mean_precision"] is not None:
+        said += f"; on average {every['mean_precision']:.0%} of a value's alerts were true"
+    said += f". Of {every['attacked']:,} that were attacked, {every['found']:,} were found."
+    if every["worst"]:
+        said += (
+            f" Most alerts that were not true, {every['worst_false_alerts']:,}, are about"
+            f" {every['worst']}."
+        )
+    return said
+
+
+def _off(group: Figures) -> bool:
+    """Whether a group differs by more than chance, and by enough to matter."""
+    said, true = group["said"], group["true"]
+    chance = math.sqrt(max(said * (1 - said), 1e-9) / group["units"])
+    low, high = sorted((said, true))
+    return bool(abs(true - said) > _SURE * chance and high > _FACTOR * low)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 or not share else f"{share * 100:.2g}%"
+
+
+def _about_it(why: str) -> str:
+    """*why* says "it" of the version that scores now."""
+    return why.replace("it ", "that version ", 1) if why.startswith("it ") else why
+
+
+def _upper(name: str) -> str:
+    return name[:1].upper() + name[1:]
