@@ -244,6 +244,11 @@ class LabelQuery:
             )
 
 
+def audit_rule_name(detector: str) -> str:
+    """The name of the rule that shows audits of *detector*: no detector's name has a dot."""
+    return f"{detector}.audit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as an analyst sees it."""
@@ -266,6 +271,11 @@ class Alert:
     labeller: str | None = None
     tags: tuple[str, ...] = ()
     touched: bool = False  # an analyst has closed, reopened or otherwise changed it
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether it shows a sample of what the detector did not alert of."""
+        return self.rule == audit_rule_name(self.detector)
 
 
 EQUAL_EDGES = tuple(n / 20 for n in range(1, 20))  # of histograms from before they named theirs

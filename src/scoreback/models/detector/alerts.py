@@ -28,6 +28,12 @@ class Alerts(Part):
     throttle: Duration = Field(
         default=timedelta(hours=1), description="hits of an entity within it join one alert"
     )
+    audit: WholePerDay | None = Field(
+        default=None,
+        description="units a day, drawn from those that raise no alert, that people are asked to"
+        " look at: from their verdicts it is told how many attacks are missed",
+        examples=["2/day"],
+    )
     deliver: Literal["finding", "risk"] | None = Field(
         default=None,
         description="what analysts get of an alert: a finding of its own, or risk of its entity;"

@@ -12,6 +12,7 @@ those drawn in the order in which they are counted.
 import numpy as np
 from numpy.typing import NDArray
 
+from scoreback.models.judging.bins import levels_of
 from scoreback.models.learners.model import Floats
 
 _STRATA = 5
@@ -27,6 +28,24 @@ def stratum_edges(edges: tuple[float, ...]) -> tuple[float, ...]:
     """
     places = {int(len(edges) * part) for part in (0.4, 0.65, 0.75, 0.85)}
     return tuple(edges[place] for place in sorted(places) if place < len(edges))[: _STRATA - 1]
+
+
+def expected_strata(edges: tuple[float, ...], cut_at: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """What a training says of each stratum: the share of units in it, and of attacks among them.
+
+    Args:
+        edges: of the histogram of a version's scores.
+        cut_at: those of them between strata.
+
+    Returns:
+        Shares of all units, and the score in the middle of each stratum (of the highest, where it
+        begins: what alerts is above).
+    """
+    level = dict(zip(edges, levels_of(edges), strict=True))
+    bounds = np.array([0.0, *(level[edge] for edge in cut_at), 1.0])
+    scores = np.array([0.0, *cut_at])
+    middles = np.append((scores[:-1] + scores[1:]) / 2, scores[-1])
+    return np.diff(bounds), middles
 
 
 def strata_of(scores: Floats, edges: tuple[float, ...]) -> NDArray[np.int64]:

@@ -11,6 +11,16 @@ _LEVELS = (
 )  # fmt: skip
 
 
+def levels_of(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """The share of scores that `bin_edges` saw below each of *edges*.
+
+    Where some quantiles fell together it is a guess: they are taken for even.
+    """
+    if len(edges) == len(_LEVELS):
+        return _LEVELS
+    return tuple((place + 1) / (len(edges) + 1) for place in range(len(edges)))
+
+
 def bin_edges(scores: Floats) -> tuple[float, ...]:
     """Quantiles of *scores*, strictly ascending within (0, 1); equal bins where there are none."""
     if not len(scores):

@@ -20,6 +20,16 @@ class Judged:
     past: Past
     held_back: int  # over their cut on a day that had opened all it may
     suppressed: NDArray[np.bool_]  # over their cut, and not shown as they join an alert
+    days: tuple["UsualDay", ...] = ()  # that the units are of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsualDay:
+    """A day of the team, in microseconds, and how many units the days before it had."""
+
+    since: int
+    until: int
+    units: float
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.detector.day_start import DayStart
-from scoreback.models.judging.judged import HOLDS_NOTHING, Holding, Judged, Shown
+from scoreback.models.judging.judged import HOLDS_NOTHING, Holding, Judged, Shown, UsualDay
 from scoreback.models.judging.openings import Opening
 from scoreback.models.judging.pacing import (
     TICK_US,
@@ -27,7 +27,12 @@ from scoreback.models.judging.pacing import (
 )
 from scoreback.models.judging.past import Past, Units, joined
 from scoreback.models.judging.showing import Showing
-from scoreback.models.judging.trailing_days import KEPT_DAYS, days_with_units, trailing_of
+from scoreback.models.judging.trailing_days import (
+    KEPT_DAYS,
+    days_with_units,
+    trailing_of,
+    units_a_day,
+)
 from scoreback.models.learners.model import Floats
 from scoreback.times import HOUR_US
 
@@ -67,6 +72,7 @@ class Pacer:
         self._showing = Showing(opened, holding)
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
+        self._usual = UsualDay(since=0, until=0, units=0.0)  # the latest that was asked for
 
     @property
     def pace(self) -> Pace:
@@ -99,10 +105,11 @@ class Pacer:
         starts: list[int] = []
         if count:
             starts = self._start.between(int(units.times.min()), int(units.times.max()) + 1)
-        parts = []
+        parts, days = list[Past](), list[UsualDay]()
         for today in pairwise(starts):
             rows = np.flatnonzero((units.times >= today[0]) & (units.times < today[1]))
             if len(rows):  # each day is remembered before the next, which goes by it
+                days.append(self._usual_day(*today))
                 part = self._judge_day(units, rows, today, shown)
                 self._past.append(part)
                 parts.append(part)
@@ -113,6 +120,7 @@ class Pacer:
             past=joined(parts),
             held_back=shown.held_back,
             suppressed=shown.suppressed,
+            days=tuple(days),
         )
 
     def _judge_day(
@@ -213,6 +221,12 @@ class Pacer:
             self._trailing = day, trailing_of(self._past, self._cold_start, self._start, day)
             self._forget(day)
         return self._trailing[1]
+
+    def _usual_day(self, since: int, until: int) -> UsualDay:
+        if (since, until) != (self._usual.since, self._usual.until):
+            units = units_a_day(self._past, self._cold_start, self._start, since)
+            self._usual = UsualDay(since=since, until=until, units=units)
+        return self._usual
 
     def _forget(self, day: int) -> None:
         """Let go of what no day from *day* on looks back to: a catch-up may take years of them."""

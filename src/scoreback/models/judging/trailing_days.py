@@ -33,6 +33,19 @@ def trailing_of(
     return Trailing(filling, own=False, stretch=stretch)
 
 
+def units_a_day(past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int) -> float:
+    """How many units were scored a day: on the whole days before *day*, else in the cold start."""
+    days = days_with_units(past, start, day)[1:][-TRAILING_DAYS:]
+    if days:
+        since, until = days[0][0], days[-1][1]
+        counted = (n for one in past for hour, n in one.hours.items() if since <= hour < until)
+        return sum(counted) / len(days)
+    if cold_start is None or not cold_start.hours:
+        return 0.0
+    stretch = max(cold_start.hours) + HOUR_US - min(cold_start.hours)
+    return sum(cold_start.hours.values()) * DAY_US / max(stretch, DAY_US)
+
+
 def days_with_units(past: Sequence[Past], start: DayStart, until: int) -> list[tuple[int, int]]:
     """The days of *past* that have ended by *until*, ascending."""
     hours = sorted({hour for one in past for hour in one.hours if hour < until})

@@ -13,6 +13,7 @@ from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.health import OWN
 from scoreback.models.detector.spec import Detector
+from scoreback.records import audit_rule_name
 from scoreback.service.app import App
 from scoreback.service.deploying.detector_resources import detector_resources
 from scoreback.service.deploying.differences import (
@@ -28,7 +29,7 @@ from scoreback.service.deploying.native_models import pass_gate, why_not_native
 from scoreback.service.deploying.reconcile import (
     OURS_TO_CHANGE,
     RULE,
-    champions_rule,
+    champions_rules,
     put,
     was_removed,
 )
@@ -105,12 +106,13 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
     items = [_item(app, resource) for resource in _resources(app)]
     not_scoring, notes = list[str](), list[str]()
     for detector in detectors:
-        rule = champions_rule(app, detector)
-        if rule is None:
+        rules = champions_rules(app, detector)
+        if not rules:
             not_scoring.append(detector.name)
             continue
+        rule = rules[0]
         items += [_item(app, one) for one in detector_resources(app, detector, rule)]
-        items.append(_item(app, rule))
+        items += [_item(app, one) for one in rules]
         notes += overridden_keys(app, detector) + refused_overrides(app, detector)
         notes += why_not_native(app, detector, rule.version)
         if app.connector.rules is not None:
@@ -144,13 +146,13 @@ def apply(
     for detector in detectors:
         # Under the lock nobody promotes another version between looking and applying.
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
-            rule = champions_rule(app, detector)
-            if rule is None:
+            rules = champions_rules(app, detector)
+            if not rules:
                 not_scoring.append(detector.name)
             else:
                 needed: list[AlertRule | Resource] = [
-                    *detector_resources(app, detector, rule),
-                    rule,
+                    *detector_resources(app, detector, rules[0]),
+                    *rules,
                 ]
                 items += [_applied(app, one, detector.name, take_over, by, at) for one in needed]
     follow_native(app, detectors, at=at, anew=True)
@@ -182,7 +184,8 @@ def removable(
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
     of_health = [rule.name for rule in health_rules(app)] if everything else []
-    found = [_removable_rule(app, name) for name in [*names, *of_health]]
+    of_audits = [audit_rule_name(name) for name in names]
+    found = [_removable_rule(app, name) for name in [*names, *of_audits, *of_health]]
     found += [
         _removable_resource(app, resource, with_data)
         for resource in reversed([*_resources(app), *_made(app)])

@@ -6,12 +6,13 @@ told, and left so until `scoreback apply`.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import AlertRule, Delivery, Found, Reads, Standing
 from scoreback.models.detector.spec import Detector
-from scoreback.records import Enrichment, ModelVersion, Severity
+from scoreback.records import Enrichment, ModelVersion, Severity, Stage, audit_rule_name
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.in_force.detector import in_force
@@ -59,6 +60,31 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
     )
 
 
+def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule | None:
+    """The rule that shows audits of *detector* as low alerts; None where none are wanted.
+
+    Each is a finding of its own, as it is there to be closed with a verdict.
+    """
+    detector = in_force(app.state, detector).detector
+    audits, door = detector.alerts.audit, app.connector.rules
+    if audits is None or door is None:
+        return None
+    return replace(
+        rule_of(app, detector, version),
+        name=audit_rule_name(detector.name),
+        stage=Stage.AUDIT,
+        severity=Severity.LOW,
+        per_entity=int(audits),
+        throttle=timedelta(0),
+        budget=audits,
+        delivery=Delivery.FINDING if Delivery.FINDING in door.delivers else door.delivers[0],
+        description=f"{int(audits)} a day of what raised no alert: close each with a verdict, so"
+        " that missed attacks can be estimated",
+        reads=Reads.SCORES,
+        selection={},
+    )
+
+
 def delivery_of(app: App, detector: Detector) -> Delivery:
     """What analysts get of *detector*'s alerts: what its file asks for, where the SIEM has it."""
     delivers = (Delivery.FINDING,) if app.connector.rules is None else app.connector.rules.delivers
@@ -73,13 +99,14 @@ def reads_of(app: App, detector: Detector) -> Reads:
     return asked if door is not None and asked in door.reads and has_scores else Reads.SCORES
 
 
-def champions_rule(app: App, detector: Detector) -> AlertRule | None:
-    """The alert rule that *detector* is to have now; None while no version scores."""
+def champions_rules(app: App, detector: Detector) -> tuple[AlertRule, ...]:
+    """The rules that *detector* is to have now, its own first; none while no version scores."""
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
-        return None
+        return ()
     stored_artifact(app, detector.name, champion)  # no alert is promised of a model that is gone
-    return rule_of(app, detector, champion)
+    audits = audit_rule_of(app, detector, champion)
+    return (rule_of(app, detector, champion), *([] if audits is None else [audits]))
 
 
 def reconcile(
@@ -89,7 +116,7 @@ def reconcile(
     at: datetime,
     warn: Callable[[str], None] = log_warning,
 ) -> bool:
-    """Bring the rule of *detector* up to date, unless somebody changed or removed it there.
+    """Bring the rules of *detector* up to date, unless somebody changed or removed them there.
 
     Args:
         app: the open workspace.
@@ -98,7 +125,7 @@ def reconcile(
         warn: told why the rule stays as it is, if it does.
 
     Returns:
-        Whether the rule was written.
+        Whether one of them was written.
 
     Raises:
         ArtifactError: the champion is damaged.
@@ -107,8 +134,8 @@ def reconcile(
     if app.connector.rules is None:
         return False
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
-        rule = champions_rule(app, detector)
-        return rule is not None and settle(app, rule, at=at, warn=warn)
+        written = [settle(app, rule, at=at, warn=warn) for rule in champions_rules(app, detector)]
+    return any(written)
 
 
 def settle(app: App, rule: AlertRule, *, at: datetime, warn: Callable[[str], None]) -> bool:

@@ -11,7 +11,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.deploying.health_rules import health_rules
-from scoreback.service.deploying.reconcile import champions_rule
+from scoreback.service.deploying.reconcile import champions_rules
 
 _CREATED = re.compile(r'^creation_date = "(\d{4})/(\d{2})/(\d{2})"$', re.MULTILINE)
 _UPDATED = re.compile(r'^updated_date = ".*"$', re.MULTILINE)
@@ -33,8 +33,8 @@ def write_rule_files(
             f"rules of the connection {app.connector.name!r} are not kept as files",
             hint="--toml is for a connection to Elasticsearch that names its Kibana",
         )
-    found = [champions_rule(app, detector) for detector in detectors]
-    rules = [*(rule for rule in found if rule is not None), *health_rules(app)]
+    found = [rule for detector in detectors for rule in champions_rules(app, detector)]
+    rules = [*found, *health_rules(app)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [_written(door, rule, folder, today) for rule in rules]

@@ -16,6 +16,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, TimeWindow, Verdict
 from scoreback.service.app import App
 from scoreback.service.in_force.holding import held_back_here
+from scoreback.service.monitoring.audited import audited
 from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.own_closures import own_closures
@@ -34,10 +35,16 @@ def outcomes(subject: Subject) -> list[HealthDocument]:
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
-    alerts = all_alerts(subject.app, subject.name, subject.last(WINDOW))
-    if alerts is None:
+    found = all_alerts(subject.app, subject.name, subject.last(WINDOW))
+    if found is None:
         return []
-    return [_precision(subject, alerts), _volume(subject, alerts), _labels(subject, alerts)]
+    alerts = [one for one in found if not one.is_audit]
+    audits = [one for one in found if one.is_audit]
+    return [
+        _precision(subject, alerts, audits),
+        _volume(subject, alerts),
+        _labels(subject, alerts),
+    ]
 
 
 def interval(true: int, judged: int) -> tuple[float, float]:
@@ -105,7 +112,9 @@ def promised(metrics: dict[str, float]) -> dict[str, float]:
     return {own: value for own, value in values.items() if not math.isnan(value)}
 
 
-def _precision(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+def _precision(
+    subject: Subject, alerts: Sequence[Alert], audits: Sequence[Alert]
+) -> HealthDocument:
     found = {
         "days": WINDOW / DAY,
         **promised(dict(subject.champion.metrics)),
@@ -118,7 +127,8 @@ def _precision(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
             or found["realised_low"] > found["promised_high"]
         )
         found["held"] = float(not apart)
-    return subject.document(Kind.PRECISION, found)
+    estimate = audited(subject, alerts, audits)
+    return subject.document(Kind.PRECISION, {**found, **estimate})
 
 
 def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:

@@ -27,7 +27,7 @@ def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
-    alerts = all_alerts(app, detector.name) or ()
+    alerts = [one for one in all_alerts(app, detector.name) or () if not one.is_audit]
     return [
         Promise(
             version=version,

@@ -1,5 +1,6 @@
 """Which of a step's scores raise alerts, by one model: the pacer, with what the state remembers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -23,6 +24,7 @@ from scoreback.service.in_force.operating_point import (
     operating_point,
     pace_digest,
 )
+from scoreback.service.scoring.auditing import Auditing
 from scoreback.service.scoring.plan import Model
 from scoreback.service.state.pacing_log import PacedStep, join_old_steps, remembered
 from scoreback.times import span
@@ -48,6 +50,9 @@ class Pacing:
         """Go on from what the state remembers, by *detector* as it is in force."""
         self._app, self._model = app, model
         self._rules = app.connector.rules
+        self._auditing: Auditing | None = None  # of what raises alerts, a part of the rest is shown
+        if model.stage is Stage.LIVE:
+            self._auditing = Auditing(app.state.database, detector, model.artifact)
         self._take(detector)
         version, stage = model.version.version, model.stage
         join_old_steps(app.state.database, detector.name)
@@ -83,12 +88,17 @@ class Pacing:
             scores=scores,
             draws=drawn,
         )
-        return PacedStep(
+        judged = self._pacer.judge(units)
+        step = PacedStep(
             version=self._model.version.version,
             stage=self._model.stage,
-            judged=self._pacer.judge(units),
+            judged=judged,
             pace=self._digest,
         )
+        if self._auditing is None:
+            return step
+        places, audits = self._auditing.draw(rows["event_id"], units, judged)
+        return replace(step, audited=places, audits=audits)
 
     def _take(self, detector: Detector) -> None:
         self._entity = "field:" + detector.entity
@@ -101,3 +111,5 @@ class Pacing:
         joins = live and held_back_here(self._rules, self.point.throttle)
         self._holding = Holding(joins=joins, all=live and not detector.enabled)
         self._digest = pace_digest(self.point, self._pace)
+        if self._auditing is not None:
+            self._auditing.follow(detector)

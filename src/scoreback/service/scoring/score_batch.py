@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +44,7 @@ def kept_scores(
 ) -> ScoreBatch:
     """The scores that are stored: hits, those at or above the floor, a sample of the rest.
 
+    What is audited is stored once more, in a stage of its own, as a hit of the rule of audits.
     Whether a unit is kept depends on the unit and the version alone, never on the run. Hits carry
     their reasons, whether they alert or are held back; all carry the event fields *carried*, their
     entity among them. A score has one entity: the first value of its field.
@@ -50,17 +53,21 @@ def kept_scores(
     hits = judged.alerts | judged.suppressed
     kept = hits | (scored.scores >= point.keep_floor)
     kept |= _sampled(rows["event_id"], version, detector.write.keep.sample)
-    scores, alerts = scored.scores[kept], judged.alerts[kept]
-    reasons = _reasons(scorer, rows, np.flatnonzero(hits), hits[kept])
-    if not kept.all():
+    audited = paced.audited
+    places, shown = np.append(np.flatnonzero(kept), audited), np.ones(len(audited), dtype=bool)
+    scores, alerts = scored.scores[places], np.append(judged.alerts[kept], shown)
+    reasons = _reasons(
+        scorer, rows, np.append(np.flatnonzero(hits), audited), np.append(hits[kept], shown)
+    )
+    if len(audited) or not kept.all():
         own = ("event_id", "event_ref", "event_time")
         fields = ["field:" + name for name in dict.fromkeys([detector.entity, *carried])]
-        rows = rows.select([*own, *fields]).take(pa.array(np.flatnonzero(kept)))
+        rows = rows.select([*own, *fields]).take(pa.array(places))
     count = rows.num_rows
     ids = rows.column("event_id").to_pylist()
-    who = (detector.name, version, paced.stage.value, connection)
+    stages = [paced.stage.value] * (count - len(audited)) + [Stage.AUDIT.value] * len(audited)
     columns = [
-        pa.array(score_ids(*who, ids), pa.string()),
+        pa.array(_score_ids(detector.name, version, stages, connection, ids), pa.string()),
         rows.column("event_id"),
         rows.column("event_ref"),
         rows.column("event_time"),
@@ -68,10 +75,10 @@ def kept_scores(
         firsts(rows.column("field:" + detector.entity)),
         pa.repeat(detector.name, count),
         pa.repeat(version, count),
-        pa.repeat(paced.stage.value, count),
+        pa.array(stages, pa.string()),
         pa.array(scores, pa.float64()),
         pa.array(point.risk(scores), pa.float64()),
-        pa.array(judged.thresholds[kept], pa.float64()),
+        pa.array(judged.thresholds[places], pa.float64()),
         pa.array(alerts, pa.bool_()),
         reasons,
     ]
@@ -82,6 +89,15 @@ def kept_scores(
         schema = schema.append(pa.field(name, pa.string()))
         columns.append(rows.column("field:" + name))
     return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, columns)), schema=schema))
+
+
+def _score_ids(
+    detector: str, version: str, stages: Sequence[str], connection: str, ids: Sequence[str]
+) -> list[str]:
+    named: list[str] = []
+    for stage, some in groupby(zip(stages, ids, strict=True), key=itemgetter(0)):
+        named += score_ids(detector, version, stage, connection, [name for _, name in some])
+    return named
 
 
 def histogram_of(

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import starmap
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from scoreback.errors import StateError
 from scoreback.models.judging.judged import Judged
@@ -20,6 +21,7 @@ from scoreback.models.judging.past_file import read_past, written_past
 from scoreback.models.judging.showing import JOINED_DAYS
 from scoreback.records import Stage
 from scoreback.service.state import tables
+from scoreback.service.state.audits import Audited, note_audits
 from scoreback.service.state.database import Database
 from scoreback.times import HOUR_US, micros, moment
 
@@ -37,6 +39,8 @@ class PacedStep:
     stage: Stage
     judged: Judged
     pace: str  # digest of what the team could read
+    audited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    audits: tuple[Audited, ...] = ()  # drawn from what raised no alert, at the places *audited*
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,8 @@ def note_steps(
     for table in (tables.paced_steps, tables.paced_ticks):
         connection.execute(sa.delete(table).where(table.c.batch_id == batch_id))
     for step in steps:
+        if step.stage is Stage.LIVE:
+            note_audits(connection, batch_id, detector, step.version, step.audits)
         past = step.judged.past
         if not past.hours:
             continue

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from scoreback.errors import StateError
 from scoreback.service.state import tables
+from scoreback.service.state.audits import prune_audits
 from scoreback.service.state.pacing_log import LOOK_BACK
 from scoreback.service.state.scored_counts import prune_counts
 from scoreback.service.state.workspace_state import State
@@ -23,6 +24,7 @@ KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kin
 KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
 KEEP_TICKS = timedelta(days=400)  # thresholds, hour by hour: a year's comparison
 KEEP_COUNTS = timedelta(days=60)  # of what was scored, by hour
+KEEP_AUDITS = timedelta(days=400)  # what people were asked to look at beside alerts
 KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
 
 ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
@@ -38,6 +40,7 @@ class Pruned:
     plans: int  # feature plans, with their window state
     paced: int  # steps that no threshold looks back to any more, and old thresholds
     counts: int = 0  # hours of what was scored
+    audits: int = 0
 
 
 def prune(state: State, now: datetime) -> Pruned:
@@ -56,6 +59,7 @@ def prune(state: State, now: datetime) -> Pruned:
         plans=_plans(state),
         paced=_paced(state, now - KEEP_TICKS),
         counts=prune_counts(state, now - KEEP_COUNTS),
+        audits=prune_audits(state.database, now - KEEP_AUDITS),
     )
 
 

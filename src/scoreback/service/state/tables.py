@@ -268,6 +268,21 @@ paced_ticks = sa.Table(
     sa.Index(None, "detector", "since"),
 )
 
+# What was drawn from what raised no alert, to be looked at: written with the step's batch.
+audits = sa.Table(
+    "audits",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("counted_at", Moment, nullable=False),  # the moment that its day is told by
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("chance", sa.Float, nullable=False),  # of its stratum to be drawn
+    sa.Index(None, "batch_id"),
+    sa.Index(None, "detector", "counted_at"),
+)
+
 # What was scored, counted in the bins of the version that scored it; kept for a while by hour.
 scored_counts = sa.Table(
     "scored_counts",
