@@ -56,12 +56,17 @@ def _numbers(*names: str) -> dict[str, Type]:
 
 FIGURES: Mapping[Kind, Mapping[str, Type]] = {
     Kind.STATUS: {"state": "text", "why": "text", **_numbers(*Condition)},
-    Kind.PRECISION: _numbers(
-        "promised", "promised_low", "promised_high", "realised", "realised_low", "realised_high",
-        "realised_floor", "held", "days", "alerts", "labelled", "labelled_share", "true_positives",
-        "false_positives", "benign_positives", "undetermined", "false_negatives",
-        "missed_incidents",
-    ),
+    Kind.PRECISION: {
+        **_numbers(
+            "promised", "promised_low", "promised_high", "realised", "realised_low",
+            "realised_high", "realised_floor", "held", "days", "alerts", "labelled",
+            "labelled_share", "true_positives", "false_positives", "benign_positives",
+            "undetermined", "false_negatives", "missed_incidents", "audits", "audits_judged",
+            "missed_attacks", "missed_attacks_low", "missed_attacks_high", "recall", "recall_low",
+            "recall_high", "recall_useful",
+        ),
+        "recall_why": "text",
+    },
     Kind.ALERTS: {
         **_numbers(
             "budget", "promised_per_day", "today", "last_day", "per_day", "share_of_budget",
