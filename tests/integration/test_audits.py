@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_verdicts_on_audits_say_how_many_attacks_were_missed(
             verdict = Verdict.FALSE_POSITIVE
             if not one.is_audit or number % 10 == 0:
                 verdict = Verdict.TRUE_POSITIVE
-            siem_of(app).alerts.close([one.alert_id], verdict, by="ann", at=end)
+            siem_of(app).alerts.close(one.alert_id, verdict, labeller="ann", at=end)
         after = figures(app, eager, end + 10 * timedelta(days=1))
     assert before["audits_judged"] == 0
     assert "too wide" in str(before["recall_why"])
@@ -111,7 +112,7 @@ def test_without_the_key_nothing_is_drawn_and_nothing_estimated(
         assert not any(one.is_audit for one in alerts_of(app, detector))
 
 
-def figures(app: App, detector: Detector, now: datetime) -> dict[str, object]:
+def figures(app: App, detector: Detector, now: datetime) -> dict[str, Any]:
     found = health_of(app, detector, now=now)
     (one,) = (document for document in found if document.kind is Kind.PRECISION)
     return dict(one.figures)

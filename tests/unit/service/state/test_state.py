@@ -411,7 +411,14 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
         with state.database.writes() as connection:
             for column in ("selection", "events"):
                 connection.exec_driver_sql(f"ALTER TABLE progress DROP COLUMN {column}")
-            added = ("overrides", "operating_points", "paced_steps", "paced_ticks", "scored_counts")
+            added = (
+                "overrides",
+                "operating_points",
+                "paced_steps",
+                "paced_ticks",
+                "scored_counts",
+                "audits",
+            )
             for later in added:
                 connection.exec_driver_sql(f"DROP TABLE {later}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
