@@ -157,7 +157,8 @@ def test_reasons_add_up_to_the_log_odds_of_the_score(
 
 def _reasons_that_add_up(row: Mapping[str, str]) -> list[dict[str, Any]]:
     """The reasons of a row of trees or terms, which together are its log-odds."""
-    *reasons, last = json.loads(row["scoreback_reasons"])
+    told: list[dict[str, Any]] = json.loads(row["scoreback_reasons"])
+    *reasons, last = told
     assert set(last) == {"base", "rest", "by"}
     assert last["by"] in ("path contributions", "linear terms")
     total = sum(r["contribution"] for r in reasons) + last["base"] + last["rest"]
