@@ -204,6 +204,19 @@ class Queue:
                         count += 1
         return count
 
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        count = 0
+        with self._open() as database:
+            for name in alert_ids:
+                row = database.execute("SELECT body FROM alerts WHERE alert_id = ?", [name])
+                for (body,) in row.fetchall():
+                    alert = json.loads(body)
+                    if tag in alert["tags"]:
+                        left = [one for one in alert["tags"] if one != tag]
+                        _store(database, alert | {"tags": left})
+                        count += 1
+        return count
+
     # Labels
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:

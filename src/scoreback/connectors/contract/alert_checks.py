@@ -113,6 +113,14 @@ def check_an_alert_is_tagged_once(subject: Subject) -> None:
     found = list(alerts(subject).find())
     expect(found[0].tags == ("withdrawn version",), f"its tags are {found[0].tags}")
     expect(not found[0].touched, "our own tag counts as an analyst's touch")
+    counts.clear()
+    for _ in range(2):
+        counts.append(alerts(subject).untag([alert_id, "no-such-alert"], "withdrawn version"))
+        subject.settle()
+    expect(counts == [1, 0], f"taking a tag off twice counts {counts}")
+    found = list(alerts(subject).find())
+    expect(not found[0].tags, f"its tags are {found[0].tags} after they were taken off")
+    expect(not found[0].touched, "taking our own tag off counts as an analyst's touch")
 
 
 def check_rules_are_applied_and_removed_as_often_as_one_likes(subject: Subject) -> None:

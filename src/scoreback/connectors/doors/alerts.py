@@ -54,6 +54,10 @@ class AlertsDoor(Protocol):
         """Put *tag* on alerts, once each; how many have it newly. Unknown ids are left out."""
         ...
 
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Take *tag* off alerts; how many had it. Unknown ids are left out."""
+        ...
+
 
 @runtime_checkable
 class AlertFields(Protocol):

@@ -215,24 +215,3 @@ def promote(
         show.as_json(asdict(champion))
     else:
         show.say(f"{champion.version} of {detector.name} scores from now on.")
-
-
-def rollback(
-    file: options.DetectorFile,
-    by: options.By = "",
-    home: options.Home = None,
-    json: options.Json = False,
-) -> None:
-    """Let the version that scored before score again."""
-    from dataclasses import asdict
-
-    from scoreback.service.app import opened
-    from scoreback.service.deploying.promotion import rollback as roll_back
-
-    detector = options.detector(file)
-    with opened(options.settings(home)) as app:
-        champion = roll_back(app, detector, by=by or options.user(), at=options.now())
-    if json:
-        show.as_json(asdict(champion))
-    else:
-        show.say(f"{champion.version} of {detector.name} scores again.")

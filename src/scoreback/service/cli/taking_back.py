@@ -1,4 +1,4 @@
-"""Commands that stop a detector's alerts, and start them again."""
+"""Commands that stop a detector's alerts, and that take a version and its alerts back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
+from scoreback.service.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scoreback.models.detector.spec import Detector
     from scoreback.service.deploying.pausing import Switched
+    from scoreback.service.recalling.rollback import RolledBack
 
 _Reason = Annotated[str, typer.Option(help="Why, for the audit log.", metavar="TEXT")]
 
@@ -99,3 +101,44 @@ def _as_json(detector: Detector, done: Switched) -> None:
             "held_back": done.held_back,
         }
     )
+
+
+def rollback(
+    file: options.DetectorFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the alerts; change nothing.")
+    ] = False,
+    close: Annotated[
+        bool, typer.Option("--close", help="Close those alerts, too; that makes no label.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the last rollback back, and what it did to alerts.")
+    ] = False,
+    by: options.By = "",
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Let the version before score again; tag the alerts that only the bad version raised.
+
+    Alerts that an analyst touched stay as they are. A rollback that broke off is finished first.
+    """
+    from scoreback.service.app import opened
+    from scoreback.service.cli import taking_back_view as view
+    from scoreback.service.recalling import rollback as recalling
+
+    if undo and (close or dry_run):
+        raise UsageError("--undo goes with neither --close nor --dry-run", hint="give --undo alone")
+    detector, by, at = options.detector(file), by or options.user(), options.now()
+    done: RolledBack
+    with opened(options.settings(home)) as app:
+        if undo:
+            done = recalling.undo(app, detector, by=by, at=at, warn=show.warn)
+        elif dry_run:
+            done = recalling.would_roll_back(app, detector)
+        else:
+            done = recalling.roll_back(app, detector, by=by, at=at, close=close, warn=show.warn)
+    act = "undo" if undo else "dry_run" if dry_run else "rollback"
+    if json:
+        show.as_json(view.as_json(done, act))
+    else:
+        view.say(detector.name, done, act)

@@ -16,7 +16,7 @@ from scoreback.service.deploying.reconcile import (
     reconcile,
     rule_of,
 )
-from scoreback.service.state.versions import Versions
+from scoreback.service.state.versions import Beside, Versions
 from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 
@@ -60,8 +60,9 @@ def rollback(
     by: str,
     at: datetime,
     warn: Callable[[str], None] = log_warning,
+    beside: Beside | None = None,
 ) -> ModelVersion:
-    """Let the previous champion score again.
+    """Let the previous champion score again; *beside* is done in the same transaction.
 
     Raises:
         StateError: there is no earlier champion.
@@ -71,7 +72,32 @@ def rollback(
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         versions = Versions(app.state)
         _refuse_edited(app, detector, versions.earlier(detector.name))
-        champion = versions.rollback(detector.name, by=by, at=at)
+        champion = versions.rollback(detector.name, by=by, at=at, beside=beside)
+        reconcile(app, detector, at=at, warn=warn)
+    follow_native(app, [detector], at=at, warn=warn)
+    return champion
+
+
+def undo_rollback(
+    app: App,
+    detector: Detector,
+    version: str,
+    *,
+    by: str,
+    at: datetime,
+    beside: Beside,
+    warn: Callable[[str], None] = log_warning,
+) -> ModelVersion:
+    """Let *version*, which was rolled back, score again; *beside* is done in the same transaction.
+
+    Raises:
+        ArtifactError: its artefact is damaged; nothing is changed.
+        SiemRefused: somebody changed the rule in the SIEM by hand; nothing is changed.
+    """
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        versions = Versions(app.state)
+        _refuse_edited(app, detector, versions.get(detector.name, version))
+        champion = versions.undo_rollback(detector.name, version, by=by, at=at, beside=beside)
         reconcile(app, detector, at=at, warn=warn)
     follow_native(app, [detector], at=at, warn=warn)
     return champion

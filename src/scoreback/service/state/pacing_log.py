@@ -188,6 +188,18 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
     return None if row is None else _threshold(row)
 
 
+def latest_cut(database: Database, detector: str, version: str) -> Cut | None:
+    """The cut that live scores of *version* were last judged by; None before the first."""
+    k = tables.paced_ticks
+    mine = (k.c.detector == detector, k.c.version == version, k.c.stage == Stage.LIVE.value)
+    newest = sa.select(k.c.score, k.c.share).where(*mine)
+    with database.reads() as connection:
+        row = connection.execute(
+            newest.order_by(k.c.since.desc(), k.c.id.desc()).limit(1)
+        ).one_or_none()
+    return None if row is None else Cut(row.score, row.share)
+
+
 def suppressed_since(database: Database, detector: str, since: datetime) -> int:
     """How many live hits from *since* on joined an alert and were held back for it.
 

@@ -87,7 +87,7 @@ promotions = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),  # promote, rollback
+    sa.Column("kind", sa.Text, nullable=False),  # promote, rollback, undo
     sa.Column("at", Moment, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("below", sa.Integer, sa.ForeignKey("promotions.id")),  # where a rollback leads
@@ -203,6 +203,39 @@ own_closures = sa.Table(
     sa.Column("alert_id", sa.Text, primary_key=True),
     sa.Column("verdict", sa.Text, primary_key=True),
     sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
+)
+
+# A rollback that takes alerts of the bad version back, and how far it got.
+recalls = sa.Table(
+    "recalls",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("bad", sa.Text, nullable=False),
+    sa.Column("restored", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("raised_from", Moment),  # null: whatever the bad version raised
+    sa.Column("close", sa.Boolean, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),  # begun, listed, done, undoing, undone, abandoned
+    sa.Column("counts", sa.Text, nullable=False),  # of alerts that are not recalled, as JSON
+    sa.Index(None, "detector", "id"),
+)
+
+recalled_alerts = sa.Table(
+    "recalled_alerts",
+    METADATA,
+    sa.Column("recall", sa.Integer, sa.ForeignKey("recalls.id"), primary_key=True),
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("event_time", Moment, nullable=False),
+    sa.Column("entity", sa.Text),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("restored_score", sa.Float, nullable=False),  # what the restored version says of it
+    sa.Column("tagged", sa.Boolean, nullable=False),  # by us, and the tag is still there
+    sa.Column("closed_at", Moment),  # by us, and not opened again by us
+    sa.Column("reopened", sa.Boolean, nullable=False),  # by us
+    sa.Column("kept", sa.Text),  # why it was left as it is, if it was
 )
 
 # Rows are added and never changed: the latest of a detector's key is in force.

@@ -8,7 +8,8 @@ by step, and can itself be undone by promoting again.
 import builtins
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,6 +22,18 @@ from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.workspace_state import State
 
 SERVICE = "scoreback"  # the actor of what no person did
+
+Beside = Callable[[sa.Connection], None]  # what is done in the same transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reign:
+    """How long the champion has been it."""
+
+    version: str
+    since: datetime
+    first: bool  # it never scored before
+    goes_on: bool  # as a rollback was undone
 
 
 class Versions:
@@ -142,8 +155,16 @@ class Versions:
             _log(connection, found, "promote", by, at, detail)
             return _get(connection, detector, version)
 
-    def rollback(self, detector: str, *, by: str, at: datetime) -> ModelVersion:
+    def rollback(
+        self, detector: str, *, by: str, at: datetime, beside: Beside | None = None
+    ) -> ModelVersion:
         """Let the version that scored before the champion score again.
+
+        Args:
+            detector: whose versions.
+            by: who does it, for the audit log.
+            at: when.
+            beside: done in the same transaction.
 
         Raises:
             StateError: none scored before it; nothing is changed.
@@ -154,7 +175,39 @@ class Versions:
             _crown(connection, version)
             _step(connection, version, "rollback", by, at, target.below)
             _log(connection, version, "rollback", by, at, {"before": top.version})
+            if beside is not None:
+                beside(connection)
             return _get(connection, detector, version.version)
+
+    def undo_rollback(
+        self, detector: str, version: str, *, by: str, at: datetime, beside: Beside
+    ) -> ModelVersion:
+        """Let *version*, which was rolled back, score again; *beside* in the same transaction.
+
+        Raises:
+            StateError: there is no such version; nothing is changed.
+        """
+        with self._database.writes() as connection:
+            found, top = _get(connection, detector, version), _top(connection, detector)
+            _crown(connection, found)
+            _step(connection, found, "undo", by, at, top.id if top is not None else None)
+            before = top.version if top is not None else None
+            _log(connection, found, "undo rollback", by, at, {"before": before})
+            beside(connection)
+            return _get(connection, detector, version)
+
+    def reign(self, detector: str) -> Reign | None:
+        """Since when the champion scores, and whether for the first time; None without one."""
+        p = tables.promotions
+        with self._database.reads() as connection:
+            top = _top(connection, detector)
+            if top is None:
+                return None
+            mine = (p.c.detector == detector, p.c.version == top.version)
+            count = connection.scalar(sa.select(sa.func.count()).where(*mine)) or 0
+        return Reign(
+            version=str(top.version), since=top.at, first=count == 1, goes_on=top.kind == "undo"
+        )
 
 
 _METRICS: TypeAdapter[dict[str, float | None]] = TypeAdapter(dict[str, float | None])

@@ -418,6 +418,8 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
                 "paced_ticks",
                 "scored_counts",
                 "audits",
+                "recalled_alerts",
+                "recalls",
             )
             for later in added:
                 connection.exec_driver_sql(f"DROP TABLE {later}")

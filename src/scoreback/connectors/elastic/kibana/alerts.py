@@ -93,6 +93,18 @@ class Alerts:
                 count += len(new)
         return count
 
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Take *tag* off alerts; how many had it."""
+        count = 0
+        ids = list(dict.fromkeys(alert_ids))
+        for start in range(0, len(ids), AT_ONCE):
+            some = self._found.under(ids[start : start + AT_ONCE])
+            having = [found.alert.alert_id for found in some if tag in found.alert.tags]
+            if having:
+                self._tags(having, remove=[tag])
+                count += len(having)
+        return count
+
     def _follow(self, found: FoundAlert) -> None:
         """Withdraw what stands in our collection where an analyst has changed the alert since."""
         if found.changed is not None and not found.is_ours:

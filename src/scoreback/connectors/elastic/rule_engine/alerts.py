@@ -77,6 +77,17 @@ class Alerts:
             count += 1
         return count
 
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Take *tag* off alerts; how many had it."""
+        count = 0
+        for alert_id in dict.fromkeys(alert_ids):
+            found = self._document(alert_id)
+            if found is None or tag not in _alert(found["_source"], 1).tags:
+                continue
+            self._changed(alert_id, lambda alert: {"tags": sorted({*alert.tags} - {tag})})
+            count += 1
+        return count
+
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
         """Open the alert again: the verdicts that stand on it are withdrawn."""
 

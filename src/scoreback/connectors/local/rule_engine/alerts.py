@@ -1,6 +1,6 @@
 """What analysts do with alerts: list, close, reopen, tag."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,14 +73,24 @@ class Alerts:
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
         """Put *tag* on alerts, once each; how many have it newly."""
+        return self._with_tags(alert_ids, lambda tags: tags if tag in tags else [*tags, tag])
+
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Take *tag* off alerts; how many had it."""
+        return self._with_tags(alert_ids, lambda tags: [one for one in tags if one != tag])
+
+    def _with_tags(self, alert_ids: Sequence[str], change: Callable[[list[str]], list[str]]) -> int:
+        """Give alerts the tags that *change* makes of theirs; how many have others now."""
         of, count = ledger.alerts.c, 0
         with self._ledger.writing() as connection:
             for alert_id in dict.fromkeys(alert_ids):
                 row = connection.execute(sa.select(of.tags).where(of.alert_id == alert_id)).first()
-                if row is None or tag in (row.tags or ()):
+                before = [] if row is None else list(row.tags or ())
+                after = change(before)
+                if row is None or after == before:
                     continue
-                change = ledger.alerts.update().where(of.alert_id == alert_id)
-                connection.execute(change.values(tags=[*(row.tags or ()), tag]))
+                mine = ledger.alerts.update().where(of.alert_id == alert_id)
+                connection.execute(mine.values(tags=after))
                 count += 1
         return count
 

@@ -83,6 +83,15 @@ class Alerts:
             self._written(name, tag=tag)
         return len(new)
 
+    def untag(self, alert_ids: Sequence[str], tag: str) -> int:
+        """Take *tag* off alerts; how many had it."""
+        ids = list(dict.fromkeys(alert_ids))
+        found = self._kv.under(ALERTS, ids)
+        having = [name for name in ids if name in found and tag in _tags(found[name])]
+        for name in having:
+            self._written(name, without=tag)
+        return len(having)
+
     def _alert(self, alert_id: str) -> Alert:
         row = self._kv.get(ALERTS, alert_id) if alert_id else None
         if row is None:
@@ -92,7 +101,9 @@ class Alerts:
             )
         return self._whole([row])[0]
 
-    def _written(self, alert_id: str, *, touched: bool = False, tag: str = "") -> Alert:
+    def _written(
+        self, alert_id: str, *, touched: bool = False, tag: str = "", without: str = ""
+    ) -> Alert:
         """The alert after what was told of it, and the change, were written onto its row.
 
         A row is replaced whole, so it is looked at again whether somebody spoke meanwhile.
@@ -106,7 +117,7 @@ class Alerts:
                 **row,
                 **_state(history),
                 "touched": touched or _yes(row.get("touched")),
-                "tags": sorted({*_tags(row), *([tag] if tag else ())}),
+                "tags": sorted({*_tags(row), *([tag] if tag else ())} - {without}),
             }
             self._kv.save(ALERTS, [new])
             after = self._kv.get(ALERTS, alert_id)

@@ -1,0 +1,78 @@
+"""What a rollback did, or would do, for people and for machines."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from scoreback.service.cli import show
+from scoreback.service.recalling.rollback import TAG, RolledBack
+from scoreback.service.state.recalls import RecalledAlert
+
+_SHORT = 12  # digits of an alert's id
+_NOT_TAKEN_BACK = {
+    "both": "the version that scores again would have raised, too",
+    "touched": "an analyst touched",
+    "undecided": "cannot be decided: their events are gone from the SIEM",
+}
+
+
+def as_json(done: RolledBack, act: str) -> dict[str, object]:
+    """The champion as ever; what was rolled back, and the alerts."""
+    return {
+        **asdict(done.champion),
+        "act": act,
+        "rolled_back": done.bad,
+        "went_on": done.went_on,
+        "tag": TAG,
+        "counts": dict(done.choice.counts),
+        "alerts": [asdict(one) for one in done.choice.alerts],
+    }
+
+
+def say(detector: str, done: RolledBack, act: str) -> None:
+    """A sentence, and a row for each alert that is taken back."""
+    if done.went_on:
+        show.say("An earlier rollback had broken off: this goes on with it.")
+    alerts = done.choice.alerts
+    name = done.champion.version
+    if act == "undo":
+        show.say(f"{name} of {detector} scores again; what the rollback did to alerts is undone.")
+        return
+    if act == "dry_run":
+        show.say(f"{name} of {detector} would score again, in place of {done.bad}.")
+    else:
+        show.say(f"{name} of {detector} scores again, in place of {done.bad}.")
+    if alerts:
+        closes = any(one.closed_at for one in alerts)
+        show.table(
+            f"Alerts that {done.bad} alone raised",
+            ("alert", "event", "entity", f"score by {done.bad}", f"score by {name}", "now"),
+            [_row(one, act) for one in alerts],
+            numbers="   rr",
+        )
+        if act == "dry_run":
+            show.say(f"These {len(alerts)} would be tagged {TAG}; --close closes them, too.")
+        elif not closes:
+            show.say(f"They are tagged {TAG} and stay open.")
+    else:
+        show.say("No open alert is taken back.")
+    _say_counts(done.choice.counts)
+
+
+def _row(one: RecalledAlert, act: str) -> tuple[object, ...]:
+    now = "closed" if one.closed_at else "tagged" if one.tagged else "open"
+    if one.kept is not None:
+        now = f"left: {one.kept}"
+    return (
+        one.alert_id[:_SHORT],
+        f"{one.event_time:%Y-%m-%d %H:%M}",
+        one.entity or "-",
+        show.figure(one.score),
+        show.figure(one.restored_score),
+        "would be tagged" if act == "dry_run" else now,
+    )
+
+
+def _say_counts(counts: Mapping[str, int]) -> None:
+    for name, why in _NOT_TAKEN_BACK.items():
+        if counts.get(name):
+            show.say(f"Left as they are: {counts[name]} that {why}.")

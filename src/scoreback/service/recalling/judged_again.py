@@ -1,0 +1,144 @@
+"""What another version says of units that were scored: from its stored scores, else scored anew."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.connectors.doors.scores import ScoreQuery
+from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.detector.spec import Detector
+from scoreback.models.features.event_features import FeaturePlan
+from scoreback.models.features.history import reach
+from scoreback.models.features.units import UnitPlan
+from scoreback.models.features.whole_history import feature_rows
+from scoreback.models.features.whole_units import Grouping
+from scoreback.models.judging.pacing import TIES, Cut
+from scoreback.records import Alert, EventBatch, ModelVersion, TimeWindow
+from scoreback.sampling import draws
+from scoreback.service.app import App
+from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.in_force.detector import in_force
+from scoreback.service.state.pacing_log import latest_cut
+from scoreback.times import MICROSECOND
+
+_SLACK = timedelta(hours=1)  # after the last lag: how late most events come
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a version says of one unit."""
+
+    score: float
+    would_alert: bool
+
+
+def opinions(
+    app: App, detector: Detector, version: ModelVersion, alerts: Sequence[Alert]
+) -> dict[str, Opinion]:
+    """By unit, what *version* says of those that opened *alerts*.
+
+    A score that is stored counts with the threshold that it was stored with. Other units are read
+    and scored again; they go by the threshold that *version* alerted by last. Units whose events
+    the SIEM no longer has are left out.
+
+    Raises:
+        ArtifactError: the model is damaged.
+        SiemUnavailable: the SIEM did not answer.
+    """
+    if not alerts:
+        return {}
+    found = _stored(app, detector, version, alerts)
+    missing = [one for one in alerts if one.event_id not in found]
+    if missing:
+        found |= _scored_again(app, detector, version, missing)
+    return found
+
+
+def _stored(
+    app: App, detector: Detector, version: ModelVersion, alerts: Sequence[Alert]
+) -> dict[str, Opinion]:
+    wanted = pa.array([one.event_id for one in alerts])
+    times = [one.event_time for one in alerts]
+    window = TimeWindow(since=min(times), until=max(times) + MICROSECOND)
+    query = ScoreQuery(detector=detector.name, window=window, version=version.version)
+    found = {}
+    for batch in app.connector.scores.read(query):
+        mine = batch.batch.filter(pc.is_in(batch.batch.column("event_id"), value_set=wanted))
+        columns = (mine.column(name).to_pylist() for name in ("event_id", "score", "threshold"))
+        for name, score, threshold in zip(*columns, strict=True):
+            found[name] = Opinion(score, score >= threshold)
+    return found
+
+
+def _scored_again(
+    app: App, detector: Detector, version: ModelVersion, alerts: Sequence[Alert]
+) -> dict[str, Opinion]:
+    scorer = Scorer(load_artifact(app, detector, version))
+    cut = latest_cut(app.state.database, detector.name, version.version)
+    born = Cut(scorer.artifact.manifest.threshold)
+    least = in_force(app.state, detector).detector.alerts.least_precision
+    rows = _rows(app, detector, alerts)
+    if not rows.num_rows:
+        return {}
+    ids, scores = rows["event_id"], scorer.score(rows).scores
+    over = (cut or born).at_least(least).passes(scores, draws(ids, TIES))
+    return {
+        name: Opinion(score, bool(alert))
+        for name, score, alert in zip(ids.to_pylist(), scores.tolist(), over, strict=True)
+    }
+
+
+def _rows(app: App, detector: Detector, alerts: Sequence[Alert]) -> pa.Table:
+    """The feature rows of the units that opened *alerts*, as they were when these were scored.
+
+    What came much later than its event is looked for only where a unit is not found without it.
+    """
+    wanted = pa.array([one.event_id for one in alerts])
+    first, last = (pick(one.event_time for one in alerts) for pick in (min, max))
+    every = timedelta(0) if detector.group is None else detector.group.every
+    soon = last + detector.lag + every + _SLACK
+    raised = max(one.raised_at for one in alerts) + MICROSECOND
+    found = pa.table({})
+    for until in dict.fromkeys([min(soon, max(raised, last + MICROSECOND)), raised]):
+        history = feature_rows(
+            FeaturePlan.of(detector), _units(app, detector, first, until), since=first,
+            fields=(detector.entity,),
+        )  # fmt: skip
+        found = history.rows
+        if found.num_rows:
+            found = found.filter(pc.is_in(found["event_id"], value_set=wanted))
+        if found.num_rows == len(wanted):
+            break
+    return found
+
+
+def _units(app: App, detector: Detector, first: datetime, until: datetime) -> Iterator[EventBatch]:
+    """What arrived for *detector* until then, from far enough back that windows at *first* fill."""
+    plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
+    begin = first - reach(plan) - plan.lag
+    if units is not None:
+        begin = units.window_of(begin)
+    events = _events(app, detector, TimeWindow(since=begin, until=max(until, begin + MICROSECOND)))
+    if units is None:
+        yield from events
+        return
+    spill = app.settings.home / "spill"
+    grouping = Grouping(units, begin, until, spill=spill)
+    try:
+        for batch in events:
+            grouping.add(batch)
+        yield from grouping.units()
+    finally:
+        grouping.close()
+
+
+def _events(app: App, detector: Detector, window: TimeWindow) -> Iterator[EventBatch]:
+    query = app.scoring_query(detector)
+    for piece in app.connector.events.slices(query, window):
+        yield from app.connector.events.read(piece)
+
+
+Opinions = Mapping[str, Opinion]

@@ -1,0 +1,300 @@
+"""Rolls a version back and takes its alerts back, crash-safe; undoes both.
+
+The version that scored before scores again first, within a run that goes on: that waits for
+nothing. Then the alerts of the bad version are listed, tagged and, where asked for, closed. Each
+move is written down (`scoreback.service.state.recalls`): killed anywhere, the next call goes on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from scoreback.connectors.doors import AlertsDoor
+from scoreback.errors import SiemRefused, StateError
+from scoreback.models.detector.spec import Detector
+from scoreback.records import Alert, ModelVersion, Verdict
+from scoreback.service.app import App
+from scoreback.service.deploying.native import follow_native
+from scoreback.service.deploying.promotion import rollback as roll_version_back
+from scoreback.service.deploying.promotion import undo_rollback as bring_version_back
+from scoreback.service.deploying.reconcile import log_warning, reconcile
+from scoreback.service.recalling.choosing import Choice, choose, is_untouched, still_there
+from scoreback.service.state import own_closures, recalls
+from scoreback.service.state.own_closures import OwnClosure
+from scoreback.service.state.recalls import Recall, RecalledAlert, Recalls
+from scoreback.service.state.versions import Versions
+from scoreback.service.state.workspace_state import PATIENCE
+
+TAG = "scoreback-recalled"
+LABELLER = "scoreback"
+VERDICT = Verdict.UNDETERMINED  # it says nothing about the event, in any SIEM
+AT_ONCE = 500  # alerts that are tagged before it is written down
+
+_JOB = "recall"  # a lock: two rollbacks of one detector would tell each other's alerts apart
+_OPEN = (recalls.BEGUN, recalls.LISTED)
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """What a rollback did, or would do."""
+
+    champion: ModelVersion  # that scores after it
+    bad: str
+    choice: Choice  # its alerts as they are now
+    went_on: bool = False  # with a rollback that had broken off
+
+
+def would_roll_back(app: App, detector: Detector) -> RolledBack:
+    """What `roll_back` would do now; changes nothing.
+
+    Raises:
+        StateError: there is no earlier champion.
+    """
+    broken = _broken_off(app, detector)
+    if broken is not None and broken.stage in _OPEN:
+        restored = Versions(app.state).get(detector.name, broken.restored)
+        listed = _listed(app, broken)
+        choice = listed or choose(app, detector, broken.bad, restored, broken.raised_from)
+        return RolledBack(champion=restored, bad=broken.bad, choice=choice, went_on=True)
+    restored, bad, raised_from = _way_back(app, detector)
+    choice = choose(app, detector, bad, restored, raised_from)
+    return RolledBack(champion=restored, bad=bad, choice=choice)
+
+
+def roll_back(
+    app: App,
+    detector: Detector,
+    *,
+    by: str,
+    at: datetime,
+    close: bool = False,
+    warn: Warn = log_warning,
+) -> RolledBack:
+    """Let the version before score again, then tag what the bad one alone raised.
+
+    A rollback that broke off is finished first, and nothing else is done then.
+
+    Args:
+        app: the open workspace.
+        detector: whose champion is bad.
+        by: who does it, for the audit log.
+        at: when.
+        close: close those alerts, too.
+        warn: told what could not be done.
+
+    Raises:
+        StateError: there is no earlier champion, or an undoing broke off.
+        ArtifactError: the earlier version's model is damaged; nothing is changed.
+        SiemRefused: somebody changed the rule in the SIEM by hand; nothing is changed.
+        SiemUnavailable: the SIEM did not answer; what was done stands, and the next call goes on.
+    """
+    with app.state.lock(detector.name, _JOB, wait=PATIENCE):
+        broken = _broken_off(app, detector)
+        if broken is not None and broken.stage == recalls.UNDOING:
+            raise StateError(
+                f"undoing the rollback of {broken.bad} of {detector.name!r} broke off",
+                hint="finish it first: scoreback rollback FILE --undo",
+            )
+        if broken is None:
+            restored, bad, raised_from = _way_back(app, detector)
+            begin = partial(
+                recalls.begin, siem=app.connector.name, detector=detector.name, bad=bad,
+                restored=restored.version, at=at, actor=by, raised_from=raised_from, close=close,
+            )  # fmt: skip
+            roll_version_back(app, detector, by=by, at=at, warn=warn, beside=begin)
+        else:
+            _rule_follows(app, detector, at, warn)
+        return _carried_out(app, detector, broken, at, warn)
+
+
+def undo(
+    app: App, detector: Detector, *, by: str, at: datetime, warn: Warn = log_warning
+) -> RolledBack:
+    """Let the version that was rolled back last score again; its alerts are as they were.
+
+    Raises:
+        StateError: nothing was rolled back, or another version was promoted since.
+    """
+    with app.state.lock(detector.name, _JOB, wait=PATIENCE):
+        journal = Recalls(app.state)
+        recall = journal.latest(detector.name)
+        champion = Versions(app.state).champion(detector.name)
+        if recall is None or recall.stage in (recalls.UNDONE, recalls.ABANDONED):
+            raise StateError(
+                f"no rollback of {detector.name!r} can be undone",
+                hint="see what scored when with: scoreback versions",
+            )
+        if recall.stage != recalls.UNDOING:
+            if champion is None or champion.version != recall.restored:
+                scores = "none" if champion is None else champion.version
+                raise StateError(
+                    f"the rollback of {recall.bad} of {detector.name!r} cannot be undone: {scores}"
+                    f" scores by now, not {recall.restored}",
+                    hint=f"let it score with: scoreback promote FILE {recall.bad}",
+                )
+            undoing = partial(recalls.reach, recall=recall, stage=recalls.UNDOING)
+            bring_version_back(app, detector, recall.bad, by=by, at=at, beside=undoing, warn=warn)
+        else:
+            _rule_follows(app, detector, at, warn)
+        _undone(app, recall, at, warn)
+        champion = Versions(app.state).get(detector.name, recall.bad)
+        choice = _listed(app, recall) or Choice(alerts=(), counts=recall.counts)
+    return RolledBack(champion=champion, bad=recall.restored, choice=choice)
+
+
+def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> None:
+    """Have the SIEM go by the champion: what broke off may not have come to that."""
+    reconcile(app, detector, at=at, warn=warn)
+    follow_native(app, [detector], at=at, warn=warn)
+
+
+def _way_back(app: App, detector: Detector) -> tuple[ModelVersion, str, datetime | None]:
+    """The version that a rollback leads to, the bad one, and since when its alerts are its own."""
+    versions = Versions(app.state)
+    restored, reign = versions.earlier(detector.name), versions.reign(detector.name)
+    if reign is None:
+        raise StateError(f"no version of {detector.name!r} scores", hint="promote one")
+    raised_from = None if reign.first else reign.since
+    undone = Recalls(app.state).latest(detector.name)
+    if reign.goes_on and undone is not None:  # what it raised before that rollback is its own, too
+        raised_from = undone.raised_from
+    return restored, reign.version, raised_from
+
+
+def _broken_off(app: App, detector: Detector) -> Recall | None:
+    """The recall that is not at its end, if another version did not take over since."""
+    journal = Recalls(app.state)
+    recall = journal.latest(detector.name)
+    if recall is None or recall.stage not in (*_OPEN, recalls.UNDOING):
+        return None
+    champion = Versions(app.state).champion(detector.name)
+    scoring = recall.bad if recall.stage == recalls.UNDOING else recall.restored
+    if champion is None or champion.version != scoring:
+        return None
+    return recall if recall.connection == app.connector.name else None
+
+
+def _listed(app: App, recall: Recall) -> Choice | None:
+    """What was listed of *recall*; None before."""
+    if recall.stage == recalls.BEGUN:
+        return None
+    return Choice(alerts=tuple(Recalls(app.state).alerts(recall)), counts=recall.counts)
+
+
+def _carried_out(
+    app: App, detector: Detector, broken: Recall | None, at: datetime, warn: Warn
+) -> RolledBack:
+    journal = Recalls(app.state)
+    recall = broken or journal.latest(detector.name)
+    if recall is None:
+        raise StateError(f"no rollback of {detector.name!r} was begun", hint="try it again")
+    restored = Versions(app.state).get(detector.name, recall.restored)
+    if recall.stage == recalls.BEGUN:
+        chosen = choose(app, detector, recall.bad, restored, recall.raised_from)
+        journal.list(recall, chosen.alerts, chosen.counts)
+        recall = replace(recall, stage=recalls.LISTED, counts=chosen.counts)
+    door = app.connector.alerts
+    if door is not None:
+        _tag(app, door, recall)
+        if recall.close:
+            _close(app, door, recall, at, warn)
+    journal.reach(recall, recalls.DONE)
+    done = Choice(alerts=tuple(journal.alerts(recall)), counts=recall.counts)
+    return RolledBack(champion=restored, bad=recall.bad, choice=done, went_on=broken is not None)
+
+
+def _tag(app: App, door: AlertsDoor, recall: Recall) -> None:
+    """Tag what is listed and not tagged yet, unless somebody was quicker."""
+    journal = Recalls(app.state)
+    left = [one for one in journal.alerts(recall) if not one.tagged and one.kept is None]
+    if not left:
+        return
+    now = still_there(door, recall.detector, recall.bad)
+    free = _free(app, recall, left, now)
+    for start in range(0, len(free), AT_ONCE):
+        some = free[start : start + AT_ONCE]
+        door.tag(some, TAG)
+        journal.note(recall, some, tagged=True)
+
+
+def _free(
+    app: App, recall: Recall, wanted: Sequence[RecalledAlert], now: Mapping[str, Alert]
+) -> list[str]:
+    """Ids of those of *wanted* that are there and still nobody's; of the others it is noted."""
+    journal = Recalls(app.state)
+    gone = [one.alert_id for one in wanted if one.alert_id not in now]
+    journal.note(recall, gone, kept="the SIEM does not have it any more")
+    there = [one.alert_id for one in wanted if one.alert_id in now]
+    reopened = journal.reopened(recall.detector)
+    taken = [name for name in there if not is_untouched(now[name], reopened)]
+    journal.note(recall, taken, kept="an analyst was quicker")
+    return [name for name in there if name not in set(taken)]
+
+
+def _close(app: App, door: AlertsDoor, recall: Recall, at: datetime, warn: Warn) -> None:
+    """Close what is tagged and not closed yet; a closing of ours becomes no label."""
+    journal = Recalls(app.state)
+    left = [one for one in journal.alerts(recall) if one.tagged and one.closed_at is None]
+    if not left:
+        return
+    now = still_there(door, recall.detector, recall.bad)
+    ours = _closed_here(app, recall, left, now)
+    free = _free(app, recall, [one for one in left if one.alert_id not in ours], now)
+    for name in [*ours, *free]:
+        intended = at if name not in ours else (now[name].closed_at or at)
+        _remember(app, recall, name, intended)
+        try:
+            closed = door.close(name, VERDICT, labeller=LABELLER, at=intended)
+        except SiemRefused as error:
+            journal.note(recall, [name], kept=f"it could not be closed: {error.message}")
+            warn(f"alert {name} stays open: {error.message}")
+            continue
+        _remember(app, recall, name, closed.closed_at or intended)
+        journal.note(recall, [name], closed_at=closed.closed_at or intended)
+
+
+def _closed_here(
+    app: App, recall: Recall, alerts: Sequence[RecalledAlert], now: Mapping[str, Alert]
+) -> list[str]:
+    """Ids of those of *alerts* that are as we closed them, whether or not that was noted."""
+    begun = {one.alert_id for one in own_closures.own_closures(app.state, recall.connection)}
+    ids = [one.alert_id for one in alerts if one.alert_id in begun and one.alert_id in now]
+    return [name for name in ids if _closed_by_us(now[name])]
+
+
+def _closed_by_us(alert: Alert) -> bool:
+    return (alert.verdict, alert.labeller) == (VERDICT, LABELLER)
+
+
+def _remember(app: App, recall: Recall, alert_id: str, at: datetime) -> None:
+    one = OwnClosure(connection=recall.connection, alert_id=alert_id, verdict=VERDICT, closed_at=at)
+    own_closures.record(app.state, [one])
+
+
+def _undone(app: App, recall: Recall, at: datetime, warn: Warn) -> None:
+    """Open again what we closed and nobody closed otherwise since; take the tags off."""
+    journal, door = Recalls(app.state), app.connector.alerts
+    if door is not None:
+        alerts = journal.alerts(recall)
+        now = still_there(door, recall.detector, recall.bad) if alerts else {}
+        for name in _closed_here(app, recall, alerts, now):
+            door.reopen(name, at=at)
+            journal.note(recall, [name], reopened=True, closed_at=None)
+        for one in alerts:
+            if one.closed_at is None or one.reopened:
+                continue
+            there = now.get(one.alert_id)
+            if there is not None and there.verdict is None:  # it was opened before this broke off
+                journal.note(recall, [one.alert_id], reopened=True, closed_at=None)
+            elif there is not None and not _closed_by_us(there):
+                warn(f"alert {one.alert_id} stays closed: an analyst has judged it since")
+        # Whatever was noted: of what broke off, some may have the tag.
+        tagged = [one.alert_id for one in alerts if one.tagged or one.kept is None]
+        for start in range(0, len(tagged), AT_ONCE):
+            some = tagged[start : start + AT_ONCE]
+            door.untag(some, TAG)
+            journal.note(recall, some, tagged=False)
+    journal.reach(recall, recalls.UNDONE)
