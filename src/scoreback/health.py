@@ -97,7 +97,8 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         "newest_label": "time", **_numbers("label_lag", "open_alerts", "oldest_open"),
     },
     Kind.VERSION: {
-        "algorithm": "text", "trained_as_of": "time", **_numbers("age", "versions", "candidates"),
+        "algorithm": "text", "trained_as_of": "time", "unusable": "text",
+        **_numbers("age", "versions", "candidates", "shadows"),
     },
     Kind.RUN: {
         "started": "time", "status": "text", "error": "text",

@@ -91,6 +91,10 @@ class Stage(StrEnum):
     BACKFILL = "backfill"
 
 
+# A candidate waits, a shadow is scored by and raises nothing, the champion raises alerts.
+VersionStatus = Literal["candidate", "shadow", "champion", "retired"]
+
+
 class Enrichment(StrEnum):
     """Where scores are put beside their history, so that searches of events find them."""
 
@@ -328,7 +332,7 @@ class ModelVersion:
 
     detector: str
     version: str  # "v3-1f2e3d4c": number in the detector's history, start of the artefact hash
-    status: Literal["candidate", "champion", "retired"]
+    status: VersionStatus
     artifact_hash: str
     algorithm: str
     trained_as_of: datetime

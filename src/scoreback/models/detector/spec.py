@@ -18,6 +18,7 @@ from scoreback.models.detector.features import (
     WindowFeature,
 )
 from scoreback.models.detector.fixture_tests import FixtureTest
+from scoreback.models.detector.gate import Gate
 from scoreback.models.detector.problems import UNIT_TAGS
 from scoreback.models.detector.quantities import (
     CronLine,
@@ -198,16 +199,6 @@ class Write(Part):
     )
     copy_fields: list[FieldName] = Field(
         default=[], description="event fields copied onto each score"
-    )
-
-
-class Gate(Part):
-    """What a freshly trained candidate has to pass before it scores."""
-
-    approval: Literal["manual", "automatic"] = Field(
-        default="manual",
-        description="who promotes a candidate: a person, or training itself as long as no version"
-        " scores yet",
     )
 
 

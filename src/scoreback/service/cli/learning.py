@@ -27,8 +27,8 @@ def train(
     from scoreback.service.app import opened
     from scoreback.service.cli.training_view import training_tables
     from scoreback.service.deploying.promotion import promote as promote_version
-    from scoreback.service.state.versions import SERVICE
-    from scoreback.service.training.gate import decide
+    from scoreback.service.state.versions import Versions
+    from scoreback.service.training.gate import let_in
     from scoreback.service.training.train_job import train_detector
 
     detector = options.detector(file)
@@ -39,11 +39,12 @@ def train(
             outcome = train_detector(
                 app, detector, as_of=moment, now=now, progress=count, stages=stage
             )
-        version = outcome.version
+        version, why = outcome.version, ""
         if promote:
             version = promote_version(app, detector, version.version, by=options.user(), at=now)
-        elif decide(app, detector, version).promote:
-            version = promote_version(app, detector, version.version, by=SERVICE, at=now)
+        else:
+            why = let_in(app, detector, version, at=now).why
+            version = Versions(app.state).get(detector.name, version.version)
     if json:
         ledger = None if outcome.synced is None else asdict(outcome.synced)
         show.as_json(outcome.account | {"version": asdict(version), "label_ledger": ledger})
@@ -52,7 +53,8 @@ def train(
     if version.status == "champion":
         show.say(f"{version.version} scores from now on.")
     else:
-        show.say(f"{version.version} is a candidate. To let it score:")
+        show.say(f"{version.version} {why}.")
+        show.say("To let it score:" if version.status == "candidate" else "To let it alert now:")
         show.say(f"  scoreback promote {file} {version.version}")
 
 
@@ -63,6 +65,7 @@ def versions(
     from dataclasses import asdict
 
     from scoreback.service.cli.looking import looked_at, place
+    from scoreback.service.deploying.artifacts import unusable_versions
     from scoreback.service.in_force.detector import in_force
     from scoreback.service.in_force.paused import paused
     from scoreback.service.monitoring.promises import promises
@@ -71,13 +74,17 @@ def versions(
     with looked_at(home) as app:
         found = promises(app, detector, now=options.now())
         held = paused(in_force(app.state, detector))
+        unusable = unusable_versions(app, detector)
         where = place(options.settings(home).home)
+    for version, why in unusable.items():
+        show.warn(f"{version} cannot score: {why}")
     if json:
         show.as_json(
             [
                 {
                     **asdict(p.version), "promised": p.promised, "came": p.came,
                     "raises_alerts": held is None and p.version.status == "champion",
+                    "unusable": unusable.get(p.version.version),
                 }
                 for p in found
             ]
@@ -194,11 +201,18 @@ def promote(
     version: Annotated[
         str, typer.Argument(help=f"Version to promote{_SHORT}.", show_default=False)
     ],
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="Let it score beside the champion, without alerts."),
+    ] = False,
     by: options.By = "",
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Let a version score and raise alerts from now on."""
+    """Let a version score and raise alerts from now on.
+
+    Of two people who promote at once, one wins and the other is told.
+    """
     from dataclasses import asdict
 
     from scoreback.service.app import opened
@@ -206,12 +220,20 @@ def promote(
     from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
+    who = by or options.user()
     with opened(options.settings(home)) as app:
-        wanted = Versions(app.state).named(detector.name, version)
-        champion = promote_version(
-            app, detector, wanted.version, by=by or options.user(), at=options.now()
-        )
+        versions = Versions(app.state)
+        before = versions.champion(detector.name)
+        wanted = versions.named(detector.name, version).version
+        if shadow:
+            made = versions.shadow(detector.name, wanted, by=who, at=options.now())
+        else:
+            made = promote_version(
+                app, detector, wanted, by=who, at=options.now(), instead_of=before
+            )
     if json:
-        show.as_json(asdict(champion))
+        show.as_json(asdict(made))
+    elif shadow:
+        show.say(f"{made.version} of {detector.name} scores in shadow from now on.")
     else:
-        show.say(f"{champion.version} of {detector.name} scores from now on.")
+        show.say(f"{made.version} of {detector.name} scores from now on.")

@@ -42,7 +42,7 @@ def score(
     among them keeps no other detector from being scored.
     """
     from scoreback.service.app import opened
-    from scoreback.service.cli.scoring_view import say_not_at_home
+    from scoreback.service.cli.scoring_view import say_not_at_home, say_unusable
     from scoreback.service.deploying.native import follow_native
     from scoreback.service.detectors.behind import in_words, never_scored
     from scoreback.service.detectors.detector_files import sound_detectors
@@ -76,6 +76,7 @@ def score(
         if run.never_scored:
             show.warn(in_words(run.detector.name, run.never_scored))
         say_not_at_home(run)
+        say_unusable(run)
     if len(runs) == 1 and not wrong:
         _one(next(iter(detectors)), runs[0], json, options.now())
     else:

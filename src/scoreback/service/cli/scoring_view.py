@@ -83,6 +83,7 @@ def as_json(run: LiveRun, now: datetime, error: Exception | None = None) -> dict
     found["never_scored"] = run.never_scored
     found["events_waiting"] = 0 if run.waiting is None else run.waiting.count
     found["waiting_since"] = None if run.waiting is None else run.waiting.oldest
+    found["unusable_shadows"] = run.unusable
     found["not_at_home"] = {v: list(why) for v, why in run.outcome.not_at_home.items()}
     if error is not None:
         found["error"] = str(error)
@@ -103,6 +104,12 @@ def say_not_at_home(run: LiveRun) -> None:
             f" it was trained on, so its alerts are not to be trusted: {'; '.join(reasons)}"
         )
         show.warn("  try: train on events of this network; see `scoreback health`")
+
+
+def say_unusable(run: LiveRun) -> None:
+    """Tell which shadows did not score."""
+    for version, why in run.unusable.items():
+        show.warn(f"{run.detector.name}: shadow {version} does not score, the champion did: {why}")
 
 
 def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:

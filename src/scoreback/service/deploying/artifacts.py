@@ -5,6 +5,7 @@ from scoreback.models.artifact.folder import Artifact, load
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
+from scoreback.service.state.versions import Versions
 
 
 def stored_artifact(app: App, detector: str, version: ModelVersion) -> Artifact:
@@ -35,3 +36,14 @@ def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifa
             hint="train again, or give the file its earlier features back",
         )
     return artifact
+
+
+def unusable_versions(app: App, detector: Detector) -> dict[str, str]:
+    """Those of the champion and its shadows that cannot score, and why."""
+    found = {}
+    for version in Versions(app.state).due(detector.name):
+        try:
+            load_artifact(app, detector, version)
+        except ArtifactError as error:
+            found[version.version] = error.message
+    return found

@@ -28,6 +28,7 @@ def promote(
     by: str,
     at: datetime,
     warn: Callable[[str], None] = log_warning,
+    instead_of: ModelVersion | None = None,
 ) -> ModelVersion:
     """Let *version* score and raise alerts from now on.
 
@@ -38,16 +39,17 @@ def promote(
         by: who does it, for the audit log.
         at: when.
         warn: told why the alert rule stays as it is, if it does.
+        instead_of: the champion that somebody looked at before they decided; None: whoever.
 
     Raises:
-        StateError: there is no such version.
+        StateError: there is no such version, or another than *instead_of* scores by now.
         ArtifactError: its artefact is damaged; nothing is changed.
         SiemRefused: somebody changed the rule in the SIEM by hand; nothing is changed.
     """
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         versions = Versions(app.state)
         _refuse_edited(app, detector, versions.get(detector.name, version))
-        champion = versions.promote(detector.name, version, by=by, at=at)
+        champion = versions.promote(detector.name, version, by=by, at=at, instead_of=instead_of)
         reconcile(app, detector, at=at, warn=warn)
     follow_native(app, [detector], at=at, warn=warn)
     return champion

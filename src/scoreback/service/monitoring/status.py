@@ -38,7 +38,8 @@ def status(
             runs, by_kind.get(Kind.REFUSED, {}), by_kind.get(Kind.PRECISION, {})
         ),
     }
-    said = [text for text in why.values() if text]
+    unusable = str(by_kind.get(Kind.VERSION, {}).get("unusable", ""))
+    said = [text for text in (*why.values(), unusable) if text]
     off_by_file = paused is not None and paused.since is None
     state = FAILING if why[Condition.FAILING] else ATTENTION if said else OK
     if paused is not None:

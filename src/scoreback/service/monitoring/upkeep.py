@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from scoreback.health import Figure, HealthDocument, Kind
 from scoreback.records import TimeWindow
+from scoreback.service.deploying.artifacts import unusable_versions
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.monitoring.threshold import threshold_in_force
 from scoreback.service.state.runs import Run, runs
@@ -75,6 +76,7 @@ def _freshness(subject: Subject) -> HealthDocument:
 def _version(subject: Subject) -> HealthDocument:
     champion = subject.champion
     versions = Versions(subject.app.state).list(subject.name)
+    broken = unusable_versions(subject.app, subject.detector)
     newer = [v for v in versions if v.status == "candidate" and v.created_at > champion.created_at]
     return subject.document(
         Kind.VERSION,
@@ -84,6 +86,8 @@ def _version(subject: Subject) -> HealthDocument:
             "age": _seconds(subject.now - champion.trained_as_of),
             "versions": len(versions),
             "candidates": len(newer),
+            "shadows": sum(v.status == "shadow" for v in versions),
+            "unusable": "; ".join(f"{v}: {why}" for v, why in broken.items()) or None,
         },
     )
 

@@ -1,13 +1,14 @@
-"""Scoring runs as they are due: by the versions that are champion now, under their alert rules."""
+"""Scoring runs as they are due: by the champions of now, and the shadows that score beside them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scoreback.errors import ConfigError, SiemUnavailable
+from scoreback.errors import ArtifactError, ConfigError, SiemUnavailable
+from scoreback.models.artifact.folder import Artifact
 from scoreback.models.detector.spec import Detector
-from scoreback.records import ModelVersion
+from scoreback.records import ModelVersion, Stage
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.in_force.settings_sync import sync_settings
@@ -28,6 +29,8 @@ class LiveRun:
     champion: ModelVersion | None = None  # whose model scored; None while no version does
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
     never_scored: int = 0  # events that came into what had been read, as far as somebody counted
+    # Shadows that could not score, and why; the champion went on without them.
+    unusable: dict[str, str] = field(default_factory=dict)
     paused: bool = False  # it raises no alert: `enabled` is off in the file or by a setting
     waiting: Waiting | None = None  # events whose `lag` has not passed, as far as somebody looked
 
@@ -107,8 +110,8 @@ def score_live_together(
             except Exception as error:  # noqa: BLE001 - the others go on
                 run.outcome.error = error
         outcomes = score_together(app, [job for _, job in jobs], now=now, progress=progress)
-        for (run, _), outcome in zip(jobs, outcomes, strict=True):
-            run.outcome = outcome
+        for (run, job), outcome in zip(jobs, outcomes, strict=True):
+            run.outcome, run.unusable = outcome, job.unusable
             run.champion = Versions(app.state).champion(run.detector.name)
     return runs
 
@@ -134,38 +137,64 @@ def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
 
 
 def _job(app: App, run: LiveRun, since: datetime | None) -> ScoreJob | None:
-    run.champion = Versions(app.state).champion(run.detector.name)
-    if run.champion is None:
+    due = Versions(app.state).due(run.detector.name)
+    run.champion = due[0] if due else None
+    if not due:
         return None
-    following = _Following(app, run.detector, run.champion)
+    following = _Following(app, run.detector, due)
     return ScoreJob(
         detector=run.detector,
         models=following.models(),
         since=since,
         changed=following.changed,
+        unusable=following.unusable,
     )
 
 
 class _Following:
-    """Follows which version of a detector is champion, from step to step."""
+    """Follows which versions of a detector score, from step to step."""
 
-    def __init__(self, app: App, detector: Detector, champion: ModelVersion) -> None:
-        """Begin with *champion*."""
-        self._app, self._detector, self._champion = app, detector, champion
+    def __init__(self, app: App, detector: Detector, due: Sequence[ModelVersion]) -> None:
+        """Begin with those that are *due*, the champion first."""
+        self._app, self._detector, self._due = app, detector, due
+        self._loaded: dict[str, Artifact] = {}
+        self.unusable: dict[str, str] = {}
 
     def models(self) -> Models:
-        """What scores now."""
-        artifact = load_artifact(self._app, self._detector, self._champion)
-        return (Model(version=self._champion, artifact=artifact),)
+        """What scores now: the champion, and beside it what shadows are sound.
+
+        Raises:
+            ArtifactError: the champion is damaged, or was trained for other features.
+        """
+        champion, *shadows = self._due
+        found = [Model(version=champion, artifact=self._artifact(champion))]
+        for shadow in shadows:
+            try:
+                artifact = self._artifact(shadow)
+            except ArtifactError as error:
+                self.unusable[shadow.version] = error.message
+            else:
+                found.append(Model(version=shadow, artifact=artifact, stage=Stage.SHADOW))
+        return tuple(found)
 
     def changed(self) -> Models | None:
-        """What scores from now on; None while the champion is the same.
+        """What scores from now on; None while the same versions do.
 
         Raises:
             ArtifactError: the new champion is damaged, or was trained for other features.
         """
-        champion = Versions(self._app.state).champion(self._detector.name)
-        if champion is None or champion.version == self._champion.version:
+        due = Versions(self._app.state).due(self._detector.name)
+        if not due or _names(due) == _names(self._due):
             return None
-        self._champion = champion
+        self._due = due
         return self.models()
+
+    def _artifact(self, version: ModelVersion) -> Artifact:
+        if version.version not in self._loaded:
+            found = load_artifact(self._app, self._detector, version)
+            self._loaded[version.version] = found
+        return self._loaded[version.version]
+
+
+def _names(due: Sequence[ModelVersion]) -> list[tuple[str, str]]:
+    return [(one.version, one.status) for one in due]

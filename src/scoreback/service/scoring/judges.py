@@ -1,20 +1,23 @@
 """The models that are due: what a step's rows are scored by, under the operating point in force."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
+from scoreback.errors import DataError, StateError
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.naming import score_id
-from scoreback.records import ScoreBatch, TimeWindow
+from scoreback.records import ScoreBatch, Stage, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import InForce, in_force
 from scoreback.service.in_force.operating_point import OperatingPoint, note_point
 from scoreback.service.scoring.at_home import AtHome
 from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.pacing import Pacing
-from scoreback.service.scoring.plan import Models, ScoreJob
+from scoreback.service.scoring.plan import Model, Models, ScoreJob
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.pacing_log import PacedStep
 
@@ -52,18 +55,19 @@ class Judges:
         """Let *models* score from now on."""
         self.models = models
         now = in_force(self._app.state, self._job.detector)
-        self._judges = [
-            (model, Scorer(model.artifact), Pacing(self._app, model, now.detector))
-            for model in models
-        ]
+        self._judges: list[tuple[Model, Scorer, Pacing]] = []
+        for model in models:
+            with self._unless_shadow(model):
+                pacing = Pacing(self._app, model, now.detector)
+                self._judges.append((model, Scorer(model.artifact), pacing))
         for _, _, pacing in self._judges[:1]:
             self._note_point(pacing.point, now)
 
     def follow_settings(self) -> None:
         """Judge by what is in force now."""
         now = in_force(self._app.state, self._job.detector)
-        for _, _, pacing in self._judges:
-            if pacing.follow(now.detector):
+        for model, _, pacing in self._judges:
+            if pacing.follow(now.detector) and model.stage is Stage.LIVE:
                 self._note_point(pacing.point, now)
 
     def say(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Said:
@@ -77,22 +81,22 @@ class Judges:
         """
         detector, app = self._job.detector, self._app
         batches, histograms, steps, said = [], [], [], []
-        for model, scorer, pacing in self._judges:
-            scored = scorer.score(rows)
-            said.append((model, scored.scores))
-            paced = pacing.judge(rows, scored.scores)
-            kept = kept_scores(
-                scorer, rows, scored, paced, pacing.point, detector,
-                connection=app.connector.name, scored_at=self._now, carried=self._carried,
-            )  # fmt: skip
-            batches.append(kept.batch)
-            steps.append(paced)
-            version = model.version
-            name = score_id(detector.name, version.version, model.stage, plan, slice_name)
-            bins = model.artifact.bins
-            histograms.append(
-                histogram_of(name, rows, scored.scores, version, model.stage, window, bins)
-            )
+        for model, scorer, pacing in tuple(self._judges):
+            with self._unless_shadow(model):
+                scored = scorer.score(rows)
+                paced = pacing.judge(rows, scored.scores)
+                kept = kept_scores(
+                    scorer, rows, scored, paced, pacing.point, detector,
+                    connection=app.connector.name, scored_at=self._now, carried=self._carried,
+                )  # fmt: skip
+                version, bins = model.version, model.artifact.bins
+                name = score_id(detector.name, version.version, model.stage, plan, slice_name)
+                histograms.append(
+                    histogram_of(name, rows, scored.scores, version, model.stage, window, bins)
+                )
+                said.append((model, scored.scores))
+                batches.append(kept.batch)
+                steps.append(paced)
         self._home.count(said, rows)
         scores = batches[0]
         if len(batches) > 1:
@@ -100,6 +104,18 @@ class Judges:
             scores = next(iter(whole.to_batches()), scores)
         parcel = Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(detector))
         return Said(parcel=parcel, paced=tuple(steps))
+
+    @contextmanager
+    def _unless_shadow(self, model: Model) -> Iterator[None]:
+        """What goes wrong with a shadow ends its scoring in this run, and is told; no more."""
+        try:
+            yield
+        except (DataError, StateError) as error:
+            if model.stage is Stage.LIVE:
+                raise
+            self._job.unusable[model.version.version] = error.message
+            self._judges = [judge for judge in self._judges if judge[0] is not model]
+            self.models = tuple(other for other in self.models if other is not model)
 
     def _note_point(self, point: OperatingPoint, now: InForce) -> None:
         author, reason = now.latest_change

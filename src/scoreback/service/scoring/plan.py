@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class ScoreJob:
     since: datetime | None = None  # where a first run begins, by arrival; else where training ended
     # Asked between two steps: the models from now on, or None where nothing changed.
     changed: Callable[[], Models | None] = _as_before
+    # Told of shadows that cannot score: the version, and why. The champion goes on without them.
+    unusable: dict[str, str] = field(default_factory=dict)
 
 
 def starting_point(

@@ -22,7 +22,7 @@ from scoreback.connectors.doors import Connector
 from scoreback.disk.files import write_whole
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import StateError
-from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, TimeWindow
+from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, Stage, TimeWindow
 from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
 from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.pacing_log import PacedStep
@@ -176,14 +176,21 @@ def _send(
     """
     report = connector.scores.write(parcel.scores, at=at)
     refused = report.refused
-    if parcel.enrichment != Enrichment.NONE and enriching.num_rows and connector.enrichment:
-        refused += connector.enrichment.enrich(enriching, parcel.enrichment).refused
+    if parcel.enrichment != Enrichment.NONE and connector.enrichment:
+        live = _of_champion(enriching)  # what is beside an event is what the champion says of it
+        if live.num_rows:
+            refused += connector.enrichment.enrich(live, parcel.enrichment).refused
     counted = [histogram for histogram in parcel.histograms if histogram.counts]
     if counted:
         connector.scores.write_histograms(counted, at=at)
     if refused:
         _keep_refused(state.refused / f"{batch.batch_id}.ndjson", refused)
     return Published(report.written, report.already_there, len(refused))
+
+
+def _of_champion(scores: ScoreBatch) -> ScoreBatch:
+    live = pc.equal(scores.batch.column("stage"), Stage.LIVE.value)
+    return scores if pc.all(live).as_py() else ScoreBatch(scores.batch.filter(live))
 
 
 def _let_go(

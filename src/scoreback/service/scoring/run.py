@@ -227,7 +227,8 @@ class ScoreRun:
         job, app = self._job, self._app
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
-        said, models = self._judges.say(step.rows, window, after.plan_hash, slice_name), self.models
+        said = self._judges.say(step.rows, window, after.plan_hash, slice_name)
+        models = self.models  # those that said something
         versions = ",".join(model.version.version for model in models)
         stages = ",".join(model.stage for model in models)
         batch_id = score_id(job.detector.name, versions, stages, after.plan_hash, slice_name)
@@ -249,8 +250,8 @@ class ScoreRun:
         scores = said.parcel.scores.batch
         live = pc.equal(scores.column("stage"), Stage.LIVE.value)
         alerts = pc.sum(pc.and_(live, scores.column("alert"))).as_py() or 0
-        suppressed = sum(int(one.judged.suppressed.sum()) for one in said.paced)
         judged = [one.judged for one in said.paced if one.stage is Stage.LIVE]
+        suppressed = sum(int(one.suppressed.sum()) for one in judged)
         opened = sum(int(one.past.opened.sum()) for one in judged)
         over_budget = sum(one.held_back for one in judged)
         self._sent = _Sent(step, int(alerts), suppressed, opened, over_budget, sending)

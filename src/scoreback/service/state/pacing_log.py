@@ -115,7 +115,8 @@ def remembered(
         database: of the state.
         detector: whose.
         version: of the model; what it scored in another stage counts too.
-        stage: whose alerts count as opened, by whatever version.
+        stage: whose alerts count as opened, by whatever version; those of a shadow, which nobody
+            is shown, count for itself alone.
         pace: digest of what the team can read; cuts that were set for another are left out.
         joined: what was opened in all of `LOOK_BACK` is asked for, as late hits may join it; else
             what counts towards a day's budget.
@@ -140,6 +141,7 @@ def remembered(
     opened_for = LOOK_BACK if joined else _COUNTED_FOR
     for row in rows:
         counts = row.stage == stage.value and row.until > last - opened_for
+        counts = counts and (stage is Stage.LIVE or row.version == version)
         if not counts and row.version != version:
             continue
         past = _past(row.past, detector)

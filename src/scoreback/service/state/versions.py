@@ -1,8 +1,9 @@
 """Versions of a detector's model: registered, promoted, rolled back; all of it in the audit log.
 
-One version of a detector at most is the champion: it scores. Promotions form a stack; a promotion
-puts a version on top, a rollback takes the top away, so that it leads to what scored before, step
-by step, and can itself be undone by promoting again.
+One version of a detector at most is the champion: its scores raise alerts. A few beside it are
+shadows: they score the same events and raise nothing. Promotions form a stack; a promotion puts a
+version on top, a rollback takes the top away, so that it leads to what scored before, step by step,
+and can itself be undone by promoting again.
 """
 
 import builtins
@@ -16,12 +17,13 @@ import sqlalchemy as sa
 from pydantic import JsonValue, TypeAdapter
 
 from scoreback.errors import StateError
-from scoreback.records import ModelVersion
+from scoreback.records import ModelVersion, VersionStatus
 from scoreback.service.state import tables
 from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.workspace_state import State
 
 SERVICE = "scoreback"  # the actor of what no person did
+MOST_SHADOWS = 2  # each costs a part of every run
 
 Beside = Callable[[sa.Connection], None]  # what is done in the same transaction
 
@@ -120,6 +122,20 @@ class Versions:
             row = _champion(connection, detector)
             return None if row is None else _version(row)
 
+    def due(self, detector: str) -> builtins.list[ModelVersion]:
+        """The versions that score: the champion, then its shadows by age; none without it."""
+        t = tables.versions
+        query = sa.select(t).where(t.c.detector == detector)
+        with self._database.reads() as connection:
+            scoring = query.where(t.c.status.in_(("champion", "shadow"))).order_by(t.c.number)
+            found = [_version(row) for row in connection.execute(scoring)]
+        first = [one for one in found if one.status == "champion"]
+        return [*first, *(one for one in found if one.status == "shadow")] if first else []
+
+    def shadows(self, detector: str) -> builtins.list[ModelVersion]:
+        """The versions that score beside the champion and raise nothing, oldest first."""
+        return [one for one in self.list(detector) if one.status == "shadow"]
+
     def detectors(self) -> builtins.list[str]:
         """Names of the detectors that have a version, sorted."""
         t = tables.versions
@@ -137,14 +153,32 @@ class Versions:
             _, target = _earlier(connection, detector)
             return _get(connection, detector, target.version)
 
-    def promote(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
+    def promote(
+        self,
+        detector: str,
+        version: str,
+        *,
+        by: str,
+        at: datetime,
+        instead_of: ModelVersion | None = None,
+    ) -> ModelVersion:
         """Let *version* score; the champion before it retires. Promoting the champion is no error.
 
+        Args:
+            detector: whose version.
+            version: its name.
+            by: who does it, for the audit log.
+            at: when.
+            instead_of: the champion that somebody looked at before they decided; None: whoever.
+
         Raises:
-            StateError: there is no such version; nothing is changed.
+            StateError: there is no such version, or another than *instead_of* scores by now:
+                somebody else was quicker; nothing is changed.
         """
         with self._database.writes() as connection:
             found = _get(connection, detector, version)
+            if instead_of is not None:
+                _refuse_if_later(connection, instead_of)
             if found.status == "champion":
                 return found
             top = _top(connection, detector)
@@ -153,6 +187,55 @@ class Versions:
             _step(connection, found, "promote", by, at, below)
             detail: dict[str, JsonValue] = {"before": top.version if top is not None else None}
             _log(connection, found, "promote", by, at, detail)
+            return _get(connection, detector, version)
+
+    def shadow(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
+        """Let *version* score beside the champion; again is no error.
+
+        Of more than `MOST_SHADOWS` the oldest retires.
+
+        Raises:
+            StateError: there is no such version, it is the champion, or no version scores that it
+                could be beside; nothing is changed.
+        """
+        with self._database.writes() as connection:
+            found = _get(connection, detector, version)
+            if found.status == "shadow":
+                return found
+            if found.status == "champion" or _champion(connection, detector) is None:
+                is_it = found.status == "champion"
+                raise StateError(
+                    f"{version} of {detector!r} cannot be a shadow:"
+                    f" {'it scores already' if is_it else 'no version scores'}",
+                    hint="name another version" if is_it else "promote one",
+                )
+            t = tables.versions
+            mine = (t.c.detector == detector, t.c.status == "shadow")
+            beside = connection.execute(sa.select(t).where(*mine).order_by(t.c.number)).all()
+            for row in beside[: len(beside) + 1 - MOST_SHADOWS]:
+                reason = f"{version} takes its place: {MOST_SHADOWS} versions at most are shadows"
+                _retire(connection, _version(row), SERVICE, at, reason)
+            _set_status(connection, found, "shadow")
+            _log(connection, found, "shadow", by, at, {})
+            return _get(connection, detector, version)
+
+    def retire(
+        self, detector: str, version: str, *, by: str, at: datetime, reason: str
+    ) -> ModelVersion:
+        """Let *version*, which is not the champion, score no more; the *reason* is kept.
+
+        Raises:
+            StateError: there is no such version, or it is the champion; nothing is changed.
+        """
+        with self._database.writes() as connection:
+            found = _get(connection, detector, version)
+            if found.status == "champion":
+                raise StateError(
+                    f"{version} of {detector!r} scores: it is not retired before another does",
+                    hint="promote another version, or roll back",
+                )
+            if found.status != "retired":
+                _retire(connection, found, by, at, reason)
             return _get(connection, detector, version)
 
     def rollback(
@@ -277,6 +360,18 @@ def _top(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]]
     return connection.execute(query).one_or_none()
 
 
+def _refuse_if_later(connection: sa.Connection, seen: ModelVersion) -> None:
+    top = _top(connection, seen.detector)
+    if top is None or top.version == seen.version:
+        return
+    raise StateError(
+        f"{top.actor} was quicker: {top.version} of {seen.detector!r} scores since"
+        f" {top.at:%Y-%m-%d %H:%M:%S} UTC, in place of {seen.version}",
+        hint="nothing was changed; look at `scoreback versions`, and promote again if you still"
+        " want another",
+    )
+
+
 def _earlier(
     connection: sa.Connection, detector: str
 ) -> tuple[sa.Row[tuple[object, ...]], sa.Row[tuple[object, ...]]]:
@@ -299,6 +394,19 @@ def _crown(connection: sa.Connection, version: ModelVersion) -> None:
     connection.execute(retire)
     crown = sa.update(t).where(mine, t.c.version == version.version).values(status="champion")
     connection.execute(crown)
+
+
+def _retire(
+    connection: sa.Connection, version: ModelVersion, by: str, at: datetime, reason: str
+) -> None:
+    _set_status(connection, version, "retired")
+    _log(connection, version, "retire", by, at, {"reason": reason})
+
+
+def _set_status(connection: sa.Connection, version: ModelVersion, status: VersionStatus) -> None:
+    t = tables.versions
+    mine = (t.c.detector == version.detector, t.c.version == version.version)
+    connection.execute(sa.update(t).where(*mine).values(status=status))
 
 
 def _step(

@@ -1,18 +1,23 @@
-"""Whether a freshly trained candidate may score without a person's word."""
+"""What becomes of a freshly trained candidate: it scores, alone or in shadow, or it waits."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
-from scoreback.models.detector.spec import Detector
+from scoreback.models.detector.spec import Detector, format_duration
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
-from scoreback.service.state.versions import Versions
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.state.versions import SERVICE, Versions
+
+Next = Literal["promote", "shadow", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether to promote, and why (not), in words that follow "it"."""
+    """What becomes of it, and why, in words that follow "it"."""
 
-    promote: bool
+    next: Next
     why: str
 
 
@@ -20,17 +25,39 @@ def decide(app: App, detector: Detector, candidate: ModelVersion) -> Decision:
     """What the detector's gate says of *candidate*, which training did not refuse.
 
     The figures of two trainings are of different days and so decide nothing between a candidate
-    and the champion: where there is a champion, a person compares their reports.
+    and the champion: both score the same events for a while, and are compared on those.
     """
     champion = Versions(app.state).champion(detector.name)
     if champion is not None and champion.version == candidate.version:
-        return Decision(promote=False, why="is the version that scores already")
-    if detector.gate.approval == "manual":
-        return Decision(promote=False, why="waits for a person to promote it")
+        return Decision("wait", "is the version that scores already")
     if champion is None:
-        return Decision(promote=True, why="is promoted, as no version scored yet")
+        if detector.gate.approval == "manual":
+            return Decision("wait", "waits for a person to promote it, as no version scores yet")
+        return Decision("promote", "is promoted, as no version scored yet")
+    if candidate.status == "retired":
+        return Decision("wait", "is the same as a version that was retired")
+    if not detector.gate.shadow:
+        return Decision(
+            "wait",
+            f"waits for a person to promote it: gate.shadow is 0s, so that nothing compares it with"
+            f" {champion.version} on the same days",
+        )
     return Decision(
-        promote=False,
-        why=f"waits for a person to promote it, as nothing compares it with {champion.version} on"
-        " the same days yet",
+        "shadow",
+        f"scores in shadow beside {champion.version}, and is compared with it after"
+        f" {format_duration(detector.gate.shadow)}",
     )
+
+
+def let_in(app: App, detector: Detector, candidate: ModelVersion, *, at: datetime) -> Decision:
+    """Do with *candidate* as `decide` says.
+
+    Raises:
+        ArtifactError, SiemRefused: as promoting does; nothing is changed.
+    """
+    decision = decide(app, detector, candidate)
+    if decision.next == "promote":
+        promote(app, detector, candidate.version, by=SERVICE, at=at)
+    elif decision.next == "shadow":
+        Versions(app.state).shadow(detector.name, candidate.version, by=SERVICE, at=at)
+    return decision

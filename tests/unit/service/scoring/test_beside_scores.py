@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from scoreback.connectors.doors import Facts
 from scoreback.errors import SiemUnavailable, StateError
-from scoreback.records import Enrichment, WriteReport
+from scoreback.records import Enrichment, ScoreBatch, WriteReport
 from scoreback.service.scoring import publish
 from scoreback.service.scoring.publish import Resolved
 from scoreback.service.state.workspace_state import State
@@ -51,6 +52,17 @@ def test_scores_are_put_beside_events_where_that_is_asked_for_and_can_be_done(
     siem = Siem()
     send(state, siem, ENRICHING)
     assert siem.enriched == IDS
+
+
+def test_only_what_the_champion_says_is_put_beside_events(state: State) -> None:
+    siem = Siem()
+    stages = ["shadow" if n % 2 else "live" for n in range(10)]
+    batch = PARCEL.scores.batch
+    place = batch.schema.get_field_index("stage")
+    batch = batch.set_column(place, batch.schema.field(place), pa.array(stages))
+    send(state, siem, replace(ENRICHING, scores=ScoreBatch(batch)))
+    assert siem.ids == IDS
+    assert siem.enriched == IDS[::2]
 
 
 def test_nothing_is_put_beside_events_where_nobody_asks_or_the_siem_cannot(state: State) -> None:

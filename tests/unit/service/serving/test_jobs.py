@@ -23,6 +23,7 @@ from scoreback.service.serving.kinds.kind import Ended, Kind, Work
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop, Stopped
+from scoreback.service.training import gate
 
 T = datetime(2026, 6, 1, tzinfo=UTC)
 TEXT = """
@@ -261,7 +262,7 @@ def test_a_training_makes_a_candidate_that_the_gate_decides_on(
     does(lambda: trained)
     promoted: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        training,
+        gate,
         "promote",
         lambda _app, _d, name, *, by, at: promoted.append((name, by + f"{at:%Y}")),
     )

@@ -206,3 +206,56 @@ def test_a_version_is_named_by_its_number_or_by_a_start_that_only_it_has(state: 
     for none in ("", "v13", "0000", "v1-1"):
         with pytest.raises(StateError, match="no version"):
             versions.named("d", none)
+
+
+def statuses(state: State) -> list[str]:
+    return [one.status for one in Versions(state).list("d")]
+
+
+def test_a_shadow_is_beside_the_champion_and_of_many_the_oldest_retires_with_the_reason(
+    state: State,
+) -> None:
+    versions = Versions(state)
+    names = [register(state, str(n) * 8).version for n in range(4)]
+    with pytest.raises(StateError, match="no version scores"):
+        versions.shadow("d", names[1], by="ann", at=T)
+    versions.promote("d", names[0], by="ann", at=T)
+    with pytest.raises(StateError, match="it scores already"):
+        versions.shadow("d", names[0], by="ann", at=T)
+    for name in names[1:]:
+        assert versions.shadow("d", name, by="ann", at=T).status == "shadow"
+    assert versions.shadow("d", names[3], by="ann", at=T).status == "shadow"
+    assert statuses(state) == ["champion", "retired", "shadow", "shadow"]
+    assert [one.version for one in versions.due("d")] == [names[0], names[2], names[3]]
+    assert [one.version for one in versions.shadows("d")] == names[2:]
+    (retired,) = (one for one in audit_log(state) if one.action == "retire")
+    assert names[3] in str(retired.detail["reason"])
+    versions.promote("d", names[3], by="ann", at=T)
+    assert statuses(state) == ["retired", "retired", "shadow", "champion"]
+
+
+def test_a_version_retires_with_its_reason_unless_it_is_the_champion(state: State) -> None:
+    versions, name = Versions(state), register(state, "11111111").version
+    versions.promote("d", name, by="ann", at=T)
+    with pytest.raises(StateError, match="scores: it is not retired"):
+        versions.retire("d", name, by="ann", at=T, reason="no better")
+    other = register(state, "22222222").version
+    versions.shadow("d", other, by="ann", at=T)
+    for _ in range(2):
+        assert versions.retire("d", other, by="x", at=T, reason="no better").status == "retired"
+    retired = [one for one in audit_log(state) if one.action == "retire"]
+    assert [(one.actor, one.detail["reason"]) for one in retired] == [("x", "no better")]
+
+
+def test_a_promotion_in_place_of_a_champion_that_is_gone_is_refused_and_says_who_was_quicker(
+    state: State,
+) -> None:
+    versions = Versions(state)
+    first, second, third = (register(state, str(n) * 8).version for n in range(3))
+    seen = versions.promote("d", first, by="ann", at=T)
+    assert versions.promote("d", first, by="bob", at=T, instead_of=seen).version == first
+    versions.promote("d", second, by="bob", at=T, instead_of=seen)
+    for wanted in (second, third):
+        with pytest.raises(StateError, match="bob was quicker"):
+            versions.promote("d", wanted, by="cat", at=T, instead_of=seen)
+    assert statuses(state) == ["retired", "champion", "candidate"]

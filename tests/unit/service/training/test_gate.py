@@ -13,7 +13,7 @@ from scoreback.records import ModelVersion
 from scoreback.service.app import App, opened
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
-from scoreback.service.training.gate import decide
+from scoreback.service.training.gate import decide, let_in
 
 T = datetime(2026, 6, 1, tzinfo=UTC)
 TEXT = """
@@ -44,23 +44,55 @@ def detector(approval: str | None) -> Detector:
 
 
 @pytest.mark.parametrize("approval", [None, "manual"])
-def test_by_default_a_person_promotes(app: App, approval: str | None) -> None:
-    decision = decide(app, detector(approval), candidate(app, "a"))
-    assert not decision.promote
+def test_by_default_a_person_promotes_the_first_version(app: App, approval: str | None) -> None:
+    decision = let_in(app, detector(approval), candidate(app, "a"), at=T)
+    assert decision.next == "wait"
     assert "person" in decision.why
+    assert Versions(app.state).champion("one") is None
 
 
-def test_automatic_promotes_the_first_version_only_and_says_why_no_other(app: App) -> None:
+def test_automatic_promotes_the_first_version(app: App) -> None:
     automatic, first = detector("automatic"), candidate(app, "a")
-    assert decide(app, automatic, first).promote
+    assert decide(app, automatic, first).next == "promote"
     Versions(app.state).promote("one", first.version, by="x", at=T)
     assert "already" in decide(app, automatic, first).why
-    decision = decide(app, automatic, candidate(app, "b"))
-    assert not decision.promote
+
+
+@pytest.mark.parametrize("approval", ["manual", "automatic"])
+def test_a_later_version_scores_in_shadow_beside_the_champion(app: App, approval: str) -> None:
+    versions, first, later = Versions(app.state), candidate(app, "a"), candidate(app, "b")
+    versions.promote("one", first.version, by="x", at=T)
+    decision = let_in(app, detector(approval), later, at=T)
+    assert decision.next == "shadow"
     assert first.version in decision.why
+    assert "3d" in decision.why
+    assert [one.version for one in versions.shadows("one")] == [later.version]
 
 
-@pytest.mark.parametrize("key", ["min_precision: 0.3", "beat: [champion]", "shadow: 3d"])
+def test_without_a_shadow_a_later_version_waits_for_a_person(app: App) -> None:
+    first, later = candidate(app, "a"), candidate(app, "b")
+    Versions(app.state).promote("one", first.version, by="x", at=T)
+    none = parse_detector(TEXT + "gate: {shadow: 0s}\n")
+    decision = let_in(app, none, later, at=T)
+    assert decision.next == "wait"
+    assert first.version in decision.why
+    assert not Versions(app.state).shadows("one")
+
+
+def test_what_was_retired_is_not_let_in_again(app: App) -> None:
+    versions, first, later = Versions(app.state), candidate(app, "a"), candidate(app, "b")
+    versions.promote("one", first.version, by="x", at=T)
+    retired = versions.retire("one", later.version, by="x", at=T, reason="no better")
+    assert "was retired" in let_in(app, detector(None), retired, at=T).why
+    assert not versions.shadows("one")
+
+
+def test_a_shadow_of_a_month_is_refused() -> None:
+    with pytest.raises(ConfigError, match="30d is too long"):
+        parse_detector(TEXT + "gate: {shadow: 30d}\n")
+
+
+@pytest.mark.parametrize("key", ["min_precision: 0.3", "beat: [champion]"])
 def test_the_other_keys_of_the_gate_are_refused_by_name(key: str) -> None:
     with pytest.raises(ConfigError, match=rf"d\.yml:8: gate\.{key.split(':')[0]}: is not built"):
         parse_detector(TEXT + f"gate: {{approval: manual, {key}}}\n", "d.yml")

@@ -14,6 +14,7 @@ from scoreback.service.serving.kinds.kind import Ended, Kind, NotYet, Work
 
 LITTLE_PATIENCE = 5.0  # seconds that scoring waits for whoever scores the same detector
 
+_SHADOW = "shadow"  # what is warned of where a version that is to score beside cannot
 _HOME = "home"  # what is warned of where scored events are unlike those learnt from
 _TRY = "Try: see docs/runbook/drifting.md; train on events of this network"
 
@@ -44,6 +45,7 @@ def _score(work: Work, served: Sequence[Served]) -> Ended:
             continue
         _log_run(work.app, run)
         _warn_of_another_home(work, run)
+        _warn_of_shadows(work, run)
     return ended
 
 
@@ -106,6 +108,15 @@ def _warn_of_another_home(work: Work, run: LiveRun) -> None:
         work.warn(_HOME, [name], f"{version} is not at home: {'; '.join(reasons)}. {_TRY}")
     if run.outcome.homes and not run.outcome.not_at_home:
         work.clear(_HOME, name)
+
+
+def _warn_of_shadows(work: Work, run: LiveRun) -> None:
+    """Say once which shadows cannot score, and once that this is over."""
+    name = run.detector.name
+    for version, why in run.unusable.items():
+        work.warn(_SHADOW, [name], f"shadow {version} does not score: {why}. The champion goes on")
+    if not run.unusable:
+        work.clear(_SHADOW, name)
 
 
 def _same_events(detector: Detector, connector: str) -> str:

@@ -3,11 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from scoreback.service.deploying.promotion import promote
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
-from scoreback.service.state.versions import SERVICE
-from scoreback.service.training.gate import decide
+from scoreback.service.training.gate import let_in
 from scoreback.service.training.train_job import train_detector
 
 _log = logging.getLogger(__name__)
@@ -35,13 +33,11 @@ def _train_one(work: Work, one: Served) -> None:
         outcome.version.version,
         outcome.training.evaluation.at_budget.precision,
     )
-    decision = decide(app, detector, outcome.version)
-    if decision.promote:
-        promote(app, detector, version, by=SERVICE, at=work.now)
+    decision = let_in(app, detector, outcome.version, at=work.now)
     _log.info(
         "trained %s, precision %s at the budget: it %s%s",
         version, "-" if precision is None else f"{precision:.2f}", decision.why,
-        "" if decision.promote else f" (scoreback promote {one.path} {version})",
+        f" (scoreback promote {one.path} {version})" if decision.next == "wait" else "",
         extra=about,
     )  # fmt: skip
 

@@ -1,0 +1,91 @@
+"""What a shadow costs: a run that scores by champion and shadow against one by the champion alone.
+
+The simulated company's machines, trained twice by the product on its first days. A round scores the
+same events from copies of one workspace, without a shadow and with one, each way first in turn.
+CPU time of the process, all threads. What the shadow costs is the difference of both; a run of its
+own is the run without it. The claim: the median over rounds is under 35 % of a run of its own.
+
+``python benchmarks/shadow.py [--json] [--events N] [--rounds N]``
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from memory import FILE, LEARNT, START, days_of_company, workspace
+
+from scoreback.models.detector.file import load_detector
+from scoreback.service.app import opened
+from scoreback.service.scoring.champions import score_live
+from scoreback.service.settings import Settings
+from scoreback.service.state.versions import Versions
+from scoreback.service.training.train_job import train_detector
+
+LIMIT = 0.35
+DETECTOR = load_detector(FILE)
+
+
+def with_shadow(home: Path) -> None:
+    """Let a version that was trained two days earlier score beside the champion."""
+    with opened(Settings(home=home)) as app:
+        at = START + LEARNT - timedelta(days=2)
+        version = train_detector(app, DETECTOR, as_of=at, now=at).version.version
+        Versions(app.state).shadow(DETECTOR.name, version, by="benchmark", at=at)
+
+
+def seconds(home: Path, clock: datetime, versions: int) -> tuple[float, int]:
+    """CPU seconds of one run over a copy of *home* that scores by so many *versions*; its rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "home"
+        shutil.copytree(home, copy)
+        with opened(Settings(home=copy)) as app:
+            if len(Versions(app.state).due(DETECTOR.name)) != versions:
+                sys.exit("the workspace is not as it was made")
+            began = time.process_time()
+            run = score_live(app, DETECTOR, now=clock)
+            took = time.process_time() - began
+    if run is None or run.unusable:
+        sys.exit("the run did not score as it should")
+    return took, run.outcome.scored
+
+
+def main() -> None:
+    """Compare both, and print the ratio, or JSON; ends with 1 above the limit."""
+    parser = argparse.ArgumentParser(description="What a shadow costs.")
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        alone, both = Path(folder) / "alone", Path(folder) / "both"
+        clock = workspace(alone, *days_of_company(), arguments.events)
+        shutil.copytree(alone, both)
+        with_shadow(both)
+        seconds(alone, clock, 1)  # imports, caches
+        rounds, rows = [], 0
+        for number in range(arguments.rounds):
+            order = ((alone, 1), (both, 2)) if number % 2 else ((both, 2), (alone, 1))
+            took = {}
+            for home, versions in order:
+                took[versions], rows = seconds(home, clock, versions)
+            rounds.append({"alone_s": round(took[1], 3), "both_s": round(took[2], 3),
+                           "ratio": round(took[2] / took[1] - 1, 3)})  # fmt: skip
+    ratio = statistics.median(one["ratio"] for one in rounds)
+    if arguments.json:
+        print(json.dumps({"rows": rows, "ratio": ratio, "limit": LIMIT, "rounds": rounds}))
+    else:
+        for one in rounds:
+            print(f"alone {one['alone_s']:>7} s   with a shadow {one['both_s']:>7} s   "
+                  f"{one['ratio']:>6.1%}")  # fmt: skip
+        print(f"{rows:,} rows: a shadow costs {ratio:.1%} of a run of its own (limit {LIMIT:.0%})")
+    sys.exit(0 if ratio < LIMIT else 1)
+
+
+if __name__ == "__main__":
+    main()
