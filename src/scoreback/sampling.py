@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from scoreback.engine import open_engine
 
-_FEW = 10_000
+_FEW = 40_000
 
 
 def digests(ids: pa.Array | pa.ChunkedArray, salt: str) -> NDArray[np.uint64]:

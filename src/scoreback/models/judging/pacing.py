@@ -17,7 +17,7 @@ opens no more than its budget.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ TRAILING_DAYS = 7
 TICK_US = 3_600_000_000
 TIES = "ties"  # salt of the draws that tell units of equal scores apart
 _SPENT = 0.5  # alerts; with fewer left a day's budget counts as spent
+_HITS = 1.5  # for each alert; a guess that costs steps where it is wrong, and changes nothing
 _WORST = 0.125  # of the budget a day, when it is spent
 
 
@@ -100,6 +101,8 @@ class Trailing:
         best = np.lexsort((draws, -scores))
         self._times, self._entities, self._offsets = times[best], entities[best], offsets[best]
         self._scores, self._draws = scores[best], draws[best]
+        self._hits = _HITS  # for each alert, when a cut was asked for last
+        self._last: tuple[tuple[float, int, Suppression], Cut] | None = None
 
     def cut(self, left: float, offset: int, rule: Suppression) -> Cut:
         """The lowest cut at which the days from *offset* on open at most *left* alerts a day.
@@ -109,6 +112,13 @@ class Trailing:
             offset: microseconds from where a day begins.
             rule: cap and throttle.
         """
+        if self._last is not None and self._last[0] == (left, offset, rule):
+            return self._last[1]  # a day that has spent its budget asks the same until its end
+        found = self._cut(left, offset, rule)
+        self._last = (left, offset, rule), found
+        return found
+
+    def _cut(self, left: float, offset: int, rule: Suppression) -> Cut:
         allowed = left * self.days
         if self._stretch is None:
             rest = np.flatnonzero(self._offsets >= offset)
@@ -124,16 +134,11 @@ class Trailing:
             opened = openings(times[:taken][order], entities[:taken][order], rule)
             return len(opened) <= allowed
 
-        taken, over = 0, 1  # how many of the best fit, and how many do not
-        while over <= len(rest) and fits(over):
-            taken, over = over, over * 2
-        over = min(over, len(rest) + 1)
-        while over - taken > 1:
-            middle = (taken + over) // 2
-            if fits(middle):
-                taken = middle
-            else:
-                over = middle
+        # Each opens one alert at most. The cut of a tick is near that of the tick before it.
+        least = min(int(allowed), len(rest))
+        taken = _most(fits, least, len(rest), guess=round(self._hits * least))
+        if least:
+            self._hits = taken / least
         return self._after(rest, taken)
 
     def _after(self, rest: NDArray[np.int64], taken: int) -> Cut:
@@ -145,6 +150,25 @@ class Trailing:
         if taken and self._scores[rest[taken - 1]] > score:
             return Cut(float(self._scores[rest[taken - 1]]))
         return Cut(score, float(self._draws[first_out]))
+
+
+def _most(fits: Callable[[int], bool], least: int, count: int, *, guess: int) -> int:
+    """The largest number up to *count* that fits, found in few steps where *guess* is near it.
+
+    Whatever the guess, it is the same: *least* fits, and below one that fits every one does.
+    """
+    fit, over = least, count + 1
+    step, near = max(guess // 32, 1), guess
+    while over - fit > 1:
+        near = min(max(near, fit + 1), over - 1)
+        if fits(near):
+            fit, near = near, near + step
+        else:
+            over, near = near, near - step
+        step *= 2
+        if fit > least and over <= count:  # known from both sides
+            near = (fit + over) // 2
+    return fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
