@@ -103,6 +103,7 @@ benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/native.py
+	$(BIN)/python benchmarks/shadow.py
 	$(BIN)/python benchmarks/splunk_read.py
 	$(BIN)/python benchmarks/splunk_command.py
 	$(BIN)/python benchmarks/texts.py
