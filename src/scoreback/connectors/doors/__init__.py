@@ -8,7 +8,7 @@ SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (ret
 from scoreback.connectors.doors.alerts import AlertFields, AlertQuery, AlertsDoor
 from scoreback.connectors.doors.connector import Connector, Facts
 from scoreback.connectors.doors.enrichment import EnrichmentDoor
-from scoreback.connectors.doors.events import BATCH_ROWS, EventsDoor, Slice
+from scoreback.connectors.doors.events import BATCH_ROWS, EventsDoor, LaterValues, Slice
 from scoreback.connectors.doors.health import HealthDoor
 from scoreback.connectors.doors.intake import ExportsDoor, IntakeDoor, LoadMapping, LoadReport
 from scoreback.connectors.doors.labels import LabelsDoor
@@ -32,6 +32,7 @@ __all__ = [
     "HealthDoor",
     "IntakeDoor",
     "LabelsDoor",
+    "LaterValues",
     "LoadMapping",
     "LoadReport",
     "NativeDoor",

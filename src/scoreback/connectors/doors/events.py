@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import pyarrow as pa
+
 from scoreback.records import EventBatch, EventQuery, TimeWindow
 
 BATCH_ROWS = 20_000  # rows in one EventBatch at most: enough for vector work, small in memory
@@ -64,6 +66,25 @@ class EventsDoor(Protocol):
         Raises:
             SiemUnavailable: the SIEM did not answer; what was yielded stands.
             SiemRefused: the query was refused.
+        """
+        ...
+
+
+@runtime_checkable
+class LaterValues(Protocol):
+    """Tells what came to be known of events after they were stored: of doors that can.
+
+    The events themselves never change.
+    """
+
+    def later_values(self, selection: Mapping[str, object], fields: Sequence[str]) -> pa.Table:
+        """Values of *fields* that events of *selection* got since they were stored.
+
+        ``event_id``, ``known_at`` (when it came to be known) and a column of text for each field,
+        null where nothing was told of it then; in order of time. Rows are added and never change.
+
+        Raises:
+            SiemRefused: the selection is not understood.
         """
         ...
 

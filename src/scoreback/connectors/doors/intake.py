@@ -51,6 +51,15 @@ class LoadMapping:
     time_format: str | None = None  # how times are written, as strptime has it; else as usual
     timezone: str | None = None  # that times without an offset are in; without it, UTC
     strip: str | None = None  # what each event is wrapped in, such as _source; dots go inwards
+    labels: tuple[str, ...] = ()  # fields that hold labels; without any, those that look so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelUpdate:
+    """Labels in one field that a load brought to events that were there already."""
+
+    new: int  # events that had none
+    changed: int  # events that had another one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,9 @@ class LoadReport:
     clamped: int  # events that claim to have happened after they arrived
     behind: int = 0  # new events that arrived in what scoring had read
     orders: Mapping[str, str] = field(default_factory=dict)  # column of dates → which way read
+    labels: Mapping[str, LabelUpdate] = field(default_factory=dict)  # by field
+    other_values: Mapping[str, int] = field(default_factory=dict)  # field → events that differ in
+    # it from what is stored, and stay as they were, as it holds no labels
     time_form: str = ""  # how the times that were not read are likely written, as strptime has it
     id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it
@@ -95,8 +107,13 @@ class ExportsDoor(Protocol):
         mapping: LoadMapping,
         progress: Progress | None = None,
         scored: Callable[[], Iterable[Scored]] = tuple,
+        at: datetime | None = None,
     ) -> LoadReport:
         """Load the export at *path* into *stream*: all of it or nothing, and twice is once.
+
+        Events never change. Labels that the export has and events of the stream lack, or have
+        otherwise, are kept beside the events, as known since *at*, the clock; without it they are
+        left out. The doors to events of such a SIEM are `LaterValues`.
 
         *scored* is asked, once all rows are ready, which arrival times scoring has read by then.
         Without a column of arrival times, events that would have arrived there arrive after it.

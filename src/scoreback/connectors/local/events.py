@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 
 from scoreback.connectors.doors import BATCH_ROWS, Slice
 from scoreback.connectors.local.selection_keys import KEYS
 from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import batches, engine, parquet
+from scoreback.connectors.local.storage.later_values import fields_with_values, values_of
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store
 from scoreback.errors import SiemRefused
@@ -69,7 +71,16 @@ class Events:
 
     def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the fields that events of *selection* have, sorted."""
-        return tuple(sorted(fields_of(self.selected(selection))))
+        found = self.selected(selection)
+        with self._store.ledger.reading() as connection:
+            later = fields_with_values(connection, {segment.stream for segment in found})
+        return tuple(sorted({*fields_of(found), *later}))
+
+    def later_values(self, selection: Mapping[str, object], fields: Sequence[str]) -> pa.Table:
+        """Values of *fields* that later loads told of events of *selection*, in order of time."""
+        streams = {segment.stream for segment in self.selected(selection)}
+        with self._store.ledger.reading() as connection:
+            return values_of(connection, streams, fields)
 
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
         """Refuse a *selection* that does not name streams, and nothing else."""

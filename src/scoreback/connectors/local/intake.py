@@ -1,6 +1,7 @@
 """The doors by which events come into the embedded SIEM: added, or loaded from an export."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
@@ -40,9 +41,10 @@ class Intake:
         mapping: LoadMapping,
         progress: Progress | None = None,
         scored: Callable[[], Iterable[Scored]] = tuple,
+        at: datetime | None = None,
     ) -> LoadReport:
         """Load the export at *path* into *stream*: all of it or nothing, and twice is once."""
-        return load_file(self._store, path, stream, mapping, progress, scored)
+        return load_file(self._store, path, stream, mapping, progress, scored, at)
 
     def streams(self) -> Sequence[StoredStream]:
         """What was loaded, by stream."""

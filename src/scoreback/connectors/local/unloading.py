@@ -7,8 +7,10 @@ transaction, and then their files are removed; that is done while nobody reads.
 
 import fnmatch
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from scoreback.connectors.doors.stored import ReadSoFar, StoredExport, Unloaded
 from scoreback.connectors.local.events import patterns_of
@@ -16,6 +18,7 @@ from scoreback.connectors.local.loading.intake import alone_with
 from scoreback.connectors.local.storage import ledger
 from scoreback.connectors.local.storage.compaction import while_nobody_reads
 from scoreback.connectors.local.storage.contents import exports_of
+from scoreback.connectors.local.storage.later_values import forget_values
 from scoreback.connectors.local.storage.segments import Segment, listed
 from scoreback.connectors.local.storage.store import Store, stream_name
 from scoreback.errors import SiemRefused
@@ -55,10 +58,17 @@ def unload(
         paths = [segment.path for segment in gone]
         with store.ledger.writing() as connection:
             connection.execute(ledger.segments.delete().where(ledger.segments.c.path.in_(paths)))
+            forget_values(connection, stream, _ids(store, gone))
         store.segments.discard(gone)
     rows = sum(segment.rows for segment in gone)
     left = sum(segment.rows for segment in segments) - rows
     return Unloaded(exports=chosen, rows=rows, left=left)
+
+
+def _ids(store: Store, segments: Sequence[Segment]) -> Iterator[list[str]]:
+    for segment in segments:
+        path = store.segments.intact(segment)
+        yield pq.read_table(path, columns=["event_id"], partitioning=None)["event_id"].to_pylist()
 
 
 def _export(there: Sequence[StoredExport], stream: str, wanted: str) -> StoredExport:
@@ -80,7 +90,8 @@ def _export(there: Sequence[StoredExport], stream: str, wanted: str) -> StoredEx
         )
     raise SiemRefused(
         f"no events of stream {stream!r} were loaded from {wanted!r}",
-        hint=f"its exports are: {names or 'not known, a program added its events'}",
+        hint=f"its exports are: {names or 'not known, a program added its events'}; an export that"
+        " brought labels alone is not taken back: load the right labels instead",
     )
 
 

@@ -30,17 +30,27 @@ class UnitLabels:
         self._judged = pc.unique(verdicts.column("event_id")).drop_null()
         self._found = [_PAIRS.empty_table()]
         self._fields: pa.Table | None = None
+        self._changed: list[pa.Table] = []
 
-    def add(self, events: EventBatch, unit: pa.ChunkedArray, from_field: LabelBatch | None) -> None:
-        """Take the *unit* of each of *events*, and the labels that they carry themselves."""
+    def add(
+        self,
+        events: EventBatch,
+        unit: pa.ChunkedArray,
+        from_field: LabelBatch | None,
+        changed: pa.Table | None = None,
+    ) -> None:
+        """Take the *unit* of each of *events*, and the labels that they carry themselves.
+
+        All labels of events whose labels *changed* are kept: which one holds depends on the moment.
+        """
         ids = events.batch.column("event_id")
         pairs = pa.table({"event_id": ids, UNIT: unit})
         pairs = pairs.filter(pc.is_valid(pairs[UNIT]))
         self._found.append(pairs.filter(pc.is_in(pairs["event_id"], value_set=self._judged)))
+        if changed is not None:
+            self._changed.append(_with_units(changed, ids, unit))
         if from_field is not None:
-            labels = pa.Table.from_batches([from_field.batch])
-            place = pc.index_in(labels.column("event_id"), value_set=ids)
-            labels = labels.append_column(UNIT, pa.table({UNIT: unit})[UNIT].take(place))
+            labels = _with_units(pa.Table.from_batches([from_field.batch]), ids, unit)
             earlier = [] if self._fields is None else [self._fields]
             self._fields = _earliest(pa.concat_tables([*earlier, labels]))
 
@@ -49,7 +59,13 @@ class UnitLabels:
         found = pa.concat_tables(self._found)
         place = pc.index_in(self._verdicts.column("event_id"), value_set=found["event_id"])
         named = self._verdicts.append_column(UNIT, found[UNIT].combine_chunks().take(place))
-        return named if self._fields is None else pa.concat_tables([named, self._fields])
+        of_fields = [] if self._fields is None else [self._fields]
+        return pa.concat_tables([named, *of_fields, *self._changed])
+
+
+def _with_units(labels: pa.Table, ids: pa.Array, unit: pa.ChunkedArray) -> pa.Table:
+    place = pc.index_in(flat(labels.column("event_id")), value_set=ids)
+    return labels.append_column(UNIT, pa.table({UNIT: unit})[UNIT].take(place))
 
 
 def _earliest(labels: pa.Table) -> pa.Table:

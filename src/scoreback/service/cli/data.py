@@ -49,12 +49,19 @@ def load(
         str | None,
         typer.Option(help="Zone of times without an offset, such as Europe/Berlin (else UTC)."),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Field that holds labels; repeat it. Without any, those that changed and look so."
+        ),
+    ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
     """Load an export into the embedded SIEM, to try a detector on it.
 
-    Loading a file again changes nothing. Rows that cannot be used are kept beside, with reasons.
+    Loading a file again changes nothing; with labels filled in, it updates the labels of events
+    that are there. Rows that cannot be used are kept beside, with reasons.
     """
     from dataclasses import asdict
 
@@ -66,7 +73,7 @@ def load(
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
     mapping = LoadMapping(
         time=time, id=id_column, arrival=arrival, fields=fields, strip=strip,
-        time_format=time_format, timezone=timezone,
+        time_format=time_format, timezone=timezone, labels=tuple(label or ()),
     )  # fmt: skip
     reports = []
     with opened(options.settings(home)) as app:
@@ -81,7 +88,7 @@ def load(
                 report = exports.load(
                     file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
-                    lambda: scored_so_far(app.state),
+                    lambda: scored_so_far(app.state), options.now(),
                 )  # fmt: skip
             reports.append((file, report))
     if json:
@@ -99,6 +106,16 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
         f" {report.already_there:,} were there already, {report.repeated:,} repeated an id,"
         f" {report.rejected:,} were rejected"
     )
+    for name, update in report.labels.items():
+        show.say(
+            f"  {report.already_there:,} known, {update.new:,} labels new, {update.changed:,}"
+            f" changed in {name}: the next training learns from them"
+        )
+    for name, count in report.other_values.items():
+        show.say(
+            f"  {count:,} events that were there have another {name} now; events never change, so"
+            f" it stays as it was (if it is a label, load again with --label {name})"
+        )
     if report.without_offset:
         show.say(f"  {report.without_offset:,} times had no offset and were taken as {zone}")
     for column, order in report.orders.items():

@@ -24,6 +24,7 @@ from scoreback.service.deploying.differences import refused_overrides
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
+from scoreback.service.detectors.later_labels import later_labels
 from scoreback.service.detectors.list_tally import ListTally
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.paused import paused
@@ -136,10 +137,12 @@ def _of_events(
     spec = detector.labels.field
     tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
     keys, lists = _Keys(detector), ListTally(detector)
+    later = None if tally is None else later_labels(app, detector)
     try:
         for stretch in _stretches(app, query, now):
             if spec is not None and tally is not None:
-                for events in stretch:
+                for stored in stretch:
+                    events = stored if later is None else later.current(stored)
                     tally.add(events, labels_from_field(events, spec))
             for events in stretch:
                 lists.add(events)

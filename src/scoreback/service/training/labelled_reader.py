@@ -14,11 +14,13 @@ from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_history import History
 from scoreback.models.features.whole_units import Grouping
 from scoreback.models.labels.field_tally import FieldTally
+from scoreback.models.labels.later_labels import LaterLabels
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
+from scoreback.service.detectors.later_labels import later_labels
 from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.memory import Room
 
@@ -58,6 +60,7 @@ class LabelledReader:
         self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
         spec = detector.labels.field
         self._tally = None if spec is None else FieldTally(spec)
+        self._later: LaterLabels | None = None
         self._without_value = set(needed_fields(detector))  # in all events read so far
 
     @property
@@ -89,19 +92,23 @@ class LabelledReader:
         """Yield the units: the events themselves, or the groups of them that had closed."""
         verdicts = self._verdicts()
         self._of_events = [verdicts]
+        self._later = later_labels(self._app, self._detector)
         if self._grouping is None:
             for batch in self._events():
-                own = self._from_field(batch)
+                own, changed = self._from_field(batch)
                 if own is not None:
                     self._of_events.append(pa.Table.from_batches([own.batch]))
                     self._keep(own.batch.nbytes)
+                if changed is not None:
+                    self._of_events.append(changed)
+                    self._keep(changed.nbytes)
                 yield batch
             return
         self._of_units = UnitLabels(verdicts)
         try:
             for batch in self._events():
                 unit = self._grouping.add(batch)
-                self._of_units.add(batch, unit, self._from_field(batch))
+                self._of_units.add(batch, unit, *self._from_field(batch))
                 self._hold(self._grouping.nbytes)
             yield from self._grouping.units()
         finally:
@@ -183,13 +190,18 @@ class LabelledReader:
         if self._room is not None:
             self._room.hold(held)
 
-    def _from_field(self, batch: EventBatch) -> LabelBatch | None:
+    def _from_field(self, batch: EventBatch) -> tuple[LabelBatch | None, pa.Table | None]:
+        """Labels that the events carry themselves; and those of events whose labels changed."""
         spec = self._detector.labels.field
         if spec is None or self._tally is None:
-            return None
+            return None, None
         found = labels_from_field(batch, spec)
-        self._tally.add(batch, found)
-        return found.labels
+        if self._later is None:
+            self._tally.add(batch, found)
+            return found.labels, None
+        now = self._later.current(batch)
+        self._tally.add(now, labels_from_field(now, spec))
+        return self._later.split(batch, found.labels)
 
 
 def _with_value(batch: EventBatch, names: set[str]) -> set[str]:

@@ -1,9 +1,10 @@
 """Puts events into a stream: staged piece by piece, then counted all at once, each id once."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -12,8 +13,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from scoreback.connectors.local.loading.label_updates import NONE, Updates, updates
 from scoreback.connectors.local.storage.compaction import compact
 from scoreback.connectors.local.storage.engine import engine, parquet
+from scoreback.connectors.local.storage.later_values import (
+    add_values,
+    fields_with_values,
+    values_of,
+    was_loaded,
+)
 from scoreback.connectors.local.storage.lost import missing, put_back, refuse_unless_put_back
 from scoreback.connectors.local.storage.segments import (
     Segment,
@@ -42,6 +50,7 @@ class Added:
     loaded: int
     already_there: int  # their id was in the stream before
     repeated: int  # their id came earlier in the same source
+    updates: Updates = NONE  # of events that were there
 
 
 class Intake:
@@ -94,11 +103,22 @@ class Intake:
             ) from error
         self._pieces.append(piece)
 
-    def commit(self, arrived: Callable[[pa.Table], pa.Table] | None = None) -> Added:
+    def stored(self) -> list[Path]:
+        """The files of the events that the stream has."""
+        return [self._store.segments.intact(segment) for segment in self._there()]
+
+    def commit(
+        self,
+        arrived: Callable[[pa.Table], pa.Table] | None = None,
+        at: datetime | None = None,
+        labels: Collection[str] = (),
+    ) -> Added:
         """Make the staged events count, but for those whose id the stream has already.
 
         Args:
             arrived: gives some of the new events the arrival times that count.
+            at: when labels of events that are there come to be known; None: they are left out.
+            labels: fields that hold labels; none: those that look so.
 
         Raises:
             SiemUnavailable: the disk is full; nothing was added.
@@ -107,6 +127,9 @@ class Intake:
             return Added(loaded=0, already_there=0, repeated=0)
         with engine(self._staging) as connection:
             distinct, fresh = self._name(connection)
+            found = NONE
+            if at is not None and distinct > fresh:
+                found = self._updates(connection, labels)
             written: list[Segment] = []
             try:
                 for piece in self._pieces:
@@ -122,10 +145,57 @@ class Intake:
                     put_back(transaction, self._lost, self._source, written)
                     for segment in written:
                         list_segment(transaction, segment, evaluated=True)
+                    if at is not None:
+                        add_values(transaction, self._stream, found.changes, at, self._source)
             except BaseException:
                 self._store.segments.discard(written)
                 raise
-        return Added(loaded=fresh, already_there=distinct - fresh, repeated=self._rows - distinct)
+        return Added(
+            loaded=fresh,
+            already_there=distinct - fresh,
+            repeated=self._rows - distinct,
+            updates=found,
+        )
+
+    def _updates(self, connection: duckdb.DuckDBPyConnection, labels: Collection[str]) -> Updates:
+        """What the staged rows say of events that the stream has.
+
+        An export that was loaded before does not take back what later ones said, unless *labels*
+        are asked for.
+        """
+        there = self._there()
+        with self._store.ledger.reading() as transaction:
+            again = (
+                not labels
+                and self._source is not None
+                and (
+                    any(self._source.sha256 in segment.sources for segment in there)
+                    or was_loaded(transaction, self._stream, self._source.sha256)
+                )
+            )
+            since = fields_with_values(transaction, [self._stream])
+            later = values_of(transaction, [self._stream], sorted(since))
+        if again:
+            return NONE
+        fields = list(self._fields.values())
+        told = ", ".join(f"s.{identifier(name)}" for name in fields)
+        connection.execute(
+            f"CREATE VIEW told AS SELECT n.event_id{', ' if told else ''}{told}"  # noqa: S608
+            f" FROM {parquet(self._pieces)} s"
+            f" JOIN (SELECT * FROM named ANTI JOIN fresh USING (position)) n"
+            f" ON n.position = s.{identifier(_ROW)}"
+        )
+        known = parquet(self._store.segments.intact(segment) for segment in there)
+        connection.execute(f"CREATE VIEW known AS SELECT * FROM {known}")  # noqa: S608
+        stored = {name for segment in there for name in segment.columns}
+        return updates(connection, fields, stored, later, labels)
+
+    def _there(self) -> list[Segment]:
+        """The segments of the stream that are not lost."""
+        with self._store.ledger.reading() as transaction:
+            there = listed(transaction, "events", [self._stream])
+        lost = {segment.path for segment in self._lost}
+        return [segment for segment in there if segment.path not in lost]
 
     def _admit(self, name: str) -> None:
         if not name or "\0" in name:
@@ -159,11 +229,8 @@ class Intake:
             connection.execute(
                 f"CREATE TABLE named AS SELECT position, event_id FROM ({numbered}) WHERE n = 0"  # noqa: S608
             )
-        with self._store.ledger.reading() as transaction:
-            there = listed(transaction, "events", [self._stream])
         known = "(SELECT NULL::VARCHAR AS event_id WHERE false)"
-        lost = {segment.path for segment in self._lost}
-        there = [segment for segment in there if segment.path not in lost]
+        there = self._there()
         if there:
             known = parquet(self._store.segments.intact(segment) for segment in there)
         connection.execute(

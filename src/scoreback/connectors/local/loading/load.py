@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from scoreback.connectors.local.loading.csv_rows import CsvRows
 from scoreback.connectors.local.loading.formats import Export, find_export
 from scoreback.connectors.local.loading.intake import KEYS, RESERVED, clamped, intake
 from scoreback.connectors.local.loading.kibana_cells import without_marks
+from scoreback.connectors.local.loading.known_rows import KnownRows
 from scoreback.connectors.local.loading.ndjson_rows import NdjsonRows
 from scoreback.connectors.local.loading.parquet_rows import ParquetRows
 from scoreback.connectors.local.loading.rejects import Rejects
@@ -41,6 +43,7 @@ def load_file(
     mapping: LoadMapping,
     progress: Progress | None = None,
     scored: Callable[[], Iterable[Scored]] = tuple,
+    at: datetime | None = None,
 ) -> LoadReport:
     """Load the export at *path* into *stream*.
 
@@ -48,7 +51,8 @@ def load_file(
 
     Rows that cannot be loaded are counted by reason and kept in a file of the SIEM's folder
     ``rejects``. Rows whose id the stream has are counted and left out, so that loading again, or
-    an export that overlaps another, adds only what is new.
+    an export that overlaps another, adds only what is new. Their labels, where they differ from
+    what is stored, are known from *at* on, the clock; without it they are left out.
 
     Raises:
         ConfigError: no such file, or a column of *mapping* is not in the file.
@@ -79,6 +83,9 @@ def load_file(
             export.kind == "json",
             _reader(mapping),
             CaseNames(field_names(store, stream)),
+            KnownRows(addition.stored(), key, mapping.labels, _keys(mapping))
+            if key is not None and mapping.fields is None
+            else None,
         ) as loading,
         _rows(export, wanted, rejects, progress) as batches,
     ):
@@ -87,7 +94,7 @@ def load_file(
         loading.check_mapping(mapping.fields.values() if mapping.fields else ())
         loading.refuse_one_of_many()
         arrivals = Arrivals(stream, scored(), move=mapping.arrival is None)
-        added = addition.commit(arrivals.of)
+        added = addition.commit(arrivals.of, at, mapping.labels)
         kept = rejects.keep()
     return LoadReport(
         rows=loading.staged + rejects.count,
@@ -105,6 +112,8 @@ def load_file(
         id=mapping.id,
         orders=loading.orders,
         renamed=loading.names.renamed,
+        labels=added.updates.labels,
+        other_values=added.updates.others,
         time_form=form_of(loading.unread_times),
     )
 
@@ -160,6 +169,7 @@ class _Loading:
     json: bool
     _times: TimeReader
     names: CaseNames
+    _known: KnownRows | None  # None: a column holds the ids, or not all columns are read
     staged: int = 0
     without_offset: int = 0
     clamped: int = 0
@@ -194,6 +204,8 @@ class _Loading:
             bad.update(dict.fromkeys(_where(no_id), f"no id in {self.mapping.id!r}"))
         else:
             ids = pa.array(rows.content, pa.string())
+            if self._known is not None:
+                ids = self._known.ids(rows.columns, ids)
         for row, reason in sorted(bad.items()):
             self.rejects.add(rows.lines[row], reason, rows.source(row))
         fields = self._fields(rows)

@@ -12,7 +12,7 @@ from scoreback.disk.files import FILE_MODE, unlinked
 from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 4  # an older ledger is brought up to it in place
+SCHEMA_VERSION = 5  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
@@ -45,6 +45,20 @@ segments = sa.Table(  # times are microseconds since 1970, as everywhere in this
     sa.Column("evaluated", sa.Boolean, nullable=False),  # of scores: alert rules have seen it
     sa.Column("sources", sa.JSON),  # of events: sha256 of each export → its name
     sa.Index("segments_by_stream", "kind", "stream"),
+)
+
+later_values = sa.Table(  # what later loads said of events that were there: labels, mostly
+    "later_values",
+    tables,
+    sa.Column("value_id", sa.Integer, primary_key=True),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("known_at", sa.Integer, nullable=False),  # when it was loaded
+    sa.Column("source", sa.Text),  # sha256 of the export
+    sa.Column("name", sa.Text),  # of the export
+    sa.UniqueConstraint("stream", "event_id", "field", "known_at"),
 )
 
 retired = sa.Table(  # files that were merged into others, until nobody reads them any more

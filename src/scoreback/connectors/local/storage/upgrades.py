@@ -88,8 +88,22 @@ def _settings_and_health_are_kept(connection: sa.Connection) -> None:
         connection.execute(sa.text(statement))
 
 
+_LATER_VALUES = """
+    CREATE TABLE later_values (value_id INTEGER NOT NULL PRIMARY KEY, stream TEXT NOT NULL,
+        event_id TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
+        known_at INTEGER NOT NULL, source TEXT, name TEXT,
+        UNIQUE (stream, event_id, field, known_at))
+    """
+
+
+def _events_get_values_later(connection: sa.Connection) -> None:
+    """Schema 5: what a later load says of an event, such as its label, has a table."""
+    connection.execute(sa.text(_LATER_VALUES))
+
+
 _STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _withdrawals_are_rows,
     _segments_know_their_exports,
     _settings_and_health_are_kept,
+    _events_get_values_later,
 )

@@ -1,0 +1,141 @@
+"""Recognises rows that were loaded before without their labels, where no column holds an id.
+
+Without an id, a row is known by the hash of its content. A label that was filled in since would
+make another row of it; so the hash is made without the columns of labels, and, for rows that had a
+label when they were first loaded, with each label that the stream has.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from scoreback.connectors.local.loading.label_updates import LABEL_VALUES
+from scoreback.connectors.local.loading.rows import content_hashes
+
+_SAMPLE = 100  # new rows that are looked at to find columns of labels
+_ENOUGH = 0.5  # of them, recognised without a column: it holds labels
+
+
+class KnownRows:
+    """The rows of one stream, by the hashes of their content."""
+
+    def __init__(
+        self,
+        segments: Sequence[Path],
+        key: bytes,
+        labels: Collection[str],
+        times: Collection[str],
+    ) -> None:
+        """Look into *segments*, whose hashes were made with *key*.
+
+        Args:
+            segments: of the stream.
+            key: of its hashes.
+            labels: columns that hold labels; without any, they are looked for.
+            times: columns that hold none, as they say when an event was.
+        """
+        self._segments, self._key, self._times = segments, key, frozenset(times)
+        self.labels = tuple(labels)
+
+    def ids(self, columns: Mapping[str, pa.Array], content: pa.Array) -> pa.Array:
+        """The ids of rows: hashes of their *content*, or ids under which they are there already."""
+        if self._segments and not self.labels:
+            fresh = np.flatnonzero(~self._there(content))
+            some = pa.array(fresh[:_SAMPLE])
+            if len(fresh):
+                self.labels = self._found({n: c.take(some) for n, c in columns.items()})
+        if not self.labels:
+            return content
+        # A row that was read in a way of its own is hashed in one, too: it is left as it is.
+        usual = pc.equal(self._hashes(columns, len(content)), content)
+        without = {name: c for name, c in columns.items() if name not in self.labels}
+        bare = pc.if_else(usual, self._hashes(without, len(content)), content)
+        if not self._segments:
+            return bare
+        left = np.flatnonzero(~self._there(bare))
+        if len(left):
+            found = np.array(bare.to_pylist(), dtype=object)
+            self._as_before(found, left, without)
+            return pa.array(found, pa.string())
+        return bare
+
+    def _hashes(self, columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
+        return pa.array(content_hashes(columns, rows, self._key), pa.string())
+
+    def _as_before(
+        self, found: NDArray[np.object_], left: NDArray[np.int64], without: Mapping[str, pa.Array]
+    ) -> None:
+        """Put the ids of rows into *found* that were loaded with another label."""
+        before = [name for name in self.labels if name in self._columns]
+        for value in self._values(before[0]) if len(before) == 1 else ():
+            rows = {name: column.take(pa.array(left)) for name, column in without.items()}
+            rows[before[0]] = pa.repeat(pa.scalar(value), len(left))
+            hashes = self._hashes(rows, len(left))
+            there = self._there(hashes)
+            found[left[there]] = hashes.filter(pa.array(there)).to_pylist()
+            left = left[~there]
+            if not len(left):
+                return
+
+    def _found(self, sample: Mapping[str, pa.Array]) -> tuple[str, ...]:
+        """The columns without which most rows of *sample* are known."""
+        for names in self._candidates(sample):
+            rest = {name: column for name, column in sample.items() if name not in names}
+            rows = len(next(iter(sample.values())))
+            hashes = [self._hashes(rest, rows)]
+            if len(names) == 1:
+                hashes += [
+                    self._hashes(rest | {names[0]: pa.repeat(pa.scalar(value), rows)}, rows)
+                    for value in self._values(names[0])
+                ]
+            known = np.any([self._there(each) for each in hashes], axis=0)
+            if known.mean() >= _ENOUGH:
+                return names
+        return ()
+
+    def _candidates(self, sample: Mapping[str, pa.Array]) -> Iterator[tuple[str, ...]]:
+        filled = [
+            name
+            for name, column in sample.items()
+            if column.null_count < len(column) and name not in self._times
+        ]
+        new = tuple(name for name in filled if name not in self._columns)
+        if len(new) > 1:
+            yield new
+        for name in filled:
+            yield (name,)
+        for name in filled:
+            if name not in new and new:
+                yield (*new, name)
+
+    def _there(self, ids: pa.Array) -> NDArray[np.bool_]:
+        known: NDArray[np.bool_] = pc.is_in(ids, value_set=self._ids).to_numpy(zero_copy_only=False)
+        return known
+
+    @cached_property
+    def _ids(self) -> pa.Array:
+        read = [
+            pq.read_table(path, columns=["event_id"], partitioning=None) for path in self._segments
+        ]
+        return pa.concat_tables(read).column("event_id").combine_chunks().cast(pa.string())
+
+    @cached_property
+    def _columns(self) -> set[str]:
+        return {name for path in self._segments for name in pq.read_schema(path).names}
+
+    def _values(self, name: str) -> list[str]:
+        """The different values that the stream has in column *name*; none where they are many."""
+        found: set[str] = set()
+        for path in self._segments:
+            if name in pq.read_schema(path).names:
+                column = pq.read_table(path, columns=[name], partitioning=None).column(name)
+                found.update(v for v in pc.unique(column.cast(pa.string())).to_pylist() if v)
+            if len(found) > LABEL_VALUES:
+                return []
+        return sorted(found)
