@@ -49,7 +49,8 @@ class KnownRows:
             fresh = np.flatnonzero(~self._there(content))
             some = pa.array(fresh[:_SAMPLE])
             if len(fresh):
-                self.labels = self._found({n: c.take(some) for n, c in columns.items()})
+                sample = {name: column.take(some) for name, column in columns.items()}
+                self.labels = self._found(sample, known=len(content) - len(fresh))
         if not self.labels:
             return content
         # A row that was read in a way of its own is hashed in one, too: it is left as it is.
@@ -83,8 +84,12 @@ class KnownRows:
             if not len(left):
                 return
 
-    def _found(self, sample: Mapping[str, pa.Array]) -> tuple[str, ...]:
-        """The columns without which most rows of *sample* are known."""
+    def _found(self, sample: Mapping[str, pa.Array], known: int) -> tuple[str, ...]:
+        """The columns without which most rows of *sample* are known.
+
+        A row that differs in one value from what is there may be an event of its own. It has
+        another label where others were without one before, or as many are *known* as they are.
+        """
         for names in self._candidates(sample):
             rest = {name: column for name, column in sample.items() if name not in names}
             rows = len(next(iter(sample.values())))
@@ -94,8 +99,9 @@ class KnownRows:
                     self._hashes(rest | {names[0]: pa.repeat(pa.scalar(value), rows)}, rows)
                     for value in self._values(names[0])
                 ]
-            known = np.any([self._there(each) for each in hashes], axis=0)
-            if known.mean() >= _ENOUGH:
+            there = [self._there(each) for each in hashes]
+            found = np.any(there, axis=0)
+            if found.mean() >= _ENOUGH and (there[0].any() or known >= found.sum()):
                 return names
         return ()
 

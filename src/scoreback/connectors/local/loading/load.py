@@ -34,6 +34,7 @@ from scoreback.regular_file import open_regular
 from scoreback.timestamps import KIBANA, TimeReader, day_first_form
 
 MAX_FIELDS = 2_000  # more distinct names are data, not fields
+_MOST_TIMES = 20  # that one event may have in its column of times
 
 
 def load_file(
@@ -84,7 +85,7 @@ def load_file(
             _reader(mapping),
             CaseNames(field_names(store, stream)),
             KnownRows(addition.stored(), key, mapping.labels, _keys(mapping))
-            if key is not None and mapping.fields is None
+            if key is not None and mapping.fields is None and (at or mapping.labels)
             else None,
         ) as loading,
         _rows(export, wanted, rejects, progress) as batches,
@@ -235,7 +236,7 @@ class _Loading:
     def refuse_one_of_many(self) -> None:
         """Refuse a file that is one object with a list of events in it: it would be one event."""
         above, dot, _name = self.mapping.time.rpartition(".")
-        if self.staged == 1 and self._several > 1:
+        if self.staged == 1 and self._several > (1 if dot else _MOST_TIMES):
             hint = "export it again, with an object for each event"
             if dot:
                 hint = f"add --strip {above}, and leave {above + dot!r} out of the columns' names"

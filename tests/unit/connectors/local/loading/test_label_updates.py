@@ -168,3 +168,12 @@ def test_taking_events_out_forgets_their_labels_and_labels_alone_are_not_taken_o
     siem.exports.unload("s", ["a.csv"])
     load(siem, first, "host")
     assert told(siem, "outcome") == []
+
+
+def test_an_event_that_differs_in_one_value_is_one_of_its_own(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    time = "2026-02-16T10:00:00Z"
+    load(siem, written(tmp_path / "a.csv", [{"time": time, "host": "a", "port": "22"}]), None)
+    other = written(tmp_path / "b.csv", [{"time": time, "host": "a", "port": "23"}])
+    assert load(siem, other, None).loaded == 1

@@ -144,7 +144,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(
     siem.intake.add_events("s", make_events(range(10)))
     with sqlite3.connect(siem.store.ledger.path) as connection:
         connection.execute("ALTER TABLE segments DROP COLUMN sources")
-        for later in ("retired", "overrides", "health"):
+        for later in ("retired", "overrides", "health", "later_values"):
             connection.execute(f"DROP TABLE {later}")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
     connection.close()
