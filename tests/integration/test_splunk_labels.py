@@ -189,6 +189,43 @@ def test_the_verdict_on_an_investigation_is_one_on_each_of_its_findings(
     ]  # fmt: skip
 
 
+def test_an_investigation_that_is_opened_again_ends_its_verdicts_alone(
+    splunk: Simulator, connector: SplunkConnector
+) -> None:
+    findings = raised(splunk, connector, "e1", "e2", "e3")
+    review(splunk, "ann", findings["e2"], status=CLOSED, disposition=FALSE)
+    at = splunk.clock.now()
+
+    def investigated(name: str, *events: str, **more: object) -> dict[str, object]:
+        about = {"investigation_guid": name, "owner": "bob", "create_time": at, "update_time": at}
+        listed = [{"finding_id": findings[event]} for event in events]
+        splunk.head.investigations.append({**about, "findings": listed, **more})
+        return splunk.head.investigations[-1]
+
+    first = investigated("i1", "e1", "e2", "e3", status=CLOSED, disposition=TRUE)
+    investigated("i2", "e3", status=CLOSED, disposition=BENIGN)
+    given = labels(connector)
+    splunk.clock.advance(60)
+    first |= {"status": WORK, "update_time": splunk.clock.now()}
+    rows = [row for b in connector.labels.read(QUERY) for row in b.batch.to_pylist()]
+    ends = [row for row in rows if row["withdrawn"]]
+    assert [(row["alert_id"], row["event_id"], row["entity"]) for row in ends] == [
+        (alert_on(connector, "e1"), None, None)
+    ]  # the others were judged elsewhere, too
+    assert ends[0]["label_time"].timestamp() == splunk.clock.now()
+    assert ("e1", "true_positive", "bob", False) in given
+    assert ("e1", "true_positive", "bob", False) not in labels(connector)
+    first |= {"status": CLOSED, "disposition": UNDETERMINED}
+    assert [row[3] for row in labels(connector) if row[0] is None] == [True]
+    first |= {"disposition": TRUE}
+    assert sorted(labels(connector)) == sorted(given)
+
+
+def alert_on(connector: SplunkConnector, event: str) -> str:
+    (alert,) = (alert for alert in connector.alerts.find() if alert.event_id == event)
+    return alert.alert_id
+
+
 def test_our_own_closing_reaches_the_finding_and_is_told_once_by_its_labeller(
     splunk: Simulator, connector: SplunkConnector
 ) -> None:

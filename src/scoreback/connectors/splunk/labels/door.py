@@ -1,10 +1,10 @@
 """The door to labels: our own collection, and Enterprise Security where it is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Any
 
-from scoreback.connectors.closings import Closing
+from scoreback.connectors.closings import Closing, standing
 from scoreback.connectors.splunk.labels.dispositions import Dispositions
 from scoreback.connectors.splunk.labels.findings import (
     Finding,
@@ -16,6 +16,7 @@ from scoreback.connectors.splunk.labels.reviews import told
 from scoreback.connectors.splunk.labels.rows import Row, asked_for, batches
 from scoreback.connectors.splunk.labels.verdicts import Verdicts, closing
 from scoreback.records import LabelBatch, LabelQuery, Verdict
+from scoreback.times import EPOCH
 
 Entity = Callable[[str, Mapping[str, Any]], str | None]
 
@@ -47,18 +48,30 @@ class Labels:
     def _of_findings(self, findings: Findings, query: LabelQuery) -> Iterator[Row]:
         dispositions = findings.dispositions()
         changed = findings.changed(query.since, query.until)
-        changes = findings.changes(changed)
-        investigated = list(findings.investigations(query.since))
+        every = list(findings.investigations(EPOCH))
+        investigated = [each for each in every if moment_of(each) >= query.since]
+        undecided = {
+            name: investigation
+            for name, investigation in _undecided(every, dispositions).items()
+            if moment_of(investigation) >= query.since
+        }
+        changes = findings.changes(changed | undecided.keys())
         ids = {*changed, *(one for each in investigated for one in findings_of(each))}
         known = findings.named(ids, query.since)
         own = self._verdicts.told_of(
             [finding.alert_id for finding in known.values() if finding.event_id]
         )
-        for name in sorted(changed & known.keys()):
+        for name in sorted((changed | undecided.keys()) & known.keys()):
             finding = known[name]
             ours = [closing(row) for row in own.get(finding.alert_id, ())]
-            for one in told(changes.get(name, ()), dispositions, ours):
-                yield from self._rows(finding, one, query)
+            reviewed = told(changes.get(name, ()), dispositions, ours)
+            if name in changed:
+                for one in reviewed:
+                    yield from self._rows(finding, one, query)
+            if name in undecided and not standing([*ours, *reviewed]):
+                end = _end(finding, undecided[name])
+                if asked_for(end, query):
+                    yield end
         for investigation in investigated:
             for one in _of_investigation(investigation, dispositions):
                 for name in findings_of(investigation):
@@ -94,6 +107,41 @@ class Labels:
         }
 
 
+def _undecided(
+    investigations: Iterable[Mapping[str, Any]], dispositions: Dispositions
+) -> dict[str, Mapping[str, Any]]:
+    """The findings that are investigated and that no investigation has a verdict on.
+
+    An investigation shows how it stands, not how it was: if one of them had ended with a verdict,
+    it was opened again.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    decided: set[str] = set()
+    for investigation in sorted(investigations, key=moment_of):
+        if any(_of_investigation(investigation, dispositions)):
+            decided.update(findings_of(investigation))
+        else:
+            found.update(dict.fromkeys(findings_of(investigation), investigation))
+    return {name: investigation for name, investigation in found.items() if name not in decided}
+
+
+def _end(finding: Finding, investigation: Mapping[str, Any]) -> Row:
+    """That nothing told of *finding* before holds, as of the last change of *investigation*."""
+    return {
+        "verdict": Verdict.UNDETERMINED.value,
+        "label_time": moment_of(investigation),
+        "labeller": _led_by(investigation),
+        "source": "verdict",
+        "alert_id": finding.alert_id,
+        "rule": finding.rule,
+        "withdrawn": True,
+    }
+
+
+def _led_by(investigation: Mapping[str, Any]) -> str:
+    return str(investigation.get("owner") or investigation.get("assignee") or "unknown")
+
+
 def _of_investigation(
     investigation: Mapping[str, Any], dispositions: Dispositions
 ) -> Iterator[Closing]:
@@ -103,10 +151,9 @@ def _of_investigation(
     verdict = dispositions.verdict(investigation.get("disposition"))
     if verdict is Verdict.UNDETERMINED:
         return
-    by = investigation.get("owner") or investigation.get("assignee") or "unknown"
     yield Closing(
         verdict=verdict.value,
-        labeller=str(by),
+        labeller=_led_by(investigation),
         label_time=moment_of(investigation),
         withdrawn=False,
     )
