@@ -68,6 +68,7 @@ def build(folder: Path) -> Path:
         (app / name).unlink()
     overlay(HERE / "package", app)
     shutil.copy(ROOT / "LICENSE", app / "LICENSE")
+    check_certificates(app)
     name_version(app, version())
     number_builds(app)
     return app
@@ -134,6 +135,12 @@ def overlay(ours: Path, app: Path) -> None:
         there.write_text(
             f"{own.rstrip()}\n\n# The settings page, by the add-on generator.\n{generated.lstrip()}"
         )
+
+
+def check_certificates(app: Path) -> None:
+    """Have the generated scripts, which import this file first, check splunkd's certificate."""
+    first = app / "bin" / "import_declare_test.py"
+    first.write_text(f"{first.read_text().rstrip()}\n\nimport scoreback_trust\n")
 
 
 def name_version(app: Path, version: str) -> None:

@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.elasticsearch.node import in_ci
 from tests.packaging.splunk_app import built
 from tests.packaging.splunk_pythons import VERSIONS, splunk_python
+from tests.splunkd import certificate
 from tests.splunkd.accounts import User
+from tests.splunkd.certificate import Certificate
 from tests.splunkd.serving import running
 from tests.splunkd.simulator import Options, Simulator
 from tests.splunkd_handlers import Call, Handlers, Reply
@@ -32,9 +36,9 @@ def page(request: pytest.FixtureRequest, splunk: Simulator) -> "Page":
 class Page:
     """What the settings page asks for."""
 
-    def __init__(self, splunk: Simulator, python: str) -> None:
+    def __init__(self, splunk: Simulator, python: str, authority: Path | None = None) -> None:
         self._splunk = splunk
-        self._handlers = Handlers(built().folder, python)
+        self._handlers = Handlers(built().folder, python, authority)
 
     def asks(self, method: str, path: str, **form: str) -> Reply:
         accounts = self._splunk.head.accounts
@@ -67,6 +71,38 @@ class Page:
 
 
 DETECTORS = "/scoreback_detectors"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> list[Certificate]:
+    try:
+        return [certificate.make(tmp_path_factory.mktemp("certificate")) for _ in range(2)]
+    except certificate.NoOpenSSL as error:
+        (pytest.fail if in_ci() else pytest.skip)(str(error))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_handlers_check_the_certificate_of_splunkd(
+    certificates: list[Certificate], version: str
+) -> None:
+    python = splunk_python(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not installed here")
+    its, other = certificates
+    with running(Options(apps=(built().folder,)), certificate=its) as splunk:
+        splunk.head.accounts.users["bob"] = User("bob", "b", ["scoreback_admin"])
+        there = Page(splunk, python, its.certificate).changed(
+            DETECTORS, name="d", enabled="1", alerts_budget="20/day"
+        )
+        assert there["changed_by"] == "bob"
+        for authority in (None, other.certificate):
+            refused = Page(splunk, python, authority).asks(
+                "POST", f"{DETECTORS}/d", enabled="1", alerts_budget="30/day"
+            )
+            assert refused.entries is None
+            assert "CERTIFICATE_VERIFY_FAILED" in refused.message
+        (kept,) = Page(splunk, python, its.certificate).asks("GET", f"{DETECTORS}/d").entries or ()
+        assert kept.content["alerts_budget"] == "20/day"
 
 
 def test_each_change_says_who_made_it_and_when_whatever_a_browser_says(page: Page) -> None:

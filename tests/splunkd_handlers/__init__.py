@@ -7,6 +7,7 @@ what the app's handlers use and no more. No real Splunk has confirmed them.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,7 @@ class Handlers:
 
     app: Path
     python: str = sys.executable
+    authority: Path | None = None  # of splunkd's certificate, where it has one
     _restmap: RawConfigParser = field(init=False, repr=False)
     _web: RawConfigParser = field(init=False, repr=False)
 
@@ -137,6 +139,9 @@ class Handlers:
             apps.mkdir(parents=True)
             app = apps / "scoreback"
             app.symlink_to(self.app.resolve())
+            if self.authority is not None:
+                (Path(home) / "etc" / "auth").mkdir()
+                shutil.copy(self.authority, Path(home) / "etc" / "auth" / "cacert.pem")
             environment = {
                 "PATH": os.environ["PATH"],
                 "SPLUNK_HOME": home,

@@ -41,7 +41,7 @@ class Splunkd:
         """Call *uri*, such as ``https://127.0.0.1:8089``, as whoever *session_key* stands for."""
         self._uri = uri.rstrip("/")
         self._headers = {"Authorization": "Splunk " + session_key}
-        self._tls = _tls(uri) if uri.startswith("https:") else None
+        self._tls = trusted(uri) if uri.startswith("https:") else None
 
     def get(self, path: str, **parameters: object) -> Any:  # noqa: ANN401
         """What is at *path* as JSON; None where nothing is."""
@@ -136,7 +136,8 @@ class Collection:
         return found
 
 
-def _tls(uri: str) -> ssl.SSLContext:
+def trusted(uri: str) -> ssl.SSLContext:
+    """What checks the certificate of the splunkd at *uri*."""
     context = ssl.create_default_context()
     for path in _authorities():
         if os.path.isfile(path):
