@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from scoreback.connectors.doors import SigmaTranslation
 
-_LOAD = "The embedded SIEM selects by stream alone: load what the rule selects."
+_LOAD = "To try it on the embedded SIEM, load into this stream what the rule selects:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from scoreback.connectors.doors import SigmaTranslation
 from scoreback.errors import SiemRefused
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_PIPED = "it needs a pipe (| regex, | where), and events are a selection only"
+_PIPED = "it needs a pipe, and events are a selection only"
 _NARROW = "begin the search with index= and sourcetype= of this log source"
 _ONE_CHARACTER = "a ? of the rule became *, as Splunk has no sign for one character"
 _RULE_NAMES = {"EventID": "EventCode"}  # as the add-on for Windows extracts it
@@ -41,24 +41,36 @@ class SplunkSigma:
         from sigma.backends.splunk import SplunkBackend
         from sigma.pipelines.splunk import splunk_windows_pipeline
 
-        from scoreback.connectors.sigma_rules import converted, items, parsed, values
+        from scoreback.connectors.sigma_rules import (
+            converted,
+            items,
+            left_out,
+            parsed,
+            unmapped,
+            values,
+        )
 
         own = parsed(rule)
         asked = [str(v) for item in items(own) if item.field is not None for v in values(item)]
         pipeline = splunk_windows_pipeline()  # type: ignore[no-untyped-call]
-        query, why_not = converted(SplunkBackend(pipeline), own)
-        if not why_not and "|" in _QUOTED.sub("", query):
-            why_not = _PIPED
-        why_not = why_not or _not_a_selection(query)
+        found = converted(SplunkBackend(pipeline), own, _not_a_selection)
+        why_not = found.why_not or _not_a_selection(found.query)
         if why_not:
             return SplunkTranslation(why_not=why_not)
-        one_character = any("?" in value for value in asked)
-        hints = (_NARROW, _ONE_CHARACTER) if one_character else (_NARROW,)
-        return SplunkTranslation(words={"search": query}, hints=hints)
+        hints = [_NARROW]
+        if any("?" in value for value in asked):
+            hints.append(_ONE_CHARACTER)
+        hints += (left_out(part) for part in found.left_out)
+        if own.logsource.product != "windows":
+            names = sorted({item.field for item in items(own) if item.field is not None})
+            hints += [unmapped(names)] if names else []
+        return SplunkTranslation(words={"search": found.query}, hints=tuple(hints))
 
 
 def _not_a_selection(query: str) -> str:
     """Why the connector would refuse to read by *query*; nothing where it would not."""
+    if "|" in _QUOTED.sub("", query):
+        return _PIPED
     from scoreback.connectors.splunk.reading.grammar import parsed as understood
 
     try:

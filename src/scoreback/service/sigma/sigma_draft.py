@@ -131,7 +131,6 @@ def _events(
     rule: "Rule", name: str, installed: Sequence[str], fields: Mapping[str, str]
 ) -> list[str]:
     lines = ["events:"]
-    ready = False
     for siem, translation in rule.selections.items():
         if translation.fallback:
             continue
@@ -142,17 +141,16 @@ def _events(
         lines += [f"  # {siem}: {hint}" for hint in translation.hints]
         if siem in installed:
             lines.append(f"  {siem}: {words}")
-            ready = True
         else:
             lines.append(
                 f"  # {siem}: no connector to it is installed; once one is, take the # off:"
             )
             lines.append(f"  # {siem}: {words}")
-    return lines if ready else lines + _fallbacks(rule, name, fields)
+    return lines + _fallbacks(rule, name, fields)
 
 
 def _fallbacks(rule: "Rule", name: str, fields: Mapping[str, str]) -> list[str]:
-    """Where events go that no installed connector can select by the rule."""
+    """Where the draft can be tried: a SIEM that does not select by rules."""
     lines: list[str] = []
     for siem, translation in rule.selections.items():
         if translation.fallback:

@@ -19,6 +19,7 @@ from scoreback.connectors.registry import sigma_translators
 from scoreback.connectors.sigma_rules import items, parsed, sentence, values
 from scoreback.errors import ConfigError
 from scoreback.models.detector.located_yaml import read_text
+from scoreback.service.sigma.as_written import AsWritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def read_rule(path: Path) -> Rule:
             hint="check it with `sigma check`, or against the specification of Sigma rules",
         ) from error
     reasons = {siem: s.why_not for siem, s in selections.items() if not s.fallback}
-    if all(reasons.values()):
+    if all(reasons.values()) and len(reasons) == len(selections):
         raise ConfigError(
             f"{path}: its events cannot be selected in any SIEM"
             f" ({'; '.join(f'{siem}: {why}' for siem, why in reasons.items())})",
@@ -92,7 +93,7 @@ def read_rule(path: Path) -> Rule:
 
 def _one_document(path: Path) -> dict[str, object]:
     try:
-        documents = list(yaml.safe_load_all(read_text(path)))
+        documents = list(yaml.load_all(read_text(path), AsWritten))
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a day like 2024-99
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)

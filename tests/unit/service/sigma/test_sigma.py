@@ -109,7 +109,7 @@ def test_a_selection_for_a_siem_without_connector_is_a_comment_that_can_be_taken
         assert len(lines) == 1
         taken = text.replace(lines[0], lines[0].replace("# ", "", 1))
         assert set(detector(taken).events) == {"local", siem}
-    assert set(detector(draft(tmp_path, RULE, "elastic")).events) == {"elastic"}
+    assert set(detector(draft(tmp_path, RULE, "elastic")).events) == {"local", "elastic"}
 
 
 def test_features_are_those_whose_values_can_differ_and_each_has_a_reason(tmp_path: Path) -> None:
@@ -142,9 +142,10 @@ def test_a_field_without_a_mapping_says_that_its_name_is_the_rules_own(tmp_path:
         (
             r"{s: {a|re: 'x.*y'}, condition: s}",
             "a:/.*(x.*y).*/",
-            "# splunk: no selection: it needs",
+            "# splunk: no selection: a /x.*y/: it needs a pipe",
         ),
         (r"{s: {a|re: '(?=x)y'}, condition: s}", None, None),
+        (r"{s: {a|re: '(?=x)y', b: c}, condition: s}", "b:c", 'b="c"'),
         ("{s: {a: AND}, condition: s}", 'a:"AND"', 'a="AND"'),
         ("{s: {a: '>5'}, condition: s}", 'a:">5"', 'a=">5"'),
         ("{s: {a|fieldref: b}, condition: s}", None, None),
@@ -155,11 +156,12 @@ def test_a_field_without_a_mapping_says_that_its_name_is_the_rules_own(tmp_path:
 def test_a_siem_that_cannot_say_it_has_no_selection_and_the_reason(
     tmp_path: Path, detection: str, elastic: str | None, splunk: str | None
 ) -> None:
-    if elastic is None and splunk is None:
-        with pytest.raises(ConfigError, match=r"rule.yml: its events cannot be selected in any"):
-            draft(tmp_path, rule(detection))
-        return
     text = draft(tmp_path, rule(detection), "elastic", "splunk")
+    if elastic is None and splunk is None:
+        assert "# elastic: no selection: a" in text
+        assert "# splunk: no selection: a" in text
+        assert set(detector(text).events) == {"local"}
+        return
     assert str(elastic) in str(detector(text).events["elastic"]["query"])
     assert str(splunk) in text or str(splunk) in str(detector(text).events["splunk"]["search"])
 
@@ -175,8 +177,6 @@ def test_a_siem_that_cannot_say_it_has_no_selection_and_the_reason(
         (rule("{s: {a: b}, condition: x}"), "'x' not defined"),
         (rule("{s: {a: b}, condition: s | count() > 5}"), "pipe syntax"),
         (rule("{s: {a|bogus: b}, condition: s}"), "Unknown modifier 'bogus'"),
-        (rule("{s: {a|cased: b}, condition: s}"), "Case-sensitive"),
-        (rule("{s: {a|expand: '%x%'}, condition: s}"), "placeholder"),
         (rule("{s: {a|re: '['}, condition: s}"), "invalid"),
         (rule("text"), "rule.yml is not a valid Sigma rule"),
         (rule("{s: {a: b}, condition: s}", level="hot"), "not a valid Sigma rule level"),
@@ -212,6 +212,81 @@ def test_without_the_extra_the_error_says_how_to_install_it(
     with pytest.raises(ConfigError, match=r"sigma\.backends\.splunk") as refused:
         draft(tmp_path, RULE)
     assert refused.value.hint == "pip install 'scoreback[sigma]'"
+
+
+@pytest.mark.parametrize(
+    ("detection", "query", "left_out"),
+    [
+        ("{s: {a|cased: X, b: c}, condition: s}", "b:c", "a X: "),
+        ("{s: {a|expand: '%x%', b: c}, condition: s}", "b:c", "a %x%: "),
+        # One of several is enough: none of them can stay without the events of the lost one.
+        ("{s: {a|re: ['(?=x)y', z], b: c}, condition: s}", "b:c", "a /(?=x)y/: "),
+        # Not what cannot be said: what the rule leaves out stays in.
+        ("{s: {b: c}, f: {a|re: '(?=x)y'}, condition: s and not f}", "b:c", "a /(?=x)y/: "),
+        ("{s: {b: c}, f: {a|re: '(?=x)y', d: e}, condition: s and not f}", "b:c", "a /(?=x)y/: "),
+        (
+            "{s: {b: c}, f: {a|re: '(?=x)y'}, g: {d: e}, condition: s and not (f or g)}",
+            "b:c AND (NOT d:e)",
+            "a /(?=x)y/: ",
+        ),
+    ],
+)
+def test_a_part_that_a_siem_cannot_say_is_left_out_and_said(
+    tmp_path: Path, detection: str, query: str, left_out: str
+) -> None:
+    text = draft(tmp_path, rule(detection), "elastic", "splunk")
+    assert detector(text).events["elastic"]["query"] == query
+    assert f"# elastic: left out, so that it finds more than the rule: {left_out}" in text
+
+
+def test_a_rule_that_no_siem_can_say_becomes_a_draft_to_try_on_a_stream(tmp_path: Path) -> None:
+    text = draft(tmp_path, rule("{s: {a|cased: X}, condition: s}"), "elastic", "splunk")
+    assert detector(text).events == {"local": {"stream": "t"}}
+    assert "Case-sensitive" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "elastic", "splunk"),
+    [
+        ("0x1410", "a:0x1410", 'a="0x1410"'),
+        ("010", "a:010", 'a="010"'),
+        ("yes", "a:yes", 'a="yes"'),
+        ("off", "a:off", 'a="off"'),
+        ("1_000", "a:1_000", 'a="1_000"'),
+        ("1.10", "a:1.10", 'a="1.10"'),
+        ("1e3", "a:1e3", 'a="1e3"'),
+        ("10:30", "a:10\\:30", 'a="10:30"'),
+        ("2024-01-02", "a:2024\\-01\\-02", 'a="2024-01-02"'),
+        ("4624", "a:4624", "a=4624"),
+        ("0.5", "a:0.5", "a=0.5"),
+        ("true", "a:true", "a=true"),
+    ],
+)
+def test_values_without_quotes_are_as_the_rule_writes_them(
+    tmp_path: Path, value: str, elastic: str, splunk: str
+) -> None:
+    text = draft(tmp_path, rule(f"{{s: {{a: {value}}}, condition: s}}"), "elastic", "splunk")
+    found = detector(text).events
+    assert found["elastic"]["query"] == elastic
+    assert found["splunk"]["search"] == splunk
+
+
+def test_fields_of_a_log_source_without_names_are_named_for_each_siem(tmp_path: Path) -> None:
+    text = draft(tmp_path, rule("{s: {odd: [a, b], other: c}, condition: s}"), "elastic", "splunk")
+    for siem in ("elastic", "splunk"):
+        assert (
+            f"# {siem}: named as in the rule; write the names that your events have: odd, other"
+            in text
+        )
+    assert "named as in the rule" not in draft(tmp_path, RULE, "elastic", "splunk")
+
+
+def test_what_case_and_words_do_in_elasticsearch_is_said_where_texts_are_compared(
+    tmp_path: Path,
+) -> None:
+    hint = "# elastic: Sigma ignores case"
+    assert hint in draft(tmp_path, RULE, "elastic")
+    assert hint not in draft(tmp_path, rule("{s: {a: 4624}, condition: s}"), "elastic")
 
 
 @given(title=st.text(max_size=80), author=st.text(max_size=40), value=st.text(max_size=30))

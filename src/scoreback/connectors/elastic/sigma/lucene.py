@@ -37,6 +37,6 @@ class Lucene(LuceneBackend):
             found = lucene_regex(str(value.regexp), ignore_case=ignore_case)
         except NotInLucene as error:
             raise SigmaFeatureNotSupportedByBackendError(
-                f"Lucene's regular expressions have no {error}"
+                f"Lucene's regular expressions do not have {error}"
             ) from error
         return f"{self.escape_and_quote_field(cond.field)}:/{found}/"

@@ -45,7 +45,7 @@ def test_a_multi_field_is_named_as_the_field_that_events_have() -> None:
 
 def test_a_rule_without_a_selection_says_why_and_still_names_its_fields() -> None:
     found = translated({"s": {"Image|re": "(?=x)y"}})
-    assert "Lucene's regular expressions have no" in found.why_not
+    assert "Lucene's regular expressions do not have" in found.why_not
     assert not found.words
     assert found.names["Image"] == "process.executable"
 
