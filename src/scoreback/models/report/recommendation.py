@@ -85,7 +85,7 @@ def recommend(
         elif found["finds_fewer"]:
             against.append(f"{found['version']}, which scores now, finds more beyond chance.")
         elif found["true_alerts"] < found["incumbent_true_alerts"]:
-            look.append(f"{found['version']}, which scores now, finds more; chance may give that.")
+            look.append(f"{found['version']}, which scores now, finds more, but not surely.")
     if came:
         why.append(outcome(at, came))
     weighty = [p for p in account["pitfalls"] if not p["fine"] and _is_weighty(p["name"])]

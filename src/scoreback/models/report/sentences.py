@@ -38,7 +38,7 @@ def against(own: tuple[int, int], other: tuple[int, int], name: str, *, sure: bo
     word = "as many" if own[0] == other[0] else "more" if own[0] > other[0] else "fewer"
     chance = ""
     if own[0] != other[0]:
-        chance = " beyond chance" if sure else ", but chance alone may give such a difference"
+        chance = ", beyond chance" if sure else ", but not surely"
     return (
         f"{_upper(name)} shows {other[0]:,} true alerts of {other[1]:,}, this version {own[0]:,} of"
         f" {own[1]:,}: {word}{chance}."
@@ -105,10 +105,20 @@ def beside(found: Figures) -> str:
     own = (found["true_alerts"], found["alerts"])
     other = (found["incumbent_true_alerts"], found["incumbent_alerts"])
     sure = found["finds_more"] if own[0] > other[0] else found["finds_fewer"]
+    told = against(own, other, f"the version that scores now, {version},", sure=sure)
+    mine, its = (found.get(f"{whose}unlabelled", 0) for whose in ("", "incumbent_"))
+    if mine or its:
+        told += (
+            f" {mine:,} of this version's alerts and {its:,} of that version's have no label, and"
+            " count as not true."
+        )
+        behind, ahead = sorted((own[0], other[0]))
+        unknown = its if own[0] > other[0] else mine  # of the one that is behind
+        if behind < ahead <= behind + unknown:
+            told += " These may turn it."
     return (
-        against(own, other, f"the version that scores now, {version},", sure=sure)
-        + f" Both are asked for the days from {found['since']} to {found['until']}, which neither"
-        " had learnt from."
+        f"{told} Both are asked for the days from {found['since']} to {found['until']}, which"
+        " neither had learnt from."
     )
 
 

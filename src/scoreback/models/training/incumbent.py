@@ -2,6 +2,11 @@
 
 Only days that neither has learnt from are fair. The version that scores learnt up to some moment,
 so what came after it is left of the judged days; where that is nothing, nothing is claimed.
+
+On those days analysts looked at what the version that scores showed them, and hardly at what only
+the new one would have shown: its alerts have fewer labels, and without one an alert counts as
+false. So alerts without a label are counted, and a difference is sure only where they cannot turn
+it.
 """
 
 from collections.abc import Sequence
@@ -17,6 +22,7 @@ from scoreback.models.judging.equal_volume import Shown, best_units, volume
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.threshold import ScoredUnits, suppression_of
 from scoreback.models.labels.dataset import Dataset, Mask, day_of
+from scoreback.models.labels.truths import NO_VERDICT
 from scoreback.models.learners.model import Floats
 from scoreback.models.learners.ranking import mean_average_precision
 from scoreback.models.training.lessons import rows_of
@@ -45,11 +51,13 @@ class Beside:
     days: float = 0.0
     alerts: int = 0  # of the new one
     true_alerts: int = 0
+    unlabelled: int = 0  # of its alerts
     incumbent_alerts: int = 0
     incumbent_true_alerts: int = 0
+    incumbent_unlabelled: int = 0
     average_precision: float | None = None
     incumbent_average_precision: float | None = None
-    finds_more: bool = False  # the new one, beyond chance
+    finds_more: bool = False  # the new one, beyond chance, whatever alerts without a label are
     finds_fewer: bool = False
 
 
@@ -114,22 +122,33 @@ def _compared(detector: Detector, version: str, pairs: Sequence[dict[str, Replay
     contest = Contest.of(said, shown, seed)
     times = np.concatenate([replay.after.times for replay in said[_NEW]])
     ranking = {n: mean_average_precision(r.labelled() for r in said[n]) for n in said}
+    counted = {name: _counted(said[name], shown[name]) for name in said}
+    true = {name: counts[0] for name, counts in counted.items()}
+    open_ = {name: counts[1] for name, counts in counted.items()}
     return Beside(
         version=version,
         since=day_of(int(times.min())),
         until=day_of(int(times.max())),
         days=sum(replay.after.days for replay in said[_NEW]),
         alerts=sum(len(one.opened) for one in shown[_NEW]),
-        true_alerts=_true(said[_NEW], shown[_NEW]),
+        true_alerts=true[_NEW],
+        unlabelled=open_[_NEW],
         incumbent_alerts=sum(len(one.opened) for one in shown[_OLD]),
-        incumbent_true_alerts=_true(said[_OLD], shown[_OLD]),
+        incumbent_true_alerts=true[_OLD],
+        incumbent_unlabelled=open_[_OLD],
         average_precision=ranking[_NEW],
         incumbent_average_precision=ranking[_OLD],
-        finds_more=contest.finds_more(_NEW, _OLD),
-        finds_fewer=contest.finds_more(_OLD, _NEW),
+        finds_more=contest.finds_more(_NEW, _OLD) and true[_NEW] > true[_OLD] + open_[_OLD],
+        finds_fewer=contest.finds_more(_OLD, _NEW) and true[_OLD] > true[_NEW] + open_[_NEW],
     )
 
 
-def _true(replays: Sequence[Replay], shown: Sequence[Shown]) -> int:
-    pairs = zip(replays, shown, strict=True)
-    return sum(int((replay.truth[one.opened] == 1).sum()) for replay, one in pairs)
+def _counted(replays: Sequence[Replay], shown: Sequence[Shown]) -> tuple[int, int]:
+    """Alerts that were true, and those that nobody judged: they are presumed false, or unknown."""
+    pairs = [(r.truth[one.opened], r.verdicts[one.opened]) for r, one in
+             zip(replays, shown, strict=True)]  # fmt: skip
+    true = sum(int((truth == 1).sum()) for truth, _ in pairs)
+    unjudged = sum(
+        int(((truth != 1) & (verdicts == NO_VERDICT)).sum()) for truth, verdicts in pairs
+    )
+    return true, unjudged

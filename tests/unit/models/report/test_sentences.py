@@ -80,12 +80,15 @@ def accounts(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def besides(draw: st.DrawFn) -> dict[str, Any]:
     own, other = draw(shown()), draw(shown())
+    mine, its = draw(st.integers(0, own[1] - own[0])), draw(st.integers(0, other[1] - other[0]))
     sure = draw(st.booleans())
     return {
+        "unlabelled": mine, "incumbent_unlabelled": its,
         "version": "v1-abc", "why_not": draw(st.sampled_from(["", "it has learnt from all days"])),
         "since": "2026-03-01", "until": "2026-03-07", "true_alerts": own[0], "alerts": own[1],
         "incumbent_true_alerts": other[0], "incumbent_alerts": other[1],
-        "finds_more": sure and own[0] > other[0], "finds_fewer": sure and own[0] < other[0],
+        "finds_more": sure and own[0] > other[0] + its,
+        "finds_fewer": sure and other[0] > own[0] + mine,
     }  # fmt: skip
 
 
@@ -175,6 +178,11 @@ def test_the_version_that_scores_now_is_told_by_its_numbers(found: dict[str, Any
         return
     holds(text, found["true_alerts"], found["incumbent_true_alerts"])
     assert ("beyond chance" in text) == (found["finds_more"] or found["finds_fewer"])
+    mine, its = found["unlabelled"], found["incumbent_unlabelled"]
+    assert ("no label" in text) == bool(mine or its)
+    own, other = found["true_alerts"], found["incumbent_true_alerts"]
+    turn = other <= own + mine if own < other else own <= other + its
+    assert ("These may turn it" in text) == (own != other and turn)
 
 
 @given(at=at_budgets(), counts_as=st.sampled_from([None, "negative", "positive"]))

@@ -37,6 +37,7 @@ def test_both_are_asked_for_as_many_alerts_on_days_that_neither_had_learnt_from(
     assert found.alerts == found.incumbent_alerts == round(5 * found.days)
     assert 0 < found.true_alerts <= found.alerts
     assert 0 < found.incumbent_true_alerts <= found.alerts
+    assert found.unlabelled <= found.alerts - found.true_alerts
     # It has learnt from these very days in truth, so it cannot be behind.
     assert found.incumbent_average_precision is not None
     assert found.average_precision is not None
