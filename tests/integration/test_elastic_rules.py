@@ -5,14 +5,16 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors import AlertFields, AlertQuery
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.connectors.elastic import ElasticConnector
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.rule_engine.rules import ATTEMPTS, Rules
 from scoreback.errors import SiemUnavailable
+from scoreback.records import ScoreBatch
 from tests.elasticsearch.batches import NOW, rule, scores
 from tests.elasticsearch.connection import engine
 from tests.elasticsearch.direct import done, sources
@@ -110,3 +112,26 @@ def test_each_score_over_the_threshold_says_which_alert_it_is_in(
     assert marks == {None: 3} | dict.fromkeys(alerts, 3)
     assert {one.events for one in alerts.values()} == {3}
     assert {one.entity for one in alerts.values()} == {"h0", "h1"}
+
+
+def test_an_alert_has_the_fields_that_its_score_carries(
+    name: str, elastic: ElasticConnector
+) -> None:
+    elastic.rules.apply(replace(rule(name), per_entity=1))
+    plain = scores(range(2), of=name, alert=True, entity=["h0", "h1"])
+    batch = plain.batch.append_column("user.name", pa.array(["dana", None]))
+    batch = batch.append_column("process.command_line", pa.array(["cmd /c x", None]))
+    batch = batch.append_column("rule.name", pa.array(["Rare parent", None]))
+    elastic.scores.write(ScoreBatch(batch), at=NOW)
+    assert engine(elastic).evaluate(since=NOW - LOOK_BACK, at=NOW) == 2
+    alerts = list(elastic.alerts.find(AlertQuery(detector=name)))
+    assert isinstance(elastic.alerts, AlertFields)
+    (of_h0,) = (one.alert_id for one in alerts if one.entity == "h0")
+    assert elastic.alerts.fields_of(alerts) == {
+        of_h0: {
+            "user.name": "dana",
+            "process.command_line": "cmd /c x",
+            "rule.name": "Rare parent",
+        }
+    }
+    assert elastic.alerts.fields_of([]) == {}

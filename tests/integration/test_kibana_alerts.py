@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scoreback.connectors.doors.alerts import AlertQuery
+from scoreback.connectors.doors.alerts import AlertFields, AlertLinks, AlertQuery
 from scoreback.connectors.elastic.kibana.labels.own import OwnActions, Pending
 from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.names import Names
@@ -99,6 +99,15 @@ def test_an_alert_tells_what_its_score_said(siem: Bench) -> None:
         severity=alert.severity, events=5, reasons='["why"]',
     )  # fmt: skip
     assert alert.severity.value == "high"
+    alerts = siem.connector.alerts
+    assert isinstance(alerts, AlertFields)
+    assert alerts.fields_of([alert]) == {}  # its score is not stored
+    assert isinstance(alerts, AlertLinks)
+    link = alerts.link_of(alert)
+    assert link is not None
+    space = "" if siem.kibana.home == "default" else f"/s/{siem.kibana.home}"
+    page = f"{siem.kibana.url}{space}/app/security/alerts/redirect/{alert_id}"
+    assert link.startswith(f"{page}?index=.alerts-security.alerts-{siem.kibana.home}&timestamp=")
 
 
 def test_an_alert_of_our_rule_over_events_tells_the_score_beside_the_event(siem: Bench) -> None:

@@ -5,7 +5,7 @@ SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (ret
 `SiemRefused` (don't).
 """
 
-from scoreback.connectors.doors.alerts import AlertFields, AlertQuery, AlertsDoor
+from scoreback.connectors.doors.alerts import AlertFields, AlertLinks, AlertQuery, AlertsDoor
 from scoreback.connectors.doors.connector import Connector, Facts
 from scoreback.connectors.doors.enrichment import EnrichmentDoor
 from scoreback.connectors.doors.events import BATCH_ROWS, EventsDoor, LaterValues, Slice
@@ -22,6 +22,7 @@ from scoreback.connectors.doors.sigma import SigmaTranslation, SigmaTranslator
 __all__ = [
     "BATCH_ROWS",
     "AlertFields",
+    "AlertLinks",
     "AlertQuery",
     "AlertsDoor",
     "Connector",

@@ -69,3 +69,12 @@ class AlertFields(Protocol):
         Values are text; fields without one are left out, and so are alerts without a field.
         """
         ...
+
+
+@runtime_checkable
+class AlertLinks(Protocol):
+    """Where people see an alert: of doors to alerts of a SIEM that has pages for them."""
+
+    def link_of(self, alert: Alert) -> str | None:
+        """The address of the page that shows *alert*, for a browser; None: there is none."""
+        ...

@@ -29,6 +29,7 @@ from scoreback.service.cli.examples import example
 from scoreback.service.cli.logs import tell_of_patience
 from scoreback.service.cli.show import FAILED, WRONG_USAGE, fail
 from scoreback.service.cli.usage import UsageError
+from scoreback.service.cli.whole_help import WholeHelp
 from scoreback.service.serving.allocators import keep_memory_flat
 
 EXIT_CODES = (
@@ -37,6 +38,7 @@ EXIT_CODES = (
 )
 
 app = typer.Typer(
+    cls=WholeHelp,
     help="Train detectors on your SIEM's own labels and write the scores back into it.",
     epilog=f"Exit codes: {EXIT_CODES}.",
     no_args_is_help=True,

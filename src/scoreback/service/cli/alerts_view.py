@@ -3,8 +3,9 @@
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
-from scoreback.connectors.doors.alerts import AlertFields, AlertQuery, AlertsDoor
+from scoreback.connectors.doors.alerts import AlertFields, AlertLinks, AlertQuery, AlertsDoor
 from scoreback.errors import SiemRefused
 from scoreback.records import Alert
 from scoreback.service.cli import show
@@ -62,12 +63,24 @@ def fields_of(alerts: AlertsDoor, listed: Sequence[Alert]) -> Mapping[str, Mappi
     return alerts.fields_of(listed) if isinstance(alerts, AlertFields) else {}
 
 
-def show_alerts(alerts: Sequence[Alert], fields: Mapping[str, Mapping[str, str]]) -> None:
+def links_of(alerts: AlertsDoor, listed: Sequence[Alert]) -> Mapping[str, str]:
+    """By alert id, the page of the SIEM that shows it, where it has one."""
+    if not isinstance(alerts, AlertLinks):
+        return {}
+    links = {one.alert_id: alerts.link_of(one) for one in listed}
+    return {alert_id: link for alert_id, link in links.items() if link is not None}
+
+
+def show_alerts(
+    alerts: Sequence[Alert],
+    fields: Mapping[str, Mapping[str, str]],
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """One block each on a narrow screen, one row each on a wide one."""
     names = sorted({name for said in fields.values() for name in said})
     show.table(
         "Alerts, by risk",
-        (*_COLUMNS, *names, "why"),
+        (*_COLUMNS, *names, "why", *(["page"] if links else [])),
         [
             (
                 one.alert_id,
@@ -79,6 +92,7 @@ def show_alerts(alerts: Sequence[Alert], fields: Mapping[str, Mapping[str, str]]
                 one.rule,
                 *(fields.get(one.alert_id, {}).get(name) for name in names),
                 in_words(one.reasons),
+                *([links.get(one.alert_id)] if links else []),
             )
             for one in alerts
         ],

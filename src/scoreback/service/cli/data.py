@@ -247,6 +247,8 @@ def _cases(detectors: "Sequence[str]", found: "Sequence[tuple[str, Finding]]") -
 def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:
     if found:
         rows = [(name, f.what, f.fix) for name, f in found]
-        show.table("Findings", ("detector", "what", "fix"), rows, prose=("what", "fix"))
+        show.table(
+            "Findings", ("detector", "what", "fix"), rows, prose=("what", "fix"), blocks=True
+        )
     else:
         show.say("Nothing is missing.")

@@ -180,7 +180,7 @@ def verdict(
     from scoreback.errors import ConfigError, SiemRefused
     from scoreback.records import Verdict
     from scoreback.service.app import opened
-    from scoreback.service.cli.alerts_view import fields_of, named, riskiest, show_alerts
+    from scoreback.service.cli.alerts_view import fields_of, links_of, named, riskiest, show_alerts
     from scoreback.service.cli.looking import looked_at, place
     from scoreback.service.cli.reasons import as_plain
     from scoreback.service.cli.usage import UsageError
@@ -206,12 +206,17 @@ def verdict(
             query = AlertQuery(detector=detector, still_open=not all_alerts, touched=json)
             listed = riskiest(alerts.find(query), limit, options.moment(since, "--since"))
             fields = fields_of(alerts, listed)
+            links = links_of(alerts, listed)
             if json:
                 show.as_json(
-                    [as_plain(one) | {"fields": fields.get(one.alert_id, {})} for one in listed]
+                    [
+                        as_plain(one)
+                        | {"fields": fields.get(one.alert_id, {}), "page": links.get(one.alert_id)}
+                        for one in listed
+                    ]
                 )
             elif listed:
-                show_alerts(listed, fields)
+                show_alerts(listed, fields, links)
             else:
                 show.say(f"No alerts in {place(options.settings(home).home)}.")
             return

@@ -6,8 +6,10 @@ import typer
 
 from scoreback.service.cli import options, show
 from scoreback.service.cli.examples import example
+from scoreback.service.cli.whole_help import WholeHelp
 
 settings = typer.Typer(
+    cls=WholeHelp,
     help="List, set and remove what is in force instead of a detector file's own values.",
     no_args_is_help=True,
     rich_markup_mode=None,

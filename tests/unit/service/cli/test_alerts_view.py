@@ -10,7 +10,7 @@ import pytest
 from scoreback.connectors.doors.alerts import AlertQuery, AlertsDoor
 from scoreback.errors import SiemRefused
 from scoreback.records import Alert, Severity
-from scoreback.service.cli.alerts_view import fields_of, named, riskiest, show_alerts
+from scoreback.service.cli.alerts_view import fields_of, links_of, named, riskiest, show_alerts
 from scoreback.service.cli.usage import UsageError
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -77,3 +77,23 @@ def test_a_block_shows_rule_entity_fields_and_why(
 
 def test_a_siem_that_cannot_say_fields_says_none() -> None:
     assert fields_of(door("a"), [ONE]) == {}
+
+
+class WithPages(Door):
+    def link_of(self, alert: Alert) -> str | None:
+        return None if alert.alert_id == "b" else f"https://siem.example/{alert.alert_id}"
+
+
+@pytest.mark.parametrize("columns", ["80", "300"])
+def test_an_alert_is_shown_with_its_page_where_the_siem_has_one(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    alerts = [replace(ONE, alert_id=name) for name in ("a", "b")]
+    links = links_of(cast("AlertsDoor", WithPages(["a", "b"])), alerts)
+    assert links == {"a": "https://siem.example/a"}
+    assert links_of(door("a"), alerts) == {}
+    show_alerts(alerts, {}, links)
+    assert "https://siem.example/a" in capsys.readouterr().out
+    show_alerts(alerts, {})
+    assert "page" not in capsys.readouterr().out

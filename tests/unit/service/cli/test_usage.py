@@ -89,3 +89,19 @@ def test_a_shell_completes_commands_and_options() -> None:
             text=True,
         )
         assert done.stdout.split() == [wanted]
+
+
+@pytest.mark.parametrize("group", [(), ("settings",)], ids=["all", "settings"])
+def test_summaries_of_commands_are_whole_at_80_columns(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(monkeypatch, *group, "-h") == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    listed = " ".join(shown.split("Commands:")[1].split())
+    assert "..." not in listed
+    for named, command in EVERY.items():
+        if named[:-1] == group:
+            sentence = " ".join(command.help.split("\n\n")[0].split()).partition(". ")[0]
+            assert sentence.rstrip(".") in listed

@@ -9,6 +9,7 @@ Kibana's API.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from scoreback.connectors.closings import refuse_before_event
 from scoreback.connectors.doors.alerts import AlertQuery
@@ -17,7 +18,9 @@ from scoreback.connectors.elastic.kibana.found import FoundAlert, FoundAlerts
 from scoreback.connectors.elastic.kibana.labels.hits import CLOSED
 from scoreback.connectors.elastic.kibana.labels.meanings import REASONS, TAGS, Meanings
 from scoreback.connectors.elastic.kibana.labels.own import NOTHING, OwnActions, Pending
+from scoreback.connectors.elastic.kibana.labels.pages import alerts_index
 from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.rule_engine.alert_fields import fields_of
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused, SiemUnavailable
@@ -41,6 +44,7 @@ class Alerts:
         verdicts: Verdicts,
     ) -> None:
         """Read through *client*, change through *kibana*; closings are told to *verdicts*."""
+        self._client, self._names = client, names
         self._kibana, self._verdicts = kibana, verdicts
         self._own = OwnActions(client, names)
         self._found = FoundAlerts(client, kibana, names, meanings, self._own, verdicts)
@@ -49,6 +53,17 @@ class Alerts:
         """Yield the alerts of *query*, by the time of their opening event, oldest first."""
         for found in self._found.of(query):
             yield found.alert
+
+    def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
+        """By alert id, the fields of its opening event that were copied onto its score."""
+        return fields_of(self._client, self._names, alerts)
+
+    def link_of(self, alert: Alert) -> str | None:
+        """Kibana's page of *alert*, as ``kibana.alert.url`` has it."""
+        raised = alert.raised_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        place = urlencode({"index": alerts_index(self._kibana.space), "timestamp": raised})
+        path = f"/app/security/alerts/redirect/{quote(alert.alert_id, safe='')}?{place}"
+        return self._kibana.address_of(path)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         """Close the alert with *verdict*; the same again changes nothing."""

@@ -70,6 +70,14 @@ class Kibana:
         self._version: Version | None = None
         self._space_is_there = settings.space == DEFAULT_SPACE
 
+    def address_of(self, path: str) -> str:
+        """The address of a page in the connection's space, for a browser."""
+        return f"{self._address}{self._within_space}{path}"
+
+    @property
+    def _within_space(self) -> str:
+        return "" if self.space == DEFAULT_SPACE else f"/s/{quote(self.space)}"
+
     @property
     def version(self) -> Version:
         """Kibana's version, asked for once.
@@ -166,7 +174,7 @@ class Kibana:
 
         Statuses of *good* are answers beside those from 200 to 299; the rest is as in `call`.
         """
-        within = f"/s/{quote(self.space)}" if space and self.space != DEFAULT_SPACE else ""
+        within = self._within_space if space else ""
         data = None if body is None else msgspec.json.encode(body)
         headers = {} if data is None else {"Content-Type": "application/json"}
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from scoreback.connectors.closings import refuse_before_event
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.elastic.rule_engine.alert_fields import fields_of
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.rule_engine.verdicts import Verdicts
 from scoreback.connectors.elastic.times import parsed, text
@@ -87,6 +88,10 @@ class Alerts:
             self._changed(alert_id, lambda alert: {"tags": sorted({*alert.tags} - {tag})})
             count += 1
         return count
+
+    def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
+        """By alert id, the fields of its opening event that were copied onto its score."""
+        return fields_of(self._client, self._names, alerts)
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
         """Open the alert again: the verdicts that stand on it are withdrawn."""

@@ -1,0 +1,59 @@
+"""Fields of the events that opened alerts, as their stored scores carry them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scoreback.connectors.elastic.names import OWN, Names
+from scoreback.connectors.elastic.rule_engine.alerting import flat
+from scoreback.connectors.elastic.wire.client import Client
+from scoreback.records import Alert, Stage
+
+_AT_ONCE = 500  # alerts in one query
+_OF_EVENT = f"{OWN}event."  # copied fields that are called like one of the score's own
+_OURS = frozenset(
+    {"@timestamp", "event.ingested", "event.kind", "event.reason", "event.risk_score",
+     "event.severity", "ecs.version", f"{_OF_EVENT}id", f"{_OF_EVENT}index"}
+)  # fmt: skip
+
+
+def fields_of(client: Client, names: Names, alerts: Sequence[Alert]) -> dict[str, dict[str, str]]:
+    """By alert id, what was copied from its opening event; alerts without a field are left out."""
+    told: dict[tuple[str, str, str], dict[str, str]] = {}
+    for start in range(0, len(alerts), _AT_ONCE):
+        some = alerts[start : start + _AT_ONCE]
+        body = {
+            "size": 4 * len(some),  # two stages of each, and each perhaps once more
+            "query": {
+                "bool": {
+                    "filter": [
+                        {"terms": {f"{OWN}event.id": sorted({one.event_id for one in some})}},
+                        {"terms": {f"{OWN}version": sorted({one.version for one in some})}},
+                        {"terms": {f"{OWN}stage": [Stage.LIVE.value, Stage.AUDIT.value]}},
+                    ]
+                }
+            },
+            "track_total_hits": False,
+        }
+        answer = client.search(names.scores, body, absent=(404,)) or {}
+        for hit in answer.get("hits", {}).get("hits", []):
+            values = flat(hit["_source"])
+            key = tuple(str(values.get(OWN + n)) for n in ("detector", "version", "event.id"))
+            told[key[0], key[1], key[2]] = _copied(values)
+    found = {one.alert_id: told.get((one.detector, one.version, one.event_id)) for one in alerts}
+    return {alert_id: fields for alert_id, fields in found.items() if fields}
+
+
+def _copied(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name.removeprefix(_OF_EVENT): _text(value)
+        for name, value in values.items()
+        if value is not None
+        and name not in _OURS
+        and (name.startswith(_OF_EVENT) or not name.startswith(OWN))
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(each) for each in value if each is not None)
+    return str(value)

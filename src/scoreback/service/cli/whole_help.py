@@ -1,0 +1,23 @@
+"""The list of commands in ``--help``: each with its whole first sentence, wrapped to the screen."""
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+
+class WholeHelp(TyperGroup):
+    """A group of commands whose summaries are not cut."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command and its first sentence; the types are those of the library's click."""
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(limit=_WHOLE)))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+_WHOLE = 1_000  # characters: longer than any first sentence
