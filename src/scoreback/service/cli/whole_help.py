@@ -8,8 +8,9 @@ from typer.core import TyperGroup
 class WholeHelp(TyperGroup):
     """A group of commands whose summaries are not cut."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write each command and its first sentence; the types are those of the library's click."""
+    # The types of what comes are private to the library, and differ by its version.
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write each command and its first sentence."""
         rows = []
         for name in self.list_commands(ctx):
             command = self.get_command(ctx, name)
