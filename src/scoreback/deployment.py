@@ -174,6 +174,7 @@ class Standing(StrEnum):
 
     ABSENT = "absent"
     CURRENT = "current"  # ours, and as we want it
+    AWAITED = "awaited"  # not there, and nothing to do: the SIEM makes it with what comes first
     OUTDATED = "outdated"  # ours, from an earlier version or another setting
     EDITED = "edited"  # ours, and changed by somebody since we wrote it
     FOREIGN = "foreign"  # somebody else's, under our name

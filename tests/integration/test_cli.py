@@ -70,6 +70,18 @@ def test_the_examples_are_valid(scoreback: Callable[..., Ended]) -> None:
     assert "per_entity" in ended.out
 
 
+def test_a_technique_that_attack_does_not_have_is_told_before_any_server_is_asked(
+    scoreback: Callable[..., Ended], detector: Path
+) -> None:
+    detector.write_text(DETECTOR.replace("budget: 5/day", "budget: 5/day, attack: [T1078, T9999]"))
+    ended = scoreback("validate", detector)
+    assert ended.code == 0
+    assert "names T9999, which ATT&CK" in " ".join(ended.err.split())
+    assert "T1078" not in ended.err
+    (told,) = json.loads(scoreback("validate", detector, "--json").out)
+    assert [("T9999" in warning) for warning in told["warnings"]] == [True]
+
+
 def test_a_wrong_detector_file_names_file_line_key_and_remedy(
     scoreback: Callable[..., Ended], detector: Path
 ) -> None:
@@ -293,9 +305,13 @@ def test_settings_are_set_listed_and_removed(
     told = json.loads(scoreback("settings", "list", detector, "--json").out)
     assert told["in_force"]["alerts.budget"] == "40/day"
     assert told["overrides"][0]["reason"] == "two more analysts"
+    by = scoreback("settings", "set", detector, *budget, "--by", "ann of the SOC")
+    assert by.code == 0, by.err
+    told = json.loads(scoreback("settings", "list", detector, "--json").out)
+    assert [one["author"] for one in told["overrides"]] == ["ann of the SOC"]
     assert "two more analysts" in scoreback("settings", "list", detector).out
     refused = scoreback("settings", "set", detector, "alerts.budget", "many")
     assert refused.code == 1
     assert "is not a number a day" in refused.err
-    assert scoreback("settings", "remove", detector, "alerts.budget").code == 0
+    assert scoreback("settings", "remove", detector, "alerts.budget", "--by", "bob").code == 0
     assert json.loads(scoreback("settings", "list", detector, "--json").out)["overrides"] == []

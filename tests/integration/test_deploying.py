@@ -48,6 +48,7 @@ class World:
     there: dict[str, Standing] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     undeletable: set[str] = field(default_factory=set)
+    no_place: bool = False
 
     def found(self, name: str) -> Found | None:
         if name not in self.there:
@@ -86,6 +87,10 @@ class SomeResources:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def require_place(self) -> None:
+        if self._world.no_place:
+            raise SiemRefused("there is no space 'soc'", hint="create it")
 
     def wanted(self) -> Sequence[Resource]:
         return self._world.needed
@@ -435,6 +440,34 @@ def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_o
     ended = scoreback("remove", "--all", "--with-data", "--yes", "--json")
     removed = {item["name"] for item in ended.json if item["removed"]}
     assert (ended.code, removed) == (3, {"scores-default"})
+
+
+def test_without_a_place_for_it_nothing_is_planned_or_applied_and_all_can_be_removed(
+    scoreback: Callable[..., Ended], file: Path, siem: World
+) -> None:
+    siem.needed, siem.no_place = (TEMPLATE,), True
+    siem.there = {"scores": Standing.CURRENT}
+    for command in ("plan", "apply"):
+        ended = scoreback(command, file)
+        assert ended.code == 1
+        assert "no space 'soc'" in ended.err
+    assert not siem.calls
+    assert scoreback("remove", "--all", "--yes").code == 0
+    assert siem.calls[-1] == "remove scores"
+
+
+def test_what_the_first_document_makes_is_later_and_nothing_to_do(
+    scoreback: Callable[..., Ended], siem: World
+) -> None:
+    siem.needed, siem.there = (STREAM,), {STREAM.name: Standing.AWAITED}
+    scoreback("apply", "--take-over")
+    ended = scoreback("plan", "--json")
+    (stream,) = (item for item in ended.json["items"] if item["name"] == STREAM.name)
+    assert stream["action"] == "later: the first document makes it"
+    assert ended.code == 0
+    ended = scoreback("remove", "--all", "--with-data", "--yes", "--json")
+    assert f"apply {STREAM.name}" not in siem.calls
+    assert STREAM.name not in {item["name"] for item in ended.json}
 
 
 def test_what_the_siem_will_not_remove_does_not_stop_the_rest(

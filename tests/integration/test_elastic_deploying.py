@@ -124,7 +124,10 @@ def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_
     elasticsearch_url: str,
     namespace: str,
 ) -> None:
+    later = {"later: the first document makes it"}
+    assert set(scoreback("plan", file, "--json").streams.values()) == later
     assert scoreback("apply", file).code == 0
+    assert set(scoreback("plan", file, "--json").streams.values()) == later
     scores, health = f"scoreback.scores-{namespace}", f"scoreback.health-{namespace}"
     kept = {name: f"/_data_stream/{name}/_lifecycle" for name in (scores, health)}
     for name in kept:

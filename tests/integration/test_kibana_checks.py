@@ -8,6 +8,7 @@ import pytest
 
 from scoreback.connectors.doors.keys import KeyNeeds
 from scoreback.connectors.elastic import ElasticConnector
+from scoreback.connectors.elastic.kibana.dashboards.door import KINDS
 from scoreback.connectors.elastic.kibana.rights import privileges
 from scoreback.connectors.elastic.kibana.rules.body import rule_id
 from scoreback.connectors.elastic.kibana.versions import Version
@@ -99,7 +100,7 @@ def test_a_key_that_lacks_a_feature_or_has_all_is_named_by_the_versions_own_ids(
 ) -> None:
     body = running_key(simulator, index)
     with with_key(simulator, elasticsearch_proxy, body) as connector:
-        assert about_kibana(connector, index) == []
+        assert all("run `scoreback apply`" in f.fix for f in about_kibana(connector, index))
     (application,) = body["role_descriptors"]["run"]["applications"]
     rules = privileges(Version.of(simulator.version.number))[0]
     application["privileges"].remove(rules)
@@ -138,6 +139,35 @@ def test_a_space_that_is_not_there_and_a_kibana_that_is_not_are_findings(
         (finding,) = about_kibana(connector, index)
         assert "does not answer" in finding.what
         assert finding.fix
+
+
+def test_what_apply_would_make_in_kibana_is_listed_until_it_was(
+    newest: Simulator, index: str
+) -> None:
+    query = EventQuery(selection={"index": index}, fields=())
+    with joined(newest, apply=False) as connector:
+        wanted = [one.name for one in connector.resources.wanted() if one.kind in KINDS]
+        told = {f.what: f for f in connector.check(query)}
+        for name in wanted:
+            (what,) = (one for one in told if f" {name} is not there" in one)
+            assert told[what].fix == "run `scoreback apply`"
+            assert not told[what].fatal
+    with joined(newest) as connector:
+        for one in connector.resources.wanted():
+            connector.resources.apply(one)
+        said = [f.what for f in connector.check(query)]
+        assert not [one for one in said if any(name in one for name in wanted)]
+
+
+def test_a_rule_without_our_tag_is_checked_all_the_same(newest: Simulator, index: str) -> None:
+    with joined(newest) as connector:
+        connector.rules.apply(rule())
+        run = {"rule_id": rule_id(Names(connector.given.namespace), rule().name)}
+        ask(newest, "PATCH", "/api/detection_engine/rules", {**run, "tags": ["mine"]})
+        newest.faults.add("rule_fails", rule_id=run["rule_id"], text="the disk is full")
+        ask(newest, "POST", "/simulator/run", run)
+        (finding,) = about_kibana(connector, index)
+        assert "the disk is full" in finding.what
 
 
 def test_a_rule_whose_stream_begins_with_the_first_score_is_no_finding(

@@ -10,6 +10,16 @@ from scoreback.deployment import DetectorNeeds, Found, Resource
 class ResourcesDoor(Protocol):
     """Keeps templates, indices and lookups as we want them."""
 
+    def require_place(self) -> None:
+        """See that there is where to put what is wanted, as far as we may not make that ourselves.
+
+        A space of Kibana is such a place. What is removed needs none.
+
+        Raises:
+            SiemRefused: it is not there.
+        """
+        ...
+
     def wanted(self) -> Sequence[Resource]:
         """What this connection needs, in the order of making."""
         ...

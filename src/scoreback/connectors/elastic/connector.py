@@ -19,10 +19,12 @@ from scoreback.connectors.elastic.deploying.checks import check
 from scoreback.connectors.elastic.deploying.door import Resources
 from scoreback.connectors.elastic.kibana.checks import kibana_findings
 from scoreback.connectors.elastic.kibana.client import Kibana
+from scoreback.connectors.elastic.kibana.dashboards.door import Dashboards
 from scoreback.connectors.elastic.kibana.doors import KibanaDoors
 from scoreback.connectors.elastic.kibana.key_checks import key_findings
 from scoreback.connectors.elastic.kibana.labels.checks import verdict_findings
 from scoreback.connectors.elastic.kibana.labels.meanings import Meanings
+from scoreback.connectors.elastic.kibana.rules.mark import Marks
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.native.door import Native
 from scoreback.connectors.elastic.reading.events import Events
@@ -128,7 +130,10 @@ class ElasticConnector:
         """What is missing for *query* to be read and its scores written, each with the fix."""
         found = list(check(self.client, self.given, query))
         if self.kibana is not None:
-            found += kibana_findings(self.kibana, Names(self.given.namespace))
+            names = Names(self.given.namespace)
+            marks = Marks(self.client, names, self.kibana.space)
+            dashboards = Dashboards(self.kibana, self.client, names.kibana)
+            found += kibana_findings(self.kibana, names, marks, dashboards)
             found += key_findings(self.name, self.kibana, self.client, self.given)
             meanings = Meanings(self.given.verdicts)
             found += verdict_findings(self.client, self.given.space, meanings)

@@ -12,8 +12,8 @@ has opened already:
    is spent is judged by this from then on.
 
 Whatever it is, no day opens more than `ceiling` alerts, and none opens one below the floor. What is
-the worst of a day is known of days that the model itself has scored; before there are any, a day
-opens no more than its budget.
+the worst of a day is not known of a model that scores its first day: that opens no more than the
+budget.
 """
 
 import math
@@ -84,7 +84,7 @@ class Trailing:
 
         Args:
             days: whole ones.
-            own: whether the model itself has scored any of them; those of its training it has not.
+            own: whether the model itself has scored anything before today; its training did not.
             stretch: in days.
         """
         self.days = float(len(days)) if stretch is None else stretch

@@ -21,16 +21,17 @@ def trailing_of(
     The first day of *past* is not whole: scoring began in it. Where a cold start is shorter than a
     day, all of it stands for any part of a day of its length.
     """
-    days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
+    scored = _whole_days(past, start, day)
+    days = scored[1:][-TRAILING_DAYS:]
     missing = TRAILING_DAYS - len(days)
     if cold_start is None or not missing or not cold_start.hours:
-        return Trailing(days)
+        return Trailing(days, own=bool(scored))
     filling = _whole_days([cold_start], start, max(cold_start.hours) + HOUR_US)
     whole = filling[1:-1] if len(filling) > 2 else []
     if whole or days:
-        return Trailing([*whole[-missing:], *days], own=bool(days))
+        return Trailing([*whole[-missing:], *days], own=bool(scored))
     stretch = (max(cold_start.hours) + HOUR_US - min(cold_start.hours)) / DAY_US
-    return Trailing(filling, own=False, stretch=stretch)
+    return Trailing(filling, own=bool(scored), stretch=stretch)
 
 
 def units_a_day(past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int) -> float:

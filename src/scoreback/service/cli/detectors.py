@@ -134,6 +134,7 @@ def validate(
     from scoreback.models.detector.fixture_file import tests_of
     from scoreback.service.cli import crontab as cron
     from scoreback.service.cli.usage import UsageError
+    from scoreback.service.deploying.differences import unknown_techniques
     from scoreback.service.detectors.detector_files import (
         files_in,
         refuse_unusable_incidents,
@@ -161,7 +162,9 @@ def validate(
             continue
         cases.append(Case(group=str(file), name="is valid", file=str(file)))
         rows = detector_file.explain(detector)
-        found = {"file": str(file), "ok": True, "keys": {r[0]: r[1] for r in rows}}
+        warnings = unknown_techniques(detector)
+        found = {"file": str(file), "ok": True, "keys": {r[0]: r[1] for r in rows},
+                 "warnings": warnings}  # fmt: skip
         lines = cron.lines(file, detector, options.settings(home)) if crontab else []
         results.append(found | ({"crontab": lines} if crontab else {}))
         if json:
@@ -171,6 +174,8 @@ def validate(
                 show.line(line)
             continue
         show.say(f"{file}: {detector.name} is valid")
+        for warning in warnings:
+            show.warn(warning)
         if explain:
             marked = [(key, value, "default" if default else "") for key, value, default in rows]
             show.table(detector.name, ("key", "value", ""), marked, prose=("value",))

@@ -76,22 +76,32 @@ def set_setting(
     key: _Key,
     value: Annotated[str, typer.Argument(help="The value, as the file writes it: 40/day.")],
     reason: _Reason = "",
+    by: options.By = "",
     home: options.Home = None,
 ) -> None:
     """Put a value in force instead of the file's own; from the next step of scoring on."""
-    _change(file, key, value, reason, home)
+    _change(file, key, value, reason, by, home)
 
 
 @settings.command("remove", epilog=example("settings remove"))
 def remove_setting(
-    file: options.DetectorFile, key: _Key, reason: _Reason = "", home: options.Home = None
+    file: options.DetectorFile,
+    key: _Key,
+    reason: _Reason = "",
+    by: options.By = "",
+    home: options.Home = None,
 ) -> None:
     """Put the file's own value in force again."""
-    _change(file, key, None, reason, home)
+    _change(file, key, None, reason, by, home)
 
 
 def _change(
-    file: options.DetectorFile, key: str, value: str | None, reason: str, home: options.Home
+    file: options.DetectorFile,
+    key: str,
+    value: str | None,
+    reason: str,
+    by: str,
+    home: options.Home,
 ) -> None:
     from scoreback.errors import ConfigError
     from scoreback.service.app import opened
@@ -105,7 +115,7 @@ def _change(
     with opened(options.settings(home)) as app:
         sync_settings(app, now=at, warn=show.warn)
         before, after = change(
-            app, detector, key, value, author=options.user(), reason=reason,
+            app, detector, key, value, author=by or options.user(), reason=reason,
             at=Overrides(app.state).next_time(detector.name, key, at),
         )  # fmt: skip
         sync_settings(app, now=at, warn=show.warn)

@@ -46,6 +46,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     NOTHING = "nothing"
+    LATER = "later: the first document makes it"
     RESTORE = "restore, as somebody removed it"
     EDITED = "edited by hand"
     FOREIGN = "somebody else's"
@@ -55,9 +56,13 @@ _ACTIONS = {
     Standing.ABSENT: Action.CREATE,
     Standing.OUTDATED: Action.UPDATE,
     Standing.CURRENT: Action.NOTHING,
+    Standing.AWAITED: Action.LATER,
     Standing.EDITED: Action.EDITED,
     Standing.FOREIGN: Action.FOREIGN,
 }
+
+
+_NOTHING_TO_DO = (Action.NOTHING, Action.LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Plan:
     @property
     def todo(self) -> tuple[Item, ...]:
         """What does not stand as wanted."""
-        return tuple(i for i in self.items if not i.done and i.action != Action.NOTHING)
+        return tuple(i for i in self.items if not i.done and i.action not in _NOTHING_TO_DO)
 
 
 def plan(app: App, detectors: Iterable[Detector]) -> Plan:
@@ -102,7 +107,9 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
     Raises:
         ArtifactError: the champion of a detector is damaged.
         SiemUnavailable: the SIEM did not answer.
+        SiemRefused: the place where all this belongs is not there.
     """
+    _require_place(app)
     items = [_item(app, resource) for resource in _resources(app)]
     not_scoring, notes = list[str](), list[str]()
     for detector in detectors:
@@ -141,6 +148,7 @@ def apply(
         SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
         ParityBroken: a model scores otherwise in the SIEM, so it does not go there.
     """
+    _require_place(app)
     items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
     not_scoring, detectors = [], list(detectors)
     for detector in detectors:
@@ -203,6 +211,11 @@ def remove(app: App, removals: Iterable[Removal], *, by: str, at: datetime) -> l
     return [removal if removal.stays else _removed(app, removal, by, at) for removal in removals]
 
 
+def _require_place(app: App) -> None:
+    if app.connector.resources is not None:
+        app.connector.resources.require_place()
+
+
 def _resources(app: App) -> Sequence[Resource]:
     door = app.connector.resources
     return () if door is None else door.wanted()
@@ -235,7 +248,7 @@ def _applied(
 ) -> Item:
     item = _item(app, wanted)
     ours = item.found.standing in OURS_TO_CHANGE
-    if item.action == Action.NOTHING or not (ours or take_over):
+    if item.action in _NOTHING_TO_DO or not (ours or take_over):
         return item
     if isinstance(wanted, AlertRule):
         put(app, wanted, at)
@@ -259,7 +272,7 @@ def _removable_rule(app: App, name: str) -> Removal | None:
 
 def _removable_resource(app: App, resource: Resource, with_data: bool) -> Removal | None:
     standing = _standing(app, resource).standing
-    if standing == Standing.ABSENT:
+    if standing in (Standing.ABSENT, Standing.AWAITED):
         return None
     stays = ""
     if standing == Standing.FOREIGN:

@@ -20,7 +20,7 @@ from scoreback.models.labels.truths import labels_from_field
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
-from scoreback.service.deploying.differences import refused_overrides
+from scoreback.service.deploying.differences import refused_overrides, unknown_techniques
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.incidents import incident_labels
@@ -71,6 +71,10 @@ def examine(app: App, detector: Detector, now: datetime) -> Checked:
         count = never_scored(app, detector)
         if count:
             found.append(behind_finding(detector.name, count))
+    found += [
+        Finding(what=what, fix="write it as https://attack.mitre.org does", fatal=False)
+        for what in unknown_techniques(detector)
+    ]
     ordered = sorted([*unreadable, *found], key=lambda finding: not finding.fatal)
     return Checked(findings=ordered, labels=labels)
 

@@ -115,8 +115,10 @@ def _update_stream(client: Client, component: Resource) -> None:
 def _standing_of_stream(client: Client, wanted: Resource) -> Found:
     """Whether a stream keeps what it should; until there is one, its template says what it will."""
     will, there = _retention(wanted.body), _lifecycle(client, wanted.name)
-    now = None if there is None else _retention(there)
-    if will == _ABSENT or now in (None, will):  # where a policy rules, it says what is kept
+    if there is None:
+        return Found(standing=Standing.AWAITED)
+    now = _retention(there)
+    if will in (_ABSENT, now):  # where a policy rules, it says what is kept
         return Found(standing=Standing.CURRENT)
     kind = Standing.OUTDATED if now == _told(client, wanted.name) else Standing.EDITED
     return Found(standing=kind, differences=(f"lifecycle.data_retention: {now} -> {will}",))

@@ -21,6 +21,9 @@ class Resources:
         self._client, self._settings = client, settings
         self._models = Models(client, PipelineNames(settings.namespace))
 
+    def require_place(self) -> None:
+        """Nothing: a cluster is place enough."""
+
     def wanted(self) -> Sequence[Resource]:
         """Templates and indices, in the order of making."""
         return resources(self._settings)

@@ -1,12 +1,16 @@
 """What is missing or goes wrong in Kibana, each with its fix; nothing of it stops scoring."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from scoreback.connectors.doors import ResourcesDoor
 from scoreback.connectors.elastic.kibana.client import Kibana
-from scoreback.connectors.elastic.kibana.rules.body import OUR_TAG
+from scoreback.connectors.elastic.kibana.rules.body import OUR_TAG, rule_id
 from scoreback.connectors.elastic.kibana.rules.door import PATH
+from scoreback.connectors.elastic.kibana.rules.mark import Marks
 from scoreback.connectors.elastic.names import Names
+from scoreback.connectors.resource_findings import resource_findings
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import Finding
 
@@ -16,21 +20,46 @@ _NOT_BEGUN = "no index matching"
 _FAILING = frozenset({"failed", "partial failure", "warning"})
 
 
-def kibana_findings(kibana: Kibana, names: Names) -> Iterator[Finding]:
-    """Whether Kibana answers, has the space, lets us in, and how our rules run there."""
+def kibana_findings(
+    kibana: Kibana, names: Names, marks: Marks, dashboards: ResourcesDoor
+) -> Iterator[Finding]:
+    """Whether Kibana answers, has the space, lets us in; our dashboards, and how our rules run.
+
+    Args:
+        kibana: what is asked.
+        names: of our streams and indices.
+        marks: of the rules that we wrote.
+        dashboards: the door to them and their data views.
+    """
     try:
         _ = kibana.version
         kibana.require_space()
-        rules = list(_our_rules(kibana, names))
+        things = list(resource_findings(dashboards))
+        rules = list(_our_rules(kibana, names, marks))
     except (SiemUnavailable, SiemRefused, ConfigError) as error:
         # Events are read and scored all the same, so detectors work: they raise no alerts.
         yield Finding(what=error.message, fix=error.hint, fatal=False)
         return
+    yield from (replace(thing, fatal=False) for thing in things)
     for rule in rules:
         yield from _execution(rule)
 
 
-def _our_rules(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
+def _our_rules(kibana: Kibana, names: Names, marks: Marks) -> Iterator[Mapping[str, Any]]:
+    """Our rules: those with our tag, copies too, and those that somebody took the tag from."""
+    seen = set()
+    for rule in _tagged(kibana, names):
+        seen.add(rule.get("rule_id"))
+        yield rule
+    for name in marks.names():
+        params = {"rule_id": rule_id(names, name)}
+        if params["rule_id"] not in seen:
+            there = kibana.call("GET", PATH, params=params, absent=(404,))
+            if there is not None:
+                yield there
+
+
+def _tagged(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
     page = 1
     while True:
         params = {

@@ -14,6 +14,15 @@ class Resources:
         """Keep what the doors to the *cluster* and to *dashboards* keep."""
         self._cluster, self._dashboards = cluster, dashboards
 
+    def require_place(self) -> None:
+        """See that the space is there.
+
+        Raises:
+            SiemRefused: it is not.
+        """
+        self._cluster.require_place()
+        self._dashboards.require_place()
+
     def wanted(self) -> Sequence[Resource]:
         """The cluster's first: dashboards read its streams, and their marks lie in its index.
 

@@ -37,6 +37,9 @@ class Resources:
         self._conf, self._kv = Conf(client), KvStore(client)
         self._models = Models(client)
 
+    def require_place(self) -> None:
+        """Nothing: what is missing of the app is told by `check`."""
+
     def wanted(self) -> Sequence[Resource]:
         """What the connection itself needs; the app brings the rest."""
         return of_connection(self._client.settings)

@@ -35,6 +35,14 @@ class Dashboards:
         self._kibana = kibana
         self._marks = Marks(client, index)
 
+    def require_place(self) -> None:
+        """See that the space is there.
+
+        Raises:
+            SiemRefused: it is not.
+        """
+        self._kibana.require_space()
+
     def wanted(self) -> Sequence[Resource]:
         """Data views, then the dashboards that read them.
 

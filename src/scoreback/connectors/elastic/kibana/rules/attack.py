@@ -1,12 +1,9 @@
-"""MITRE ATT&CK techniques as a detection rule lists them: under their tactics, with names.
-
-``attack.tsv`` has the facts of one version of ATT&CK; it says which, and whose they are.
-"""
+"""MITRE ATT&CK techniques as a detection rule lists them: under their tactics, with names."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
+
+from scoreback.attack import Technique, techniques
 
 FRAMEWORK = "MITRE ATT&CK"
 
@@ -29,13 +26,6 @@ _TACTICS = {
 _SITE = "https://attack.mitre.org"
 
 
-class Technique(NamedTuple):
-    """One technique or sub-technique."""
-
-    name: str
-    tactics: tuple[str, ...]
-
-
 def threat(ids: Iterable[str]) -> list[dict[str, Any]]:
     """The ``threat`` of a rule about the techniques *ids*; those that are unknown are left out.
 
@@ -54,26 +44,9 @@ def threat(ids: Iterable[str]) -> list[dict[str, Any]]:
     return [_entry(tactic, by_tactic[tactic], known) for tactic in _TACTICS if tactic in by_tactic]
 
 
-def unknown(ids: Iterable[str]) -> list[str]:
-    """Those of *ids* that this version of ATT&CK does not have."""
-    return sorted({name for name in ids if name not in techniques()})
-
-
 def tactic_names(ids: Iterable[str]) -> list[str]:
     """The names of the tactics of *ids*, in the matrix's order."""
     return [entry["tactic"]["name"] for entry in threat(ids)]
-
-
-@cache
-def techniques() -> Mapping[str, Technique]:
-    """Every technique by id."""
-    text = files(__package__).joinpath("attack.tsv").read_text(encoding="utf-8")
-    found: dict[str, Technique] = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            name, title, tactics = line.split("\t")
-            found[name] = Technique(title, tuple(tactics.split(",")))
-    return found
 
 
 def _entry(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from scoreback.attack import VERSION, unknown
 from scoreback.connectors.elastic.kibana.names import DETECTOR_TAG
 from scoreback.connectors.elastic.kibana.rules import attack, texts
 from scoreback.connectors.elastic.kibana.rules.esql import SEVERITY, esql, remote
@@ -191,9 +192,9 @@ def tags(rule: AlertRule) -> list[str]:
 def limits(rule: AlertRule, clusters: Sequence[str] = ()) -> tuple[str, ...]:
     """What *rule* asks for and Kibana does not do, one sentence each."""
     found = [
-        f"alert rule {rule.name!r} names {name}, which this version of ATT&CK does not have: it is"
-        " left out of the rule in Kibana"
-        for name in attack.unknown(rule.attack)
+        f"alert rule {rule.name!r} names {name}, which ATT&CK {VERSION} does not have: it is left"
+        " out of the rule in Kibana"
+        for name in unknown(rule.attack)
     ]
     if rule.reads is Reads.EVENTS:
         found.append(

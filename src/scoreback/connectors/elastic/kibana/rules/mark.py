@@ -15,6 +15,8 @@ import msgspec
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
 
+_MOST = 10_000  # rules of a space: as many as one search gives
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
@@ -73,6 +75,14 @@ class Marks:
     def remove(self, rule: str) -> None:
         """Forget the rule."""
         self._client.call("DELETE", self._path(rule), absent=(404,))
+
+    def names(self) -> list[str]:
+        """The names of the rules that there are marks of, sorted."""
+        query = {"prefix": {"name": {"value": f"{self._space}/"}}}
+        body = {"query": query, "size": _MOST, "_source": ["name"], "sort": [{"name": "asc"}]}
+        found = self._client.search(self._index, body, absent=(404,))
+        hits = found["hits"]["hits"] if found else []
+        return [str(hit["_source"]["name"]).partition("/")[2] for hit in hits]
 
     def _path(self, rule: str) -> str:
         # Without `enabled`, and under an id that no detector has: our own engine runs none of them.
