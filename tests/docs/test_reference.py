@@ -1,4 +1,4 @@
-"""What the reference says of exit codes, settings, reducers and missing parts is what there is."""
+"""What the reference says of exit codes, settings and reducers is what there is."""
 
 import re
 import shlex
@@ -10,9 +10,9 @@ import typer
 from pydantic import TypeAdapter
 
 from scoreback.models.detector.units import REDUCERS
-from scoreback.service.cli import EXIT_CODES, NOT_BUILT, app
+from scoreback.service.cli import EXIT_CODES, app
 from scoreback.service.settings import Settings
-from tests.docs.pages import PAGES, blocks, rows, text
+from tests.docs.pages import PAGES, blocks, rows
 
 
 def test_the_table_of_exit_codes_is_that_of_the_command_line() -> None:
@@ -27,11 +27,6 @@ def test_every_reducer_is_explained() -> None:
     named = [name.strip(" `") for row in rows("docs/detector-file.md", "reducer")
              for name in row[0].split(",")]  # fmt: skip
     assert sorted(named) == sorted(REDUCERS)
-
-
-def test_every_command_that_is_refused_is_named_as_missing() -> None:
-    for name in NOT_BUILT:
-        assert f"`{name}`" in text("docs/limits.md")
 
 
 def test_a_duration_is_set_as_its_description_says(monkeypatch: pytest.MonkeyPatch) -> None:

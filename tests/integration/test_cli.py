@@ -249,10 +249,51 @@ def test_the_module_is_the_same_command() -> None:
     assert done.stdout.startswith("scoreback ")
 
 
-def test_a_command_that_is_not_built_is_refused_by_name(scoreback: Callable[..., Ended]) -> None:
-    ended = scoreback("backtest")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "--since has to be before --until"),
+        (["--since", "2026-01-01", "--every", "5h"], "--every '5h' is not a day or more"),
+        (["--since", "2026-01-01", "--fail-below", "accuracy=0.9"], "is not a figure and a number"),
+        (["--since", "2026-01-01", "--fail-below", "precision=30"], "is not a figure and a number"),
+    ],
+)
+def test_a_backtest_that_cannot_be_is_wrong_usage(
+    scoreback: Callable[..., Ended], detector: Path, options: list[str], says: str
+) -> None:
+    ended = scoreback("backtest", detector, *options)
     assert ended.code == 2
-    assert "not built yet" in ended.err
+    assert says in ended.err
+
+
+def test_a_backtest_without_events_says_so(
+    scoreback: Callable[..., Ended], export: Path, detector: Path
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    ended = scoreback("backtest", detector, "--since", "2025-01-01", "--until", "2025-01-20")
+    assert ended.code == 1
+    assert "no event between" in ended.err
+
+
+def test_a_backtest_fails_below_what_is_asked_where_no_version_was_kept(
+    scoreback: Callable[..., Ended], export: Path, detector: Path, tmp_path: Path
+) -> None:
+    scoreback("load", export, "--stream", "tiny")
+    window = ("--since", "2026-01-05", "--until", "2026-01-08", "--starts", "1")
+    more = ("--fail-below", "precision=0.1", "--junit", tmp_path / "out.xml", "--json")
+    ended = scoreback("backtest", detector, *window, *more)
+    assert ended.code == 3
+    found = json.loads(ended.out)
+    assert "positive" in found["versions"][0]["refused"]
+    assert [day["version"] for day in found["days"]] == [None] * 3
+    assert found["missed"] == {
+        "precision": "precision cannot be told, 0.1 is the least: there was no alert"
+    }
+    assert 'failures="1"' in (tmp_path / "out.xml").read_text()
+    shown = scoreback("backtest", detector, *window, "--out", tmp_path / "page.html")
+    assert shown.code == 0
+    assert "not kept because" in shown.out
+    assert "replayed" in (tmp_path / "page.html").read_text()
 
 
 def test_a_damaged_state_is_an_error_that_names_the_file(

@@ -79,10 +79,11 @@ def test_what_a_job_writes_is_not_committed(played: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "fails"),
     [
-        ("detectors/alert_queue.yml", "budget: 5/day", "budgte: 5/day", "validate"),
+        ("detectors/alert_queue.yml", "budget: 5/day", "budgte: 5/day", "scoreback validate"),
         ("detectors/alert_queue.tests.yml", "alerts_2h: 10", "alerts_2h: 9", "--without-model"),
         ("detectors/alert_queue.tests.yml", "[logon, scan]", "[scan]", "results/alerts.xml"),
-        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "check"),
+        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback check"),
+        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback backtest"),
     ],
 )
 def test_a_mistake_fails_the_step_that_is_there_for_it(

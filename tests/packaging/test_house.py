@@ -160,6 +160,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
         "verdict",
         "validate",
         "test",
+        "backtest",
         "promote",
         "plan",
         "remove",

@@ -165,7 +165,7 @@ class _Alerts:
     @classmethod
     def of(cls, replay: Replay, shown: Shown) -> "_Alerts":
         units, opened = replay.after, shown.opened
-        incidents, waits = _incidents(replay, opened)
+        incidents, waits = incidents_of(replay, opened)
         first = int(units.times[0] // DAY_US) if len(units.times) else 0
         return cls(
             days=days_of(units.times[opened]) - first,
@@ -178,8 +178,13 @@ class _Alerts:
         )
 
 
-def _incidents(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[int, ...]]:
-    """How many incidents there were, and how long each that was found took to be found."""
+def incidents_of(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[int, ...]]:
+    """How many incidents there were, and how long each that was found took, in microseconds.
+
+    Args:
+        replay: the judged units.
+        opened: positions of those that opened an alert.
+    """
     positive = np.flatnonzero(replay.truth == 1)
     if not len(positive):
         return 0, ()

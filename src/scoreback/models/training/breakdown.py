@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.judging.equal_volume import Shown
 from scoreback.models.judging.evaluation import Replay, drawn_interval, precision_interval
+from scoreback.models.judging.over_time import area_under_time
 from scoreback.models.labels.dataset import Dataset, day_of
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.ranking import mean_average_precision
@@ -61,14 +62,8 @@ class Breakdown:
 
     @property
     def area_under_time(self) -> float | None:
-        """Mean height of average precision over weeks, by trapezoids.
-
-        AUT of Pendlebury et al., "TESSERACT" (USENIX Security 2019). A single week is itself.
-        """
-        found = [w.average_precision for w in self.weeks if w.average_precision is not None]
-        if len(found) < 2:
-            return found[0] if found else None
-        return float(np.trapezoid(found) / (len(found) - 1))
+        """Mean height of average precision over weeks, by trapezoids; see `area_under_time`."""
+        return area_under_time(week.average_precision for week in self.weeks)
 
     @property
     def macro_average_precision(self) -> float | None:

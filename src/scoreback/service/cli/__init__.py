@@ -10,6 +10,7 @@ import typer
 from scoreback import __version__
 from scoreback.errors import ScorebackError
 from scoreback.service.cli import (
+    backtesting,
     data,
     demo,
     deploying,
@@ -55,6 +56,7 @@ app.command(epilog=example("new"))(detectors.new)
 app.command(epilog=example("import-sigma"))(detectors.import_sigma)
 app.command(epilog=example("validate"))(detectors.validate)
 app.command("test", epilog=example("test"))(testing.run)
+app.command(epilog=example("backtest"))(backtesting.backtest)
 app.command(epilog=example("train"))(learning.train)
 app.command(epilog=example("score"))(scoring.score)
 app.command(epilog=example("verdict"))(scoring.verdict)
@@ -73,20 +75,10 @@ app.command(epilog=example("keys"))(keys.keys)
 app.command(epilog=example("health"))(health.health)
 app.command(epilog=example("serve"))(serving.serve)
 
-# Commands of the design whose part is not there yet: refused by name, never half done.
-NOT_BUILT = {
-    "backtest": "replaying a detector over past days",
-}
-
 
 def main() -> None:
     """Run the command line; a `ScorebackError` becomes two lines and exit code 1."""
     out = streams.open_streams()
-    if len(sys.argv) > 1 and sys.argv[1] in NOT_BUILT:
-        name = sys.argv[1]
-        fail(ScorebackError(f"`scoreback {name}` ({NOT_BUILT[name]}) is not built yet",
-                            hint="see what there is with: scoreback --help"))  # fmt: skip
-        raise SystemExit(WRONG_USAGE)
     # Idle learning threads give up their core instead of spinning on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_memory_flat()

@@ -10,6 +10,7 @@ _EXAMPLES = {
     "import-sigma": "scoreback import-sigma rule.yml --name encoded_command",
     "validate": "scoreback validate alert_queue.yml --explain",
     "test": "scoreback test detectors --junit tests.xml",
+    "backtest": "scoreback backtest alert_queue.yml --since 2026-01-26 --every 7d",
     "train": "scoreback train alert_queue.yml --as-of 2026-02-16",
     "score": "scoreback score detectors --until 2026-02-23T09:00:00Z",
     "verdict": "scoreback verdict 3f9a1c benign_positive --by dana",

@@ -41,6 +41,33 @@ def seen_at(rows: pa.Table, lag: timedelta) -> NDArray[np.int64]:
     return np.asarray(np.where(turned_up > event, turned_up + 1, event), dtype=np.int64)
 
 
+def paced_units(
+    rows: pa.Table, scores: Floats, entity: str, *, lag: timedelta, floor: float
+) -> Units:
+    """*rows* with their *scores* as the pacer takes them; only what may alert has its entity.
+
+    Args:
+        rows: feature rows.
+        scores: of each.
+        entity: the column of the entity.
+        lag: of the late rule.
+        floor: score; nothing below it alerts.
+    """
+    able = np.flatnonzero(scores >= floor)
+    ids, named = (rows[name].take(pa.array(able)) for name in ("event_id", entity))
+    drawn = np.ones(len(scores))
+    drawn[able] = draws(ids, TIES)
+    entities = np.full(len(scores), -1, dtype=np.int64)
+    entities[able] = codes(firsts(named))
+    return Units(
+        times=seen_at(rows, lag),
+        event_times=flat(rows["event_time"]).cast(pa.int64()).to_numpy(),
+        entities=entities,
+        scores=scores,
+        draws=drawn,
+    )
+
+
 class Pacing:
     """Judges what one model scores for one detector."""
 
@@ -75,19 +102,8 @@ class Pacing:
 
     def judge(self, rows: pa.Table, scores: Floats) -> PacedStep:
         """Which of *rows* with these *scores* raise an alert."""
-        able = np.flatnonzero(scores >= self._pace.floor)
-        ids, named = (rows[name].take(pa.array(able)) for name in ("event_id", self._entity))
-        drawn = np.ones(len(scores))
-        drawn[able] = draws(ids, TIES)
-        entities = np.full(len(scores), -1, dtype=np.int64)
-        entities[able] = codes(firsts(named))
-        units = Units(
-            times=seen_at(rows, self._model.artifact.lag),
-            event_times=flat(rows["event_time"]).cast(pa.int64()).to_numpy(),
-            entities=entities,
-            scores=scores,
-            draws=drawn,
-        )
+        lag = self._model.artifact.lag
+        units = paced_units(rows, scores, self._entity, lag=lag, floor=self._pace.floor)
         judged = self._pacer.judge(units)
         step = PacedStep(
             version=self._model.version.version,

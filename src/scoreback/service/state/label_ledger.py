@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects.sqlite import insert
 
 from scoreback.health import HEALTH_RULES
-from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery
+from scoreback.records import LABEL_COLUMNS, TIME, LabelBatch, LabelQuery
 from scoreback.service.state import tables
 from scoreback.service.state.label_rows import (
     ends_of_alerts,
@@ -125,6 +125,29 @@ class LabelLedger:
         with self._database.reads() as transaction:
             result = transaction.execution_options(yield_per=READ_ROWS).execute(query)
             found += [labels_of(list(zip(*rows, strict=True))) for rows in result.partitions()]
+        return pa.concat_tables(found)
+
+    def history(self, detector: str, *, since: datetime) -> pa.Table:
+        """The labels of *detector* with times from *since* on, and since when each was known.
+
+        `LABEL_COLUMNS` and ``known_at``. What was known at a moment are those with an earlier
+        ``known_at``: the labels that training as of it sees with the times that they have.
+        """
+        of = _ROWS.c
+        query = (
+            sa.select(*(of[name] for name in LABEL_COLUMNS.names), of.known_at)
+            .where(of.connection == self._connection, of.detector == detector)
+            .where(of.label_time >= micros(since))
+            .order_by(of.label_time, of.label_key)
+        )
+        empty = LABEL_COLUMNS.empty_table()
+        found = [empty.append_column("known_at", empty["label_time"])]
+        with self._database.reads() as transaction:
+            result = transaction.execution_options(yield_per=READ_ROWS).execute(query)
+            for rows in result.partitions():
+                *columns, known = zip(*rows, strict=True)
+                moments = pa.array(known, pa.int64()).cast(TIME)
+                found.append(labels_of(columns).append_column("known_at", moments))
         return pa.concat_tables(found)
 
     def _asked(self, transaction: sa.Connection, detector: str) -> datetime | None:

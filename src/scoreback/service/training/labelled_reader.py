@@ -136,16 +136,7 @@ class LabelledReader:
         Raises:
             DataError: names the field, and those that are spelt alike.
         """
-        if not self._without_value:
-            return
-        selection = self._app.query(self._detector).selection
-        known = self._app.connector.events.fields(selection)
-        for name in sorted(self._without_value - set(known)):
-            close = difflib.get_close_matches(name, known, n=3) or list(known[:10])
-            raise DataError(
-                f"detector {self._detector.name!r}: no event of its selection has field {name!r}",
-                hint=f"correct its name; fields that exist: {', '.join(close) or 'none'}",
-            )
+        refuse_missing(self._app, self._detector, self._without_value)
 
     def with_counts(self, history: History) -> History:
         """*history* of units with what was counted of their events."""
@@ -160,7 +151,7 @@ class LabelledReader:
         for piece in self._app.connector.events.slices(query, self._window):
             for batch in self._app.connector.events.read(piece):
                 self._progress(batch.num_rows)
-                self._without_value -= _with_value(batch, self._without_value)
+                self._without_value -= with_value(batch, self._without_value)
                 if self._room is not None and batch.num_rows:
                     self._room.read(batch.num_rows, batch.batch["arrival_time"][-1].as_py())
                 yield batch
@@ -204,7 +195,24 @@ class LabelledReader:
         return self._later.split(batch, found.labels)
 
 
-def _with_value(batch: EventBatch, names: set[str]) -> set[str]:
+def refuse_missing(app: App, detector: Detector, without_value: set[str]) -> None:
+    """Refuse where a field of *without_value*, in no event that was read, is in none there is.
+
+    Raises:
+        DataError: names the field, and those that are spelt alike.
+    """
+    if not without_value:
+        return
+    known = app.connector.events.fields(app.query(detector).selection)
+    for name in sorted(without_value - set(known)):
+        close = difflib.get_close_matches(name, known, n=3) or list(known[:10])
+        raise DataError(
+            f"detector {detector.name!r}: no event of its selection has field {name!r}",
+            hint=f"correct its name; fields that exist: {', '.join(close) or 'none'}",
+        )
+
+
+def with_value(batch: EventBatch, names: set[str]) -> set[str]:
     """Those of *names* that an event of *batch* has."""
     return {name for name in names if batch.batch[name].null_count < batch.num_rows}
 

@@ -97,7 +97,7 @@ def read_training_data(
             hint=reader.hint,
         )
     reader.refuse_missing_fields()
-    rows = _named(history.rows, detector)
+    rows = named_rows(history.rows, detector)
     labels = reader.labels()
     return TrainingData(
         rows, labels, history, reader.unparsable, reader.label_problems, reader.synced
@@ -188,7 +188,7 @@ def _with_label_problems(problems: Sequence[str]) -> Iterator[None]:
         raise TrainingRefused(error.message, hint=hint) from error
 
 
-def _named(rows: pa.Table, detector: Detector) -> pa.Table:
+def named_rows(rows: pa.Table, detector: Detector) -> pa.Table:
     """Rows as training names them: ``entity`` and, where one is asked for, ``hold_out``."""
     features = [f.name for f in detector.features]
     table = pa.table(

@@ -1,0 +1,30 @@
+"""The account of a backtest as one page that needs nothing else: no network, no script."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from scoreback.models.report.backtest_pictures import KINDS, Account, pictures
+
+
+def backtest_page(account: Account) -> str:
+    """HTML of *account*, plain values with times as ISO text. The same account, the same page."""
+    environment = Environment(
+        loader=PackageLoader("scoreback.models.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"share": _share, "figure": _figure}
+    drawn = {name: Markup(svg) for name, svg in pictures(account).items()}  # noqa: S704 - escaped
+    return environment.get_template("backtest.html.j2").render(
+        account=account, kinds=[kind for _, kind in KINDS], pictures=drawn
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _figure(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,89 @@
+"""When a replay trains, and which days it judges."""
+
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.triggers.cron import CronTrigger
+
+from scoreback.errors import ConfigError
+from scoreback.models.detector.cron import apscheduler_line
+from scoreback.models.detector.spec import Detector
+from scoreback.times import micros
+
+MOST_TRAININGS = 1_000  # of one start day: more is a slip of the finger
+
+
+def training_moments(
+    detector: Detector, since: datetime, until: datetime, every: timedelta | None
+) -> list[datetime]:
+    """When versions are trained in ``[since, until)``: at *since*, then as it is scheduled.
+
+    Args:
+        detector: its ``schedule.train`` says when, in UTC.
+        since: the first day.
+        until: the end of the last one.
+        every: how often instead.
+
+    Raises:
+        ConfigError: that would be too often.
+    """
+    found = [since]
+    cron = CronTrigger.from_crontab(apscheduler_line(detector.schedule.train), timezone=UTC)
+    while True:
+        due = _next(cron, found[-1]) if every is None else found[-1] + every
+        if due is None or due >= until:
+            return found
+        if len(found) >= MOST_TRAININGS:
+            raise ConfigError(
+                f"detector {detector.name!r} would be trained more than {MOST_TRAININGS:,} times"
+                f" between {since:%Y-%m-%d} and {until:%Y-%m-%d}",
+                hint="give --every 7d, or a shorter time",
+            )
+        found.append(due)
+
+
+def start_days(
+    detector: Detector, since: datetime, until: datetime, every: timedelta | None, starts: int
+) -> list[list[datetime]]:
+    """When versions are trained, for each of *starts* start days.
+
+    Start days are whole days apart and spread over the time between two trainings, so each start
+    trains on other days. Each goes on as the first does, that much later.
+
+    Raises:
+        ConfigError: there are not as many days between two trainings.
+    """
+    moments = training_moments(detector, since, until, every)
+    gap = (moments[1] if len(moments) > 1 else until) - moments[0]
+    apart = timedelta(days=max(gap // timedelta(days=1) // starts, 1))
+    if starts > 1 and since + (starts - 1) * apart >= min(since + gap, until):
+        raise ConfigError(
+            f"{starts} start days do not fit between two trainings, which are"
+            f" {gap / timedelta(days=1):.3g} days apart",
+            hint="give fewer --starts, or train less often with --every",
+        )
+    return [
+        [moment + n * apart for moment in moments if moment + n * apart < until]
+        for n in range(starts)
+    ]
+
+
+def day_bounds(detector: Detector, since: datetime, until: datetime) -> list[int]:
+    """Where the team's whole days within ``[since, until)`` begin, and the last ends; µs.
+
+    Raises:
+        ConfigError: there is no whole day.
+    """
+    starts = detector.alerts.day_starts.between(micros(since), micros(until))
+    inside = [start for start in starts if micros(since) <= start <= micros(until)]
+    if len(inside) < 2:
+        raise ConfigError(
+            f"there is no whole day between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M}, by"
+            f" alerts.day_starts: {detector.alerts.day_starts}",
+            hint="give an earlier --since, or a later --until",
+        )
+    return inside
+
+
+def _next(cron: CronTrigger, after: datetime) -> datetime | None:
+    found: datetime | None = cron.get_next_fire_time(after, after + timedelta(microseconds=1))
+    return found

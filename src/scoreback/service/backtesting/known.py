@@ -1,0 +1,90 @@
+"""What is known by now of every unit of a backtest, aligned with its rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoreback.columns import flat
+from scoreback.models.features.units import FIRST
+from scoreback.models.labels.dataset import Dataset
+from scoreback.models.labels.joins import event_labels
+from scoreback.models.labels.truths import NO_VERDICT, UNKNOWN, truths_as_of
+from scoreback.multivalue import firsts
+from scoreback.sampling import codes
+from scoreback.service.backtesting.material import Material
+from scoreback.service.scoring.pacing import seen_at
+from scoreback.times import EPOCH, span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """One element a row of the material, in its order."""
+
+    seen: NDArray[np.int64]  # by when the budget counts it, microseconds
+    event_times: NDArray[np.int64]
+    ready: NDArray[np.int64]  # when scoring could take it
+    entities: NDArray[np.int64]
+    truth: NDArray[np.int8]
+    verdicts: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, material: Material, now: datetime) -> Self:
+        """The units of *material*, judged by all labels that are known at *now*."""
+        detector, lag = material.detector, material.detector.lag
+        parts = [_identity(batch, "field:" + detector.entity, lag) for batch in material.batches()]
+        rows = pa.concat_tables(parts)
+        named = flat(rows["entity"]).dictionary_encode()
+        data = Dataset(
+            features=pa.table({}),
+            event_ids=flat(rows["event_id"]),
+            times=_ints(rows["event_time"]),
+            firsts=_ints(rows["first"]),
+            arrivals=_ints(rows["arrival_time"]),
+            entities=pc.fill_null(named.indices, -1).to_numpy().astype(np.int64),
+            entity_names=named.dictionary,
+            hold_out=None,
+            queue=None,
+            repeated=0,
+        )
+        labels = event_labels(data, material.labels.at(now, since=EPOCH), detector)
+        truths = truths_as_of(labels, detector, now)
+        index = pc.index_in(data.event_ids, value_set=truths.event_ids)
+        place = pc.fill_null(index, len(truths.event_ids)).to_numpy()
+        truth = np.append(truths.truth, np.int8(UNKNOWN))[place]
+        verdicts = np.append(truths.verdicts, np.int8(NO_VERDICT))[place]
+        if detector.labels.unlabelled == "presumed_benign":
+            truth = np.where(verdicts == NO_VERDICT, np.int8(0), truth)
+        seen = _ints(rows["seen"])
+        return cls(
+            seen=seen,
+            event_times=data.times,
+            ready=seen + span(lag),
+            entities=np.append(codes(data.entity_names), -1)[data.entities],
+            truth=truth,
+            verdicts=verdicts,
+        )
+
+
+def _identity(batch: pa.Table, entity: str, lag: timedelta) -> pa.Table:
+    first = "field:" + FIRST
+    return pa.table(
+        {
+            "event_id": batch["event_id"],
+            "event_time": batch["event_time"].cast(pa.int64()),
+            "arrival_time": batch["arrival_time"].cast(pa.int64()),
+            "first": (batch[first] if first in batch.column_names else batch["event_time"]).cast(
+                pa.int64()
+            ),
+            "entity": firsts(batch[entity]),
+            "seen": seen_at(batch, lag),
+        }
+    )
+
+
+def _ints(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(flat(column).to_numpy(), dtype=np.int64)

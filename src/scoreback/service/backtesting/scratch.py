@@ -1,0 +1,40 @@
+"""A workspace to throw away, over the same SIEM: a backtest writes into this one alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlalchemy as sa
+
+from scoreback.service.app import App
+from scoreback.service.state import tables
+from scoreback.service.state.workspace_state import State
+
+_COPIED = (tables.label_ledger, tables.label_syncs, tables.own_closures)
+_ROWS = 10_000  # at a time
+
+
+@contextmanager
+def scratch_workspace(app: App) -> Iterator[App]:
+    """*app* with a state of its own, in which is what its label ledger holds; gone at the end.
+
+    So what the SIEM says of labels now can be held against the ledger, as training does, and the
+    ledger stays as it is.
+    """
+    with TemporaryDirectory(prefix="scoreback-backtest-") as name:
+        folder = Path(name)
+        with State.open(folder / "state") as state:
+            _copy(app.state, state, app.connector.name)
+            settings = app.settings.model_copy(update={"home": folder})
+            yield replace(app, settings=settings, state=state)
+
+
+def _copy(source: State, target: State, connection: str) -> None:
+    with source.database.reads() as reading, target.database.writes() as writing:
+        for table in _COPIED:
+            wanted = sa.select(table).where(table.c.connection == connection)
+            found = reading.execution_options(yield_per=_ROWS).execute(wanted)
+            for rows in found.mappings().partitions():
+                writing.execute(sa.insert(table), [dict(row) for row in rows])
