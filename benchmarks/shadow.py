@@ -95,8 +95,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         alone, both = Path(folder) / "alone", Path(folder) / "both"
-        days, verdicts = days_of_company()
-        workspace(alone, days, verdicts, 0)
+        days, _ = days_of_company()
+        workspace(alone, 0)
         clock = sites(alone, days, arguments.events)
         shutil.copytree(alone, both)
         with_shadow(both)
