@@ -14,7 +14,10 @@ from tests.docs.pages import PAGES, Block, blocks
 
 SHOWN = [block for page in PAGES for block in blocks(page, "yaml")]
 KINDS = {"", "bash", "console", "eql", "esql", "ini", "json", "python", "text", "yaml"}
-CONNECTIONS = {"elastic": ElasticSettings, "splunk": SplunkSettings}
+CONNECTIONS: dict[str, type[ElasticSettings | SplunkSettings]] = {
+    "elastic": ElasticSettings,
+    "splunk": SplunkSettings,
+}
 # What a part stands in: the least that makes a whole of it.
 AROUND: dict[str, Any] = {
     "name": "example",
