@@ -8,6 +8,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.elasticsearch.node import in_ci
 
+# A page that a test makes up may fetch from servers of this machine.
+ARGUMENTS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
+
 
 @pytest.fixture(scope="module")  # a second one beside it, of another module, would not start
 def browser() -> Iterator[Browser]:
@@ -16,7 +19,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         (pytest.fail if in_ci() else pytest.skip)("there is no chromium: apt-get install chromium")
     with sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -13,7 +12,7 @@ from tests.elasticsearch.node import in_ci
 from tests.packaging.dashboards import definitions
 from tests.packaging.demo_week import NOW, Week, told, week_of_this_run
 from tests.packaging.splunk_app import SOURCES
-from tests.packaging.studio.bundle import Missing, bundle
+from tests.packaging.studio.bundle import Missing, bundle, served
 from tests.packaging.studio.viewer import Viewer
 from tests.splunkd.serving import running
 from tests.splunkd.simulator import Options, Simulator
@@ -30,12 +29,14 @@ OPTIONS = Options(apps=(SOURCES,), now=NOW.timestamp() + 60)
 
 
 @pytest.fixture(scope="module")
-def scripts() -> Path:
+def scripts() -> Iterator[str]:
     """Splunk's viewer; skips without Node.js, which in CI is a failure."""
     try:
-        return bundle()
+        made = bundle()
     except Missing as missing:
         (pytest.fail if in_ci() else pytest.skip)(f"no viewer of Splunk's without {missing}")
+    with served(made) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def empty() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def viewer(page: Page, splunk: Simulator, scripts: Path) -> Viewer:
+def viewer(page: Page, splunk: Simulator, scripts: str) -> Viewer:
     page.set_viewport_size({"width": 1280, "height": 1700})
     return Viewer(page, splunk, scripts)
 
@@ -128,7 +129,7 @@ def test_a_detector_can_be_chosen_by_a_link(viewer: Viewer) -> None:
 
 
 def test_an_empty_splunk_gives_empty_panels_and_no_errors(
-    page: Page, empty: Simulator, scripts: Path
+    page: Page, empty: Simulator, scripts: str
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 1700})
     viewer = Viewer(page, empty, scripts)

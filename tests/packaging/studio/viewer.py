@@ -6,7 +6,6 @@ What the viewer asks Splunk for is answered by the simulator.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +57,7 @@ class Viewer:
 
     page: Page
     splunk: Simulator
-    scripts: Path
+    scripts: str  # address of the folder that `bundle` made
     refused: list[str] = field(default_factory=list)  # what was asked of Splunk in vain
 
     def open(self, name: str, theme: str = "light", query: str = "") -> None:
@@ -103,6 +102,22 @@ class Viewer:
             self.page.wait_for_timeout(250)
         return looks
 
+    def clicked(self, panel: str, column: str) -> tuple[str, str]:
+        """What the first row of a table has in *column*, and the address that a click on it opens.
+
+        The address is Splunk's own, before its prefix of language.
+        """
+        table = self.page.locator(f'[data-test="select-outline"][data-id="{panel}"]')
+        heads = table.locator("th").all_inner_texts()
+        place = next(n for n, head in enumerate(heads) if head.strip() == column)
+        cell = table.locator('[data-test="body"] tr').first.locator("td").nth(place)
+        shown = cell.inner_text().strip()
+        with self.page.context.expect_page() as opened:
+            cell.click()
+        url = opened.value.url
+        opened.value.close()
+        return shown, url
+
     def _session(self) -> str:
         form: dict[str, str | float | bool] = {
             "username": "admin",
@@ -119,7 +134,7 @@ class Viewer:
     def _routed(self, route: Route, theme: str) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/studio/"):
-            route.fulfill(path=self.scripts / path.removeprefix("/studio/"))
+            route.continue_(url=f"{self.scripts}/{path.removeprefix('/studio/')}")
         elif path.startswith(VIEWS) and route.request.resource_type == "document":
             page = _PAGE.format(background=_BACKGROUNDS[theme])
             route.fulfill(body=page, content_type="text/html")
