@@ -39,11 +39,11 @@ def load_detector(path: Path) -> Detector:
             problem (file, line, key, what is wrong), the hint the remedies.
     """
     detector = parse_detector(read_text(path), str(path))
-    if detector.labels.incidents is None:
+    named = {"incidents": detector.labels.incidents, "golden": detector.labels.golden}
+    beside = {key: str(path.parent / name) for key, name in named.items() if name is not None}
+    if not beside:
         return detector
-    beside = str(path.parent / detector.labels.incidents)
-    labels = detector.labels.model_copy(update={"incidents": beside})
-    return detector.model_copy(update={"labels": labels})
+    return detector.model_copy(update={"labels": detector.labels.model_copy(update=beside)})
 
 
 def parse_detector(text: str, source: str = "detector") -> Detector:

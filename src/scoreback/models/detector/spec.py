@@ -118,6 +118,18 @@ class Labels(Part):
     mature_after: Duration = Field(
         default=timedelta(days=7), description="younger days are neither trained on nor judged"
     )
+    flood: int = Field(
+        default=100,
+        ge=1,
+        description="verdicts of one person within an hour; those of more wait until somebody"
+        " accepts them",
+    )
+    golden: str | None = Field(
+        default=None,
+        description="CSV file of attacks, beside the detector file, that every version must alert"
+        " on: event_id, time, name",
+        examples=["golden.csv"],
+    )
 
     @model_validator(mode="after")
     def _some_source(self) -> Self:

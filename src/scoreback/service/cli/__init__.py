@@ -18,6 +18,7 @@ from scoreback.service.cli import (
     health,
     keys,
     learning,
+    quarantine,
     scoring,
     serving,
     settings,
@@ -70,6 +71,7 @@ app.command(epilog=example("resume"))(taking_back.resume)
 app.command(epilog=example("plan"))(deploying.plan)
 app.command(epilog=example("apply"))(deploying.apply)
 app.command(epilog=example("remove"))(deploying.remove)
+app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(settings.settings, name="settings")
 app.command(epilog=example("keys"))(keys.keys)
 app.command(epilog=example("health"))(health.health)

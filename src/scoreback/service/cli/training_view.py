@@ -28,6 +28,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
         show.say(f"left out as too young for labels: {counts['immature']:,} {units} of {shown}")
+    for doubt in outcome.doubts:
+        show.say(doubt)
     for problem in outcome.label_problems:
         show.say(f"labels: {problem}")
     if outcome.history.ungrouped:

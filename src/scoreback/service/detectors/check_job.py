@@ -23,11 +23,13 @@ from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.deploying.differences import refused_overrides, unknown_techniques
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
+from scoreback.service.detectors.golden import missing_attacks
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
 from scoreback.service.detectors.list_tally import ListTally
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.paused import paused
+from scoreback.service.labels.quarantine import in_quarantine, in_words
 from scoreback.service.state.versions import Versions
 
 STRETCH = 20_000  # events that follow each other, read from each part of the history
@@ -67,7 +69,7 @@ def examine(app: App, detector: Detector, now: datetime) -> Checked:
         found += [_only_training(finding) for finding in about_labels]
         of_events, labels = _of_events(app, detector, query, now)
         found += of_events
-        found += _not_in_force(app, detector)
+        found += _not_in_force(app, detector, now)
         count = never_scored(app, detector)
         if count:
             found.append(behind_finding(detector.name, count))
@@ -79,7 +81,7 @@ def examine(app: App, detector: Detector, now: datetime) -> Checked:
     return Checked(findings=ordered, labels=labels)
 
 
-def _not_in_force(app: App, detector: Detector) -> list[Finding]:
+def _not_in_force(app: App, detector: Detector, now: datetime) -> list[Finding]:
     """A champion that cannot score, and overrides that do not count."""
     champion = Versions(app.state).champion(detector.name)
     if champion is not None:
@@ -90,11 +92,35 @@ def _not_in_force(app: App, detector: Detector) -> list[Finding]:
     fix = f"take it back with: scoreback settings remove {detector.name} KEY"
     refused = refused_overrides(app, detector)
     found = [Finding(what=what, fix=fix, fatal=False) for what in refused]
+    doubted = in_words(in_quarantine(app, detector, now))
+    if doubted is not None:
+        fix = "look at them with: scoreback quarantine list FILE"
+        found.append(Finding(what=doubted, fix=fix, fatal=False))
+    found += _golden(app, detector)
     held = paused(in_force(app.state, detector))
     if held is not None and held.since is not None:
         fix = "once its alerts are wanted again: scoreback resume FILE"
         found.append(Finding(what=held.in_words, fix=fix, fatal=False))
     return found
+
+
+def _golden(app: App, detector: Detector) -> list[Finding]:
+    """What is wrong with golden attacks: their file, or events that are not there."""
+    try:
+        missing = missing_attacks(app, detector)
+    except (ConfigError, DataError) as error:
+        return [Finding(what=error.message, fix=error.hint)]
+    if not missing:
+        return []
+    names = ", ".join(one.name for one in missing)
+    return [
+        Finding(
+            what=f"golden attacks name events that the SIEM does not have: {names}",
+            fix="correct event_id and time in labels.golden, or the selection; training goes on"
+            " without them",
+            fatal=False,
+        )
+    ]
 
 
 def _open_to_others(app: App) -> list[Finding]:

@@ -7,6 +7,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.paused import paused
+from scoreback.service.labels.quarantine import in_quarantine, in_words
 from scoreback.service.monitoring.drift import drift
 from scoreback.service.monitoring.outcomes import outcomes
 from scoreback.service.monitoring.status import status
@@ -29,7 +30,8 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
     detector = held.detector
     subject = Subject(app=app, detector=detector, champion=champion, now=now)
     found = [*outcomes(subject), *upkeep(subject), *drift(subject)]
-    return [status(subject, found, paused(held)), *found]
+    doubted = in_words(in_quarantine(app, detector, now))
+    return [status(subject, found, paused(held), doubted), *found]
 
 
 def monitor(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:

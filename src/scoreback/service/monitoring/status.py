@@ -21,9 +21,12 @@ OK, ATTENTION, FAILING = "ok", "attention", "failing"
 
 
 def status(
-    subject: Subject, documents: Sequence[HealthDocument], paused: Paused | None = None
+    subject: Subject,
+    documents: Sequence[HealthDocument],
+    paused: Paused | None = None,
+    doubted: str | None = None,
 ) -> HealthDocument:
-    """The status of *subject*, by its other *documents*, and by why it raises nothing, if so.
+    """The status of *subject*, by its other *documents*, a pause, and verdicts in quarantine.
 
     A pause is for a while, so it needs attention; what the file switches off is meant to be off.
     """
@@ -40,6 +43,7 @@ def status(
     }
     unusable = str(by_kind.get(Kind.VERSION, {}).get("unusable", ""))
     said = [text for text in (*why.values(), unusable) if text]
+    said += [] if doubted is None else [doubted]
     off_by_file = paused is not None and paused.since is None
     state = FAILING if why[Condition.FAILING] else ATTENTION if said else OK
     if paused is not None:

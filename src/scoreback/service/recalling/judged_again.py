@@ -1,8 +1,7 @@
 """What another version says of units that were scored: from its stored scores, else scored anew."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,21 +9,15 @@ import pyarrow.compute as pc
 from scoreback.connectors.doors.scores import ScoreQuery
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.spec import Detector
-from scoreback.models.features.event_features import FeaturePlan
-from scoreback.models.features.history import reach
-from scoreback.models.features.units import UnitPlan
-from scoreback.models.features.whole_history import feature_rows
-from scoreback.models.features.whole_units import Grouping
 from scoreback.models.judging.pacing import TIES, Cut
-from scoreback.records import Alert, EventBatch, ModelVersion, TimeWindow
+from scoreback.records import Alert, ModelVersion, TimeWindow
 from scoreback.sampling import draws
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.scoring.rows_again import rows_again, soon_after
 from scoreback.service.state.pacing_log import latest_cut
 from scoreback.times import MICROSECOND
-
-_SLACK = timedelta(hours=1)  # after the last lag: how late most events come
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,47 +91,12 @@ def _rows(app: App, detector: Detector, alerts: Sequence[Alert]) -> pa.Table:
     """
     wanted = pa.array([one.event_id for one in alerts])
     first, last = (pick(one.event_time for one in alerts) for pick in (min, max))
-    every = timedelta(0) if detector.group is None else detector.group.every
-    soon = last + detector.lag + every + _SLACK
     raised = max(one.raised_at for one in alerts) + MICROSECOND
     found = pa.table({})
-    for until in dict.fromkeys([min(soon, max(raised, last + MICROSECOND)), raised]):
-        history = feature_rows(
-            FeaturePlan.of(detector), _units(app, detector, first, until), since=first,
-            fields=(detector.entity,),
-        )  # fmt: skip
-        found = history.rows
+    for until in dict.fromkeys([min(soon_after(detector, last), raised), raised]):
+        found = rows_again(app, detector, first, until)
         if found.num_rows:
             found = found.filter(pc.is_in(found["event_id"], value_set=wanted))
         if found.num_rows == len(wanted):
             break
     return found
-
-
-def _units(app: App, detector: Detector, first: datetime, until: datetime) -> Iterator[EventBatch]:
-    """What arrived for *detector* until then, from far enough back that windows at *first* fill."""
-    plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
-    begin = first - reach(plan) - plan.lag
-    if units is not None:
-        begin = units.window_of(begin)
-    events = _events(app, detector, TimeWindow(since=begin, until=max(until, begin + MICROSECOND)))
-    if units is None:
-        yield from events
-        return
-    spill = app.settings.home / "spill"
-    grouping = Grouping(units, begin, until, spill=spill)
-    try:
-        for batch in events:
-            grouping.add(batch)
-        yield from grouping.units()
-    finally:
-        grouping.close()
-
-
-def _events(app: App, detector: Detector, window: TimeWindow) -> Iterator[EventBatch]:
-    query = app.scoring_query(detector)
-    for piece in app.connector.events.slices(query, window):
-        yield from app.connector.events.read(piece)
-
-
-Opinions = Mapping[str, Opinion]

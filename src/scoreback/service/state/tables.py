@@ -205,6 +205,34 @@ own_closures = sa.Table(
     sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
 )
 
+# Verdicts that are doubted: what people decided, and what was found last.
+quarantine_decisions = sa.Table(
+    "quarantine_decisions",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("case_id", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),  # accepted, rejected
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index(None, "detector", "at"),
+)
+
+quarantine_cases = sa.Table(
+    "quarantine_cases",
+    METADATA,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),  # flood, contradiction
+    sa.Column("labeller", sa.Text, nullable=False),
+    sa.Column("first", Moment, nullable=False),
+    sa.Column("last", Moment, nullable=False),
+    sa.Column("labels", sa.Integer, nullable=False),
+)
+
 # A rollback that takes alerts of the bad version back, and how far it got.
 recalls = sa.Table(
     "recalls",

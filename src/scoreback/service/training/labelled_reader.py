@@ -21,6 +21,7 @@ from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery,
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
+from scoreback.service.labels.quarantine import Held, without_floods
 from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.memory import Room
 
@@ -58,6 +59,7 @@ class LabelledReader:
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
         self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
+        self.held: list[Held] = []  # verdicts that are left out as they came in a flood
         spec = detector.labels.field
         self._tally = None if spec is None else FieldTally(spec)
         self._later: LaterLabels | None = None
@@ -171,7 +173,9 @@ class LabelledReader:
         as_of = self._window.until
         ledger = LabelLedger(self._app.state, self._app.connector.name)
         self.synced = ledger.sync(door.read, query, as_of=as_of, now=self._now)
-        return ledger.labels(query.detector, since=query.since, as_of=as_of)
+        found = ledger.labels(query.detector, since=query.since, as_of=as_of)
+        left, self.held = without_floods(self._app, self._detector, found, as_of)
+        return left
 
     def _keep(self, beside: int) -> None:
         if self._room is not None:

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -23,12 +23,18 @@ from scoreback.multivalue import firsts, readable, sets
 from scoreback.records import ModelVersion, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.labels.quarantine import KINDS, Held, note_held, without_contradictions
+from scoreback.service.labels.quarantine import in_words as in_quarantine
 from scoreback.service.state.journal import journalled
 from scoreback.service.state.label_ledger import Synced
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.account import account_of, write_account
+from scoreback.service.training.golden_gate import golden_rows, refuse_blind
+from scoreback.service.training.golden_gate import in_words as not_found
 from scoreback.service.training.labelled_reader import LabelledReader
 from scoreback.service.training.memory import Room
+
+_RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class TrainOutcome:
     label_problems: list[str]  # what keeps labels of a field from being used
     synced: Synced | None  # of the label ledger, where the detector learns from verdicts
     account: dict[str, Any]
+    doubts: list[str]  # verdicts in quarantine, and golden attacks that are not there, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class TrainingData:
     unparsable_labels: int
     label_problems: list[str]
     synced: Synced | None
+    held: list[Held] = field(default_factory=list)  # verdicts in quarantine, by case
 
 
 def read_training_data(
@@ -98,9 +106,12 @@ def read_training_data(
         )
     reader.refuse_missing_fields()
     rows = named_rows(history.rows, detector)
-    labels = reader.labels()
+    labels, held = reader.labels(), reader.held
+    if detector.labels.verdicts is not None:
+        labels, contradicted = without_contradictions(app, detector, labels, rows, as_of)
+        held = [*held, *contradicted]
     return TrainingData(
-        rows, labels, history, reader.unparsable, reader.label_problems, reader.synced
+        rows, labels, history, reader.unparsable, reader.label_problems, reader.synced, held
     )
 
 
@@ -126,6 +137,9 @@ def train_detector(
         data = read_training_data(app, detector, as_of, progress, now=now)
         if data.synced is not None:
             counts.update(labels_in_ledger=data.synced.labels, labels_new=data.synced.new)
+        if as_of + _RECENT >= now:  # of an earlier day, what is doubted now would be forgotten
+            note_held(app, detector.name, data.held, KINDS)
+        golden = golden_rows(app, detector, data.rows)
         until = time.monotonic() + detector.train.search.total_seconds()
         with _with_label_problems(data.label_problems):
             training = train(
@@ -140,6 +154,7 @@ def train_detector(
             )
         counts.update(training.counts)
         artifact = training.artifact
+        refuse_blind(detector, artifact, golden)
         version = Versions(app.state).register(
             detector=detector.name,
             artifact_hash=artifact.artifact_hash,
@@ -156,10 +171,18 @@ def train_detector(
             "uncast": dict(data.history.uncast),
             "unparsable_labels": data.unparsable_labels,
             "label_problems": data.label_problems,
+            "quarantine": [asdict(one) for one in data.held],
+            "golden": {
+                "above_the_threshold": [one.name for one in golden.attacks],
+                "not_found": [one.name for one in golden.missing],
+            },
         }
         account = account_of(detector, training, version, read)
         write_account(app, account)
-    return TrainOutcome(version, training, data.history, data.label_problems, data.synced, account)
+    doubts = [text for text in (in_quarantine(data.held), not_found(golden.missing)) if text]
+    return TrainOutcome(
+        version, training, data.history, data.label_problems, data.synced, account, doubts
+    )
 
 
 def _incumbent(app: App, detector: str) -> Incumbent | None:

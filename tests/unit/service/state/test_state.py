@@ -420,6 +420,8 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
                 "audits",
                 "recalled_alerts",
                 "recalls",
+                "quarantine_decisions",
+                "quarantine_cases",
             )
             for later in added:
                 connection.exec_driver_sql(f"DROP TABLE {later}")

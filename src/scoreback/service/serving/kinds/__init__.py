@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from scoreback.service.serving.kinds.checking import CHECK
+from scoreback.service.serving.kinds.harvesting import HARVEST
 from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.kinds.monitoring import MONITOR
 from scoreback.service.serving.kinds.native_scoring import NATIVE
@@ -12,5 +13,5 @@ from scoreback.service.serving.kinds.scoring import SCORE
 from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.serving.kinds.training import TRAIN
 
-_ALL = (SCORE, TRAIN, CHECK, RECONCILE, SETTINGS, NATIVE, MONITOR, PRUNE)
+_ALL = (SCORE, TRAIN, CHECK, RECONCILE, SETTINGS, NATIVE, HARVEST, MONITOR, PRUNE)
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

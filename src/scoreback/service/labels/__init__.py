@@ -1,0 +1,1 @@
+"""Labels that are collected, doubted and kept: quarantine, golden attacks, the harvest."""

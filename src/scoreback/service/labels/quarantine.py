@@ -1,0 +1,165 @@
+"""Leaves doubtful verdicts out of what is learnt from, until somebody accepts them.
+
+What is in quarantine as of a moment follows from the label ledger and from the decisions that were
+made by then, so that training as of that moment gives the same for ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.errors import StateError
+from scoreback.models.detector.spec import Detector
+from scoreback.models.labels.doubts import CONTRADICTION, FLOOD, Case, contradictions, floods
+from scoreback.service.app import App
+from scoreback.service.state.label_ledger import LabelLedger
+from scoreback.service.state.quarantine_log import (
+    ACCEPTED,
+    Decision,
+    Noted,
+    decide,
+    decisions,
+    note,
+    noted,
+)
+from scoreback.times import EPOCH, micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A case, what was decided about it, and how many of its verdicts are left out."""
+
+    case: Noted
+    decision: Decision | None
+    left_out: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to decide."""
+        return self.left_out > 0 and (self.decision is None or self.decision.decision == ACCEPTED)
+
+
+def without_floods(
+    app: App, detector: Detector, labels: pa.Table, as_of: datetime
+) -> tuple[pa.Table, list[Held]]:
+    """*labels*, as the ledger gives them *as_of*, without those of floods; and the cases."""
+    ledger = LabelLedger(app.state, app.connector.name)
+    whole = ledger.labels(detector.name, since=EPOCH, as_of=as_of)
+    whole = whole.filter(pc.less_equal(whole["label_time"], pa.scalar(as_of)))
+    held, doubted = _held(app, detector, floods(whole, detector.labels.flood), whole, as_of)
+    return _without(labels, doubted), held
+
+
+def without_contradictions(
+    app: App, detector: Detector, labels: pa.Table, rows: pa.Table, as_of: datetime
+) -> tuple[pa.Table, list[Held]]:
+    """*labels* without verdicts that others contradict on near-duplicates; and the cases."""
+    by_then = pc.less_equal(labels["label_time"], pa.scalar(as_of))
+    by_person = pc.invert(pc.equal(labels["labeller"], labels["source"]))  # of files and fields
+    verdicts = labels.filter(pc.and_(by_then, pc.fill_null(by_person, False)))
+    names = [one.name for one in detector.features]
+    found = contradictions(verdicts, rows, names)
+    held, doubted = _held(app, detector, found, verdicts, as_of)
+    return _without(labels, doubted), held
+
+
+def note_held(app: App, detector: str, held: Sequence[Held], kinds: Sequence[str]) -> None:
+    """Keep the cases of these *kinds* where people look for them."""
+    for kind in kinds:
+        cases = [one.case for one in held if one.case.kind == kind]
+        note(app.state, app.connector.name, detector, kind, cases)
+
+
+def in_quarantine(app: App, detector: Detector, now: datetime) -> list[Held]:
+    """The cases as of *now*: floods as the ledger has them, contradictions as last trained."""
+    ledger = LabelLedger(app.state, app.connector.name)
+    whole = ledger.labels(detector.name, since=EPOCH, as_of=now)
+    whole = whole.filter(pc.less_equal(whole["label_time"], pa.scalar(now)))
+    held, _ = _held(app, detector, floods(whole, detector.labels.flood), whole, now)
+    made = decisions(app.state, app.connector.name, detector.name, now)
+    for case in noted(app.state, app.connector.name, detector.name):
+        if case.kind == CONTRADICTION:
+            decision = made.get(case.case_id)
+            accepted = decision is not None and decision.decision == ACCEPTED
+            held.append(Held(case=case, decision=decision, left_out=0 if accepted else case.labels))
+    return held
+
+
+def decide_on(
+    app: App, detector: Detector, given: str, decision: str, *, by: str, reason: str, at: datetime
+) -> Held:
+    """Accept or reject the case that *given* names, whole or by its beginning.
+
+    An acceptance holds for the verdicts that were given until then; later ones of the same flood
+    are doubted anew.
+
+    Raises:
+        StateError: no case, or more than one, is called so.
+    """
+    found = in_quarantine(app, detector, at)
+    meant = [one for one in found if given and one.case.case_id.startswith(given)]
+    if len(meant) != 1:
+        known = ", ".join(one.case.case_id for one in found) or "none"
+        raise StateError(
+            f"{len(meant)} cases of {detector.name!r} are called {given!r}",
+            hint=f"name one of: {known}; see scoreback quarantine list",
+        )
+    made = Decision(
+        case_id=meant[0].case.case_id, decision=decision, at=at, actor=by, reason=reason
+    )
+    decide(app.state, app.connector.name, detector.name, made)
+    (after,) = (one for one in in_quarantine(app, detector, at) if one.case.case_id == made.case_id)
+    return after
+
+
+def in_words(held: Sequence[Held]) -> str | None:
+    """How many verdicts wait in quarantine; None where none do."""
+    waiting = [one for one in held if one.waits]
+    if not waiting:
+        return None
+    count = sum(one.left_out for one in waiting)
+    people = ", ".join(sorted({one.case.labeller for one in waiting}))
+    return f"{count} verdicts of {people} are in quarantine and not learnt from"
+
+
+def _held(
+    app: App, detector: Detector, cases: Sequence[Case], labels: pa.Table, as_of: datetime
+) -> tuple[list[Held], pa.Table]:
+    """Cases with what was decided by *as_of*, and the rows of *labels* that are left out."""
+    made = decisions(app.state, app.connector.name, detector.name, as_of)
+    times = labels["label_time"].cast(pa.int64()).to_numpy()
+    held, doubted = [], [np.array([], dtype=np.int64)]
+    for case in cases:
+        decision, places = made.get(case.case_id), case.places
+        if decision is not None and decision.decision == ACCEPTED:
+            places = places[times[places] > micros(decision.at)]
+        about = Noted(
+            case_id=case.case_id, kind=case.kind, labeller=case.labeller, first=case.first,
+            last=case.last, labels=len(case.places),
+        )  # fmt: skip
+        held.append(Held(case=about, decision=decision, left_out=len(places)))
+        doubted.append(places)
+    return held, labels.take(pa.array(np.unique(np.concatenate(doubted))))
+
+
+_IDENTITY = ("label_time", "labeller", "alert_id", "event_id", "entity", "verdict")
+
+
+def _without(labels: pa.Table, doubted: pa.Table) -> pa.Table:
+    """*labels* but for those that are also *doubted*."""
+    if not doubted.num_rows:
+        return labels
+    gone = {*zip(*(doubted[name].to_pylist() for name in _IDENTITY), strict=True)}
+    rows = zip(*(labels[name].to_pylist() for name in _IDENTITY), strict=True)
+    stays = [
+        row not in gone or taken_back
+        for row, taken_back in zip(rows, labels["withdrawn"].to_pylist(), strict=True)
+    ]
+    return labels.filter(pa.array(stays, pa.bool_()))
+
+
+KINDS = (FLOOD, CONTRADICTION)
