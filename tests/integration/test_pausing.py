@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from scoreback.errors import ConfigError, SiemUnavailable
 from scoreback.models.detector.file import parse_detector
+from scoreback.records import audit_rule_name
 from scoreback.service.app import App, opened
 from scoreback.service.cli import app as command_line
 from scoreback.service.deploying.pausing import pause, resume
@@ -138,6 +139,16 @@ def test_a_pause_holds_though_the_siem_does_not_answer(home: Path) -> None:
         found = scores(app)
         after = found.filter(pc.greater(found["event_time"], pa.scalar(TRAINED + HOUR)))
         assert not pc.any(after["alert"]).as_py()
+
+
+def test_audits_are_paused_too(app: App) -> None:
+    audited = parse_detector(text_of("plain").replace("alerts: {", "alerts: {audit: 2/day, "))
+    pause(app, audited, by="ann", reason="", at=END)
+    for on in (False, True):
+        rule = siem_of(app).rules.current(audit_rule_name("plain"))
+        assert rule is not None
+        assert rule.paused is not on
+        resume(app, audited, by="ann", reason="", at=END + HOUR)
 
 
 def test_a_damaged_model_does_not_keep_its_rule_from_being_paused(app: App) -> None:

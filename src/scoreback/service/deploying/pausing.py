@@ -14,7 +14,7 @@ from datetime import datetime
 from scoreback.errors import ScorebackError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
-from scoreback.service.deploying.reconcile import log_warning, rule_of, settle
+from scoreback.service.deploying.reconcile import audit_rule_of, log_warning, rule_of, settle
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.overrides import Overrides
@@ -104,7 +104,7 @@ def _followed(
 
 
 def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> bool:
-    """Have the SIEM's rule follow, also that of a version whose model is damaged."""
+    """Have the SIEM's rules follow, also that of a version whose model is damaged."""
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return True
@@ -112,6 +112,9 @@ def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> boo
     try:
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
             settle(app, rule_of(app, detector, champion), at=at, warn=said.append)
+            audits = audit_rule_of(app, detector, champion)
+            if audits is not None:  # a team that wants no alerts wants no audits either
+                settle(app, audits, at=at, warn=said.append)
     except ScorebackError as error:
         said.append(f"the rule in the SIEM did not follow: {error.message}")
     for text in said:

@@ -4,7 +4,8 @@ An alert of the bad version is taken back if the restored version would not have
 open, as no analyst has done anything with it. Whether the restored version would have raised it is
 asked of the unit that opened the alert: its score by that version, at the threshold of that
 version (`scoreback.service.recalling.judged_again`). Cap, throttle and budget are left aside: they
-say how many alerts are shown, not which events are worth one.
+say how many alerts are shown, not which events are worth one. Audits show a sample, which no
+version is to blame for.
 """
 
 from collections.abc import Container, Mapping
@@ -17,8 +18,6 @@ from scoreback.records import Alert, ModelVersion
 from scoreback.service.app import App
 from scoreback.service.recalling.judged_again import opinions
 from scoreback.service.state.recalls import RecalledAlert, Recalls
-
-AUDIT = ".audit"  # ends the name of a rule that shows a sample, which no version is to blame for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ def choose(
     raised = [
         one
         for one in door.find(AlertQuery(detector=detector.name, version=bad))
-        if not one.rule.endswith(AUDIT) and (raised_from is None or one.raised_at >= raised_from)
+        if not one.is_audit and (raised_from is None or one.raised_at >= raised_from)
     ]
     reopened = Recalls(app.state).reopened(detector.name)
     untouched = [one for one in raised if is_untouched(one, reopened)]
