@@ -87,10 +87,7 @@ _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 
 # Keys of the design that a later version understands: refused by name, never ignored.
 _LATER_KEYS: dict[Key, str] = {
-    **{
-        ("gate", name): "remove it; of the gate only shadow and approval are there yet"
-        for name in ("min_precision", "min_verdicts", "beat")
-    },
+    ("gate", "explore"): "remove it; no budget goes to alerts of a shadow yet",
 }
 
 

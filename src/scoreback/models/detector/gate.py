@@ -1,12 +1,12 @@
 """What a candidate has to pass before it scores: shadow, comparison, a person's word."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from scoreback.models.detector.features import Part
-from scoreback.models.detector.quantities import Duration, format_duration
+from scoreback.models.detector.quantities import Duration, Share, format_duration
 from scoreback.models.detector.wrong import WrongValue
 
 LONGEST_SHADOW = timedelta(days=14)  # batches are remembered for a month
@@ -32,8 +32,28 @@ class Gate(Part):
         description="how long a candidate scores beside the champion, without alerts of its own,"
         " before both are compared; 0s: not at all",
     )
+    min_verdicts: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        default=50,
+        description="labelled alerts of either version that a comparison needs, at least",
+    )
+    min_precision: Share | None = Field(
+        default=None, description="share of true alerts that a shadow has to reach, at least"
+    )
+    beat: Annotated[list[Rival], Field(min_length=1)] = Field(
+        default=["champion", "today_queue", "best_single_feature"],
+        description="what a shadow is compared with: it has to do better than the champion, and not"
+        " worse than the rest",
+    )
     approval: Literal["manual", "automatic"] = Field(
         default="manual",
-        description="who promotes a candidate: a person, or training itself as long as no version"
-        " scores yet",
+        description="who promotes: a person; or the service itself, the first version at once and a"
+        " later one once it did better than the champion",
     )
+
+    @model_validator(mode="after")
+    def _the_champion(self) -> Self:
+        if "champion" not in self.beat:
+            raise WrongValue(
+                "a shadow is always compared with the champion", hint="add champion to the list"
+            )
+        return self

@@ -275,7 +275,7 @@ def drawn_interval(
     draw = np.random.default_rng(seed)
     ratios = []
     for _ in range(_RESAMPLES):
-        weight = _drawn(draw, day) * _drawn(draw, entity)
+        weight = times_drawn(draw, day) * times_drawn(draw, entity)
         if total := weight.sum():
             ratios.append(float(weight[truth].sum() / total))
     if not ratios:
@@ -284,7 +284,7 @@ def drawn_interval(
     return float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
 
 
-def _drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+def times_drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """How often each row's group came up when as many groups are drawn with replacement."""
     count = int(groups.max()) + 1
     times = np.bincount(draw.integers(0, count, count), minlength=count)

@@ -59,10 +59,27 @@ def train(
 
 
 def versions(
-    file: options.DetectorFile, home: options.Home = None, json: options.Json = False
+    file: options.DetectorFile,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Compare shadows with the champion by now; changes nothing."
+        ),
+    ] = False,
+    home: options.Home = None,
+    json: options.Json = False,
 ) -> None:
-    """List the versions of a detector: what each promised, and what came of its alerts."""
+    """List the versions of a detector: what each promised, and what came of its alerts.
+
+    With --compare: shadows beside the champion, on the units that both have scored.
+    """
     from dataclasses import asdict
+
+    if compare:
+        from scoreback.service.cli.comparing import compare_versions
+
+        compare_versions(file, options.detector(file), home, json)
+        return
 
     from scoreback.service.cli.looking import looked_at, place
     from scoreback.service.deploying.artifacts import unusable_versions

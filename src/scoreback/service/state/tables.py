@@ -344,6 +344,21 @@ audits = sa.Table(
     sa.Index(None, "detector", "counted_at"),
 )
 
+# What became of comparing a shadow with the champion: rows are added and never changed.
+gate_verdicts = sa.Table(
+    "gate_verdicts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("detector", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("against", sa.Text, nullable=False),  # the champion of the time
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # its numbers, as JSON
+    sa.Index(None, "detector", "id"),
+)
+
 # What was scored, counted in the bins of the version that scored it; kept for a while by hour.
 scored_counts = sa.Table(
     "scored_counts",

@@ -260,5 +260,6 @@ CONTROL = "control"  # the job of changing which version scores, and what stands
 _LOCKED = {
     "score": "detector {!r}",
     "train": "training of {!r}",
+    "gate": "the comparison of versions of {!r}",
     CONTROL: "the versions and rules of {!r}",
 }

@@ -190,8 +190,7 @@ def test_repeated_features_and_names_are_refused() -> None:
     ("old", "new", "key"),
     [
         ("20/day", "20/day, deliver: rank", "alerts.deliver"),
-        ("entity:", "gate: {min_precision: 0.3}\nentity:", "gate.min_precision"),
-        ("entity:", "gate: {beat: [champion]}\nentity:", "gate.beat"),
+        ("entity:", "gate: {explore: 10%}\nentity:", "gate.explore"),
         ("entity:", "write: {copy_fields: default}\nentity:", "write.copy_fields"),
     ],
 )

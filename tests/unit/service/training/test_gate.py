@@ -92,10 +92,14 @@ def test_a_shadow_of_a_month_is_refused() -> None:
         parse_detector(TEXT + "gate: {shadow: 30d}\n")
 
 
-@pytest.mark.parametrize("key", ["min_precision: 0.3", "beat: [champion]"])
-def test_the_other_keys_of_the_gate_are_refused_by_name(key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"d\.yml:8: gate\.{key.split(':')[0]}: is not built"):
-        parse_detector(TEXT + f"gate: {{approval: manual, {key}}}\n", "d.yml")
+def test_what_of_the_gate_is_not_built_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"d\.yml:8: gate\.explore: is not built"):
+        parse_detector(TEXT + "gate: {approval: manual, explore: 10%}\n", "d.yml")
+
+
+def test_a_shadow_is_always_compared_with_the_champion() -> None:
+    with pytest.raises(ConfigError, match="always compared with the champion"):
+        parse_detector(TEXT + "gate: {beat: [today_queue]}\n")
 
 
 def test_a_misspelt_approval_names_those_there_are() -> None:

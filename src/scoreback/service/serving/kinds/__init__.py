@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from scoreback.service.serving.kinds.checking import CHECK
+from scoreback.service.serving.kinds.comparing import GATE
 from scoreback.service.serving.kinds.harvesting import HARVEST
 from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.kinds.monitoring import MONITOR
@@ -13,5 +14,5 @@ from scoreback.service.serving.kinds.scoring import SCORE
 from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.serving.kinds.training import TRAIN
 
-_ALL = (SCORE, TRAIN, CHECK, RECONCILE, SETTINGS, NATIVE, HARVEST, MONITOR, PRUNE)
+_ALL = (SCORE, TRAIN, GATE, CHECK, RECONCILE, SETTINGS, NATIVE, HARVEST, MONITOR, PRUNE)
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

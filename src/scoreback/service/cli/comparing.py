@@ -1,0 +1,63 @@
+"""How shadows do beside the champion, as a table and as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from scoreback.models.detector.spec import Detector
+from scoreback.service.cli import options, show
+from scoreback.service.state.gate_verdicts import GateVerdict
+
+
+def compare_versions(file: Path, detector: Detector, home: Path | None, json: bool) -> None:
+    """Compare the shadows of *detector* with its champion; changes nothing."""
+    from scoreback.service.cli.looking import looked_at
+    from scoreback.service.comparing.gate_job import run_gate
+    from scoreback.service.state.gate_verdicts import last_verdict
+    from scoreback.service.state.versions import Versions
+
+    with looked_at(home) as app, show.counting("comparing") as count:
+        now = options.now()
+        found = run_gate(app, detector, now=now, act=False, progress=count)
+        versions = Versions(app.state).list(detector.name)
+        written = [last_verdict(app.state, detector.name, one.version) for one in versions]
+    earlier = [one for one in written if one is not None]
+    if json:
+        show.as_json({"now": [asdict(v) for v in found], "written": [asdict(v) for v in earlier]})
+        return
+    for verdict in found:
+        _show(file, verdict)
+    if not found:
+        show.say(f"{detector.name} has no shadow to compare.")
+        for verdict in earlier[-1:]:
+            show.say(f"Last: {verdict.version} beside {verdict.against},"
+                     f" {verdict.at:%Y-%m-%d %H:%M} UTC: {verdict.why}.")  # fmt: skip
+
+
+def _show(file: Path, verdict: GateVerdict) -> None:
+    rows = [_row(rival, pair) for rival, pair in verdict.body.get("against", {}).items()]
+    if rows:
+        show.table(
+            f"{verdict.version}, at equal alerts",
+            ("beside", "alerts", "both", "judged", "precision", "theirs", "difference"),
+            rows,
+            numbers=" rrrrrr",
+        )
+    for rival, why in verdict.body.get("missing", {}).items():
+        show.say(f"not beside {rival}: {why}")
+    show.say(f"{verdict.version} beside {verdict.against}: {verdict.why}.")
+    if verdict.outcome == "better":
+        show.say("To let it score:")
+        show.say(f"  scoreback promote {file} {verdict.version}")
+
+
+def _row(rival: str, pair: Mapping[str, Any]) -> tuple[object, ...]:
+    ours, theirs = pair["ours"], pair["theirs"]
+    difference = "-"
+    if pair["difference"] is not None:
+        difference = f"{pair['difference']:+.2f} ({pair['low']:+.2f} to {pair['high']:+.2f})"
+    return (
+        rival.replace("_", " "), ours["alerts"], pair["both"], pair["verdicts"],
+        show.figure(ours["precision"], 2), show.figure(theirs["precision"], 2), difference,
+    )  # fmt: skip

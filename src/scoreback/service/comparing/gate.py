@@ -1,0 +1,121 @@
+"""What the gate says of a shadow: whether it may take the champion's place, and by what numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from scoreback.errors import ArtifactError, TrainingRefused
+from scoreback.models.detector.spec import Detector, format_duration
+from scoreback.models.judging.paired import Paired
+from scoreback.records import ModelVersion
+from scoreback.service.app import App
+from scoreback.service.comparing.compare_job import CHAMPION, Comparison, compare
+from scoreback.service.comparing.covered import Covered
+from scoreback.service.state.gate_verdicts import GateVerdict
+
+Outcome = Literal[
+    "waiting",  # both have not scored as much as the file asks for
+    "unusable",  # one of them cannot score
+    "no_alerts",  # neither would have shown any
+    "not_enough_verdicts",
+    "undecided",  # ahead, and not beyond chance
+    "better",
+    "no_better",
+]
+ENDS: tuple[Outcome, ...] = ("better", "no_better")
+LONGEST = 4  # times `gate.shadow`: a shadow that is only ahead by then is no better
+
+
+def judge(
+    app: App,
+    detector: Detector,
+    champion: ModelVersion,
+    shadow: ModelVersion,
+    *,
+    now: datetime,
+    progress: Callable[[int], None] | None = None,
+) -> GateVerdict:
+    """What is to be said of *shadow* beside *champion* by now; nothing is written down.
+
+    Args:
+        app: the open workspace.
+        detector: as it is in force.
+        champion: the version that scores.
+        shadow: the version beside it.
+        now: the clock.
+        progress: told the number of events read.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+    """
+
+    def said(outcome: Outcome, why: str, body: Mapping[str, Any]) -> GateVerdict:
+        return GateVerdict(
+            detector=detector.name, version=shadow.version, against=champion.version, at=now,
+            outcome=outcome, why=why, body=body,
+        )  # fmt: skip
+
+    wanted = detector.gate.shadow
+    covered = Covered.by(app.state, detector.name, champion.version, shadow.version)
+    about = {"covered_seconds": covered.total.total_seconds()}
+    if covered.since is None or covered.total < wanted:
+        why = f"{_days(covered.total)} of {format_duration(wanted)} are scored by both"
+        return said("waiting", why, about)
+    try:
+        found = compare(app, detector, champion, shadow, covered, now=now, progress=progress)
+    except (ArtifactError, TrainingRefused) as error:
+        return said("unusable", error.message, about)
+    body = {**about, **_body(found)}
+    outcome, why = decide(detector, found)
+    return said(outcome, why, body)
+
+
+def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
+    """What *found* means under the gate of *detector*, and why."""
+    gate, days = detector.gate, _days(found.covered)
+    pair = found.against.get(CHAMPION)
+    if pair is None or not (pair.ours.alerts or pair.theirs.alerts):
+        return "no_alerts", f"in {days} neither version would have shown an alert"
+    if pair.verdicts < gate.min_verdicts or pair.difference is None:
+        return (
+            "not_enough_verdicts",
+            f"not enough verdicts yet: {pair.verdicts} of {gate.min_verdicts}",
+        )
+    figures = _in_words(pair, "the champion")
+    own = pair.ours.precision
+    if gate.min_precision is not None and own is not None and own < gate.min_precision:
+        return "no_better", f"precision {own:.2f} is below gate.min_precision: {figures}"
+    for rival, other in found.against.items():
+        if rival != CHAMPION and other.high is not None and other.high < 0:
+            return "no_better", f"{rival} does better: {_in_words(other, rival)}"
+    low, high = pair.low or 0.0, pair.high or 0.0
+    if low > 0:
+        return "better", f"better than the champion: {figures}"
+    last = found.covered >= LONGEST * gate.shadow
+    if pair.difference > 0 and high > 0 and not last:
+        return "undecided", f"ahead, and not beyond chance yet: {figures}"
+    return "no_better", f"no better than the champion in {days}: {figures}"
+
+
+def _in_words(pair: Paired, whom: str) -> str:
+    ours, theirs = pair.ours.precision, pair.theirs.precision
+    if ours is None or theirs is None or pair.low is None or pair.high is None:
+        return f"nothing can be said beside {whom}"
+    return (
+        f"precision {ours:.2f} beside {theirs:.2f} of {whom} at {pair.ours.alerts} alerts,"
+        f" difference {pair.difference:+.2f} ({pair.low:+.2f} to {pair.high:+.2f})"
+    )
+
+
+def _body(found: Comparison) -> dict[str, Any]:
+    return {
+        "units": found.units,
+        "against": {rival: asdict(pair) for rival, pair in found.against.items()},
+        "missing": dict(found.missing),
+    }
+
+
+def _days(span: timedelta) -> str:
+    hours = span / timedelta(hours=1)
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.1f} days"

@@ -1,0 +1,90 @@
+"""The gate of a detector at work: compares its shadows, writes that down, and acts on it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from scoreback.models.detector.spec import Detector
+from scoreback.records import ModelVersion
+from scoreback.service.app import App
+from scoreback.service.comparing.gate import ENDS, judge
+from scoreback.service.deploying.promotion import promote
+from scoreback.service.in_force.detector import in_force
+from scoreback.service.state.gate_verdicts import GateVerdict, last_verdict, note_verdict
+from scoreback.service.state.journal import journalled
+from scoreback.service.state.versions import SERVICE, Versions
+
+JOB = "gate"
+_AGAIN = timedelta(hours=20)  # a look a day: each look may find a difference by chance
+
+
+def run_gate(
+    app: App,
+    detector: Detector,
+    *,
+    now: datetime,
+    act: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> list[GateVerdict]:
+    """Judge the shadows of *detector*, oldest first.
+
+    Args:
+        app: the open workspace.
+        detector: as its file says.
+        now: the clock.
+        act: promote and retire as the verdicts say, and look once a day only; without it, they
+            are told and nothing is changed.
+        progress: told the number of events read.
+
+    Returns:
+        What is to be said of each; with *act*, of those alone that were looked at.
+
+    Raises:
+        SiemUnavailable: the SIEM did not answer.
+        StateError: another process compares the same.
+    """
+    due = Versions(app.state).due(detector.name)
+    detector = in_force(app.state, detector).detector
+    if len(due) < 2 or not detector.gate.shadow:
+        return []
+    champion, *shadows = due
+    with app.state.lock(detector.name, JOB):
+        return _judged(app, detector, champion, shadows, now, act, progress)
+
+
+def _judged(
+    app: App,
+    detector: Detector,
+    champion: ModelVersion,
+    shadows: Sequence[ModelVersion],
+    now: datetime,
+    act: bool,
+    progress: Callable[[int], None] | None,
+) -> list[GateVerdict]:
+    found = []
+    for shadow in shadows:
+        before = last_verdict(app.state, detector.name, shadow.version)
+        same = before is not None and before.against == champion.version
+        if act and same and before is not None and now - before.at < _AGAIN:
+            continue
+        verdict = judge(app, detector, champion, shadow, now=now, progress=progress)
+        found.append(verdict)
+        if not act or verdict.outcome == "waiting":
+            continue
+        with journalled(app.state, detector.name, JOB, now):
+            note_verdict(app.state, verdict, by=SERVICE)
+            if verdict.outcome in ENDS and _acted(app, detector, verdict, now):
+                return found  # another is champion: the rest is compared with that
+    return found
+
+
+def _acted(app: App, detector: Detector, verdict: GateVerdict, now: datetime) -> bool:
+    """Do as *verdict* says; whether there is another champion."""
+    versions = Versions(app.state)
+    if verdict.outcome == "no_better":
+        versions.retire(detector.name, verdict.version, by=SERVICE, at=now, reason=verdict.why)
+        return False
+    if detector.gate.approval == "manual":
+        return False
+    seen = versions.get(detector.name, verdict.against)
+    promote(app, detector, verdict.version, by=SERVICE, at=now, instead_of=seen)
+    return True

@@ -1,0 +1,66 @@
+"""What became of comparing shadows with the champion: written down with its numbers, for ever."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from scoreback.service.state import tables
+from scoreback.service.state.audit import AuditEntry, record
+from scoreback.service.state.workspace_state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    """What was said of a shadow, when and by what numbers."""
+
+    detector: str
+    version: str
+    against: str  # the champion of the time
+    at: datetime
+    outcome: str
+    why: str
+    body: Mapping[str, Any]  # JSON values
+
+
+def note_verdict(state: State, verdict: GateVerdict, *, by: str) -> None:
+    """Write *verdict* down, and into the audit log."""
+    row = {
+        "detector": verdict.detector,
+        "version": verdict.version,
+        "against": verdict.against,
+        "at": verdict.at,
+        "outcome": verdict.outcome,
+        "why": verdict.why,
+        "body": json.dumps(dict(verdict.body), sort_keys=True, allow_nan=False),
+    }
+    detail = {name: row[name] for name in ("version", "against", "outcome", "why")}
+    entry = AuditEntry(
+        at=verdict.at, actor=by, action="compare", detector=verdict.detector,
+        detail={name: str(value) for name, value in detail.items()},
+    )  # fmt: skip
+    with state.database.writes() as connection:
+        connection.execute(sa.insert(tables.gate_verdicts).values(row))
+        record(connection, entry)
+
+
+def last_verdict(state: State, detector: str, version: str) -> GateVerdict | None:
+    """What was said last of *version*; None where it was not compared yet."""
+    t = tables.gate_verdicts
+    mine = sa.select(t).where(t.c.detector == detector, t.c.version == version)
+    with state.database.reads() as connection:
+        row = connection.execute(mine.order_by(t.c.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return GateVerdict(
+        detector=row.detector, version=row.version, against=row.against, at=row.at,
+        outcome=row.outcome, why=row.why,
+        body=tables.from_json(_BODY, row.body, f"gate verdict {row.id}"),
+    )  # fmt: skip
+
+
+_BODY: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
