@@ -131,13 +131,14 @@ def test_a_changed_schedule_counts_at_once(schedule: Schedule) -> None:
 def test_every_job_runs_one_at_a_time_once_however_late(schedule: Schedule) -> None:
     schedule.follow([detector("one")], never, T)
     jobs = schedule._scheduler.get_jobs()
-    kinds = ("harvest", "monitor", "native", "prune", "score", "settings", "train")
+    kinds = ("gate", "harvest", "monitor", "native", "prune", "score", "settings", "train")
     assert {job.id for job in jobs} == {f"{kind}:one" for kind in kinds}
     for job in jobs:
         assert (job.max_instances, job.coalesce, job.misfire_grace_time) == (1, True, None)
-    # Training never takes scoring's threads.
+    # Training and comparing never take scoring's threads.
     executors = {job.id: job.executor for job in jobs}
     assert executors.pop("train:one") == ONE
+    assert executors.pop("gate:one") == ONE
     assert set(executors.values()) == {MANY}
 
 
