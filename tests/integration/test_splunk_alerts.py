@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
-from scoreback.connectors.doors import AlertQuery
+from scoreback.connectors.doors import AlertFields, AlertQuery
 from scoreback.connectors.splunk.connector import SplunkConnector
 from scoreback.connectors.splunk.names import ALERT_HITS, ALERTS, VERDICTS
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.errors import SiemRefused, SiemUnavailable
-from scoreback.records import LabelQuery, TimeWindow, Verdict
-from tests.integration.splunk_things import NOW, put_alert
+from scoreback.records import LabelQuery, ScoreBatch, TimeWindow, Verdict
+from tests.integration.splunk_things import NOW, put_alert, scores
 from tests.splunkd.connection import connected, simulated
 from tests.splunkd.simulator import Simulator
 
@@ -159,3 +160,18 @@ def test_a_kv_store_that_is_off_is_told_and_nothing_is_lost(
         labels(connector)
     splunk.faults.clear()
     assert [alert.alert_id for alert in connector.alerts.find()] == [name]
+
+
+def test_an_alert_has_the_fields_that_its_score_carries(connector: SplunkConnector) -> None:
+    ids = [put_alert(connector, f"e{n}", NOW - n * HOUR) for n in (1, 2, 3)]
+    batch = scores([(f"e{n}", NOW - n * HOUR, "10.0.0.1") for n in (1, 2)]).batch
+    batch = batch.append_column("user.name", pa.array(["dana", None]))
+    batch = batch.append_column("process.command_line", pa.array(['cmd /c "x"', None]))
+    connector.scores.write(ScoreBatch(batch), at=NOW)
+    alerts = list(connector.alerts.find())
+    assert isinstance(connector.alerts, AlertFields)
+    assert len(alerts) == 3
+    assert connector.alerts.fields_of(alerts) == {
+        ids[0]: {"user_name": "dana", "process_command_line": 'cmd /c "x"'}
+    }
+    assert connector.alerts.fields_of([]) == {}

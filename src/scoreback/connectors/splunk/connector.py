@@ -50,7 +50,7 @@ class SplunkConnector:
         verdicts = Verdicts(kv)
         self.rules = Rules(client, security.is_there)
         self.labels = Labels(verdicts, security.findings, entity_in)
-        self.alerts = Alerts(kv, verdicts, security.findings)
+        self.alerts = Alerts(client, kv, verdicts, security.findings)
         self.settings = SettingsPages(client)
         self.resources = Resources(client)
         self.native = Native(client)

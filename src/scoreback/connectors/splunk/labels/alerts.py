@@ -13,12 +13,14 @@ from typing import Any
 
 from scoreback.connectors.closings import Closing, refuse_before_event, standing
 from scoreback.connectors.doors.alerts import AlertQuery
+from scoreback.connectors.splunk.labels.alert_fields import fields_of
 from scoreback.connectors.splunk.labels.findings import Finding, Findings
 from scoreback.connectors.splunk.labels.reviews import MARK, told
 from scoreback.connectors.splunk.labels.rows import seconds
 from scoreback.connectors.splunk.labels.verdicts import Verdicts, closing
 from scoreback.connectors.splunk.names import ALERT_HITS, ALERTS
 from scoreback.connectors.splunk.times import parsed
+from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.kvstore import KEYS, KvStore
 from scoreback.deployment import Delivery
 from scoreback.errors import SiemRefused, SiemUnavailable
@@ -33,9 +35,17 @@ class Alerts:
     """The alerts of one connection."""
 
     def __init__(
-        self, kv: KvStore, verdicts: Verdicts, findings: Callable[[], Findings | None]
+        self,
+        client: Client,
+        kv: KvStore,
+        verdicts: Verdicts,
+        findings: Callable[[], Findings | None],
     ) -> None:
-        """Work on alerts in *kv*; closings are told to *verdicts*, and to *findings* if any."""
+        """Work on alerts in *kv*; closings are told to *verdicts*, and to *findings* if any.
+
+        *client* finds their scores.
+        """
+        self._client = client
         self._kv, self._verdicts, self._findings = kv, verdicts, findings
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
@@ -47,6 +57,10 @@ class Alerts:
             for alert in self._whole(some):
                 if alert.verdict is None or not query.still_open:
                     yield alert
+
+    def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
+        """By alert id, the fields of its opening event that were copied onto its score."""
+        return fields_of(self._client, alerts)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         """Close the alert with *verdict*; the same again changes nothing."""
