@@ -142,6 +142,12 @@ def test_translators_of_sigma_rules_are_found_without_its_libraries() -> None:
     assert not {"sigma", "yaml"} & set(done.stdout.split())
 
 
+def test_checking_a_detector_file_loads_no_engine_and_no_database() -> None:
+    loaded = _loaded_by("validate", str(ROOT / "examples" / "detectors" / "alert_triage.yml"))
+    assert "pydantic" in loaded
+    assert not loaded & set(HEAVY)
+
+
 def test_help_and_version_import_nothing_heavy() -> None:
     for option in ("--help", "--version"):
         loaded = _loaded_by(option)

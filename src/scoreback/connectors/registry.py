@@ -4,9 +4,12 @@ import ast
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scoreback.connectors.doors import Connector, SigmaTranslator
 from scoreback.errors import ConfigError
+
+if TYPE_CHECKING:  # names are looked up without the libraries that doors speak of
+    from scoreback.connectors.doors import Connector, SigmaTranslator
 
 GROUP = "scoreback.connectors"
 SIGMA_GROUP = "scoreback.sigma"
@@ -17,7 +20,7 @@ def connector_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
-def load_connector(name: str) -> type[Connector]:
+def load_connector(name: str) -> "type[Connector]":
     """Import the connector called *name*, and only that one.
 
     Raises:
@@ -47,7 +50,7 @@ def selection_keys(name: str) -> tuple[str, ...] | None:
     return None
 
 
-def sigma_translators() -> dict[str, SigmaTranslator]:
+def sigma_translators() -> "dict[str, SigmaTranslator]":
     """One translator of Sigma rules for each SIEM that has one, by the SIEM's name, sorted.
 
     A SIEM is called as its connector is, or would be: a translator can be there before one.

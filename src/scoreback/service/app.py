@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from scoreback.connectors.doors import Connector
-from scoreback.connectors.registry import connector_names, load_connector
+from scoreback.connectors.registry import load_connector
 from scoreback.disk.files import private_folder, sweep
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import ConfigError
@@ -153,21 +153,6 @@ def _beside_features(detector: Detector) -> set[str]:
 def _of_labels(detector: Detector) -> set[str]:
     found = detector.labels.field
     return {name for name in (found.name, found.time) if name} if found else set()
-
-
-def refuse_unknown_siems(detector: Detector) -> None:
-    """Refuse selections for connectors that are not installed.
-
-    Raises:
-        ConfigError: names the connector and those that are installed.
-    """
-    installed = connector_names()
-    for kind in detector.events:
-        if kind not in installed:
-            raise ConfigError(
-                f"detector {detector.name!r}: events.{kind} names no installed connector",
-                hint=f"installed: {', '.join(installed)}; remove the others for now",
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,17 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scoreback.models.detector.spec import Detector
-from scoreback.service.settings import PREFIX, Settings
+
+if TYPE_CHECKING:  # who only validates needs no settings
+    from scoreback.service.settings import Settings
 
 _PATHS = frozenset({"connection_file"})
 
 
-def lines(file: Path, detector: Detector, settings: Settings) -> list[str]:
+def lines(file: Path, detector: Detector, settings: "Settings") -> list[str]:
     """When *detector* is scored and trained, one line each.
 
     A line names the command, *file* and the workspace by their absolute paths, as cron starts in
@@ -29,8 +32,10 @@ def lines(file: Path, detector: Detector, settings: Settings) -> list[str]:
     ]
 
 
-def _environment(settings: Settings) -> Mapping[str, str]:
+def _environment(settings: "Settings") -> Mapping[str, str]:
     """Settings that were given as variables, except the workspace, which is an option."""
+    from scoreback.service.settings import PREFIX
+
     found = {}
     for name in sorted(type(settings).model_fields):
         variable = f"{PREFIX}{name.upper()}"

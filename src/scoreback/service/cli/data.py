@@ -107,37 +107,36 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
         f" {report.rejected:,} were rejected"
     )
     for name, update in report.labels.items():
-        show.say(
-            f"  {report.already_there:,} known, {update.new:,} labels new, {update.changed:,}"
+        show.beneath(
+            f"{report.already_there:,} known, {update.new:,} labels new, {update.changed:,}"
             f" changed in {name}: the next training learns from them"
         )
     for name, count in report.other_values.items():
-        show.say(
-            f"  {count:,} events that were there have another {name} now; events never change, so"
+        show.beneath(
+            f"{count:,} events that were there have another {name} now; events never change, so"
             f" it stays as it was (if it is a label, load again with --label {name})"
         )
     if report.without_offset:
-        show.say(f"  {report.without_offset:,} times had no offset and were taken as {zone}")
+        show.beneath(f"{report.without_offset:,} times had no offset and were taken as {zone}")
     for column, order in report.orders.items():
-        show.say(
-            f"  dates in {column} were read with the {order}; if they are not written so, load"
+        show.beneath(
+            f"dates in {column} were read with the {order}; if they are not written so, load"
             " them into another stream with --time-format"
         )
     for column, field in report.renamed.items():
-        show.say(
-            f"  column {column!r} is field {field!r}, as another column differs from it only in"
-            " case"
+        show.beneath(
+            f"column {column!r} is field {field!r}, as another column differs from it only in case"
         )
     if report.clamped:
-        show.say(f"  {report.clamped:,} events claimed to come after their arrival; set to it")
+        show.beneath(f"{report.clamped:,} events claimed to come after their arrival; set to it")
     if report.behind and report.never_scored:
-        show.say(
-            f"  {report.behind:,} events arrived, as the export says, before what has been scored"
+        show.beneath(
+            f"{report.behind:,} events arrived, as the export says, before what has been scored"
             " already: they are learnt from, but never scored"
         )
     elif report.behind:
-        show.say(
-            f"  {report.behind:,} events are older than what has been scored already; they count as"
+        show.beneath(
+            f"{report.behind:,} events are older than what has been scored already; they count as"
             " arrived after it, and the next run scores them"
         )
     if report.rejected:
@@ -148,7 +147,7 @@ def _show_rejected(report: "LoadReport") -> None:
     """Reasons, where the rows are and, last, what to do where most rows were rejected."""
     most = report.rejected * 2 > report.rows
     for reason, rejected in report.reasons.items():
-        show.say(f"  rejected, {rejected.count:,} rows: {reason}")
+        show.beneath(f"rejected, {rejected.count:,} rows: {reason}")
         for line, row in rejected.examples[:1] if most else rejected.examples:
             show.say(f"    line {line:,}: {row[:_ROW_SHOWN]}")
     if report.rejects:

@@ -134,7 +134,7 @@ def validate(
     from scoreback.models.detector.fixture_file import tests_of
     from scoreback.service.cli import crontab as cron
     from scoreback.service.cli.usage import UsageError
-    from scoreback.service.deploying.differences import unknown_techniques
+    from scoreback.service.deploying.techniques import unknown_techniques
     from scoreback.service.detectors.detector_files import (
         files_in,
         refuse_unusable_incidents,

@@ -39,6 +39,14 @@ def say(text: str = "") -> None:
     write(f"{text}\n")
 
 
+def beneath(text: str) -> None:
+    """A sentence that belongs to the one above: it is indented, and goes on so."""
+    width = _width()
+    if width is not None:
+        text = tables.wrapped(text, width - 2)
+    write("".join(f"  {part}\n" for part in text.splitlines()))
+
+
 def line(text: str) -> None:
     """One line to standard output as it is, however narrow the screen: for other programs."""
     write(f"{text}\n")

@@ -1,6 +1,5 @@
 """Where what is in force is not what a detector's file says: told by `plan` and `check`."""
 
-from scoreback.attack import VERSION, unknown
 from scoreback.deployment import AlertRule, Suppress
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
@@ -48,15 +47,6 @@ def not_read(detector: Detector, rule: AlertRule) -> list[str]:
             f"alert rule {rule.name!r} looks at {rule.reads.value}, not at {asked}: this SIEM's"
             " rules do not do that"
         )
-    ]
-
-
-def unknown_techniques(detector: Detector) -> list[str]:
-    """A sentence for each technique of *detector* that ATT&CK does not have; no SIEM is asked."""
-    return [
-        f"alerts.attack of {detector.name!r} names {name}, which ATT&CK {VERSION} does not have:"
-        " rules of a SIEM that list techniques leave it out"
-        for name in unknown(detector.alerts.attack)
     ]
 
 

@@ -20,7 +20,8 @@ from scoreback.models.labels.truths import labels_from_field
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
-from scoreback.service.deploying.differences import refused_overrides, unknown_techniques
+from scoreback.service.deploying.differences import refused_overrides
+from scoreback.service.deploying.techniques import unknown_techniques
 from scoreback.service.detectors.behind import finding as behind_finding
 from scoreback.service.detectors.behind import never_scored
 from scoreback.service.detectors.golden import missing_attacks

@@ -11,7 +11,6 @@ from scoreback.models.detector.fixture_file import is_tests_file
 from scoreback.models.detector.located_yaml import parse, read_text
 from scoreback.models.detector.problems import Problem, closest, refuse
 from scoreback.models.detector.spec import Detector
-from scoreback.service.app import refuse_unknown_siems
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -67,6 +66,21 @@ def read_detector(path: Path) -> Detector:
     refuse_unknown_siems(found)
     _refuse_unknown_keys(path, found)
     return found
+
+
+def refuse_unknown_siems(detector: Detector) -> None:
+    """Refuse selections for connectors that are not installed.
+
+    Raises:
+        ConfigError: names the connector and those that are installed.
+    """
+    installed = connector_names()
+    for kind in detector.events:
+        if kind not in installed:
+            raise ConfigError(
+                f"detector {detector.name!r}: events.{kind} names no installed connector",
+                hint=f"installed: {', '.join(installed)}; remove the others for now",
+            )
 
 
 def _refuse_unknown_keys(path: Path, detector: Detector) -> None:

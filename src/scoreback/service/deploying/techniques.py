@@ -1,0 +1,13 @@
+"""Techniques of detectors that ATT&CK does not have; told without an engine or a SIEM."""
+
+from scoreback.attack import VERSION, unknown
+from scoreback.models.detector.spec import Detector
+
+
+def unknown_techniques(detector: Detector) -> list[str]:
+    """A sentence for each technique of *detector* that ATT&CK does not have; no SIEM is asked."""
+    return [
+        f"alerts.attack of {detector.name!r} names {name}, which ATT&CK {VERSION} does not have:"
+        " rules of a SIEM that list techniques leave it out"
+        for name in unknown(detector.alerts.attack)
+    ]
