@@ -51,7 +51,7 @@ demo-splunk: $(VENV)/development
 
 # One Elasticsearch node for the whole run, if this machine has what it needs.
 test: $(VENV)/development
-	@echo "All tests, on two cores: about 45 minutes. What a test lacks on this machine is said at the"
+	@echo "All tests, on two cores: up to 45 minutes. What a test lacks on this machine is said at the"
 	@echo "end, beside each test that is skipped. For work in between: make unit, about 4 minutes."
 	$(BIN)/python tests/elasticsearch/node.py --optional -- $(BIN)/pytest -n 2 --dist loadfile -rs
 

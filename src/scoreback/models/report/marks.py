@@ -42,6 +42,7 @@ class Scale:
         """The powers of ten within a logarithmic scale; its ends where there are fewer than two."""
         first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
         found = [10.0**power for power in range(first, last + 1)]
+        found = [mark for mark in found if self.low <= mark <= self.high]  # logarithms are rounded
         return found if len(found) > 1 else [self.low, self.high]
 
 

@@ -99,10 +99,13 @@ def recommend(
 def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
     """What analysts said of the version's alerts, beside what training promised."""
     low, high = came["precision_low"], came["precision_high"]
+    judged, shown = (
+        f"{came[which]:,.0f} alert{'' if came[which] == 1 else 's'}"
+        for which in ("labelled", "alerts")
+    )
     said = (
-        f"So far {came['precision']:.0%} of {came['labelled']:,.0f} alerts with a verdict were true"
-        f" ({low:.0%} to {high:.0%}); {came['alerts']:,.0f} alerts, {came['alerts_per_day']:.1f} a"
-        " day"
+        f"Of {judged} with a verdict so far, {came['precision']:.0%} were true ({low:.0%} to"
+        f" {high:.0%}); it raised {shown}, {came['alerts_per_day']:.1f} a day"
     )
     if at["precision"] is None or at["precision_low"] is None:
         return f"{said}."

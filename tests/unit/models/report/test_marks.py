@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoreback.models.report.marks import Picture, Scale, short
@@ -11,6 +11,7 @@ from scoreback.models.report.marks import Picture, Scale, short
 @given(
     low=st.floats(1e-6, 1e3), factor=st.floats(1.01, 1e6), share=st.floats(0, 1), log=st.booleans()
 )
+@example(low=1.0, factor=999.9999999999999, share=0.0, log=False)
 def test_a_scale_keeps_the_order_and_its_ends(
     low: float, factor: float, share: float, *, log: bool
 ) -> None:

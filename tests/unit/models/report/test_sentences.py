@@ -253,6 +253,8 @@ def test_what_came_is_compared_with_what_was_promised(
         "labelled": judged[1], "alerts": judged[1] + 3, "alerts_per_day": alerts_per_day,
     }  # fmt: skip
     text = outcome(at, came)
+    assert f"Of {judged[1]} alert" in text
+    assert f" {share:.0%} were true" in text
     if at["precision_low"] is not None:
         less, more = (came["precision_high"] < at["precision_low"],
                       came["precision_low"] > at["precision_high"])  # fmt: skip
