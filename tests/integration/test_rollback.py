@@ -223,6 +223,8 @@ MOVES: list[tuple[Any, str]] = [
     (Alerts, "untag"), (Alerts, "reopen"), (Versions, "undo_rollback"),
 ]  # fmt: skip
 
+ONCE = ("list", "rollback", "choose", "undo_rollback")
+
 
 def dying(real: Callable[..., Any], when: str, call: int) -> Callable[..., Any]:
     count = 0
@@ -250,7 +252,7 @@ def test_killed_anywhere_the_next_call_goes_on_and_nothing_is_done_twice(
     monkeypatch.setattr(choosing, "opinions", lambda *_: known)  # reading again proves nothing here
     expected, before = one.expected(), one.state()
     where, name = MOVES[place]
-    for call in (1, 3):
+    for call in (1,) if name in ONCE else (1, 3):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, dying(getattr(where, name), when, call))
             try:
