@@ -35,6 +35,8 @@ from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
 from tests.elasticsearch.batches import NOW, scores
+from tests.elasticsearch.faults import refuses
+from tests.elasticsearch.proxy import Proxy
 from tests.kibana import rule_schemas
 from tests.kibana.accounts import PASSWORD, USER
 from tests.kibana.asking import ask
@@ -334,7 +336,7 @@ def test_a_day_of_jobs_asks_kibana_once_for_each_rule(
     tmp_path: Path,
 ) -> None:
     detector = parse_detector(DETECTOR)
-    monkeypatch.setattr(reconcile, "champions_rule", lambda _app, _detector: RULE)
+    monkeypatch.setattr(reconcile, "champions_rules", lambda _app, _detector: (RULE,))
     served = [Served(Path("exfil_dns.yml"), detector)]
     with State.open(tmp_path / "state") as state:
         app = App(Settings(home=tmp_path, connector="elastic"), connector, state)
@@ -528,6 +530,34 @@ def test_kibana_that_is_down_stops_neither_scores_nor_events(
         assert other.scores.write(scores([1]), at=NOW).written == 1
         with pytest.raises(SiemUnavailable, match="not ready yet"):
             other.rules.standing(RULE)
+
+
+def test_a_cluster_that_is_down_while_kibana_is_up_leaves_no_rule_that_nobody_knows(
+    kibana: Simulator, connector: ElasticConnector, elasticsearch_proxy: Proxy
+) -> None:
+    hosts = [elasticsearch_proxy.url]
+    with asking(connector, kibana, hosts=hosts, user=USER, password=PASSWORD) as other:
+        elasticsearch_proxy.add(refuses(503), times=None)
+        with pytest.raises(SiemUnavailable):
+            other.rules.apply(RULE)
+        assert kibana.kept(Rules, kibana.home).by_id == {}
+        elasticsearch_proxy.clear()
+        other.rules.apply(RULE)
+        assert other.rules.standing(RULE).standing == Standing.CURRENT
+
+
+def test_a_rule_that_somebody_snoozed_is_as_wanted_and_stays_snoozed_when_it_changes(
+    kibana: Simulator, connector: ElasticConnector
+) -> None:
+    connector.rules.apply(RULE)
+    path = f"/api/alerting/rule/{stored(kibana, connector)['id']}"
+    schedule = {"custom": {"duration": "3d", "start": "2026-01-01T00:00:00.000Z"}}
+    snoozed = ask(kibana, "POST", f"{path}/snooze_schedule", {"schedule": schedule})
+    assert snoozed.status == 200, snoozed.text
+    assert connector.rules.standing(RULE).standing == Standing.CURRENT
+    connector.rules.apply(replace(RULE, version="v9-99999999"))
+    told = ask(kibana, "GET", path).json["snooze_schedule"]
+    assert len(told) == 1
 
 
 def test_a_space_that_does_not_exist_is_named_before_anything_is_made(

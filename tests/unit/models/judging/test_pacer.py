@@ -336,6 +336,17 @@ def test_a_budget_of_a_million_shows_all_that_is_above_the_floor() -> None:
     assert judged.alerts.tolist() == (days[-1].scores >= 0.05).tolist()
 
 
+def test_a_budget_of_zero_shows_nothing_and_tells_what_it_held_back() -> None:
+    pacer = Pacer(pace(0), DayStart(), BORN)
+    days = days_of(9)
+    shown = [pacer.judge(day) for day in days]
+    worst = pacer.judge(units_of([START + 9 * DAY], [0.9999]))
+    assert not any(judged.alerts.any() for judged in [*shown, worst])
+    assert worst.held_back == 1
+    pacer.follow(pace(5), DayStart())  # somebody gives it one again
+    assert opened(pacer.judge(units_of([START + 9 * DAY + HOUR], [0.9999]))) == 1
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
 def test_a_day_is_as_long_as_its_zone_says(day: str, hours: int) -> None:
     midnight = parse_day_start("00:00 Europe/Berlin")
