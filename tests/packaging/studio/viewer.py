@@ -36,6 +36,7 @@ _LOOK = """() => Object.fromEntries(
       .map(e => e.textContent.trim()), ...marks.map(() => 'mark')];
     return [panel.dataset.id, {data, cut, said: [
       ...texts('viz-waiting-for-input-message'), ...texts('message')],
+      axes: panel.querySelectorAll('.highcharts-axis').length,
       errors: panel.querySelectorAll('[data-test="status-icon-container"] [data-test*="error"], '
         + '[data-test="simple-status-icon-container"]').length}];
   }))"""
@@ -48,6 +49,7 @@ class Look:
     data: list[str]
     cut: list[str]  # title or description that does not fit
     said: list[str]  # in place of data
+    axes: int  # of a chart, which are there before and without data
     errors: int
 
 
@@ -92,12 +94,19 @@ class Viewer:
         """What each panel of the tab shows now."""
         return {name: Look(**found) for name, found in self.page.evaluate(_LOOK).items()}
 
-    def settled(self, wanted: set[str], seconds: int = 60) -> dict[str, Look]:
-        """What the *wanted* panels show once each shows data or says something."""
+    def settled(
+        self, wanted: set[str], seconds: int = 60, *, empty: bool = False
+    ) -> dict[str, Look]:
+        """What the *wanted* panels show once each shows data or says something.
+
+        Where all is to be *empty*, a chart need show no more than its axes.
+        """
         looks: dict[str, Look] = {}
         for _ in range(seconds * 4):
             looks = self.looks()
-            if wanted <= set(looks) and all(looks[n].data or looks[n].said for n in wanted):
+            there = [looks[n] for n in wanted if n in looks]
+            done = [one.data or one.said or (empty and one.axes) for one in there]
+            if len(done) == len(wanted) and all(done):
                 break
             self.page.wait_for_timeout(250)
         return looks
