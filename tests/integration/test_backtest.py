@@ -13,7 +13,7 @@ import pytest
 from scoreback.connectors.doors import AlertQuery, LoadMapping
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import LABEL_COLUMNS, LabelBatch
+from scoreback.records import LABEL_COLUMNS, LabelBatch, TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.backtesting.backtest import Wish, backtest
 from scoreback.service.backtesting.known import Units
@@ -23,7 +23,9 @@ from scoreback.service.backtesting.scratch import scratch_workspace
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
+from scoreback.service.state.workspace_state import State
 from scoreback.service.training.train_job import train_detector
+from tests.contract.double import DoubleConnector
 from tests.integration.embedded import siem_of
 
 EXPORT = Path(__file__).parents[2] / "packaging" / "ci" / "template" / "example" / "closed.csv"
@@ -185,6 +187,26 @@ def test_the_alerts_are_those_that_scoring_raises(
     assert len(first) >= 8
     ready = played.opened & (units.ready <= _us(END))
     assert sorted(ids[row] for row in np.flatnonzero(ready).tolist()) == first
+
+
+def test_a_poorer_siem_gives_the_same(home: Path, tmp_path: Path) -> None:
+    with opened(Settings(home=home)) as app:
+        local, ids, _ = replayed(app, BY_FIELD, moments=(RETRAINED,))
+        events = app.connector.events
+        window = TimeWindow(since=day(1, 1), until=day(3, 1))
+        batches = [b for s in events.slices(app.query(BY_FIELD), window) for b in events.read(s)]
+    settings = Settings(home=tmp_path / "home", connector="double", connection="double")
+    double = DoubleConnector.open("double", {"path": str(tmp_path / "double")})
+    double.log.set_clock(END)
+    for batch in batches:
+        double.intake.add_events("alerts", batch)
+    double.log.set_clock(NOW)  # it shows late what it took
+    there = BY_FIELD.model_copy(update={"events": {"double": {"stream": "alerts"}}})
+    with State.open(settings.state) as state:
+        found, others, _ = replayed(App(settings, double, state), there, moments=(RETRAINED,))
+    assert found.trainings == local.trainings
+    assert found.trainings[0].artifact_hash
+    assert alerts_of(found, others) == alerts_of(local, ids) != []
 
 
 def test_what_is_said_after_a_day_changes_nothing_on_that_day(home: Path, tmp_path: Path) -> None:
