@@ -112,13 +112,15 @@ def _verdicts() -> LabelBatch:
     )
 
 
-def verdicts(events: list[str], values: list[str], times: list[datetime]) -> LabelBatch:
+def verdicts(
+    events: list[str], values: list[str], times: list[datetime], people: list[str] | None = None
+) -> LabelBatch:
     count = len(events)
     given = {
         "event_id": pa.array(events),
         "verdict": pa.array(values),
         "label_time": pa.array(times, LABEL_COLUMNS.field("label_time").type),
-        "labeller": pa.array(["dana"] * count),
+        "labeller": pa.array(people or ["dana"] * count),
         "source": pa.array(["verdict"] * count),
     }
     return LabelBatch.of(given, count)
@@ -222,14 +224,22 @@ def test_what_is_said_after_a_day_changes_nothing_on_that_day(home: Path, tmp_pa
         assert (known.truth[early] == 1).all()  # they are seen by whoever judges today
         assert after.trainings == before.trainings
         assert alerts_of(after, ids) == alerts_of(before, ids)
-        # The same verdicts, given before the second training, change that one, and not the first.
-        siem_of(app).intake.add_verdicts(
-            verdicts(changed, ["true_positive"] * len(changed),
-                     [START + timedelta(hours=1)] * len(changed))
-        )  # fmt: skip
+        # Given by one person in one hour before the second training, they wait in quarantine;
+        siem_of(app).intake.add_verdicts(said_by(changed, ["eve"] * len(changed)))
+        told, _, _ = replayed(app, BY_VERDICT, moments=(RETRAINED,))
+        assert told.trainings == before.trainings[1:]
+        # given by many, they change that training, and not the first.
+        people = [f"analyst {number}" for number in range(len(changed))]
+        siem_of(app).intake.add_verdicts(said_by(changed, people))
         told, _, _ = replayed(app, BY_VERDICT, moments=(START, RETRAINED))
         assert told.trainings[0] == before.trainings[0]
         assert told.trainings[1].artifact_hash != before.trainings[1].artifact_hash
+
+
+def said_by(events: list[str], people: list[str]) -> LabelBatch:
+    """Verdicts that all are true, given after the first training and before the second."""
+    times = [START + timedelta(hours=1)] * len(events)
+    return verdicts(events, ["true_positive"] * len(events), times, people)
 
 
 def test_a_verdict_that_was_told_late_is_known_from_then_on_only(

@@ -29,6 +29,7 @@ from scoreback.models.labels.unit_labels import UnitLabels
 from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
+from scoreback.service.detectors.later_labels import later_labels
 from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.training.labelled_reader import refuse_missing, with_value
@@ -244,14 +245,25 @@ class _Reading:
         self._queries = None if plan is None else UnitQueries(plan, members=False)
         self._units = None if plan is None else UnitLabels(given)
         self._parts = [given]
+        self._later = later_labels(app, detector)
 
     def take(self, batch: EventBatch) -> None:
-        spec = self._detector.labels.field
-        own: LabelBatch | None = None if spec is None else labels_from_field(batch, spec).labels
+        own, changed = self._from_field(batch)
         if self._queries is not None and self._units is not None:
-            self._units.add(batch, self._queries.group(batch).unit, own)
-        elif own is not None:
+            self._units.add(batch, self._queries.group(batch).unit, own, changed)
+            return
+        if own is not None:
             self._parts.append(pa.Table.from_batches([own.batch]))
+        if changed is not None:
+            self._parts.append(changed)
+
+    def _from_field(self, batch: EventBatch) -> tuple[LabelBatch | None, pa.Table | None]:
+        """Labels that the events carry themselves; and those of events whose labels changed."""
+        spec = self._detector.labels.field
+        if spec is None:
+            return None, None
+        own = labels_from_field(batch, spec).labels
+        return (own, None) if self._later is None else self._later.split(batch, own)
 
     def all(self) -> Labels:
         table = pa.concat_tables(self._parts) if self._units is None else self._units.table()

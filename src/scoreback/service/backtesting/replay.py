@@ -27,7 +27,9 @@ from scoreback.service.app import App
 from scoreback.service.backtesting.known import Units
 from scoreback.service.backtesting.material import Material, first_event
 from scoreback.service.in_force.operating_point import operating_point
+from scoreback.service.labels.quarantine import without_contradictions, without_floods
 from scoreback.service.scoring.pacing import paced_units
+from scoreback.service.training.golden_gate import golden_rows, refuse_blind
 from scoreback.service.training.memory import Room
 from scoreback.service.training.train_job import named_rows
 from scoreback.suppression import DAY_US
@@ -142,6 +144,15 @@ class Replay:
     def _detector(self) -> Detector:
         return self._material.detector
 
+    def _labels(self, at: datetime, since: datetime, rows: pa.Table) -> pa.Table:
+        """What was known at *at*, without what was in quarantine then."""
+        labels = self._material.labels.at(at, since=since)
+        if self._detector.labels.verdicts is None or self._app.connector.labels is None:
+            return labels
+        labels, _ = without_floods(self._app, self._detector, labels, at)
+        labels, _ = without_contradictions(self._app, self._detector, labels, rows, at)
+        return labels
+
     def _train(self, at: datetime, progress: Progress | None) -> tuple[Trained, Artifact | None]:
         """The version that training as of *at* gives, by what was known then."""
         if at not in self._made:
@@ -158,16 +169,19 @@ class Replay:
         room.read(rows.num_rows, at)
         room.hold(rows.nbytes)
         until = time.monotonic() + detector.train.search.total_seconds()
+        named = named_rows(rows, detector)
+        golden = golden_rows(self._app, detector, named)
         try:
             training = train(
                 detector,
-                named_rows(rows, detector),
-                self._material.labels.at(at, since=window.since),
+                named,
+                self._labels(at, window.since, named),
                 at,
                 threads=settings.threads,
                 time_is_up=lambda: time.monotonic() > until,
                 progress=progress,
             )
+            refuse_blind(detector, training.artifact, golden)
         except TrainingRefused as refusal:
             return Trained(as_of=at, refused=refusal.message), None
         artifact = training.artifact

@@ -12,7 +12,11 @@ from scoreback.service.app import App
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
 
-_COPIED = (tables.label_ledger, tables.label_syncs, tables.own_closures)
+# What says which labels were known when: the ledger, what was decided of it, and trainings so far.
+_COPIED = (
+    tables.label_ledger, tables.label_syncs, tables.own_closures, tables.quarantine_decisions,
+    tables.versions,
+)  # fmt: skip
 _ROWS = 10_000  # at a time
 
 
@@ -34,7 +38,9 @@ def scratch_workspace(app: App) -> Iterator[App]:
 def _copy(source: State, target: State, connection: str) -> None:
     with source.database.reads() as reading, target.database.writes() as writing:
         for table in _COPIED:
-            wanted = sa.select(table).where(table.c.connection == connection)
+            wanted = sa.select(table)
+            if "connection" in table.c:
+                wanted = wanted.where(table.c.connection == connection)
             found = reading.execution_options(yield_per=_ROWS).execute(wanted)
             for rows in found.mappings().partitions():
                 writing.execute(sa.insert(table), [dict(row) for row in rows])
