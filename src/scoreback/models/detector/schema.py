@@ -1,5 +1,7 @@
 """The JSON Schema of detector files, so that editors complete and check them while one types."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from scoreback.models.detector.feature_forms import OF_EVENTS
@@ -56,7 +58,7 @@ def json_schema() -> dict[str, object]:
     window = WindowFeature.model_json_schema()["properties"]
     parts |= {"by": _untitled(window["by"]), "over": _untitled(window["over"])}
     features = schema["properties"]["features"]
-    features["items"] = {"oneOf": [_form(kind, parts) for kind in EVENT_KINDS + WINDOW_KINDS]}
+    features["items"] = _feature([_form(kind, parts) for kind in EVENT_KINDS + WINDOW_KINDS])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -64,7 +66,23 @@ def json_schema() -> dict[str, object]:
     }
 
 
-def _form(kind: str, parts: dict[str, dict[str, object]]) -> dict[str, object]:
+def _feature(forms: list[dict[str, Any]]) -> dict[str, object]:
+    """One of *forms*, by the kind that it names: an error is about that form, not about all."""
+    kinds = [form["required"][0] for form in forms]
+    names = sorted({name for form in forms for name in form["properties"]})
+    return {
+        "type": "object",
+        "propertyNames": {"enum": names},
+        "if": {"propertyNames": {"enum": names}},
+        "then": {"anyOf": [{"required": [kind]} for kind in kinds]},
+        "allOf": [
+            {"if": {"required": [kind]}, "then": form}
+            for kind, form in zip(kinds, forms, strict=True)
+        ],
+    }
+
+
+def _form(kind: str, parts: dict[str, dict[str, object]]) -> dict[str, Any]:
     value: dict[str, object] = {**parts["field"]}
     if kind in OF_EVENTS:
         value = {"const": "events"}

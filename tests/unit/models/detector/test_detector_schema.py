@@ -15,6 +15,7 @@ from scoreback.models.detector.file import json_schema, parse_detector
 from scoreback.models.detector.located_yaml import parse
 from scoreback.models.detector.problems import model_within
 from scoreback.models.detector.spec import Detector
+from scoreback.service.detectors.detector_files import schema_of_files
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "detectors"
 SHIPPED = EXAMPLES / "detector.schema.json"
@@ -44,9 +45,10 @@ def errors(text: str) -> list[str]:
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
-    expected = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    assert SHIPPED.read_text(encoding="utf-8") == expected, (
-        "write json_schema() to examples/detectors/detector.schema.json"
+    shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert shipped == schema_of_files(), "make schema"
+    assert (
+        "stream" in shipped["properties"]["events"]["properties"]["local"]["propertyNames"]["enum"]
     )
 
 
@@ -89,6 +91,27 @@ def test_typical_slips_fail_both_checks(old: str, new: str) -> None:
     assert errors(wrong)
     with pytest.raises(ConfigError):
         parse_detector(wrong, "d.yml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("category:", "categry:", "'categry' is not one of"),
+        ("over: 1h", "ovr: 1h", "'ovr' is not one of"),
+        (
+            "{hour_of_day: event_time,",
+            "{hour_of_day: event_time, over: 1h,",
+            "'over' was unexpected",
+        ),
+        (", pattern: '\\.php$'", "", "'pattern' is a required property"),
+    ],
+)
+def test_a_wrong_feature_is_told_in_one_sentence_about_its_own_form(
+    old: str, new: str, said: str
+) -> None:
+    found = errors(GOOD.replace(old, new))
+    assert any(said in message for message in found)
+    assert not any("valid under any of" in message for message in found)
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

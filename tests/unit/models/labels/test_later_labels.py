@@ -164,3 +164,10 @@ def test_what_a_training_saw_is_the_same_whatever_is_told_afterwards(
     after = LaterLabels(spec.labels.field, told(*rows), trainings)  # type: ignore[arg-type]
     at = day(as_of)
     assert truths(events, after, spec, at) == truths(events, before, spec, at)
+
+
+def test_a_training_of_the_very_moment_counts_as_made_before() -> None:
+    spec = detector()
+    trained = [Training(made_at=day(90), as_of=day(80))]
+    later = LaterLabels(spec.labels.field, told((0, 90, "bad")), trained)  # type: ignore[arg-type]
+    assert truths(batch([None]), later, spec, day(80)) == {}
