@@ -1,6 +1,7 @@
 """The gate from training to promotion or retirement, on the embedded SIEM."""
 
 import json
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from scoreback.service.comparing import gate_job
 from scoreback.service.comparing.covered import Covered
 from scoreback.service.comparing.gate_job import run_gate
 from scoreback.service.scoring.champions import score_live
+from scoreback.service.serving.detector_watch import Served
+from scoreback.service.serving.kinds.comparing import GATE
+from scoreback.service.serving.kinds.kind import Work
 from scoreback.service.settings import Settings
 from scoreback.service.state.audit import audit_log
 from scoreback.service.state.gate_verdicts import last_verdict
@@ -25,12 +29,12 @@ from tests.integration.embedded import champion_of
 from tests.integration.test_shadow import damage
 from tests.integration.test_while_scoring import second_version
 
-GATE = "gate: {{shadow: 1d, min_verdicts: {verdicts}, approval: {approval}}}\n"
+LINE = "gate: {{shadow: 1d, min_verdicts: {verdicts}, approval: {approval}}}\n"
 
 
 def gated(verdicts: int = 5, approval: str = "manual", budget: str = "10/day") -> Detector:
     text = text_of("plain").replace("budget: 10/day", f"budget: {budget}")
-    return parse_detector(text + GATE.format(verdicts=verdicts, approval=approval))
+    return parse_detector(text + LINE.format(verdicts=verdicts, approval=approval))
 
 
 def upside_down(app: App) -> tuple[str, str]:
@@ -97,6 +101,25 @@ def test_an_equal_shadow_is_no_better_and_retires_with_the_reason(home: Path) ->
         assert "today_queue" in found.body["missing"]
 
 
+def test_serve_says_what_became_of_a_comparison_and_what_to_do(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with opened(Settings(home=home)) as app:
+        wrong, sound = upside_down(app)
+        score_live(app, gated(), now=END)
+        work = Work(
+            app=app, now=END, pause=lambda _rows: None, warn=lambda *_: None,
+            clear=lambda *_: None, apart=None, left=lambda _names: None,
+        )  # fmt: skip
+        assert GATE.run(work, [Served(Path("plain.yml"), gated())]) == {"plain": None}
+        (said,) = (one.getMessage() for one in caplog.records if "beside" in one.getMessage())
+        assert said.startswith(f"{sound} beside {wrong}: better than the champion")
+        assert f"scoreback promote plain.yml {sound}" in said
+        assert GATE.line(gated()) is not None
+        assert GATE.line(parse_detector(text_of("plain") + "gate: {shadow: 0s}")) is None
+
+
 @pytest.mark.parametrize("approval", ["manual", "automatic"])
 def test_a_better_shadow_waits_for_a_person_or_is_promoted(home: Path, approval: str) -> None:
     with opened(Settings(home=home)) as app:
@@ -142,7 +165,7 @@ def test_the_command_shows_the_comparison_at_80_columns_and_changes_nothing(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "plain.yml"
-    file.write_text(text_of("plain") + GATE.format(verdicts=5, approval="manual"))
+    file.write_text(text_of("plain") + LINE.format(verdicts=5, approval="manual"))
     with opened(Settings(home=home)) as app:
         shadow = equal_shadow(app)
         score_live(app, gated(), now=END)
