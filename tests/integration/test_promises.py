@@ -43,4 +43,4 @@ def test_versions_and_report_show_the_promise_beside_what_came(
     page = tmp_path / "report.html"
     done = CliRunner().invoke(command_line, ["report", *named, "--out", str(page)])
     assert done.exit_code == 0, done.output
-    assert "What came of its alerts so far: precision 0.75" in page.read_text()
+    assert "with a verdict so far, 75% were true" in page.read_text()
