@@ -24,7 +24,8 @@ def detector_keys() -> str:
 def features() -> str:
     """A table of every feature: how it is written and what its value is."""
     schema: Schema = json_schema()
-    forms = schema["properties"]["features"]["items"]["oneOf"]
+    kinds = schema["properties"]["features"]["items"]["allOf"]
+    forms = [kind["then"] for kind in kinds if "properties" in kind["then"]]
     rows = []
     for form in forms:
         kind = form["required"][0]
