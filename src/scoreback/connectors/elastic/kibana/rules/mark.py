@@ -79,6 +79,7 @@ class Marks:
     def names(self) -> list[str]:
         """The names of the rules that there are marks of, sorted."""
         query = {"prefix": {"name": {"value": f"{self._space}/"}}}
+        self._client.call("POST", f"/{self._index}/_refresh", absent=(404,))
         body = {"query": query, "size": _MOST, "_source": ["name"], "sort": [{"name": "asc"}]}
         found = self._client.search(self._index, body, absent=(404,))
         hits = found["hits"]["hits"] if found else []
