@@ -15,7 +15,7 @@ class Question:
     """One set, and what is asked of it.
 
     ``rows`` gives a table with ``id``, ``@timestamp``, ``source`` and one column per ECS field. The
-    columns are what a plain script would take: every one that is no label and no identity.
+    columns are what a plain script would take: every one but labels and identities.
     """
 
     name: str

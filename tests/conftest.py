@@ -10,6 +10,6 @@ pytest_plugins = [
     "tests.splunkd.fixtures",
 ]
 
-# A shared machine has slow moments; how long an example takes is no part of any law.
+# A shared machine has slow moments; how long an example takes is not a part of any law.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")

@@ -27,7 +27,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def _inside(link: re.Match[str], folder: str) -> str:
-    """A link to a file of the repository that is no page becomes the file's name."""
+    """A link to a file of the repository that is not a page becomes the file's name."""
     text, target = link[1], link[2]
     path = posixpath.normpath(posixpath.join("docs", folder, target))
     if "://" in target or path.startswith("docs/"):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 def together(tables: Sequence[pa.Table]) -> pa.Table:
     """The rows of *tables*, which have the same columns in the same order.
 
-    A field may be float64 in one and text in another, which had a value that is no number: then it
+    A field may be float64 in one and text in another, which had a value that is not a number: it
     is text in all, and means the same.
     """
     first = tables[0].schema

@@ -7,7 +7,7 @@ values looks for the mark, at the first byte of each cell. An Arrow column of li
 single value an offset and every file, query and cast of the product a second type.
 
 Nothing is ambiguous: a value that begins with `MARK` itself is written as a list of one, and within
-lists `MARK` and `_ESCAPE` are escaped. Nulls and empty texts in a list are no values and are left
+lists `MARK` and `_ESCAPE` are escaped. Nulls and empty texts in a list are not values and are left
 out; a list of one value is that value, a list without any is missing. Order and repeats are kept.
 
 What stands in such a cell is ours: what people read is `readable`, what a SIEM gets are `lists`.

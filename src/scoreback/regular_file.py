@@ -23,7 +23,7 @@ def open_regular(path: Path) -> BufferedReader:
 
     Raises:
         IsADirectoryError: *path* is a directory.
-        OSError: it cannot be opened, or is no regular file; ``strerror`` says which.
+        OSError: it cannot be opened, or is not a regular file; ``strerror`` says which.
     """
     _refuse_others(path, path.stat())  # before it is opened: that alone moves some devices
     descriptor = os.open(path, _FLAGS)

@@ -107,7 +107,7 @@ WITHOUT_OFFSET = frozenset(
 class Times:
     """Texts read as times."""
 
-    values: pa.Array  # of type `TIME`; null where a text is no time
+    values: pa.Array  # of type `TIME`; null where a text is not a time
     formats: Mapping[str, int]  # format → how many texts were written so
     without_offset: int = 0  # texts without an offset, taken as UTC or as the reader's zone
     day_first: bool | None = None  # how dates with slashes were read; None where there are none

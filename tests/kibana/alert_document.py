@@ -157,7 +157,7 @@ def _own(hit: Mapping[str, Any], field: str) -> Any:  # noqa: ANN401
 
 
 def _ancestors(hit: Mapping[str, Any]) -> list[Json]:
-    """What a document came from, and itself at the end; a document that is no alert: itself."""
+    """What a document came from, and itself at the end; a document that is not an alert: itself."""
     depth = _own(hit, "kibana.alert.depth")
     itself: Json = {
         "id": hit["_id"],

@@ -21,7 +21,7 @@ def checked(call: Call, given: dict[str, Any]) -> str | None:
     """The reason of a request for a status; None where there is none to be kept.
 
     Before 9.2 the field is unknown, and Kibana leaves unknown fields out without a word. With any
-    other status than closed a reason is no error, and is not kept either.
+    other status than closed a reason is not an error, and is not kept either.
 
     Raises:
         Refusal: 400; the version or the space does not know the reason.

@@ -87,7 +87,7 @@ def test_fields_that_nobody_knows_are_left_out_in_silence(kibana_alone: Simulato
         kibana_alone, madeUp=1, threshold=threshold, risk_score_mapping=[{**mapping, "x": 1}]
     )
     assert "madeUp" not in rule
-    assert "threshold" not in rule  # it is no field of a query rule
+    assert "threshold" not in rule  # it is not a field of a query rule
     assert rule["risk_score_mapping"] == [mapping]
     names = [name for _, name in kibana_alone.stripped]
     assert sorted(names) == ["madeUp", "risk_score_mapping.0.x", "threshold"]

@@ -269,10 +269,10 @@ def test_it_says_where_it_runs_and_what_it_needs(
     ("arguments", "said"),
     [
         ([], "no detector is named"),
-        (["hard"], "'hard' is no argument"),
-        (["detector=hard", "reason=2"], "'reason=2' is no argument"),
+        (["hard"], "'hard' is not an argument"),
+        (["detector=hard", "reason=2"], "'reason=2' is not an argument"),
         (["detector=hard", "detector=x"], "given twice"),
-        (["detector=hard", "reasons=many"], "no number from 0 to 10"),
+        (["detector=hard", "reasons=many"], "not a number from 0 to 10"),
         (["detector=nobody"], "no detector 'nobody' is in force"),
         (["detector=hard", "version=v9"], "version 'v9' of detector 'hard' is not in this Splunk"),
     ],

@@ -26,7 +26,7 @@ class ConnectionSettings(BaseSettings):
     """
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
-    KEYS: ClassVar[frozenset[str]] = frozenset()  # of the secrets those that are no passwords
+    KEYS: ClassVar[frozenset[str]] = frozenset()  # of the secrets those that are not passwords
 
     @classmethod
     def settings_customise_sources(

@@ -159,7 +159,7 @@ def from_content(given: Mapping[str, Any]) -> PortableModel:
     try:
         content = dict(given)
         if content.pop("format") != FORMAT or content.pop("format_version") != FORMAT_VERSION:
-            raise ValueError("it is no portable model of this version of Scoreback")
+            raise ValueError("it is not a portable model of this version of Scoreback")
         features = [
             PortableFeature(**{**each, "words": Words(**each["words"])})
             for each in content.pop("features")
@@ -174,7 +174,7 @@ def from_content(given: Mapping[str, Any]) -> PortableModel:
             **content,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("it is no portable model of this version of Scoreback") from error
+        raise ValueError("it is not a portable model of this version of Scoreback") from error
 
 
 def single(number: float) -> float:

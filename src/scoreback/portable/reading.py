@@ -1,6 +1,6 @@
 """Features of events, from the texts of their fields: what the service computes, in plain Python.
 
-A text that is empty is missing, as is one that is no number where a number is asked for. Missing is
+An empty text is missing, as is one that is not a number where a number is asked for. Missing is
 NaN. The service casts texts to numbers by DuckDB's grammar; `number` is that grammar.
 """
 

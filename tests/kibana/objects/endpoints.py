@@ -295,7 +295,7 @@ def _reads(call: Call, types: Iterable[str]) -> None:
 def _writes(
     call: Call, types: Iterable[str], action: str = "create", *, lenient: bool = False
 ) -> None:
-    """*lenient*: a type that nobody knows is no matter here."""
+    """*lenient*: a type that nobody knows is not a matter here."""
     named = sorted({one for one in types if one in TYPES}) if lenient else _known(types)
     _allowed(call, named, "all", action)
 

@@ -15,7 +15,7 @@ _PAIR = re.compile(r'(?:^|[\s,;({\[|])([A-Za-z_][\w.-]*)=(?:"((?:[^"\\]|\\.)*)"|
 def flattened(document: object) -> Row:
     """Fields of a JSON document: ``a.b`` for objects, ``a{}`` for what stands in lists.
 
-    A null is no field. Whether a Splunk shows it as the text ``null`` instead is not known here.
+    A null is not a field. Whether a Splunk shows it as the text ``null`` instead is not known here.
     """
     found: Row = {}
     _add(document, "", found)

@@ -21,7 +21,7 @@ class Results:
     columns: list[str] | None = None
     """The order of fields, where a command has fixed it."""
     transformed: bool = False
-    """Rows are no events any more."""
+    """Rows are not events any more."""
     messages: list[tuple[str, str]] = field(default_factory=list)
 
     def then(self, rows: Iterable[Row], columns: list[str] | None = None) -> "Results":

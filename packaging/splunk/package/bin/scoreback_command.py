@@ -42,7 +42,7 @@ def arguments(given: list[str]) -> Asked:
     for each in given:
         name, equals, value = each.partition("=")
         if name not in Asked._fields or not equals or not value:
-            raise Refused(f"{each!r} is no argument of this command: {USAGE}")
+            raise Refused(f"{each!r} is not an argument of this command: {USAGE}")
         if name in found:
             raise Refused(f"{name} is given twice: {USAGE}")
         found[name] = value
@@ -50,7 +50,7 @@ def arguments(given: list[str]) -> Asked:
         raise Refused(f"no detector is named: {USAGE}")
     reasons = found.get("reasons", str(REASONS))
     if not (reasons.isdigit() and reasons.isascii() and int(reasons) <= 10):
-        raise Refused(f"reasons={reasons} is no number from 0 to 10: {USAGE}")
+        raise Refused(f"reasons={reasons} is not a number from 0 to 10: {USAGE}")
     return Asked(found["detector"], int(reasons), found.get("version", ""))
 
 

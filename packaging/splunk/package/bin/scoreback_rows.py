@@ -37,7 +37,7 @@ csv.field_size_limit(2**31 - 1)
 
 
 class Unreadable(Exception):
-    """Splunkd sent rows that are no CSV."""
+    """Splunkd sent rows that are not CSV."""
 
 
 class Rows:
@@ -63,7 +63,7 @@ class Rows:
         """The rows of *body*, each with the new fields.
 
         Raises:
-            Unreadable: they are no CSV.
+            Unreadable: they are not CSV.
         """
         text = body.decode("utf-8", "surrogateescape")
         made: list[str] = []

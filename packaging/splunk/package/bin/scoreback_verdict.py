@@ -55,7 +55,7 @@ def answer(request: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Keep the verdict of *request*; what was recorded.
 
     Raises:
-        Refused: it is no verdict, or about nothing.
+        Refused: it is not a verdict, or about nothing.
         SplunkdError: the KV store did not take it.
     """
     if request.get("method") != "POST":
@@ -223,7 +223,7 @@ def _fields(request: Mapping[str, Any]) -> dict[str, str]:
         try:
             found = json.loads(text)
         except ValueError as error:
-            raise Refused(f"the request is no JSON: {error}") from error
+            raise Refused(f"the request is not JSON: {error}") from error
         pairs = found.items()
     elif request.get("form"):
         pairs = request["form"]

@@ -72,7 +72,7 @@ def check_slices_together_give_each_event_once(subject: Subject) -> None:
 
 
 def check_an_empty_window_gives_nothing(subject: Subject) -> None:
-    """A window without events is no error."""
+    """A window without events is not an error."""
     seed_events(subject, 5)
     empty = TimeWindow(since=START - timedelta(days=2), until=START - timedelta(days=1))
     found = read_all(subject, subject.connector.events.slices(query_of(subject), empty, 3))

@@ -51,7 +51,7 @@ def check_health_of_other_detectors_and_moments_is_left_out(subject: Subject) ->
 
 
 def check_a_rule_about_health_raises_one_alert_a_day_and_detector(subject: Subject) -> None:
-    """It is no alert of the detector, and looking again opens nothing."""
+    """It is not an alert of the detector, and looking again opens nothing."""
     engine = subject.connector.rule_engine
     door = rules(subject)
     health(subject)

@@ -17,7 +17,7 @@ class LabelsDoor(Protocol):
         value of ``query.entity`` with ``[since, until)``. Each batch has at most `BATCH_ROWS` rows.
 
         Another verdict on an alert is a new label with a later time; the same closing told again
-        while it stands is no label. A verdict that was taken back, as by reopening its alert, is
+        while it stands is not a label. A verdict that was taken back, as by reopening its alert, is
         told as it was given, and once more as a row that differs in ``label_time`` and
         ``withdrawn`` alone: when it was taken back. A SIEM that forgets what it was told of an
         alert has it told otherwise: a withdrawn row that names its ``alert_id``, and neither an

@@ -46,6 +46,6 @@ class SigmaTranslator(Protocol):
 
         Raises:
             SigmaError, ValueError, TypeError, AttributeError, KeyError: pySigma cannot read the
-                rule. What it reads and the SIEM cannot say is no error but a reason.
+                rule. What it reads and the SIEM cannot say is not an error but a reason.
         """
         ...

@@ -41,8 +41,8 @@ _FIRST = 100  # documents that are learnt from before there is a type
 class Decoded:
     """Text columns of some documents, row by row."""
 
-    columns: Mapping[str, pa.Array]  # null where absent, null, or the document is no event
-    bad: Mapping[int, str]  # row → why its document is no event
+    columns: Mapping[str, pa.Array]  # null where absent, null, or the document is not an event
+    bad: Mapping[int, str]  # row → why its document is not an event
     slow: Mapping[int, Mapping[str, str]]  # row → its values, where it was flattened
 
 
@@ -273,7 +273,7 @@ def _cell(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 -
 def _flattened(
     documents: Sequence[str], fields: Collection[str] | None
 ) -> tuple[list[dict[str, str]], dict[int, str]]:
-    """The values of each document, none for one that is no event, and why it is none."""
+    """The values of each document, none for one that is not an event, and why it is none."""
     found: list[dict[str, str]] = []
     bad: dict[int, str] = {}
     for i, document in enumerate(documents):

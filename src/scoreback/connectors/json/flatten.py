@@ -22,7 +22,7 @@ from scoreback.multivalue import cell
 Pointer = tuple[str, ...]  # keys from the outermost object inwards
 
 MAX_LEVELS = 32  # deeper nesting is not an event
-MAX_TEXT = 1_000_000  # characters; a longer text is no field that a detector could read
+MAX_TEXT = 1_000_000  # characters; a longer text is not a field that a detector could read
 TOO_LONG = f"a field is longer than {MAX_TEXT:,} characters"
 _TOO_DEEP = f"nested deeper than {MAX_LEVELS} levels"
 _END = object()
@@ -111,7 +111,7 @@ def items(value: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
 
 
 def as_text(value: str | int) -> str:
-    """A value that is no list, no object and not null.
+    """A value that is not a list, no object and not null.
 
     Raises:
         DataError: it is too long to be a field.

@@ -71,7 +71,7 @@ def _known(detector: str, history: object) -> Iterator[Override]:
             key, value, author = KEYS[entry["key"]], str(entry["value"]), str(entry["by"])
             reason = str(entry.get("reason") or "")
             if at.tzinfo is None:
-                raise ValueError(entry["at"])  # noqa: TRY301 - told like all that is no entry
+                raise ValueError(entry["at"])  # noqa: TRY301 - told like all that is not an entry
         except (KeyError, TypeError, ValueError, AttributeError):
             _log.warning("an entry of the history of settings of %r cannot be read", detector)
             continue

@@ -30,7 +30,7 @@ def epochs(times: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def microseconds(seconds: pa.Array) -> pa.Array:
-    """Whole microseconds of the texts *seconds*; null where one is no number.
+    """Whole microseconds of the texts *seconds*; null where one is not a number.
 
     A float tells microseconds apart until the year 2106, and is ten times as quick as a decimal.
     """
@@ -38,7 +38,7 @@ def microseconds(seconds: pa.Array) -> pa.Array:
 
 
 def numbers(texts: pa.Array) -> pa.Array:
-    """*texts* as finite floats; null where one is no number."""
+    """*texts* as finite floats; null where one is not a number."""
     try:
         found = texts.cast(pa.float64())
     except pa.ArrowInvalid:

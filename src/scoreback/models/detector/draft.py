@@ -182,7 +182,7 @@ def _left_out(
     fields: Sequence[Field], labels: Labels, later: Mapping[str, str],
     told: Mapping[str, float], truth: Truth | None,
 ) -> Iterable[tuple[str, str]]:  # fmt: skip
-    """The fields that are no input, and why."""
+    """The fields that are not input, and why."""
     answers = {answer.field.name for answer in labels.others} | set(labels.refused)
     rest: list[str] = []
     for field in fields:

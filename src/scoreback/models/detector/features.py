@@ -1,7 +1,7 @@
 """One feature as models carry it: what is computed, from which fields, under which name.
 
 The file writes features in a short form; `feature_forms` beside this reads that into these.
-What would tell the answer, or name one event only, is no feature: it is refused here.
+What would tell the answer, or name one event only, is not a feature: it is refused here.
 """
 
 from typing import Annotated, Any, Literal, Self

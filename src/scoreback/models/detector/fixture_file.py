@@ -35,7 +35,7 @@ def tests_of(path: Path, detector: Detector) -> list[FoundTest]:
 
 
 def is_tests_file(path: Path) -> bool:
-    """Whether *path* is called as files of tests are, so that it is no detector file."""
+    """Whether *path* is called as files of tests are, so that it is not a detector file."""
     return path.name.endswith(TESTS_SUFFIXES)
 
 

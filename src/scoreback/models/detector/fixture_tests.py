@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from scoreback.models.detector.features import Part
 from scoreback.models.detector.wrong import WrongValue
 
-# Keys of a fixture event that are no fields of it.
+# Keys of a fixture event that are not fields of it.
 EVENT_ID, EVENT_TIME, ARRIVAL_TIME = "event_id", "event_time", "arrival_time"
 TIME_NAMES = (EVENT_TIME, "@timestamp")
 

@@ -32,7 +32,7 @@ _NO_LABEL = frozenset(  # names of things that such words describe
 )  # fmt: skip
 _TURNED = frozenset(("benign",))  # a yes to such a name means no attack
 _DONE = frozenset(("success", "failure", "succeeded", "failed", "error", "denied", "allowed"))
-_USUAL_FLAGS = frozenset(  # what events say yes or no to, that is no verdict
+_USUAL_FLAGS = frozenset(  # what events say yes or no to, that is not a verdict
     ("tls", "ssl", "https", "signed", "signature", "admin", "privileged", "elevated", "root",
      "internal", "external", "private", "remote", "encrypted", "enabled", "disabled",
      "success", "successful", "error", "login", "interactive", "cached", "weekend", "vpn", "mfa",

@@ -21,7 +21,7 @@ def check_pattern(pattern: str) -> str:
     r"""*pattern* if RE2 can search with it.
 
     Raises:
-        WrongValue: it is no regular expression, or uses what RE2 does not have.
+        WrongValue: it is not a regular expression, or uses what RE2 does not have.
     """
     if not 0 < len(pattern) <= LONGEST_PATTERN:
         raise WrongValue(

@@ -1,7 +1,7 @@
 """Event features: the part of the feature language that needs one event.
 
 Fields come as text and are cast here, once, so that a feature means the same whatever the SIEM's
-mapping. An empty string is missing, as is text that is no number where a number is asked for
+mapping. An empty string is missing, as is text that is not a number where a number is asked for
 (counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero. What
 is read of a field with several values says `scoreback.models.features.several_values`.
 """

@@ -50,7 +50,7 @@ class Dataset:
     entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
     entity_names: pa.Array
     hold_out: pa.Array | None
-    # What analysts sort by today; -inf where it is no number, None where it never is one.
+    # What analysts sort by today; -inf where it is not a number, None where it never is one.
     queue: NDArray[np.float64] | None
     repeated: int  # rows left out because their event id came before
 

@@ -47,7 +47,7 @@ class TextModel:
         return self._margins(differing, differing.code)
 
     def _margins(self, differing: "_Differing", code: NDArray[np.int64]) -> Floats:
-        """Of the texts that *code* names; the one past the last is no text."""
+        """Of the texts that *code* names; the one past the last is not a text."""
         count = len(differing.texts)
         asked = np.unique(code[code < count])
         table = np.zeros(BUCKETS)

@@ -57,7 +57,7 @@ class Nodes:
 class Paths:
     """What leads to each leaf: its features, nearest to the leaf first, each one once.
 
-    A feature that is asked several times has one condition, ``low <= x < high``; NaN is no limit.
+    A feature that is asked several times has one condition, ``low <= x < high``; NaN is no bound.
     Arrays have one row for each leaf and one column for each place; ``width`` says how many hold.
     """
 

@@ -59,7 +59,7 @@ class TreeModel:
         """Read UBJSON.
 
         Raises:
-            ValueError: it is no whole XGBoost model for two classes.
+            ValueError: it is not a whole XGBoost model for two classes.
         """
         check_boosted_trees(decode(stored))
         try:

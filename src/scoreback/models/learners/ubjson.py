@@ -51,7 +51,7 @@ class _Reader:
         return self.content[self.at - count : self.at]
 
     def marker(self) -> bytes:
-        """The next byte; at the end none, which is no marker of anything."""
+        """The next byte; at the end none, which is not a marker of anything."""
         self.at += 1
         return self.content[self.at - 1 : self.at]
 

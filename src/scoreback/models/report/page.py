@@ -91,7 +91,7 @@ def _says(account: Account, named: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _css_string(text: str) -> Markup:
-    """*text* as a string of a style sheet: what is no plain letter is left out."""
+    """*text* as a string of a style sheet: what is not a plain letter is left out."""
     return Markup('"{}"').format("".join(c for c in text if c.isalnum() or c in " ._-"))
 
 

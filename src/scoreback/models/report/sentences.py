@@ -12,7 +12,7 @@ from scoreback.models.training.candidates import CHEAP
 
 Figures = Mapping[str, Any]  # a part of an account
 
-FALL = 0.1  # of average precision between two weeks; less is no news
+FALL = 0.1  # of average precision between two weeks; less is not news
 _SURE = 2.0  # standard deviations
 _FACTOR = 1.5  # between what was said and what was true
 
@@ -62,7 +62,7 @@ def chosen(account: Figures, named: Mapping[str, str]) -> str:
         first = next(c for c in rivals if c["at_budget"]["true_alerts"] == most)
         said = (
             f"{_upper(named[first['algorithm']])} shows more true alerts ({most:,}) than"
-            f" {name} ({true:,}), which is no difference beyond chance"
+            f" {name} ({true:,}), which may be chance alone"
         )
     ranking = own["average_precision"]
     known = [c["average_precision"] for c in rivals if c["average_precision"] is not None]

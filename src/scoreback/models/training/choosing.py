@@ -165,7 +165,7 @@ def _refuse_unearned(
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, does not beat {cheap}: {true} against {plain} true"
         f" alerts at the same number of alerts, {alerts}"
-        f"{'' if behind else ', which is no difference beyond chance'};"
+        f"{'' if behind else ', which may be chance alone'};"
         f" average precision, by cases, {contest.ranking[own.algorithm]:.3f} against"
         f" {contest.ranking[name]:.3f}",
         hint="; ".join(advice),

@@ -1,6 +1,6 @@
 """Where to cut a history in time, so that both sides hold their share of rows and of positives.
 
-A share of time is no share of what can be learnt: on a history whose labels are recent, the last
+A share of time is not a share of what can be learnt: on a history whose labels are recent, the last
 third of the time may hold nearly all positives. So each place is rated by what it leaves worst off:
 the smallest, over both sides and over rows and positives, of what is held against the fair share.
 

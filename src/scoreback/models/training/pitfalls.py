@@ -1,7 +1,7 @@
 """The usual ways in which a model's figures deceive, each computed for the training at hand.
 
 After Arp et al., "Dos and Don'ts of Machine Learning in Computer Security" (USENIX Security 2022).
-A pitfall that is not fine is no verdict: it says where somebody should look before trusting.
+A pitfall that is not fine is not a verdict: it says where somebody should look before trusting.
 """
 
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ def why_not_native(app: App, detector: Detector, version: str) -> list[str]:
 
 
 def pass_gate(app: App, wanted: Resource) -> None:
-    """Let *wanted* go into the SIEM, if it is no model or one that scores as the service does.
+    """Let *wanted* go into the SIEM, if it is not a model or one that scores as the service does.
 
     The plain scorer is asked of many events, and the SIEM itself of some, where it can be.
 

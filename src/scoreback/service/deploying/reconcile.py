@@ -1,6 +1,6 @@
 """Makes a detector's alert rule in the SIEM that of its champion, when either has changed.
 
-It is no part of scoring, and it overrules nobody: a rule that somebody edited or removed there is
+It is apart from scoring, and it overrules nobody: a rule that somebody edited or removed there is
 told, and left so until `scoreback apply`.
 """
 

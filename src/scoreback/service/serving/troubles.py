@@ -28,7 +28,7 @@ class Troubles:
             job: which had it.
             kind: what stays the same while it is the same trouble.
             text: what would be said.
-            shared: it is no news either where another job has said the same.
+            shared: it is not news either where another job has said the same.
         """
         with self._lock:
             before = self._now.get(job)

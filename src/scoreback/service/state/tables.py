@@ -35,7 +35,7 @@ def from_json(adapter: TypeAdapter[_Value], text: str, what: str) -> _Value:
     """The value that the JSON *text* of *what* holds.
 
     Raises:
-        StateError: it is no JSON, or not of the form that belongs there.
+        StateError: it is not JSON, or not of the form that belongs there.
     """
     try:
         return adapter.validate_json(text)

@@ -162,7 +162,7 @@ class Versions:
         at: datetime,
         instead_of: ModelVersion | None = None,
     ) -> ModelVersion:
-        """Let *version* score; the champion before it retires. Promoting the champion is no error.
+        """Let *version* score; the champion before it retires. Promoting the champion is fine.
 
         Args:
             detector: whose version.
@@ -190,7 +190,7 @@ class Versions:
             return _get(connection, detector, version)
 
     def shadow(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
-        """Let *version* score beside the champion; again is no error.
+        """Let *version* score beside the champion; again is not an error.
 
         Of more than `MOST_SHADOWS` the oldest retires.
 

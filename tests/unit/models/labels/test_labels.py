@@ -215,7 +215,7 @@ def test_a_withdrawn_label_counts_until_it_is_withdrawn_and_earlier_ones_stand_a
     assert found[1] == found[2] == {"a": 1, "b": 1}
     assert found[3] == {"a": 0, "b": 1}
     assert found[4] == {"a": 0}
-    assert truths_as_of(labels, make_detector(), NOON).not_yet == 1  # withdrawals are no labels
+    assert truths_as_of(labels, make_detector(), NOON).not_yet == 1  # withdrawals are not labels
 
 
 def test_a_withdrawal_ends_the_label_that_it_names_and_none_beside_it(

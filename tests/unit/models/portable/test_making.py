@@ -68,9 +68,12 @@ def test_the_same_model_gives_the_same_text_and_comes_back(
     ("text", "why"),
     [
         ("", "Expecting value"),
-        ("[]", "no portable model"),
-        ("{}", "no portable model"),
-        ('{"format":"scoreback-portable","format_version":2}', "no portable model of this version"),
+        ("[]", "not a portable model"),
+        ("{}", "not a portable model"),
+        (
+            '{"format":"scoreback-portable","format_version":2}',
+            "not a portable model of this version",
+        ),
     ],
 )
 def test_another_text_is_refused(text: str, why: str) -> None:

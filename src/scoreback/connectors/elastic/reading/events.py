@@ -216,7 +216,7 @@ class _Chunks:
         }
         columns |= {name: page.columns[self.there.path(name)] for name in self.fields}
         table = pa.table(columns)
-        if table["arrival_time"].null_count:  # has no time, and is no event then
+        if table["arrival_time"].null_count:  # has no time, and is not an event then
             table = table.filter(pc.is_valid(table["arrival_time"]))
         return table.cast(pa.schema([*EVENT_COLUMNS, *list(table.schema)[len(EVENT_COLUMNS) :]]))
 

@@ -48,7 +48,7 @@ class LooseHits:
             return self._decode(body)
 
     def documents(self, body: bytes, most: int | None) -> list[Any]:
-        """Documents of the page that *body* holds, as plain values; none if it is no page."""
+        """Documents of the page that *body* holds, as plain values; none if it is not a page."""
         try:
             hits = self._loose.decode(body).hits.hits[:most]
             return [msgspec.json.decode(hit.source) for hit in hits if hit.source is not None]

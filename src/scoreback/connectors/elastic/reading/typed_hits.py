@@ -48,7 +48,7 @@ class TypedHits:
                 documents' own count.
 
         Raises:
-            ValueError: some value has another type, or this is no answer of a search.
+            ValueError: some value has another type, or this is not an answer of a search.
         """
         pit, outer = read(body, self._with_times if looked_up else self._told).flatten()
         (lists,) = outer.flatten()

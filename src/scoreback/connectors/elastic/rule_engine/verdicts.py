@@ -74,7 +74,7 @@ class Verdicts:
         return at
 
     def withdraw(self, alert_id: str, at: datetime) -> None:
-        """Take back the verdicts that stand on an alert; none that do is no error."""
+        """Take back the verdicts that stand on an alert; none that do is not an error."""
         told = self._told(alert_id)
         history = [_closing(source) for source in told]
         for place in standing(history):

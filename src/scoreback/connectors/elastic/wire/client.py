@@ -61,7 +61,7 @@ class Client:
 
         Raises:
             SiemUnavailable: nobody answers.
-            SiemRefused: it is no Elasticsearch, or of a version that is not supported.
+            SiemRefused: it is not an Elasticsearch, or of a version that is not supported.
         """
         settings = self._settings
         with unanswered(

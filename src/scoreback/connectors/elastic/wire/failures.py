@@ -88,7 +88,7 @@ class Failures:
         )
 
     def unreadable(self, method: str, path: str) -> SiemUnavailable:
-        """An answer is no JSON, as it broke off or something else gave it."""
+        """An answer is not JSON, as it broke off or something else gave it."""
         return SiemUnavailable(
             f"{self._who}: the answer to {method} {path} is not JSON",
             hint="is a proxy between us and the cluster in trouble? Nothing is lost",

@@ -71,7 +71,7 @@ def _changed(events: pa.Table) -> pa.Table:
 
 
 def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What the server wrote: 1.0E-5 where we write 1e-05; what is no number is missing."""
+    """What the server wrote: 1.0E-5 where we write 1e-05; what is not a number is missing."""
     number = pc.match_substring_regex(texts, r"^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$")
     return pc.if_else(number, texts, None).cast(pa.float64())
 

@@ -173,7 +173,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _action(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the action of a bulk request is done to; None where *found* is no action."""
+    """What the action of a bulk request is done to; None where *found* is not an action."""
     if len(found) != 1:
         return None
     (name, target), *_ = found.items()

@@ -47,7 +47,7 @@ def joined(found: Documents, rejects: Rejects) -> Documents:
             if action is None:
                 rejects.add(line, "not an action of a bulk request", document)
             elif action[1] == "delete":
-                rejects.add(line, "a bulk request's deletion is no event", document)
+                rejects.add(line, "a bulk request's deletion is not an event", document)
                 action = None
             continue
         _line, kind, target, _text = action

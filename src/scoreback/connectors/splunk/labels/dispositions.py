@@ -1,7 +1,7 @@
 """What Enterprise Security's dispositions and statuses mean, as its own lookups name them.
 
 Numbers stand here as documented defaults alone: what a deployment has added or renamed is read, and
-a disposition that nobody has said the meaning of is no verdict.
+a disposition that nobody has said the meaning of is not a verdict.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """What the review of one finding tells: verdicts, and when they were taken back.
 
 Each row of the review repeats the whole state of the finding, so only what changed is somebody's
-word: a comment on a finding that another closed is no verdict.
+word: a comment on a finding that another closed is not a verdict.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

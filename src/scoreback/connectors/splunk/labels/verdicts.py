@@ -87,7 +87,7 @@ class Verdicts:
         return row
 
     def withdraw(self, alert_id: str, at: datetime) -> None:
-        """Take back the verdicts that stand on an alert; none that do is no error."""
+        """Take back the verdicts that stand on an alert; none that do is not an error."""
         history = self.told(alert_id)
         closings = [closing(row) for row in history]
         end = next_time(closings, at)

@@ -1,7 +1,7 @@
 """The search that an alert rule runs, and the names that go with it: text only.
 
 Nothing that comes from a file or an event is written into a search but as a quoted value, and the
-few names that are no values are refused unless they are plain.
+few names that are not values are refused unless they are plain.
 """
 
 import hashlib

@@ -58,7 +58,7 @@ class Client:
 
         Raises:
             SiemUnavailable: nobody answers.
-            SiemRefused: it is no Splunk, of a version that is not supported, or lets us not in.
+            SiemRefused: it is not a Splunk, of an unsupported version, or does not let us in.
         """
         settings = self.settings
         with unanswered(

@@ -1,6 +1,6 @@
 """Searches, and reads what they find line by line: one JSON document a line, in flat memory.
 
-An export can end in silence: an empty answer with status 200 is no answer, rows without the mark of
+An export can end in silence: an empty answer with status 200 is none, rows without the mark of
 the last one have been cut off, and a failure can be a message among the rows. Rows of a preview are
 dropped. The SDK's own reader would hold the whole answer in memory.
 """
@@ -63,7 +63,7 @@ Decode = Callable[[bytes], Decoded[T]]  # raises ValueError where it cannot
 
 
 def decoded(decoder: "msgspec.json.Decoder[Line[T]]", data: bytes) -> Decoded[list[T]]:
-    """The lines of *data*; one whose text is no valid unicode is read with marks in the gaps.
+    """The lines of *data*; one whose text is not valid unicode is read with marks in the gaps.
 
     Raises:
         ValueError: a line is not JSON, or not of the decoder's type.

@@ -211,7 +211,7 @@ def test_bulk_requests_give_documents_under_the_ids_of_their_actions(
     assert sorted(str(row["event_id"]) for row in rows(siem)) == [f"id{i}" for i in range(5)]
     assert set(fields(siem, "_index")) == {"logs"}
     assert reasons(report) == {
-        "a bulk request's deletion is no event": 1,
+        "a bulk request's deletion is not an event": 1,
         "a bulk request's update without a whole document": 1,
     }
     pairs: list[tuple[object, object]] = [({"index": {}}, event) for event in EVENTS]

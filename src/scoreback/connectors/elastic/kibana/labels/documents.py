@@ -1,7 +1,7 @@
 """Looks up the documents that alerts were made of: which are still there, their times and scores.
 
 They lie in the indices that alerts name, backing indices of data streams mostly, which age out by
-themselves; what is gone is no error, and what we may not read counts as gone.
+themselves; what is gone is not an error, and what we may not read counts as gone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

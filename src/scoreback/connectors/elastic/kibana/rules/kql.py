@@ -25,7 +25,7 @@ def _terms(rule: AlertRule) -> list[tuple[str, str]]:
             ("scoreback.health.kind", text_of(CONDITION)),
             ("scoreback.health.subject", text_of(condition_of(rule))),
         ]
-    # What is in force: another version's scores, and those for trying it, are no alerts.
+    # What is in force: another version's scores, and those for trying it, are not alerts.
     return [
         ("scoreback.detector", text_of(rule.detector)),
         ("scoreback.version", text_of(rule.version)),
