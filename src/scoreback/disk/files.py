@@ -190,8 +190,8 @@ def _new_file(folder: Path) -> tuple[Path, int]:
 
 def _new_folder(folder: Path) -> tuple[Path, int]:
     while True:
-        path = private_folder(_new_name(folder))
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # a sweep came between two of the three: another name
+            path = private_folder(_new_name(folder))
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             if _held(descriptor):
                 return path, descriptor
