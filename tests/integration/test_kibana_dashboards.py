@@ -136,16 +136,18 @@ def test_what_somebody_removed_is_absent(kibana: Simulator, connector: ElasticCo
     assert connector.resources.standing(wanted).standing == Standing.ABSENT
 
 
-@pytest.mark.parametrize("kind", ["refuse", "answer_lost"])
+@pytest.mark.parametrize("kind", ["refuse", "answer_lost", "object_import_stops"])
 def test_a_write_that_fails_is_an_error_and_what_is_there_is_told(
     kibana: Simulator, connector: ElasticConnector, kind: str
 ) -> None:
+    if kind == "object_import_stops" and kibana.version.dashboards_api == "ga":
+        pytest.skip("the API takes a dashboard at once: nothing is imported")
     for one in ours(connector):
         if one.kind == "data_view":
             connector.resources.apply(one)
     wanted = dashboard(connector)
     for path, method in (("/api/saved_objects/_import", "POST"), ("/api/dashboards/*", "PUT")):
-        kibana.faults.add(kind, path=path, method=method, times=2, status=503)
+        kibana.faults.add(kind, path=path, method=method, times=2, status=503, objects=0)
     with pytest.raises((SiemUnavailable, SiemRefused)):
         connector.resources.apply(wanted)
     kibana.faults.clear()
