@@ -112,6 +112,7 @@ benchmark: $(VENV)/development
 
 acceptance: test benchmark
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/drift.py
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/real_data.py ../shared/data

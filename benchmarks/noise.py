@@ -45,6 +45,19 @@ _TURNED = {
 }
 
 
+def arrive(intake: IntakeDoor, company: Company, stream: StreamName, days: int) -> None:
+    """Put the first *days* of a stream of *company* into a SIEM, with the verdicts on them."""
+    for day in list(company.days(stream))[:days]:
+        fields = [f for f in day.events.schema if f.name not in EVENT_COLUMNS.names]
+        table = day.events.add_column(1, "event_ref", day.events["event_id"])
+        schema = pa.schema([*EVENT_COLUMNS, *fields])
+        table = table.select(schema.names).cast(schema).combine_chunks()
+        intake.add_events(stream, EventBatch(table.to_batches()[0]))
+    verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
+    for batch in verdicts.to_batches():
+        intake.add_verdicts(LabelBatch(batch))
+
+
 def turned(labels: pa.Table, share: float, seed: int) -> pa.Table:
     """*labels*, of which a random *share* says the opposite."""
     draw = np.random.default_rng(seed).random(labels.num_rows)
@@ -80,7 +93,7 @@ def compared(seed: int, stream: StreamName, file: str, share: float) -> dict[str
         intake = app.connector.intake
         if intake is None:
             raise TypeError("the embedded SIEM takes sample events")
-        _arrive(intake, company, stream)
+        arrive(intake, company, stream, LEARNT + JUDGED)
         data = read_training_data(app, detector, until)
     truth = company.truth(stream)
     times = data.rows["event_time"]
@@ -121,18 +134,6 @@ def main() -> None:
         wrong = float(np.mean([row["turned"] for row in both]))
         lost = 1 - wrong / given
         print(f"{name:<20} {given:>9.1%} {wrong:>7.1%} {lost:>6.1%} {refused:>9}")
-
-
-def _arrive(intake: IntakeDoor, company: Company, stream: StreamName) -> None:
-    for day in list(company.days(stream))[: LEARNT + JUDGED]:
-        fields = [f for f in day.events.schema if f.name not in EVENT_COLUMNS.names]
-        table = day.events.add_column(1, "event_ref", day.events["event_id"])
-        schema = pa.schema([*EVENT_COLUMNS, *fields])
-        table = table.select(schema.names).cast(schema).combine_chunks()
-        intake.add_events(stream, EventBatch(table.to_batches()[0]))
-    verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
-    for batch in verdicts.to_batches():
-        intake.add_verdicts(LabelBatch(batch))
 
 
 if __name__ == "__main__":
