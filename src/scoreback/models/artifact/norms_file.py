@@ -1,16 +1,13 @@
 """The file of an artefact that keeps what is usual, for reasons: no score depends on it."""
 
-import hashlib
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scoreback.errors import ArtifactError
+from scoreback.models.artifact.sealed_file import SealedFile, as_text, digest_of, read_sealed
 from scoreback.models.judging.norms import Norm, Norms, Seen
 
 NORMS = "norms.json"
-_RESTORE = "restore the folder from a backup, or train again"
 
 
 class _Strict(BaseModel):
@@ -35,14 +32,12 @@ class _Norms(_Strict):
     features: dict[str, _Norm]
 
 
-class _File(_Strict):
-    artifact: str  # hash of the artefact that it belongs to
-    sha256: str  # of the norms as text
+class _File(SealedFile):
     norms: _Norms
 
     @model_validator(mode="after")
     def _sound(self) -> "_File":
-        if self.sha256 != _digest(self.norms):
+        if self.sha256 != digest_of(self.norms.model_dump(mode="json")):
             raise ValueError("the checksum is not that of the counts")
         return self
 
@@ -63,8 +58,10 @@ def written_norms(norms: Norms, artifact_hash: str) -> bytes:
             for name, norm in norms.features.items()
         },
     )  # fmt: skip
-    file = _File(artifact=artifact_hash, sha256=_digest(stored), norms=stored)
-    return _text(file.model_dump(mode="json"))
+    file = _File(
+        artifact=artifact_hash, sha256=digest_of(stored.model_dump(mode="json")), norms=stored
+    )
+    return as_text(file.model_dump(mode="json"))
 
 
 def read_norms(path: Path, content: bytes, artifact_hash: str) -> Norms:
@@ -73,17 +70,7 @@ def read_norms(path: Path, content: bytes, artifact_hash: str) -> Norms:
     Raises:
         ArtifactError: it is damaged, or of another artefact.
     """
-    try:
-        file = _File.model_validate_json(content)
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
-        raise ArtifactError(f"{path} is damaged: {reason}", hint=_RESTORE) from error
-    if _text(file.model_dump(mode="json")) != content:
-        raise ArtifactError(f"{path} was changed by hand", hint=_RESTORE)
-    if file.artifact != artifact_hash:
-        raise ArtifactError(
-            f"{path} belongs to another artefact", hint="restore the folder from a backup"
-        )
+    file = read_sealed(_File, path, content, artifact_hash)
     kept = file.norms
     return Norms(
         unit=kept.unit,
@@ -97,11 +84,3 @@ def read_norms(path: Path, content: bytes, artifact_hash: str) -> Norms:
 def _norm(stored: _Norm) -> Norm:
     content = {name: getattr(stored, name) for name in _Norm.model_fields}
     return Norm(**content | {"values": {v: Seen(*seen) for v, seen in stored.values.items()}})
-
-
-def _digest(norms: _Norms) -> str:
-    return hashlib.sha256(_text(norms.model_dump(mode="json"))).hexdigest()
-
-
-def _text(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True).encode() + b"\n"

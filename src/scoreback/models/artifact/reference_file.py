@@ -1,16 +1,13 @@
 """The file of an artefact that keeps what it learnt from as counts: no score depends on it."""
 
-import hashlib
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scoreback.errors import ArtifactError
+from scoreback.models.artifact.sealed_file import SealedFile, as_text, digest_of, read_sealed
 from scoreback.models.judging.reference import Column, Kind, Reference, Usual
 
 REFERENCE = "reference.json"
-_RESTORE = "restore the folder from a backup, or train again"
 
 
 class _Column(BaseModel):
@@ -33,16 +30,12 @@ class _Column(BaseModel):
         return self
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    artifact: str  # hash of the artefact that it belongs to
-    sha256: str  # of the columns as text
+class _File(SealedFile):
     columns: tuple[_Column, ...] = Field(min_length=2)  # scores, entity, then features
 
     @model_validator(mode="after")
     def _sound(self) -> "_File":
-        if self.sha256 != _digest(self.columns):
+        if self.sha256 != digest_of([c.model_dump(mode="json") for c in self.columns]):
             raise ValueError("the checksum is not that of the counts")
         return self
 
@@ -50,8 +43,12 @@ class _File(BaseModel):
 def written_reference(reference: Reference, artifact_hash: str) -> bytes:
     """The file for *reference* of the artefact with that hash."""
     columns = tuple(_Column.model_validate(c, from_attributes=True) for c in reference.columns)
-    file = _File(artifact=artifact_hash, sha256=_digest(columns), columns=columns)
-    return _text(file.model_dump(mode="json"))
+    file = _File(
+        artifact=artifact_hash,
+        sha256=digest_of([c.model_dump(mode="json") for c in columns]),
+        columns=columns,
+    )
+    return as_text(file.model_dump(mode="json"))
 
 
 def read_reference(path: Path, content: bytes, artifact_hash: str) -> Reference:
@@ -60,28 +57,10 @@ def read_reference(path: Path, content: bytes, artifact_hash: str) -> Reference:
     Raises:
         ArtifactError: it is damaged, or of another artefact.
     """
-    try:
-        file = _File.model_validate_json(content)
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
-        raise ArtifactError(f"{path} is damaged: {reason}", hint=_RESTORE) from error
-    if _text(file.model_dump(mode="json")) != content:
-        raise ArtifactError(f"{path} was changed by hand", hint=_RESTORE)
-    if file.artifact != artifact_hash:
-        raise ArtifactError(
-            f"{path} belongs to another artefact", hint="restore the folder from a backup"
-        )
+    file = read_sealed(_File, path, content, artifact_hash)
     scores, entity, *features = map(_column, file.columns)
     return Reference(scores=scores, entity=entity, features=tuple(features))
 
 
 def _column(stored: _Column) -> Column:
     return Column(**{name: getattr(stored, name) for name in _Column.model_fields})
-
-
-def _digest(columns: tuple[_Column, ...]) -> str:
-    return hashlib.sha256(_text([c.model_dump(mode="json") for c in columns])).hexdigest()
-
-
-def _text(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True).encode() + b"\n"
