@@ -2,10 +2,7 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -17,34 +14,16 @@ from scoreback.service import cli
 from scoreback.service.app import opened
 from scoreback.service.settings import Settings
 from scoreback.service.testing import fixture_model
+from tests.integration.command import Ended, Run, runner
 from tests.integration.conftest import TRAINED, day
 from tests.integration.embedded import champion_of
 
 _TESTS = "endpoint_threats.tests.yml"
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
 def scoreback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        return Ended(code, found.out, found.err)
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from scoreback.service import cli
 from scoreback.service.demo.exports import write_exports
 from scoreback.service.state.locks import hold_lock
+from tests.integration.command import Ended, Run, runner
 
 DETECTOR = """
 name: alert_queue
@@ -46,28 +46,9 @@ LABELS = ("--field", "closed.as=closed_as", "--field", "closed.at=closed_at")
 UNTIL = "2026-02-23"
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
 @pytest.fixture
 def scoreback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        return Ended(code, found.out, found.err)
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

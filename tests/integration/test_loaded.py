@@ -2,26 +2,14 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from scoreback.connectors.local.storage import compaction
-from scoreback.service import cli
+from tests.integration.command import Run, runner
 
 ROW = "{id},2026-01-{day:02}T00:00:00Z,h{day},{kind}\n"
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -30,18 +18,7 @@ def scoreback(
 ) -> Run:
     monkeypatch.setenv("SCOREBACK_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        return Ended(code, found.out, found.err)
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 def export(name: str, days: range, kind: str = "") -> Path:
