@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.elasticsearch.node import in_ci
 from tests.splunkd.certificate import NoOpenSSL, make
 from tests.splunkd.fixtures import APP
 from tests.splunkd.remote import child
@@ -108,7 +109,7 @@ def test_tls_is_trusted_by_who_has_its_certificate(tmp_path: Path) -> None:
     try:
         shown = make(tmp_path)
     except NoOpenSSL as missing:
-        pytest.skip(str(missing))
+        (pytest.fail if in_ci() else pytest.skip)(str(missing))
     with running(certificate=shown) as simulator:
         address = f"{simulator.url}/services/server/info"
         assert address.startswith("https:")
