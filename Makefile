@@ -111,6 +111,8 @@ benchmark: $(VENV)/development
 	$(BIN)/python benchmarks/windows.py
 
 acceptance: test benchmark
+	.ci/units_on 3.12
+	.ci/units_on 3.13
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/drift.py
 	$(BIN)/python benchmarks/noise.py
