@@ -114,6 +114,7 @@ acceptance: test benchmark
 	.ci/units_on 3.12
 	.ci/units_on 3.13
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/budget.py ../shared/data
 	$(BIN)/python benchmarks/drift.py
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/pipeline.py
