@@ -1,7 +1,5 @@
 """What a failed request to Kibana means, in words for a person."""
 
-import base64
-
 import msgspec
 import requests
 import urllib3
@@ -10,6 +8,7 @@ from urllib3.exceptions import NewConnectionError
 from scoreback.connectors.elastic.kibana.versions import SINCE, Features, Version
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.request_causes import untrusted, within
+from scoreback.connectors.secret_mask import SecretMask
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
 _HINTS = {
@@ -36,9 +35,7 @@ class Failures:
     def __init__(self, name: str, settings: ElasticSettings) -> None:
         """Speak of the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
-        self._secrets = [s for n in settings.SECRETS if (s := settings.secret(n))]
-        sent = f"{settings.user}:{settings.secret('password')}"  # as basic authentication has it
-        self._secrets.append(base64.b64encode(sent.encode()).decode())
+        self._mask = SecretMask(settings)
 
     def other_product(self) -> SiemRefused:
         """Something answers, but not Kibana."""
@@ -136,10 +133,7 @@ class Failures:
 
     def _reason(self, body: bytes) -> str:
         """Why Kibana refused; what answers may repeat what we sent, but not our secrets."""
-        why = reason(body)
-        for secret in self._secrets:
-            why = why.replace(secret, "***")
-        return why
+        return self._mask.hide(reason(body))
 
 
 def reason(body: bytes) -> str:

@@ -1,6 +1,5 @@
 """What a failed request means, in words for a person: what is wrong with what, and what to do."""
 
-import base64
 import ssl
 from collections.abc import Iterator
 
@@ -8,6 +7,7 @@ import elastic_transport
 import msgspec
 
 from scoreback.connectors.elastic.settings import ElasticSettings
+from scoreback.connectors.secret_mask import SecretMask
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
 DISK_FULL = "its disks are too full: free some space there or add a node; nothing is lost"
@@ -33,9 +33,7 @@ class Failures:
     def __init__(self, name: str, settings: ElasticSettings) -> None:
         """Speak of the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
-        self._secrets = [s for n in settings.SECRETS if (s := settings.secret(n))]
-        sent = f"{settings.user}:{settings.secret('password')}"  # as basic authentication has it
-        self._secrets.append(base64.b64encode(sent.encode()).decode())
+        self._mask = SecretMask(settings)
 
     def other_product(self) -> SiemRefused:
         """Something answers, but not Elasticsearch."""
@@ -96,10 +94,7 @@ class Failures:
 
     def _reason(self, body: bytes) -> str:
         """Why the server refused; whatever answers may repeat what we sent, but not our secrets."""
-        why = reason(body)
-        for secret in self._secrets:
-            why = why.replace(secret, "***")
-        return why
+        return self._mask.hide(reason(body))
 
 
 def reason(body: bytes) -> str:

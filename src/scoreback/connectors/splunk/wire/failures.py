@@ -8,6 +8,7 @@ import urllib3
 from urllib3.exceptions import NewConnectionError
 
 from scoreback.connectors.request_causes import causes, untrusted, within
+from scoreback.connectors.secret_mask import SecretMask
 from scoreback.connectors.splunk.settings import SplunkSettings
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
@@ -45,7 +46,7 @@ class Failures:
     def __init__(self, name: str, settings: SplunkSettings) -> None:
         """Speak of the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
-        self._secrets = [s for n in settings.SECRETS if (s := settings.secret(n))]
+        self._mask = SecretMask(settings)
 
     def other_product(self) -> SiemRefused:
         """Something answers, but not Splunk."""
@@ -118,9 +119,7 @@ class Failures:
 
     def told(self, why: str) -> str:
         """*why*, which may repeat what we sent, without our secrets."""
-        for secret in self._secrets:
-            why = why.replace(secret, "***")
-        return why
+        return self._mask.hide(why)
 
 
 def reason(body: bytes) -> str:
