@@ -6,6 +6,7 @@ from typing import Any
 import click
 import typer
 
+from scoreback.models.detector.alerts import OVERRIDABLE
 from scoreback.models.detector.schema import json_schema
 from scoreback.service.cli import app
 from scoreback.service.settings import PREFIX, Settings
@@ -19,6 +20,13 @@ def detector_keys() -> str:
     schema = json_schema()
     rows = [(f"`{key}`", *_described(entry, needed)) for key, entry, needed in _keys(schema)]
     return _table(("key", "takes", "default", "means"), rows)
+
+
+def overridable_keys() -> str:
+    """A table of the keys that settings may change while a detector runs."""
+    described = {key: entry for key, entry, _ in _keys(json_schema())}
+    rows = [(f"`{key}`", *_described(described[key], needed=True)[::2]) for key in OVERRIDABLE]
+    return _table(("key", "takes", "means"), rows)
 
 
 def features() -> str:
@@ -58,6 +66,7 @@ def settings() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "detector keys": detector_keys,
+    "overridable keys": overridable_keys,
     "features": features,
     "commands": commands,
     "settings": settings,

@@ -19,6 +19,8 @@ from scoreback.service.app import App, opened
 from scoreback.service.cli import app as command_line
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.detectors.check_job import check_detector
+from scoreback.service.in_force.change import change
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.labels.harvest import harvest
 from scoreback.service.labels.quarantine import decide_on, in_quarantine
 from scoreback.service.monitoring.monitor import health_of
@@ -78,6 +80,15 @@ def learnt(app: App, as_of: object = NOW, detector: Detector = LEARNS) -> dict[s
     labels = read_training_data(app, detector, as_of, now=NOW).labels  # type: ignore[arg-type]
     counts = labels["labeller"].value_counts().to_pylist()
     return {one["values"]: one["counts"] for one in counts}
+
+
+def test_settings_say_what_a_flood_is_and_the_service_goes_by_that(flooded: App) -> None:
+    change(flooded, LEARNS, "labels.flood", "900", author="dana", reason="a sweep", at=NOW)
+    assert learnt(flooded, detector=in_force(flooded.state, LEARNS).detector)["eve"] == FLOOD
+    assert in_quarantine(flooded, LEARNS, NOW) == []
+    found = harvest(flooded, LEARNS, now=NOW)
+    assert found is not None
+    assert found[1] == []
 
 
 def test_a_bulk_of_500_false_closes_is_left_out_until_somebody_accepts_it(flooded: App) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from scoreback.connectors.doors.settings import Override
 from scoreback.connectors.splunk.connector import SplunkConnector
-from scoreback.connectors.splunk.settings_pages import FILE, NOBODY
+from scoreback.connectors.splunk.settings_pages import FILE, KEYS, NOBODY
 from scoreback.models.detector.file import parse_detector
-from scoreback.models.detector.spec import Detector
+from scoreback.models.detector.spec import Detector, Gate
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.settings_sync import sync_settings
@@ -102,7 +102,7 @@ def test_what_was_written_past_the_page_has_no_author_and_is_told_each_time(
     connector: SplunkConnector,
 ) -> None:
     put(connector, "exfil", change(1, "alerts_budget", "30/day"), alerts_budget="500/day")
-    put(connector, "other", alerts_severity="high", alerts_throttle="9h")
+    put(connector, "other", alerts_colour="red", alerts_throttle="9h")
     for since in (EVER, NOW + 60 * MINUTE):
         unknown = [(o.detector, o.value) for o in read(connector, since) if o.author == NOBODY]
         assert unknown == [("other", "9h"), ("exfil", "500/day")]
@@ -151,6 +151,39 @@ def test_a_locked_key_and_nonsense_are_refused_by_the_service_alone(
     found = in_force(workspace.state, detector)
     assert found.detector == detector
     assert len(found.refused) == 2
+
+
+NEW = {
+    "alerts_audit": "2/day", "gate_shadow": "5d", "gate_approval": "automatic",
+    "gate_min_verdicts": "20", "gate_min_precision": "30%", "labels_flood": "250",
+}  # fmt: skip
+
+
+def test_what_becomes_of_new_versions_and_verdicts_can_be_set_on_the_page(
+    workspace: App, connector: SplunkConnector
+) -> None:
+    detector = detector_of()
+    put(connector, "exfil", *(change(n, key, value) for n, (key, value) in enumerate(NEW.items())))
+    assert sync_settings(workspace, now=NOW) == len(NEW)
+    now = in_force(workspace.state, detector)
+    assert now.refused == ()
+    held = now.detector
+    assert held.gate == Gate(
+        shadow=timedelta(days=5), approval="automatic", min_verdicts=20, min_precision=0.3
+    )
+    assert (held.alerts.audit, held.labels.flood) == (2, 250)
+
+
+def test_the_file_locks_what_becomes_of_new_versions_and_verdicts(
+    workspace: App, connector: SplunkConnector
+) -> None:
+    detector = detector_of(f"locked: [{', '.join(KEYS[key] for key in NEW)}]")
+    put(connector, "exfil", *(change(n, key, value) for n, (key, value) in enumerate(NEW.items())))
+    sync_settings(workspace, now=NOW)
+    now = in_force(workspace.state, detector)
+    assert now.detector == detector
+    assert [one.override.key for one in now.refused] == sorted(KEYS[key] for key in NEW)
+    assert all("is locked in the file" in one.reason for one in now.refused)
 
 
 def test_a_splunk_that_does_not_answer_changes_nothing(

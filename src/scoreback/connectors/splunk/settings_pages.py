@@ -21,10 +21,20 @@ NOBODY = "unknown, past the settings page"
 KEYS: Mapping[str, str] = {
     "enabled": "enabled",
     "alerts_budget": "alerts.budget",
+    "alerts_day_starts": "alerts.day_starts",
+    "alerts_burst": "alerts.burst",
+    "alerts_least_precision": "alerts.least_precision",
+    "alerts_severity": "alerts.severity",
     "alerts_deliver": "alerts.deliver",
     "alerts_per_entity": "alerts.per_entity",
     "alerts_throttle": "alerts.throttle",
+    "alerts_audit": "alerts.audit",
+    "gate_shadow": "gate.shadow",
+    "gate_approval": "gate.approval",
+    "gate_min_verdicts": "gate.min_verdicts",
+    "gate_min_precision": "gate.min_precision",
     "labels_benign_positive": "labels.benign_positive",
+    "labels_flood": "labels.flood",
     "schedule_score": "schedule.score",
 }
 

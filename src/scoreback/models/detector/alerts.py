@@ -57,12 +57,14 @@ OVERRIDABLE = (
     *(
         f"alerts.{name}"
         for name in (
-            "budget", "burst", "day_starts", "deliver", "least_precision", "per_entity",
+            "audit", "budget", "burst", "day_starts", "deliver", "least_precision", "per_entity",
             "severity", "throttle",
         )
     ),
     "enabled",
+    *(f"gate.{name}" for name in ("approval", "min_precision", "min_verdicts", "shadow")),
     "labels.benign_positive",
+    "labels.flood",
     "schedule.score",
 )  # fmt: skip
 

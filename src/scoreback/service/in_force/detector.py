@@ -1,19 +1,20 @@
 """A detector as it is in force: its file and the overrides that stand, but for what it locks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from scoreback.connectors.doors.settings import Override
 from scoreback.errors import ConfigError
-from scoreback.models.detector.alerts import OVERRIDABLE, Alerts
+from scoreback.models.detector.alerts import OVERRIDABLE
 from scoreback.models.detector.spec import Detector
 from scoreback.models.detector.wrong import WrongValue
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.state.workspace_state import State
 
-_ALERTS = "alerts"
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,8 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
             f"{key} is locked in the file of {detector.name!r}",
             hint="change it in the file, or take the key out of `locked` there",
         )
-    part, _, name = key.rpartition(".")
     try:
-        if part == _ALERTS:
-            written = detector.alerts.model_dump(mode="json") | {name: value}
-            return detector.model_copy(update={part: Alerts.model_validate(written)})
-        return _with(detector, part, name, value)
+        return _with(detector, key.split("."), value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         cause = first.get("ctx", {}).get("error")
@@ -86,20 +83,24 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
         ) from error
 
 
-def _with(detector: Detector, part: str, name: str, value: str) -> Detector:
-    """*detector* with *name* of its *part*, or of itself where that is empty, set to *value*."""
-    model: BaseModel = getattr(detector, part) if part else detector
+def _with(model: _Model, path: Sequence[str], value: str) -> _Model:
+    """*model* with what *path* leads to set to *value*."""
+    name, *within = path
+    if within:
+        part: BaseModel = getattr(model, name)
+        return model.model_copy(update={name: _with(part, within, value)})
     field = type(model).model_fields[name]
     # What bounds a value stands beside its type.
     bounds = tuple(field.metadata)
     annotated: Any = Annotated[field.annotation, *bounds] if bounds else field.annotation
     typed: TypeAdapter[object] = TypeAdapter(annotated)
-    changed = model.model_copy(update={name: typed.validate_python(value)})
-    return detector.model_copy(update={part: changed} if part else {name: getattr(changed, name)})
+    return model.model_copy(update={name: typed.validate_strings(value)})
 
 
 def value_of(detector: Detector, key: str) -> object:
     """What *detector* has under the dotted *key*, as its file writes it."""
-    part, _, name = key.rpartition(".")
-    model: BaseModel = getattr(detector, part) if part else detector
+    *within, name = key.split(".")
+    model: BaseModel = detector
+    for part in within:
+        model = getattr(model, part)
     return model.model_dump(mode="json", include={name}).get(name)

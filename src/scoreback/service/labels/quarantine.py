@@ -16,6 +16,7 @@ from scoreback.errors import StateError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.doubts import CONTRADICTION, FLOOD, Case, contradictions, floods
 from scoreback.service.app import App
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.state.quarantine_log import (
     ACCEPTED,
@@ -79,7 +80,8 @@ def in_quarantine(app: App, detector: Detector, now: datetime) -> list[Held]:
     ledger = LabelLedger(app.state, app.connector.name)
     whole = ledger.labels(detector.name, since=EPOCH, as_of=now)
     whole = whole.filter(pc.less_equal(whole["label_time"], pa.scalar(now)))
-    held, _ = _held(app, detector, floods(whole, detector.labels.flood), whole, now)
+    flood = in_force(app.state, detector).detector.labels.flood
+    held, _ = _held(app, detector, floods(whole, flood), whole, now)
     made = decisions(app.state, app.connector.name, detector.name, now)
     for case in noted(app.state, app.connector.name, detector.name):
         if case.kind == CONTRADICTION:

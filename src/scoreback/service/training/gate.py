@@ -8,6 +8,7 @@ from scoreback.models.detector.spec import Detector, format_duration
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.deploying.promotion import promote
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.versions import SERVICE, Versions
 
 Next = Literal["promote", "shadow", "wait"]
@@ -27,6 +28,7 @@ def decide(app: App, detector: Detector, candidate: ModelVersion) -> Decision:
     The figures of two trainings are of different days and so decide nothing between a candidate
     and the champion: both score the same events for a while, and are compared on those.
     """
+    detector = in_force(app.state, detector).detector
     champion = Versions(app.state).champion(detector.name)
     if champion is not None and champion.version == candidate.version:
         return Decision("wait", "is the version that scores already")

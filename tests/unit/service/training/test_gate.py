@@ -11,6 +11,7 @@ from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App, opened
+from scoreback.service.in_force.change import change
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.gate import decide, let_in
@@ -56,6 +57,17 @@ def test_automatic_promotes_the_first_version(app: App) -> None:
     assert decide(app, automatic, first).next == "promote"
     Versions(app.state).promote("one", first.version, by="x", at=T)
     assert "already" in decide(app, automatic, first).why
+
+
+def test_what_settings_say_of_the_gate_counts_and_not_what_the_file_says(app: App) -> None:
+    manual, first, later = detector("manual"), candidate(app, "a"), candidate(app, "b")
+    change(app, manual, "gate.approval", "automatic", author="ann", reason="", at=T)
+    assert decide(app, manual, first).next == "promote"
+    Versions(app.state).promote("one", first.version, by="x", at=T)
+    change(app, manual, "gate.shadow", "5d", author="ann", reason="", at=T)
+    decision = let_in(app, manual, later, at=T)
+    assert decision.next == "shadow"
+    assert "5d" in decision.why
 
 
 @pytest.mark.parametrize("approval", ["manual", "automatic"])

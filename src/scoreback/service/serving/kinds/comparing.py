@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from scoreback.service.comparing.gate_job import JOB, run_gate
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
 
@@ -14,7 +15,8 @@ def _compare(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
         about = {"detector": one.detector.name, "job": JOB}
         for verdict in run_gate(work.app, one.detector, now=work.now, progress=work.pause):
-            manual = one.detector.gate.approval == "manual"
+            gate = in_force(work.app.state, one.detector).detector.gate
+            manual = gate.approval == "manual"
             waits = verdict.outcome == "better" and manual
             _log.log(
                 logging.DEBUG if verdict.outcome == "waiting" else logging.INFO,
