@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from scoreback.models.artifact.words import (
-    Value,
-    cut,
-    in_words,
-    worth_telling,
-)
+from scoreback.models.artifact.amounts import cut
+from scoreback.models.artifact.window_words import Beside
+from scoreback.models.artifact.words import Value, in_words, worth_telling
 from scoreback.models.detector.spec import EventFeature, WindowFeature
+from scoreback.models.features.told import field_column, times_column
 from scoreback.models.judging.norms import Norms
 from scoreback.models.labels.dataset import feature_columns
 from scoreback.models.learners.model import Attribution, Floats
@@ -41,7 +39,7 @@ def reasons_of(
 
     Args:
         features: the feature plan.
-        rows: their raw columns.
+        rows: their raw columns; fields and counts beside them (see `features.told`) are told too.
         contributions: shape (rows, features + 1), the base last.
         margins: log-odds of each row.
         attribution: the rule that made the contributions; ``by`` names it.
@@ -66,14 +64,43 @@ def reasons_of(
                     "feature": feature.name,
                     "value": cut(whole) if isinstance(whole, str) else whole,
                     "contribution": contribution,
-                    "text": in_words(feature, whole, norms, (texts or {}).get(feature.name)),
+                    "text": in_words(
+                        feature, whole, norms, (texts or {}).get(feature.name),
+                        _beside(feature, rows, row, features),
+                    ),
                 }
-            )
+            )  # fmt: skip
             told += contribution
         rest = round(float(margins[row]) - told, _DIGITS)
         items.append({"base": base, "rest": rest, "by": attribution})
         found.append(json.dumps(items, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
     return found
+
+
+def _beside(
+    feature: EventFeature | WindowFeature,
+    rows: pa.Table,
+    row: int,
+    features: Sequence[EventFeature | WindowFeature],
+) -> Beside:
+    """What *row* has of the fields that *feature* looks at: carried along, or as a category."""
+    if not isinstance(feature, WindowFeature):
+        return Beside()
+    categories = {f.field: f.name for f in features if f.kind == "category"}
+    fields = {}
+    for name in {*feature.by, feature.field}:
+        value = _cell(rows, field_column(name or ""), row)
+        if value is None and name in categories:
+            value = _cell(rows, categories[name], row)
+        if isinstance(value, str) and value:
+            fields[name or ""] = value
+    times = _cell(rows, times_column(feature), row)
+    return Beside(fields, times if isinstance(times, float) else None)
+
+
+def _cell(rows: pa.Table, name: str, row: int) -> Value:
+    found = rows.schema.get_all_field_indices(name)
+    return _known(rows.column(found[0])[row].as_py()) if found else None
 
 
 def _known(raw: object) -> Value:

@@ -5,7 +5,9 @@ a text is told by the words in it that spoke. What the model learnt from decides
 where that was not kept, the plain value stands alone.
 """
 
-from scoreback.models.detector.spec import EventFeature, WindowFeature, format_duration
+from scoreback.models.artifact.amounts import as_in, cut, missing_as_in, share, shown
+from scoreback.models.artifact.window_words import Beside, window_in_words
+from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.judging.norms import FEW, Norm, Norms, Seen, digest
 from scoreback.models.learners.encoding import MIN_SEEN
 from scoreback.models.learners.spoken import spoken
@@ -14,12 +16,9 @@ from scoreback.models.learners.texts import TextModel
 Value = float | str | None
 RARE = ", a rare value"  # what follows a category's value that is not counted
 
-_RARE = 0.585  # bits: two of three; what is more frequent is not told as a share
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_NOTHING = Beside()
 _NOTHING_AT_ZERO = ("matches", "count", "distinct", "sum", "digits")
-_LONGEST = 200  # characters of a field's value; a command line can hold a megabyte
-_PARTS = 10  # a share above a half is told in tenths
 
 
 def in_words(
@@ -27,6 +26,7 @@ def in_words(
     value: Value,
     norms: Norms | None = None,
     text: TextModel | None = None,
+    beside: Beside = _NOTHING,
 ) -> str:
     """What *value* of *feature* says.
 
@@ -35,12 +35,13 @@ def in_words(
         value: the whole of it; None where it is missing.
         norms: what is usual in what the model learnt from.
         text: of an ``ngrams`` feature, what it learnt of texts.
+        beside: of a window feature, what else its row has.
     """
     norm = None if norms is None else norms.features.get(feature.name)
     if isinstance(feature, WindowFeature):
-        return _window(feature, value, norm, norms)
+        return window_in_words(feature, value, norm, norms, beside)
     if value is None:
-        return _missing(feature) + _missing_as_in(norm, norms)
+        return _missing(feature) + missing_as_in(norm, norms)
     if isinstance(value, str):
         if feature.kind == "ngrams":
             return _text(feature, value, text)
@@ -59,18 +60,6 @@ def in_words(
     return f"{_number(feature, value)}{_beside(norm, feature.kind)}"
 
 
-def cut(text: str) -> str:
-    """What a reason shows of a field's value."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-def shown(value: float | str) -> str:
-    """Whole numbers without a point, others with about four digits; texts cut."""
-    if isinstance(value, str):
-        return cut(value)
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
-
-
 def worth_telling(feature: EventFeature | WindowFeature, value: Value, norms: Norms | None) -> bool:
     """Whether *value* may be a reason: that nothing happened is one only beside what is usual."""
     happened = value is not None and (value != 0 or feature.kind not in _NOTHING_AT_ZERO)
@@ -80,19 +69,6 @@ def worth_telling(feature: EventFeature | WindowFeature, value: Value, norms: No
     if value is None:
         return norm.rows > 0
     return bool(norm.values) if feature.kind in FEW else norm.middle is not None
-
-
-def share(part: int, whole: int) -> str:
-    """*part* of *whole* as people say it: ``1 in 40``, ``7 in 10``, ``all``, ``none``."""
-    if part <= 0 or whole <= 0:
-        return "none"
-    if part >= whole:
-        return "all"
-    one_in = whole / part
-    if one_in >= 2 and (one_in > 5 or abs(one_in - round(one_in)) < 0.15):
-        return f"1 in {round(one_in):,}"
-    tenths = round(_PARTS * part / whole)
-    return "nearly all" if tenths == _PARTS else f"{tenths} in {_PARTS}"
 
 
 def _number(feature: EventFeature, value: float) -> str:
@@ -122,7 +98,7 @@ def _category(value: str, norm: Norm | None, norms: Norms | None) -> str:
         verb = "was" if one.startswith("1 in ") else "were"
         of_all = share(norms.positives, norms.labelled)
         return f": {one} of its {judged} {verb} true (of all, {of_all})"
-    return _as_in(seen.rows, norm.rows, norms)
+    return as_in(seen.rows, norm.rows, norms)
 
 
 def _text(feature: EventFeature, value: str, text: TextModel | None) -> str:
@@ -160,7 +136,7 @@ def _when(value: float, norm: Norm | None, norms: Norms | None) -> str:
 
 def _seen_as(value: float, norm: Norm | None, norms: Norms | None) -> str:
     seen = _seen(value, norm)
-    return "" if seen is None or norm is None else _as_in(seen.rows, norm.rows, norms)
+    return "" if seen is None or norm is None else as_in(seen.rows, norm.rows, norms)
 
 
 def _seen(value: float, norm: Norm | None) -> Seen | None:
@@ -168,19 +144,6 @@ def _seen(value: float, norm: Norm | None) -> Seen | None:
     if norm is None or not norm.values:
         return None
     return norm.values.get(f"{value:.0f}", Seen(0, 0, 0))
-
-
-def _missing_as_in(norm: Norm | None, norms: Norms | None) -> str:
-    return "" if norm is None else _as_in(norm.missing, norm.rows, norms)
-
-
-def _as_in(part: int, whole: int, norms: Norms | None) -> str:
-    if not whole or norms is None:
-        return ""
-    told = share(part, whole)
-    if told == "none":
-        return f" (as in no {norms.unit.removesuffix('s')} of training)"
-    return f" (as in {told} {norms.unit} of training)"
 
 
 def _missing(feature: EventFeature) -> str:
@@ -191,31 +154,6 @@ def _missing(feature: EventFeature) -> str:
     return f"{feature.field} is missing or unreadable"
 
 
-def _window(feature: WindowFeature, value: Value, norm: Norm | None, norms: Norms | None) -> str:
-    over, by = format_duration(feature.over), " and ".join(feature.by)
-    where = f"of the same {by} within {over}"
-    if value is None or isinstance(value, str):
-        as_in = _missing_as_in(norm, norms)
-        if feature.kind == "since_last":
-            return f"no earlier event {where}{as_in}"
-        return f"{feature.kind} of {feature.field or 'events'} {where} is missing{as_in}"
-    usual = None if norm is None else norm.middle
-    beside = "" if usual is None else f" (usually {_amount(feature.kind, usual)})"
-    told = _amount(feature.kind, value)
-    match feature.kind:
-        case "count":
-            return f"{told} events {where}{beside}"
-        case "distinct":
-            return f"{told} different {feature.field} {where}{beside}"
-        case "rarity":
-            earlier = f"{told} earlier events" if value >= _RARE else "nearly every earlier event"
-            return f"{feature.field} is that of {earlier} {where}{beside}"
-        case "since_last":
-            return f"{told} since the event before of the same {by}{beside}"
-        case _:
-            return f"{feature.kind} of {_read(feature)} {where} is {told}{beside}"
-
-
 def _beside(norm: Norm | None, kind: str) -> str:
     """The range of eight in ten of a feature's numbers."""
     if norm is None or norm.low is None or norm.high is None:
@@ -224,17 +162,7 @@ def _beside(norm: Norm | None, kind: str) -> str:
     return f" (usually {low})" if low == high else f" (usually {low} to {high})"
 
 
-def _read(feature: EventFeature | WindowFeature, field: str | None = None) -> str:
+def _read(feature: EventFeature, field: str | None = None) -> str:
     """What is read of a field: ``max of network.bytes``."""
     name = field or feature.field or ""
     return name if feature.take == "first" else f"{feature.take} of {name}"
-
-
-def _amount(kind: str, value: float) -> str:
-    """A number of a window feature: rarity is told as a share, since_last as a length of time."""
-    if kind == "rarity":  # log2((n + 1) / (m + 1)) for m of n events: their share is never more
-        return f"at most 1 in {shown(round(2.0 ** min(value, 60.0)))}"
-    if kind == "since_last":
-        unit, seconds = next((u for u in _UNITS if abs(value) >= u[1]), _UNITS[-1])
-        return f"{shown(round(value / seconds, 1))} {unit}"
-    return shown(value)

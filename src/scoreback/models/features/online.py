@@ -38,6 +38,7 @@ from scoreback.models.features.state_files import (
     spill_of,
     unsealed,
 )
+from scoreback.models.features.told import told_fields
 from scoreback.models.features.whole_history import event_part, in_plan_order
 from scoreback.models.features.windows import HISTORY, Series, key_column, window_columns
 from scoreback.records import TIME, EventBatch, TimeWindow
@@ -65,13 +66,20 @@ class Step:
 class OnlineFeatures:
     """Computes feature rows step by step over state files in *folder*."""
 
-    def __init__(self, plan: FeaturePlan, folder: Path, fields: tuple[str, ...]) -> None:
-        """Prepare for events that carry the plan's fields and *fields*, which rows carry along."""
-        self._plan = plan
+    def __init__(
+        self, plan: FeaturePlan, folder: Path, fields: tuple[str, ...], *, told: bool = False
+    ) -> None:
+        """Prepare for events that carry the plan's fields and *fields*, which rows carry along.
+
+        Rows that are *told* carry what reasons name as well: see `features.told`.
+        """
+        self._plan, self._told = plan, told
+        self._names = frozenset(feature.name for feature in plan.features)
         self._series = all_series(plan)
         self._slices = StateFolder(folder, SLICE)
         self._waiting = StateFolder(folder, (PENDING,))
-        self._fields = fields
+        also = told_fields(plan.features) if told else ()
+        self._fields = tuple(dict.fromkeys([*fields, *also]))
         self._events = EventFeatures(plan)
         self._queries = WindowQueries(plan)
 
@@ -174,7 +182,9 @@ class OnlineFeatures:
         part, uncast = event_part(self._events, batch, self._fields)
         queries = self._queries.of(batch)
         history = self._history(queries, slices)
-        windows = window_columns(self._plan.window_features, queries, history)
+        windows = window_columns(self._plan.window_features, queries, history, told=self._told)
+        for name in [name for name in windows if name not in self._names]:
+            part = part.append_column(name, pa.array(windows[name], from_pandas=True))
         late = int(pc.sum(queries.column("late")).as_py() or 0)
         return in_plan_order(self._plan, part, windows), late, uncast
 

@@ -44,10 +44,14 @@ class OnlineUnits:
     """Computes feature rows of units step by step over state files in *folder*."""
 
     def __init__(
-        self, units: UnitPlan, plan: FeaturePlan, folder: Path, fields: tuple[str, ...]
-    ) -> None:
-        """Prepare for events that carry what *units* reads; rows carry *fields* of the units."""
-        self._features = OnlineFeatures(plan, folder, fields)
+        self, units: UnitPlan, plan: FeaturePlan, folder: Path, fields: tuple[str, ...],
+        *, told: bool = False,
+    ) -> None:  # fmt: skip
+        """Prepare for events that carry what *units* reads; rows carry *fields* of the units.
+
+        Rows that are *told* carry what reasons name as well: see `features.told`.
+        """
+        self._features = OnlineFeatures(plan, folder, fields, told=told)
         self._every = units.every
         kinds = [field.name for field in fields_of(Sums)]
         self._open_units = StateFolder(folder / OPEN_UNITS, kinds, what="open units")

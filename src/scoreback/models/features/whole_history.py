@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scoreback.models.features.event_features import EventFeatures, FeaturePlan
 from scoreback.models.features.history import WindowQueries, all_series, history_of
 from scoreback.models.features.key_cap import refuse_too_many_keys
+from scoreback.models.features.told import field_column
 from scoreback.models.features.windows import window_columns
 from scoreback.records import EventBatch
 
@@ -89,7 +90,7 @@ def event_part(
     features = engine.rows(batch)
     part = pa.table([batch.batch.column(name) for name in IDENTITY], names=list(IDENTITY))
     for name in fields:
-        part = part.append_column(_carried(name), batch.batch.column(name))
+        part = part.append_column(field_column(name), batch.batch.column(name))
     for name in features.table.column_names:
         part = part.append_column(name, features.table.column(name))
     return part, features.uncast
@@ -106,7 +107,3 @@ def in_plan_order(plan: FeaturePlan, part: pa.Table, windows: Mapping[str, np.nd
         else:
             table = table.append_column(name, part.column(name))
     return table
-
-
-def _carried(field: str) -> str:
-    return "field:" + field

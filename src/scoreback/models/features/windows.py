@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from scoreback.models.detector.spec import WindowFeature
 from scoreback.models.features.several_values import each_value
+from scoreback.models.features.told import times_column
 from scoreback.times import span
 
 BUCKETS = 60  # buckets in a window
@@ -99,6 +100,8 @@ def window_columns(
     features: tuple[WindowFeature, ...],
     queries: pa.Table,
     history: Mapping[Series, pa.Table],
+    *,
+    told: bool = False,
 ) -> dict[str, Floats]:
     """The value of each window feature for each query.
 
@@ -107,12 +110,14 @@ def window_columns(
         queries: one row per event: ``time`` (µs int64), ``late`` (bool), and for each series the
             column `key_column` and, by shape, `value_column` or `number_column`; in any order.
         history: for each series of *features*, rows of `HISTORY`, in any order.
+        told: give the counts behind each rarity too, as `told.times_column`.
 
     Returns:
         Feature name → float64 array of the queries' length; NaN where the event is late, its key
         is absent, or the feature has nothing to say.
     """
     columns: dict[str, Floats] = {}
+    names = [feature.name for feature in features]
     by_series: dict[Series, list[WindowFeature]] = {}
     for feature in features:
         by_series.setdefault(series_of(feature), []).append(feature)
@@ -120,7 +125,10 @@ def window_columns(
         frame = _Frame(series, queries, history[series])
         for feature in wanted:
             columns[feature.name] = frame.column(feature.kind)
-    return {feature.name: columns[feature.name] for feature in features}
+            if told and feature.kind == "rarity":
+                columns.setdefault(times_column(feature), frame.column("times"))
+    beside = {name: column for name, column in columns.items() if name not in names}
+    return {name: columns[name] for name in names} | beside
 
 
 def key_column(series: Series) -> str:
@@ -228,6 +236,14 @@ class _Frame:
 
     def _rarity(self) -> Floats:
         """``log2((n + 1) / (m + 1))``: n values of the entity, m of them this one."""
+        return np.log2((self._count() + 1) / (self._fewest + 1))
+
+    def _times(self) -> Floats:
+        """How many earlier events had the value; of several, the rarest counts."""
+        return self._fewest
+
+    @cached_property
+    def _fewest(self) -> Floats:
         pairs = self._past_keys * self._value_count + self._past_values
         by_pair = np.argsort(pairs, kind="stable")
         rows, values = self._asked_values
@@ -237,9 +253,7 @@ class _Frame:
         prefix = np.concatenate(([0], np.cumsum(events)))
         fewest = np.full(len(self._time), np.inf)
         np.minimum.at(fewest, rows, (prefix[right] - prefix[left]).astype(np.float64))
-        known = np.isfinite(fewest)
-        fewest[~known] = 0
-        return np.where(known, np.log2((self._count() + 1) / (fewest + 1)), np.nan)
+        return np.where(np.isfinite(fewest), fewest, np.nan)
 
     @cached_property
     def _value_count(self) -> int:

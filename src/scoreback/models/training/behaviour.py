@@ -10,9 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
+from scoreback.models.artifact.amounts import shown
 from scoreback.models.artifact.explain import reasons_of
-from scoreback.models.artifact.words import shown
 from scoreback.models.detector.spec import Detector
+from scoreback.models.features.told import field_column
 from scoreback.models.judging.evaluation import Replay
 from scoreback.models.judging.norms import Norms, norms_of
 from scoreback.models.judging.threshold import RiskMap
@@ -221,7 +222,7 @@ class _Judged:
         rows = rows_of(self.data, mask).take(order)
         told = reasons_of(
             self.detector.features,
-            rows,
+            self._with_entities(rows, self.places[at]),
             self.model.contributions(self.matrix[at]),
             self.margin[at],
             self.model.attribution,
@@ -236,6 +237,12 @@ class _Judged:
             )
             for n, i in enumerate(wanted)
         )  # fmt: skip
+
+    def _with_entities(self, rows: pa.Table, places: NDArray[np.int64]) -> pa.Table:
+        """*rows* with their entities in front, so that reasons can name them."""
+        entities = self.data.entities[places]
+        names = self.data.entity_names.take(pa.array(entities, mask=entities < 0))
+        return rows.add_column(0, field_column(self.detector.entity), names)
 
     def _fields(self, row: pa.Table) -> tuple[tuple[str, str], ...]:
         """What features read of an event as it is: what an analyst would look at first."""

@@ -195,8 +195,8 @@ class ScoreRun:
         folder = self._app.windows_folder(detector.name) / self._at.plan_hash
         plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
         if units is None:
-            return OnlineFeatures(plan, folder, self._carried)
-        return OnlineUnits(units, plan, folder, self._carried)
+            return OnlineFeatures(plan, folder, self._carried, told=True)
+        return OnlineUnits(units, plan, folder, self._carried, told=True)
 
     def _step(self, cut: Cut, ready_until: datetime) -> None:
         at = self._at

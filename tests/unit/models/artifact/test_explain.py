@@ -1,6 +1,7 @@
 """Reasons in an analyst's words, adding up to the score."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoreback.models.artifact.amounts import share
 from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.artifact.scoring import Scorer
-from scoreback.models.artifact.words import Value, in_words, share
+from scoreback.models.artifact.window_words import Beside
+from scoreback.models.artifact.words import Value, in_words
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 from scoreback.models.judging.norms import Norm, Norms, Seen, digest
 from scoreback.models.learners.model import PATH, SHAPLEY
@@ -22,6 +25,7 @@ from scoreback.models.learners.spoken import LONGEST, spoken
 from scoreback.models.learners.text_hashing import BUCKETS
 from scoreback.models.learners.texts import TextModel, fit_text
 from scoreback.models.training.training import Training
+from scoreback.multivalue import cell
 
 
 def event(kind: str, field: str = "f", **keys: str) -> EventFeature:
@@ -40,20 +44,20 @@ def window(
     ("feature", "value", "expected"),
     [
         (window("distinct", "destination.port"), 7.0,
-         "7 different destination.port of the same source.ip within 1h"),
+         "7 different destination ports of the same source.ip within an hour"),
         (window("count", by=("source.ip", "rule.id")), 12.0,
-         "12 events of the same source.ip and rule.id within 1h"),
+         "12 events of the same source.ip and rule.id within an hour"),
         (window("sum", "network.bytes"), 1234.5,
-         "sum of network.bytes of the same source.ip within 1h is 1234"),
+         "network.bytes of the same source.ip within an hour adds up to 1234"),
         (window("mean", "bytes"), None,
-         "mean of bytes of the same source.ip within 1h is missing"),
+         "mean of bytes of the same source.ip within an hour is missing"),
         (window("rarity", "rule.id"), 6.644,
-         "rule.id is that of at most 1 in 100 earlier events of the same source.ip within 1h"),
+         "this rule of the same source.ip: at most 1 in 100 of its events in an hour"),
         (window("rarity", "rule.id"), 0.0,
-         "rule.id is that of nearly every earlier event of the same source.ip within 1h"),
-        (window("since_last"), 30.0, "30 s since the event before of the same source.ip"),
-        (window("since_last"), 5400.0, "1.5 h since the event before of the same source.ip"),
-        (window("since_last"), None, "no earlier event of the same source.ip within 1h"),
+         "this rule of the same source.ip: most of its events in an hour"),
+        (window("since_last"), 30.0, "30 seconds since the event before of the same source.ip"),
+        (window("since_last"), 5400.0, "1.5 hours since the event before of the same source.ip"),
+        (window("since_last"), None, "no earlier event of the same source.ip within an hour"),
         (event("category", "rule.id"), "2024-01", "rule.id is 2024-01"),
         (event("category", "rule.id"), None, "rule.id is missing"),
         (event("number", "destination.port"), 443.0, "destination.port is 443"),
@@ -78,6 +82,72 @@ def test_a_reason_reads_as_an_analyst_would_say_it(
     feature: EventFeature | WindowFeature, value: Value, expected: str
 ) -> None:
     assert in_words(feature, value) == expected
+
+
+HOST = {"host.name": "ws-016"}
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "beside", "expected"),
+    [
+        (window("rarity", "rule.id", ("host.name",)), math.log2(121 / 4),
+         Beside(HOST | {"rule.id": "R-440"}, 3.0),
+         "rule R-440 on ws-016: 3 times in an hour, 1 in 40 of its events"),
+        (window("rarity", "rule.id", ("host.name",)), math.log2(121),
+         Beside(HOST | {"rule.id": "R-440"}, 0.0),
+         "rule R-440 on ws-016: never before in an hour, in none of its 120 events"),
+        (window("rarity", "rule.id", ("host.name",)), 0.0,
+         Beside(HOST | {"rule.id": "R-440"}, 0.0),
+         "rule R-440 on ws-016: the first of its events in an hour"),
+        (window("rarity", "rule.id", ("host.name",)), 0.0,
+         Beside(HOST | {"rule.id": "R-440"}, 4.0),
+         "rule R-440 on ws-016: 4 times in an hour, all of its events"),
+        (window("rarity", "user.name", ("host.name",)), 1.0,
+         Beside(HOST | {"user.name": str(cell(["eve", "bob"]))}, 0.0),
+         "user (the rarest of eve, bob) on ws-016: never before in an hour"),
+        (window("rarity", "x.y", ("host.name",)), 5.322, Beside(HOST | {"x.y": "7"}),
+         "x.y 7 on ws-016: at most 1 in 40 of its events in an hour"),
+        (window("count", by=("host.name", "rule.id")), 3.0, Beside(HOST | {"rule.id": "R-440"}),
+         "rule R-440 on ws-016: 3 times within an hour"),
+        (window("count", by=("rule.id",)), 1.0, Beside({"rule.id": "R-440"}),
+         "rule R-440: once within an hour"),
+        (window("count", by=("source.ip", "destination.ip")), 12.0,
+         Beside({"source.ip": "10.0.0.1", "destination.ip": "10.0.0.2"}),
+         "12 events from 10.0.0.1 to 10.0.0.2 within an hour"),
+        (window("count", by=("host.name", "rule.id")), 3.0, Beside(HOST),
+         "3 events of the same host.name and rule.id within an hour"),
+        (window("distinct", "user.name", ("host.name",)), 5.0, Beside(HOST),
+         "5 different users on ws-016 within an hour"),
+        (window("distinct", "user.name", ("host.name",)), 1.0, Beside(HOST),
+         "1 user on ws-016 within an hour"),
+        (window("distinct", "x.y", ("user.name",)), 5.0, Beside({"user.name": "eve"}),
+         "5 different values of x.y by eve within an hour"),
+        (window("distinct", "user.name", ("rule.id",)), 5.0, Beside({"rule.id": "R-440"}),
+         "5 different users for rule R-440 within an hour"),
+        (window("sum", "network.bytes"), 1234.5, Beside({"source.ip": "10.0.0.1"}),
+         "network.bytes from 10.0.0.1 within an hour adds up to 1234"),
+        (window("since_last", by=("host.name",)), 60.0, Beside(HOST),
+         "1 minute since the event before on ws-016"),
+    ],
+)  # fmt: skip
+def test_a_reason_of_a_window_names_what_the_events_share(
+    feature: WindowFeature, value: float, beside: Beside, expected: str
+) -> None:
+    assert in_words(feature, value, beside=beside) == expected
+
+
+def test_what_a_row_carries_beside_its_features_is_named() -> None:
+    features = (
+        window("rarity", "rule.id", ("host.name",)),
+        event("category", "rule.id").model_copy(update={"name": "rule"}),
+    )
+    rows = pa.table(
+        {"field:host.name": ["ws-016"], "times:n": [3.0], "n": [math.log2(121 / 4)], "rule": ["R"]}
+    )
+    shares, log_odds = np.array([[1.0, -0.5, 0.0]]), np.array([0.5])
+    items = json.loads(reasons_of(features, rows, shares, log_odds, SHAPLEY)[0])
+    assert items[0]["text"] == "rule R on ws-016: 3 times in an hour, 1 in 40 of its events"
+    assert items[0]["value"] == pytest.approx(4.92, abs=0.01)  # the number stays in the JSON
 
 
 FEATURES = (event("number"), event("number").model_copy(update={"name": "m"}),
@@ -145,15 +215,15 @@ def values(**seen: tuple[int, int, int]) -> Norm:
     ("feature", "value", "usual", "expected"),
     [
         (window("count"), 12.0, middle(2.0),
-         "12 events of the same source.ip within 1h (usually 2)"),
+         "12 events of the same source.ip within an hour (usually 2)"),
         (window("distinct", "user.name"), 5.0, middle(1.0),
-         "5 different user.name of the same source.ip within 1h (usually 1)"),
+         "5 different users of the same source.ip within an hour (usually 1)"),
         (window("rarity", "a", ("b",)), 5.322, middle(1.0),
-         "a is that of at most 1 in 40 earlier events of the same b within 1h (usually at most 1 in 2)"),  # noqa: E501
+         "this a of the same b: at most 1 in 40 of its events in an hour (usually in at most 1 in 2)"),  # noqa: E501
         (window("since_last"), 172_800.0, middle(90.0),
-         "2 d since the event before of the same source.ip (usually 1.5 min)"),
+         "2 days since the event before of the same source.ip (usually 1.5 minutes)"),
         (window("since_last"), None, norm(missing=50),
-         "no earlier event of the same source.ip within 1h (as in 1 in 20 events of training)"),
+         "no earlier event of the same source.ip within an hour (as in 1 in 20 events of training)"),  # noqa: E501
         (event("number"), 5.0, middle(1.0), "f is 5 (usually 1)"),
         (event("number"), 5.0, norm(low=1.0, middle=2.0, high=3.5), "f is 5 (usually 1 to 3.5)"),
         (event("number"), None, norm(missing=5),

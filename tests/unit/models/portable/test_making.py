@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoreback.models.artifact.words import RARE, cut, in_words
+from scoreback.models.artifact.amounts import cut
+from scoreback.models.artifact.words import RARE, in_words
 from scoreback.models.detector.spec import EventFeature
 from scoreback.models.judging import norms as usual_of
 from scoreback.models.judging.norms import Norm, Norms, Seen

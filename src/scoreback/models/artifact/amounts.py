@@ -1,0 +1,71 @@
+"""Numbers, shares and lengths of time as people say them, and texts that are cut to be read."""
+
+from datetime import timedelta
+
+from scoreback.models.judging.norms import Norm, Norms
+
+_LONGEST = 200  # characters of a field's value; a command line can hold a megabyte
+_PARTS = 10  # a share above a half is told in tenths
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def cut(text: str) -> str:
+    """What a reason shows of a field's value."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def shown(value: float | str) -> str:
+    """Whole numbers without a point, others with about four digits; texts cut."""
+    if isinstance(value, str):
+        return cut(value)
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def share(part: int, whole: int) -> str:
+    """*part* of *whole* as people say it: ``1 in 40``, ``7 in 10``, ``all``, ``none``."""
+    if part <= 0 or whole <= 0:
+        return "none"
+    if part >= whole:
+        return "all"
+    one_in = whole / part
+    if one_in >= 2 and (one_in > 5 or abs(one_in - round(one_in)) < 0.15):
+        return f"1 in {round(one_in):,}"
+    tenths = round(_PARTS * part / whole)
+    return "nearly all" if tenths == _PARTS else f"{tenths} in {_PARTS}"
+
+
+def as_in(part: int, whole: int, norms: Norms | None) -> str:
+    """In how many units of training something was so, in brackets; empty where nobody knows."""
+    if not whole or norms is None:
+        return ""
+    told = share(part, whole)
+    if told == "none":
+        return f" (as in no {norms.unit.removesuffix('s')} of training)"
+    return f" (as in {told} {norms.unit} of training)"
+
+
+def missing_as_in(norm: Norm | None, norms: Norms | None) -> str:
+    """In how many units of training the feature of *norm* was missing too, in brackets."""
+    return "" if norm is None else as_in(norm.missing, norm.rows, norms)
+
+
+def times(count: int) -> str:
+    """``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def lasting(seconds: float) -> str:
+    """A length of time in its largest unit: ``1.5 hours``, ``1 second``."""
+    unit, length = next((u for u in _UNITS if abs(seconds) >= u[1]), _UNITS[-1])
+    amount = shown(round(seconds / length, 1))
+    return f"{amount} {unit}" if amount == "1" else f"{amount} {unit}s"
+
+
+def span_of(length: timedelta) -> str:
+    """The length of a window: ``an hour``, ``a day``, ``7 days``, ``90 minutes``."""
+    seconds = int(length.total_seconds())
+    unit, size = next(u for u in _UNITS if seconds % u[1] == 0)
+    count = seconds // size
+    if count != 1:
+        return f"{count} {unit}s"
+    return f"an {unit}" if unit == "hour" else f"a {unit}"
