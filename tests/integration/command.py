@@ -1,5 +1,6 @@
 """The command line as a person calls it, within this process."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,6 +16,11 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
+        """What it printed with ``--json``."""
+        return json.loads(self.out)
 
 
 Run = Callable[..., Ended]

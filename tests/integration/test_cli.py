@@ -1,15 +1,12 @@
 """The command line as a newcomer meets it: what it prints, and how it ends."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from scoreback.service import cli
+from tests.integration.command import Run, runner
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "detectors"
 
@@ -23,29 +20,13 @@ alerts: {budget: 5/day}
 """
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def scoreback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
+) -> Run:
     monkeypatch.setenv("SCOREBACK_HOME", str(tmp_path / "home"))
 
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        return Ended(code, found.out, found.err)
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -64,26 +45,26 @@ def detector(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_examples_are_valid(scoreback: Callable[..., Ended]) -> None:
+def test_the_examples_are_valid(scoreback: Run) -> None:
     ended = scoreback("validate", *sorted(EXAMPLES.glob("*.yml")), "--explain")
     assert ended.code == 0, ended.err
     assert "per_entity" in ended.out
 
 
 def test_a_technique_that_attack_does_not_have_is_told_before_any_server_is_asked(
-    scoreback: Callable[..., Ended], detector: Path
+    scoreback: Run, detector: Path
 ) -> None:
     detector.write_text(DETECTOR.replace("budget: 5/day", "budget: 5/day, attack: [T1078, T9999]"))
     ended = scoreback("validate", detector)
     assert ended.code == 0
     assert "names T9999, which ATT&CK" in " ".join(ended.err.split())
     assert "T1078" not in ended.err
-    (told,) = json.loads(scoreback("validate", detector, "--json").out)
+    (told,) = scoreback("validate", detector, "--json").json
     assert [("T9999" in warning) for warning in told["warnings"]] == [True]
 
 
 def test_a_wrong_detector_file_names_file_line_key_and_remedy(
-    scoreback: Callable[..., Ended], detector: Path
+    scoreback: Run, detector: Path
 ) -> None:
     detector.write_text(DETECTOR.replace("budget: 5/day", "budgte: 5/day"))
     ended = scoreback("validate", detector)
@@ -94,17 +75,17 @@ def test_a_wrong_detector_file_names_file_line_key_and_remedy(
 
 
 def test_one_wrong_file_does_not_hide_the_others(
-    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+    scoreback: Run, detector: Path, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("name: [")
     ended = scoreback("validate", wrong, detector, "--json")
     assert ended.code == 1
-    assert [entry["ok"] for entry in json.loads(ended.out)] == [False, True]
+    assert [entry["ok"] for entry in ended.json] == [False, True]
 
 
 def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
-    scoreback: Callable[..., Ended], detector: Path
+    scoreback: Run, detector: Path
 ) -> None:
     detector.write_text(DETECTOR.replace("{local:", "{qradar: {search: ids}, local:"))
     ended = scoreback("validate", detector)
@@ -121,7 +102,7 @@ def test_a_selection_for_a_siem_that_is_not_installed_is_refused_by_name(
     ],
 )
 def test_a_key_that_a_selection_does_not_have_is_named_with_its_line(
-    scoreback: Callable[..., Ended], detector: Path, selection: str, says: str, remedy: str
+    scoreback: Run, detector: Path, selection: str, says: str, remedy: str
 ) -> None:
     detector.write_text(DETECTOR.replace("local: {stream: tiny}", selection))
     for command in ("validate", "check"):
@@ -131,14 +112,14 @@ def test_a_key_that_a_selection_does_not_have_is_named_with_its_line(
         assert remedy in ended.err
 
 
-def test_the_schema_knows_the_keys_of_each_selection(scoreback: Callable[..., Ended]) -> None:
-    events = json.loads(scoreback("validate", "--schema").out)["properties"]["events"]
+def test_the_schema_knows_the_keys_of_each_selection(scoreback: Run) -> None:
+    events = scoreback("validate", "--schema").json["properties"]["events"]
     assert events["properties"]["local"]["propertyNames"]["enum"] == ["stream"]
     assert "query" in events["properties"]["elastic"]["propertyNames"]["enum"]
 
 
 def test_the_schedule_is_printed_as_crontab_lines_and_nothing_else(
-    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
+    scoreback: Run, detector: Path, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("name: [")
@@ -148,23 +129,21 @@ def test_the_schedule_is_printed_as_crontab_lines_and_nothing_else(
     assert score.startswith("*/5 * * * * /")
     assert score.endswith(f" score {detector} --home {tmp_path / 'home'}")
     assert train.startswith("0 3 * * 0 /")
-    assert json.loads(scoreback("validate", detector, "--crontab", "--json").out)[0]["crontab"] == [
+    assert scoreback("validate", detector, "--crontab", "--json").json[0]["crontab"] == [
         score,
         train,
     ]
 
 
-def test_loading_twice_loads_once(scoreback: Callable[..., Ended], export: Path) -> None:
+def test_loading_twice_loads_once(scoreback: Run, export: Path) -> None:
     first = scoreback("load", export, "--stream", "tiny", "--json")
     assert first.code == 0, first.err
-    assert json.loads(first.out)[0]["loaded"] == 192
+    assert first.json[0]["loaded"] == 192
     again = scoreback("load", export, "--stream", "tiny", "--json")
-    assert json.loads(again.out)[0]["already_there"] == 192
+    assert again.json[0]["already_there"] == 192
 
 
-def test_rejected_rows_end_with_code_3_and_lose_no_other_row(
-    scoreback: Callable[..., Ended], export: Path
-) -> None:
+def test_rejected_rows_end_with_code_3_and_lose_no_other_row(scoreback: Run, export: Path) -> None:
     export.write_text(export.read_text() + "yesterday,h1,r1,1,ok\n")
     ended = scoreback("load", export, "--stream", "tiny")
     assert ended.code == 3
@@ -172,18 +151,14 @@ def test_rejected_rows_end_with_code_3_and_lose_no_other_row(
     assert "yesterday" in ended.out
 
 
-def test_a_missing_time_column_names_those_there_are(
-    scoreback: Callable[..., Ended], export: Path
-) -> None:
+def test_a_missing_time_column_names_those_there_are(scoreback: Run, export: Path) -> None:
     ended = scoreback("load", export, "--stream", "tiny", "--time", "when")
     assert ended.code == 1
     assert "when" in ended.err
     assert "host.name" in ended.err
 
 
-def test_a_field_that_no_event_has_is_named(
-    scoreback: Callable[..., Ended], export: Path, detector: Path
-) -> None:
+def test_a_field_that_no_event_has_is_named(scoreback: Run, export: Path, detector: Path) -> None:
     scoreback("load", export, "--stream", "tiny")
     detector.write_text(DETECTOR.replace("number: size", "number: sizes"))
     ended = scoreback("train", detector, "--as-of", "2026-01-09")
@@ -191,9 +166,7 @@ def test_a_field_that_no_event_has_is_named(
     assert "sizes" in ended.err
 
 
-def test_check_finds_what_is_missing(
-    scoreback: Callable[..., Ended], export: Path, detector: Path
-) -> None:
+def test_check_finds_what_is_missing(scoreback: Run, export: Path, detector: Path) -> None:
     assert scoreback("check", detector).code == 3
     scoreback("load", export, "--stream", "tiny")
     ended = scoreback("check", detector)
@@ -201,7 +174,7 @@ def test_check_finds_what_is_missing(
 
 
 def test_check_says_which_window_has_more_keys_than_fit(
-    scoreback: Callable[..., Ended], export: Path, detector: Path, monkeypatch: pytest.MonkeyPatch
+    scoreback: Run, export: Path, detector: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     text = detector.read_text().replace(
@@ -217,7 +190,7 @@ def test_check_says_which_window_has_more_keys_than_fit(
 
 
 def test_a_training_with_one_class_only_is_refused_with_the_numbers(
-    scoreback: Callable[..., Ended], export: Path, detector: Path
+    scoreback: Run, export: Path, detector: Path
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     ended = scoreback("train", detector, "--as-of", "2026-01-09")
@@ -226,7 +199,7 @@ def test_a_training_with_one_class_only_is_refused_with_the_numbers(
 
 
 def test_scoring_before_training_says_what_to_do(
-    scoreback: Callable[..., Ended], export: Path, detector: Path
+    scoreback: Run, export: Path, detector: Path
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     ended = scoreback("score", detector)
@@ -234,9 +207,7 @@ def test_scoring_before_training_says_what_to_do(
     assert "scoreback train" in ended.err
 
 
-def test_an_unknown_version_or_alert_or_verdict_is_an_error(
-    scoreback: Callable[..., Ended], detector: Path
-) -> None:
+def test_an_unknown_version_or_alert_or_verdict_is_an_error(scoreback: Run, detector: Path) -> None:
     assert scoreback("promote", detector, "v9-nothing").code == 1
     assert scoreback("rollback", detector).code == 1
     assert "not a verdict" in scoreback("verdict", "a1", "maybe").err
@@ -259,16 +230,14 @@ def test_the_module_is_the_same_command() -> None:
     ],
 )
 def test_a_backtest_that_cannot_be_is_wrong_usage(
-    scoreback: Callable[..., Ended], detector: Path, options: list[str], says: str
+    scoreback: Run, detector: Path, options: list[str], says: str
 ) -> None:
     ended = scoreback("backtest", detector, *options)
     assert ended.code == 2
     assert says in ended.err
 
 
-def test_a_backtest_without_events_says_so(
-    scoreback: Callable[..., Ended], export: Path, detector: Path
-) -> None:
+def test_a_backtest_without_events_says_so(scoreback: Run, export: Path, detector: Path) -> None:
     scoreback("load", export, "--stream", "tiny")
     ended = scoreback("backtest", detector, "--since", "2025-01-01", "--until", "2025-01-20")
     assert ended.code == 1
@@ -276,14 +245,14 @@ def test_a_backtest_without_events_says_so(
 
 
 def test_a_backtest_fails_below_what_is_asked_where_no_version_was_kept(
-    scoreback: Callable[..., Ended], export: Path, detector: Path, tmp_path: Path
+    scoreback: Run, export: Path, detector: Path, tmp_path: Path
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     window = ("--since", "2026-01-05", "--until", "2026-01-08", "--starts", "1")
     more = ("--fail-below", "precision=0.1", "--junit", tmp_path / "out.xml", "--json")
     ended = scoreback("backtest", detector, *window, *more)
     assert ended.code == 3
-    found = json.loads(ended.out)
+    found = ended.json
     assert "positive" in found["versions"][0]["refused"]
     assert [day["version"] for day in found["days"]] == [None] * 3
     assert found["missed"] == {
@@ -297,7 +266,7 @@ def test_a_backtest_fails_below_what_is_asked_where_no_version_was_kept(
 
 
 def test_a_damaged_state_is_an_error_that_names_the_file(
-    scoreback: Callable[..., Ended], export: Path, detector: Path, tmp_path: Path
+    scoreback: Run, export: Path, detector: Path, tmp_path: Path
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     assert scoreback("versions", detector).code == 0
@@ -310,49 +279,41 @@ def test_a_damaged_state_is_an_error_that_names_the_file(
     assert "state.sqlite" in ended.err
 
 
-def test_a_home_that_is_a_file_is_an_error(
-    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
-) -> None:
+def test_a_home_that_is_a_file_is_an_error(scoreback: Run, detector: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     ended = scoreback("versions", detector, "--home", tmp_path / "plain")
     assert ended.code == 1
     assert "plain" in ended.err
 
 
-def test_the_demo_does_not_write_into_a_folder_in_use(
-    scoreback: Callable[..., Ended], export: Path
-) -> None:
+def test_the_demo_does_not_write_into_a_folder_in_use(scoreback: Run, export: Path) -> None:
     ended = scoreback("demo", "--home", export.parent)
     assert ended.code == 1
     assert "not empty" in ended.err
 
 
-def test_a_report_needs_a_version(
-    scoreback: Callable[..., Ended], detector: Path, tmp_path: Path
-) -> None:
+def test_a_report_needs_a_version(scoreback: Run, detector: Path, tmp_path: Path) -> None:
     ended = scoreback("report", detector, "--out", tmp_path / "report.html")
     assert ended.code == 1
     assert "no version yet" in ended.err
     assert not (tmp_path / "report.html").exists()
 
 
-def test_settings_are_set_listed_and_removed(
-    scoreback: Callable[..., Ended], detector: Path
-) -> None:
+def test_settings_are_set_listed_and_removed(scoreback: Run, detector: Path) -> None:
     budget = ("alerts.budget", "40/day", "--reason", "two more analysts")
     said = scoreback("settings", "set", detector, *budget)
     assert said.code == 0, said.err
     assert "5/day until now, 40/day from now on" in said.out
-    told = json.loads(scoreback("settings", "list", detector, "--json").out)
+    told = scoreback("settings", "list", detector, "--json").json
     assert told["in_force"]["alerts.budget"] == "40/day"
     assert told["overrides"][0]["reason"] == "two more analysts"
     by = scoreback("settings", "set", detector, *budget, "--by", "ann of the SOC")
     assert by.code == 0, by.err
-    told = json.loads(scoreback("settings", "list", detector, "--json").out)
+    told = scoreback("settings", "list", detector, "--json").json
     assert [one["author"] for one in told["overrides"]] == ["ann of the SOC"]
     assert "two more analysts" in scoreback("settings", "list", detector).out
     refused = scoreback("settings", "set", detector, "alerts.budget", "many")
     assert refused.code == 1
     assert "is not a number a day" in refused.err
     assert scoreback("settings", "remove", detector, "alerts.budget", "--by", "bob").code == 0
-    assert json.loads(scoreback("settings", "list", detector, "--json").out)["overrides"] == []
+    assert scoreback("settings", "list", detector, "--json").json["overrides"] == []

@@ -1,14 +1,12 @@
 """What stands in the SIEM against what is wanted: shown, changed, left alone, taken out."""
 
-import json
 import logging
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -22,7 +20,6 @@ from scoreback.health import HEALTH_RULES, Condition
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service import app as workspaces
-from scoreback.service import cli
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.promotion import promote, rollback
 from scoreback.service.deploying.reconcile import RULE, reconcile
@@ -34,6 +31,7 @@ from scoreback.service.state.deployed import note_removed
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
+from tests.integration.command import Ended, Run, runner
 from tests.integration.embedded import score_until, siem_of
 
 TEMPLATE = Resource(kind="template", name="scores", body={"a": 1})
@@ -133,33 +131,13 @@ def siem(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def scoreback(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
+) -> Run:
     monkeypatch.setenv("SCOREBACK_HOME", str(workspace))
 
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        return Ended(code, found.out, found.err)
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 def actions(ended: Ended) -> dict[str, str]:
@@ -169,7 +147,7 @@ def actions(ended: Ended) -> dict[str, str]:
 
 
 def test_where_all_stands_as_wanted_plan_ends_with_0_and_apply_changes_nothing(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+    scoreback: Run, file: Path, detector: Detector, workspace: Path
 ) -> None:
     ended = scoreback("plan", file)
     assert ended.code == 0, ended.err
@@ -181,7 +159,7 @@ def test_where_all_stands_as_wanted_plan_ends_with_0_and_apply_changes_nothing(
 
 
 def test_a_rule_that_is_gone_is_planned_with_3_made_by_apply_and_written_down(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+    scoreback: Run, file: Path, detector: Detector, workspace: Path
 ) -> None:
     with opened(Settings(home=workspace)) as app:
         wanted = siem_of(app).rules.current(detector.name)
@@ -201,7 +179,7 @@ def test_a_rule_that_is_gone_is_planned_with_3_made_by_apply_and_written_down(
 
 
 def test_a_changed_file_is_shown_with_what_differs(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, tmp_path: Path
+    scoreback: Run, file: Path, detector: Detector, tmp_path: Path
 ) -> None:
     changed = tmp_path / "changed.yml"
     changed.write_text(file.read_text().replace("alerts:", "owner: someone\nalerts:", 1))
@@ -216,7 +194,7 @@ def test_a_changed_file_is_shown_with_what_differs(
 
 
 def test_a_detector_that_does_not_score_yet_has_no_rule(
-    scoreback: Callable[..., Ended], file: Path, tmp_path: Path, detector: Detector
+    scoreback: Run, file: Path, tmp_path: Path, detector: Detector
 ) -> None:
     other = tmp_path / "other.yml"
     other.write_text(file.read_text().replace(f"name: {detector.name}", "name: newcomer"))
@@ -227,7 +205,7 @@ def test_a_detector_that_does_not_score_yet_has_no_rule(
 
 
 def test_what_the_connection_needs_is_made_first_and_once(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, siem: World
+    scoreback: Run, file: Path, detector: Detector, siem: World
 ) -> None:
     siem.needed = (TEMPLATE, STREAM)
     siem.there = {"scores": Standing.OUTDATED, detector.name: Standing.OUTDATED}
@@ -245,7 +223,7 @@ def test_what_the_connection_needs_is_made_first_and_once(
     [(Standing.EDITED, "edited by hand"), (Standing.FOREIGN, "somebody else's")],
 )
 def test_what_others_changed_is_left_alone_until_it_is_taken_over(
-    scoreback: Callable[..., Ended],
+    scoreback: Run,
     file: Path,
     detector: Detector,
     siem: World,
@@ -270,7 +248,7 @@ def test_what_others_changed_is_left_alone_until_it_is_taken_over(
 
 
 def test_scoring_goes_on_with_a_rule_that_was_edited_and_does_not_look_at_it(
-    scoreback: Callable[..., Ended],
+    scoreback: Run,
     file: Path,
     detector: Detector,
     siem: World,
@@ -327,7 +305,7 @@ def test_a_first_promotion_over_somebody_elses_rule_says_to_rename(
 
 
 def test_removing_a_rule_leaves_its_alerts_and_only_apply_brings_it_back(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path, end: datetime
+    scoreback: Run, file: Path, detector: Detector, workspace: Path, end: datetime
 ) -> None:
     assert scoreback("score", file, "--until", end.isoformat()).code == 0
     ended = scoreback("remove", file, "--yes", "--by", "ann")
@@ -349,7 +327,7 @@ def test_removing_a_rule_leaves_its_alerts_and_only_apply_brings_it_back(
 
 
 def test_a_rule_that_somebody_deleted_stays_deleted_also_when_another_version_is_promoted(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path, end: datetime
+    scoreback: Run, file: Path, detector: Detector, workspace: Path, end: datetime
 ) -> None:
     warnings: list[str] = []
     with opened(Settings(home=workspace)) as app:
@@ -422,7 +400,7 @@ def test_the_job_that_reconciles_brings_the_rule_up_to_date_and_warns_once(
 
 
 def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_ours(
-    scoreback: Callable[..., Ended], detector: Detector, siem: World
+    scoreback: Run, detector: Detector, siem: World
 ) -> None:
     policy = Resource(kind="policy", name="theirs", body={})
     siem.needed = (policy, TEMPLATE, STREAM)
@@ -443,7 +421,7 @@ def test_removing_everything_takes_rules_first_and_leaves_data_and_what_is_not_o
 
 
 def test_without_a_place_for_it_nothing_is_planned_or_applied_and_all_can_be_removed(
-    scoreback: Callable[..., Ended], file: Path, siem: World
+    scoreback: Run, file: Path, siem: World
 ) -> None:
     siem.needed, siem.no_place = (TEMPLATE,), True
     siem.there = {"scores": Standing.CURRENT}
@@ -457,7 +435,7 @@ def test_without_a_place_for_it_nothing_is_planned_or_applied_and_all_can_be_rem
 
 
 def test_what_the_first_document_makes_is_later_and_nothing_to_do(
-    scoreback: Callable[..., Ended], siem: World
+    scoreback: Run, siem: World
 ) -> None:
     siem.needed, siem.there = (STREAM,), {STREAM.name: Standing.AWAITED}
     scoreback("apply", "--take-over")
@@ -470,9 +448,7 @@ def test_what_the_first_document_makes_is_later_and_nothing_to_do(
     assert STREAM.name not in {item["name"] for item in ended.json}
 
 
-def test_what_the_siem_will_not_remove_does_not_stop_the_rest(
-    scoreback: Callable[..., Ended], siem: World
-) -> None:
+def test_what_the_siem_will_not_remove_does_not_stop_the_rest(scoreback: Run, siem: World) -> None:
     siem.needed = (TEMPLATE, Resource(kind="template", name="counts", body={}))
     siem.there = {"scores": Standing.CURRENT, "counts": Standing.CURRENT}
     siem.undeletable = {"counts"}
@@ -483,7 +459,7 @@ def test_what_the_siem_will_not_remove_does_not_stop_the_rest(
 
 
 def test_removing_asks_first_and_needs_somebody_to_answer(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, workspace: Path
+    scoreback: Run, file: Path, detector: Detector, workspace: Path
 ) -> None:
     assert "name detector files" in scoreback("remove").err
     assert "--all" in scoreback("remove", file, "--with-data").err
@@ -495,7 +471,7 @@ def test_removing_asks_first_and_needs_somebody_to_answer(
 
 
 def test_a_folder_stands_for_the_detector_files_in_it_and_names_are_unique(
-    scoreback: Callable[..., Ended], file: Path, detector: Detector, tmp_path: Path
+    scoreback: Run, file: Path, detector: Detector, tmp_path: Path
 ) -> None:
     folder = tmp_path / "detectors"
     folder.mkdir()

@@ -1,28 +1,25 @@
 """`plan`, `apply` and `remove` on a cluster: once, shown, and never over somebody's hands."""
 
 import json
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.service import cli
 from tests.elasticsearch.direct import done, request
 from tests.elasticsearch.faults import refuses
 from tests.elasticsearch.proxy import Proxy
+from tests.integration.command import Ended, runner
 
 pytestmark = pytest.mark.server
 PARTLY = 3  # the exit code where something was left
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
+class Planned(Ended):
+    """How `plan`, `apply` or `remove` ended, and what they say of each thing."""
 
     @property
     def actions(self) -> dict[str, str]:
@@ -35,7 +32,7 @@ class Ended(NamedTuple):
         return self._actions(streams=True)
 
     def _actions(self, *, streams: bool) -> dict[str, str]:
-        items = json.loads(self.out)["items"]
+        items = self.json["items"]
         return {i["name"]: i["action"] for i in items if (i["kind"] == "data_stream") == streams}
 
     @property
@@ -64,24 +61,20 @@ def scoreback(
     elasticsearch_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Callable[..., Ended]:
+) -> Callable[..., Planned]:
     """The command line in a workspace with a promoted detector, connected to the node."""
     monkeypatch.setenv("SCOREBACK_HOME", str(workspace))
     monkeypatch.setenv("SCOREBACK_CONNECTION", "cluster")
     write_connection(workspace, elasticsearch_url, namespace)
 
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["scoreback", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        found = capsys.readouterr()
-        assert "Traceback" not in found.err
-        return Ended(code, found.out, found.err)
+    run = runner(monkeypatch, capsys)
 
-    return run
+    def planned(*arguments: object) -> Planned:
+        ended = Planned(*run(*arguments))
+        assert "Traceback" not in ended.err
+        return ended
+
+    return planned
 
 
 def write_connection(workspace: Path, url: str, namespace: str, **more: object) -> None:
@@ -92,7 +85,7 @@ def write_connection(workspace: Path, url: str, namespace: str, **more: object) 
 
 
 def test_apply_makes_all_that_plan_shows_and_then_there_is_nothing_to_do(
-    scoreback: Callable[..., Ended],
+    scoreback: Callable[..., Planned],
     file: Path,
     workspace: Path,
     elasticsearch_url: str,
@@ -118,7 +111,7 @@ def test_apply_makes_all_that_plan_shows_and_then_there_is_nothing_to_do(
 
 
 def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_another(
-    scoreback: Callable[..., Ended],
+    scoreback: Callable[..., Planned],
     file: Path,
     workspace: Path,
     elasticsearch_url: str,
@@ -159,7 +152,7 @@ def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_
 
 
 def test_what_somebody_edited_is_shown_and_left_until_it_may_be_taken_over(
-    scoreback: Callable[..., Ended], file: Path, elasticsearch_url: str, namespace: str
+    scoreback: Callable[..., Planned], file: Path, elasticsearch_url: str, namespace: str
 ) -> None:
     assert scoreback("apply", file).code == 0
     template = f"scoreback.scores-{namespace}"
@@ -198,7 +191,7 @@ def test_what_somebody_edited_is_shown_and_left_until_it_may_be_taken_over(
 )
 def test_a_rule_that_was_edited_beyond_reading_is_shown_refused_and_written_anew(
     edit: dict[str, Any],
-    scoreback: Callable[..., Ended],
+    scoreback: Callable[..., Planned],
     file: Path,
     elasticsearch_url: str,
     namespace: str,
@@ -213,7 +206,7 @@ def test_a_rule_that_was_edited_beyond_reading_is_shown_refused_and_written_anew
 
 
 def test_a_template_of_somebody_else_under_our_name_is_left_alone(
-    scoreback: Callable[..., Ended], file: Path, elasticsearch_url: str, namespace: str
+    scoreback: Callable[..., Planned], file: Path, elasticsearch_url: str, namespace: str
 ) -> None:
     name = f"scoreback.health-{namespace}"
     theirs = {"index_patterns": [name], "template": {"settings": {"number_of_replicas": 0}}}
@@ -229,7 +222,7 @@ def test_a_template_of_somebody_else_under_our_name_is_left_alone(
 
 
 def test_our_template_wins_over_a_wider_one_of_lower_priority(
-    scoreback: Callable[..., Ended], file: Path, elasticsearch_url: str, namespace: str
+    scoreback: Callable[..., Planned], file: Path, elasticsearch_url: str, namespace: str
 ) -> None:
     wider = f"wide-{namespace}"
     body = {
@@ -249,7 +242,7 @@ def test_our_template_wins_over_a_wider_one_of_lower_priority(
 
 
 def test_remove_leaves_nothing_behind_of_what_was_applied(
-    scoreback: Callable[..., Ended], file: Path, elasticsearch_url: str, namespace: str
+    scoreback: Callable[..., Planned], file: Path, elasticsearch_url: str, namespace: str
 ) -> None:
     assert scoreback("apply", file).code == 0
     kept = scoreback("remove", "--all", "--yes", "--json")
@@ -266,7 +259,7 @@ def test_remove_leaves_nothing_behind_of_what_was_applied(
 
 
 def test_a_stream_that_the_server_will_not_remove_is_named_and_stays(
-    scoreback: Callable[..., Ended],
+    scoreback: Callable[..., Planned],
     file: Path,
     workspace: Path,
     elasticsearch_url: str,

@@ -4,18 +4,15 @@ import json
 import logging
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scoreback.connectors.doors import Slice
 from scoreback.connectors.local.events import Events
 from scoreback.records import EventBatch
-from scoreback.service import cli
 from scoreback.service.app import opened
 from scoreback.service.serving.detector_watch import DetectorWatch
 from scoreback.service.serving.jobs import Jobs
@@ -26,6 +23,7 @@ from scoreback.service.state.runs import runs
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
 from tests.integration.alike import DAY, END, FILES, TRAINED, text_of
+from tests.integration.command import Run, runner
 
 
 @pytest.fixture
@@ -59,25 +57,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Slice]:
 
 
 @pytest.fixture
-def score(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        command = ["scoreback", "score", *map(str, arguments), "--home", str(home)]
-        monkeypatch.setattr(sys, "argv", command)
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+def score(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    run = runner(monkeypatch, capsys)
+    return lambda *arguments: run("score", *arguments, "--home", home)
 
 
 def test_one_command_scores_several_detectors_with_one_read_and_a_row_each(
-    score: Callable[..., tuple[int, str, str]], folder: Path, reads: list[Slice]
+    score: Run, folder: Path, reads: list[Slice]
 ) -> None:
     code, out, err = score(folder, "--until", (TRAINED + DAY).isoformat())
     assert (code, err) == (0, "")
@@ -95,7 +81,7 @@ def test_one_command_scores_several_detectors_with_one_read_and_a_row_each(
 
 
 def test_a_detector_that_cannot_be_scored_is_named_and_the_others_are_scored(
-    score: Callable[..., tuple[int, str, str]], folder: Path
+    score: Run, folder: Path
 ) -> None:
     new = folder / "a_new.yml"
     new.write_text(text_of("plain").replace("name: plain", "name: newcomer"))
@@ -115,7 +101,7 @@ def test_a_detector_that_cannot_be_scored_is_named_and_the_others_are_scored(
 
 
 def test_two_files_of_one_name_are_left_out_and_the_others_are_scored(
-    score: Callable[..., tuple[int, str, str]], folder: Path
+    score: Run, folder: Path
 ) -> None:
     (folder / "copy.yml").write_text(text_of("plain"))
     code, out, err = score(folder)

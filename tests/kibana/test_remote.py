@@ -5,7 +5,8 @@ import urllib.request
 
 import pytest
 
-from tests.kibana.remote import NotStarted, child
+from tests.kibana.remote import child
+from tests.simulators.remote import NotStarted
 
 
 def test_the_command_starts_a_simulator_that_is_steered_from_outside() -> None:
