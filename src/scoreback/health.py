@@ -38,6 +38,8 @@ class Kind(StrEnum):
     VERSION = "version"
     RUN = "run"  # its subject: the kind of job
     REFUSED = "refused"
+    GATE = "gate"  # its subject: the shadow
+    RECALL = "recall"  # its subject: the version that was taken back
 
 
 class Condition(StrEnum):
@@ -48,6 +50,8 @@ class Condition(StrEnum):
     DRIFTING = "drifting"
     OVER_BUDGET = "over_budget"
     FAILING = "failing"
+    GATE_WAITING = "gate_waiting"
+    QUARANTINED = "quarantined"
 
 
 def _numbers(*names: str) -> dict[str, Type]:
@@ -71,6 +75,7 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         **_numbers(
             "budget", "promised_per_day", "today", "last_day", "per_day", "share_of_budget",
             "days_over_budget", "days", "suppressed_today", "suppressed_last_day",
+            "audits_last_day", "explored_last_day",
         ),
         "today_since": "time",
     },
@@ -94,7 +99,11 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         **_numbers("event_lag", "read_lag", "tolerated_lag", "scored_last_day"),
     },
     Kind.LABELS: {
-        "newest_label": "time", **_numbers("label_lag", "open_alerts", "oldest_open"),
+        "newest_label": "time",
+        **_numbers(
+            "label_lag", "open_alerts", "oldest_open", "quarantined", "quarantined_bulk",
+            "quarantined_contradicting",
+        ),
     },
     Kind.VERSION: {
         "algorithm": "text", "trained_as_of": "time", "unusable": "text",
@@ -105,6 +114,18 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         **_numbers("seconds", "read", "scored", "failed_in_a_row"),
     },
     Kind.REFUSED: _numbers("last_day", "last_week"),
+    Kind.GATE: {
+        "outcome": "text", "why": "text", "against": "text", "at": "time",
+        **_numbers(
+            "scored_together", "scored_together_wanted", "verdicts", "verdicts_wanted", "alerts",
+            "precision", "champion_precision", "difference", "difference_low", "difference_high",
+        ),
+        "decided_by": "text", "decided_at": "time", "awaits_approval": "number",
+    },
+    Kind.RECALL: {
+        "at": "time", "by": "text", "restored": "text",
+        **_numbers("alerts", "recalled", "touched", "tagged", "closed", "undone"),
+    },
 }  # fmt: skip
 
 

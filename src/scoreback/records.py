@@ -253,6 +253,11 @@ def audit_rule_name(detector: str) -> str:
     return f"{detector}.audit"
 
 
+def explore_rule_name(detector: str) -> str:
+    """The name of the rule that shows what only a shadow of *detector* would show."""
+    return f"{detector}.explore"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as an analyst sees it."""
@@ -280,6 +285,11 @@ class Alert:
     def is_audit(self) -> bool:
         """Whether it shows a sample of what the detector did not alert of."""
         return self.rule == audit_rule_name(self.detector)
+
+    @property
+    def is_explored(self) -> bool:
+        """Whether it shows what only a shadow would show."""
+        return self.rule == explore_rule_name(self.detector)
 
 
 EQUAL_EDGES = tuple(n / 20 for n in range(1, 20))  # of histograms from before they named theirs

@@ -63,12 +63,14 @@ def _show(found: Mapping[str, Sequence[HealthDocument]]) -> None:
     rows = [_row(name, documents) for name, documents in found.items()]
     show.table("Health", _COLUMNS, rows, numbers="   rrrrr")
     from scoreback.health import Kind
+    from scoreback.service.cli import health_lines
 
     for name, documents in found.items():
         for document in documents:
             why = document.figures.get("why")
             if document.kind is Kind.STATUS and why:
                 show.say(f"{name}: {why}")
+        health_lines.say(name, documents)
     if len(found) == 1:
         for documents in found.values():
             _show_all(documents)

@@ -56,12 +56,11 @@ def judge(
             outcome=outcome, why=why, body=body,
         )  # fmt: skip
 
-    wanted = detector.gate.shadow
     covered = Covered.by(app.state, detector.name, champion.version, shadow.version)
     about = {"covered_seconds": covered.total.total_seconds()}
-    if covered.since is None or covered.total < wanted:
-        why = f"{_days(covered.total)} of {format_duration(wanted)} are scored by both"
-        return said("waiting", why, about)
+    early = too_early(detector, covered)
+    if early is not None:
+        return said("waiting", early, about)
     try:
         found = compare(app, detector, champion, shadow, covered, now=now, progress=progress)
     except (ArtifactError, TrainingRefused) as error:
@@ -69,6 +68,14 @@ def judge(
     body = {**about, **_body(found)}
     outcome, why = decide(detector, found)
     return said(outcome, why, body)
+
+
+def too_early(detector: Detector, covered: Covered) -> str | None:
+    """Why what is *covered* is too little to compare; None where it is enough."""
+    wanted = detector.gate.shadow
+    if covered.since is not None and covered.total >= wanted:
+        return None
+    return f"{_days(covered.total)} of {format_duration(wanted)} are scored by both"
 
 
 def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:

@@ -16,6 +16,8 @@ _SAID = {
     Condition.DRIFTING: (Severity.MEDIUM, "what is scored is unlike what was trained on"),
     Condition.OVER_BUDGET: (Severity.MEDIUM, "more alerts than the team can read"),
     Condition.FAILING: (Severity.HIGH, "runs fail, documents are refused or a promise is broken"),
+    Condition.GATE_WAITING: (Severity.LOW, "a better version waits for a person's approval"),
+    Condition.QUARANTINED: (Severity.MEDIUM, "doubtful verdicts wait for a person's decision"),
 }
 
 

@@ -9,7 +9,9 @@ from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.paused import paused
 from scoreback.service.labels.quarantine import in_quarantine, in_words
 from scoreback.service.monitoring.drift import drift
+from scoreback.service.monitoring.gates import gates
 from scoreback.service.monitoring.outcomes import outcomes
+from scoreback.service.monitoring.recalled import recalled
 from scoreback.service.monitoring.status import status
 from scoreback.service.monitoring.subject import Subject
 from scoreback.service.monitoring.upkeep import upkeep
@@ -29,9 +31,15 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
     held = in_force(app.state, detector)
     detector = held.detector
     subject = Subject(app=app, detector=detector, champion=champion, now=now)
-    found = [*outcomes(subject), *upkeep(subject), *drift(subject)]
-    doubted = in_words(in_quarantine(app, detector, now))
-    return [status(subject, found, paused(held), doubted), *found]
+    doubted = in_quarantine(app, detector, now)
+    found = [
+        *outcomes(subject, doubted),
+        *upkeep(subject),
+        *gates(subject),
+        *recalled(subject),
+        *drift(subject),
+    ]
+    return [status(subject, found, paused(held), in_words(doubted)), *found]
 
 
 def monitor(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:

@@ -11,11 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scoreback.connectors.doors import AlertQuery
-from scoreback.health import HealthDocument, Kind
+from scoreback.health import Figure, HealthDocument, Kind
 from scoreback.models.detector.spec import Detector
+from scoreback.models.labels.doubts import CONTRADICTION, FLOOD
 from scoreback.records import Alert, TimeWindow, Verdict
 from scoreback.service.app import App
 from scoreback.service.in_force.holding import held_back_here
+from scoreback.service.labels.quarantine import KINDS, Held
 from scoreback.service.monitoring.audited import audited
 from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
@@ -29,22 +31,39 @@ WEEK = 7 * DAY  # of alerts whose number is told
 _Z = 1.6449  # 90 % interval, as training's
 
 
-def outcomes(subject: Subject) -> list[HealthDocument]:
-    """Documents of precision, alerts and labels.
+def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument]:
+    """Documents of precision, alerts and labels, with the verdicts that are *held* in quarantine.
+
+    Of alerts nothing is told where the SIEM shows them to nobody but its own users.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
+    doubted = quarantined(held)
     found = all_alerts(subject.app, subject.name, subject.last(WINDOW))
     if found is None:
-        return []
-    alerts = [one for one in found if not one.is_audit]
+        return [subject.document(Kind.LABELS, doubted)]
+    alerts = [one for one in found if not one.is_audit and not one.is_explored]
     audits = [one for one in found if one.is_audit]
+    explored = [one for one in found if one.is_explored]
     return [
         _precision(subject, alerts, audits),
-        _volume(subject, alerts),
-        _labels(subject, alerts),
+        _volume(subject, alerts, audits, explored),
+        subject.document(Kind.LABELS, {**_labels(subject, alerts), **doubted}),
     ]
+
+
+def quarantined(held: Sequence[Held]) -> dict[str, float]:
+    """How many verdicts of *held* cases wait for somebody to decide, by why they are doubted."""
+    waiting = {
+        kind: float(sum(one.left_out for one in held if one.waits and one.case.kind == kind))
+        for kind in KINDS
+    }
+    return {
+        "quarantined": sum(waiting.values()),
+        "quarantined_bulk": waiting[FLOOD],
+        "quarantined_contradicting": waiting[CONTRADICTION],
+    }
 
 
 def interval(true: int, judged: int) -> tuple[float, float]:
@@ -131,7 +150,12 @@ def _precision(
     return subject.document(Kind.PRECISION, {**found, **estimate})
 
 
-def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+def _volume(
+    subject: Subject,
+    alerts: Sequence[Alert],
+    audits: Sequence[Alert],
+    explored: Sequence[Alert],
+) -> HealthDocument:
     """Alerts a day over the last week, or since scoring began where that is less."""
     now, budget = subject.now, subject.detector.alerts.budget
     began = first_hour(subject.app.state, subject.name)
@@ -140,6 +164,7 @@ def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
     by_day = Counter(a.event_time.date() for a in lately)
     per_day = len(lately) / days
     today = moment(subject.detector.alerts.day_starts.between(micros(now), micros(now))[0])
+    yesterday = now - DAY
     metrics = subject.champion.metrics
     return subject.document(
         Kind.ALERTS,
@@ -148,7 +173,9 @@ def _volume(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
             "promised_per_day": _known(metrics.get("alerts_per_day")),
             "today": sum(a.event_time >= today for a in alerts),
             "today_since": today,
-            "last_day": sum(a.event_time >= now - DAY for a in lately),
+            "last_day": sum(a.event_time >= yesterday for a in lately),
+            "audits_last_day": sum(a.event_time >= yesterday for a in audits),
+            "explored_last_day": sum(a.event_time >= yesterday for a in explored),
             "per_day": per_day,
             "share_of_budget": per_day / budget if budget else None,
             "days_over_budget": sum(count > budget for count in by_day.values()),
@@ -169,20 +196,17 @@ def _suppressed(subject: Subject, today: datetime) -> dict[str, float]:
     }
 
 
-def _labels(subject: Subject, alerts: Sequence[Alert]) -> HealthDocument:
+def _labels(subject: Subject, alerts: Sequence[Alert]) -> dict[str, Figure | None]:
     still_open = [a for a in alerts if a.verdict is None]
     closed = [a.closed_at for a in alerts if a.closed_at is not None]
     newest = max(closed, default=None)
     oldest = min((a.raised_at for a in still_open), default=None)
-    return subject.document(
-        Kind.LABELS,
-        {
-            "open_alerts": len(still_open),
-            "oldest_open": None if oldest is None else _seconds(subject.now - oldest),
-            "newest_label": newest,
-            "label_lag": None if newest is None else _seconds(subject.now - newest),
-        },
-    )
+    return {
+        "open_alerts": len(still_open),
+        "oldest_open": None if oldest is None else _seconds(subject.now - oldest),
+        "newest_label": newest,
+        "label_lag": None if newest is None else _seconds(subject.now - newest),
+    }
 
 
 def _seconds(span: timedelta) -> float:

@@ -32,6 +32,7 @@ def status(
     """
     by_kind = {d.kind: d.figures for d in documents if d.kind is not Kind.RUN}
     runs = [d for d in documents if d.kind is Kind.RUN]
+    shadows = [d for d in documents if d.kind is Kind.GATE]
     why = {
         Condition.STALE: _stale(by_kind.get(Kind.FRESHNESS, {})),
         Condition.STARVED: _starved(by_kind.get(Kind.PRECISION, {}), by_kind.get(Kind.LABELS, {})),
@@ -40,10 +41,11 @@ def status(
         Condition.FAILING: _failing(
             runs, by_kind.get(Kind.REFUSED, {}), by_kind.get(Kind.PRECISION, {})
         ),
+        Condition.GATE_WAITING: _gate_waiting(shadows),
+        Condition.QUARANTINED: doubted or "",
     }
     unusable = str(by_kind.get(Kind.VERSION, {}).get("unusable", ""))
     said = [text for text in (*why.values(), unusable) if text]
-    said += [] if doubted is None else [doubted]
     off_by_file = paused is not None and paused.since is None
     state = FAILING if why[Condition.FAILING] else ATTENTION if said else OK
     if paused is not None:
@@ -96,6 +98,15 @@ def _failing(runs: Sequence[HealthDocument], refused: Figures, precision: Figure
             f" {_number(precision, 'promised_low'):.2f} was promised"
         )
     return ""
+
+
+def _gate_waiting(shadows: Sequence[HealthDocument]) -> str:
+    waiting = [d for d in shadows if _number(d.figures, "awaits_approval")]
+    return "; ".join(
+        f"{d.subject} is better than {d.figures.get('against')} and waits for somebody to promote"
+        " it"
+        for d in waiting
+    )
 
 
 def _number(figures: Figures, name: str, default: float = 0.0) -> float:

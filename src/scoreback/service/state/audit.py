@@ -36,13 +36,19 @@ def record(connection: sa.Connection, entry: AuditEntry) -> None:
 
 
 def audit_log(
-    state: State, detector: str | None = None, limit: int | None = None
+    state: State,
+    detector: str | None = None,
+    limit: int | None = None,
+    *,
+    since: datetime | None = None,
 ) -> Sequence[AuditEntry]:
-    """The log, newest first."""
+    """The log, newest first: of one detector, at most so many entries, from a time on."""
     t = tables.audit
     query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
     if detector is not None:
         query = query.where(t.c.detector == detector)
+    if since is not None:
+        query = query.where(t.c.at >= since)
     with state.database.reads() as connection:
         rows = connection.execute(query).all()
     return [

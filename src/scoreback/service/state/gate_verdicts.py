@@ -54,8 +54,19 @@ def last_verdict(state: State, detector: str, version: str) -> GateVerdict | Non
     mine = sa.select(t).where(t.c.detector == detector, t.c.version == version)
     with state.database.reads() as connection:
         row = connection.execute(mine.order_by(t.c.id.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _verdict(row)
+
+
+def last_verdicts(state: State, detector: str) -> dict[str, GateVerdict]:
+    """What was said last of each version of *detector* that was compared."""
+    t = tables.gate_verdicts
+    latest = sa.select(sa.func.max(t.c.id)).where(t.c.detector == detector).group_by(t.c.version)
+    query = sa.select(t).where(t.c.id.in_(latest)).order_by(t.c.id)
+    with state.database.reads() as connection:
+        return {row.version: _verdict(row) for row in connection.execute(query)}
+
+
+def _verdict(row: sa.Row[tuple[object, ...]]) -> GateVerdict:
     return GateVerdict(
         detector=row.detector, version=row.version, against=row.against, at=row.at,
         outcome=row.outcome, why=row.why,

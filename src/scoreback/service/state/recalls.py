@@ -68,6 +68,13 @@ class Recalls:
             row = connection.execute(query).one_or_none()
         return None if row is None else _recall(row)
 
+    def since(self, detector: str, since: datetime) -> Sequence[Recall]:
+        """The recalls of *detector* from a time on, oldest first."""
+        t = tables.recalls
+        query = sa.select(t).where(t.c.detector == detector, t.c.at >= since).order_by(t.c.id)
+        with self._database.reads() as connection:
+            return [_recall(row) for row in connection.execute(query)]
+
     def alerts(self, recall: Recall) -> Sequence[RecalledAlert]:
         """What *recall* takes back, by time."""
         t = tables.recalled_alerts

@@ -1,0 +1,67 @@
+"""What health documents say of shadows, of versions taken back and of missed attacks, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from scoreback.health import Figure, HealthDocument, Kind
+from scoreback.service.cli import show
+
+Figures = Mapping[str, Figure]
+
+
+def say(detector: str, documents: Sequence[HealthDocument]) -> None:
+    """A sentence for each shadow, recall and estimate of *detector*."""
+    for sentence in sentences(documents):
+        show.say(f"{detector}: {sentence}")
+
+
+def sentences(documents: Sequence[HealthDocument]) -> Iterator[str]:
+    """What is to be said of *documents*, in their order."""
+    for one in documents:
+        if one.kind is Kind.PRECISION and "missed_attacks" in one.figures:
+            yield _missed(one.figures)
+        elif one.kind is Kind.GATE:
+            yield _gate(one.subject, one.figures)
+        elif one.kind is Kind.RECALL:
+            yield _recall(one.subject, one.figures)
+
+
+def _missed(figures: Figures) -> str:
+    low, high = (_count(figures.get(f"missed_attacks_{end}")) for end in ("low", "high"))
+    found = (
+        f"of attacks, {_count(figures.get('missed_attacks'))} raised no alert ({low} to {high}),"
+        f" by {_count(figures.get('audits_judged'))} judged audits"
+    )
+    why = figures.get("recall_why")
+    return f"{found}; {why}" if why else found
+
+
+def _gate(shadow: str, figures: Figures) -> str:
+    outcome = str(figures.get("outcome")).replace("_", " ")
+    said = f"shadow {shadow} beside {figures.get('against')}: {outcome}, {figures.get('why')}"
+    by, at = figures.get("decided_by"), figures.get("decided_at")
+    return said if by is None else f"{said}; decided by {by}, {_moment(at)}"
+
+
+def _recall(version: str, figures: Figures) -> str:
+    undone = "; this was undone" if figures.get("undone") else ""
+    said = (
+        f"{figures.get('by')} took {version} back for {figures.get('restored')},"
+        f" {_moment(figures.get('at'))}"
+    )
+    if "recalled" not in figures:
+        return f"{said}; its alerts are not listed yet{undone}"
+    raised, alone, tagged, closed = (
+        _count(figures.get(name)) for name in ("alerts", "recalled", "tagged", "closed")
+    )
+    return f"{said}: {alone} of {raised} alerts recalled, {tagged} tagged, {closed} closed{undone}"
+
+
+def _count(value: Figure | None) -> str:
+    return f"{value:.0f}" if isinstance(value, int | float) else "-"
+
+
+def _moment(value: Figure | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else "-"
