@@ -114,6 +114,7 @@ def scores(events: int) -> ScoreBatch:
             '["rule.id is rare here", "many ports in an hour"]' if n % 50 == 0 else None
             for n in numbers
         ],
+        "chance": [1.0 if n % 50 == 0 else None for n in numbers],
     }
     batch = pa.table(columns, schema=SCORE_COLUMNS).to_batches()[0]
     for name in ("source.ip", "destination.ip", "rule.id", "rule.name"):

@@ -51,7 +51,7 @@ class AlertRule:
 
     name: str
     detector: str
-    version: str
+    version: str  # whose scores it looks at; empty: those of any version
     per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
     throttle: timedelta  # hits of an entity within it join that entity's open alert
     budget: float  # alerts a day that the threshold is paced to

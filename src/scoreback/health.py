@@ -249,6 +249,6 @@ _HITS = pa.schema(
     [(n, pa.string()) for n in ("score_id", "event_id")]
     + [("event_time", TIME)]
     + [(n, pa.string()) for n in ("entity", "detector", "version", "stage")]
-    + [(n, pa.float64()) for n in ("score", "risk", "threshold")]
+    + [(n, pa.float64()) for n in ("score", "risk", "threshold", "chance")]
     + [("reasons", pa.string())]
 )

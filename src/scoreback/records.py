@@ -69,6 +69,8 @@ SCORE_COLUMNS = pa.schema(
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("alert", pa.bool_(), nullable=False),  # a hit that a SIEM's rules look at
         pa.field("reasons", pa.string()),  # JSON list; of hits only, also of those held back
+        # The chance, in (0, 1], that people were shown it; null: they are not, or it is not known.
+        pa.field("chance", pa.float64()),
     ]
 )
 
@@ -83,12 +85,16 @@ class Verdict(StrEnum):
 
 
 class Stage(StrEnum):
-    """Why a score was written; only ``live`` scores raise alerts."""
+    """Why a score was written; a rule raises alerts from the scores of its stage alone."""
 
     LIVE = "live"
     SHADOW = "shadow"
-    AUDIT = "audit"
+    AUDIT = "audit"  # a sample of what raises no alert
+    EXPLORE = "explore"  # what only a shadow would show
     BACKFILL = "backfill"
+
+
+SHOWN_STAGES = (Stage.LIVE, Stage.AUDIT, Stage.EXPLORE)  # those whose scores raise alerts
 
 
 # A candidate waits, a shadow is scored by and raises nothing, the champion raises alerts.
@@ -280,6 +286,7 @@ class Alert:
     labeller: str | None = None
     tags: tuple[str, ...] = ()
     touched: bool = False  # an analyst has closed, reopened or otherwise changed it
+    chance: float | None = None  # that its event was shown; None: raised before it was told
 
     @property
     def is_audit(self) -> bool:

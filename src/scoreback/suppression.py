@@ -39,13 +39,10 @@ class Suppression:
 
 def hits_of(rule: AlertRule, scores: pa.Table) -> pa.Table:
     """The *scores* that *rule* is about, by time: of its stage and version, and to alert."""
-    wanted = pc.equal(scores["detector"], rule.detector)
-    for condition in (
-        pc.equal(scores["version"], rule.version),
-        pc.equal(scores["stage"], rule.stage.value),
-        scores["alert"],
-    ):
-        wanted = pc.and_(wanted, condition)
+    wanted = pc.and_(scores["alert"], pc.equal(scores["detector"], rule.detector))
+    wanted = pc.and_(wanted, pc.equal(scores["stage"], rule.stage.value))
+    if rule.version:
+        wanted = pc.and_(wanted, pc.equal(scores["version"], rule.version))
     return scores.filter(wanted).sort_by([("event_time", "ascending"), ("score_id", "ascending")])
 
 

@@ -47,6 +47,7 @@ def scores(
         "threshold": [0.5] * count,
         "alert": [alert] * count,
         "reasons": ['["it is a test"]' if alert else None] * count,
+        "chance": [1.0 if alert else None] * count,
     }
     schema = SCORE_COLUMNS
     for name in columns:

@@ -56,6 +56,11 @@ def test_of_what_raises_no_alert_a_few_a_day_are_shown_with_low_severity(
     assert {one.severity for one in shown} == {Severity.LOW}
     assert all(one.reasons != "[]" for one in shown)
     assert all(0 < one.chance <= 1 for one in drawn)
+    assert {one.event_id: one.chance for one in shown} == {
+        one.event_id: one.chance for one in drawn
+    }
+    assert {row["chance"] for row in scores if row["alert"]} == {1.0}
+    assert {row["chance"] for row in scores if not row["alert"]} == {None}
     alerted = {row["event_id"] for row in scores if row["alert"]}
     assert alerted.isdisjoint(one.event_id for one in drawn)
 

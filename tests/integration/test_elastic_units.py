@@ -20,7 +20,7 @@ def score_of(unit: dict[str, object]) -> ScoreBatch:
     given = unit | {
         "score_id": "s1", "scored_at": START + timedelta(days=2), "entity": "h1",
         "detector": "grouped", "version": "v1-aa", "stage": "live", "score": 0.9, "risk": 90.0,
-        "threshold": 0.5, "alert": True, "reasons": None,
+        "threshold": 0.5, "alert": True, "reasons": None, "chance": 1.0,
     }  # fmt: skip
     columns = [pa.array([given[f.name]], f.type) for f in SCORE_COLUMNS]
     return ScoreBatch(pa.RecordBatch.from_arrays(columns, schema=SCORE_COLUMNS))

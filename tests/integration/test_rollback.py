@@ -110,6 +110,7 @@ class Case:
             "threshold": pa.array(threshold),
             "alert": pa.array(np.asarray(score) >= np.asarray(threshold)),
             "reasons": pa.nulls(count, pa.string()),
+            "chance": pa.nulls(count, pa.float64()),
         }
         table = pa.table(columns).select(SCORE_COLUMNS.names).cast(SCORE_COLUMNS)
         if count:

@@ -71,6 +71,8 @@ def test_one_run_scores_with_champion_and_shadow_and_only_the_champion_alerts(
         assert {alert.version for alert in siem_of(app).alerts.find()} == {champion}
         assert run.outcome.scored == live.num_rows
         assert run.outcome.alerts == pc.sum(live["alert"]).as_py()
+        assert pc.sum(beside["alert"]).as_py()
+        assert beside["chance"].null_count == beside.num_rows  # nobody is shown what it says
         assert not run.unusable
 
 

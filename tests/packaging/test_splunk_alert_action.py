@@ -22,7 +22,7 @@ SCRIPT = SOURCES / "bin" / "scoreback_alert.py"
 FIELDS = (
     "scoreback_score_id", "scoreback_event_id", "orig_time", "scoreback_entity",
     "scoreback_detector", "scoreback_version", "scoreback_score", "event_risk_score",
-    "scoreback_reasons",
+    "scoreback_reasons", "scoreback_chance",
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def _hit(number: int, time: float = NOON, entity: str = "10.0.0.7", **more: str)
         "scoreback_score": "0.912345",
         "event_risk_score": "61.5",
         "scoreback_reasons": '["many failed logins"]',
+        "scoreback_chance": "0.0625",
     }
     return hit | more
 
@@ -127,7 +128,8 @@ def test_a_hit_opens_an_alert_whichever_python_splunk_has(
         "rule": "alert triage", "delivery": "alert", "detector": "alert_triage",
         "version": "v3-1f2e3d4c", "entity": "10.0.0.7", "event_id": "event-1",
         "event_time": NOON + 0.123456, "score": 0.912345, "risk": 61.5, "severity": "high",
-        "reasons": '["many failed logins"]', "status": "open", "tags": [], "touched": False,
+        "reasons": '["many failed logins"]', "chance": 0.0625, "status": "open", "tags": [],
+        "touched": False,
     }  # fmt: skip
 
 

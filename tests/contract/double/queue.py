@@ -251,7 +251,7 @@ def _opened(rule: AlertRule, name: str, row: dict[str, Any], at: datetime) -> di
         "alert_id": name, "rule": rule.name, "detector": rule.detector, "version": row["version"],
         **{key: row[key] for key in copied}, "raised_at": micros(at),
         "severity": rule.severity, "events": 1, "reasons": row["reasons"] or "[]", "verdict": None,
-        "closed_at": None, "labeller": None, "tags": [], "touched": False,
+        "closed_at": None, "labeller": None, "tags": [], "touched": False, "chance": row["chance"],
     }  # fmt: skip
 
 

@@ -117,11 +117,13 @@ def _hit(row: Mapping[str, str], score_id: str, rule: Rule) -> Hit:
         "score": float(row.get("scoreback_score") or 0),
         "risk": float(row.get("event_risk_score") or 0),
         "reasons": _reasons(row.get("scoreback_reasons", "")),
-        "raised_at": _moment(row.get("scoreback_raised_at", "")),
+        "chance": _known(row.get("scoreback_chance", "")),
+        "raised_at": _known(row.get("scoreback_raised_at", "")),
     }
 
 
-def _moment(text: str) -> float | None:
+def _known(text: str) -> float | None:
+    """*text* as a number; None where it is none."""
     try:
         return float(text)
     except ValueError:
@@ -187,6 +189,7 @@ def _alert(rule: Rule, name: str, hit: Hit, now: float) -> Document:
         "risk": hit["risk"],
         "severity": rule.severity,
         "reasons": hit["reasons"],
+        "chance": hit["chance"],
         "status": "open",
         "tags": [],
         "touched": False,

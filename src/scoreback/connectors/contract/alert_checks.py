@@ -47,27 +47,40 @@ def check_only_live_scores_that_are_to_alert_raise_alerts(subject: Subject) -> N
     expect([a.event_id for a in later] == event_ids([10]), "the window is not on the events' time")
 
 
-def check_a_rule_of_audits_raises_alerts_of_audit_scores_alone(subject: Subject) -> None:
-    """A sample of what was below the threshold is shown by a rule of its own."""
+def check_rules_of_audits_and_of_shadows_raise_alerts_of_their_stage_alone(
+    subject: Subject,
+) -> None:
+    """A sample of what was not to alert is shown by a rule of its own, with its chance."""
     seed_events(subject, 20)
     audits = replace(
         contract_rule(), name="contract.audit", stage=Stage.AUDIT, severity=Severity.LOW
     )
-    rules(subject).apply(contract_rule())
-    rules(subject).apply(audits)
+    explored = replace(contract_rule(), name="contract.explore", stage=Stage.EXPLORE, version="")
+    for rule in (contract_rule(), audits, explored):
+        rules(subject).apply(rule)
     write(subject, scores_of(subject, range(10, 12)))
     write(subject, scores_of(subject, range(12, 14), stage=Stage.AUDIT.value))
+    write(subject, scores_of(subject, range(14, 15), stage=Stage.EXPLORE.value, version="v2-bb"))
+    write(subject, scores_of(subject, range(15, 16), stage=Stage.EXPLORE.value, version="v3-cc"))
     raise_alerts(subject)
     raise_alerts(subject)
     found = {a.event_id: a for a in alerts(subject).find(AlertQuery(detector="contract"))}
-    by = ["contract", "contract", audits.name, audits.name]
-    wanted = dict(zip(event_ids(range(10, 14)), by, strict=True))
+    by = ["contract"] * 2 + [audits.name] * 2 + [explored.name] * 2
+    wanted = dict(zip(event_ids(range(10, 16)), by, strict=True))
     expect({event: a.rule for event, a in found.items()} == wanted, "not the alerts of each stage")
+    chances = [found[event].chance for event in event_ids(range(10, 16))]
+    expect(
+        chances == [1.0, 1.0, 0.0625, 0.0625, 0.25, 0.25], f"the chances of alerts are {chances}"
+    )
     expect(
         all((a.severity == Severity.LOW) == (a.rule == audits.name) for a in found.values()),
         "severity is not the rule's",
     )
-    expect(rules(subject).standing(audits).standing == Standing.CURRENT, "it does not stand")
+    versions = [found[event].version for event in event_ids(range(14, 16))]
+    expect(versions == ["v2-bb", "v3-cc"], f"alerts of shadows name the versions {versions}")
+    for rule in (audits, explored):
+        standing = rules(subject).standing(rule).standing
+        expect(standing == Standing.CURRENT, f"the rule {rule.name} is {standing}")
 
 
 def check_rules_read_scores_by_when_they_came(subject: Subject) -> None:

@@ -38,6 +38,7 @@ from scoreback.records import (
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIELDS = ("source.ip", "rule.id")
+_CHANCES = {"audit": 0.0625, "explore": 0.25}  # that a score of the stage was shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,7 @@ def scores_of(
         "threshold": [0.5] * len(ids),
         "alert": high,
         "reasons": ['["it is a contract"]' if h else None for h in high],
+        "chance": [_CHANCES.get(stage, 1.0) if h else None for h in high],
     }
     arrays = [pa.array(columns[f.name], f.type) for f in SCORE_COLUMNS]
     return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=SCORE_COLUMNS))

@@ -19,7 +19,7 @@ from scoreback.models.detector.unit_checks import check_unit
 # Columns of a stored score: `scoreback.records.SCORE_COLUMNS`, as a test holds.
 SCORE_NAMES = (
     "score_id", "event_id", "event_ref", "event_time", "scored_at", "entity", "detector", "version",
-    "stage", "score", "risk", "threshold", "alert", "reasons",
+    "stage", "score", "risk", "threshold", "alert", "reasons", "chance",
 )  # fmt: skip
 
 _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)

@@ -25,6 +25,7 @@ from scoreback.service.state.workspace_state import State
 _MARK = b"scoreback sealed"
 _ARROW_ENDS = b"ARROW1"
 _SHA256_BYTES = 32
+_LATEST = SCORE_COLUMNS.field("chance")  # the column that scores got last
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,11 @@ def _unsealed(content: bytes) -> memoryview:
 
 
 def _scores(table: pa.Table) -> ScoreBatch:
-    schema = table.schema.remove_metadata()
+    table = table.replace_schema_metadata()
+    if _LATEST.name not in table.column_names:  # of a version that did not know it
+        place = len(SCORE_COLUMNS) - 1
+        table = table.add_column(place, _LATEST, pa.nulls(table.num_rows, _LATEST.type))
+    schema = table.schema
     if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
         raise ValueError("it holds other columns than scores have")
     return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))

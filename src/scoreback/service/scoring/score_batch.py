@@ -56,6 +56,9 @@ def kept_scores(
     audited = paced.audited
     places, shown = np.append(np.flatnonzero(kept), audited), np.ones(len(audited), dtype=bool)
     scores, alerts = scored.scores[places], np.append(judged.alerts[kept], shown)
+    chances = np.append(np.ones(len(places) - len(audited)), [one.chance for one in paced.audits])
+    live = paced.stage is Stage.LIVE  # what a shadow says is shown to nobody
+    told = alerts & np.append(np.full(len(places) - len(audited), live), shown)
     reasons = _reasons(
         scorer, rows, np.append(np.flatnonzero(hits), audited), np.append(hits[kept], shown)
     )
@@ -81,6 +84,7 @@ def kept_scores(
         pa.array(judged.thresholds[places], pa.float64()),
         pa.array(alerts, pa.bool_()),
         reasons,
+        pa.array(chances, pa.float64(), mask=~told),
     ]
     schema = SCORE_COLUMNS
     for name in carried:

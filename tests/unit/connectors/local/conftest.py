@@ -65,6 +65,7 @@ def make_scores() -> MakeScores:
             "threshold": [0.5] * n,
             "alert": [score >= 0.5] * n,
             "reasons": ['["why"]'] * n,
+            "chance": [1.0 if score >= 0.5 else None] * n,
         }
         arrays = [pa.array(columns[f.name], f.type) for f in SCORE_COLUMNS]
         return ScoreBatch(pa.RecordBatch.from_arrays(arrays, schema=SCORE_COLUMNS))

@@ -56,6 +56,19 @@ def test_what_was_stored_is_loaded(stored: Path) -> None:
     assert [path.name for path in stored.parent.iterdir()] == ["b.arrow"]
 
 
+def test_scores_of_a_version_that_knew_no_chance_are_loaded_without(tmp_path: Path) -> None:
+    path, name = tmp_path / "b.arrow", "user.name"
+    more = PARCEL.scores.batch.append_column(name, pa.array(["amy"] * 8))
+    older = more.drop_columns(["chance"])
+    about = {"histograms": "[]", "enrichment": "none"}
+    with (
+        pa.OSFile(str(path), "wb") as file,
+        pa.ipc.new_file(file, older.schema.with_metadata(about)) as written,
+    ):
+        written.write_batch(older)
+    assert load(path).scores.batch == more
+
+
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_an_error_that_names_the_file(
     stored: Path, place: float, bit: int

@@ -37,6 +37,7 @@ _DETECTOR = {
     "stage": _KEYWORD,
     "threshold": {"type": "double", "index": False},
     "score": _DOUBLE,
+    "chance": _DOUBLE,
     "entity": _KEYWORD,
     "reasons": _ONLY_KEPT,
     "event": {"properties": {"id": _KEYWORD, "index": _KEYWORD}},

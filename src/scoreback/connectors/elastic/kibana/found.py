@@ -252,6 +252,7 @@ class FoundAlerts:
             labeller=None if said is None else said.labeller,
             tags=tuple(source.tags),
             touched=touched,
+            chance=None if (chance := only(own.get("chance"))) is None else float(chance),
         )
         return FoundAlert(
             alert=alert,

@@ -6,7 +6,7 @@ from typing import Any
 from scoreback.connectors.elastic.names import OWN, Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.wire.client import Client
-from scoreback.records import Alert, Stage
+from scoreback.records import SHOWN_STAGES, Alert
 
 _AT_ONCE = 500  # alerts in one query
 _OF_EVENT = f"{OWN}event."  # copied fields that are called like one of the score's own
@@ -22,13 +22,13 @@ def fields_of(client: Client, names: Names, alerts: Sequence[Alert]) -> dict[str
     for start in range(0, len(alerts), _AT_ONCE):
         some = alerts[start : start + _AT_ONCE]
         body = {
-            "size": 4 * len(some),  # two stages of each, and each perhaps once more
+            "size": 6 * len(some),  # three stages of each, and each perhaps once more
             "query": {
                 "bool": {
                     "filter": [
                         {"terms": {f"{OWN}event.id": sorted({one.event_id for one in some})}},
                         {"terms": {f"{OWN}version": sorted({one.version for one in some})}},
-                        {"terms": {f"{OWN}stage": [Stage.LIVE.value, Stage.AUDIT.value]}},
+                        {"terms": {f"{OWN}stage": [one.value for one in SHOWN_STAGES]}},
                     ]
                 }
             },

@@ -44,6 +44,7 @@ _HITS = pa.schema(
         pa.field("threshold", pa.float64()),
         pa.field("alert", pa.bool_()),
         pa.field("reasons", pa.string()),
+        pa.field("chance", pa.float64()),
         pa.field("index", pa.string()),  # the backing index that holds it
         pa.field("seq_no", pa.int64()),
         pa.field("primary_term", pa.int64()),
@@ -92,18 +93,7 @@ class RuleEngine:
 
     def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
         """Scores that one of *rules* is to alert of, and that are in no alert yet."""
-        either = [
-            {
-                "bool": {
-                    "filter": [
-                        {"term": {"scoreback.detector": rule.detector}},
-                        {"term": {"scoreback.version": rule.version}},
-                        {"term": {"scoreback.stage": rule.stage.value}},
-                    ]
-                }
-            }
-            for rule in rules
-        ]
+        either = [{"bool": {"filter": _looked_at(rule)}} for rule in rules]
         body: dict[str, Any] = {
             "size": PAGE,
             "query": {
@@ -167,6 +157,7 @@ class RuleEngine:
                 "scoreback.score": hits["score"],
                 "scoreback.threshold": hits["threshold"],
                 "scoreback.reasons": hits["reasons"],
+                "scoreback.chance": hits["chance"],
             },
             {
                 "event.kind": "alert",
@@ -217,6 +208,11 @@ class RuleEngine:
             body["search_after"] = found[-1]["sort"]
 
 
+def _looked_at(rule: AlertRule) -> list[dict[str, Any]]:
+    terms = {"detector": rule.detector, "version": rule.version, "stage": rule.stage.value}
+    return [{"term": {f"scoreback.{name}": value}} for name, value in terms.items() if value]
+
+
 def _of_entities(asked: list[str]) -> dict[str, Any]:
     """The query for alerts of the entities *asked*; it finds all whose name no search knows."""
     known = {"terms": {"scoreback.entity": [e for e in asked if len(e) <= LONGEST_KEYWORD]}}
@@ -252,7 +248,9 @@ def _hit(hit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_OWN = ("entity", "detector", "version", "stage", "score", "threshold", "alert", "reasons")
+_OWN = (
+    "entity", "detector", "version", "stage", "score", "threshold", "alert", "reasons", "chance",
+)  # fmt: skip
 
 
 def _first_of_each(hits: pa.Table) -> pa.Table:

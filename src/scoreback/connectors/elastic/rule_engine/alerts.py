@@ -182,4 +182,5 @@ def _alert(source: Mapping[str, Any], events: int) -> Alert:
         labeller=own.get("labeller"),
         tags=tuple(own.get("tags") or ()),
         touched=bool(own.get("touched")),
+        chance=own.get("chance"),
     )

@@ -70,7 +70,10 @@ class Verdicts:
             "labeller": labeller,
             "source": "verdict",
         }
-        self._create(_key(row), row | {"rule": alert.rule, "withdrawn": False})
+        more = {"rule": alert.rule, "withdrawn": False}
+        if alert.chance is not None:
+            more["propensity"] = alert.chance
+        self._create(_key(row), row | more)
         return at
 
     def withdraw(self, alert_id: str, at: datetime) -> None:

@@ -73,6 +73,7 @@ class Enrichments:
                 "scoreback.risk": events["risk"],
                 "scoreback.threshold": events["threshold"],
                 "scoreback.alert": events["alert"],
+                "scoreback.chance": events["chance"],
                 "scoreback.event_time": events["event_time"],
                 "scoreback.scored_at": events["scored_at"],
                 **why,

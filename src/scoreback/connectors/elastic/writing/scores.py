@@ -33,7 +33,8 @@ _NOTHING: dict[str, Any] = {"hits": {"hits": []}}
 # Columns that nearly always have one value for a whole batch.
 _SHARED = frozenset(
     {
-        "event.ingested", "event.severity", "scoreback.alert", "scoreback.detector",
+        "event.ingested", "event.severity", "scoreback.alert", "scoreback.chance",
+        "scoreback.detector",
         "scoreback.event.index", "scoreback.scored_at", "scoreback.stage", "scoreback.threshold",
         "scoreback.version",
     }
@@ -206,6 +207,7 @@ def _creations(table: pa.Table, received: pa.Array) -> pa.Array:
         "scoreback.score": table["score"],
         "scoreback.threshold": table["threshold"],
         "scoreback.alert": table["alert"],
+        "scoreback.chance": table["chance"],
         "scoreback.scored_at": table["scored_at"],
         "scoreback.detector": table["detector"],
         "scoreback.version": table["version"],

@@ -6,7 +6,7 @@ from scoreback.connectors.local.storage.compaction import kept_while_read
 from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.segments import listed
 from scoreback.connectors.local.storage.store import Store
-from scoreback.records import SCORE_COLUMNS, Alert, Stage
+from scoreback.records import SCORE_COLUMNS, SHOWN_STAGES, Alert
 from scoreback.sql import identifier, literal
 from scoreback.times import micros
 
@@ -26,7 +26,7 @@ def fields_of(store: Store, alerts: Sequence[Alert]) -> dict[str, dict[str, str]
         if not names:
             return {}
         ids = ", ".join(literal(one.event_id) for one in alerts)
-        stages = ", ".join(literal(one.value) for one in (Stage.LIVE, Stage.AUDIT))
+        stages = ", ".join(literal(one.value) for one in SHOWN_STAGES)
         columns = ", ".join(map(identifier, ("detector", "version", "event_id", *names)))
         sql = (
             f"SELECT {columns} "  # noqa: S608 - names and texts are quoted

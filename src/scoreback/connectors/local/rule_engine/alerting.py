@@ -13,12 +13,13 @@ from scoreback.connectors.local.storage.segments import segment_of
 from scoreback.connectors.local.storage.store import LOOKUP_IDS, Store
 from scoreback.deployment import AlertRule, RuleKind
 from scoreback.health import HealthDocument, health_hits
+from scoreback.records import SCORE_COLUMNS
 from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros
 
 _COLUMNS = (
     "score_id", "event_id", "event_time", "entity", "detector", "version", "stage",
-    "score", "risk", "alert", "reasons",
+    "score", "risk", "alert", "reasons", "chance",
 )  # fmt: skip
 
 
@@ -81,9 +82,10 @@ def _unseen(since: int) -> sa.Select[tuple[object, ...]]:
 
 def _hit_columns(table: pa.Table) -> pa.Table:
     """The columns that rules read; a segment does not hold those that are empty throughout."""
-    for name in ("entity", "reasons"):
+    for name in ("entity", "reasons", "chance"):
         if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+            kind = SCORE_COLUMNS.field(name).type
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
     return table.select(list(_COLUMNS))
 
 
@@ -158,4 +160,5 @@ def _alert(rule: AlertRule, alert_id: str, hit: Mapping[str, object], at: int) -
         "risk": hit["risk"],
         "severity": rule.severity.value,
         "reasons": hit["reasons"] or "[]",
+        "chance": hit["chance"],
     }

@@ -110,6 +110,7 @@ def record_closing(
         "label_time": micros(next_time(history, at)),
         "labeller": labeller,
         "source": "verdict",
+        "propensity": alert.chance,
         "rule": alert.rule,
         "withdrawn": False,
     }

@@ -12,7 +12,7 @@ from scoreback.disk.files import FILE_MODE, unlinked
 from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 5  # an older ledger is brought up to it in place
+SCHEMA_VERSION = 6  # an older ledger is brought up to it in place
 BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
 
 _LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
@@ -102,6 +102,7 @@ alerts = sa.Table(
     sa.Column("closed_at", sa.Integer),
     sa.Column("labeller", sa.Text),
     sa.Column("tags", sa.JSON),  # null: none
+    sa.Column("chance", sa.Float),  # that its event was shown; null: not known
     sa.Index("alerts_by_rule", "rule", "event_time"),
     sa.Index("alerts_by_time", "event_time", "alert_id"),
 )

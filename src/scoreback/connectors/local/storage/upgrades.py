@@ -101,9 +101,15 @@ def _events_get_values_later(connection: sa.Connection) -> None:
     connection.execute(sa.text(_LATER_VALUES))
 
 
+def _alerts_know_their_chance(connection: sa.Connection) -> None:
+    """Schema 6: an alert says by which chance its event was shown."""
+    connection.execute(sa.text("ALTER TABLE alerts ADD COLUMN chance FLOAT"))
+
+
 _STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _withdrawals_are_rows,
     _segments_know_their_exports,
     _settings_and_health_are_kept,
     _events_get_values_later,
+    _alerts_know_their_chance,
 )

@@ -13,13 +13,13 @@ from scoreback.connectors.splunk.spl import text
 from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.writing.own_events import OwnEvents
-from scoreback.records import Alert, Stage
+from scoreback.records import SHOWN_STAGES, Alert
 
 _AT_ONCE = 100  # alerts in one search
 _RAW = "scoreback_raw"
 _OWN = "scoreback_"
 _OURS = frozenset({"event_kind", "event_risk_score", "event_severity", "orig_time"})
-_STAGES = frozenset({Stage.LIVE.value, Stage.AUDIT.value})
+_STAGES = frozenset(one.value for one in SHOWN_STAGES)
 
 _log = logging.getLogger(__name__)
 

@@ -256,4 +256,5 @@ def _alert(row: Document, events: int, history: Sequence[Closing], *, touched: b
         labeller=None if last is None else last.labeller,
         tags=tuple(_tags(row)),
         touched=touched or _yes(row.get("touched")),
+        chance=float(row["chance"]) if row.get("chance") else None,
     )

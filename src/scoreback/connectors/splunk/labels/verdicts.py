@@ -81,6 +81,7 @@ class Verdicts:
             "label_time": next_time(closings, at),
             "labeller": labeller,
             "source": "verdict",
+            "propensity": alert.chance,
             "withdrawn": False,
         }
         self._save([row])

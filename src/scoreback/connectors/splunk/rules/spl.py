@@ -63,11 +63,13 @@ def search_of(rule: AlertRule) -> str:
 
 def _score_hits(rule: AlertRule) -> tuple[str, ...]:
     detector = plain(rule.detector, "a detector's name")
-    version = plain(rule.version, "a version")
+    version = ""
+    if rule.version:
+        version = f" scoreback_version={in_search(plain(rule.version, 'a version'))}"
     return (
         (
             "`scoreback_index` sourcetype=scoreback:score"
-            f" scoreback_detector={in_search(detector)} scoreback_version={in_search(version)}"
+            f" scoreback_detector={in_search(detector)}{version}"
             f" scoreback_stage={rule.stage.value} scoreback_alert=true"
         ),
         "dedup scoreback_score_id",

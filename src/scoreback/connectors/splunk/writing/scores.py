@@ -44,6 +44,7 @@ class _Stored(msgspec.Struct, rename="scoreback_{}".format):
     time: float = msgspec.field(name="orig_time")
     entity: str | None = None
     reasons: str | None = None
+    chance: float | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Stored)
@@ -145,6 +146,7 @@ def _documents(table: pa.Table, events: OwnEvents) -> pa.Array:
         "scoreback_version": table["version"],
         "scoreback_stage": table["stage"],
         "scoreback_alert": table["alert"],
+        "scoreback_chance": table["chance"],
         "scoreback_score": table["score"],
         "scoreback_threshold": table["threshold"],
         "event_risk_score": risk,

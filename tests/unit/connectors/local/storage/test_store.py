@@ -146,6 +146,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(
         connection.execute("ALTER TABLE segments DROP COLUMN sources")
         for later in ("retired", "overrides", "health", "later_values"):
             connection.execute(f"DROP TABLE {later}")
+        connection.execute("ALTER TABLE alerts DROP COLUMN chance")
         connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
     connection.close()
     again = LocalConnector.open("t", {"path": siem.store.folder})

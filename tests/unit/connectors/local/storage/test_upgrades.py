@@ -72,6 +72,7 @@ def test_verdicts_of_schema_1_are_kept_and_withdrawn_ones_become_told(old: Path)
         siem = LocalConnector.open("t", {"path": str(old)})
         assert labels(siem) == expected
     at = START + timedelta(days=1)
+    assert [one.chance for one in siem.alerts.find()] == [None]
     siem.alerts.close(ALERT, Verdict.TRUE_POSITIVE, labeller="ada", at=at)
     assert labels(siem) == expected  # it stands already
     siem.alerts.reopen(ALERT, at=at)

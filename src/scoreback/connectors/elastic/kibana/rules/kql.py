@@ -28,7 +28,7 @@ def _terms(rule: AlertRule) -> list[tuple[str, str]]:
     # What is in force: another version's scores, and those for trying it, are not alerts.
     return [
         ("scoreback.detector", text_of(rule.detector)),
-        ("scoreback.version", text_of(rule.version)),
+        *([("scoreback.version", text_of(rule.version))] if rule.version else []),
         ("scoreback.stage", text_of(rule.stage.value)),
         ("scoreback.alert", "true"),
     ]

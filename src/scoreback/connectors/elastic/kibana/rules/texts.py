@@ -24,8 +24,8 @@ def title(rule: AlertRule) -> str:
     """What the rule is called in Kibana."""
     if rule.kind is RuleKind.HEALTH:
         return f"Scoreback: {plain(rule.description)}"
-    audit = ", audit" if rule.stage is Stage.AUDIT else ""
-    return f"Scoreback: {plain(rule.detector)}{audit}"
+    beside = {Stage.AUDIT: ", audit", Stage.EXPLORE: ", explore"}.get(rule.stage, "")
+    return f"Scoreback: {plain(rule.detector)}{beside}"
 
 
 def about(rule: AlertRule) -> str:
@@ -35,6 +35,8 @@ def about(rule: AlertRule) -> str:
     said = plain(rule.description) or f"what the detector {plain(rule.detector)} finds"
     if rule.stage is Stage.AUDIT:
         return f"A sample of what the detector {plain(rule.detector)} did not alert of: {said}."
+    if rule.stage is Stage.EXPLORE:
+        return f"What a shadow of the detector {plain(rule.detector)} alone would show: {said}."
     return f"Scores of the detector {plain(rule.detector)} at or above its threshold: {said}."
 
 
