@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,6 +15,10 @@ from scoreback.connectors.splunk.wire.export import search
 from scoreback.deployment import Delivery
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import LabelQuery, Verdict
+from scoreback.service.recalling.rollback import LABELLER, TAG, VERDICT
+from scoreback.service.state.label_ledger import LabelLedger
+from scoreback.service.state.own_closures import OwnClosure, record
+from scoreback.service.state.workspace_state import State
 from tests.integration.splunk_things import NOW, rule, scores
 from tests.splunkd.connection import APP, connected
 from tests.splunkd.enterprise_security import APP as SUITE
@@ -87,6 +92,13 @@ def test_a_closed_finding_of_ours_is_a_label_of_the_event(
     (alert,) = connector.alerts.find()
     assert (alert.verdict, alert.labeller, alert.touched) == (verdict, "ann", True)
     assert not list(connector.alerts.find(AlertQuery(still_open=True)))
+
+
+def test_all_verdicts_ever_can_be_asked_for(splunk: Simulator, connector: SplunkConnector) -> None:
+    finding = raised(splunk, connector, "e1")["e1"]
+    review(splunk, "ann", finding, status=CLOSED, disposition=TRUE)
+    ever = replace(QUERY, since=datetime(1970, 1, 1, tzinfo=UTC))
+    assert labels(connector, ever) == [("e1", "true_positive", "ann", False)]
 
 
 def test_reopening_withdraws_and_a_comment_is_no_verdict(
@@ -288,3 +300,86 @@ def test_an_export_that_gives_nothing_is_no_lack_of_verdicts(
     splunk.faults.add("empty_export")
     with pytest.raises(SiemUnavailable):
         labels(connector)
+
+
+def comments(connector: SplunkConnector, finding: str) -> list[str]:
+    rows = search(connector.client, "| inputlookup incident_review_lookup | fields - _*")
+    return [row.get("comment", "") for row in rows if row["rule_id"] == finding]
+
+
+def test_a_tag_is_noted_in_the_reviews_of_findings_once_and_is_nobodys_word(
+    splunk: Simulator, connector: SplunkConnector
+) -> None:
+    findings = raised(splunk, connector, "e1", "e2", "e3")
+    alerts = {alert.event_id: alert.alert_id for alert in connector.alerts.find()}
+    review(splunk, "ann", findings["e3"], status=WORK, newOwner="ann")
+    for wanted in (2, 0):
+        splunk.clock.advance(60)
+        assert connector.alerts.tag([alerts["e1"], alerts["e2"]], TAG) == wanted
+    said = f"tagged {TAG} [scoreback]"
+    assert [comments(connector, findings[e]) for e in ("e1", "e2", "e3")] == [[said], [said], [""]]
+    assert labels(connector) == []
+    found = {alert.event_id: alert for alert in connector.alerts.find()}
+    assert [(found[e].tags, found[e].touched) for e in sorted(found)] == [
+        ((TAG,), False), ((TAG,), False), ((), True),
+    ]  # fmt: skip
+    splunk.clock.advance(60)
+    assert connector.alerts.untag([alerts["e1"]], TAG) == 1
+    splunk.clock.advance(60)
+    assert connector.alerts.tag([alerts["e1"]], TAG) == 1
+    assert comments(connector, findings["e1"]) == [said, f"un{said}", said]
+
+
+def test_a_tagging_that_broke_off_before_the_rows_notes_nothing_twice(
+    splunk: Simulator, connector: SplunkConnector
+) -> None:
+    findings = raised(splunk, connector, "e1", "e2")
+    alerts = [alert.alert_id for alert in connector.alerts.find()]
+    splunk.faults.add("refuse", path="*/storage/collections/data/scoreback_alerts*", method="POST")
+    with pytest.raises((SiemUnavailable, SiemRefused)):
+        connector.alerts.tag(alerts, TAG)
+    splunk.faults.clear()
+    splunk.clock.advance(60)
+    assert connector.alerts.tag(alerts, TAG) == 2
+    for finding in findings.values():
+        assert comments(connector, finding) == [f"tagged {TAG} [scoreback]"]
+
+
+def test_who_may_not_edit_findings_tags_alerts_all_the_same(
+    splunk: Simulator, connector: SplunkConnector, caplog: pytest.LogCaptureFixture
+) -> None:
+    raised(splunk, connector, "e1")
+    (alert,) = connector.alerts.find()
+    splunk.faults.add("refuse", path="*/notable_update", status=403)
+    assert connector.alerts.tag([alert.alert_id], TAG) == 1
+    assert "findings are not told" in caplog.text
+    (alert,) = connector.alerts.find()
+    assert alert.tags == (TAG,)
+
+
+def test_what_a_rollback_closed_is_closed_for_analysts_and_becomes_no_label(
+    splunk: Simulator, connector: SplunkConnector, tmp_path: Path
+) -> None:
+    findings = raised(splunk, connector, "e1", "e2")
+    (one, two) = connector.alerts.find()
+    connector.alerts.tag([one.alert_id, two.alert_id], TAG)
+    now = NOW + HOUR
+    with State.open(tmp_path / "state") as state:
+        closed = connector.alerts.close(one.alert_id, VERDICT, labeller=LABELLER, at=now)
+        assert closed.closed_at is not None
+        own = OwnClosure(
+            connection="splunk", alert_id=one.alert_id, verdict=VERDICT, closed_at=closed.closed_at
+        )
+        record(state, [own])
+        review(splunk, "ann", findings[two.event_id], status=CLOSED, disposition=FALSE)
+        ledger = LabelLedger(state, "splunk")
+        until = NOW + 9 * HOUR
+        ledger.sync(connector.labels.read, QUERY, as_of=until, now=until)
+        learnt = ledger.labels(QUERY.detector, since=QUERY.since, as_of=until).to_pylist()
+    assert [(row["event_id"], row["verdict"], row["labeller"]) for row in learnt] == [
+        (two.event_id, "false_positive", "ann")
+    ]
+    rows = search(connector.client, "| inputlookup incident_review_lookup")
+    last = [row for row in rows if row["rule_id"] == findings[one.event_id]][-1]
+    assert (last["status"], last["disposition"]) == (CLOSED, UNDETERMINED)
+    assert not list(connector.alerts.find(AlertQuery(still_open=True)))

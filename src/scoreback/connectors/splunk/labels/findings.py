@@ -17,6 +17,7 @@ from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.errors import SiemRefused
 from scoreback.records import Verdict
+from scoreback.times import EPOCH
 
 AGE = timedelta(days=90)  # how long after it was raised a finding may be judged
 SOME = 200  # findings that are asked for by name at once
@@ -81,9 +82,10 @@ class Findings:
     def named(self, findings: Iterable[str], since: datetime) -> dict[str, Finding]:
         """Those of *findings* that were raised in `AGE` before *since*, or later, by id."""
         found = {}
+        earliest = epoch(max(since - AGE, EPOCH))  # Splunk takes no time before that
         for some in _portions(findings):
             spl = f"{_FINDINGS} | search event_id IN ({_listed(some)})"
-            for row in search(self._client, spl, earliest=epoch(since - AGE)):
+            for row in search(self._client, spl, earliest=earliest):
                 finding = _finding(row)
                 if finding.finding_id in some:
                     found[finding.finding_id] = finding
@@ -108,14 +110,24 @@ class Findings:
         Raises:
             SiemRefused: Enterprise Security did not change it.
         """
-        form = {
-            "ruleUIDs": finding, "status": status, "disposition": disposition, "comment": comment,
-        }  # fmt: skip
+        form = {"ruleUIDs": finding, "status": status, "disposition": disposition}
+        self._reviewed({**form, "comment": comment}, f"finding {finding}")
+
+    def comment(self, findings: Iterable[str], comment: str) -> None:
+        """Add *comment* to the reviews of *findings*, which stay as they are.
+
+        Raises:
+            SiemRefused: Enterprise Security did not take it.
+        """
+        for some in _portions(findings):
+            self._reviewed({"ruleUIDs": some, "comment": comment}, f"{len(some)} findings")
+
+    def _reviewed(self, form: Mapping[str, object], what: str) -> None:
         answer = self._client.call("POST", "/services/notable_update", form=form)
         if not isinstance(answer, dict) or not answer.get("success", True):
             said = answer.get("message", "") if isinstance(answer, dict) else ""
             raise SiemRefused(
-                f"Enterprise Security did not change finding {finding}: {said}",
+                f"Enterprise Security did not change {what}: {said}",
                 hint="give the connection's user the right to edit findings",
             )
 

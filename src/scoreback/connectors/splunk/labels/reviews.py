@@ -27,6 +27,7 @@ class Change:
     reviewer: str
     is_ours: bool = False  # we made it, through this connection
     order: int = 0  # among those of one time
+    comment: str = ""
 
 
 def told(
@@ -85,12 +86,14 @@ def change_of(row: Mapping[str, Any], at: datetime, order: int, us: str) -> Chan
     """
     # Who reviewed is called user or reviewer, by version; an owner need not have.
     reviewer = str(row.get("reviewer") or row.get("user") or row.get("owner") or "unknown")
+    comment = str(row.get("comment") or "")
     return Change(
         finding=str(row.get("rule_id") or ""),
         at=at,
         status=str(row.get("status") or ""),
         disposition=str(row.get("disposition") or ""),
         reviewer=reviewer,
-        is_ours=reviewer == us and MARK in str(row.get("comment") or ""),
+        is_ours=reviewer == us and MARK in comment,
         order=order,
+        comment=comment,
     )

@@ -14,6 +14,7 @@ from scoreback.records import Severity, Stage
 
 # Within the bounds by which Splunk's own content gives a severity: 21 to 40 is low, and so on.
 RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
+LEAST_RISK = 1  # that Splunk's own content may give
 ACTIONS = {Delivery.RISK: "risk", Delivery.FINDING: "notable"}
 
 _OURS = uuid.UUID("6f6d6a0e-5bd3-5c55-9d4c-6a2f3c1d7b10")  # names what we name within it
@@ -126,7 +127,7 @@ def _finding(rule: AlertRule) -> dict[str, str]:
                 {
                     "risk_object_field": "scoreback_entity",
                     "risk_object_type": entity_type(rule.entity_field),
-                    "risk_score": RISKS[rule.severity],
+                    "risk_score": _points(rule),
                 }
             ]
         ),
@@ -149,7 +150,7 @@ def _risk(rule: AlertRule) -> dict[str, str]:
                 {
                     "risk_object_field": "scoreback_entity",
                     "risk_object_type": entity_type(rule.entity_field),
-                    "risk_score": RISKS[rule.severity],
+                    "risk_score": _points(rule),
                 }
             ]
         ),
@@ -157,6 +158,11 @@ def _risk(rule: AlertRule) -> dict[str, str]:
         "action.risk.param.verbose": "0",
         "action.notable.param.drilldown_searches": _json(_drilldowns()),
     }
+
+
+def _points(rule: AlertRule) -> int:
+    """What a hit adds to the risk of its entity: of a sample as little as can be."""
+    return LEAST_RISK if rule.stage is Stage.AUDIT else RISKS[rule.severity]
 
 
 def _title(rule: AlertRule) -> str:

@@ -13,7 +13,7 @@ from scoreback.connectors.splunk.rules.enterprise_security import RISKS, entity_
 from scoreback.connectors.splunk.rules.mark import ACTIONS, SavedSearch, marked
 from scoreback.connectors.splunk.rules.stanza import PARAM, wanted
 from scoreback.deployment import AlertRule, Delivery, Standing, rule_from
-from scoreback.records import Severity
+from scoreback.records import Severity, Stage
 from tests.unit.connectors.splunk.rules.test_spl import RULE, STALE
 
 RISK = replace(RULE, delivery=Delivery.RISK, attack=("T1071.004",))
@@ -55,6 +55,22 @@ def test_risk_is_an_anomaly_and_opens_no_finding() -> None:
     assert risk == {
         "risk_object_field": "scoreback_entity", "risk_object_type": "system", "risk_score": 73,
     }  # fmt: skip
+
+
+def test_an_audit_is_a_low_finding_that_says_nothing_against_its_entity() -> None:
+    audit = replace(
+        RULE, name="triage.audit", stage=Stage.AUDIT, severity=Severity.LOW,
+        delivery=Delivery.FINDING,
+    )  # fmt: skip
+    for enterprise_security in (True, False):
+        ours = wanted(audit, enterprise_security=enterprise_security).ours
+        assert ours["alert.severity"] == "2"
+        assert "scoreback_stage=audit" in ours["search"]
+    ours = with_es(audit)
+    assert ours["action.notable.param.severity"] == "low"
+    (entity,) = json.loads(ours["action.notable.param._entities"])
+    assert entity["risk_score"] == 1
+    assert "sample" in ours["action.escu.known_false_positives"]
 
 
 def test_a_finding_has_the_rules_severity_and_the_events_own_time() -> None:
