@@ -24,7 +24,7 @@ from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.recalling import choosing
 from scoreback.service.recalling import rollback as recalling
-from scoreback.service.recalling.choosing import Choice, choose, still_there
+from scoreback.service.recalling.choosing import choose, still_there
 from scoreback.service.recalling.judged_again import opinions
 from scoreback.service.recalling.rollback import (
     LABELLER,
@@ -32,6 +32,7 @@ from scoreback.service.recalling.rollback import (
     VERDICT,
     RolledBack,
     roll_back,
+    told,
     undo,
     would_roll_back,
 )
@@ -260,13 +261,7 @@ def test_killed_anywhere_the_next_call_goes_on_and_nothing_is_done_twice(
                 done = one.roll_back(close=True)
             except Killed:
                 patch.undo()
-                recall = Recalls(one.app.state).latest("plain")
-                if recall is not None and recall.stage == recalls.DONE:  # it was at its end
-                    found = tuple(Recalls(one.app.state).alerts(recall))
-                    choice = Choice(alerts=found, counts={})
-                    done = RolledBack(champion=one.good, bad=one.bad, choice=choice)
-                else:
-                    done = one.roll_back(close=True)
+                done = one.roll_back(close=True)
             assert ids(done) == expected == one.tagged()
             assert [a.alert_id for a in one.alerts() if a.labeller == LABELLER] == expected
             assert champion_of(one.app, one.detector).version == one.good.version
@@ -385,6 +380,39 @@ def test_the_command_says_what_it_did(one: Case, tmp_path: Path) -> None:
     assert not one.tagged()
     result = runner.invoke(command_line, ["rollback", str(file), "--undo", "--close"])
     assert result.exit_code != 0
+
+
+def test_a_rollback_that_nobody_was_told_of_is_told_before_another_leads_further_back(
+    one: Case,
+) -> None:
+    done = one.roll_back(close=True)
+    assert not done.was_done
+    state, planned = one.state(), would_roll_back(one.app, one.detector)
+    again = one.roll_back()  # killed before it could say so, it is asked for again
+    assert (planned.was_done, again.was_done, again.went_on) == (True, True, True)
+    assert (again.champion, again.bad, ids(again)) == (done.champion, done.bad, ids(done))
+    assert one.state() == state
+    told(one.app, one.detector)
+    with pytest.raises(StateError, match="no earlier champion"):
+        one.roll_back()
+    undo(one.app, one.detector, by="ann", at=NOW)
+    assert champion_of(one.app, one.detector).version == one.bad
+
+
+def test_the_command_says_what_a_rollback_did_that_could_not_say_it(
+    one: Case, tmp_path: Path
+) -> None:
+    file = tmp_path / "detector.yml"
+    file.write_text(text_of(one.detector.name))
+    command = ["rollback", str(file), "--home", str(one.app.settings.home)]
+    one.roll_back()
+    said = CliRunner().invoke(command_line, command)
+    assert said.exit_code == 0, said.output
+    assert "This rollback was done already" in said.stdout
+    assert champion_of(one.app, one.detector).version == one.good.version
+    said = CliRunner().invoke(command_line, command)
+    assert isinstance(said.exception, StateError)
+    assert "no earlier champion" in said.exception.message
 
 
 def test_a_rollback_that_broke_off_before_another_promotion_is_not_gone_on_with(

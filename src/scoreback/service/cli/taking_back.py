@@ -137,8 +137,10 @@ def rollback(
             done = recalling.would_roll_back(app, detector)
         else:
             done = recalling.roll_back(app, detector, by=by, at=at, close=close, warn=show.warn)
-    act = "undo" if undo else "dry_run" if dry_run else "rollback"
-    if json:
-        show.as_json(view.as_json(done, act))
-    else:
-        view.say(detector.name, done, act)
+        act = "undo" if undo else "dry_run" if dry_run else "rollback"
+        if json:
+            show.as_json(view.as_json(done, act))
+        else:
+            view.say(detector.name, done, act)
+        if act == "rollback":
+            recalling.told(app, detector)

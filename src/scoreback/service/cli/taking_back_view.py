@@ -22,6 +22,7 @@ def as_json(done: RolledBack, act: str) -> dict[str, object]:
         "act": act,
         "rolled_back": done.bad,
         "went_on": done.went_on,
+        "was_done": done.was_done,
         "tag": TAG,
         "counts": dict(done.choice.counts),
         "alerts": [asdict(one) for one in done.choice.alerts],
@@ -30,7 +31,9 @@ def as_json(done: RolledBack, act: str) -> dict[str, object]:
 
 def say(detector: str, done: RolledBack, act: str) -> None:
     """A sentence, and a row for each alert that is taken back."""
-    if done.went_on:
+    if done.was_done:
+        show.say("This rollback was done already, and broke off before it could say so.")
+    elif done.went_on:
         show.say("An earlier rollback had broken off: this goes on with it.")
     alerts = done.choice.alerts
     name = done.champion.version

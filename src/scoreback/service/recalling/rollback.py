@@ -32,7 +32,7 @@ VERDICT = Verdict.UNDETERMINED  # it says nothing about the event, in any SIEM
 AT_ONCE = 500  # alerts that are tagged before it is written down
 
 _JOB = "recall"  # a lock: two rollbacks of one detector would tell each other's alerts apart
-_OPEN = (recalls.BEGUN, recalls.LISTED)
+_OPEN = (recalls.BEGUN, recalls.LISTED, recalls.CARRIED_OUT)
 
 Warn = Callable[[str], None]
 
@@ -45,6 +45,7 @@ class RolledBack:
     bad: str
     choice: Choice  # its alerts as they are now
     went_on: bool = False  # with a rollback that had broken off
+    was_done: bool = False  # which had come to its end, and nobody was told
 
 
 def would_roll_back(app: App, detector: Detector) -> RolledBack:
@@ -58,7 +59,10 @@ def would_roll_back(app: App, detector: Detector) -> RolledBack:
         restored = Versions(app.state).get(detector.name, broken.restored)
         listed = _listed(app, broken)
         choice = listed or choose(app, detector, broken.bad, restored, broken.raised_from)
-        return RolledBack(champion=restored, bad=broken.bad, choice=choice, went_on=True)
+        was_done = broken.stage == recalls.CARRIED_OUT
+        return RolledBack(
+            champion=restored, bad=broken.bad, choice=choice, went_on=True, was_done=was_done
+        )
     restored, bad, raised_from = _way_back(app, detector)
     choice = choose(app, detector, bad, restored, raised_from)
     return RolledBack(champion=restored, bad=bad, choice=choice)
@@ -75,7 +79,9 @@ def roll_back(
 ) -> RolledBack:
     """Let the version before score again, then tag what the bad one alone raised.
 
-    A rollback that broke off is finished first, and nothing else is done then.
+    A rollback that broke off is finished first, and nothing else is done then. It has broken off
+    until `told` is called: else one that is killed at its very end, and asked for again, would lead
+    one version further back.
 
     Args:
         app: the open workspace.
@@ -108,6 +114,16 @@ def roll_back(
         else:
             _rule_follows(app, detector, at, warn)
         return _carried_out(app, detector, broken, at, warn)
+
+
+def told(app: App, detector: Detector) -> None:
+    """Write down that whoever asked for the latest rollback knows that it is done.
+
+    From then on another one leads one version further back.
+    """
+    recall = Recalls(app.state).latest(detector.name)
+    if recall is not None and recall.stage == recalls.CARRIED_OUT:
+        Recalls(app.state).reach(recall, recalls.DONE)
 
 
 def undo(
@@ -196,14 +212,19 @@ def _carried_out(
         chosen = choose(app, detector, recall.bad, restored, recall.raised_from)
         journal.list(recall, chosen.alerts, chosen.counts)
         recall = replace(recall, stage=recalls.LISTED, counts=chosen.counts)
-    door = app.connector.alerts
-    if door is not None:
+    door, was_done = app.connector.alerts, recall.stage == recalls.CARRIED_OUT
+    if door is not None and not was_done:
         _tag(app, door, recall)
         if recall.close:
             _close(app, door, recall, at, warn)
-    journal.reach(recall, recalls.DONE)
-    done = Choice(alerts=tuple(journal.alerts(recall)), counts=recall.counts)
-    return RolledBack(champion=restored, bad=recall.bad, choice=done, went_on=broken is not None)
+    journal.reach(recall, recalls.CARRIED_OUT)
+    return RolledBack(
+        champion=restored,
+        bad=recall.bad,
+        choice=Choice(alerts=tuple(journal.alerts(recall)), counts=recall.counts),
+        went_on=broken is not None,
+        was_done=was_done,
+    )
 
 
 def _tag(app: App, door: AlertsDoor, recall: Recall) -> None:

@@ -1,8 +1,10 @@
 """Rollbacks and the alerts that each takes back: a journal, so that one that broke off goes on.
 
 A recall is *begun* in the transaction that rolls the version back, *listed* once its alerts are
-written down, and *done* when all of them are tagged and, where that was asked for, closed. Undone,
-it is *undoing*, then *undone*. *abandoned* is one that broke off before another version took over.
+written down, *carried out* when all of them are tagged and, where that was asked for, closed, and
+*done* once whoever asked for it was told so: who was not, and asks again, wants no second one.
+Undone, it is *undoing*, then *undone*. *abandoned* is one that broke off before another version
+took over.
 """
 
 import json
@@ -16,8 +18,8 @@ from pydantic import TypeAdapter
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
 
-BEGUN, LISTED, DONE, UNDOING, UNDONE, ABANDONED = (
-    "begun", "listed", "done", "undoing", "undone", "abandoned",
+BEGUN, LISTED, CARRIED_OUT, DONE, UNDOING, UNDONE, ABANDONED = (
+    "begun", "listed", "carried out", "done", "undoing", "undone", "abandoned",
 )  # fmt: skip
 
 

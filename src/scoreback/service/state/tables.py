@@ -246,7 +246,7 @@ recalls = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("raised_from", Moment),  # null: whatever the bad version raised
     sa.Column("close", sa.Boolean, nullable=False),
-    sa.Column("stage", sa.Text, nullable=False),  # begun, listed, done, undoing, undone, abandoned
+    sa.Column("stage", sa.Text, nullable=False),  # see scoreback.service.state.recalls
     sa.Column("counts", sa.Text, nullable=False),  # of alerts that are not recalled, as JSON
     sa.Index(None, "detector", "id"),
 )
