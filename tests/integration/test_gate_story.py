@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from scoreback.errors import SiemRefused
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App, opened
@@ -15,6 +16,7 @@ from scoreback.service.cli import app as cli
 from scoreback.service.comparing import gate_job
 from scoreback.service.comparing.covered import Covered
 from scoreback.service.comparing.gate_job import run_gate
+from scoreback.service.deploying import promotion
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.comparing import GATE
@@ -136,6 +138,58 @@ def test_a_better_shadow_waits_for_a_person_or_is_promoted(home: Path, approval:
         assert [one.version for one in Versions(app.state).shadows("plain")] == (
             [sound] if approval == "manual" else []
         )
+
+
+@pytest.mark.parametrize("act", ["promote", "retire"])
+def test_a_verdict_is_written_with_what_it_leads_to_or_not_at_all(
+    home: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    detector = gated(approval="automatic")
+    with opened(Settings(home=home)) as app:
+        shadow = upside_down(app)[1] if act == "promote" else equal_shadow(app)
+        score_live(app, detector, now=END)
+        with monkeypatch.context() as patch:
+            patch.setattr(gate_job, "note_verdict", killed)
+            with pytest.raises(Killed):
+                run_gate(app, detector, now=END)
+        assert last_verdict(app.state, "plain", shadow) is None
+        assert Versions(app.state).get("plain", shadow).status == "shadow"
+        run_gate(app, detector, now=END)
+        assert last_verdict(app.state, "plain", shadow) is not None
+        status = Versions(app.state).get("plain", shadow).status
+        assert status == ("champion" if act == "promote" else "retired")
+
+
+def test_what_the_siem_keeps_the_gate_from_is_written_down_and_tried_a_day_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = gated(approval="automatic")
+    with opened(Settings(home=home)) as app:
+        _, sound = upside_down(app)
+        score_live(app, detector, now=END)
+        with monkeypatch.context() as patch:
+            patch.setattr(promotion, "_refuse_edited", refused)
+            with pytest.raises(SiemRefused):
+                run_gate(app, detector, now=END)
+        assert Versions(app.state).get("plain", sound).status == "shadow"
+        written = last_verdict(app.state, "plain", sound)
+        assert written is not None
+        assert written.outcome == "better"
+        assert run_gate(app, detector, now=END + HOUR) == []
+        run_gate(app, detector, now=END + DAY)
+        assert champion_of(app, detector).version == sound
+
+
+class Killed(BaseException):
+    """As a process that ends at once: nothing catches it."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def refused(*_: object) -> None:
+    raise SiemRefused("somebody changed the rule for a test")
 
 
 def test_a_damaged_shadow_is_an_answer_too(home: Path) -> None:

@@ -23,7 +23,6 @@ Outcome = Literal[
     "better",
     "no_better",
 ]
-ENDS: tuple[Outcome, ...] = ("better", "no_better")
 LONGEST = 4  # times `gate.shadow`: a shadow that is only ahead by then is no better
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
+from scoreback.errors import ScorebackError
 from scoreback.models.detector.spec import Detector
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
-from scoreback.service.comparing.gate import ENDS, judge
+from scoreback.service.comparing.gate import judge
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.gate_verdicts import GateVerdict, last_verdict, note_verdict
 from scoreback.service.state.journal import journalled
-from scoreback.service.state.versions import SERVICE, Versions
+from scoreback.service.state.versions import SERVICE, Beside, Versions
 
 JOB = "gate"
 _AGAIN = timedelta(hours=20)  # a look a day: each look may find a difference by chance
@@ -71,20 +73,40 @@ def _judged(
         if not act or verdict.outcome == "waiting":
             continue
         with journalled(app.state, detector.name, JOB, now):
-            note_verdict(app.state, verdict, by=SERVICE)
-            if verdict.outcome in ENDS and _acted(app, detector, verdict, now):
+            if _acted(app, detector, verdict, now):
                 return found  # another is champion: the rest is compared with that
     return found
 
 
 def _acted(app: App, detector: Detector, verdict: GateVerdict, now: datetime) -> bool:
-    """Do as *verdict* says; whether there is another champion."""
-    versions = Versions(app.state)
+    """Write *verdict* down and do as it says, both or neither; whether another is champion."""
+    versions, name = Versions(app.state), detector.name
+    written = partial(note_verdict, verdict=verdict, by=SERVICE)
     if verdict.outcome == "no_better":
-        versions.retire(detector.name, verdict.version, by=SERVICE, at=now, reason=verdict.why)
+        why = verdict.why
+        versions.retire(name, verdict.version, by=SERVICE, at=now, reason=why, beside=written)
         return False
-    if detector.gate.approval == "manual":
-        return False
-    seen = versions.get(detector.name, verdict.against)
-    promote(app, detector, verdict.version, by=SERVICE, at=now, instead_of=seen)
-    return True
+    if verdict.outcome == "better" and detector.gate.approval == "automatic":
+        seen = versions.get(name, verdict.against)
+        try:
+            promote(
+                app, detector, verdict.version, by=SERVICE, at=now, instead_of=seen, beside=written
+            )
+        except ScorebackError:
+            _write_alone(app, name, verdict, written)
+            raise
+        return True
+    with app.state.database.writes() as connection:
+        written(connection)
+    return False
+
+
+def _write_alone(app: App, name: str, verdict: GateVerdict, written: Beside) -> None:
+    """Write *verdict* down where it could not be acted on, unless that was done before it failed.
+
+    So it is compared again a day later, and not every hour.
+    """
+    last = last_verdict(app.state, name, verdict.version)
+    if last is None or last.at != verdict.at:
+        with app.state.database.writes() as connection:
+            written(connection)

@@ -29,6 +29,7 @@ def promote(
     at: datetime,
     warn: Callable[[str], None] = log_warning,
     instead_of: ModelVersion | None = None,
+    beside: Beside | None = None,
 ) -> ModelVersion:
     """Let *version* score and raise alerts from now on.
 
@@ -40,6 +41,7 @@ def promote(
         at: when.
         warn: told why the alert rule stays as it is, if it does.
         instead_of: the champion that somebody looked at before they decided; None: whoever.
+        beside: done in the transaction that promotes.
 
     Raises:
         StateError: there is no such version, or another than *instead_of* scores by now.
@@ -49,7 +51,9 @@ def promote(
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         versions = Versions(app.state)
         _refuse_edited(app, detector, versions.get(detector.name, version))
-        champion = versions.promote(detector.name, version, by=by, at=at, instead_of=instead_of)
+        champion = versions.promote(
+            detector.name, version, by=by, at=at, instead_of=instead_of, beside=beside
+        )
         reconcile(app, detector, at=at, warn=warn)
     follow_native(app, [detector], at=at, warn=warn)
     return champion

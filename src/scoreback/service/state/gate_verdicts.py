@@ -27,8 +27,8 @@ class GateVerdict:
     body: Mapping[str, Any]  # JSON values
 
 
-def note_verdict(state: State, verdict: GateVerdict, *, by: str) -> None:
-    """Write *verdict* down, and into the audit log."""
+def note_verdict(connection: sa.Connection, verdict: GateVerdict, *, by: str) -> None:
+    """Write *verdict* down, and into the audit log, in the caller's transaction."""
     row = {
         "detector": verdict.detector,
         "version": verdict.version,
@@ -43,9 +43,8 @@ def note_verdict(state: State, verdict: GateVerdict, *, by: str) -> None:
         at=verdict.at, actor=by, action="compare", detector=verdict.detector,
         detail={name: str(value) for name, value in detail.items()},
     )  # fmt: skip
-    with state.database.writes() as connection:
-        connection.execute(sa.insert(tables.gate_verdicts).values(row))
-        record(connection, entry)
+    connection.execute(sa.insert(tables.gate_verdicts).values(row))
+    record(connection, entry)
 
 
 def last_verdict(state: State, detector: str, version: str) -> GateVerdict | None:

@@ -161,6 +161,7 @@ class Versions:
         by: str,
         at: datetime,
         instead_of: ModelVersion | None = None,
+        beside: Beside | None = None,
     ) -> ModelVersion:
         """Let *version* score; the champion before it retires. Promoting the champion is fine.
 
@@ -170,6 +171,7 @@ class Versions:
             by: who does it, for the audit log.
             at: when.
             instead_of: the champion that somebody looked at before they decided; None: whoever.
+            beside: done in the same transaction, unless *version* is the champion already.
 
         Raises:
             StateError: there is no such version, or another than *instead_of* scores by now:
@@ -187,6 +189,8 @@ class Versions:
             _step(connection, found, "promote", by, at, below)
             detail: dict[str, JsonValue] = {"before": top.version if top is not None else None}
             _log(connection, found, "promote", by, at, detail)
+            if beside is not None:
+                beside(connection)
             return _get(connection, detector, version)
 
     def shadow(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
@@ -220,9 +224,18 @@ class Versions:
             return _get(connection, detector, version)
 
     def retire(
-        self, detector: str, version: str, *, by: str, at: datetime, reason: str
+        self,
+        detector: str,
+        version: str,
+        *,
+        by: str,
+        at: datetime,
+        reason: str,
+        beside: Beside | None = None,
     ) -> ModelVersion:
         """Let *version*, which is not the champion, score no more; the *reason* is kept.
+
+        What is to be done in the same transaction, if anything, is *beside*.
 
         Raises:
             StateError: there is no such version, or it is the champion; nothing is changed.
@@ -236,6 +249,8 @@ class Versions:
                 )
             if found.status != "retired":
                 _retire(connection, found, by, at, reason)
+            if beside is not None:
+                beside(connection)
             return _get(connection, detector, version)
 
     def rollback(
