@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from scoreback.disk.files import draft_folder, private_folder
 from scoreback.service.app import App
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
@@ -25,14 +24,16 @@ def scratch_workspace(app: App) -> Iterator[App]:
     """*app* with a state of its own, in which is what its label ledger holds; gone at the end.
 
     So what the SIEM says of labels now can be held against the ledger, as training does, and the
-    ledger stays as it is.
+    ledger stays as it is. What a killed backtest leaves is swept away when the workspace is opened
+    next.
     """
-    with TemporaryDirectory(prefix="scoreback-backtest-") as name:
-        folder = Path(name)
-        with State.open(folder / "state") as state:
-            _copy(app.state, state, app.connector.name)
-            settings = app.settings.model_copy(update={"home": folder})
-            yield replace(app, settings=settings, state=state)
+    with (
+        draft_folder(private_folder(app.settings.home / "spill")) as scratch,
+        State.open(scratch.path / "state") as state,
+    ):
+        _copy(app.state, state, app.connector.name)
+        settings = app.settings.model_copy(update={"home": scratch.path})
+        yield replace(app, settings=settings, state=state)
 
 
 def _copy(source: State, target: State, connection: str) -> None:
