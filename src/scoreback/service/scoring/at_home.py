@@ -1,6 +1,5 @@
 """Counts what a run scores in the bins that training left, and says when it is not at home."""
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +15,7 @@ from scoreback.models.judging.reference import ENTITY, Reference
 from scoreback.multivalue import firsts
 from scoreback.records import TimeWindow
 from scoreback.service.scoring.plan import Model
-from scoreback.service.state.scored_counts import ScoredHour, add_counts, counts_of, summed
+from scoreback.service.state.scored_counts import ScoredHour, counts_of, summed
 from scoreback.service.state.workspace_state import State
 
 # Of events: what a run scored and what came just before; further back where that is too little.
@@ -32,16 +31,17 @@ class _Scored:
 
 
 class AtHome:
-    """The counts of one run: taken for each step, kept once the step is published."""
+    """The counts of one run: taken for each step, kept with its batch."""
 
     def __init__(self, state: State, detector: Detector) -> None:
-        """Count for *detector*, and keep it in *state*."""
+        """Count for *detector*; what was counted before is in *state*."""
         self._state, self._detector = state, detector
-        self._waiting: deque[list[ScoredHour]] = deque()  # of steps that are not published
         self._scored: dict[str, _Scored] = {}  # by version
 
-    def count(self, models: list[tuple[Model, NDArray[np.float64]]], rows: pa.Table) -> None:
-        """Count a step's *rows* and what each of *models* gave them; the step is not yet there."""
+    def count(
+        self, models: list[tuple[Model, NDArray[np.float64]]], rows: pa.Table
+    ) -> tuple[ScoredHour, ...]:
+        """Count a step's *rows* and what each of *models* gave them; nothing is kept yet."""
         step = []
         newest = pc.max(flat(rows["event_time"])).as_py()
         with_reference = [(m, scores, m.artifact.reference) for m, scores in models]
@@ -60,13 +60,7 @@ class AtHome:
                 )
             )
             self._scored[version] = _Scored(reference, newest)
-        self._waiting.append(step)
-
-    def keep(self) -> None:
-        """The oldest of the steps that were counted is published: its counts stand."""
-        step = self._waiting.popleft() if self._waiting else []
-        if step:
-            add_counts(self._state, self._detector.name, step)
+        return tuple(step)
 
     def found(self) -> dict[str, Home]:
         """What each version scored lately beside what it learnt, where this run scored anything."""

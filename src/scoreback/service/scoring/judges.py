@@ -20,14 +20,16 @@ from scoreback.service.scoring.pacing import Pacing
 from scoreback.service.scoring.plan import Model, Models, ScoreJob
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.pacing_log import PacedStep
+from scoreback.service.state.scored_counts import ScoredHour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the models say of a step: what is written, and what pacing remembers of it."""
+    """What the models say of a step: what is written, what pacing remembers of it, and counts."""
 
     parcel: Parcel
     paced: tuple[PacedStep, ...]
+    counted: tuple[ScoredHour, ...]
 
 
 class Judges:
@@ -97,13 +99,13 @@ class Judges:
                 said.append((model, scored.scores))
                 batches.append(kept.batch)
                 steps.append(paced)
-        self._home.count(said, rows)
+        counted = self._home.count(said, rows)
         scores = batches[0]
         if len(batches) > 1:
             whole = pa.Table.from_batches(batches).combine_chunks()
             scores = next(iter(whole.to_batches()), scores)
         parcel = Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(detector))
-        return Said(parcel=parcel, paced=tuple(steps))
+        return Said(parcel=parcel, paced=tuple(steps), counted=counted)
 
     @contextmanager
     def _unless_shadow(self, model: Model) -> Iterator[None]:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from scoreback.records import Enrichment, Histogram, Refused, ScoreBatch, Stage,
 from scoreback.service.scoring.outbox import Parcel, load, outbox_file, store
 from scoreback.service.state.batches import Batch, Progress
 from scoreback.service.state.pacing_log import PacedStep
+from scoreback.service.state.scored_counts import ScoredHour, add_counts
 from scoreback.service.state.workspace_state import State
 
 # Scores are stamped when sending begins, and a batch when it ends: our rules look that far back.
@@ -58,6 +60,7 @@ def publish(
     at: datetime,
     clock: Callable[[], datetime] | None = None,
     paced: Sequence[PacedStep] = (),
+    counted: Sequence[ScoredHour] = (),
 ) -> Published:
     """Send *parcel*, then make what follows *batch* the current progress.
 
@@ -69,12 +72,14 @@ def publish(
         at: when it is sent.
         clock: the time; without it, sending takes none.
         paced: which of the scores raise alerts, and by what cuts: for the state to remember.
+        counted: what was scored, in bins: likewise.
 
     Raises:
         SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
     """
     store(outbox_file(state, batch), parcel)
-    state.begin_batch(batch, paced)
+    counting = partial(add_counts, detector=batch.detector, scored=counted)
+    state.begin_batch(batch, paced, first=counting)
     published = _send(state, connector, batch, parcel, parcel.scores, at)
     acknowledged = connector.facts.acknowledged
     # From the end of a slow sending on it takes a while until all of it can be seen.

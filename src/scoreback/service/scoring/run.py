@@ -246,6 +246,7 @@ class ScoreRun:
         sending = self._sender.submit(
             publish, app.state, app.connector, batch, said.parcel,
             at=app.now(self._now), clock=app.clock, paced=said.paced,
+            counted=said.counted,
         )  # fmt: skip
         scores = said.parcel.scores.batch
         live = pc.equal(scores.column("stage"), Stage.LIVE.value)
@@ -286,7 +287,6 @@ class ScoreRun:
             sent.step, sent.alerts, sent.outcome.result(), sent.suppressed,
             opened=sent.opened, over_budget=sent.over_budget,
         )  # fmt: skip
-        self._home.keep()
 
     def _let_go_of_sender(self) -> None:
         self._sender.shutdown()

@@ -1,7 +1,7 @@
 """What was scored, counted by version and hour in the bins that training left.
 
-Counts of a step are added once its scores are published. A process that is killed between the two
-leaves that step uncounted: drift is told from shares, which one step of many does not change.
+Counts of a step are added as its batch begins, in one transaction: from then on nothing keeps it
+from being published, and nothing begins it a second time.
 """
 
 import json
@@ -30,27 +30,26 @@ class ScoredHour:
     counts: ColumnCounts
 
 
-def add_counts(state: State, detector: str, scored: Sequence[ScoredHour]) -> None:
-    """Add the counts of *scored* to those of their hours, all or none."""
+def add_counts(connection: sa.Connection, detector: str, scored: Sequence[ScoredHour]) -> None:
+    """Add the counts of *scored* to those of their hours, in the caller's transaction."""
     t = tables.scored_counts
-    with state.database.writes() as connection:
-        for one in scored:
-            hour = (t.c.detector == detector, t.c.version == one.version, t.c.hour == one.hour)
-            before = connection.execute(sa.select(t).where(*hour)).one_or_none()
-            counts, newest = dict(one.counts), one.newest_event
-            if before is not None:
-                counts = summed([_counts(before), one.counts])
-                newest = max(newest, before.newest_event)
-            row = {
-                "detector": detector,
-                "version": one.version,
-                "hour": one.hour,
-                "newest_event": newest,
-                "counts": json.dumps({name: [*bins] for name, bins in counts.items()}),
-            }
-            adding = insert(t).values(row)
-            keys = ["detector", "version", "hour"]
-            connection.execute(adding.on_conflict_do_update(keys, set_=row))
+    for one in scored:
+        hour = (t.c.detector == detector, t.c.version == one.version, t.c.hour == one.hour)
+        before = connection.execute(sa.select(t).where(*hour)).one_or_none()
+        counts, newest = dict(one.counts), one.newest_event
+        if before is not None:
+            counts = summed([_counts(before), one.counts])
+            newest = max(newest, before.newest_event)
+        row = {
+            "detector": detector,
+            "version": one.version,
+            "hour": one.hour,
+            "newest_event": newest,
+            "counts": json.dumps({name: [*bins] for name, bins in counts.items()}),
+        }
+        adding = insert(t).values(row)
+        keys = ["detector", "version", "hour"]
+        connection.execute(adding.on_conflict_do_update(keys, set_=row))
 
 
 def counts_of(

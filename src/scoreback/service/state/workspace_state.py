@@ -7,7 +7,7 @@ the progress the old one, or the batch is sent and the progress the new one.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -156,8 +156,16 @@ class State:
             ).one_or_none()
         return None if row is None else progress_of(row)
 
-    def begin_batch(self, batch: Batch, paced: Sequence[PacedStep] = ()) -> None:
-        """Write down that *batch* will be sent, and which cuts *paced* it; again replaces it."""
+    def begin_batch(
+        self,
+        batch: Batch,
+        paced: Sequence[PacedStep] = (),
+        first: Callable[[sa.Connection], None] | None = None,
+    ) -> None:
+        """Write down that *batch* will be sent, and which cuts *paced* it; again replaces it.
+
+        The *first* time only, that is done in the same transaction.
+        """
         t = tables.batches
         row = {
             "batch_id": batch.batch_id,
@@ -173,6 +181,9 @@ class State:
         with self.database.writes() as connection:
             last = connection.execute(sa.select(sa.func.max(t.c.begun))).scalar() or 0
             row["begun"] = last + 1
+            begun = sa.select(t.c.batch_id).where(t.c.batch_id == batch.batch_id)
+            if first is not None and connection.execute(begun).one_or_none() is None:
+                first(connection)
             adding = insert(t).values(row)
             connection.execute(adding.on_conflict_do_update(["batch_id"], set_=row))
             note_steps(connection, batch.batch_id, batch.detector, paced)
