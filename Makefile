@@ -116,6 +116,7 @@ acceptance: test benchmark
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/budget.py ../shared/data
 	$(BIN)/python benchmarks/drift.py
+	$(BIN)/python benchmarks/kills.py
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/real_data.py ../shared/data
