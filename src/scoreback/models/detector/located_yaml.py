@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
     try:
         data = read_regular(path, LARGEST_FILE + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist", hint="check the path") from error
+        raise ConfigError(f"{path} does not exist", hint=_near(path)) from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path} is a directory", hint="name one file in it") from error
     except (OSError, ValueError) as error:
@@ -63,6 +63,15 @@ def read_text(path: Path) -> str:
             f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x})",
             hint="save the file as UTF-8",
         ) from error
+
+
+def _near(path: Path) -> str:
+    """Which file is probably meant by *path*, which does not exist."""
+    for suffix in (".yml", ".yaml"):
+        meant = path.with_name(path.name + suffix)
+        if meant.is_file():
+            return f"did you mean {meant}?"
+    return "check the path"
 
 
 def parse(text: str, source: str) -> Document:

@@ -61,10 +61,14 @@ def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: Plain
         "the best single feature at the same number of alerts",
         f"{at.true_alerts} against {plain.true_alerts}",
         ahead,
-        f"true alerts of {at.alerts}, and of {plain.alerts} that this feature would show:"
+        f"true alerts, {_of_each(at.alerts, plain.alerts)}:"
         f" {'more' if ahead else 'no difference'} beyond chance.{alone}"
         + ("" if ahead else " A rule needs no model."),
     )
+
+
+def _of_each(own: int, plain: int) -> str:
+    return f"of {own} each" if own == plain else f"of {own} and of {plain}"
 
 
 def _precision(own: Evaluation) -> Pitfall | None:
@@ -100,8 +104,8 @@ def _busy_days(detector: Detector, own: Evaluation) -> Pitfall:
         "days over budget",
         f"{at.days_over_budget} of {at.days:.0f}",
         at.busiest_day <= most,
-        f"judged days hold more of the best alerts than {detector.alerts.budget:g}, the busiest"
-        f" {at.busiest_day}. A day opens {most:g} at most, so what is beyond is not shown",
+        f"judged days have more than {detector.alerts.budget:g} of the best alerts, the busiest"
+        f" {at.busiest_day}. A day opens at most {most:g}: the rest is not shown",
     )
 
 

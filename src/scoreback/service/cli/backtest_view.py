@@ -35,7 +35,7 @@ def _versions(account: Account) -> None:
         [
             (
                 number,
-                f"{one['as_of']:%Y-%m-%d %H:%M}",
+                f"{one['as_of']:%Y-%m-%d %H:%M} UTC",
                 one["algorithm"] or "-",
                 show.figure(one["threshold"], 4),
                 show.figure(one["promised"], 2),
@@ -45,6 +45,7 @@ def _versions(account: Account) -> None:
         ],
         numbers="r  rr",
         prose=("not kept because",),
+        blocks=any(one["refused"] for one in account["versions"]),
     )
 
 
@@ -74,9 +75,10 @@ def _days(account: Account) -> None:
 def _figures(account: Account) -> None:
     paced, fixed = account["figures"], account["fixed_threshold"]
     value, whose = fixed["value"], fixed["whose"]
-    title = "In all, beside a fixed threshold"
+    said = "In all, beside a fixed threshold"
     if value is not None:
-        title += f": {value:.4f}, that {whose}"
+        said += f": {value:.4f}, that {whose}"
+    show.say(said)
     rows = [
         ("alerts a day", show.figure(paced["alerts_per_day"], 1),
          show.figure(fixed["alerts_per_day"], 1)),
@@ -91,7 +93,7 @@ def _figures(account: Account) -> None:
          show.figure(fixed["median_hours_to_alert"], 1)),
         ("area under time, of weekly precision", *_both(account, "area_under_time")),
     ]  # fmt: skip
-    show.table(title, ("", "replayed", "fixed threshold"), rows, numbers=" rr")
+    show.table("", ("", "replayed", "fixed threshold"), rows, numbers=" rr")
 
 
 def _spread(account: Account) -> None:

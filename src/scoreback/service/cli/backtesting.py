@@ -29,7 +29,13 @@ def backtest(
         ),
     ] = None,
     starts: Annotated[
-        int, typer.Option(help="Start days, to see how far figures depend on them.", min=1, max=31)
+        int,
+        typer.Option(
+            help="Start days, to see how far figures depend on them.",
+            metavar="COUNT",
+            min=1,
+            max=31,
+        ),
     ] = 3,
     fail_below: Annotated[
         list[str] | None,

@@ -19,40 +19,61 @@ if TYPE_CHECKING:
 def load(
     files: Annotated[
         list[Path],
-        typer.Argument(help="CSV, TSV, JSON or Parquet; also gz and zip.", show_default=False),
+        typer.Argument(
+            help="CSV, TSV, JSON or Parquet; also gz and zip.", metavar="FILES", show_default=False
+        ),
     ],
-    stream: Annotated[str, typer.Option(help="Stream of the embedded SIEM to load into.")],
-    time: Annotated[str, typer.Option(help="Column of the event time.")] = "@timestamp",
+    stream: Annotated[
+        str, typer.Option(help="Stream of the embedded SIEM to load into.", metavar="STREAM")
+    ],
+    time: Annotated[
+        str, typer.Option(help="Column of the event time.", metavar="COLUMN")
+    ] = "@timestamp",
     id_column: Annotated[
-        str | None, typer.Option("--id", help="Column of the event id (else the row's content).")
+        str | None,
+        typer.Option(
+            "--id", help="Column of the event id (else the row's content).", metavar="COLUMN"
+        ),
     ] = None,
     arrival: Annotated[
         str | None,
         typer.Option(
             help="Column of the arrival time. Without it, the event time, or right after what has"
-            " been scored already."
+            " been scored already.",
+            metavar="COLUMN",
         ),
     ] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(help="Field to keep, as NAME=COLUMN; repeat it. Without any, all columns."),
+        typer.Option(
+            help="Field to keep, as NAME=COLUMN; repeat it. Without any, all columns.",
+            metavar="NAME=COLUMN",
+        ),
     ] = None,
     strip: Annotated[
         str | None,
-        typer.Option(help="What each event is wrapped in, such as _source or result."),
+        typer.Option(
+            help="What each event is wrapped in, such as _source or result.", metavar="NAME"
+        ),
     ] = None,
     time_format: Annotated[
         str | None,
-        typer.Option(help="How times are written, as for strptime: '%d.%m.%Y %H:%M'."),
+        typer.Option(
+            help="How times are written, as for strptime: '%d.%m.%Y %H:%M'.", metavar="FORMAT"
+        ),
     ] = None,
     timezone: Annotated[
         str | None,
-        typer.Option(help="Zone of times without an offset, such as Europe/Berlin (else UTC)."),
+        typer.Option(
+            help="Zone of times without an offset, such as Europe/Berlin (else UTC).",
+            metavar="ZONE",
+        ),
     ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Field that holds labels; repeat it. Without any, those that changed and look so."
+            help="Field that holds labels; repeat it. Without any, those that changed and look so.",
+            metavar="FIELD",
         ),
     ] = None,
     home: options.Home = None,
@@ -84,7 +105,7 @@ def load(
                 hint="unset SCOREBACK_CONNECTOR, or name another --home",
             )
         for file in files:
-            with show.stages("loading") as stage:
+            with show.stages("loading", in_bytes=True) as stage:
                 report = exports.load(
                     file, stream, mapping,
                     lambda done, size, name=file.name: stage(done, size, name),  # type: ignore[misc]
@@ -184,7 +205,9 @@ def _remedy(report: "LoadReport") -> str:
 def check(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
     ],
     junit: Junit = None,
     home: options.Home = None,

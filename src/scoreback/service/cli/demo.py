@@ -26,7 +26,9 @@ def demo(
             metavar="URL",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated company.", min=0)] = 7,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the simulated company.", metavar="NUMBER", min=0)
+    ] = 7,
     exports: Annotated[
         Path | None,
         typer.Option(

@@ -17,6 +17,7 @@ Files = Annotated[
     list[Path] | None,
     typer.Argument(
         help="Detector files, or folders of them; without any, only what the connection needs.",
+        metavar="DETECTORS",
         show_default=False,
     ),
 ]
@@ -30,6 +31,7 @@ def plan(
             "--toml",
             help="Also write the alert rules into this folder, as files of Elastic's"
             " detection-rules.",
+            metavar="FOLDER",
             show_default=False,
         ),
     ] = None,
@@ -93,7 +95,9 @@ def apply(
 def remove(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
     ] = None,
     everything: Annotated[
         bool,

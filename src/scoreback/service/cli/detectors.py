@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the detector.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Name of the detector.", metavar="NAME", show_default=False)
+    ],
     select: Annotated[
         list[str],
         typer.Option(
-            help="Which events, as KEY=VALUE in the words of the SIEM: stream=alerts. Repeat it."
+            help="Which events, as KEY=VALUE in the words of the SIEM: stream=alerts. Repeat it.",
+            metavar="KEY=VALUE",
         ),
     ],
     out: options.Out = None,
@@ -56,7 +59,9 @@ def new(
 
 
 def import_sigma(
-    rule: Annotated[Path, typer.Argument(help="File with one Sigma rule.", show_default=False)],
+    rule: Annotated[
+        Path, typer.Argument(help="File with one Sigma rule.", metavar="RULE", show_default=False)
+    ],
     name: Annotated[
         str | None,
         typer.Option(help="Name of the detector (else after the rule's title).", metavar="NAME"),
@@ -113,7 +118,9 @@ def _show_choices(title: str, found: "Draft") -> None:
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print every key with its value or default.")

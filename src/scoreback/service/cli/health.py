@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,7 @@ def health(
         show.as_json(
             {name: [fields_of(document) for document in each] for name, each in found.items()}
         )
-    else:
+    elif found:
         _show(found)
     for error in {id(error): error for error in wrong.values()}.values():
         show.fail(error)
@@ -107,7 +108,7 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
 
     features = [d for d in documents if d.kind is Kind.FEATURE]
     rows = [
-        (f"{d.kind}{f' of {d.subject}' if d.subject else ''}", name, _text(value))
+        (f"{d.kind}{f' of {d.subject}' if d.subject else ''}", name, _text(name, value))
         for d in documents
         if d.kind is not Kind.FEATURE
         for name, value in d.figures.items()
@@ -127,10 +128,24 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
         )
 
 
-def _text(value: Figure) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    return str(value)
+def _text(name: str, value: Figure) -> str:
+    """A figure for people: a time to the second, a length of time in its largest unit."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, str):
+        return value
+    if name in _LENGTHS:
+        from scoreback.models.artifact.amounts import lasting
+
+        return lasting(value)
+    return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
+
+
+# Figures that are seconds: see docs/health.md.
+_LENGTHS = frozenset(
+    ("event_lag", "read_lag", "tolerated_lag", "oldest_open", "label_lag", "age", "seconds",
+     "scored_together", "scored_together_wanted")
+)  # fmt: skip
 
 
 def _figure(value: Figure | None, digits: int = 2) -> str:

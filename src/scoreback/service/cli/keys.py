@@ -16,7 +16,9 @@ PASSWORD = "SCOREBACK_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 def keys(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
     ],
     elastic: Annotated[
         bool, typer.Option("--elastic", help="API keys of Elasticsearch and Kibana.")

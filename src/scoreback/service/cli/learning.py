@@ -122,7 +122,7 @@ def versions(
                 p.version.version,
                 p.version.status,
                 p.version.algorithm,
-                f"{p.version.trained_as_of:%Y-%m-%d %H:%M}",
+                f"{p.version.trained_as_of:%Y-%m-%d %H:%M} UTC",
                 p.version.parent or "-",
                 show.figure(p.version.metrics.get("average_precision")),
                 _with_interval(p.promised),
@@ -157,7 +157,9 @@ def report(
     file: options.DetectorFile,
     version: Annotated[
         str | None,
-        typer.Argument(help=f"Version{_SHORT}; else the one that scores, else the newest."),
+        typer.Argument(
+            help=f"Version{_SHORT}; else the one that scores, else the newest.", metavar="VERSION"
+        ),
     ] = None,
     out: options.Out = None,
     home: options.Home = None,
@@ -185,7 +187,8 @@ def report(
 def export_model(
     file: options.DetectorFile,
     version: Annotated[
-        str | None, typer.Argument(help=f"Version{_SHORT}; else the one that scores.")
+        str | None,
+        typer.Argument(help=f"Version{_SHORT}; else the one that scores.", metavar="VERSION"),
     ] = None,
     compressed: Annotated[
         bool, typer.Option("--compressed", help="Write the definition gzipped, in base64.")
@@ -216,7 +219,8 @@ def export_model(
 def promote(
     file: options.DetectorFile,
     version: Annotated[
-        str, typer.Argument(help=f"Version to promote{_SHORT}.", show_default=False)
+        str,
+        typer.Argument(help=f"Version to promote{_SHORT}.", metavar="VERSION", show_default=False),
     ],
     shadow: Annotated[
         bool,
@@ -252,5 +256,7 @@ def promote(
         show.as_json(asdict(made))
     elif shadow:
         show.say(f"{made.version} of {detector.name} scores in shadow from now on.")
+    elif before is not None and before.version == made.version:
+        show.say(f"{made.version} of {detector.name} scores already; nothing is changed.")
     else:
         show.say(f"{made.version} of {detector.name} scores from now on.")

@@ -29,8 +29,10 @@ def looked_at(home: Path | None, clock: Callable[[], datetime] | None = None) ->
     with TemporaryDirectory(prefix="scoreback-") as folder:
         empty = settings.model_copy(update={"home": Path(folder)})
         with opened(empty, clock=clock) as app:
-            show.warn(f"there is no workspace in {place(settings.home)}; none is made by looking")
-            show.warn("  try: name another with --home or SCOREBACK_HOME")
+            show.warn(
+                f"there is no workspace in {place(settings.home)}; none is made by looking",
+                hint="name another with --home or SCOREBACK_HOME",
+            )
             yield app
 
 

@@ -8,11 +8,13 @@ import typer
 
 from scoreback.service.cli import options, show
 from scoreback.service.cli.examples import example
+from scoreback.service.cli.whole_help import WholeHelp
 
 if TYPE_CHECKING:
     from scoreback.service.labels.quarantine import Held
 
 quarantine = typer.Typer(
+    cls=WholeHelp,
     help="Show verdicts that training leaves out as they are doubted, and decide about them.",
     no_args_is_help=True,
     rich_markup_mode=None,

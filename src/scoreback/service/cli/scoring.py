@@ -134,6 +134,10 @@ def _several(
 
 
 def _say_beside(run: LiveRun) -> None:
+    from scoreback.service.cli.scoring_view import say_history_only
+
+    if run.detector.group is None:  # events of units that are open are scored with them
+        say_history_only(run)
     for name, count in run.outcome.uncast.items():
         show.say(f"feature {name}: {count} values could not be read and count as missing")
     if run.paused:
@@ -146,12 +150,16 @@ def verdict(
     alert: Annotated[
         str | None,
         typer.Argument(
-            help="Alert to close, by its id or how that begins; without it, alerts are listed."
+            help="Alert to close, by its id or how that begins; without it, alerts are listed.",
+            metavar="ALERT",
         ),
     ] = None,
     verdict: Annotated[
         str | None,
-        typer.Argument(help="true_positive, benign_positive, false_positive or undetermined."),
+        typer.Argument(
+            help="true_positive, benign_positive, false_positive or undetermined.",
+            metavar="VERDICT",
+        ),
     ] = None,
     by: options.By = "",
     file: Annotated[
@@ -162,13 +170,15 @@ def verdict(
             metavar="FILE",
         ),
     ] = None,
-    detector: Annotated[str | None, typer.Option(help="Only alerts of this detector.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Only alerts of this detector.", metavar="NAME")
+    ] = None,
     all_alerts: Annotated[bool, typer.Option("--all", help="List closed alerts too.")] = False,
     since: Annotated[
         str | None,
         typer.Option(help="Only alerts on events from this time on.", metavar="TIME"),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Alerts listed at most.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="Alerts listed at most.", metavar="COUNT", min=1)] = 20,
     at: Annotated[
         str | None, typer.Option(help="When it was closed (else now).", metavar="TIME")
     ] = None,
@@ -221,9 +231,14 @@ def verdict(
                 show.say(f"No alerts in {place(options.settings(home).home)}.")
             return
         names = [v.value for v in Verdict]
+        if verdict is None:
+            raise UsageError(
+                f"alert {alert!r} is named without a verdict",
+                hint=f"add one of: {', '.join(names)}; to list alerts, name none",
+            )
         if verdict not in names:
             raise UsageError(
-                f"{verdict or 'nothing'!r} is not a verdict", hint=f"use one of: {', '.join(names)}"
+                f"{verdict!r} is not a verdict", hint=f"use one of: {', '.join(names)}"
             )
         now = options.now()
         moment = options.moment(at, "--at") or now

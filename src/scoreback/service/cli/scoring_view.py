@@ -57,7 +57,8 @@ def shown(run: LiveRun, now: datetime) -> dict[str, object]:
     found = {name: value for name, value in summary(run).items() if value or name in _ALWAYS}
     for name in ("above the threshold", "held back"):  # told by what became of them
         found.pop(name, None)
-    return found | {"next run": in_words_next(run.detector, now)}
+    told = {name: f"{v:,}" if isinstance(v, int) else v for name, v in found.items()}
+    return told | {"next run": in_words_next(run.detector, now)}
 
 
 def in_words_next(detector: Detector, now: datetime) -> str:
@@ -101,9 +102,9 @@ def say_not_at_home(run: LiveRun) -> None:
     for version, reasons in run.outcome.not_at_home.items():
         show.warn(
             f"{version} of {run.detector.name} is not at home here: what it scores is unlike what"
-            f" it was trained on, so its alerts are not to be trusted: {'; '.join(reasons)}"
+            f" it was trained on, so its alerts are not to be trusted: {'; '.join(reasons)}",
+            hint="train on events of this network; see `scoreback health`",
         )
-        show.warn("  try: train on events of this network; see `scoreback health`")
 
 
 def say_unusable(run: LiveRun) -> None:
@@ -117,7 +118,20 @@ def broken_as_json(file: Path, error: ScorebackError) -> dict[str, object]:
     return {"file": str(file), "error": error.message, "hint": error.hint}
 
 
+def say_history_only(run: LiveRun) -> None:
+    """Tell why nothing was scored of what was read, where all of it came before the version."""
+    outcome, version = run.outcome, run.champion
+    waits = run.waiting is not None and run.waiting.count
+    if outcome.read and version is not None and not (outcome.scored or outcome.late or waits):
+        show.say(
+            f"No event was scored: those that were read arrived before {version.version} was"
+            f" trained (as of {version.trained_as_of:%Y-%m-%d %H:%M} UTC); they are history for"
+            " its windows."
+        )
+
+
 def show_table(runs: Sequence[LiveRun]) -> None:
     """A row for each of *runs*."""
-    rows = [[summary(run)[name] for name in _COLUMNS] for run in runs]
+    found = [[summary(run)[name] for name in _COLUMNS] for run in runs]
+    rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in found]
     show.table("Scored", _COLUMNS, rows, numbers="  rrrrrrrrr")

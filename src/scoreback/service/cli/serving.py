@@ -15,7 +15,7 @@ def serve(
         list[Path] | None,
         typer.Argument(
             help="Detector files, or folders of them (else the folder detectors).",
-            metavar="FILES_OR_FOLDERS",
+            metavar="DETECTORS",
             show_default=False,
         ),
     ] = None,

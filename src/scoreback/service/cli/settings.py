@@ -15,8 +15,10 @@ settings = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Key = Annotated[str, typer.Argument(help="Key of the file, for example alerts.budget.")]
-_Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+_Key = Annotated[
+    str, typer.Argument(help="Key of the file, for example alerts.budget.", metavar="KEY")
+]
+_Reason = Annotated[str, typer.Option(help="Why, for the audit log.", metavar="TEXT")]
 
 
 @settings.command("list", epilog=example("settings list"))
@@ -58,7 +60,7 @@ def list_settings(
         by = "locked in the file" if key in detector.locked else ""
         if one is not None:
             by = f"{one.author}, {one.at:%Y-%m-%d %H:%M} UTC: {one.reason or 'no reason given'}"
-        rows.append((key, str(written[key]), str(held[key]), by))
+        rows.append((key, _as_written(written[key]), _as_written(held[key]), by))
     show.table(
         f"Settings of {detector.name}",
         ("key", "file", "in force", "set by"),
@@ -70,11 +72,20 @@ def list_settings(
                  f" {refused.reason}")  # fmt: skip
 
 
+def _as_written(value: object) -> str:
+    """*value* as the file writes it."""
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @settings.command("set", epilog=example("settings set"))
 def set_setting(
     file: options.DetectorFile,
     key: _Key,
-    value: Annotated[str, typer.Argument(help="The value, as the file writes it: 40/day.")],
+    value: Annotated[
+        str, typer.Argument(help="The value, as the file writes it: 40/day.", metavar="VALUE")
+    ],
     reason: _Reason = "",
     by: options.By = "",
     home: options.Home = None,
@@ -124,4 +135,5 @@ def _change(
             reconcile(app, detector, at=at, warn=show.warn)
         except ConfigError as error:
             show.warn(f"{error.message} ({error.hint})")
-    show.say(f"{key} of {detector.name}: {before} until now, {after} from now on.")
+    old, new = _as_written(before), _as_written(after)
+    show.say(f"{key} of {detector.name}: {old} until now, {new} from now on.")

@@ -101,9 +101,11 @@ def fail(error: ScorebackError) -> None:
         complain(f"  try: {error.hint}")
 
 
-def warn(text: str) -> None:
-    """What somebody should know although it went on, to standard error."""
+def warn(text: str, hint: str = "") -> None:
+    """What somebody should know although it went on, and what to do, to standard error."""
     complain(f"scoreback: {text}")
+    if hint:
+        complain(f"  try: {hint}")
 
 
 @contextmanager
@@ -126,13 +128,13 @@ def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 
 @contextmanager
-def stages(what: str) -> Iterator[Callable[[int, int, str], None]]:
+def stages(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """A bar on standard error that names the stage it is in: steps done, of how many, which.
 
-    In a pipe it is a line now and then.
+    In a pipe it is a line now and then; where the steps are bytes, it tells megabytes.
     """
     if not _watched():
-        with progress_lines.stages(what) as tell_line:
+        with progress_lines.stages(what, in_bytes=in_bytes) as tell_line:
             yield tell_line
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

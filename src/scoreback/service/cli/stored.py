@@ -50,10 +50,13 @@ def unload(
         list[str],
         typer.Argument(
             help="Files that were loaded, their names, or beginnings of their checksums.",
+            metavar="EXPORTS",
             show_default=False,
         ),
     ],
-    stream: Annotated[str, typer.Option(help="Stream that they were loaded into.")],
+    stream: Annotated[
+        str, typer.Option(help="Stream that they were loaded into.", metavar="STREAM")
+    ],
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:

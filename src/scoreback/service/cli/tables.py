@@ -72,6 +72,7 @@ def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
     made = Table(
         title=rows.title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
         padding=(0, 1, 0, 0) if compact else (0, 1), show_edge=not compact, pad_edge=not compact,
+        show_header=any(rows.columns),
     )  # fmt: skip
     for index, (name, wide) in enumerate(zip(rows.columns, widths, strict=True)):
         right = rows.numbers[index : index + 1] == "r"

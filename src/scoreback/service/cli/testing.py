@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def run(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Detector files, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Detector files, or folders of them.", metavar="DETECTORS", show_default=False
+        ),
     ],
     model: Annotated[
         Path | None,

@@ -55,3 +55,29 @@ def test_short_work_says_nothing(said: tuple[list[str], Event]) -> None:
     with show.stages("loading") as tell:
         tell(0, 0, "one.csv")
     assert said[0] == []
+
+
+def test_bytes_are_told_in_megabytes() -> None:
+    work = Work("loading", None, began=0.0, in_bytes=True)
+    work.at(12_300_000, 45_000_000, "one.csv")
+    assert work.line(20.0) == "scoreback: loading: one.csv, 12.3 of 45.0 MB (0:20 so far)"
+    work.at(12_300_000, 0, "one.csv")
+    assert work.line(20.0) == "scoreback: loading: one.csv (0:20 so far)"
+    Work.latest = None
+
+
+def test_of_several_works_the_one_that_was_heard_of_last_tells(
+    said: tuple[list[str], Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_lines, "EVERY", 0.001)
+    lines, heard = said
+    with show.counting("reading events") as count, show.stages("training") as tell:
+        count(5)
+        heard.clear()
+        assert heard.wait(10)
+        tell(1, 4, "random_forest")
+        lines.clear()
+        for _ in range(5):
+            heard.clear()
+            assert heard.wait(10)
+    assert {line.split(":")[1] for line in lines[1:]} == {" training"}
