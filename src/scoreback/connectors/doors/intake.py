@@ -81,6 +81,8 @@ class LoadReport:
     labels: Mapping[str, LabelUpdate] = field(default_factory=dict)  # by field
     other_values: Mapping[str, int] = field(default_factory=dict)  # field → events that differ in
     # it from what is stored, and stay as they were, as it holds no labels
+    # A column that names events, and how many of those loaded it says were there under other ids.
+    alike: tuple[str, int] | None = None
     time_form: str = ""  # how the times that were not read are likely written, as strptime has it
     id: str | None = None  # column of the ids; Elasticsearch's own where the export has them
     never_scored: bool = False  # whether those stay behind; else they count as arrived after it

@@ -11,7 +11,7 @@ from scoreback.service.cli.junit import Case, Junit, write_junit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scoreback.connectors.doors import LoadReport
+    from scoreback.connectors.doors import ExportsDoor, LoadReport
     from scoreback.models.labels.field_tally import LabelCount
     from scoreback.records import Finding
 
@@ -112,16 +112,26 @@ def load(
                     lambda: scored_so_far(app.state), options.now(),
                 )  # fmt: skip
             reports.append((file, report))
+        alike = any(report.alike is not None for _, report in reports)
+        there = _exports_of(exports, stream) if alike else []
     if json:
         show.as_json([{"file": str(file)} | asdict(report) for file, report in reports])
     else:
         for file, report in reports:
-            _show(file, stream, report, timezone or "UTC")
+            _show(file, stream, report, timezone or "UTC", there)
     if any(report.rejected for _, report in reports):
         raise typer.Exit(show.PARTLY)
 
 
-def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
+def _exports_of(exports: "ExportsDoor", stream: str) -> list[str]:
+    """The names of the files that were loaded into *stream*, each once."""
+    found = [each.exports for each in exports.streams() if each.name == stream]
+    return list(dict.fromkeys(one.name for some in found for one in some))
+
+
+def _show(
+    file: Path, stream: str, report: "LoadReport", zone: str, before: "Sequence[str]"
+) -> None:
     show.say(
         f"{file.name}: {report.loaded:,} of {report.rows:,} rows loaded into {stream};"
         f" {report.already_there:,} were there already, {report.repeated:,} repeated an id,"
@@ -137,6 +147,8 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
             f"{count:,} events that were there have another {name} now; events never change, so"
             f" it stays as it was (if it is a label, load again with --label {name})"
         )
+    if report.alike is not None:
+        _show_alike(stream, report.alike, before)
     if report.without_offset:
         show.beneath(f"{report.without_offset:,} times had no offset and were taken as {zone}")
     for column, order in report.orders.items():
@@ -162,6 +174,17 @@ def _show(file: Path, stream: str, report: "LoadReport", zone: str) -> None:
         )
     if report.rejected:
         _show_rejected(report)
+
+
+def _show_alike(stream: str, alike: tuple[str, int], files: "Sequence[str]") -> None:
+    """That events were loaded twice, and what makes them one again."""
+    column, count = alike
+    show.beneath(
+        f"{count:,} of them look like events that were there, by {column} and time, with something"
+        f" changed: both are events now. To have each once and its labels updated, take the loads"
+        f" back and load them again, in this order, with --id {column}:"
+    )
+    show.say(f"    scoreback unload {' '.join(files)} --stream {stream}")
 
 
 def _show_rejected(report: "LoadReport") -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from scoreback.connectors.local.loading.label_updates import NONE, Updates, updates
+from scoreback.connectors.local.loading.same_events import named_alike
 from scoreback.connectors.local.storage.compaction import compact
 from scoreback.connectors.local.storage.engine import engine, parquet
 from scoreback.connectors.local.storage.later_values import (
@@ -51,6 +52,8 @@ class Added:
     already_there: int  # their id was in the stream before
     repeated: int  # their id came earlier in the same source
     updates: Updates = NONE  # of events that were there
+    # A column that names events, and how many of the new ones it says were there: `same_events`.
+    alike: tuple[str, int] | None = None
 
 
 class Intake:
@@ -127,7 +130,7 @@ class Intake:
             return Added(loaded=0, already_there=0, repeated=0)
         with engine(self._staging) as connection:
             distinct, fresh = self._name(connection)
-            found = NONE
+            found, alike = NONE, self._alike(connection) if fresh else None
             if at is not None and distinct > fresh:
                 found = self._updates(connection, labels)
             written: list[Segment] = []
@@ -155,7 +158,20 @@ class Intake:
             already_there=distinct - fresh,
             repeated=self._rows - distinct,
             updates=found,
+            alike=alike,
         )
+
+    def _alike(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, int] | None:
+        """Whether new rows are events that the stream has under other ids."""
+        there = self._there()
+        stored = {name for segment in there for name in segment.columns}
+        both = [name for name in self._fields.values() if name in stored]
+        if not both:
+            return None
+        known = parquet(self._store.segments.intact(segment) for segment in there)
+        connection.execute(f"CREATE TEMP VIEW there AS SELECT * FROM {known}")  # noqa: S608
+        connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {parquet(self._pieces)}")  # noqa: S608
+        return named_alike(connection, _ROW, both)
 
     def _updates(self, connection: duckdb.DuckDBPyConnection, labels: Collection[str]) -> Updates:
         """What the staged rows say of events that the stream has.

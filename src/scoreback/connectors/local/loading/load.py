@@ -115,6 +115,7 @@ def load_file(
         renamed=loading.names.renamed,
         labels=added.updates.labels,
         other_values=added.updates.others,
+        alike=added.alike,
         time_form=form_of(loading.unread_times),
     )
 
