@@ -1,11 +1,13 @@
 """A week of the simulated company as dashboards see it: scores, alerts with verdicts, health.
 
 Two detectors learn for 25 days, then score for six and a half, watched and judged as they go: twice
-a day at first, hourly on the last day, so that the threshold's way through a day is there.
+a day at first, hourly on the last day, so that the threshold's way through a day is there. On the
+way one gets a shadow, which the gate compares, and a flood of verdicts; the other a new version
+that somebody takes back. Audits are shown and judged.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.ipc as ipc
 import pytest
 from filelock import FileLock
@@ -21,27 +24,38 @@ from scoreback.connectors.doors import AlertQuery, ScoreQuery
 from scoreback.connectors.splunk import SplunkConnector
 from scoreback.health import HealthDocument, fields_of, health_document
 from scoreback.models.detector.file import load_detector
-from scoreback.models.detector.spec import Detector
+from scoreback.models.detector.spec import Accept, Detector
 from scoreback.records import LABEL_COLUMNS, Alert, LabelBatch, ScoreBatch, TimeWindow
 from scoreback.service.app import App, opened
+from scoreback.service.comparing.gate_job import run_gate
 from scoreback.service.demo.company import Company, StreamName
 from scoreback.service.demo.play import FILES
 from scoreback.service.deploying.promotion import promote
+from scoreback.service.in_force.change import change
+from scoreback.service.labels.harvest import harvest
 from scoreback.service.monitoring.monitor import monitor
+from scoreback.service.recalling.rollback import roll_back
+from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
+from scoreback.service.state.versions import Versions
 from scoreback.service.training.train_job import train_detector
 from tests.integration.conftest import with_refs
-from tests.integration.embedded import score_until, siem_of
+from tests.integration.embedded import siem_of
 from tests.splunkd.simulator import HEC_TOKEN, Simulator
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 KEPT = "SCOREBACK_TEST_WEEK"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 TRAINED = START + 25 * DAY
 NOW = START + 31 * DAY + 15 * HOUR  # an afternoon: the day's budget is partly used
 STREAMS: tuple[tuple[StreamName, str], ...] = (
     ("alerts", "alert_triage.yml"), ("endpoint", "endpoint_threats.yml"),
 )  # fmt: skip
+SET = {"alerts.audit": "4/day", "gate.shadow": "2d"}  # so that a week is enough to see it
+LEARNT_AGAIN = TRAINED + 2 * DAY
+TAKEN_BACK = NOW - 20 * HOUR
+FLOODED = NOW - 5 * HOUR
+FLOOD = 130  # verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +120,13 @@ def played(home: Path) -> Week:
         for stream, file in STREAMS:
             detector = load_detector(FILES / file)
             _learn(app, company, stream, detector)
+            due = _due(stream)
             for now in _looks():
-                score_until(app, detector, now)
+                score_live(app, detector, now=now)
                 _close(app, company, stream, detector, now)
+                for happens in [at for at in due if at <= now]:
+                    due.pop(happens)(app, detector, now)
+                run_gate(app, detector, now=now)
                 health += monitor(app, detector, now=now)
             query = ScoreQuery(
                 detector=detector.name, window=TimeWindow(since=START, until=NOW + DAY)
@@ -116,6 +134,54 @@ def played(home: Path) -> Week:
             scores += app.connector.scores.read(query)
             alerts += siem_of(app).alerts.find(AlertQuery(detector=detector.name))
     return Week(scores=scores, alerts=alerts, health=health)
+
+
+def _due(stream: StreamName) -> dict[datetime, Callable[[App, Detector, datetime], None]]:
+    """What happens to the detector of *stream* on the way, by when."""
+    if stream == "alerts":
+        return {LEARNT_AGAIN: _shadowed, FLOODED: _flooded}
+    return {LEARNT_AGAIN: _replaced, TAKEN_BACK: _taken_back}
+
+
+def _shadowed(app: App, detector: Detector, now: datetime) -> None:
+    outcome = train_detector(app, detector, as_of=now, now=now)
+    Versions(app.state).shadow(detector.name, outcome.version.version, by="dana", at=now)
+
+
+def _replaced(app: App, detector: Detector, now: datetime) -> None:
+    """By a version that learnt to alert on what is allowed, too."""
+    key, value = "labels.benign_positive", "positive"
+    change(app, detector, key, value, author="eve", reason="why not", at=now)
+    careless = {"train": detector.train.model_copy(update={"accept": Accept(equal_to_rule=True)})}
+    outcome = train_detector(app, detector.model_copy(update=careless), as_of=now, now=now)
+    change(app, detector, key, None, author="dana", reason="that is why", at=now + SECOND)
+    promote(app, detector, outcome.version.version, by="eve", at=now)
+
+
+def _taken_back(app: App, detector: Detector, now: datetime) -> None:
+    roll_back(app, detector, by="dana", at=now)
+
+
+def _flooded(app: App, detector: Detector, now: datetime) -> None:
+    """One person closes as false whatever was there, within the hour."""
+    events = [
+        event
+        for piece in app.connector.events.slices(
+            app.query(detector), TimeWindow(since=now - DAY, until=now)
+        )
+        for batch in app.connector.events.read(piece)
+        for event in batch.batch["event_id"].to_pylist()
+    ][:FLOOD]
+    rows = [
+        {
+            "event_id": event, "verdict": "false_positive", "label_time": now + n * SECOND,
+            "labeller": "eve", "source": "verdict", "alert_id": f"of-{event}", "withdrawn": False,
+        }
+        for n, event in enumerate(events, start=-len(events))
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=LABEL_COLUMNS).combine_chunks()
+    siem_of(app).intake.add_verdicts(LabelBatch(table.to_batches()[0]))
+    harvest(app, detector, now=now)
 
 
 def _looks() -> Iterator[datetime]:
@@ -132,6 +198,8 @@ def _learn(app: App, company: Company, stream: StreamName, detector: Detector) -
     verdicts = company.verdicts(stream).cast(LABEL_COLUMNS).combine_chunks()
     intake.add_verdicts(LabelBatch(verdicts.to_batches()[0]))
     outcome = train_detector(app, detector, as_of=TRAINED, now=TRAINED)
+    for key, value in SET.items():
+        change(app, detector, key, value, author="dana", reason="a short week", at=TRAINED)
     promote(app, detector, outcome.version.version, by="demo", at=TRAINED)
 
 
@@ -187,4 +255,5 @@ def _row(alert: Alert) -> dict[str, Any]:
         "event_id": alert.event_id,
         "status": "open" if alert.verdict is None else "closed",
     }
+    row |= {"tags": list(alert.tags)}
     return row if alert.verdict is None else row | {"verdict": alert.verdict.value}
