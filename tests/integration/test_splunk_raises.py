@@ -13,7 +13,7 @@ from scoreback.connectors.splunk.rules.spl import filter_name, search_name
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.deployment import AlertRule, Delivery, RuleKind
-from scoreback.health import OWN, HealthDocument, Kind
+from scoreback.health import OWN, Condition, HealthDocument, Kind
 from scoreback.suppression import hits_of, place
 from tests.integration.splunk_things import NOW, rule, scores
 from tests.splunkd.connection import APP, connected, simulated
@@ -180,20 +180,26 @@ def test_no_value_of_an_event_changes_what_is_searched(
     assert found == {"e1": entity, "e2": "10.0.0.1"}
 
 
+@pytest.mark.parametrize("condition", Condition)
 def test_a_rule_about_health_raises_one_alert_a_day_and_detector(
-    splunk: Simulator, connector: SplunkConnector
+    splunk: Simulator, connector: SplunkConnector, condition: Condition
 ) -> None:
-    connector.rules.apply(_stale())
+    connector.rules.apply(_about_health(condition))
     for hours in (0, 1, 2):
-        connector.health.write([_health("exfil-dns", hours), _health("other", hours)])
+        connector.health.write(
+            [_health("exfil-dns", hours, condition), _health("other", hours, condition)]
+        )
         rounds(splunk)
-    fine = HealthDocument(detector="fine", at=NOW, kind=Kind.STATUS, figures={"stale": 0.0})
+    others = {name: 1.0 for name in Condition if name is not condition}
+    fine = HealthDocument(
+        detector="fine", at=NOW, kind=Kind.STATUS, figures={**others, condition: 0.0}
+    )
     connector.health.write([fine])
     rounds(splunk, 2)
     found = list(connector.alerts.find())
     assert sorted(alert.entity or "" for alert in found) == ["exfil-dns", "other"]
     assert {alert.detector for alert in found} == {OWN}
-    assert all("docs/runbook/stale.md" in alert.reasons for alert in found)
+    assert all(f"docs/runbook/{condition}.md" in alert.reasons for alert in found)
     assert all('old: "a" | b' in alert.reasons.replace('\\"', '"') for alert in found)
 
 
@@ -229,15 +235,16 @@ def _table(events: Sequence[Event]) -> pa.Table:
     return pa.Table.from_batches([scores(events).batch])
 
 
-def _stale() -> AlertRule:
+def _about_health(condition: Condition) -> AlertRule:
     return rule(
-        "health.stale", kind=RuleKind.HEALTH, detector=OWN, version="", per_entity=1,
-        throttle=timedelta(0), notes="docs/runbook/stale.md", entity_field="scoreback.detector",
+        f"health.{condition}", kind=RuleKind.HEALTH, detector=OWN, version="", per_entity=1,
+        throttle=timedelta(0), notes=f"docs/runbook/{condition}.md",
+        entity_field="scoreback.detector",
     )  # fmt: skip
 
 
-def _health(detector: str, hours: int) -> HealthDocument:
+def _health(detector: str, hours: int, condition: Condition) -> HealthDocument:
     return HealthDocument(
         detector=detector, at=NOW + hours * timedelta(minutes=1), kind=Kind.STATUS, version="v1-aa",
-        figures={"stale": 1.0, "state": "attention", "why": 'old: "a" | b'},
+        figures={condition: 1.0, "state": "attention", "why": 'old: "a" | b'},
     )  # fmt: skip
