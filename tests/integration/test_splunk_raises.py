@@ -13,7 +13,7 @@ from scoreback.connectors.splunk.rules.spl import filter_name, search_name
 from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.deployment import AlertRule, Delivery, RuleKind
-from scoreback.health import OWN, Condition, HealthDocument, Kind
+from scoreback.health import OWN, Condition, Figure, HealthDocument, Kind
 from scoreback.suppression import hits_of, place
 from tests.integration.splunk_things import NOW, rule, scores
 from tests.splunkd.connection import APP, connected, simulated
@@ -190,9 +190,9 @@ def test_a_rule_about_health_raises_one_alert_a_day_and_detector(
             [_health("exfil-dns", hours, condition), _health("other", hours, condition)]
         )
         rounds(splunk)
-    others = {name: 1.0 for name in Condition if name is not condition}
+    figures: dict[str, Figure] = dict.fromkeys(Condition, 1.0)
     fine = HealthDocument(
-        detector="fine", at=NOW, kind=Kind.STATUS, figures={**others, condition: 0.0}
+        detector="fine", at=NOW, kind=Kind.STATUS, figures={**figures, condition: 0.0}
     )
     connector.health.write([fine])
     rounds(splunk, 2)

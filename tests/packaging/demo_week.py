@@ -247,13 +247,13 @@ _IDS = ("score_id", "event_id")
 
 
 def _row(alert: Alert) -> dict[str, Any]:
-    row = {
+    row: dict[str, Any] = {
         "_key": alert.alert_id,
         "alert_id": alert.alert_id,
         "detector": alert.detector,
         "entity": alert.entity,
         "event_id": alert.event_id,
         "status": "open" if alert.verdict is None else "closed",
+        "tags": list(alert.tags),
     }
-    row |= {"tags": list(alert.tags)}
     return row if alert.verdict is None else row | {"verdict": alert.verdict.value}
