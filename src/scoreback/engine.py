@@ -33,6 +33,8 @@ def open_engine(
         config["threads"] = threads
     connection = duckdb.connect(config=config)
     connection.execute("SET TimeZone = 'UTC'")
+    # A process without a script of its own is taken for a person at a prompt, and is shown a bar.
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

@@ -1,6 +1,8 @@
 """Every engine has the same bounds: memory, UTC, no downloads, and a folder of its own to spill."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -23,6 +25,18 @@ def test_an_engine_is_in_utc_and_fetches_nothing() -> None:
         (found,) = engine.sql(f"SELECT {asked}").fetchall()
         assert found == ("UTC", 1, "", False, False, False)
         assert engine.sql("SELECT json_valid('{}')").fetchall() == [(True,)]
+
+
+def test_no_engine_draws_a_progress_bar_into_what_a_program_says() -> None:
+    asked = "SELECT current_setting('enable_progress_bar')"
+    code = (
+        "from scoreback.engine import open_engine\n"
+        f'print(open_engine("64MB").execute("{asked}").fetchone())'
+    )
+    said = subprocess.run(  # as in a prompt, or in a worker that was spawned
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert said.stdout == "(False,)\n"
 
 
 def test_without_a_folder_too_much_is_an_error_and_nothing_is_written(
