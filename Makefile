@@ -122,6 +122,7 @@ acceptance: test benchmark
 	$(BIN)/python benchmarks/real_data.py ../shared/data
 	$(BIN)/python benchmarks/quality.py ../shared/data
 	$(BIN)/python benchmarks/promises.py ../shared/data
+	$(BIN)/python benchmarks/steering.py
 
 schema: $(VENV)/development
 	$(BIN)/scoreback validate --schema > examples/detectors/detector.schema.json
