@@ -107,6 +107,7 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
     },
     Kind.VERSION: {
         "algorithm": "text", "trained_as_of": "time", "unusable": "text",
+        "trained_because": "text", "retrain_due": "text",
         **_numbers("age", "versions", "candidates", "shadows"),
     },
     Kind.RUN: {

@@ -357,6 +357,7 @@ class ModelVersion:
     parent: str | None  # champion when it was trained
     row_hash: str  # of the training rows
     metrics: Mapping[str, float] = field(default_factory=dict)
+    trained_because: str = ""  # empty: not known
 
 
 def utc(moment: datetime) -> datetime:

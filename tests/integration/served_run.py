@@ -1,8 +1,8 @@
 """Serves a workspace for a test: jobs every instant, a fixed clock, and an end at a named point.
 
-Run as a program: ``served_run.py HOME PATH NOW SIGNAL CALL``: at the CALL-th batch of scores that
-is finished, the process gets SIGNAL (TERM or KILL; "-" for none) and the job waits until it is
-asked to end.
+Run as a program: ``served_run.py HOME PATH NOW SIGNAL CALL [POINT]``: after the CALL-th call of
+POINT (else of what finishes a batch of scores), the process gets SIGNAL (TERM or KILL; "-" for
+none) and the job waits until it is asked to end.
 """
 
 import logging
@@ -24,14 +24,26 @@ from scoreback.service.serving import schedule
 from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.serve import serve
 from scoreback.service.settings import Settings
+from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop, signals
+from scoreback.service.training import train_job
 
+POINTS: dict[str, tuple[Any, str]] = {  # whose, and what it is called there
+    "sent": (State, "mark_sent"),
+    "learnt": (train_job, "refuse_blind"),
+    "registered": (Versions, "register"),
+    "shadow": (Versions, "shadow"),
+}
+OFTEN = timedelta(milliseconds=50)
+SELDOM = timedelta(seconds=5)  # where what is waited for is a training, which needs the cores
 STEP_ROWS = 1500  # several steps, so that there is a middle
 
 
 class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
-    """Scoring is due all the time, training never."""
+    """Scoring is due all the time, training never by its schedule."""
+
+    every = OFTEN
 
     def __init__(self, _detector: Detector, kind: Kind) -> None:
         self._kind = kind
@@ -39,16 +51,17 @@ class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         if self._kind.name == "train":
             return datetime(2100, 1, 1, tzinfo=UTC)
-        return now if previous is None else max(previous, now) + timedelta(milliseconds=50)
+        return now if previous is None else max(previous, now) + self.every
 
 
-def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
+def main(home: Path, path: Path, now: datetime, name: str, call: int, point: str) -> None:
     """Serve *path* on *home* until a signal comes."""
     cutter.STEP_ROWS = STEP_ROWS
     setattr(reading, "BATCH_ROWS", STEP_ROWS)  # noqa: B010 - which it took from the doors
     schedule.SPREAD = timedelta(0)
+    Often.every = OFTEN if point == "sent" else SELDOM
     if name != "-":
-        _signal_at(getattr(signal, f"SIG{name}"), call)
+        _signal_at(getattr(signal, f"SIG{name}"), call, *POINTS[point])
     with signals() as wait:
         logs.start_logging(logs.LogFormat.TEXT)
         logging.getLogger("scoreback").setLevel(logging.DEBUG)
@@ -58,31 +71,33 @@ def main(home: Path, path: Path, now: datetime, name: str, call: int) -> None:
             clock=lambda: now,
             wait=wait,
             abandon=serving._abandon,
-            look_again=timedelta(milliseconds=50),
+            look_again=Often.every,
             trigger=Often,
         )
 
 
-def _signal_at(number: int, call: int) -> None:
-    asked, finish, calls = threading.Event(), State.mark_sent, 0
+def _signal_at(number: int, call: int, owner: Any, name: str) -> None:  # noqa: ANN401 - whosever
+    asked, real, calls = threading.Event(), getattr(owner, name), 0
     ask = Stop.ask
 
-    def mark_sent(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever it stands for
+    def and_signal(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it stands for
         nonlocal calls
-        finish(*args, **kwargs)
+        result = real(*args, **kwargs)
         calls += 1
         if calls == call:
             os.kill(os.getpid(), number)
             asked.wait(30)
+        return result
 
     def and_tell(stop: Stop) -> None:
         ask(stop)
         asked.set()
 
-    setattr(State, "mark_sent", mark_sent)  # noqa: B010 - methods are no variables
+    setattr(owner, name, and_signal)
     setattr(Stop, "ask", and_tell)  # noqa: B010
 
 
 if __name__ == "__main__":
-    folder, files, moment, which, number = sys.argv[1:]
-    main(Path(folder), Path(files), datetime.fromisoformat(moment), which, int(number))
+    folder, files, moment, which, number, *where = sys.argv[1:]
+    at = where[0] if where else "sent"
+    main(Path(folder), Path(files), datetime.fromisoformat(moment), which, int(number), at)

@@ -75,9 +75,9 @@ def started(*command: object) -> Iterator[Service]:
 
 @contextmanager
 def serving(
-    home: Path, path: Path, now: datetime, number: str = "-", call: int = 0
+    home: Path, path: Path, now: datetime, number: str = "-", call: int = 0, point: str = "sent"
 ) -> Iterator[Service]:
-    with started(PROGRAM, home, path, now.isoformat(), number, call) as service:
+    with started(PROGRAM, home, path, now.isoformat(), number, call, point) as service:
         yield service
 
 

@@ -31,6 +31,7 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
     yield from _label_as_input(detector)
     yield from _nobody_as_entity(detector)
     yield from _nothing_to_learn_from(detector)
+    yield from _verdicts_that_never_come(detector)
     yield from _copied_over_scores(detector)
     yield from _events_without_scores(detector)
     yield from check_unit(detector)
@@ -94,6 +95,17 @@ def _nothing_to_learn_from(detector: Detector) -> Iterator[Problem]:
             f"{what} are too young to learn from",
             "write a longer history, or a shorter labels.mature_after",
         )
+
+
+def _verdicts_that_never_come(detector: Detector) -> Iterator[Problem]:
+    when = detector.train.when
+    if when is None or when.verdicts is None or detector.labels.verdicts is not None:
+        return
+    yield Problem(
+        ("train", "when", "verdicts"),
+        "it learns from no verdicts, so none will come",
+        "add labels: {verdicts: {join: event}}, or remove this",
+    )
 
 
 def _copied_over_scores(detector: Detector) -> Iterator[Problem]:

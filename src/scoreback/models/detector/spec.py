@@ -31,13 +31,14 @@ from scoreback.models.detector.quantities import (
     format_duration,
     parse_duration,
 )
+from scoreback.models.detector.triggers import When
 from scoreback.models.detector.units import GroupUnit
 from scoreback.models.detector.wrong import WrongValue
 
 __all__ = [
     "WRITTEN_AFTER_CLOSING", "Accept", "Alerts", "Detector", "EventFeature", "FieldLabels", "Gate",
     "GroupUnit", "Keep", "Labels", "Schedule", "Split", "Train", "Unit", "VerdictLabels",
-    "WindowFeature", "Write", "format_duration", "parse_duration",
+    "When", "WindowFeature", "Write", "format_duration", "parse_duration",
 ]  # fmt: skip
 
 
@@ -183,6 +184,11 @@ class Train(Part):
         default=7, description="where random draws start: same data and seed, same model"
     )
     accept: Accept = Field(default=Accept(), description="what is kept although it promises little")
+    when: When | None = Field(
+        default=None,
+        description="what has it trained between the times of schedule.train, under serve",
+        examples=["{drift: 0.25, precision_drop: 0.1, verdicts: 200}"],
+    )
 
 
 class Split(Part):

@@ -15,7 +15,7 @@ ENOUGH = 100  # rows; of fewer nothing is said
 SHIFTED = 0.25  # PSI from which on two populations count as different
 MANY = 1 / 3  # more than this share of features, and the entity beside them, is unusual
 NEW = 0.9  # share of rows with an entity never seen; a network of its own has nearly all of them
-_MARGIN = 1.5  # times what the farthest block of training was
+MARGIN = 1.5  # times what the farthest block of training was
 _MISSING, _UNSEEN = 0.2, 0.05  # shares of such values that are worth a word
 
 
@@ -81,7 +81,7 @@ def _compared(column: Column, found: Mapping[str, Counts]) -> Compared:
         said = f"missing in {missing:.0%} of rows, in training in {expected[-1] / before:.0%}"
     elif unseen is not None and unseen > max(_UNSEEN, _beyond(usual.unseen)):
         said = f"{unseen:.0%} of rows have a value that training never saw"
-    elif far > max(SHIFTED, _MARGIN * usual.psi):
+    elif far > max(SHIFTED, MARGIN * usual.psi):
         said = f"PSI {far:.2f}, in training at most {usual.psi:.2f}"
     return Compared(
         name=column.name,

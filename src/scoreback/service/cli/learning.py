@@ -37,7 +37,13 @@ def train(
     with opened(options.settings(home)) as app:
         with show.counting("reading events") as count, show.stages("training") as stage:
             outcome = train_detector(
-                app, detector, as_of=moment, now=now, progress=count, stages=stage
+                app,
+                detector,
+                as_of=moment,
+                now=now,
+                progress=count,
+                stages=stage,
+                because=f"{options.user()} asked for it",
             )
         version, why = outcome.version, ""
         if promote:
@@ -115,7 +121,7 @@ def versions(
         f"Versions of {detector.name}",
         (
             "version", "status", "algorithm", "trained as of", "parent", "average precision",
-            "promised precision", "what came", "judged", "daily (promised)",
+            "promised precision", "what came", "judged", "daily (promised)", "trained because",
         ),
         [
             (
@@ -129,10 +135,12 @@ def versions(
                 _with_interval(p.came),
                 f"{p.came.get('labelled', 0):.0f} of {p.came.get('alerts', 0):.0f}",
                 _daily(p.came) + f" ({_daily(p.promised)})",
+                p.version.trained_because or "-",
             )
             for p in found
         ],
         numbers="     rrrrr",
+        prose=("trained because",),
     )  # fmt: skip
     if held is not None:
         show.say(f"{detector.name}: {held.in_words}")

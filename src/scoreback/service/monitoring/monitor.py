@@ -12,6 +12,7 @@ from scoreback.service.monitoring.drift import drift
 from scoreback.service.monitoring.gates import gates
 from scoreback.service.monitoring.outcomes import outcomes
 from scoreback.service.monitoring.recalled import recalled
+from scoreback.service.monitoring.retraining import due_by
 from scoreback.service.monitoring.status import status
 from scoreback.service.monitoring.subject import Subject
 from scoreback.service.monitoring.upkeep import upkeep
@@ -32,12 +33,14 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
     detector = held.detector
     subject = Subject(app=app, detector=detector, champion=champion, now=now)
     doubted = in_quarantine(app, detector, now)
+    came, moved = outcomes(subject, doubted), drift(subject)
+    due = due_by(subject, [*came, *moved])
     found = [
-        *outcomes(subject, doubted),
-        *upkeep(subject),
+        *came,
+        *upkeep(subject, None if due is None else str(due)),
         *gates(subject),
         *recalled(subject),
-        *drift(subject),
+        *moved,
     ]
     return [status(subject, found, paused(held), in_words(doubted)), *found]
 

@@ -56,28 +56,34 @@ def status(
     return subject.document(Kind.STATUS, figures)
 
 
+def number(figures: Figures, name: str, default: float = 0.0) -> float:
+    """The figure called *name*; the *default* where it is not known."""
+    value = figures.get(name, default)
+    return value if isinstance(value, int | float) else default
+
+
 def _stale(fresh: Figures) -> str:
-    lag, read = _number(fresh, "event_lag"), _number(fresh, "read_lag")
+    lag, read = number(fresh, "event_lag"), number(fresh, "read_lag")
     if read > READ_LAG:
         return f"events have not been read for {_hours(read)}"
-    if lag > _number(fresh, "tolerated_lag"):
+    if lag > number(fresh, "tolerated_lag"):
         return f"the newest event is {_hours(lag)} old"
     return ""
 
 
 def _starved(precision: Figures, labels: Figures) -> str:
-    alerts, share = _number(precision, "alerts"), _number(precision, "labelled_share")
-    waiting = _number(labels, "oldest_open") >= WAITING
+    alerts, share = number(precision, "alerts"), number(precision, "labelled_share")
+    waiting = number(labels, "oldest_open") >= WAITING
     if waiting and alerts >= ENOUGH_ALERTS and share < LEAST_LABELLED:
         return f"{share:.0%} of {alerts:.0f} alerts have a verdict: precision cannot be told"
     return ""
 
 
 def _over_budget(alerts: Figures) -> str:
-    budget, share = _number(alerts, "budget"), _number(alerts, "share_of_budget")
-    last = _number(alerts, "last_day")
+    budget, share = number(alerts, "budget"), number(alerts, "share_of_budget")
+    last = number(alerts, "last_day")
     if share > FAR_OVER:
-        return f"{_number(alerts, 'per_day'):.1f} alerts a day for a budget of {budget:g}"
+        return f"{number(alerts, 'per_day'):.1f} alerts a day for a budget of {budget:g}"
     if last > FAR_OVER_IN_A_DAY * budget:
         return f"{last:.0f} alerts in 24 hours for a budget of {budget:g} a day"
     return ""
@@ -85,33 +91,28 @@ def _over_budget(alerts: Figures) -> str:
 
 def _failing(runs: Sequence[HealthDocument], refused: Figures, precision: Figures) -> str:
     for run in runs:
-        failed = _number(run.figures, "failed_in_a_row")
+        failed = number(run.figures, "failed_in_a_row")
         if failed >= FAILED_IN_A_ROW:
             return f"the last {failed:.0f} runs of {run.subject} failed: {run.figures.get('error')}"
-    if _number(refused, "last_day"):
-        return f"the SIEM refused {_number(refused, 'last_day'):.0f} documents in 24 hours"
-    below = _number(precision, "realised_high", 1.0) < _number(precision, "promised_low")
-    if below and _number(precision, "labelled") >= ENOUGH_LABELLED:
+    if number(refused, "last_day"):
+        return f"the SIEM refused {number(refused, 'last_day'):.0f} documents in 24 hours"
+    below = number(precision, "realised_high", 1.0) < number(precision, "promised_low")
+    if below and number(precision, "labelled") >= ENOUGH_LABELLED:
         return (
-            f"precision is {_number(precision, 'realised'):.2f}, at most"
-            f" {_number(precision, 'realised_high'):.2f}; at least"
-            f" {_number(precision, 'promised_low'):.2f} was promised"
+            f"precision is {number(precision, 'realised'):.2f}, at most"
+            f" {number(precision, 'realised_high'):.2f}; at least"
+            f" {number(precision, 'promised_low'):.2f} was promised"
         )
     return ""
 
 
 def _gate_waiting(shadows: Sequence[HealthDocument]) -> str:
-    waiting = [d for d in shadows if _number(d.figures, "awaits_approval")]
+    waiting = [d for d in shadows if number(d.figures, "awaits_approval")]
     return "; ".join(
         f"{d.subject} is better than {d.figures.get('against')} and waits for somebody to promote"
         " it"
         for d in waiting
     )
-
-
-def _number(figures: Figures, name: str, default: float = 0.0) -> float:
-    value = figures.get(name, default)
-    return value if isinstance(value, int | float) else default
 
 
 def _hours(seconds: float) -> str:

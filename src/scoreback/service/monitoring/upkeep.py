@@ -21,15 +21,18 @@ _MARGIN = 1.5  # times the second longest pause: the longest may be the trouble 
 _RUNS = 100
 
 
-def upkeep(subject: Subject) -> list[HealthDocument]:
-    """Documents of threshold, freshness, version, runs and refused documents."""
+def upkeep(subject: Subject, retrain_due: str | None = None) -> list[HealthDocument]:
+    """Documents of threshold, freshness, version, runs and refused documents.
+
+    The version's says that a training is due, if one is.
+    """
     in_force = threshold_in_force(subject.app, subject.champion)
     threshold: dict[str, Figure | None] = {
         "value": in_force.value, "reason": in_force.reason, "since": in_force.since,
     }  # fmt: skip
     return [
         _freshness(subject),
-        _version(subject),
+        _version(subject, retrain_due),
         *_runs_and_refused(subject),
         subject.document(Kind.THRESHOLD, threshold),
     ]
@@ -73,7 +76,7 @@ def _freshness(subject: Subject) -> HealthDocument:
     )
 
 
-def _version(subject: Subject) -> HealthDocument:
+def _version(subject: Subject, retrain_due: str | None) -> HealthDocument:
     champion = subject.champion
     versions = Versions(subject.app.state).list(subject.name)
     broken = unusable_versions(subject.app, subject.detector)
@@ -88,6 +91,8 @@ def _version(subject: Subject) -> HealthDocument:
             "candidates": len(newer),
             "shadows": sum(v.status == "shadow" for v in versions),
             "unusable": "; ".join(f"{v}: {why}" for v, why in broken.items()) or None,
+            "trained_because": champion.trained_because or None,
+            "retrain_due": retrain_due,
         },
     )
 

@@ -105,6 +105,7 @@ class Jobs:
             clear=lambda about, name: self._clear(kind.name, [name], key=_apart(kind, about)),
             apart=None if apart is None else lambda name: apart(kind.name, name),
             left=left,
+            soon=apart,
         )
 
     def _say_all(self, kind: Kind, ended: Ended) -> None:

@@ -92,8 +92,9 @@ def serve(
         for kind, name in left:
             about = {"detector": name, "job": kind}
             _log.warning("abandoned; it restarts with the service", extra=about)
-            if KINDS[kind].journalled:
-                stop_run(state, name, kind, clock())
+            lock = KINDS[kind].lock  # what runs are listed under
+            if lock is not None and lock in KINDS:
+                stop_run(state, name, lock, clock())
         if left:
             abandon()
         _log.info("ended")

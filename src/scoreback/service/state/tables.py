@@ -70,6 +70,7 @@ versions = sa.Table(
     sa.Column("parent", sa.Text),
     sa.Column("row_hash", sa.Text, nullable=False),
     sa.Column("metrics", sa.Text, nullable=False),
+    sa.Column("trained_because", sa.Text),  # null: not known
     sa.UniqueConstraint("detector", "number"),
 )
 # Two champions of one detector would be two rules for the same alerts.

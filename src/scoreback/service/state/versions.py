@@ -55,6 +55,7 @@ class Versions:
         created_at: datetime,
         row_hash: str,
         metrics: Mapping[str, float],
+        because: str = "",
     ) -> ModelVersion:
         """Add a candidate under the detector's next number; its parent is the champion of now.
 
@@ -77,9 +78,13 @@ class Versions:
                 parent=champion.version if champion is not None else None,
                 row_hash=row_hash,
                 metrics=dict(metrics),
+                trained_because=because,
             )
             connection.execute(sa.insert(tables.versions).values(**_row(made), number=number))
-            _log(connection, made, "register", SERVICE, created_at, {"parent": made.parent})
+            detail: dict[str, JsonValue] = {"parent": made.parent}
+            if because:
+                detail["because"] = because
+            _log(connection, made, "register", SERVICE, created_at, detail)
             return made
 
     def list(self, detector: str) -> builtins.list[ModelVersion]:
@@ -325,6 +330,7 @@ def _row(version: ModelVersion) -> dict[str, object]:
         "parent": version.parent,
         "row_hash": version.row_hash,
         "metrics": json.dumps(metrics, sort_keys=True),
+        "trained_because": version.trained_because or None,
     }
 
 
@@ -333,6 +339,7 @@ def _version(row: sa.Row[tuple[object, ...]]) -> ModelVersion:
     del values["number"]
     what = f"version {values['version']} of {values['detector']!r}"
     metrics = tables.from_json(_METRICS, values.pop("metrics"), what)
+    values["trained_because"] = values["trained_because"] or ""
     return ModelVersion(
         **values, metrics={name: math.nan if v is None else v for name, v in metrics.items()}
     )

@@ -123,10 +123,22 @@ def train_detector(
     now: datetime,
     progress: Callable[[int], None] | None = None,
     stages: Progress | None = None,
+    because: str = "",
+    then: Callable[[ModelVersion], None] | None = None,
 ) -> TrainOutcome:
     """Train *detector* as of *as_of* and register the winner as a candidate.
 
     Training the same data again gives the same artefact, and so the same version.
+
+    Args:
+        app: the open workspace.
+        detector: as its file says.
+        as_of: what is known by then is learnt from.
+        now: the clock.
+        progress: told the number of events read.
+        stages: told what training does.
+        because: kept with a new version: why, in words that follow "trained because".
+        then: done with the version before the run counts as done.
 
     Raises:
         TrainingRefused: with the reason and the numbers; nothing is registered.
@@ -141,7 +153,7 @@ def train_detector(
             note_held(app, detector.name, data.held, KINDS)
         golden = golden_rows(app, detector, data.rows)
         until = time.monotonic() + detector.train.search.total_seconds()
-        with _with_label_problems(data.label_problems):
+        with _counted_if_refused(counts), _with_label_problems(data.label_problems):
             training = train(
                 detector,
                 data.rows,
@@ -154,7 +166,8 @@ def train_detector(
             )
         counts.update(training.counts)
         artifact = training.artifact
-        refuse_blind(detector, artifact, golden)
+        with _counted_if_refused(counts):
+            refuse_blind(detector, artifact, golden)
         version = Versions(app.state).register(
             detector=detector.name,
             artifact_hash=artifact.artifact_hash,
@@ -163,6 +176,7 @@ def train_detector(
             created_at=now,
             row_hash=artifact.manifest.data.row_hash,
             metrics=artifact.manifest.metrics,
+            because=because,
         )
         save(artifact, app.artifact_folder(detector.name, version.version))
         read = {
@@ -179,6 +193,8 @@ def train_detector(
         }
         account = account_of(detector, training, version, read)
         write_account(app, account)
+        if then is not None:
+            then(version)
     doubts = [text for text in (in_quarantine(data.held), not_found(golden.missing)) if text]
     return TrainOutcome(
         version, training, data.history, data.label_problems, data.synced, account, doubts
@@ -197,6 +213,16 @@ def _incumbent(app: App, detector: str) -> Incumbent | None:
     except ArtifactError:
         return Incumbent(champion.version, None)
     return Incumbent(champion.version, artifact)
+
+
+@contextmanager
+def _counted_if_refused(counts: dict[str, float]) -> Iterator[None]:
+    """The run's *counts* tell a refusal from other failures."""
+    try:
+        yield
+    except TrainingRefused:
+        counts["refused"] = 1
+        raise
 
 
 @contextmanager

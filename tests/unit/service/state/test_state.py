@@ -411,6 +411,7 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
         with state.database.writes() as connection:
             for column in ("selection", "events"):
                 connection.exec_driver_sql(f"ALTER TABLE progress DROP COLUMN {column}")
+            connection.exec_driver_sql("ALTER TABLE versions DROP COLUMN trained_because")
             added = (
                 "overrides",
                 "operating_points",

@@ -10,9 +10,12 @@ from scoreback.service.serving.kinds.monitoring import MONITOR
 from scoreback.service.serving.kinds.native_scoring import NATIVE
 from scoreback.service.serving.kinds.pruning import PRUNE
 from scoreback.service.serving.kinds.reconciling import RECONCILE
+from scoreback.service.serving.kinds.retraining import RETRAIN
 from scoreback.service.serving.kinds.scoring import SCORE
 from scoreback.service.serving.kinds.settings_pages import SETTINGS
 from scoreback.service.serving.kinds.training import TRAIN
 
-_ALL = (SCORE, TRAIN, GATE, CHECK, RECONCILE, SETTINGS, NATIVE, HARVEST, MONITOR, PRUNE)
+_ALL = (
+    SCORE, TRAIN, RETRAIN, GATE, CHECK, RECONCILE, SETTINGS, NATIVE, HARVEST, MONITOR, PRUNE,
+)  # fmt: skip
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -29,6 +29,8 @@ class Work:
     # Has a detector run by itself, soon; None where this run is of that sort already.
     apart: Callable[[str], None] | None
     left: Callable[[Sequence[str]], None]  # told which detectors the run is of, if not of all
+    # Has another kind run for a detector, soon; None where only this run was asked for.
+    soon: Callable[[str, str], None] | None = None
 
 
 Ended = Mapping[str, Exception | None]  # detector → what went wrong with it, if anything

@@ -7,10 +7,13 @@ from threading import Lock
 
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemError
+from scoreback.health import HealthDocument
+from scoreback.health import Kind as About
 from scoreback.service.deploying.health_rules import health_rules, reconcile_health
 from scoreback.service.monitoring.monitor import monitor
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, Work
+from scoreback.service.serving.kinds.retraining import RETRAIN
 from scoreback.service.state.journal import journalled
 
 _RULES = "health rules"
@@ -54,12 +57,19 @@ def _monitor(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
         name = one.detector.name
         with journalled(work.app.state, name, MONITOR.name, work.now) as counts:
-            counts["documents"] = len(monitor(work.app, one.detector, now=work.now))
+            documents = monitor(work.app, one.detector, now=work.now)
+            counts["documents"] = len(documents)
+        if work.soon is not None and _training_due(documents):
+            work.soon(RETRAIN.name, name)
         for warning in warnings:
             work.warn(_RULES, [name], warning)
         if not warnings:
             work.clear(_RULES, name)
     return dict.fromkeys(one.detector.name for one in served)
+
+
+def _training_due(documents: Sequence[HealthDocument]) -> bool:
+    return any("retrain_due" in d.figures for d in documents if d.kind is About.VERSION)
 
 
 MONITOR = Kind(

@@ -2,38 +2,64 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
+from scoreback.errors import ScorebackError
+from scoreback.records import ModelVersion
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
-from scoreback.service.training.gate import let_in
+from scoreback.service.training.gate import Decision, let_in
 from scoreback.service.training.train_job import train_detector
+
+SCHEDULED = "its schedule was due"
 
 _log = logging.getLogger(__name__)
 
 
 def _train(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
-        _train_one(work, one)
+        train_one(work, one, because=SCHEDULED)
     return dict.fromkeys(one.detector.name for one in served)
 
 
-def _train_one(work: Work, one: Served) -> None:
+def train_one(work: Work, one: Served, *, because: str, as_of: datetime | None = None) -> None:
+    """Train one detector, for that reason, and do with the candidate as its gate says.
+
+    The run is done when both are: killed in between, it can be begun again *as_of* the same moment
+    (else now), which makes the same version.
+
+    Raises:
+        TrainingRefused: with the reason and the numbers.
+        SiemUnavailable, SiemRefused: it cannot read, or promote.
+    """
     app, detector = work.app, one.detector
     about = {"detector": detector.name, "job": TRAIN.name}
-    _log.info("training begins", extra=about)
+    _log.info("training begins: %s", because, extra=about)
+    decided: list[Decision | ScorebackError] = []
+
+    def decide(version: ModelVersion) -> None:
+        try:
+            decided.append(let_in(app, detector, version, at=work.now))
+        except ScorebackError as error:  # it is trained all the same
+            decided.append(error)
+
     outcome = train_detector(
         app,
         detector,
-        as_of=work.now,
+        as_of=as_of or work.now,
         now=work.now,
         progress=work.pause,
         stages=lambda *_: work.pause(0),
+        because=because,
+        then=decide,
     )
+    (decision,) = decided
+    if isinstance(decision, ScorebackError):
+        raise decision
     version, precision = (
         outcome.version.version,
         outcome.training.evaluation.at_budget.precision,
     )
-    decision = let_in(app, detector, outcome.version, at=work.now)
     _log.info(
         "trained %s, precision %s at the budget: it %s%s",
         version, "-" if precision is None else f"{precision:.2f}", decision.why,

@@ -1,0 +1,194 @@
+"""Whether `train.when` asks for a training now, by what was found of the version that scores.
+
+A training is due for a reason and begins unless something keeps it waiting: a shadow that is still
+being compared, which the next one would crowd out, or a training not long ago. That one counts
+though it was refused, as the same data would be refused again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scoreback.health import HealthDocument, Kind
+from scoreback.models.detector.spec import Detector, When, format_duration
+from scoreback.models.judging.home import MARGIN
+from scoreback.service.app import App
+from scoreback.service.in_force.detector import in_force
+from scoreback.service.labels.quarantine import without_floods
+from scoreback.service.monitoring.drift import drift
+from scoreback.service.monitoring.outcomes import outcomes
+from scoreback.service.monitoring.status import ENOUGH_LABELLED, Figures, number
+from scoreback.service.monitoring.subject import Subject
+from scoreback.service.state.label_ledger import LabelLedger
+from scoreback.service.state.runs import Run, runs
+from scoreback.service.state.versions import Versions
+
+AFTER_FAILURE = timedelta(days=1)  # a SIEM that did not answer, say, may do so by then
+_RUNS = 20
+_CUT_OFF = ("lost", "running", "stopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Why a training is due, and what it waits for."""
+
+    reasons: tuple[str, ...]  # at least one
+    waits: str = ""  # empty: it begins
+
+    @property
+    def because(self) -> str:
+        """The reasons, in words that follow "trained because"."""
+        return "; ".join(self.reasons)
+
+    def __str__(self) -> str:
+        """The reasons and what it waits for."""
+        return f"{self.because}; {self.waits}" if self.waits else self.because
+
+
+def training_due(app: App, detector: Detector, *, now: datetime, alone: bool = False) -> Due | None:
+    """The training that ``train.when`` of *detector* asks for *now*; None where it asks for none.
+
+    Args:
+        app: the open workspace.
+        detector: as its file says.
+        now: the clock.
+        alone: the caller holds the lock of trainings, so that none is going on.
+
+    Raises:
+        ArtifactError: the champion is damaged.
+        SiemUnavailable: the SIEM did not answer.
+    """
+    champion = Versions(app.state).champion(detector.name)
+    if detector.train.when is None or champion is None:
+        return None
+    detector = in_force(app.state, detector).detector
+    subject = Subject(app=app, detector=detector, champion=champion, now=now)
+    return due_by(subject, [*outcomes(subject), *drift(subject)], alone=alone)
+
+
+def due_by(
+    subject: Subject, documents: Sequence[HealthDocument], *, alone: bool = False
+) -> Due | None:
+    """As `training_due`, of a subject whose outcomes and drift are in *documents*."""
+    when = subject.detector.train.when
+    if when is None:
+        return None
+    by_kind = {d.kind: d.figures for d in documents}
+    reasons = reasons_of(
+        when,
+        by_kind.get(Kind.SCORES, {}),
+        by_kind.get(Kind.PRECISION, {}),
+        0 if when.verdicts is None else _new_verdicts(subject),
+    )
+    if not reasons:
+        return None
+    return Due(reasons=tuple(reasons), waits=_compared(subject) or _too_soon(subject, when, alone))
+
+
+def reasons_of(when: When, scores: Figures, precision: Figures, verdicts: int) -> list[str]:
+    """Which of *when* hold, by figures of health and the number of new *verdicts*."""
+    found = []
+    psi, usual = number(scores, "psi"), number(scores, "usual_psi")
+    if when.drift is not None and psi > max(when.drift, MARGIN * usual):
+        found.append(f"score drift {psi:.2f} > {when.drift:g}")
+    if when.precision_drop is not None and number(precision, "labelled") >= ENOUGH_LABELLED:
+        promised, high = number(precision, "promised"), number(precision, "realised_high", 1.0)
+        if high < promised - when.precision_drop:
+            found.append(
+                f"precision {number(precision, 'realised'):.2f}, at most {high:.2f}, is over"
+                f" {when.precision_drop:g} below the promised {promised:.2f}"
+            )
+    if when.verdicts is not None and verdicts >= when.verdicts:
+        found.append(f"{verdicts} new verdicts >= {when.verdicts}")
+    return found
+
+
+def cut_off(app: App, detector: str, now: datetime) -> datetime | None:
+    """When the last training began, if it was stopped or killed lately; call it holding its lock.
+
+    Begun again as of then, it makes the version that it may have made.
+    """
+    for run in runs(app.state, detector, 1, kind="train"):
+        lately = now - run.started_at < AFTER_FAILURE
+        return run.started_at if lately and run.status in _CUT_OFF else None
+    return None
+
+
+def last_counted(found: Sequence[Run], *, alone: bool) -> Run | None:
+    """The last training, of *found* from the newest on, after which the next one waits.
+
+    One that was stopped is begun again, and so is one whose process was killed; not, where that
+    happened twice in a row: then it may be the training that kills. With *alone*, one that is
+    called running was killed.
+    """
+    gone = ("lost", "running") if alone else ("lost",)
+    ended = [run for run in found if run.status != "stopped"]
+    for run, before in zip_longest(ended, ended[1:]):
+        if run.status not in gone or (before is not None and before.status == "lost"):
+            return run
+    return None
+
+
+def _compared(subject: Subject) -> str:
+    """Which shadows are still compared: more of them would crowd the oldest out."""
+    shadows = Versions(subject.app.state).shadows(subject.name)
+    if not shadows or not subject.detector.gate.shadow:
+        return ""
+    return f"waits until the gate is through with {', '.join(v.version for v in shadows)}"
+
+
+def _too_soon(subject: Subject, when: When, alone: bool) -> str:
+    trainings = runs(subject.app.state, subject.name, _RUNS, kind="train")
+    last = last_counted(trainings, alone=alone)
+    if last is None:
+        return ""
+    if last.status == "running" and not alone:
+        return "a training is going on"
+    refused, failed = bool(last.counts.get("refused")), last.status == "failed"
+    floor = AFTER_FAILURE if failed and not refused else when.at_most_every
+    until = last.started_at + floor
+    if subject.now >= until:
+        return ""
+    came = ", which was refused" if refused else ", which failed" if failed else ""
+    return (
+        f"not before {until:%Y-%m-%d %H:%M} UTC, {format_duration(floor)} after the last"
+        f" training{came}"
+    )
+
+
+def _new_verdicts(subject: Subject) -> int:
+    """Verdicts that a training could learn from now, and the last one could not.
+
+    Those younger than ``mature_after`` are left out, as it does not learn from events as young, and
+    so are those in quarantine.
+    """
+    app, detector, now = subject.app, subject.detector, subject.now
+    ledger = LabelLedger(app.state, app.connector.name)
+    told = ledger.history(subject.name, since=now - detector.train.history)
+    known = _usable(told, detector, now)
+    if (last := _last_learnt(subject)) is not None:
+        known = pc.and_(known, pc.invert(_usable(told, detector, last)))
+    new = told.filter(pc.and_(known, pc.invert(told["withdrawn"]))).drop_columns(["known_at"])
+    new, _ = without_floods(app, detector, new, now)
+    return len(pc.unique(pc.coalesce(new["alert_id"], new["event_id"], new["entity"])))
+
+
+def _usable(told: pa.Table, detector: Detector, as_of: datetime) -> pa.ChunkedArray:
+    mature = pa.scalar(as_of - detector.labels.mature_after, told["label_time"].type)
+    moment = pa.scalar(as_of, told["known_at"].type)
+    return pc.and_(
+        pc.less_equal(told["label_time"], mature), pc.less_equal(told["known_at"], moment)
+    )
+
+
+def _last_learnt(subject: Subject) -> datetime | None:
+    """As of when the last training was, one that was refused too."""
+    state = subject.app.state
+    moments = [one.trained_as_of for one in Versions(state).list(subject.name)[-1:]]
+    trainings = runs(state, subject.name, _RUNS, kind="train")
+    moments += [run.started_at for run in trainings if run.counts.get("refused")]
+    return max(moments, default=None)

@@ -1,0 +1,14 @@
+"""A version knows why it was trained."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column; of versions that were trained before it is not known."""
+    op.add_column("versions", sa.Column("trained_because", sa.Text))
