@@ -50,7 +50,7 @@ def detector(when: str = "{drift: 0.25}", more: str = "") -> Detector:
 
 @pytest.fixture(scope="module")
 def drifted(alike: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace four days later: what is scored has three times the spread that training saw."""
+    """The workspace four days later: what is scored is spread three times as wide as training."""
     home = tmp_path_factory.mktemp("drifted") / "home"
     shutil.copytree(alike, home)
     with opened(Settings(home=home)) as app:
@@ -61,7 +61,7 @@ def drifted(alike: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def later() -> EventBatch:
-    """A part of the events once more, from `END` on, with values three times as far from their middle."""
+    """Events once more, from `END` on, with values three times as far from their middle."""
     known = pa.Table.from_batches([events().batch]).slice(0, 1000)
     days = pa.scalar(END - known["event_time"][0].as_py(), pa.duration("us"))
 
@@ -153,7 +153,7 @@ def test_without_drift_or_without_the_key_nothing_is_trained(home: Path, file: P
         for quiet in (detector("{drift: 90}"), parse_detector(text_of(NAME))):
             asked = list[tuple[str, str]]()
             served = [Served(file, quiet)]
-            MONITOR.run(work(app, NOW, lambda *what, into=asked: into.append(what)), served)  # type: ignore[misc]
+            MONITOR.run(work(app, NOW, lambda *what, into=asked: into.append(what)), served)
             assert asked == []
             RETRAIN.run(work(app, NOW), served)
             assert len(Versions(app.state).list(NAME)) == 1
