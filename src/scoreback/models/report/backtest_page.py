@@ -3,7 +3,9 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from scoreback.models.judging.percent import percent
 from scoreback.models.report.backtest_pictures import KINDS, Account, pictures
+from scoreback.models.report.columns import BACKTEST
 
 
 def backtest_page(account: Account) -> str:
@@ -18,12 +20,12 @@ def backtest_page(account: Account) -> str:
     environment.filters |= {"share": _share, "figure": _figure}
     drawn = {name: Markup(svg) for name, svg in pictures(account).items()}  # noqa: S704 - escaped
     return environment.get_template("backtest.html.j2").render(
-        account=account, kinds=[kind for _, kind in KINDS], pictures=drawn
+        account=account, kinds=[kind for _, kind in KINDS], pictures=drawn, meanings=BACKTEST
     )
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
+    return "-" if value is None else f"{percent(value)}"
 
 
 def _figure(value: float | None, digits: int = 2) -> str:

@@ -27,3 +27,21 @@ COLUMNS: Mapping[str, str] = {
     "share": "of all that raised the score of its alerts",
     "loss": "average precision that is lost where its values are shuffled",
 }
+
+BACKTEST: Mapping[str, str] = {
+    "replayed": "as it would have been: the threshold is paced within the day",
+    "fixed threshold": "the same scores, at one threshold throughout",
+    "days over budget": "days with more alerts than the budget",
+    "busiest day": "alerts of the day that had most",
+    "precision": "alerts that were true, of all; an alert without a verdict counts as false",
+    "among labelled alerts": "the same, of those alerts alone that have a verdict",
+    "alerts with a label": "of all alerts",
+    "recall": "true units that are part of an alert, of all that are known to be true",
+    "incidents found": "of all: true units of one entity less than a day apart are one",
+    "area under time": "mean height of weekly precision, from the first week to the last",
+    "as of": "when the version was trained, in UTC, with what was known then",
+    "algorithm": "what was kept; a dash where nothing was",
+    "threshold": "the score from which on it alerts, as trained",
+    "promised": "the share of true alerts that training expected",
+    "not kept because": "why the version before went on instead",
+}

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.judging.percent import percent
 from scoreback.models.learners.model import PATH, SHAPLEY, TERMS
 from scoreback.models.report import sentences
 from scoreback.models.report.columns import COLUMNS
@@ -103,7 +104,7 @@ def _named(account: Account) -> Mapping[str, str]:
 
 
 def _share(value: float | None) -> str:
-    return NONE if value is None else f"{value:.0%}"
+    return NONE if value is None else f"{percent(value)}"
 
 
 def _figure(value: float | None, digits: int = 2) -> str:

@@ -7,6 +7,7 @@ has a shape or a word of its own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scoreback.models.judging.percent import percent
 from scoreback.models.judging.threshold import RISK_AT_THRESHOLD
 from scoreback.models.report.marks import Picture, Point, Scale, room_for, short
 
@@ -47,13 +48,15 @@ def _budgets(account: Account) -> Picture | None:
             continue
         own = row["budget"] == account["detector"]["budget"]
         y = up(row["precision"])
-        title = f"{row['precision']:.0%} at {row['budget']:g} alerts a day"
+        title = f"{percent(row['precision'])} at {row['budget']:g} alerts a day"
         kind = "strong" if own else "soft"
         picture.bar(x - 22, y, 44, picture.bottom - y, kind, title)
         if row["precision_low"] is not None:
             picture.line([(x, up(row["precision_low"])), (x, up(row["precision_high"]))], "range")
         if (labelled := row["precision_labelled"]) is not None:
-            picture.diamond(x, up(labelled), "hollow", f"{labelled:.0%} of the labelled alerts")
+            picture.diamond(
+                x, up(labelled), "hollow", f"{percent(labelled)} of the labelled alerts"
+            )
     return picture.word((picture.left + picture.right) / 2, 224, "alerts a day that the team reads")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scoreback.models.judging.percent import percent
 from scoreback.models.report import sentences
 from scoreback.models.training.candidates import BASELINE, CHEAP
 from scoreback.models.training.cautions import FEW
@@ -104,8 +105,8 @@ def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
         for which in ("labelled", "alerts")
     )
     said = (
-        f"Of {judged} with a verdict so far, {came['precision']:.0%} were true ({low:.0%} to"
-        f" {high:.0%}); it raised {shown}, {came['alerts_per_day']:.1f} a day"
+        f"Of {judged} with a verdict so far, {percent(came['precision'])} were true"
+        f" ({percent(low)} to {percent(high)}); it raised {shown}, {came['alerts_per_day']:.1f} a day"
     )
     if at["precision"] is None or at["precision_low"] is None:
         return f"{said}."
@@ -116,8 +117,8 @@ def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
     else:
         word = "in keeping with"
     return (
-        f"{said}. That is {word} the {at['precision']:.0%} that training promised"
-        f" ({at['precision_low']:.0%} to {at['precision_high']:.0%})."
+        f"{said}. That is {word} the {percent(at['precision'])} that training promised"
+        f" ({percent(at['precision_low'])} to {percent(at['precision_high'])})."
     )
 
 

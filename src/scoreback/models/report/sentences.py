@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scoreback.models.judging.percent import percent
 from scoreback.models.training.candidates import CHEAP
 
 Figures = Mapping[str, Any]  # a part of an account
@@ -130,7 +131,8 @@ def benign(at: Figures, counts_as: str | None) -> str:
     here = f" This page counts them as {counts_as}." if counts_as else ""
     return (
         "Right alerts on allowed activity (benign-positives) decide much here: where they count as"
-        f" true, {true:.0%} of the alerts are true; where they count as false, {false:.0%}.{here}"
+        f" true, {percent(true)} of the alerts are true; where they count as false,"
+        f" {percent(false)}.{here}"
     )
 
 
@@ -184,7 +186,7 @@ def entities(every: Figures, field: str) -> str:
     """What holds of all entities, each weighing the same."""
     said = f"{every['alerted']:,} values of {field} had alerts"
     if every["mean_precision"] is not None:
-        said += f"; on average {every['mean_precision']:.0%} of a value's alerts were true"
+        said += f"; on average {percent(every['mean_precision'])} of a value's alerts were true"
     said += f". Of {every['attacked']:,} that were attacked, {every['found']:,} were found."
     if every["worst"]:
         said += (

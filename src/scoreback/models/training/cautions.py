@@ -2,6 +2,7 @@
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation
+from scoreback.models.judging.percent import percent
 from scoreback.models.training.choosing import Choice
 from scoreback.models.training.pitfalls import Pitfall
 from scoreback.models.training.plain_rule import PlainRule
@@ -77,10 +78,10 @@ def _precision(own: Evaluation) -> Pitfall | None:
         return None
     labelled = ""
     if at.precision_labelled is not None and at.coverage is not None and at.coverage < 1:
-        labelled = f" ({at.precision_labelled:.0%} of those with a verdict)"
+        labelled = f" ({percent(at.precision_labelled)} of those with a verdict)"
     return Pitfall(
         "promised precision",
-        f"{at.precision:.0%}",
+        f"{percent(at.precision)}",
         at.precision >= PRECISION,
         f"of the alerts would be true{labelled}. Below {PRECISION:.0%} a team reads ten and more"
         " for each that matters: lower the budget, or give it more to tell them apart by",

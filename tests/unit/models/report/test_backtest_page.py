@@ -58,3 +58,12 @@ def test_each_alert_of_a_day_is_drawn_as_what_it_turned_out_to_be() -> None:
 
 def test_one_start_day_has_no_picture_of_several() -> None:
     assert "Start days" not in backtest_page(ACCOUNT | {"starts": ACCOUNT["starts"][:1]})
+
+
+def test_every_column_and_figure_is_explained_on_the_page() -> None:
+    page = backtest_page(ACCOUNT)
+    heads = re.findall(r"<th(?: [^>]*)?>([^<]+)</th>", page)
+    figures = set(re.findall(r"<tr><td>([a-z ]+)</td><td class=\"n\">", page))
+    assert {"replayed", "precision"} <= {*heads, *figures}
+    explained = set(re.findall(r"<dt>(.*?)</dt>", page))
+    assert {*heads, *figures} - {"alerts a day"} <= explained
