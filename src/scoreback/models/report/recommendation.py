@@ -106,7 +106,8 @@ def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
     )
     said = (
         f"Of {judged} with a verdict so far, {percent(came['precision'])} were true"
-        f" ({percent(low)} to {percent(high)}); it raised {shown}, {came['alerts_per_day']:.1f} a day"
+        f" ({percent(low)} to {percent(high)}); it raised {shown},"
+        f" {came['alerts_per_day']:.1f} a day"
     )
     if at["precision"] is None or at["precision_low"] is None:
         return f"{said}."
