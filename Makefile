@@ -126,6 +126,7 @@ acceptance: test benchmark
 
 schema: $(VENV)/development
 	$(BIN)/scoreback validate --schema > examples/detectors/detector.schema.json
+	$(BIN)/scoreback validate --tests-schema > examples/detectors/tests.schema.json
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-annotate --no-header \

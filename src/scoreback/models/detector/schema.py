@@ -13,6 +13,7 @@ from scoreback.models.detector.features import (
     EventFeature,
     WindowFeature,
 )
+from scoreback.models.detector.fixture_tests import Expect, FixtureTest, TestFile
 from scoreback.models.detector.problems import model_within
 from scoreback.models.detector.spec import Detector
 
@@ -37,20 +38,14 @@ _KINDS = {
     "mean": "mean of the field over earlier events that share the key",
     "since_last": "seconds since the last event that shares the key",
 }
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TAKE = "which number counts where the field has several values"
 
 
 def json_schema() -> dict[str, object]:
     """The schema of a detector file as people write it, with descriptions and defaults."""
-    schema = Detector.model_json_schema()
+    schema = _described(Detector)
     definitions = schema["$defs"]
-    for model in _models(Detector):
-        described = definitions[model.__name__] if model is not Detector else schema
-        defaults = model.model_construct().model_dump(mode="json", warnings=False)
-        for name, entry in described["properties"].items():
-            entry.pop("title", None)
-            if "default" in entry:
-                entry["default"] = defaults[name]
     for replaced in ("EventFeature", "WindowFeature"):
         del definitions[replaced]
     field = EventFeature.model_json_schema()["properties"]["field"]
@@ -59,11 +54,29 @@ def json_schema() -> dict[str, object]:
     parts |= {"by": _untitled(window["by"]), "over": _untitled(window["over"])}
     features = schema["properties"]["features"]
     features["items"] = _feature([_form(kind, parts) for kind in EVENT_KINDS + WINDOW_KINDS])
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Scoreback detector",
-    }
+    return {"$schema": _DRAFT, **schema, "title": "Scoreback detector"}
+
+
+def tests_schema() -> dict[str, object]:
+    """The schema of a file of tests beside a detector file, NAME.tests.yml."""
+    schema = _described(TestFile)
+    test, expect = (schema["$defs"][model.__name__] for model in (FixtureTest, Expect))
+    test["anyOf"] = [{"required": ["events"]}, {"required": ["events_file"]}]
+    expect["minProperties"] = 1
+    return {"$schema": _DRAFT, **schema, "title": "Tests of a Scoreback detector"}
+
+
+def _described(root: type[BaseModel]) -> dict[str, Any]:
+    """The schema of *root*, with defaults as a file writes them and no titles of its keys."""
+    schema = root.model_json_schema()
+    for model in _models(root):
+        described = schema if model is root else schema["$defs"][model.__name__]
+        defaults = model.model_construct().model_dump(mode="json", warnings=False)
+        for name, entry in described["properties"].items():
+            entry.pop("title", None)
+            if "default" in entry:
+                entry["default"] = defaults[name]
+    return schema
 
 
 def _feature(forms: list[dict[str, Any]]) -> dict[str, object]:

@@ -128,6 +128,10 @@ def validate(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema for editors, and stop.")
     ] = False,
+    tests_schema: Annotated[
+        bool,
+        typer.Option("--tests-schema", help="Print that of NAME.tests.yml beside them, and stop."),
+    ] = False,
     crontab: Annotated[
         bool, typer.Option("--crontab", help="Print the lines for cron, and nothing else.")
     ] = False,
@@ -150,6 +154,11 @@ def validate(
 
     if schema:
         show.as_json(schema_of_files())
+        return
+    if tests_schema:
+        from scoreback.models.detector.schema import tests_schema as schema_of_tests
+
+        show.as_json(schema_of_tests())
         return
     if not files:
         raise UsageError("no detector file is named", hint="scoreback validate FILE...")
