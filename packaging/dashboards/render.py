@@ -45,10 +45,16 @@ FILLS: Mapping[Theme, Mapping[str, str]] = {
              "calm": "#00000000"},
 }  # fmt: skip
 
-ALERTS = (
-    "`scoreback_index` sourcetype=scoreback:score scoreback_stage=live scoreback_alert=true "
+SCORES = (
+    "`scoreback_index` sourcetype=scoreback:score {stage} scoreback_alert=true "
     "scoreback_detector={detector} | dedup scoreback_score_id"
 )
+# Of what is over its threshold or drawn: what raises alerts, and what is shown apart from that.
+STAGES = {
+    "alerts": "scoreback_stage=live",
+    "beside": "scoreback_stage IN (audit, explore)",
+    "versions": "scoreback_stage IN (live, shadow)",
+}
 HEALTH = (
     "`scoreback_index` sourcetype=scoreback:health scoreback_health_kind IN ({kinds}) "
     "scoreback_detector={detector} | dedup scoreback_health_id"
@@ -133,7 +139,7 @@ def search_of(panel: Mapping[str, Any]) -> str:
     """The SPL of *panel*."""
     source = panel["from"]
     if "scores" in source:
-        parts = [ALERTS.format(detector=CHOSEN)]
+        parts = [SCORES.format(stage=STAGES[source["scores"]], detector=CHOSEN)]
     else:
         kinds = ", ".join(source["health"])
         parts = [HEALTH.format(kinds=kinds, detector=CHOSEN)]

@@ -7,7 +7,7 @@ import pytest
 from scoreback.health import FIGURES
 from tests.packaging.dashboards import RENDER, Panel, Question, definitions, panels, questions
 
-QUESTIONS = questions()
+QUESTIONS = questions("splunk")
 PANELS = panels()
 DEFINITIONS = definitions()
 COMMANDS = {

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.browser import browser, page
 from tests.elasticsearch.node import in_ci
 from tests.packaging.dashboards import definitions
-from tests.packaging.demo_week import NOW, Week, told, week_of_this_run
+from tests.packaging.demo_week import DAY, NOW, Week, told, week_of_this_run
 from tests.packaging.splunk_app import SOURCES
 from tests.packaging.studio.bundle import Missing, bundle, served
 from tests.packaging.studio.viewer import Viewer
@@ -116,6 +116,30 @@ def test_figures_are_those_of_health(viewer: Viewer, week: Week) -> None:
     used = round(100 * told_by("alerts", "today") / told_by("alerts", "budget"))
     assert looks["viz_waiting"].data == [f"{told_by('labels', 'open_alerts'):.0f}"]
     assert looks["viz_used"].data[0].startswith(str(used))
+
+
+def test_audits_and_what_a_shadow_showed_stand_apart_from_live_alerts(
+    viewer: Viewer, week: Week
+) -> None:
+    shown = {
+        stage: {
+            (row["event_time"].strftime("%Y-%m-%d %H:%M:%S"), row["entity"])
+            for batch in week.scores
+            for row in batch.batch.to_pylist()
+            if row["stage"] == stage and row["alert"] and row["event_time"] >= NOW - DAY
+        }
+        for stage in ("live", "audit", "explore", "shadow")
+    }
+    viewer.open("scoreback_now")
+    viewer.draw(DEFINITIONS["scoreback_now"], "light")
+    looks = viewer.settled(panels_of("scoreback_now", 0))
+    beside, latest = looks["viz_beside"].data, looks["viz_latest"].data
+    asked = shown["audit"] | shown["explore"]
+    assert asked
+    for table, theirs in ((beside, asked), (latest, shown["live"])):
+        assert table
+        assert all(any(at in row and name in row for at, name in theirs) for row in table)
+    assert all(("audit" in row) or ("explored" in row) for row in beside)
 
 
 def test_a_detector_can_be_chosen_by_a_link(viewer: Viewer) -> None:
