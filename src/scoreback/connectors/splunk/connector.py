@@ -12,6 +12,7 @@ from scoreback.connectors.splunk.labels.alerts import Alerts
 from scoreback.connectors.splunk.labels.door import Labels
 from scoreback.connectors.splunk.labels.enterprise import EnterpriseSecurity
 from scoreback.connectors.splunk.labels.entities import entity_in
+from scoreback.connectors.splunk.labels.pages import ScorePages
 from scoreback.connectors.splunk.labels.verdicts import Verdicts
 from scoreback.connectors.splunk.native.door import Native
 from scoreback.connectors.splunk.reading.events import Events
@@ -50,7 +51,8 @@ class SplunkConnector:
         verdicts = Verdicts(kv)
         self.rules = Rules(client, security.is_there)
         self.labels = Labels(verdicts, security.findings, entity_in)
-        self.alerts = Alerts(client, kv, verdicts, security.findings)
+        pages = None if given.web_url is None else ScorePages(given.web_url, given.index)
+        self.alerts = Alerts(client, kv, verdicts, security.findings, pages)
         self.settings = SettingsPages(client)
         self.resources = Resources(client)
         self.native = Native(client)

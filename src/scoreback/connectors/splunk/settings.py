@@ -33,6 +33,10 @@ class SplunkSettings(ConnectionSettings):
         default=None,
         description="the HTTP event collector, https://HOST:8088; without it nothing is written",
     )
+    web_url: str | None = Field(
+        default=None,
+        description="where people open Splunk, https://HOST:8000; verdict links alerts there",
+    )
     token: SecretStr | None = Field(default=None, description="authentication token")
     token_file: Path | None = Field(default=None, description="file that holds the token")
     user: str | None = Field(default=None, description="name of the user, in place of a token")
@@ -123,6 +127,8 @@ class SplunkSettings(ConnectionSettings):
         for key, given in (("url", self.url), ("hec_url", self.hec_url)):
             if given is not None:
                 _refuse_address(key, given)
+        if self.web_url is not None:  # a proxy may have put it below a path
+            _refuse_address("web_url", self.web_url, path=True)
         self.refuse_secrets_given_twice()
         if self.has("token") and self.user:
             raise ValueError("a token and a user are both given; name one of them")
@@ -135,14 +141,14 @@ class SplunkSettings(ConnectionSettings):
         return self
 
 
-def _refuse_address(key: str, given: str) -> None:
-    """Raise `ValueError` unless *given* is the address of a server and no more."""
+def _refuse_address(key: str, given: str, *, path: bool = False) -> None:
+    """Raise `ValueError` unless *given* is the address of a server, and no more but a *path*."""
     try:
         parts = urlsplit(given)
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         whole = None
-    if not whole or parts.path.strip("/") or parts.query or parts.fragment:
+    if not whole or (parts.path.strip("/") and not path) or parts.query or parts.fragment:
         raise ValueError(f"{key} is not https://HOST:PORT")
     if parts.username or parts.password:
         raise ValueError(f"{key} holds a user or password; use user and password_file")

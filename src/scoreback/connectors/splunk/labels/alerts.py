@@ -15,6 +15,7 @@ from scoreback.connectors.closings import Closing, refuse_before_event, standing
 from scoreback.connectors.doors.alerts import AlertQuery
 from scoreback.connectors.splunk.labels.alert_fields import fields_of
 from scoreback.connectors.splunk.labels.findings import Finding, Findings
+from scoreback.connectors.splunk.labels.pages import ScorePages
 from scoreback.connectors.splunk.labels.reviews import MARK, told
 from scoreback.connectors.splunk.labels.rows import seconds
 from scoreback.connectors.splunk.labels.tag_notes import note_tag
@@ -41,12 +42,13 @@ class Alerts:
         kv: KvStore,
         verdicts: Verdicts,
         findings: Callable[[], Findings | None],
+        pages: ScorePages | None = None,
     ) -> None:
         """Work on alerts in *kv*; closings are told to *verdicts*, and to *findings* if any.
 
-        *client* finds their scores.
+        *client* finds their scores, which people see on *pages*, where it is known where these are.
         """
-        self._client = client
+        self._client, self._pages = client, pages
         self._kv, self._verdicts, self._findings = kv, verdicts, findings
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
@@ -62,6 +64,10 @@ class Alerts:
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
         """By alert id, the fields of its opening event that were copied onto its score."""
         return fields_of(self._client, alerts)
+
+    def link_of(self, alert: Alert) -> str | None:
+        """The search for the score that opened *alert*, as a page; None: nobody said where."""
+        return None if self._pages is None else self._pages.of(alert)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         """Close the alert with *verdict*; the same again changes nothing."""
