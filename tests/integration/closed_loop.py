@@ -75,8 +75,9 @@ class Loop:
         assert door is not None
         self.door = door
         resources = app.connector.resources
-        for resource in resources.wanted() if resources is not None else ():
-            resources.apply(resource)
+        if resources is not None:
+            for resource in resources.wanted():
+                resources.apply(resource)
         batch = events()
         intake.add_events("alerts", batch)
         columns = (batch.batch.column(name).to_pylist() for name in ("event_id", "outcome"))
