@@ -40,7 +40,8 @@ from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.demo.company import Company, StreamName
 from scoreback.service.demo.play import DETECTORS as STORIES
-from scoreback.service.demo.play import END, FIRST_TRAINING, SECOND_TRAINING, START, play
+from scoreback.service.demo.play import START, play
+from scoreback.service.demo.story import Calendar
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
@@ -48,6 +49,7 @@ from scoreback.service.training.train_job import read_training_data
 from scoreback.suppression import DAY_US
 
 SEEDS = (7, 11, 23, 42, 99)
+DAYS = Calendar(first_training=25, second_training=35, gate=False)
 Mask = NDArray[np.bool_]
 
 
@@ -77,13 +79,13 @@ def runs(seed: int, only: str | None) -> Iterator[Run]:
             tempfile.TemporaryDirectory() as folder,
             opened(Settings(home=Path(folder))) as app,
         ):
-            story = play(app, company, stream, file, lambda _said: None)
+            story = play(app, company, stream, file, lambda _said: None, calendar=DAYS)
             shown = app.connector.alerts
             if shown is None:
                 raise TypeError("the embedded SIEM shows its alerts")
             for model, outcome, since, until in (
-                ("first", story.first, FIRST_TRAINING, SECOND_TRAINING),
-                ("second", story.second, SECOND_TRAINING, END),
+                ("first", story.first, DAYS.first_training, DAYS.second_training),
+                ("second", story.second, DAYS.second_training, DAYS.end),
             ):
                 scorer = Scorer(load_artifact(app, story.detector, outcome.version))
                 days = _days(app, company, story.detector, since, until)
@@ -101,7 +103,7 @@ def runs(seed: int, only: str | None) -> Iterator[Run]:
 
 
 def _days(app: App, company: Company, detector: Detector, since: int, until: int) -> pa.Table:
-    rows = read_training_data(app, detector, company.start + timedelta(days=END)).rows
+    rows = read_training_data(app, detector, company.start + timedelta(days=DAYS.end)).rows
     times = rows["event_time"]
     low, high = (pa.scalar(company.start + timedelta(days=n), times.type) for n in (since, until))
     rows = rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))

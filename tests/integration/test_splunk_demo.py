@@ -1,27 +1,27 @@
-"""The cycle over the simulator of splunkd, as ``make demo-splunk`` plays it."""
+"""The story over the simulator of splunkd, as ``make demo-splunk`` plays it."""
 
 from pathlib import Path
 
-from scoreback.service.demo.company import Company
-from scoreback.service.demo.play import DETECTORS, START
-from tests.splunkd.demo import played
+from scoreback.service.demo.play import DETECTORS
+from tests.simulators.demo import CALENDAR, played, small_company
+from tests.splunkd.demo import opened
 
 
 def test_searches_raise_dispositions_come_back_and_a_rollback_takes_the_saved_search_along(
     tmp_path: Path,
 ) -> None:
-    stream, file = DETECTORS[0]
-    told: list[str] = []
-    company = Company(seed=7, start=START, scale=0.3)
+    with opened(tmp_path / "home") as (app, team):
+        one = played(app, small_company(), *DETECTORS[0], tmp_path, lambda _: None, team, CALENDAR)
 
-    one = played(tmp_path / "home", company, stream, file, tmp_path, told.append)
-
-    first, _, second = one.story.judged
-    assert first.alerts_per_day > 0
-    assert second.alerts_per_day > 0
-    assert one.closed >= one.story.closed > 0
+    story, back = one.story, one.story.taken_back
+    assert all(phase.judged.alerts_per_day > 0 for phase in story.phases if phase.judged)
+    assert one.closed == story.closed > 0
     assert one.labels == one.closed
-    versions = one.story.first.version.version, one.story.second.version.version
-    assert one.versions == versions[::-1]
-    assert one.story.second.training.counts != one.story.first.training.counts
+    assert story.second.training.counts != story.first.training.counts
     assert one.report.exists()
+    assert back is not None
+    assert back.rules == (back.done.bad, back.done.champion.version)
+    assert back.done.champion.version == story.second.version.version
+    listed = {alert.alert_id for alert in back.done.choice.alerts}
+    assert listed
+    assert one.tagged == one.closed_by_us == listed

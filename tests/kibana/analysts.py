@@ -1,7 +1,6 @@
 """The company's analysts at Kibana: each closes alerts with a reason, in their own name."""
 
-import heapq
-import itertools
+from collections.abc import Collection
 from datetime import datetime
 
 import requests
@@ -9,6 +8,7 @@ from requests.auth import HTTPBasicAuth
 
 from scoreback.records import Alert
 from scoreback.service.demo.analysts import Closing
+from scoreback.service.demo.stage import Meant
 from tests.kibana.company import REASONS
 from tests.kibana.runner.scheduling import run_until
 from tests.kibana.simulator import Simulator
@@ -23,23 +23,25 @@ class Team:
         """Nobody has logged in yet."""
         self._simulator = simulator
         self._sessions: dict[str, requests.Session] = {}
-        self._meant: list[tuple[datetime, int, Alert, Closing]] = []
-        self._numbers = itertools.count()
+        self._meant = Meant()
         self.closed = 0
 
     def until(self, at: datetime) -> None:
         """Let rules run until *at*, and analysts close what they meant to by then."""
         # The clock leaps over the second after which the node shows what was written.
         self._simulator.cluster.asked("POST", "/scoreback.*/_refresh")
-        while self._meant and self._meant[0][0] <= at:
-            moment, _, alert, closing = heapq.heappop(self._meant)
-            run_until(self._simulator, moment.timestamp())
+        for alert, closing in self._meant.due(at):
+            run_until(self._simulator, closing.label_time.timestamp())
             self._judge(alert, closing)
         run_until(self._simulator, at.timestamp())
 
     def close(self, alert: Alert, closing: Closing) -> None:
         """Close *alert* when its analyst comes to it."""
-        heapq.heappush(self._meant, (closing.label_time, next(self._numbers), alert, closing))
+        self._meant.add(alert, closing)
+
+    def leave(self, alert_ids: Collection[str]) -> None:
+        """Nobody comes to these any more."""
+        self._meant.leave(alert_ids)
 
     def _judge(self, alert: Alert, closing: Closing) -> None:
         space = f"{self._simulator.url}/s/{self._simulator.home}"

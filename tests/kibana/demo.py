@@ -1,35 +1,28 @@
-"""The demo's cycle over a real Elasticsearch node and the simulator of Kibana.
+"""The demo's story over a real Elasticsearch node and the simulator of Kibana.
 
 The company's events lie in the node. Scoreback trains and scores there, and deploys its detection
 rules to the simulator. That runs the rules over the node's scores and writes alerts as Kibana
 would; analysts close them with reasons through Kibana's API, the labels door reads these, and a
-second training learns from them. In the end a rollback is asked for, and the rule follows it.
+second training learns from them. A rollback takes the rule along, and tags and closes in Kibana
+what the bad version alone raised.
 
 ``python -m tests.kibana.demo [--seed N] [--only STREAM] [--version 9.5] [--reports FOLDER]``
 """
 
-import argparse
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 
 from scoreback.connectors.elastic import ElasticConnector
-from scoreback.records import LabelQuery
 from scoreback.service.app import App
 from scoreback.service.cli import show
-from scoreback.service.cli.demo_view import summary
-from scoreback.service.demo import SYNTHETIC_NOTICE
-from scoreback.service.demo.company import Company, StreamName
-from scoreback.service.demo.play import DETECTORS, END, START, WHO, Story, play
-from scoreback.service.deploying.promotion import rollback
+from scoreback.service.demo.company import StreamName
+from scoreback.service.demo.play import START
 from scoreback.service.settings import Settings
 from scoreback.service.state.workspace_state import State
-from scoreback.service.training.report_job import write_report
 from scoreback.times import moment
 from tests.elasticsearch.node import running as running_node
 from tests.kibana.accounts import PASSWORD, USER
@@ -38,6 +31,7 @@ from tests.kibana.company import CompanyIntake
 from tests.kibana.serving import running
 from tests.kibana.simulator import Options, Simulator
 from tests.kibana.versions import NEWEST, VERSIONS
+from tests.simulators.demo import parser, tell_all
 
 
 @contextmanager
@@ -71,99 +65,38 @@ def workspace(
         connector.close_connection()
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One detector's story, and what became of its rule."""
-
-    story: Story
-    report: Path
-    closed: int  # alerts that analysts closed with a reason
-    labels: int  # what the door to labels tells of these alerts
-    versions: tuple[str, ...]  # that the rule asked for: before the rollback, and after
-
-
-def played(
-    node: str,
-    home: Path,
-    company: Company,
-    stream: StreamName,
-    file: str,
-    reports: Path,
-    tell: Callable[[str], None],
-    version: str = NEWEST,
-) -> Played:
-    """Play the cycle of one stream in a space and a workspace of its own, in *home*."""
+@contextmanager
+def opened(
+    node: str, home: Path, stream: StreamName, version: str = NEWEST
+) -> Iterator[tuple[App, Team]]:
+    """A space and a workspace of its own for *stream*, and the team that works there."""
     options = Options(
         elasticsearch=node,
         version=version,
         space=f"company_{stream}_{secrets.token_hex(3)}",
         now=START.timestamp(),
     )
-    with running(options) as simulator, workspace(home, node, simulator) as (app, connector):
-        for resource in connector.resources.wanted():
-            connector.resources.apply(resource)
-        team = Team(simulator)
-        story = play(app, company, stream, file, tell, team)
-        name, end = story.detector.name, START + timedelta(days=END, minutes=30)
-        team.until(end)
-        rules = [connector.rules.current(name)]
-        tell("rolling back: the rule follows")
-        rollback(app, story.detector, by=WHO, at=end)
-        rules.append(connector.rules.current(name))
-        report = reports / f"{name}.html"
-        write_report(app, name, story.second.version.version, report, SYNTHETIC_NOTICE)
-        asked = LabelQuery(detector=name, entity=story.detector.entity, since=START, rules=(name,))
-        labels = sum(batch.num_rows for batch in connector.labels.read(asked))
-    versions = tuple(rule.version for rule in rules if rule)
-    return Played(story, report, team.closed, labels, versions)
+    with running(options) as simulator, workspace(home, node, simulator) as (app, _):
+        yield app, Team(simulator)
 
 
 def main() -> None:
     """Play every stream, or one, and print what came of it."""
-    parser = argparse.ArgumentParser(description="The demo over a simulator of Kibana.")
-    parser.add_argument("--seed", type=int, default=7, help="of the simulated company")
-    parser.add_argument("--only", choices=[stream for stream, _ in DETECTORS])
-    parser.add_argument("--version", choices=list(VERSIONS), default=NEWEST, help="of Kibana")
-    parser.add_argument("--reports", type=Path, default=Path("scoreback-demo"))
-    given = parser.parse_args()
-    company = Company(seed=given.seed, start=START)
+    asked = parser("The demo over a simulator of Kibana.")
+    asked.add_argument("--version", choices=list(VERSIONS), default=NEWEST, help="of Kibana")
+    given = asked.parse_args()
     show.say(
         "Elasticsearch is a real node; Kibana is played by a simulator: no real Kibana has"
         " confirmed what is shown here."
     )
-    plays = []
     with (
         running_node() as server,
         tempfile.TemporaryDirectory(prefix="scoreback-demo-") as folder,
     ):
-        for stream, file in DETECTORS:
-            if given.only in (None, stream):
-                with show.stages(file.removesuffix(".yml")) as stage:
-                    tell = partial(stage, 0, 0)
-                    home = Path(folder) / stream
-                    plays.append(
-                        played(
-                            server.url,
-                            home,
-                            company,
-                            stream,
-                            file,
-                            given.reports,
-                            tell,
-                            given.version,
-                        )
-                    )
-    summary([one.story for one in plays])
-    for one in plays:
-        before, after = one.versions
-        show.say(
-            f"{one.story.detector.name}: analysts closed {one.closed} alerts with a reason,"
-            f" {one.labels} came back as labels; after the rollback its rule asks for"
-            f" {after} instead of {before}"
+        tell_all(
+            given,
+            lambda stream: opened(server.url, Path(folder) / stream, stream, given.version),
         )
-    show.say("The report of each last training, to open in a browser:")
-    for one in plays:
-        show.say(f"  {one.report}")
 
 
 if __name__ == "__main__":

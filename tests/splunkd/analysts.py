@@ -1,7 +1,6 @@
 """The company's analysts at Enterprise Security: each logs in and gives findings a disposition."""
 
-import heapq
-import itertools
+from collections.abc import Collection
 from datetime import datetime
 
 import splunklib.client
@@ -9,6 +8,7 @@ import splunklib.results
 
 from scoreback.records import Alert, Verdict
 from scoreback.service.demo.analysts import Closing
+from scoreback.service.demo.stage import Meant
 from tests.splunkd.simulator import Simulator
 
 PASSWORD = "of the company"  # noqa: S105 - of users of a simulator
@@ -28,21 +28,23 @@ class Team:
         """Nobody has logged in yet."""
         self._simulator = simulator
         self._sessions: dict[str, splunklib.client.Service] = {}
-        self._meant: list[tuple[datetime, int, Alert, Closing]] = []
-        self._numbers = itertools.count()
+        self._meant = Meant()
         self.closed = 0
 
     def until(self, at: datetime) -> None:
         """Let scheduled searches run until *at*, and analysts close what they meant to by then."""
-        while self._meant and self._meant[0][0] <= at:
-            moment, _, alert, closing = heapq.heappop(self._meant)
-            self._pass(moment)
+        for alert, closing in self._meant.due(at):
+            self._pass(closing.label_time)
             self._judge(alert, closing)
         self._pass(at)
 
     def close(self, alert: Alert, closing: Closing) -> None:
         """Close *alert* when its analyst comes to it."""
-        heapq.heappush(self._meant, (closing.label_time, next(self._numbers), alert, closing))
+        self._meant.add(alert, closing)
+
+    def leave(self, alert_ids: Collection[str]) -> None:
+        """Nobody comes to these any more."""
+        self._meant.leave(alert_ids)
 
     def _pass(self, at: datetime) -> None:
         self._simulator.run_until(at.timestamp())

@@ -1,5 +1,6 @@
 """The demo: the whole cycle on a simulated company, from nothing, in one command."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,12 +90,10 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
     from scoreback.service.app import opened
     from scoreback.service.cli.demo_view import story_json, summary
     from scoreback.service.demo import SYNTHETIC_NOTICE
-    from scoreback.service.demo.company import Company
-    from scoreback.service.demo.play import DETECTORS, START, play
+    from scoreback.service.demo.play import DETECTORS, company, play
     from scoreback.service.training.report_job import write_report
 
-    company = Company(seed=seed, start=START)
-    stories, pages = [], []
+    played, stories, pages = company(seed), [], []
     namespace = f"demo_{int(options.now().timestamp()):x}" if elastic else None
     if not json:
         _begin(len(DETECTORS), reports, elastic)
@@ -105,13 +104,14 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
                 resources.apply(resource)
         for stream, file in DETECTORS:
             with show.stages(file.removesuffix(".yml")) as stage:
-                stories.append(play(app, company, stream, file, lambda text: stage(0, 0, text)))
+                tell = partial(stage, 0, 0)
+                stories.append(play(app, played, stream, file, tell))
             story = stories[-1]
             name, version = story.detector.name, story.second.version.version
             page = reports / f"{name}.html"
             pages.append(write_report(app, name, version, page, SYNTHETIC_NOTICE))
             if not json:
-                show.say(f"{name}: trained twice, {story.closed} of its alerts closed by analysts")
+                show.say(f"{name}: played; analysts closed {story.closed} of its alerts")
     if json:
         told = [story_json(s) | {"report": str(p)} for s, p in zip(stories, pages, strict=True)]
         show.as_json({"notice": SYNTHETIC_NOTICE, "stories": told})
@@ -129,8 +129,9 @@ def _begin(detectors: int, reports: Path, elastic: str | None) -> None:
         f"Forty days of a simulated company, on {where}: {detectors} detectors, one after another."
     )
     show.say(
-        "Each is trained, scores what comes in and raises alerts; analysts close them, and it is"
-        f" trained again. This takes a few minutes; the reports go to {reports}."
+        "Each learns from labels, scores what comes in and raises alerts; analysts close them. The"
+        " company changes; each is trained again. With the first, a bad model is promoted by"
+        f" mistake, and rolled back. This takes about two minutes; the reports go to {reports}."
     )
 
 

@@ -29,8 +29,8 @@ def as_json(done: RolledBack, act: str) -> dict[str, object]:
     }
 
 
-def say(detector: str, done: RolledBack, act: str) -> None:
-    """A sentence, and a row for each alert that is taken back."""
+def say(detector: str, done: RolledBack, act: str, *, most: int | None = None) -> None:
+    """A sentence, and a row for each alert that is taken back, or for *most* of them."""
     if done.was_done:
         show.say("This rollback was done already, and broke off before it could say so.")
     elif done.went_on:
@@ -49,9 +49,11 @@ def say(detector: str, done: RolledBack, act: str) -> None:
         show.table(
             f"Alerts that {done.bad} alone raised",
             ("alert", "event", "entity", f"score by {done.bad}", f"score by {name}", "now"),
-            [_row(one, act) for one in alerts],
+            [_row(one, act) for one in alerts[:most]],
             numbers="   rr",
         )
+        if most is not None and len(alerts) > most:
+            show.say(f"And {len(alerts) - most} more.")
         if act == "dry_run":
             show.say(f"These {len(alerts)} would be tagged {TAG}; --close closes them, too.")
         elif not closes:

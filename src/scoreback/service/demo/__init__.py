@@ -9,6 +9,10 @@
     draw.py             draws a day of a stream, and the best possible score of every event
     analysts.py         the people who close alerts: late, mostly right, not always
     company.py          all of it together: `Company`
+    play.py             the demo's story: what happens on which of the forty days
+    rounds.py stage.py  a day of it; the SIEM that it is played in, and its people
+    story.py            what happened, as values
+    judge.py phases.py  what was shown, held against the truth; cut into phases
     exports.py          two example exports, for whoever has none at hand
 
 Nothing here is real: addresses come from documentation ranges, names from the reserved domain

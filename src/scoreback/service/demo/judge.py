@@ -14,15 +14,12 @@ from scoreback.models.learners.ranking import average_precision
 from scoreback.suppression import Suppression
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One model over one period, by the truth that only the simulation knows."""
+    """Alerts of one period, by the truth that only the simulation knows."""
 
-    model: str
-    period: str
     days: int
     alerts_per_day: float
     precision: float  # share of alerts whose opening event is part of an attack
@@ -36,75 +33,60 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The units of some days with their truth, sorted by event time and id."""
+    """The units of some days, sorted by event time and id, and the truth about all events."""
 
-    name: str
     days: int
     units: pa.Table  # event_id, event_time, entity, attack, incident, oracle
+    truth: pa.Table  # event_id, attack, incident; also of other days
 
-    def judge(
-        self,
-        model: str,
-        opened: Collection[str],
-        rule: Suppression,
-        scores: Floats,
-    ) -> Judged:
+    def judge(self, opened: Collection[str], rule: Suppression, scores: Floats) -> Judged:
         """Hold the alerts that the events *opened* started against the truth.
 
         Args:
-            model: a name for the table.
             opened: ids of the events that opened the alerts.
             rule: cap and throttle, for the best possible score's alerts.
             scores: of all units, in their order.
         """
-        attack = self.units["attack"].to_numpy()
-        shown = pc.is_in(
-            self.units["event_id"], value_set=pa.array(sorted(opened), pa.string())
-        ).to_numpy()
-        rate = max(int(shown.sum()), 1) / self.days
-        best = self._best(rate, rule)
+        shown = self.truth.filter(
+            pc.is_in(self.truth["event_id"], value_set=pa.array(sorted(opened), pa.string()))
+        )
+        rate = max(shown.num_rows, 1) / self.days
+        oracle = self.units["oracle"].to_numpy()
+        best = self.units.take(pa.array(self.opened_by(oracle, rate, rule)))
+        attack, found = self.units["attack"].to_numpy(), _incidents(shown)
         return Judged(
-            model=model,
-            period=self.name,
             days=self.days,
-            alerts_per_day=int(shown.sum()) / self.days,
-            precision=_share(attack, shown),
-            incidents=self._incidents(attack),
-            incidents_found=self._incidents(attack & shown),
-            best_precision=_share(attack, best),
-            best_incidents_found=self._incidents(attack & best),
+            alerts_per_day=shown.num_rows / self.days,
+            precision=_true_share(shown),
+            incidents=len(_incidents(self.units) | found),
+            incidents_found=len(found),
+            best_precision=_true_share(best),
+            best_incidents_found=len(_incidents(best)),
             average_precision=average_precision(attack, scores),
-            best_average_precision=average_precision(attack, self.units["oracle"].to_numpy())
-            or 0.0,
+            best_average_precision=average_precision(attack, oracle) or 0.0,
         )
 
-    def among(self, event_ids: Collection[str]) -> NDArray[np.intp]:
-        """The places of the units that *event_ids* name."""
-        named = pa.array(sorted(event_ids), pa.string())
-        return np.flatnonzero(pc.is_in(self.units["event_id"], value_set=named).to_numpy())
+    def judge_at_rate(self, scores: Floats, rate: float, rule: Suppression) -> Judged:
+        """Hold what *scores* would have opened, at *rate* alerts a day, against the truth."""
+        ids = self.units["event_id"].take(pa.array(self.opened_by(scores, rate, rule)))
+        return self.judge(ids.to_pylist(), rule, scores)
 
-    def scored(self, scores: Floats) -> ScoredUnits:
-        """The units with *scores*, as thresholds are fitted on."""
+    def opened_by(self, scores: Floats, rate: float, rule: Suppression) -> NDArray[np.intp]:
+        """The places of the units that would have opened alerts by *scores*, at *rate* a day."""
         entities = self.units["entity"].combine_chunks().dictionary_encode().indices
-        return ScoredUnits(
+        units = ScoredUnits(
             times=self.units["event_time"].cast(pa.int64()).to_numpy(),
             entities=entities.fill_null(-1).to_numpy().astype(np.int64),
             scores=scores,
             span=timedelta(days=self.days),
         )
-
-    def _best(self, rate: float, rule: Suppression) -> Mask:
-        """Which units the best possible score would have opened alerts with, at *rate* a day."""
-        units = self.scored(self.units["oracle"].to_numpy())
-        threshold = fit_threshold(units, rate, rule).value
-        found = np.zeros(self.units.num_rows, dtype=bool)
-        found[units.alerts(threshold, rule)] = True
-        return found
-
-    def _incidents(self, mask: Mask) -> int:
-        named = self.units["incident"].filter(pa.array(mask)).drop_null()
-        return len(named.unique())
+        return units.alerts(fit_threshold(units, rate, rule).value, rule)
 
 
-def _share(attack: Mask, shown: Mask) -> float:
-    return float(attack[shown].mean()) if shown.any() else 0.0
+def _incidents(events: pa.Table) -> set[str]:
+    """Names of the attacks that *events* are part of."""
+    return set(events.filter(events["attack"])["incident"].drop_null().to_pylist())
+
+
+def _true_share(alerts: pa.Table) -> float:
+    return float(pc.mean(alerts["attack"].cast(pa.float64())).as_py()) if alerts.num_rows else 0.0

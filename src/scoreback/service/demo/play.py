@@ -1,34 +1,40 @@
-"""The cycle on the simulated company: learn, score, alert, be told, learn again."""
+"""The demo's story: learn, alert, see drift, learn again, pass the gate; and a mistake, undone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from scoreback.connectors.doors import AlertQuery, AlertsDoor
 from scoreback.deployment import Delivery
-from scoreback.errors import ConfigError
-from scoreback.models.artifact.scoring import Scorer
+from scoreback.errors import ConfigError, TrainingRefused
+from scoreback.health import Condition, Kind
 from scoreback.models.detector.file import load_detector
-from scoreback.models.detector.spec import Detector
-from scoreback.models.judging.threshold import fit_threshold, suppression_of
-from scoreback.records import TIME, Alert, EventBatch, LabelBatch
+from scoreback.records import Alert
 from scoreback.service.app import App
-from scoreback.service.demo.analysts import Closing
-from scoreback.service.demo.company import Company, Day, StreamName
-from scoreback.service.demo.judge import Judged, Period
-from scoreback.service.deploying.artifacts import load_artifact
+from scoreback.service.comparing.gate_job import run_gate
+from scoreback.service.demo.company import Company, StreamName
+from scoreback.service.demo.phases import Judge, Mark
+from scoreback.service.demo.rounds import RULES_LOOK, Rounds
+from scoreback.service.demo.stage import OwnAlerts, Stage
+from scoreback.service.demo.story import (
+    CHANGING,
+    SHORT,
+    WHOLE,
+    Calendar,
+    Chapter,
+    DriftSeen,
+    Story,
+    TakenBack,
+)
 from scoreback.service.deploying.promotion import promote
-from scoreback.service.scoring.plan import Model
-from scoreback.service.scoring.shared_read import score
-from scoreback.service.training.train_job import TrainOutcome, read_training_data, train_detector
+from scoreback.service.monitoring.monitor import monitor
+from scoreback.service.recalling.rollback import LABELLER, roll_back
+from scoreback.service.state.gate_verdicts import GateVerdict
+from scoreback.service.state.versions import Versions
+from scoreback.service.training.gate import let_in
+from scoreback.service.training.train_job import TrainOutcome, train_detector
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
-FIRST_TRAINING, SECOND_TRAINING, END = 25, 35, 40  # days; drift and a new attack lie between
 DETECTORS: tuple[tuple[StreamName, str], ...] = (
     ("alerts", "alert_triage.yml"),
     ("endpoint", "endpoint_threats.yml"),
@@ -36,47 +42,11 @@ DETECTORS: tuple[tuple[StreamName, str], ...] = (
 )
 FILES = Path(__file__).parent / "detectors"
 WHO = "demo"
-RULES_LOOK = timedelta(minutes=10)  # after scores were written: rules of a SIEM have looked by then
 
 
-class Stage(Protocol):
-    """Where the cycle is played: what happens there by itself, and how analysts close alerts."""
-
-    def until(self, at: datetime) -> None:
-        """Let time pass until *at*."""
-        ...
-
-    def close(self, alert: Alert, closing: Closing) -> None:
-        """An analyst closes *alert*, now or when they come to it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OwnAlerts:
-    """A SIEM where nothing happens by itself: alerts are closed by our own door to them."""
-
-    alerts: AlertsDoor
-
-    def until(self, at: datetime) -> None:
-        """Nothing happens."""
-
-    def close(self, alert: Alert, closing: Closing) -> None:
-        """Close *alert* at the time when its analyst comes to it."""
-        self.alerts.close(
-            alert.alert_id, closing.verdict, labeller=closing.labeller, at=closing.label_time
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """What happened to one detector."""
-
-    detector: Detector
-    first: TrainOutcome
-    second: TrainOutcome
-    closed: int  # alerts of ours that analysts closed between the trainings
-    example: Alert | None
-    judged: tuple[Judged, ...]  # first model live, first model had it stayed, second model live
+def company(seed: int, scale: float = 1.0) -> Company:
+    """The company that the demo is played with."""
+    return Company(seed=seed, start=START, scale=scale, difficulty=CHANGING)
 
 
 def play(
@@ -86,8 +56,9 @@ def play(
     file: str,
     tell: Callable[[str], None],
     stage: Stage | None = None,
+    calendar: Calendar | None = None,
 ) -> Story:
-    """Play the cycle for one detector over the company's days.
+    """Play the story of one detector over the company's days.
 
     Args:
         app: the workspace, with a SIEM that takes sample events.
@@ -96,6 +67,7 @@ def play(
         file: the detector's, among `FILES`.
         tell: told what comes next.
         stage: where nothing is said, nothing happens in the SIEM by itself.
+        calendar: what happens when; by default, the first of `DETECTORS` is played whole.
 
     Raises:
         ConfigError: the SIEM takes no sample events.
@@ -112,161 +84,151 @@ def play(
     selection = {app.settings.connector: dict(intake.selection(stream))}
     detector = detector.model_copy(update={"events": selection, "alerts": alerts})
     stage = OwnAlerts(app.connector.alerts) if stage is None else stage
-    return _Play(app, company, stream, detector, tell, stage).story()
+    rounds = Rounds(app, company, stream, detector, stage)
+    if calendar is None:
+        calendar = WHOLE if (stream, file) == DETECTORS[0] else SHORT
+    return _Play(rounds, calendar, tell).story()
 
 
 class _Play:
-    def __init__(
-        self,
-        app: App,
-        company: Company,
-        stream: StreamName,
-        detector: Detector,
-        tell: Callable[[str], None],
-        stage: Stage,
-    ) -> None:
-        self._stage = stage
-        self._app, self._company, self._stream = app, company, stream
-        self._detector, self._tell = detector, tell
-        if app.connector.intake is None or app.connector.alerts is None:
-            raise TypeError("the demo needs a SIEM that takes sample events and shows its alerts")
-        self._intake, self._alerts = app.connector.intake, app.connector.alerts
-        self._days = list(company.days(stream))
-        self._analysts = company.analysts(stream)
-        self._verdicts = company.verdicts(stream)
+    def __init__(self, rounds: Rounds, calendar: Calendar, tell: Callable[[str], None]) -> None:
+        self._rounds, self._calendar, self._tell = rounds, calendar, tell
+        self._app, self._detector, self._stage = rounds.app, rounds.detector, rounds.stage
+        self._versions = Versions(rounds.app.state)
+        self._marks = [Mark(Chapter.LEARNING, 0, None)]
+        self._drift: DriftSeen | None = None
+        self._gate: list[GateVerdict] = []
+        self._taken_back: TakenBack | None = None
 
     def story(self) -> Story:
-        self._tell("labelled events of 25 days arrive")
-        self._arrive(self._days[:FIRST_TRAINING])
-        self._hear(self._at(0), self._at(FIRST_TRAINING))
-        first = self._train(FIRST_TRAINING)
-        closed = self._live(first, FIRST_TRAINING, SECOND_TRAINING)
-        second = self._train(SECOND_TRAINING)
-        self._live(second, SECOND_TRAINING, END)
+        calendar = self._calendar
+        self._tell(f"labelled events of {calendar.first_training} days arrive")
+        self._rounds.history(calendar.first_training)
+        first = self._train(calendar.first_training)
+        first = self._promoted(first, Chapter.FIRST, calendar.first_training)
+        second, bad = first, None
+        for day in range(calendar.first_training, calendar.end):
+            if day == self._rounds.company.difficulty.new_attack_day:
+                self._mark(Chapter.CHANGE, day)
+            self._tell(f"day {day}: events, scores, alerts, verdicts")
+            self._rounds.play(day)
+            evening = day + 1
+            if calendar.gate:
+                self._look(evening)
+            if evening == calendar.second_training:
+                second = self._second(evening)
+            elif calendar.gate:
+                self._ask_gate(evening)
+            if calendar.gate and evening == calendar.mistake:
+                bad = self._mistake(evening)
+            if bad is not None and evening == calendar.taken_back:
+                self._take_back(bad, evening)
         self._tell("judging by the truth")
+        return self._told(first, second)
+
+    def _train(self, evening: int, as_of: int | None = None) -> TrainOutcome:
+        self._tell(f"training on day {evening}")
+        at = self._rounds.at(evening) + RULES_LOOK
+        self._stage.until(at)
+        known = self._rounds.at(evening if as_of is None else as_of)
+        return train_detector(self._app, self._detector, as_of=known, now=at)
+
+    def _promoted(self, trained: TrainOutcome, chapter: Chapter, day: int) -> TrainOutcome:
+        """A person promotes what was *trained*; *chapter* begins."""
+        at = self._rounds.at(day) + RULES_LOOK
+        version = promote(self._app, self._detector, trained.version.version, by=WHO, at=at)
+        self._mark(chapter, day)
+        return replace(trained, version=version)
+
+    def _second(self, evening: int) -> TrainOutcome:
+        second = self._train(evening)
+        if not self._calendar.gate:
+            return self._promoted(second, Chapter.SECOND, evening)
+        at = self._rounds.at(evening) + RULES_LOOK
+        if let_in(self._app, self._detector, second.version, at=at).next == "shadow":
+            self._mark(Chapter.SHADOW, evening)
+        return second
+
+    def _look(self, evening: int) -> None:
+        """A look at the detector's health; when it first says so, drift was seen."""
+        found = monitor(self._app, self._detector, now=self._rounds.at(evening) + RULES_LOOK)
+        status = next((one.figures for one in found if one.kind is Kind.STATUS), {})
+        if self._drift is None and status.get(Condition.DRIFTING.value):
+            scores = next(one.figures for one in found if one.kind is Kind.SCORES)
+            self._drift = DriftSeen(
+                day=evening,
+                why=str(scores.get("why", "")),
+                psi=_number(scores.get("psi")),
+                usual_psi=_number(scores.get("usual_psi")),
+            )
+
+    def _ask_gate(self, evening: int) -> None:
+        """What the gate says of the shadow; a person promotes what is better."""
+        at = self._rounds.at(evening) + RULES_LOOK
+        for verdict in run_gate(self._app, self._detector, now=at):
+            self._gate.append(verdict)
+            if verdict.outcome == "better":
+                seen = self._versions.get(self._detector.name, verdict.against)
+                promote(self._app, self._detector, verdict.version, by=WHO, at=at, instead_of=seen)
+                self._mark(Chapter.SECOND, evening)
+
+    def _mistake(self, evening: int) -> TrainOutcome | None:
+        """Somebody trains on the first days only, and promotes that past the gate."""
+        try:
+            bad = self._train(evening, self._calendar.learnt_until)
+        except TrainingRefused:
+            return None
+        return self._promoted(bad, Chapter.MISTAKE, evening)
+
+    def _take_back(self, bad: TrainOutcome, evening: int) -> None:
+        self._tell("rolling back")
+        at = self._rounds.at(evening) + self._calendar.noticed
+        self._stage.until(at)
+        before = self._rule()
+        done = roll_back(self._app, self._detector, by=WHO, at=at, close=True)
+        self._stage.leave([one.alert_id for one in done.choice.alerts])
+        self._mark(Chapter.BACK, evening)
+        self._taken_back = TakenBack(bad=bad, done=done, rules=(before, self._rule()))
+
+    def _rule(self) -> str | None:
+        """The version that the SIEM's rule asks for."""
+        door = self._app.connector.rules
+        rule = None if door is None else door.current(self._detector.name)
+        return None if rule is None else rule.version
+
+    def _mark(self, chapter: Chapter, day: int) -> None:
+        version = self._versions.champion(self._detector.name)
+        self._marks.append(Mark(chapter, day, version))
+
+    def _told(self, first: TrainOutcome, second: TrainOutcome) -> Story:
+        end = self._rounds.at(self._calendar.end) + 2 * RULES_LOOK
+        self._stage.until(end)
+        alerts = self._rounds.alerts()
+        judge = Judge(self._rounds, self._calendar.end)
+        phases = judge.phases(self._marks, alerts)
+        better = next((one for one in phases if one.chapter is Chapter.SECOND), None)
+        judged = [one for one in alerts if one.verdict is not None and one.labeller != LABELLER]
         return Story(
             detector=self._detector,
+            start=self._rounds.at(0),
             first=first,
             second=second,
-            closed=closed,
-            example=self._example(),
-            judged=self._judged(first, second),
+            phases=phases,
+            days=judge.days(self._calendar.first_training, alerts),
+            drift=self._drift,
+            gate=tuple(self._gate),
+            stayed=None if better is None else judge.had_it_stayed(first.version, better),
+            taken_back=self._taken_back,
+            closed=len(judged),
+            example=_example(judged),
         )
 
-    def _arrive(self, days: Sequence[Day]) -> None:
-        for day in days:
-            refs = day.events["event_id"]
-            table = day.events.add_column(
-                1, pa.field("event_ref", pa.string(), nullable=False), refs
-            )
-            for batch in table.combine_chunks().to_batches():
-                self._intake.add_events(self._stream, EventBatch(batch))
 
-    def _hear(self, since: datetime, until: datetime) -> None:
-        """The team's own verdicts of ``[since, until)`` reach the SIEM."""
-        times = self._verdicts["label_time"]
-        wanted = pc.and_(
-            pc.greater_equal(times, pa.scalar(since, TIME)), pc.less(times, pa.scalar(until, TIME))
-        )
-        for batch in self._verdicts.filter(wanted).combine_chunks().to_batches():
-            if batch.num_rows:
-                self._intake.add_verdicts(LabelBatch(batch))
-
-    def _train(self, day: int) -> TrainOutcome:
-        self._tell(f"training on day {day}")
-        at = self._at(day)
-        self._stage.until(at)
-        outcome = train_detector(self._app, self._detector, as_of=at, now=at)
-        version = promote(self._app, self._detector, outcome.version.version, by=WHO, at=at)
-        return replace(outcome, version=version)
-
-    def _live(self, trained: TrainOutcome, since: int, until: int) -> int:
-        """Days of events, scores, alerts and analysts; alerts closed."""
-        closed = 0
-        for day in self._days[since:until]:
-            self._tell(f"day {day.index}: events, scores, alerts, verdicts")
-            self._arrive([day])
-            tonight = day.since + timedelta(days=1)
-            self._hear(day.since, tonight)
-            artifact = load_artifact(self._app, self._detector, trained.version)
-            model = Model(version=trained.version, artifact=artifact)
-            self._stage.until(tonight)
-            score(self._app, self._detector, model, now=tonight)
-            self._stage.until(tonight + RULES_LOOK)
-            closed += self._close_alerts(tonight)
-        return closed
-
-    def _close_alerts(self, tonight: datetime) -> int:
-        closed = 0
-        for alert in list(self._alerts.find(self._mine(still_open=True))):
-            if alert.raised_at < tonight:
-                continue  # looked at on its own day, and left open
-            closing = self._analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
-            if closing is not None:
-                self._stage.close(alert, closing)
-                closed += 1
-        return closed
-
-    def _mine(self, *, still_open: bool = False) -> AlertQuery:
-        return AlertQuery(detector=self._detector.name, still_open=still_open)
-
-    def _example(self) -> Alert | None:
-        """The riskiest alert that was closed as true."""
-        alerts = self._alerts.find(self._mine())
-        true = [a for a in alerts if a.verdict == "true_positive" and a.reasons]
-        return max(true, key=lambda a: a.risk, default=None)
-
-    def _judged(self, first: TrainOutcome, second: TrainOutcome) -> tuple[Judged, ...]:
-        rule = suppression_of(self._detector)
-        data = read_training_data(self._app, self._detector, self._at(END))
-        rows = data.rows.sort_by([("event_time", "ascending"), ("event_id", "ascending")])
-        truth = self._company.truth(self._stream)
-        early = self._period(rows, truth, FIRST_TRAINING, SECOND_TRAINING)
-        late = self._period(rows, truth, SECOND_TRAINING, END)
-        scorers = {
-            outcome.version.version: Scorer(
-                load_artifact(self._app, self._detector, outcome.version)
-            )
-            for outcome in (first, second)
-        }
-        alerts = list(self._alerts.find(self._mine()))
-        one, two = first.version.version, second.version.version
-
-        def live(version: str) -> set[str]:
-            return {a.event_id for a in alerts if a.version == version}
-
-        stayed = scorers[one].score(late.rows)
-        units = late.period.scored(stayed.scores)
-        # At as many alerts as the second raised: else whoever shows more finds more.
-        rate = max(len(late.period.among(live(two))), 1) / late.period.days
-        threshold = fit_threshold(units, rate, rule).value
-        had_it_stayed = {
-            str(late.rows["event_id"][int(i)].as_py()) for i in units.alerts(threshold, rule)
-        }
-        return (
-            early.period.judge("first", live(one), rule, scorers[one].score(early.rows).scores),
-            late.period.judge("first, had it stayed", had_it_stayed, rule, stayed.scores),
-            late.period.judge("second", live(two), rule, scorers[two].score(late.rows).scores),
-        )
-
-    def _period(self, rows: pa.Table, truth: pa.Table, since: int, until: int) -> "_Rows":
-        wanted = pc.and_(
-            pc.greater_equal(rows["event_time"], pa.scalar(self._at(since), TIME)),
-            pc.less(rows["event_time"], pa.scalar(self._at(until), TIME)),
-        )
-        rows = rows.filter(wanted)
-        place = pc.index_in(rows["event_id"], value_set=truth["event_id"].combine_chunks())
-        known = truth.select(["attack", "incident", "oracle"]).take(place)
-        units = rows.select(["event_id", "event_time", "entity"])
-        for name in known.column_names:
-            units = units.append_column(name, known[name])
-        return _Rows(rows, Period(f"days {since} to {until - 1}", until - since, units))
-
-    def _at(self, day: int) -> datetime:
-        return self._company.start + timedelta(days=day)
+def _example(alerts: list[Alert]) -> Alert | None:
+    """The riskiest alert that was closed as true."""
+    true = [one for one in alerts if one.verdict == "true_positive" and one.reasons]
+    return max(true, key=lambda one: one.risk, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    rows: pa.Table
-    period: Period
+def _number(figure: object) -> float | None:
+    return float(figure) if isinstance(figure, int | float) else None
