@@ -212,6 +212,34 @@ def test_a_document_added_by_hand_becomes_the_one_of_its_key(
     assert sync(app, 6) == (0, [])
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "held"),
+    [
+        ("gate.approval", "automatic", lambda one: one.gate.approval == "automatic"),
+        ("gate.min_verdicts", "80", lambda one: one.gate.min_verdicts == 80),
+        ("alerts.audit", "2/day", lambda one: one.alerts.audit == 2),
+        ("labels.flood", "500", lambda one: one.labels.flood == 500),
+    ],
+)
+def test_how_a_version_gets_in_what_is_audited_and_what_a_flood_is_can_be_set_by_hand(
+    app: App,
+    detector: Detector,
+    index: Index,
+    key: str,
+    value: str,
+    held: Callable[[Detector], bool],
+) -> None:
+    index.put("by-hand", detector="triage", key=key, value=value, author="lead")
+    assert sync(app, 5) == (1, [])
+    now = in_force(app.state, detector)
+    assert held(now.detector)
+    tell_settings(app, "triage", now)
+    assert index.documents()[f"triage:{key}"]["stands"] == "in force"
+    index.delete(f"triage:{key}")
+    assert sync(app, 6)[0] == 1
+    assert in_force(app.state, detector).detector == detector
+
+
 def test_a_document_added_beside_the_one_of_its_key_replaces_it(
     app: App, detector: Detector, index: Index
 ) -> None:

@@ -24,7 +24,7 @@ from scoreback.models.detector.file import parse_detector
 from scoreback.records import TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.deploying import reconcile
-from scoreback.service.deploying.health_rules import health_rules
+from scoreback.service.deploying.health_rules import health_rules, reconcile_health
 from scoreback.service.deploying.reconcile import put, settle
 from scoreback.service.deploying.rule_files import write_rule_files
 from scoreback.service.serving.detector_watch import Served
@@ -275,6 +275,33 @@ def test_health_rules_read_the_health_of_the_namespace(
     assert stored(kibana, connector, wanted)["index"] == [names(connector).health]
     assert connector.rules.current(wanted.name) == wanted
     assert connector.rules.standing(wanted).standing == Standing.CURRENT
+
+
+@pytest.mark.parametrize("condition", ["gate_waiting", "quarantined"])
+def test_a_health_rule_that_somebody_edited_is_kept_and_told_and_the_others_follow(
+    kibana: Simulator, connector: ElasticConnector, tmp_path: Path, condition: str
+) -> None:
+    said: list[str] = []
+    with State.open(tmp_path / "state") as state:
+        app = App(Settings(home=tmp_path, connector="elastic"), connector, state)
+        reconcile_health(app, at=NOW, warn=said.append)
+        assert said == []
+        rules = {one.name: one for one in health_rules(app)}
+        edited = rules.pop(f"health.{condition}")
+        keys = {**of(connector, edited), "query": "*", "severity": "critical"}
+        assert ask(kibana, "PATCH", PATH, keys).status == 200
+        reconcile_health(app, at=NOW, warn=said.append)
+        assert stored(kibana, connector, edited)["query"] == "*"
+        assert connector.rules.standing(edited).standing == Standing.EDITED
+        (warning,) = said
+        assert f"health.{condition}" in warning
+        assert "scoreback plan" in warning
+        for other in rules.values():
+            assert connector.rules.standing(other).standing == Standing.CURRENT
+        connector.rules.apply(edited)
+        assert connector.rules.standing(edited).standing == Standing.CURRENT
+        for each in (edited, *rules.values()):
+            connector.rules.remove(each.name)
 
 
 def test_nothing_is_suppressed_where_the_licence_is_not_told(connector: ElasticConnector) -> None:

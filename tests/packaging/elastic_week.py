@@ -30,6 +30,11 @@ RAISED: list[tuple[str, str, dict[str, Any]]] = [
     ("Scoreback: alert_triage", "closed", {}),
     ("Scoreback: alert_triage", "acknowledged", {}),
     ("Scoreback: alert_triage", "open", BUILDING_BLOCK),
+    (
+        "Scoreback: alert_triage, audit",
+        "open",
+        {"kibana.alert.rule.tags": ["Scoreback", "Scoreback Audit"]},
+    ),
     ("Somebody else's", "open", {"kibana.alert.rule.tags": ["Other"]}),
 ]
 

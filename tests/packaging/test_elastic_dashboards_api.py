@@ -54,7 +54,7 @@ def test_a_body_fits_elastics_description_of_the_preview(
         (("panels", 0, "config", "metrics", 0, "type"), "secondary"),
         (("panels", 4, "config", "rows", 0, "size"), 5),
         (("panels", 4, "config", "styling", "paging"), 15),
-        (("panels", 6, "config", "axis", "left"), {}),
+        (("panels", 7, "config", "axis", "left"), {}),
         (("query", "language"), "kuery"),
     ],
 )

@@ -54,7 +54,8 @@ def test_every_panel_shows_rows_with_values(asking: Asking, lens: Lens) -> None:
 def may_be_unknown(lens: Lens, name: str) -> bool:
     """Figures that are absent while all is well, or of what the demo lacks.
 
-    That is some kinds of features, and hits that are held back by us: there the rules do it.
+    That is some kinds of features, and hits that are held back by us: there the rules do it. Who
+    decided is absent while nobody has.
     """
     field = lens.columns[name].get("sourceField", "")
     return field.rpartition(".")[2] in (
@@ -64,6 +65,9 @@ def may_be_unknown(lens: Lens, name: str) -> bool:
         "usual_unseen",
         "suppressed_today",
         "suppressed_last_day",
+        "recall_why",
+        "decided_by",
+        "decided_at",
     )
 
 
@@ -96,7 +100,7 @@ def test_a_figure_that_the_latest_look_lacks_is_empty_whatever_was_known_before(
     lens = lens_of("scoreback-well", "conditions")
     for row in asking.rows(lens):
         status = newest(week, "status", row["row0"])
-        assert row["figure6"] == status.figures.get("why")
+        assert row["figure8"] == status.figures.get("why")
 
 
 def test_a_chosen_detector_is_the_only_one_shown(asking: Asking) -> None:
@@ -128,6 +132,55 @@ def test_open_alerts_are_those_of_our_rules_that_nobody_closed(asking: Asking) -
     assert row["row0"] == "Scoreback: alert_triage"
     assert row["figure0"] == 2
     assert row["figure1"] == 49
+
+
+def test_samples_to_be_judged_stand_apart_from_findings(asking: Asking) -> None:
+    [row] = asking.rows(lens_of("scoreback-now", "samples"))
+    assert (row["row0"], row["figure0"]) == ("Scoreback: alert_triage, audit", 1)
+
+
+def test_live_panels_count_neither_audits_nor_shadows(asking: Asking, week: Week) -> None:
+    since = NOW - timedelta(hours=24)
+    live = {
+        score["event_id"]
+        for batch in week.scores
+        for score in batch.batch.to_pylist()
+        if score["stage"] == "live" and score["alert"] and since <= score["event_time"] <= NOW
+    }
+    rows = asking.rows(lens_of("scoreback-now", "hours"))
+    assert sum(row["figure0"] for row in rows) == len(live)
+    by_version = asking.rows(lens_of("scoreback-well", "shadow_volume"))
+    stages = {
+        (score["version"], score["stage"])
+        for batch in week.scores
+        for score in batch.batch.to_pylist()
+        if score["alert"] and score["event_time"] >= NOW - timedelta(days=7)
+    }
+    shown = {version for version, stage in stages if stage in ("live", "shadow")}
+    assert {row["split"] for row in by_version} == shown
+    assert {stage for _, stage in stages} >= {"live", "shadow", "audit"}
+
+
+def test_the_gate_a_recall_and_the_quarantine_are_shown_as_health_tells_them(
+    asking: Asking, week: Week
+) -> None:
+    told = {(one.detector, one.subject): one for one in week.health if one.kind == "gate"}
+    shown = {
+        (row["row0"], row["row1"]): row for row in asking.rows(lens_of("scoreback-well", "gate"))
+    }
+    assert set(shown) == set(told)
+    for key, document in told.items():
+        assert shown[key]["figure0"] == document.figures["outcome"]
+        assert shown[key]["figure6"] == document.figures["why"]
+    recalled = {(one.detector, one.subject): one for one in week.health if one.kind == "recall"}
+    rows = asking.rows(lens_of("scoreback-now", "recalled"))
+    assert {(row["row0"], row["row1"]) for row in rows} == set(recalled)
+    for row in rows:
+        figures = recalled[row["row0"], row["row1"]].figures
+        assert (row["figure1"], row["figure4"]) == (figures["by"], figures["recalled"])
+    for row in asking.rows(lens_of("scoreback-well", "quarantine")):
+        labels = newest(week, "labels", row["row0"])
+        assert row["figure0"] == labels.figures["quarantined"]
 
 
 def test_entities_are_ranked_by_their_highest_risk_with_reasons_in_words(asking: Asking) -> None:

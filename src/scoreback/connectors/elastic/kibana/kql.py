@@ -1,13 +1,23 @@
 """Conditions in Kibana's query language; a value in it is always quoted, so it is never syntax."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 Value = str | bool
 
 
-def kql(only: Mapping[str, Value | tuple[Value, ...]], *, absent: Iterable[str] = ()) -> str:
-    """The query for documents whose fields have the values of *only*, and none of *absent*."""
+def kql(
+    only: Mapping[str, Value | tuple[Value, ...]],
+    *,
+    without: Mapping[str, Value | tuple[Value, ...]] = MappingProxyType({}),
+    absent: Iterable[str] = (),
+) -> str:
+    """The query for documents whose fields have the values of *only*, not those of *without*.
+
+    Those of *absent* they do not have at all.
+    """
     parts = [f"{field} : {_values(value)}" for field, value in only.items()]
+    parts += [f"not {field} : {_values(value)}" for field, value in without.items()]
     return " and ".join([*parts, *(f"not {field} : *" for field in absent)])
 
 

@@ -13,6 +13,7 @@ UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 def test_conditions_are_joined() -> None:
     assert kql({"a": "x", "b": True}) == 'a : "x" and b : true'
     assert kql({"a": ("x", "y")}, absent=["c"]) == 'a : ("x" or "y") and not c : *'
+    assert kql({"a": "x"}, without={"a": ("y", "z")}) == 'a : "x" and not a : ("y" or "z")'
     assert kql({}) == ""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scoreback.connectors.elastic.deploying.resources import HEALTH, SCORES, dotted
 from scoreback.connectors.elastic.kibana.kql import Value
+from scoreback.connectors.elastic.kibana.names import STAGE_TAG
 
 TIME_FIELD = "@timestamp"
 DETECTOR = "scoreback.detector"
@@ -38,6 +39,12 @@ ONLY: Mapping[Data, Mapping[str, Value | tuple[Value, ...]]] = {
         "kibana.alert.rule.tags": "Scoreback",
         "kibana.alert.workflow_status": ("open", "acknowledged"),
     },
+}
+# What is shown to be judged is no finding: panels of alerts leave it out, unless they ask for it.
+WITHOUT: Mapping[Data, Mapping[str, tuple[Value, ...]]] = {
+    Data.SCORES: {},
+    Data.HEALTH: {},
+    Data.ALERTS: {"kibana.alert.rule.tags": (STAGE_TAG + "Audit", STAGE_TAG + "Explore")},
 }
 # Fields of Kibana's own alerts; they are not in our templates.
 _ALERTS: Mapping[str, str] = {

@@ -3,12 +3,13 @@
 A panel says what it reads (``data``), into which ``rows`` it sorts documents, how it may ``split``
 each row, and which ``figures`` it shows of them (``show``: figure, table, lines, columns, bars).
 A figure is the ``last`` value of a field, its ``max``, how many ``unique`` values it has, the
-``count`` of documents, or a ``formula`` of such. ``labels.open_alerts`` is the figure of that name
+``count`` of documents, or a ``formula`` of such. ``only`` asks for other values of fields than
+panels of that data usually do. ``labels.open_alerts`` is the figure of that name
 in docs/health.md. ``at`` is x, y, width and height on Kibana's grid of 48 columns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -17,10 +18,11 @@ from scoreback.connectors.elastic.kibana.dashboards.data import (
     DETECTOR,
     ONLY,
     TIME_FIELD,
+    WITHOUT,
     Data,
     type_of,
 )
-from scoreback.connectors.elastic.kibana.kql import kql
+from scoreback.connectors.elastic.kibana.kql import Value, kql
 from scoreback.health import FIGURES, OWN
 
 Show = Literal["figure", "table", "lines", "columns", "bars"]
@@ -109,14 +111,17 @@ class Panel:
     right_axis: str = ""
     range: tuple[float | None, float | None] | None = None
     sort: int | None = None  # by which figure, the highest first
+    only: Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
 
     @property
     def query(self) -> str:
         """Which documents it reads, in Kibana's query language."""
-        only = dict(ONLY[self.data])
+        only = {**ONLY[self.data], **self.only}
         if self.kinds:
             only[_KIND] = self.kinds if len(self.kinds) > 1 else self.kinds[0]
-        return kql(only, absent=[_NOT_OPEN] if self.data == Data.ALERTS else [])
+        without = {k: v for k, v in WITHOUT[self.data].items() if k not in self.only}
+        absent = [_NOT_OPEN] if self.data == Data.ALERTS else []
+        return kql(only, without=without, absent=absent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +211,10 @@ def _panel(given: Mapping[str, Any]) -> Panel:
         right_axis=given.get("right_axis", ""),
         range=(low_high[0], low_high[1]) if low_high else None,
         sort=names.index(given["sort"]) if "sort" in given else None,
+        only={
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.get("only", {}).items()
+        },
     )
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from scoreback.attack import VERSION, unknown
-from scoreback.connectors.elastic.kibana.names import DETECTOR_TAG
+from scoreback.connectors.elastic.kibana.names import DETECTOR_TAG, STAGE_TAG
 from scoreback.connectors.elastic.kibana.rules import attack, texts
 from scoreback.connectors.elastic.kibana.rules.esql import SEVERITY, esql, remote
 from scoreback.connectors.elastic.kibana.rules.kql import kql
@@ -182,6 +182,7 @@ def tags(rule: AlertRule) -> list[str]:
     return [
         OUR_TAG,
         f"{DETECTOR_TAG}{texts.plain(rule.name)}",
+        *([] if rule.stage is Stage.LIVE else [f"{STAGE_TAG}{rule.stage.value.title()}"]),
         "Data Source: Scoreback",
         *([f"Use Case: {_USE_CASES[rule.use_case]}"] if rule.use_case in _USE_CASES else []),
         "Rule Type: Machine Learning",

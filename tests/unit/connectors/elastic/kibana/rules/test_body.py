@@ -27,7 +27,7 @@ from scoreback.connectors.elastic.kibana.rules.kql import kql
 from scoreback.connectors.elastic.kibana.versions import SINCE, Version, differences
 from scoreback.connectors.elastic.names import Names
 from scoreback.deployment import AlertRule, Delivery
-from scoreback.records import Severity
+from scoreback.records import Severity, Stage
 from tests.shared_data import DATA, require
 from tests.unit.connectors.elastic.kibana.rules.examples import (
     NAMES,
@@ -219,6 +219,14 @@ def test_a_rule_says_whose_it_is_in_elastics_form_of_tags() -> None:
         "Scoreback", "Scoreback Detector: exfil_dns", "Data Source: Scoreback",
     ]  # fmt: skip
     assert "Scoreback Health" in body(health_rule())["tags"]
+
+
+def test_audits_are_low_alerts_with_a_tag_of_their_own_whatever_their_scores() -> None:
+    found = body(rule("exfil_dns.audit", stage=Stage.AUDIT, severity=Severity.LOW))
+    assert found["tags"][:3] == ["Scoreback", "Scoreback Detector: exfil_dns.audit",
+                                 "Scoreback Audit"]  # fmt: skip
+    assert (found["severity"], found["risk_score"], found["severity_mapping"]) == ("low", 21, [])
+    assert "Scoreback Audit" not in body(rule())["tags"]
 
 
 @pytest.mark.parametrize(
