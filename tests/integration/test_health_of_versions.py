@@ -76,9 +76,7 @@ def test_a_shadow_waits_is_compared_and_asks_for_approval_until_a_person_promote
         file = tmp_path / "plain.yml"
         file.write_text(text_of("plain") + LINE.format(verdicts=5, approval="manual"))
         said = command("health", file, home, END)
-        assert f"plain: shadow {sound} beside {wrong}: better, better than the" in " ".join(
-            said.split()
-        )
+        assert f"plain: {sound} beside {wrong}: better than the champion" in " ".join(said.split())
         automatic = health_of(app, gated(approval="automatic"), now=END)
         assert status(automatic)["gate_waiting"] == 0
         promote(app, gated(), sound, by="dana", at=END + HOUR)

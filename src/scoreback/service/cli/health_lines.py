@@ -10,6 +10,8 @@ from scoreback.service.cli import show
 
 Figures = Mapping[str, Figure]
 
+_NOT_IN_WHY = ("waiting", "unusable")  # outcomes whose reason does not say them
+
 
 def say(detector: str, documents: Sequence[HealthDocument]) -> None:
     """A sentence for each shadow, recall and estimate of *detector*."""
@@ -31,16 +33,17 @@ def sentences(documents: Sequence[HealthDocument]) -> Iterator[str]:
 def _missed(figures: Figures) -> str:
     low, high = (_count(figures.get(f"missed_attacks_{end}")) for end in ("low", "high"))
     found = (
-        f"of attacks, {_count(figures.get('missed_attacks'))} raised no alert ({low} to {high}),"
+        f"about {_count(figures.get('missed_attacks'))} attacks raised no alert ({low} to {high}),"
         f" by {_count(figures.get('audits_judged'))} judged audits"
     )
     why = figures.get("recall_why")
     return f"{found}; {why}" if why else found
 
 
-def _gate(shadow: str, figures: Figures) -> str:
-    outcome = str(figures.get("outcome")).replace("_", " ")
-    said = f"shadow {shadow} beside {figures.get('against')}: {outcome}, {figures.get('why')}"
+def _gate(version: str, figures: Figures) -> str:
+    outcome = str(figures.get("outcome"))
+    state = f"{outcome}: " if outcome in _NOT_IN_WHY else ""
+    said = f"{version} beside {figures.get('against')}: {state}{figures.get('why')}"
     by, at = figures.get("decided_by"), figures.get("decided_at")
     return said if by is None else f"{said}; decided by {by}, {_moment(at)}"
 
