@@ -36,7 +36,7 @@ from tests.packaging.elastic_dashboards import (
     saved,
 )
 
-QUESTIONS = questions("elastic")
+QUESTIONS = questions()
 DASHBOARDS = by_name()
 PANELS = [(one, panel) for one in DASHBOARDS.values() for panel in one.panels]
 LENSES = all_panels()

@@ -7,7 +7,7 @@ import pytest
 from scoreback.health import FIGURES
 from tests.packaging.dashboards import RENDER, Panel, Question, definitions, panels, questions
 
-QUESTIONS = questions("splunk")
+QUESTIONS = questions()
 PANELS = panels()
 DEFINITIONS = definitions()
 COMMANDS = {
