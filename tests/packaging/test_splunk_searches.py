@@ -1,4 +1,4 @@
-"""The searches that docs/searches.md shows, in the simulator of Splunk with the demo's week in it."""
+"""The searches that docs/searches.md shows, in the simulator of Splunk with the demo's week."""
 
 from collections.abc import Iterator
 

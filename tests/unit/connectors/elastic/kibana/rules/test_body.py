@@ -104,7 +104,7 @@ def test_a_health_rule_reads_the_health_of_all_detectors() -> None:
     )
 
 
-@given(st.text(max_size=30))
+@given(st.text(min_size=1, max_size=30))
 def test_whatever_a_name_is_it_stays_one_value_of_the_query(name: str) -> None:
     one_text = r'"(?:[^"\\\n\r]|\\.)*"'
     shape = f"scoreback.detector: {one_text} and scoreback.version: {one_text}"

@@ -80,7 +80,7 @@ def test_what_is_scored_too_late_for_such_a_rule_is_told() -> None:
     assert not limits(rule())
 
 
-@given(st.text(max_size=30))
+@given(st.text(min_size=1, max_size=30))
 def test_whatever_a_name_is_it_stays_one_value_of_the_query(name: str) -> None:
     one = r'"(?:[^"\\\n\r]|\\.)*"'
     query = body(events_rule(detector=name, version=name))["query"]
