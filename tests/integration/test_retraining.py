@@ -20,6 +20,7 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import EventBatch
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.artifacts import unusable_versions
+from scoreback.service.in_force.change import change
 from scoreback.service.monitoring.monitor import health_of
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.serving.detector_watch import Served
@@ -157,6 +158,17 @@ def test_without_drift_or_without_the_key_nothing_is_trained(home: Path, file: P
             assert asked == []
             RETRAIN.run(work(app, NOW), served)
             assert len(Versions(app.state).list(NAME)) == 1
+
+
+def test_a_setting_triggers_what_the_file_does_not(home: Path, file: Path) -> None:
+    plain = parse_detector(text_of(NAME))
+    with opened(Settings(home=home)) as app:
+        change(app, plain, "train.when.drift", "0.25", author="ann", reason="", at=NOW)
+        asked = list[tuple[str, str]]()
+        MONITOR.run(work(app, NOW, lambda *what: asked.append(what)), [Served(file, plain)])
+        assert asked == [("retrain", NAME)]
+        RETRAIN.run(work(app, NOW), [Served(file, plain)])
+        assert len(Versions(app.state).list(NAME)) == 2
 
 
 def test_a_refused_training_is_counted_and_not_tried_again_until_the_floor_has_passed(

@@ -16,6 +16,7 @@ from scoreback.connectors.splunk.connector import SplunkConnector
 from scoreback.connectors.splunk.settings_pages import FILE, KEYS, NOBODY
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector, Gate
+from scoreback.models.detector.triggers import When
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.settings_sync import sync_settings
@@ -156,6 +157,7 @@ def test_a_locked_key_and_nonsense_are_refused_by_the_service_alone(
 NEW = {
     "alerts_audit": "2/day", "gate_shadow": "5d", "gate_approval": "automatic",
     "gate_min_verdicts": "20", "gate_min_precision": "30%", "labels_flood": "250",
+    "train_when_drift": "0.3", "train_when_at_most_every": "5d",
 }  # fmt: skip
 
 
@@ -172,6 +174,7 @@ def test_what_becomes_of_new_versions_and_verdicts_can_be_set_on_the_page(
         shadow=timedelta(days=5), approval="automatic", min_verdicts=20, min_precision=0.3
     )
     assert (held.alerts.audit, held.labels.flood) == (2, 250)
+    assert held.train.when == When(drift=0.3, at_most_every=timedelta(days=5))
 
 
 def test_the_file_locks_what_becomes_of_new_versions_and_verdicts(

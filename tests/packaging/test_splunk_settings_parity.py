@@ -48,6 +48,10 @@ WRITTEN: dict[str, tuple[dict[str, object], list[str]]] = {
     "gate_min_verdicts": ({"20": 20, "999999": 999_999}, ["0", "-5", "1.5", "many"]),
     "gate_min_precision": ({"30%": "30%"}, ["0.3", "130%"]),
     "labels_flood": ({"250": 250}, ["0", "2.5", "lots"]),
+    "train_when_drift": ({"0.25": 0.25, "0.1": 0.1, "2": 2.0}, ["0.05", "much", "-1", "101"]),
+    "train_when_precision_drop": ({"0.1": 0.1, "0": 0.0, "1": 1.0}, ["1.5", "a lot", "10%"]),
+    "train_when_verdicts": ({"200": 200}, ["0", "1.5", "many"]),
+    "train_when_at_most_every": ({"3d": "3d", "2w": "14d"}, ["0d", "3", "weekly"]),
     "schedule_score": ({"*/10 * * * *": "*/10 * * * *"}, ["daily", "* * *"]),
 }  # fmt: skip
 

@@ -36,6 +36,10 @@ KEYS: Mapping[str, str] = {
     "labels_benign_positive": "labels.benign_positive",
     "labels_flood": "labels.flood",
     "schedule_score": "schedule.score",
+    "train_when_drift": "train.when.drift",
+    "train_when_precision_drop": "train.when.precision_drop",
+    "train_when_verdicts": "train.when.verdicts",
+    "train_when_at_most_every": "train.when.at_most_every",
 }
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -66,6 +66,10 @@ OVERRIDABLE = (
     "labels.benign_positive",
     "labels.flood",
     "schedule.score",
+    *(
+        f"train.when.{name}"
+        for name in ("at_most_every", "drift", "precision_drop", "verdicts")
+    ),
 )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -87,7 +88,7 @@ def _with(model: _Model, path: Sequence[str], value: str) -> _Model:
     """*model* with what *path* leads to set to *value*."""
     name, *within = path
     if within:
-        part: BaseModel = getattr(model, name)
+        part: BaseModel = getattr(model, name) or _absent(model, name)
         return model.model_copy(update={name: _with(part, within, value)})
     field = type(model).model_fields[name]
     # What bounds a value stands beside its type.
@@ -97,10 +98,20 @@ def _with(model: _Model, path: Sequence[str], value: str) -> _Model:
     return model.model_copy(update={name: typed.validate_strings(value)})
 
 
+def _absent(model: BaseModel, name: str) -> BaseModel:
+    """The part *name* of *model*, which its file does not have, with nothing set in it."""
+    kinds: tuple[type[BaseModel], ...] = tuple(
+        kind for kind in get_args(type(model).model_fields[name].annotation) if kind is not NoneType
+    )
+    return kinds[0].model_construct()
+
+
 def value_of(detector: Detector, key: str) -> object:
     """What *detector* has under the dotted *key*, as its file writes it."""
     *within, name = key.split(".")
-    model: BaseModel = detector
+    model: BaseModel | None = detector
     for part in within:
         model = getattr(model, part)
+    if model is None:  # the file has no such part
+        return None
     return model.model_dump(mode="json", include={name}).get(name)

@@ -63,9 +63,9 @@ def training_due(app: App, detector: Detector, *, now: datetime, alone: bool = F
         SiemUnavailable: the SIEM did not answer.
     """
     champion = Versions(app.state).champion(detector.name)
+    detector = in_force(app.state, detector).detector
     if detector.train.when is None or champion is None:
         return None
-    detector = in_force(app.state, detector).detector
     subject = Subject(app=app, detector=detector, champion=champion, now=now)
     return due_by(subject, [*outcomes(subject), *drift(subject)], alone=alone)
 

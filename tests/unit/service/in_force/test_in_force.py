@@ -22,7 +22,7 @@ from scoreback.service.app import App, opened
 from scoreback.service.deploying.differences import not_delivered, not_read
 from scoreback.service.deploying.reconcile import rule_of
 from scoreback.service.in_force.change import change
-from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.detector import in_force, value_of
 from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.in_force.settings_sync import sync_settings
@@ -117,6 +117,18 @@ def test_what_cannot_be_overridden_is_refused_by_name_and_changes_nothing(
         put(app, detector, key, value)
     assert caught.value.hint
     assert in_force(app.state, detector).overrides == ()
+
+
+def test_a_part_that_the_file_lacks_is_there_while_something_of_it_is_set(
+    app: App, detector: Detector
+) -> None:
+    assert value_of(detector, "train.when.verdicts") is None
+    put(app, detector, "train.when.verdicts", "200")
+    when = in_force(app.state, detector).detector.train.when
+    assert when is not None
+    assert (when.verdicts, when.drift, when.at_most_every) == (200, None, timedelta(days=3))
+    put(app, detector, "train.when.verdicts", None, minute=1)
+    assert in_force(app.state, detector).detector == detector
 
 
 def test_removing_what_nobody_set_is_refused(app: App, detector: Detector) -> None:

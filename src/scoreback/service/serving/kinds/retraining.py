@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from scoreback.errors import StateError
+from scoreback.service.in_force.detector import in_force
 from scoreback.service.monitoring.retraining import cut_off, training_due
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 def _retrain(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
-        if one.detector.train.when is not None:
+        if in_force(work.app.state, one.detector).detector.train.when is not None:
             _train_if_due(work, one)
     return dict.fromkeys(one.detector.name for one in served)
 
