@@ -112,6 +112,10 @@ def test_whatever_a_name_is_it_stays_one_value_of_the_query(name: str) -> None:
     assert re.match(f"{shape} and scoreback.stage: ", found)
 
 
+def test_a_rule_of_no_version_looks_at_the_scores_of_any() -> None:
+    assert "scoreback.version" not in kql(rule(version=""))
+
+
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_two_names_are_two_queries(one: str, other: str) -> None:
     assert (kql(rule(detector=one)) == kql(rule(detector=other))) == (one == other)
