@@ -240,5 +240,32 @@ def test_the_command_shows_the_comparison_at_80_columns_and_changes_nothing(
         run_gate(app, gated(), now=END)
     told = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
     assert [one["outcome"] for one in told["written"]] == ["no_better"]
-    assert "Last: " in CliRunner().invoke(cli, command).stdout
+    shown = " ".join(CliRunner().invoke(cli, command).stdout.split())
+    assert "Last: " in shown
+    assert f"{shadow} was retired by scoreback, {END:%Y-%m-%d %H:%M} UTC." in shown
+    (written,) = told["written"]
+    assert (written["decision"], written["decided_by"]) == ("retire", "scoreback")
+
+
+def test_the_comparison_says_who_approved_and_by_which_numbers(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "plain.yml"
+    file.write_text(text_of("plain") + LINE.format(verdicts=5, approval="manual"))
+    monkeypatch.setattr("scoreback.service.cli.options.now", lambda: END + HOUR)
+    command = ["versions", str(file), "--compare", "--home", str(home)]
+    with opened(Settings(home=home)) as app:
+        wrong, sound = upside_down(app)
+        score_live(app, gated(), now=END)
+        (verdict,) = run_gate(app, gated(), now=END)
+    (written,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)["written"]
+    assert (written["outcome"], written["decided_by"]) == ("better", None)
+    approved = ["promote", str(file), sound, "--by", "dana", "--home", str(home)]
+    assert CliRunner().invoke(cli, approved).exit_code == 0
+    said = " ".join(CliRunner().invoke(cli, command).stdout.split())
+    assert f"Last: {sound} beside {wrong}, {END:%Y-%m-%d %H:%M} UTC: {verdict.why}." in said
+    assert f"{sound} was promoted by dana, {END + HOUR:%Y-%m-%d %H:%M} UTC." in said
+    (written,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)["written"]
+    assert (written["decision"], written["decided_by"]) == ("promote", "dana")
+    assert written["body"]["against"]["champion"]["low"] > 0
     assert gate_job.JOB == "gate"

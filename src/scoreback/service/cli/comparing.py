@@ -7,32 +7,49 @@ from typing import Any
 
 from scoreback.models.detector.spec import Detector
 from scoreback.service.cli import options, show
-from scoreback.service.state.gate_verdicts import GateVerdict
+from scoreback.service.state.audit import AuditEntry
+from scoreback.service.state.gate_verdicts import DECISIONS, GateVerdict
 
 
 def compare_versions(file: Path, detector: Detector, home: Path | None, json: bool) -> None:
     """Compare the shadows of *detector* with its champion; changes nothing."""
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.comparing.gate_job import run_gate
-    from scoreback.service.state.gate_verdicts import last_verdict
-    from scoreback.service.state.versions import Versions
+    from scoreback.service.state.audit import audit_log
+    from scoreback.service.state.gate_verdicts import decision_on, last_verdicts
 
     with looked_at(home) as app, show.counting("comparing") as count:
         now = options.now()
         found = run_gate(app, detector, now=now, act=False, progress=count)
-        versions = Versions(app.state).list(detector.name)
-        written = [last_verdict(app.state, detector.name, one.version) for one in versions]
-    earlier = [one for one in written if one is not None]
+        log = audit_log(app.state, detector.name)
+        written = last_verdicts(app.state, detector.name).values()
+        earlier = [(one, decision_on(one, log)) for one in written]
     if json:
-        show.as_json({"now": [asdict(v) for v in found], "written": [asdict(v) for v in earlier]})
+        told = [_as_json(verdict, decision) for verdict, decision in earlier]
+        show.as_json({"now": [asdict(one) for one in found], "written": told})
         return
     for verdict in found:
         _show(file, verdict)
     if not found:
         show.say(f"{detector.name} has no shadow to compare.")
-        for verdict in earlier[-1:]:
-            show.say(f"Last: {verdict.version} beside {verdict.against},"
-                     f" {verdict.at:%Y-%m-%d %H:%M} UTC: {verdict.why}.")  # fmt: skip
+    there = {one.version for one in found}
+    over = [(verdict, decision) for verdict, decision in earlier if verdict.version not in there]
+    for verdict, decision in sorted(over, key=lambda pair: pair[0].at)[-1:]:
+        show.say(f"Last: {verdict.version} beside {verdict.against},"
+                 f" {verdict.at:%Y-%m-%d %H:%M} UTC: {verdict.why}.")  # fmt: skip
+        if decision is not None:
+            show.say(f"{verdict.version} was {DECISIONS[decision.action]} by {decision.actor},"
+                     f" {decision.at:%Y-%m-%d %H:%M} UTC.")  # fmt: skip
+
+
+def _as_json(verdict: GateVerdict, decision: AuditEntry | None) -> dict[str, object]:
+    """A verdict that was written down, and who decided what after it: null where nobody has."""
+    return {
+        **asdict(verdict),
+        "decision": None if decision is None else decision.action,
+        "decided_by": None if decision is None else decision.actor,
+        "decided_at": None if decision is None else decision.at,
+    }
 
 
 def _show(file: Path, verdict: GateVerdict) -> None:

@@ -10,7 +10,7 @@ from scoreback.service.comparing.covered import Covered
 from scoreback.service.comparing.gate import too_early
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.audit import AuditEntry, audit_log
-from scoreback.service.state.gate_verdicts import GateVerdict, last_verdicts
+from scoreback.service.state.gate_verdicts import GateVerdict, decision_on, last_verdicts
 from scoreback.service.state.versions import Versions
 
 WINDOW = 30 * DAY  # that a verdict is told of a version that is no shadow any more
@@ -91,9 +91,5 @@ def _wanted(subject: Subject) -> dict[str, Figure | None]:
 
 
 def _decided(verdict: GateVerdict, entries: Sequence[AuditEntry]) -> dict[str, Figure | None]:
-    """Who promoted or retired the version first after *verdict*, of *entries*, newest first."""
-    for entry in reversed(entries):
-        ended = entry.action in ("promote", "retire") and entry.at >= verdict.at
-        if ended and entry.detail.get("version") == verdict.version:
-            return {"decided_by": entry.actor, "decided_at": entry.at}
-    return {}
+    decision = decision_on(verdict, entries)
+    return {} if decision is None else {"decided_by": decision.actor, "decided_at": decision.at}

@@ -1,7 +1,7 @@
 """What became of comparing shadows with the champion: written down with its numbers, for ever."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,23 @@ def _verdict(row: sa.Row[tuple[object, ...]]) -> GateVerdict:
         outcome=row.outcome, why=row.why,
         body=tables.from_json(_BODY, row.body, f"gate verdict {row.id}"),
     )  # fmt: skip
+
+
+def decision_on(verdict: GateVerdict, entries: Sequence[AuditEntry]) -> AuditEntry | None:
+    """Who promoted or retired the version first after *verdict*; None where nobody did.
+
+    Args:
+        verdict: what was said of the version.
+        entries: the audit log of its detector, newest first.
+    """
+    for entry in reversed(entries):
+        ended = entry.action in DECISIONS and entry.at >= verdict.at
+        if ended and entry.detail.get("version") == verdict.version:
+            return entry
+    return None
+
+
+DECISIONS = {"promote": "promoted", "retire": "retired"}  # actions of the audit log, and in words
 
 
 _BODY: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
