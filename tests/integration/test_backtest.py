@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from scoreback.connectors.doors import AlertQuery, LoadMapping
+from scoreback.errors import TrainingRefused
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import LABEL_COLUMNS, LabelBatch, TimeWindow
@@ -254,6 +255,44 @@ def test_a_verdict_that_was_told_late_is_known_from_then_on_only(
         siem_of(app).intake.add_verdicts(verdicts(changed, ["true_positive"] * len(changed), given))
         after, _, _ = replayed(app, BY_VERDICT, moments=(RETRAINED,))
         assert after.trainings == before.trainings
+
+
+def test_a_golden_attack_holds_trainings_after_its_own_time_alone(
+    home: Path, tmp_path: Path
+) -> None:
+    with EXPORT.open(newline="") as file:
+        closed = [row for row in csv.DictReader(file) if row["closed_as"] == "false positive"]
+    between = [row for row in closed if "2026-01-27" < row["raised_at"] < "2026-02-01"]
+    names = "\n".join(f"{row['alert_id']},{row['raised_at']}" for row in between[:20])
+    golden = tmp_path / "golden.csv"
+    golden.write_text(f"event_id,time\n{names}\n")
+    labels = BY_FIELD.labels.model_copy(update={"golden": str(golden)})
+    detector = BY_FIELD.model_copy(update={"labels": labels})
+    with opened(Settings(home=home)) as app:
+        free, _, _ = replayed(app, BY_FIELD, moments=(START, RETRAINED))
+        held, _, _ = replayed(app, detector, moments=(START, RETRAINED))
+    assert held.trainings[0] == free.trainings[0]
+    assert "of 20 golden attacks" in held.trainings[1].refused
+    with opened(_copied(home, tmp_path)) as app:
+        outcome = train_detector(app, detector, as_of=START, now=NOW)
+        assert outcome.version.artifact_hash == free.trainings[0].artifact_hash
+        with pytest.raises(TrainingRefused, match="of 20 golden attacks"):
+            train_detector(app, detector, as_of=RETRAINED, now=NOW)
+
+
+def test_what_a_killed_backtest_leaves_is_gone_when_the_workspace_is_opened_next(
+    home: Path, tmp_path: Path
+) -> None:
+    settings = _copied(home, tmp_path)
+    left = settings.home / "spill" / ".0123456789abcdef.draft"
+    (left / "state").mkdir(parents=True)
+    (left / "state" / "state.sqlite").write_bytes(b"labels")
+    with opened(settings) as app, scratch_workspace(app) as scratch:
+        assert not left.exists()
+        assert scratch.settings.home.parent == settings.home / "spill"
+        with opened(settings):  # another command meanwhile
+            assert scratch.settings.home.exists()
+    assert not scratch.settings.home.exists()
 
 
 def test_the_end_of_the_window_changes_nothing_before_it(home: Path) -> None:

@@ -219,7 +219,9 @@ def test_a_candidate_that_misses_a_golden_attack_is_refused_with_its_name(
     caught = f"{high['id']},{high['time']},loud"
     detector = golden_file(tmp_path, caught, f"{low['id']},{low['time']},the quiet one")
     artifact = load_artifact(app, detector, champion_of(app, detector))
-    golden = golden_rows(app, detector, pa.table({}))  # none of them was read for training
+    golden = golden_rows(
+        app, detector, pa.table({}), as_of=END
+    )  # none of them was read for training
     assert [one.name for one in golden.attacks] == ["loud", "the quiet one"]
     with pytest.raises(TrainingRefused, match=r"1 of 2 golden attacks.*: the quiet one \(0"):
         refuse_blind(detector, artifact, golden)
@@ -228,7 +230,7 @@ def test_a_candidate_that_misses_a_golden_attack_is_refused_with_its_name(
         train_detector(app, detector, as_of=END, now=END)
     assert Versions(app.state).list("plain") == before
     fine = golden_file(tmp_path, caught)
-    refuse_blind(fine, artifact, golden_rows(app, fine, pa.table({})))
+    refuse_blind(fine, artifact, golden_rows(app, fine, pa.table({}), as_of=END))
 
 
 def test_a_golden_file_that_names_events_that_do_not_exist_is_told(
@@ -238,7 +240,7 @@ def test_a_golden_file_that_names_events_that_do_not_exist_is_told(
     detector = golden_file(
         tmp_path, f"{high['id']},{high['time']},", f"nowhere,{high['time']},the lost one"
     )
-    golden = golden_rows(app, detector, pa.table({}))
+    golden = golden_rows(app, detector, pa.table({}), as_of=END)
     assert ([one.name for one in golden.attacks], [one.name for one in golden.missing]) == (
         [high["id"]],
         ["the lost one"],
@@ -261,7 +263,7 @@ def test_a_golden_attack_of_a_detector_of_groups_is_its_unit(app: App, tmp_path:
     file = tmp_path / "grouped.yml"
     file.write_text(text_of("grouped").replace("labels: {", "labels: {golden: golden.csv, "))
     detector = load_detector(file)
-    golden = golden_rows(app, detector, pa.table({}))
+    golden = golden_rows(app, detector, pa.table({}), as_of=END)
     (rows,) = golden.rows
     assert rows["event_id"][0].as_py() != name
     assert pc.greater_equal(rows["event_time"][0], pa.scalar(time)).as_py()
@@ -285,5 +287,5 @@ def test_a_golden_file_that_is_wrong_is_named_with_its_line(
     else:
         (tmp_path / "golden.csv").write_text(text)
     with pytest.raises(error, match=said):
-        golden_rows(app, detector, pa.table({}))
+        golden_rows(app, detector, pa.table({}), as_of=END)
     assert any(said[-12:] in one.what for one in check_detector(app, detector, NOW))

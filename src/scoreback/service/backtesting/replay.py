@@ -170,7 +170,7 @@ class Replay:
         room.hold(rows.nbytes)
         until = time.monotonic() + detector.train.search.total_seconds()
         named = named_rows(rows, detector)
-        golden = golden_rows(self._app, detector, named)
+        golden = golden_rows(self._app, detector, named, as_of=at)
         try:
             training = train(
                 detector,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,8 +27,10 @@ class GoldenRows:
     missing: tuple[Golden, ...]
 
 
-def golden_rows(app: App, detector: Detector, rows: pa.Table) -> GoldenRows:
-    """The rows of all golden attacks: of *rows*, that were read for training, or read by itself.
+def golden_rows(app: App, detector: Detector, rows: pa.Table, *, as_of: datetime) -> GoldenRows:
+    """The rows of golden attacks: of *rows*, that were read for training, or read by itself.
+
+    Of those that happened before *as_of*: nobody knew of the others then.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -37,6 +40,8 @@ def golden_rows(app: App, detector: Detector, rows: pa.Table) -> GoldenRows:
     attacks, found, missing = [], [], []
     given = detector.labels.golden
     for one in () if given is None else golden_attacks(Path(given)):
+        if one.time >= as_of:
+            continue
         own = pa.table({})
         if detector.group is None:
             own = _of(rows, one.event_id)

@@ -151,7 +151,7 @@ def train_detector(
             counts.update(labels_in_ledger=data.synced.labels, labels_new=data.synced.new)
         if as_of + _RECENT >= now:  # of an earlier day, what is doubted now would be forgotten
             note_held(app, detector.name, data.held, KINDS)
-        golden = golden_rows(app, detector, data.rows)
+        golden = golden_rows(app, detector, data.rows, as_of=as_of)
         until = time.monotonic() + detector.train.search.total_seconds()
         with _counted_if_refused(counts), _with_label_problems(data.label_problems):
             training = train(
