@@ -219,9 +219,10 @@ def test_a_document_added_by_hand_becomes_the_one_of_its_key(
         ("gate.min_verdicts", "80", lambda one: one.gate.min_verdicts == 80),
         ("alerts.audit", "2/day", lambda one: one.alerts.audit == 2),
         ("labels.flood", "500", lambda one: one.labels.flood == 500),
+        ("train.when.drift", "0.3", lambda one: one.train.when and one.train.when.drift == 0.3),
     ],
 )
-def test_how_a_version_gets_in_what_is_audited_and_what_a_flood_is_can_be_set_by_hand(
+def test_what_the_closed_loop_goes_by_can_be_set_by_hand(
     app: App,
     detector: Detector,
     index: Index,
