@@ -51,7 +51,7 @@ def test_training_as_of_a_day_is_the_same_whatever_becomes_of_the_labels_afterwa
         assert once.synced is not None
         assert once.synced.new > 0
         training_tables(detector, once)
-        held = f"verdicts in the label ledger: {once.synced.labels:,}, {once.synced.new:,} new\n"
+        held = f"The label ledger has {once.synced.labels:,} verdicts, {once.synced.new:,} new\n"
         assert held in capsys.readouterr().out
 
         for alert in islice(siem.alerts.find(AlertQuery(detector=detector.name)), 9):

@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Timer
 
 from urllib3.exceptions import InvalidHeader
@@ -12,6 +13,7 @@ from urllib3.util import Retry
 SILENT = 4.0  # seconds after which a server that does not answer is told of
 
 log = logging.getLogger(__name__)
+_silence: ContextVar[Timer | None] = ContextVar("silence", default=None)
 
 
 def pause(attempt: int, longest: float, retry_after: str | None = None) -> float:
@@ -41,6 +43,9 @@ def longest_try(attempts: int, longest: float, spent: float = 0.0) -> float:
 def tell(what: str, attempts: int, longest: float, spent: float = 0.0) -> None:
     """Log that *what* went wrong with the first attempt, and for how long it goes on: at INFO."""
     seconds = longest_try(attempts, longest, spent)
+    silence = _silence.get()
+    if silence is not None:
+        silence.cancel()  # this says more, and a second figure would contradict it
     log.info("%s; trying again, for up to %s more", what, _for(seconds))
 
 
@@ -53,9 +58,11 @@ def unanswered(what: str, timeout: float, attempts: int, longest: float) -> Iter
     )
     told.daemon = True
     told.start()
+    before = _silence.set(told)
     try:
         yield
     finally:
+        _silence.reset(before)
         told.cancel()
 
 

@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 from hypothesis import given
@@ -94,3 +94,20 @@ def test_of_a_server_that_answers_nothing_is_said(
     with unanswered("x", timeout=60.0, attempts=6, longest=30.0):
         pass
     assert caplog.messages == []
+
+
+def test_once_it_was_told_how_long_it_goes_on_silence_is_not_told_of_too(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    made = list[Timer]()
+
+    def timer(*args: object) -> Timer:
+        made.append(Timer(*args))  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(patience, "Timer", timer)
+    with unanswered("x", timeout=60.0, attempts=6, longest=30.0):
+        tell("refused", attempts=6, longest=30.0)
+        assert made[0].finished.is_set()
+    assert caplog.messages == ["refused; trying again, for up to 31 s more"]

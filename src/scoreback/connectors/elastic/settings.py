@@ -99,7 +99,7 @@ class ElasticSettings(ConnectionSettings):
     )
     ilm_policy: str | None = Field(
         default=None,
-        description="an index lifecycle policy of yours that rules, in place of the retention",
+        description="an index lifecycle policy of yours, in place of retention",
     )
     keep_settings: bool = Field(
         default=True,

@@ -297,7 +297,8 @@ def _parsed(folder: Path, stored: bytes) -> Manifest:
         raise ArtifactError(f"{path} is damaged: it is not JSON", hint=_RESTORE) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ArtifactError(
-            f"{folder} is not a model of ours", hint="point to a folder written by scoreback train"
+            f"{folder} holds no model of Scoreback's",
+            hint="point to a folder written by scoreback train",
         )
     if content.get("format_version") != FORMAT_VERSION:
         raise ArtifactError(

@@ -20,11 +20,11 @@ def show_backtest(account: Account) -> None:
     if len(account["starts"]) > 1:
         _spread(account)
     else:
-        show.say("one start day tells little: give --starts 3 to see how far figures depend on it")
+        show.say("One start day tells little: --starts 3 shows how far the figures depend on it")
     if found["counts"]["unlabelled"]:
         show.say(
-            f"{found['counts']['unlabelled']} alerts have no verdict by now: precision counts them"
-            " as false, what is labelled alone does not"
+            f"{found['counts']['unlabelled']} alerts have no verdict so far: precision counts"
+            " them as false, the share among labelled alerts leaves them out"
         )
 
 

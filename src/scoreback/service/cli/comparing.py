@@ -35,7 +35,7 @@ def compare_versions(file: Path, detector: Detector, home: Path | None, json: bo
     there = {one.version for one in found}
     over = [(verdict, decision) for verdict, decision in earlier if verdict.version not in there]
     for verdict, decision in sorted(over, key=lambda pair: pair[0].at)[-1:]:
-        show.say(f"Last: {verdict.version} beside {verdict.against},"
+        show.say(f"Last comparison: {verdict.version} beside {verdict.against},"
                  f" {verdict.at:%Y-%m-%d %H:%M} UTC: {verdict.why}.")  # fmt: skip
         if decision is not None:
             show.say(f"{verdict.version} was {DECISIONS[decision.action]} by {decision.actor},"
@@ -62,7 +62,7 @@ def _show(file: Path, verdict: GateVerdict) -> None:
             numbers=" rrrrrr",
         )
     for rival, why in verdict.body.get("missing", {}).items():
-        show.say(f"not beside {rival}: {why}")
+        show.say(f"Not compared with {rival}: {why}")
     show.say(f"{verdict.version} beside {verdict.against}: {verdict.why}.")
     if verdict.outcome == "better":
         show.say("To let it score:")

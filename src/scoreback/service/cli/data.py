@@ -161,7 +161,10 @@ def _show(
             f"column {column!r} is field {field!r}, as another column differs from it only in case"
         )
     if report.clamped:
-        show.beneath(f"{report.clamped:,} events claimed to come after their arrival; set to it")
+        show.beneath(
+            f"{report.clamped:,} events have a time after their arrival; they count as of"
+            " their arrival"
+        )
     if report.behind and report.never_scored:
         show.beneath(
             f"{report.behind:,} events arrived, as the export says, before what has been scored"

@@ -124,9 +124,12 @@ def remove(
     from scoreback.service.detectors.detector_files import read_detectors
 
     if not files and not everything:
-        raise UsageError("nothing is named", hint="name detector files, or say --all")
+        raise UsageError("no detector file is named", hint="name detector files, or add --all")
     if with_data and not everything:
-        raise UsageError("rules hold no data", hint="say --all --with-data, or leave it out")
+        raise UsageError(
+            "--with-data goes with --all: alert rules hold no data",
+            hint="add --all, or leave --with-data out",
+        )
     names = [detector.name for detector in read_detectors(files or ()).values()]
     with opened(options.settings(home)) as app:
         found = removable(app, names, everything=everything, with_data=with_data)
@@ -174,7 +177,7 @@ def _show(found: "Plan", json: bool) -> None:
     for name in found.not_scoring:
         show.say(f"{name} has no version that scores yet, so it has no alert rule.")
     if not found.todo:
-        show.say("All stands as wanted.")
+        show.say("Everything in the SIEM is as it should be.")
 
 
 def _word(item: "Item") -> str:
@@ -191,7 +194,8 @@ def _ask(found: Sequence["Removal"]) -> None:
 
     if not sys.stdin.isatty():
         raise ConfigError(
-            "removing asks first, and nobody is there to answer", hint="say --yes if it is meant"
+            "remove asks before it removes anything, and nobody can answer here",
+            hint="add --yes to remove without being asked",
         )
     for removal in found:
         fate = f"stays: {removal.stays}" if removal.stays else "is removed"
@@ -209,7 +213,7 @@ def _show_removed(found: Sequence["Removal"], json: bool) -> None:
         )
         return
     if not found:
-        show.say("There is nothing of ours.")
+        show.say("Nothing of Scoreback's is there.")
         return
     rows = [(r.kind, r.name, f"stays: {r.stays}" if r.stays else "removed") for r in found]
     show.table("In the SIEM", ("kind", "name", "fate"), rows, prose=("fate",))

@@ -130,7 +130,7 @@ def validate(
     ] = False,
     tests_schema: Annotated[
         bool,
-        typer.Option("--tests-schema", help="Print that of NAME.tests.yml beside them, and stop."),
+        typer.Option("--tests-schema", help="Print the JSON Schema of NAME.tests.yml, and stop."),
     ] = False,
     crontab: Annotated[
         bool, typer.Option("--crontab", help="Print the lines for cron, and nothing else.")

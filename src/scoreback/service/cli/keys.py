@@ -64,7 +64,7 @@ def keys(
     if not elastic:
         raise UsageError("no kind of key is named", hint="scoreback keys --elastic FILE...")
     if admin is None and create:
-        raise UsageError("nobody is named who may make keys", hint="add --admin USER")
+        raise UsageError("--create needs a user who may make keys", hint="add --admin USER")
     settings = options.settings(home)
     connection, maker = service.makes_keys(settings, "elastic")
     detectors = read_detectors(files)

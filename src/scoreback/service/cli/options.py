@@ -20,7 +20,9 @@ Home = Annotated[
     typer.Option(help="Workspace folder (else SCOREBACK_HOME, else .scoreback).", metavar="FOLDER"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-By = Annotated[str, typer.Option(help="Who does it; kept in the audit log.", metavar="NAME")]
+By = Annotated[
+    str, typer.Option(help="Your name, for the audit log (else the system's user).", metavar="NAME")
+]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -68,8 +68,8 @@ def list_settings(
         prose=("set by",),
     )
     for refused in now.refused:
-        show.say(f"Does not count: {refused.override.key} by {refused.override.author}:"
-                 f" {refused.reason}")  # fmt: skip
+        one = refused.override
+        show.say(f"{one.key} of {one.author} does not count: {refused.reason}")
 
 
 def _as_written(value: object) -> str:

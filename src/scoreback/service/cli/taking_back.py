@@ -124,13 +124,16 @@ def rollback(
     """
     from scoreback.service.app import opened
     from scoreback.service.cli import taking_back_view as view
+    from scoreback.service.cli.looking import looked_at
     from scoreback.service.recalling import rollback as recalling
 
     if undo and (close or dry_run):
-        raise UsageError("--undo goes with neither --close nor --dry-run", hint="give --undo alone")
+        raise UsageError(
+            "--undo cannot be given with --close or --dry-run", hint="give --undo alone"
+        )
     detector, by, at = options.detector(file), by or options.user(), options.now()
     done: RolledBack
-    with opened(options.settings(home)) as app:
+    with looked_at(home) if dry_run else opened(options.settings(home)) as app:
         if undo:
             done = recalling.undo(app, detector, by=by, at=at, warn=show.warn)
         elif dry_run:

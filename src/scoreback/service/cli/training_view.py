@@ -27,13 +27,19 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     if training.immature_days:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
-        show.say(f"left out as too young for labels: {counts['immature']:,} {units} of {shown}")
+        show.say(
+            f"{counts['immature']:,} {units} of {shown} are too young to have their labels, and are"
+            " left out"
+        )
     for doubt in outcome.doubts:
         show.say(doubt)
     for problem in outcome.label_problems:
         show.say(f"labels: {problem}")
     if outcome.history.ungrouped:
-        show.say(f"events without a field of unit.group, in no unit: {outcome.history.ungrouped:,}")
+        show.say(
+            f"{outcome.history.ungrouped:,} events have none of the fields of unit.group, and are"
+            " in no unit"
+        )
     for name, count in outcome.history.uncast.items():
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:
@@ -52,7 +58,7 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
 
 def _ledger(synced: Synced) -> None:
     withdrawn = f", {synced.withdrawals:,} withdrawn since" if synced.withdrawals else ""
-    show.say(f"verdicts in the label ledger: {synced.labels:,}, {synced.new:,} new{withdrawn}")
+    show.say(f"The label ledger has {synced.labels:,} verdicts, {synced.new:,} new{withdrawn}")
     if synced.late:
         show.say(
             f"{synced.late:,} of the new verdicts were given before the last training and reached"
@@ -161,7 +167,7 @@ def _held_out(outcome: TrainOutcome) -> None:
         f" worst {show.figure(apart.worst_average_precision)}"
     )
     if apart.skipped:
-        show.say(f"too little beside them to hold out: {', '.join(apart.skipped)}")
+        show.say(f"not held out, as too little else is labelled: {', '.join(apart.skipped)}")
 
 
 def _breakdown(found: Breakdown) -> None:

@@ -40,7 +40,8 @@ def write_rule_files(
         return [_written(door, rule, folder, today) for rule in rules]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"rules cannot be written into {folder}: {error}", hint="name a folder of yours"
+            f"rules cannot be written into {folder}: {error}",
+            hint="name a folder that this user may write to",
         ) from error
 
 

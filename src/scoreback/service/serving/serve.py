@@ -87,7 +87,7 @@ def serve(
         finally:
             stop.ask()
             schedule.stop()
-        _log.info("ending: no job starts any more")
+        _log.info("ending: no further job is started")
         left = jobs.wait(GRACE.total_seconds())
         for kind, name in left:
             about = {"detector": name, "job": kind}

@@ -52,7 +52,9 @@ def fixture_events(test: FixtureTest, file: Path, fields: Sequence[str]) -> Even
     about = f"{file}: test {test.name!r}"
     given = list(_written(test, file, about))
     if not given:
-        raise ConfigError(f"{about} has no events", hint="write some, or correct events_file")
+        raise ConfigError(
+            f"{about} has no events", hint="write some under events, or correct events_file"
+        )
     decoded = FieldDecoder([*fields, EVENT_ID, ARRIVAL_TIME, *TIME_NAMES]).decode(
         [json.dumps(one.document, ensure_ascii=False) for one in given]
     )
@@ -97,7 +99,8 @@ def _written(test: FixtureTest, file: Path, about: str) -> Iterator[_Given]:
     for count, one in enumerate(every, start=1):
         if count > MOST_EVENTS:
             raise ConfigError(
-                f"{about} has more than {MOST_EVENTS:,} events", hint="keep what it is about"
+                f"{about} has more than {MOST_EVENTS:,} events",
+                hint="keep only the events that the test is about",
             )
         yield one
 
@@ -109,7 +112,9 @@ def _of_file(test: FixtureTest, file: Path, about: str) -> Iterator[_Given]:
     try:
         content = read_regular(path, LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
-            raise ConfigError(f"{about}: {path} is too large for a fixture", hint="keep less of it")
+            raise ConfigError(
+                f"{about}: {path} is too large for a fixture", hint="keep fewer events in it"
+            )
         lines = content.decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -161,7 +161,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda m: m.update(threshold=1.5), "threshold"),
         (lambda m: m.update(threshold="0.5"), "by hand"),
         (lambda m: m.update(format_version=2), "format version 2"),
-        (lambda m: m.update(format="other"), "not a model of ours"),
+        (lambda m: m.update(format="other"), "no model of Scoreback"),
         (lambda m: m.update(algorithm="../xgboost"), "does not know"),
         (lambda m: m["model"].update(name="../../etc/passwd"), "does not know"),
         (lambda m: m["model"].update(sha256="0" * 64), "checksum"),
@@ -182,7 +182,7 @@ def test_a_manifest_that_was_written_to_deceive_is_refused(
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b"null"])
 def test_what_is_no_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
-    refuse(folder, r"damaged|not a model")
+    refuse(folder, r"damaged|no model")
 
 
 def test_a_model_file_of_another_model_is_refused_even_with_its_own_checksum(

@@ -96,7 +96,7 @@ def _version(client: Client) -> Iterator[Finding]:
     parts = client.version.split(".")
     if tuple(int(part) for part in parts[:2]) < _TESTED:
         yield Finding(
-            what=f"Elasticsearch {client.version} is older than what this is made for",
+            what=f"Scoreback is not tested with Elasticsearch {client.version}, which is older",
             fix="upgrade to 8.19 or later, or 9.x",
             fatal=False,
         )
@@ -114,8 +114,8 @@ def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
     if abs(ahead) > SKEW:
         way = "ahead of" if ahead > 0 else "behind"
         yield Finding(
-            what=f"our clock is {abs(ahead):.0f} s {way} the cluster's: events are scored late, or"
-            " wait",
+            what=f"this machine's clock is {abs(ahead):.0f} s {way} the cluster's: events are"
+            " scored late, or wait",
             fix="let both follow the same time server",
             fatal=False,
         )

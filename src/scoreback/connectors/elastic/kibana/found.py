@@ -132,7 +132,7 @@ class FoundAlerts:
         found = self.under([alert_id]) if alert_id else []
         if not found:
             raise SiemRefused(
-                f"no alert of ours has id {alert_id!r}",
+                f"no alert of Scoreback's has id {alert_id!r}",
                 hint="list the open alerts and copy the id from there",
             )
         return found[0]

@@ -221,7 +221,7 @@ class Intake:
             )
         if name.lower() in RESERVED:
             raise DataError(
-                f"a field is called {name!r}, which is the name of a column of ours",
+                f"a field is called {name!r}, a name that Scoreback keeps for itself",
                 hint="give it another name in the mapping of fields, or name the fields to load",
             )
         if self._fields.setdefault(name.lower(), name) != name:

@@ -301,7 +301,7 @@ class _Loading:
         option = options.get(name)
         means = f"if it means that, add {option} {name}; else " if option else ""
         return DataError(
-            f"a field is called {name!r}, which is the name of a column of ours",
+            f"a field is called {name!r}, a name that Scoreback keeps for itself",
             hint=f"{means}name the fields to load, this one under another name:"
             f" --field other_name={name}",
         )

@@ -81,7 +81,8 @@ def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
     if abs(ahead) > SKEW:
         way = "ahead of" if ahead > 0 else "behind"
         yield Finding(
-            what=f"our clock is {abs(ahead):.0f} s {way} Splunk's: events are scored late, or wait",
+            what=f"this machine's clock is {abs(ahead):.0f} s {way} Splunk's: events are"
+            " scored late, or wait",
             fix="let both follow the same time server",
             fatal=False,
         )
@@ -109,7 +110,8 @@ def _app(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     said = content(client, f"/services/apps/local/{name}")
     if said is None:
         yield Finding(
-            what=f"the app {name} is not installed on the search head, or not for us to see",
+            what=f"the app {name} is not installed on the search head, or the connection's user"
+            " may not see it",
             fix="install scoreback-splunk-VERSION.tgz, which comes with each release",
         )
         return

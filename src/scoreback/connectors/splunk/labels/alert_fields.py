@@ -45,7 +45,7 @@ def fields_of(client: Client, alerts: Sequence[Alert]) -> dict[str, dict[str, st
                 key = score[f"{_OWN}detector"], score[f"{_OWN}version"], score[f"{_OWN}event_id"]
                 stage = score[f"{_OWN}stage"]
             except (ValueError, KeyError, TypeError) as error:
-                _log.warning("an event of %s is none of ours: %s", SCORES, error)
+                _log.warning("an event of %s was not written by Scoreback: %s", SCORES, error)
                 continue
             if stage in _STAGES:
                 told[key] = _copied(score)

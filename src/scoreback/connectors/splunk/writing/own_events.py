@@ -87,5 +87,7 @@ class OwnEvents:
                 try:
                     found.append(decode(raw or ""))
                 except (msgspec.DecodeError, KeyError, ValueError) as error:
-                    _log.warning("an event of %s is none of ours: %s", self.sourcetype, error)
+                    _log.warning(
+                        "an event of %s was not written by Scoreback: %s", self.sourcetype, error
+                    )
             yield found

@@ -323,7 +323,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(
         ("a.csv", b"time,a,a\n1642213952,1,2\n", "more than one column called 'a'"),
         ("a.csv", b"\xff\xe9time,a\n1642213952,1\n", "not a header"),
         ("a.csv", b"time,a\r1642213952,1\r", "not a header"),
-        ("a.csv", b"time,event_id\n1642213952,1\n", "name of a column of ours"),
+        ("a.csv", b"time,event_id\n1642213952,1\n", "a name that Scoreback keeps"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_loaded(
