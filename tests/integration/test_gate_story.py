@@ -241,7 +241,7 @@ def test_the_command_shows_the_comparison_at_80_columns_and_changes_nothing(
     told = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
     assert [one["outcome"] for one in told["written"]] == ["no_better"]
     shown = " ".join(CliRunner().invoke(cli, command).stdout.split())
-    assert "Last: " in shown
+    assert "Last comparison: " in shown
     assert f"{shadow} was retired by scoreback, {END:%Y-%m-%d %H:%M} UTC." in shown
     (written,) = told["written"]
     assert (written["decision"], written["decided_by"]) == ("retire", "scoreback")
@@ -263,7 +263,9 @@ def test_the_comparison_says_who_approved_and_by_which_numbers(
     approved = ["promote", str(file), sound, "--by", "dana", "--home", str(home)]
     assert CliRunner().invoke(cli, approved).exit_code == 0
     said = " ".join(CliRunner().invoke(cli, command).stdout.split())
-    assert f"Last: {sound} beside {wrong}, {END:%Y-%m-%d %H:%M} UTC: {verdict.why}." in said
+    assert (
+        f"Last comparison: {sound} beside {wrong}, {END:%Y-%m-%d %H:%M} UTC: {verdict.why}." in said
+    )
     assert f"{sound} was promoted by dana, {END + HOUR:%Y-%m-%d %H:%M} UTC." in said
     (written,) = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)["written"]
     assert (written["decision"], written["decided_by"]) == ("promote", "dana")
