@@ -28,14 +28,16 @@ def rule(name: str = "exfil-dns", **given: Any) -> AlertRule:  # noqa: ANN401 - 
 
 
 def scores(
-    events: Sequence[tuple[str, datetime, str | None]], detector: str = "exfil-dns"
+    events: Sequence[tuple[str, datetime, str | None]],
+    detector: str = "exfil-dns",
+    stage: str = "live",
 ) -> ScoreBatch:
-    """Live scores that are to alert, of events by id, time and entity."""
+    """Scores that are to alert, of events by id, time and entity."""
     rows = [
         {
-            "score_id": score_id(detector, "v1-aa", "live", "splunk", event),
+            "score_id": score_id(detector, "v1-aa", stage, "splunk", event),
             "event_id": event, "event_ref": event, "event_time": at, "scored_at": NOW,
-            "entity": entity, "detector": detector, "version": "v1-aa", "stage": "live",
+            "entity": entity, "detector": detector, "version": "v1-aa", "stage": stage,
             "score": 0.9, "risk": 90.0, "threshold": 0.5, "alert": True,
             "reasons": '["a \\"quoted\\" | reason"]',
         }

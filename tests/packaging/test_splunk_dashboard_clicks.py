@@ -35,6 +35,8 @@ def splunk() -> Iterator[Simulator]:
     with running(options) as simulator, connected(simulator, "splunk") as connector:
         rows = [(f"e{n}", NOW - timedelta(hours=n), f"10.0.0.{n}") for n in range(1, 5)]
         connector.scores.write(scores(rows), at=NOW)
+        audit = [("a1", NOW - timedelta(minutes=90), "10.0.0.9")]
+        connector.scores.write(scores(audit, stage="audit"), at=NOW)
         status: dict[str, float | str | datetime] = {"stale": 0.0, "state": "well"}
         connector.health.write(
             [HealthDocument(detector=ODD, at=NOW, kind=Kind.STATUS, figures=status)]
@@ -65,7 +67,7 @@ def viewer(page: Page, splunk: Simulator, scripts: str) -> Viewer:
 
 def test_a_row_leads_to_a_search_that_finds_its_score(viewer: Viewer, splunk: Simulator) -> None:
     panels = linked("/app/scoreback/search")
-    assert len(panels) == 2
+    assert len(panels) == 3
     viewer.settled(set(panels))
     for panel in panels:
         entity, url = viewer.clicked(panel, "Entity")

@@ -111,6 +111,11 @@ def _known(rule: AlertRule) -> str:
         return harmless(f"A source that is meant to be quiet. See {rule.notes}.")
     if rule.stage is Stage.AUDIT:
         return "Nearly all: the sample is there to find the few attacks that were missed."
+    if rule.stage is Stage.EXPLORE:
+        return (
+            "A new version would show it and the one that scores would not: your verdicts tell"
+            " which of the two is right."
+        )
     return (
         f"The detector is tuned to {rule.budget:g} alerts a day, so that some are false: say so"
         " when you close them, and the next version learns it. What is rare and allowed scores high"

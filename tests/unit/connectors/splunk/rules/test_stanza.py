@@ -73,6 +73,18 @@ def test_an_audit_is_a_low_finding_that_says_nothing_against_its_entity() -> Non
     assert "sample" in ours["action.escu.known_false_positives"]
 
 
+def test_what_only_a_shadow_would_show_is_a_finding_of_no_version() -> None:
+    explore = replace(
+        RULE, name="triage.explore", stage=Stage.EXPLORE, version="", delivery=Delivery.FINDING
+    )
+    ours = with_es(explore)
+    assert "scoreback_stage=explore" in ours["search"]
+    assert "scoreback_version" not in ours["search"]
+    assert "would show it" in ours["action.escu.known_false_positives"]
+    metadata = json.loads(ours["action.correlationsearch.metadata"])
+    assert metadata["detection_version"] == "1"
+
+
 def test_a_finding_has_the_rules_severity_and_the_events_own_time() -> None:
     ours = with_es(RULE)
     assert ours["action.notable.param.severity"] == "high"
