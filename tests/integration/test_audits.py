@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from scoreback.connectors.doors import AlertQuery, ScoreQuery
@@ -14,9 +16,11 @@ from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, Severity, Stage, TimeWindow, Verdict, audit_rule_name
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.reconcile import reconcile
+from scoreback.service.labels.chances import with_chances
 from scoreback.service.monitoring.monitor import health_of
 from scoreback.service.settings import Settings
 from scoreback.service.state.audits import Audited, audits_since
+from scoreback.service.training.train_job import read_training_data, train_detector
 from tests.integration.embedded import score_until, siem_of
 
 WEEK = timedelta(days=7)
@@ -106,6 +110,38 @@ def test_verdicts_on_audits_say_how_many_attacks_were_missed(
     assert after["missed_attacks_low"] <= after["missed_attacks"] <= after["missed_attacks_high"]
     assert after["missed_attacks"] > after["audits_judged"] / 10
     assert after["recall_low"] < after["recall"] < after["recall_high"] < 1
+
+
+def test_a_training_says_whether_verdicts_on_audits_weigh_by_their_chance(
+    workspace: Path, audited: Detector, end: datetime
+) -> None:
+    eager = audited.model_copy(update={"alerts": audited.alerts.model_copy(update={"audit": 40.0})})
+    chances = {one.event_id: one.chance for one in scored(workspace, eager, end)}
+    later = end + timedelta(days=8)
+    with opened(Settings(home=workspace)) as app:
+        for one in alerts_of(app, eager):
+            siem_of(app).alerts.close(
+                one.alert_id, Verdict.FALSE_POSITIVE, labeller=f"ann {one.alert_id}", at=end
+            )
+        data = read_training_data(app, eager, later)
+        of_audits = pc.equal(data.labels["rule"], audit_rule_name(eager.name))
+        labels = data.labels.filter(pc.fill_null(of_audits, False))
+        told = dict(zip(*(labels[n].to_pylist() for n in ("event_id", "propensity")), strict=True))
+        assert told == chances
+        untold = labels.set_column(
+            labels.schema.get_field_index("propensity"),
+            "propensity",
+            pa.nulls(len(labels), pa.float64()),
+        )
+        assert with_chances(app.state.database, eager.name, untold).equals(labels)
+        outcome = train_detector(app, eager, as_of=later, now=later)
+    weights = outcome.account["weights"]
+    assert 0 < weights["drawn"] <= len(chances)
+    assert not weights["used"]
+    assert weights["in_words"] == (
+        "weights by chance of being shown: not used, as none was drawn in the earlier days, where"
+        " both are compared"
+    )
 
 
 def test_without_the_key_nothing_is_drawn_and_nothing_estimated(

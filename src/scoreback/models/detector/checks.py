@@ -32,6 +32,7 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
     yield from _nobody_as_entity(detector)
     yield from _nothing_to_learn_from(detector)
     yield from _verdicts_that_never_come(detector)
+    yield from _unseen_units_twice(detector)
     yield from _copied_over_scores(detector)
     yield from _events_without_scores(detector)
     yield from check_unit(detector)
@@ -106,6 +107,15 @@ def _verdicts_that_never_come(detector: Detector) -> Iterator[Problem]:
         "it learns from no verdicts, so none will come",
         "add labels: {verdicts: {join: event}}, or remove this",
     )
+
+
+def _unseen_units_twice(detector: Detector) -> Iterator[Problem]:
+    if detector.train.propensity == "on" and detector.labels.unlabelled == "presumed_benign":
+        yield Problem(
+            ("train", "propensity"),
+            "units that nobody saw would count twice: presumed benign, and as what was drawn",
+            "remove it, or write labels: {unlabelled: ignore}",
+        )
 
 
 def _copied_over_scores(detector: Detector) -> Iterator[Problem]:

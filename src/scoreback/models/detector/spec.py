@@ -183,6 +183,11 @@ class Train(Part):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=7, description="where random draws start: same data and seed, same model"
     )
+    propensity: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether audits and explored alerts weigh by one over their chance of being"
+        " shown, at most 20; auto: where that surely ranks later days better",
+    )
     accept: Accept = Field(default=Accept(), description="what is kept although it promises little")
     when: When | None = Field(
         default=None,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scoreback.columns import flat
 from scoreback.errors import DataError
 from scoreback.models.detector.spec import Detector, EventFeature, WindowFeature
+from scoreback.models.labels.selection import weights_of
 from scoreback.models.labels.truths import NO_VERDICT, UNKNOWN, Truths, truths_as_of
 from scoreback.records import TIME
 from scoreback.suppression import DAY_US
@@ -115,6 +116,8 @@ class Known:
     immature_days: tuple[str, ...]
     too_old: int
     truths: Truths
+    # How many units each row stands for, as what was drawn has to; None where nothing was.
+    weights: NDArray[np.float64] | None = None
 
     @property
     def labelled(self) -> Mask:
@@ -157,6 +160,7 @@ def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) 
         immature_days=tuple(day_of(int(day) * DAY_US) for day in days),
         too_old=int((arrived & (data.times < oldest)).sum()),
         truths=truths,
+        weights=weights_of(data.event_ids, labels, detector.name, at),
     )
 
 

@@ -118,9 +118,8 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
     ``presumed_benign`` fills it: somebody looked and could not tell). Input order does not matter.
     """
     events = labels.filter(pc.is_valid(labels.column("event_id")))
-    existing = pc.less_equal(events.column("label_time"), pa.scalar(as_of, TIME))
-    not_yet = pc.and_not(pc.invert(existing), _withdrawn(events))
-    known = _standing(events.filter(existing))
+    not_yet = pc.and_not(pc.invert(_existing(events, as_of)), _withdrawn(events))
+    known = standing_at(labels, as_of)
     coded = _combined(known.column("event_id")).dictionary_encode()
     event = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     times = _combined(known.column("label_time")).cast(pa.int64()).to_numpy()
@@ -153,6 +152,16 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
         undetermined=int(undetermined.sum()),
         not_yet=_count(not_yet),
     )
+
+
+def standing_at(labels: pa.Table, as_of: datetime) -> pa.Table:
+    """Those of *labels* that name an event, existed by *as_of* and were not withdrawn by then."""
+    events = labels.filter(pc.is_valid(labels.column("event_id")))
+    return _standing(events.filter(_existing(events, as_of)))
+
+
+def _existing(labels: pa.Table, as_of: datetime) -> pa.ChunkedArray:
+    return pc.less_equal(labels.column("label_time"), pa.scalar(as_of, TIME))
 
 
 def _standing(labels: pa.Table) -> pa.Table:

@@ -11,7 +11,6 @@ boosting; on one of endpoint events the forest's rose by 0.02, but 8 of 25 true 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -64,8 +63,8 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
     # The library adds up columns to see whether they lack values; huge numbers overflow there.
     quiet = np.errstate(over="ignore", invalid="ignore")
     with threadpool_limits(limits=1, user_api="blas"), quiet:
-        forest.fit(lesson.matrix, lesson.truth)
-    slope, intercept = _platt(forest.oob_decision_function_[:, 1], lesson.truth)
+        forest.fit(lesson.matrix, lesson.truth, lesson.weights)
+    slope, intercept = _platt(forest.oob_decision_function_[:, 1], lesson)
     trees = [_of_forest(one.tree_, slope / FOREST_TREES) for one in forest.estimators_]
     stored = boosted(trees, lesson.matrix.shape[1], intercept)
     return TreeModel.from_bytes(stored, lesson.threads, "random_forest")
@@ -86,7 +85,7 @@ def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
     # The library's binning takes no column without a value; a constant one is never split.
     empty = np.isnan(lesson.matrix).all(axis=0)
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
-        model.fit(np.where(empty, np.float32(0), lesson.matrix), lesson.truth)
+        model.fit(np.where(empty, np.float32(0), lesson.matrix), lesson.truth, lesson.weights)
         rounds = _best_rounds(model, lesson) if find else len(model._predictors)
     trees = [_of_boosting(of_class[0].nodes) for of_class in model._predictors[:rounds]]
     intercept = float(np.ravel(model._baseline_prediction)[0])
@@ -99,14 +98,14 @@ def _no_score(_truth: object, _votes: object) -> float:
     return 0.0
 
 
-def _platt(votes: Floats, truth: NDArray[np.int8]) -> tuple[float, float]:
+def _platt(votes: Floats, lesson: Lesson) -> tuple[float, float]:
     """Slope and intercept of log-odds over votes (Platt 1999)."""
-    known = np.isfinite(votes)
+    known, truth, weights = np.isfinite(votes), lesson.truth, lesson.weights
     if len(np.unique(truth[known])) < 2:
         return _LEAST_SLOPE, 0.0
     line = LogisticRegression(C=1e4, max_iter=1000)
     with threadpool_limits(limits=1):
-        line.fit(votes[known, None], truth[known])
+        line.fit(votes[known, None], truth[known], None if weights is None else weights[known])
     slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
     return (slope, intercept) if slope > 0 else (_LEAST_SLOPE, intercept)
 
@@ -149,7 +148,10 @@ def _best_rounds(model: HistGradientBoostingClassifier, lesson: Lesson) -> int:
         return MAX_ROUNDS
     best, found = np.inf, 0
     for done, margins in enumerate(model.staged_decision_function(lesson.later_matrix), start=1):
-        loss = log_loss(lesson.later_truth, score_of(np.ravel(margins)), labels=[0, 1])
+        loss = log_loss(
+            lesson.later_truth, score_of(np.ravel(margins)), labels=[0, 1],
+            sample_weight=lesson.later_weights,
+        )  # fmt: skip
         if loss < best:
             best, found = loss, done
         elif done - found >= PATIENCE and done >= LEAST_ROUNDS:

@@ -136,7 +136,7 @@ def fit_logistic_regression(lesson: Lesson) -> LinearModel:
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # Stopped short it is still a valid rival, judged like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(design, lesson.truth)
+        model.fit(design, lesson.truth, lesson.weights)
     slopes, steps = np.split(model.coef_[0], [wide.shape[1]])
     missing_steps = np.zeros(wide.shape[1])
     missing_steps[stepped] = steps

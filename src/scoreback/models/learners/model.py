@@ -73,6 +73,8 @@ class Lesson:
     truth: NDArray[np.int8]  # 0 or 1
     later_matrix: Matrix | None  # labelled rows that tell when to stop; never learnt from
     later_truth: NDArray[np.int8] | None
+    weights: Floats | None = None  # of the fitting rows, 1 on average; None: all weigh the same
+    later_weights: Floats | None = None
     rounds: int | None = None  # of an earlier fitting, instead of later days
     seed: int
     threads: int
@@ -104,6 +106,7 @@ class Effort:
     threads: int
     parameters: Mapping[str, Parameters] = field(default_factory=dict)  # by algorithm
     tell: Tell = silent
+    weighed: bool = False  # what was drawn to be looked at weighs by its chance
 
 
 def adding_up(shares: Floats, margin: Floats) -> Floats:

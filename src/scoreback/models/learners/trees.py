@@ -153,7 +153,11 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
     rows = xgb.QuantileDMatrix(_Blocks(lesson), nthread=lesson.threads)
     if lesson.rounds is None and tells_when_to_stop(lesson.later_truth):
         later = xgb.QuantileDMatrix(
-            lesson.later_matrix, lesson.later_truth, ref=rows, nthread=lesson.threads
+            lesson.later_matrix,
+            lesson.later_truth,
+            weight=lesson.later_weights,
+            ref=rows,
+            nthread=lesson.threads,
         )
         booster = xgb.train(
             parameters, rows, MAX_ROUNDS, evals=[(later, "later")],
@@ -180,7 +184,12 @@ class _Blocks(xgb.DataIter):
         let_go(self._lesson.matrix)
         if part is None:
             return False
-        input_data(data=np.asarray(self._lesson.matrix[part]), label=self._lesson.truth[part])
+        lesson = self._lesson
+        input_data(
+            data=np.asarray(lesson.matrix[part]),
+            label=lesson.truth[part],
+            weight=None if lesson.weights is None else lesson.weights[part],
+        )
         return True
 
     def reset(self) -> None:

@@ -16,7 +16,7 @@ from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.encoding import Encoder
 from scoreback.models.learners.linear import SingleFeature, fit_single_feature
-from scoreback.models.learners.model import Effort, Floats, Lesson, Model, Tell, silent
+from scoreback.models.learners.model import Effort, Floats, Lesson, Model
 from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Origin, Parts, Span
 
@@ -52,14 +52,20 @@ class Candidates:
 
 
 def first_lesson(
-    detector: Detector, data: Dataset, parts: Parts, threads: int, tell: Tell = silent
+    detector: Detector, data: Dataset, parts: Parts, effort: Effort
 ) -> tuple[Encoder, Lesson]:
     """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
     truth = parts.known.truth
     return lesson_of(
         detector, data, truth, parts.fit, later=parts.threshold & (truth != UNKNOWN),
-        threads=threads, tell=lambda part: tell(f"earlier days, {part}"),
+        threads=effort.threads, tell=lambda part: effort.tell(f"earlier days, {part}"),
+        weights=weights_for(parts, effort),
     )  # fmt: skip
+
+
+def weights_for(parts: Parts, effort: Effort) -> Floats | None:
+    """How many units each row stands for, where that is taken notice of."""
+    return parts.known.weights if effort.weighed else None
 
 
 def fit_candidates(
@@ -67,9 +73,12 @@ def fit_candidates(
 ) -> Candidates:
     """Fit the algorithms called *names*, and the best single feature, on *parts*."""
     truth = parts.known.truth
-    tell, threads = effort.tell, effort.threads
-    early, first = first_lesson(detector, data, parts, threads, tell)
-    encoder, all_days = lesson_of(detector, data, truth, parts.all, threads=threads, tell=tell)
+    tell = effort.tell
+    early, first = first_lesson(detector, data, parts, effort)
+    encoder, all_days = lesson_of(
+        detector, data, truth, parts.all, threads=effort.threads, tell=tell,
+        weights=weights_for(parts, effort),
+    )  # fmt: skip
     unseen = early.transform(rows_of(data, parts.threshold))
     models: dict[str, Model] = {}
     margins: dict[str, Floats] = {}

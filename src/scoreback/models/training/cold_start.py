@@ -16,7 +16,7 @@ from scoreback.models.judging.past import Past, Units
 from scoreback.models.labels.dataset import Dataset, Mask
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import Effort, Floats, score_of
-from scoreback.models.training.candidates import Candidates
+from scoreback.models.training.candidates import Candidates, weights_for
 from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Parts
 from scoreback.sampling import codes, draws
@@ -42,7 +42,10 @@ def unseen_scores(
         learnt = parts.all & ~half
         if len(np.unique(truth[learnt])) < 2:
             return early
-        encoder, lesson = lesson_of(detector, data, truth, learnt, threads=effort.threads)
+        encoder, lesson = lesson_of(
+            detector, data, truth, learnt, threads=effort.threads,
+            weights=weights_for(parts, effort),
+        )  # fmt: skip
         lesson = replace(
             lesson, rounds=final.models[chosen].rounds, parameters=effort.parameters.get(chosen, {})
         )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.dataset import Dataset, Mask
 from scoreback.models.learners.encoding import Encoder
-from scoreback.models.learners.model import Lesson, Tell, silent
+from scoreback.models.learners.model import Floats, Lesson, Tell, silent
 
 
 def lesson_of(
@@ -19,6 +19,7 @@ def lesson_of(
     later: Mask | None = None,
     threads: int,
     tell: Tell = silent,
+    weights: Floats | None = None,
 ) -> tuple[Encoder, Lesson]:
     """The encoder of the rows that are *learnt* from, and the lesson for every algorithm.
 
@@ -30,6 +31,7 @@ def lesson_of(
         later: rows that tell when to stop; None: the number of rounds is known.
         threads: for fitting.
         tell: what goes on.
+        weights: how many units each row stands for; None: one.
     """
     seed, rows, known = detector.train.seed, rows_of(data, learnt), truth[learnt]
     encoder = Encoder.fit(rows, known, detector.features, seed)
@@ -38,9 +40,19 @@ def lesson_of(
         truth=known,
         later_matrix=None if later is None else encoder.transform(rows_of(data, later)),
         later_truth=None if later is None else truth[later],
+        weights=_averaging_one(weights, learnt),
+        later_weights=None if later is None else _averaging_one(weights, later),
         seed=seed,
         threads=threads,
     )
+
+
+def _averaging_one(weights: Floats | None, rows: Mask) -> Floats | None:
+    """Those of *rows*; on average one, as regularisation is against the sum of weights."""
+    if weights is None:
+        return None
+    own: Floats = weights[rows]
+    return own / own.mean() if (own != 1).any() else None
 
 
 def rows_of(data: Dataset, mask: Mask) -> pa.Table:

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import Floats, Lesson, Parameters, Range
-from scoreback.models.learners.ranking import average_precision
+from scoreback.models.learners.ranking import average_precision, share_better
 
 LEAST_POSITIVES = 20  # on the later days; fewer cannot tell two settings apart
 CHANCE = 0.1  # that any of the draws only seems better than the defaults
-_RESAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,9 @@ def search(
         model = algorithm.fit(replace(lesson, parameters=drawn))
         tried[name].append((drawn, model.margin(lesson.later_matrix)))
         done += bool(turn)
-    return Searched(parameters=_best(tried, truth, lesson.seed), trials=done, note=note)
+    return Searched(
+        parameters=_best(tried, truth, lesson.later_weights, lesson.seed), trials=done, note=note
+    )
 
 
 def _drawn(space: Mapping[str, Range], seed: tuple[int, ...]) -> Parameters:
@@ -79,26 +80,18 @@ def _drawn(space: Mapping[str, Range], seed: tuple[int, ...]) -> Parameters:
 
 
 def _best(
-    tried: Mapping[str, Sequence[tuple[Parameters, Floats]]], truth: NDArray[np.int8], seed: int
+    tried: Mapping[str, Sequence[tuple[Parameters, Floats]]],
+    truth: NDArray[np.int8],
+    weights: Floats | None,
+    seed: int,
 ) -> Mapping[str, Parameters]:
-    found = {}
+    found: dict[str, Parameters] = {}
     for name, settings in tried.items():
         if len(settings) < 2:
             continue
         (_, default), *drawn = settings
-        parameters, margins = max(drawn, key=lambda one: average_precision(truth, one[1]))
-        if _share_better(truth, margins, default, seed) >= 1 - CHANCE / len(drawn):
+        parameters, margins = max(drawn, key=lambda one: average_precision(truth, one[1], weights))
+        better = share_better(truth, [margins], [default], seed, weights)
+        if better >= 1 - CHANCE / len(drawn):
             found[name] = parameters
     return found
-
-
-def _share_better(truth: NDArray[np.int8], new: Floats, old: Floats, seed: int) -> float:
-    """Share of resamples of the rows in which *new* ranks them better than *old*."""
-    draw = np.random.default_rng(seed)
-    better = 0
-    for _ in range(_RESAMPLES):
-        rows = draw.integers(0, len(truth), len(truth))
-        if truth[rows].any():
-            gain = average_precision(truth[rows], new[rows])
-            better += gain > average_precision(truth[rows], old[rows])
-    return better / _RESAMPLES

@@ -134,8 +134,9 @@ def random_split_precision(
     if len(np.unique(known.truth[fit])) < 2:
         return None
     encoder, lesson = lesson_of(
-        detector, data, known.truth, fit, later=stop, threads=effort.threads, tell=effort.tell
-    )
+        detector, data, known.truth, fit, later=stop, threads=effort.threads, tell=effort.tell,
+        weights=known.weights if effort.weighed else None,
+    )  # fmt: skip
     parameters = effort.parameters.get(chosen, {})
     model = algorithms()[chosen].fit(replace(lesson, parameters=parameters))
     precision = average_precision(

@@ -7,7 +7,7 @@ same rows, labels and seed give the same artefact.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -70,6 +70,7 @@ from scoreback.models.training.rivals import (
 )
 from scoreback.models.training.splits import Origin, Parts, parts_of, plan_of
 from scoreback.models.training.texts_left_out import texts_left_out
+from scoreback.models.training.weighing import Weighing, weighing
 from scoreback.times import moment
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
@@ -97,6 +98,7 @@ class Training:
     not_eligible: Mapping[str, str]  # rivals that could not compete, and why
     judged_days: tuple[str, str]  # first and last
     beside: Beside | None = None  # the version that scores now; None where none does
+    weighing: Weighing | None = None  # None where no unit that it learnt from was drawn
 
     @property
     def chosen(self) -> str:
@@ -155,15 +157,15 @@ def train(
     values = values_to_hold_out(data, known)
     trials = detector.train.trials * len(detector.train.algorithms)
     steps = trials + len(plan.origins) + 2 + len(values)
+    first = plan.origins[0].parts
+    step = "weights by chance of being shown"
+    effort = told(Effort(threads=threads), partial(tell, 0, steps), step)
+    weighed = weighing(detector, data, parts, first, effort)
+    effort = Effort(threads=threads, weighed=weighed is not None and weighed.used)
     searched = _searched(
-        detector,
-        data,
-        plan.origins[0].parts,
-        threads,
-        time_is_up,
-        lambda i, step: tell(i, steps, step),
+        detector, data, first, effort, time_is_up, lambda i, step: tell(i, steps, step)
     )
-    effort = Effort(threads=threads, parameters=searched.parameters)
+    effort = replace(effort, parameters=searched.parameters)
     rule, seed, budget = suppression_of(detector), detector.train.seed, detector.alerts.budget
     evaluations, said, latest = _judge(
         detector, data, known, plan.origins, effort, lambda i, step: tell(trials + i, steps, step)
@@ -200,6 +202,8 @@ def train(
         )  # fmt: skip
     own, single = _of(chosen, evaluations), _of(BASELINE, evaluations)
     metrics = metrics_of(own, single, gap, apart)
+    if weighed is not None and weighed.used:
+        metrics["effective_fit_rows"] = weighed.effective_rows
     threshold, fit, lost = _finished(detector, data, parts, final, chosen, metrics, effort)
     tell(steps, steps, "done")
     return Training(
@@ -234,6 +238,7 @@ def train(
         searched=searched,
         not_eligible=not_eligible(detector, data),
         judged_days=_days(data, plan.origins),
+        weighing=weighed,
         beside=None if incumbent is None else beside(
             detector, data, plan.origins, said[chosen], incumbent
         ),
@@ -258,13 +263,13 @@ def _searched(
     detector: Detector,
     data: Dataset,
     parts: Parts,
-    threads: int,
+    effort: Effort,
     time_is_up: Callable[[], bool],
     tell: Callable[[int, str], None],
 ) -> Searched:
     if not detector.train.trials:
         return Searched()
-    _, lesson = first_lesson(detector, data, parts, threads, partial(tell, 0))
+    _, lesson = first_lesson(detector, data, parts, replace(effort, tell=partial(tell, 0)))
     names, trials = detector.train.algorithms, detector.train.trials
     return search(lesson, names, trials, time_is_up=time_is_up, tell=tell)
 

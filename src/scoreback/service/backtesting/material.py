@@ -31,6 +31,7 @@ from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
 from scoreback.service.scoring.cutter import Cut, Cutter
+from scoreback.service.labels.chances import with_chances
 from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.training.labelled_reader import refuse_missing, with_value
 from scoreback.times import micros
@@ -288,4 +289,5 @@ def _verdicts(app: App, detector: Detector, window: TimeWindow, now: datetime) -
             detector=detector.name, entity=detector.entity, since=since, window=spec.window
         )
         ledger.sync(door.read, query, as_of=now, now=now)
-    return ledger.history(detector.name, since=since)
+    told = ledger.history(detector.name, since=since)
+    return with_chances(app.state.database, detector.name, told)

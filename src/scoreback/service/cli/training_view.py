@@ -47,6 +47,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
     _held_out(outcome)  # first: days may be like those learnt from, a new network is not
     _candidates(detector, outcome)
     _choice(outcome)
+    if training.weighing is not None:
+        show.say(training.weighing.in_words)
     if training.beside is not None:
         show.say(sentences.beside(asdict(training.beside)))
     for name, why in training.not_eligible.items():

@@ -45,6 +45,9 @@ def account_of(
         "plain_rule": asdict(training.plain_rule),
         "beside": None if training.beside is None else asdict(training.beside),
         "judged_days": training.judged_days,
+        "weights": None
+        if training.weighing is None
+        else asdict(training.weighing) | {"in_words": training.weighing.in_words},
         "counts": dict(training.counts),
         **read,
         "immature_days": training.immature_days,

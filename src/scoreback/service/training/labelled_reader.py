@@ -21,6 +21,7 @@ from scoreback.records import LABEL_COLUMNS, EventBatch, LabelBatch, LabelQuery,
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
+from scoreback.service.labels.chances import with_chances
 from scoreback.service.labels.quarantine import Held, without_floods
 from scoreback.service.state.label_ledger import LabelLedger, Synced
 from scoreback.service.training.memory import Room
@@ -175,7 +176,7 @@ class LabelledReader:
         self.synced = ledger.sync(door.read, query, as_of=as_of, now=self._now)
         found = ledger.labels(query.detector, since=query.since, as_of=as_of)
         left, self.held = without_floods(self._app, self._detector, found, as_of)
-        return left
+        return with_chances(self._app.state.database, self._detector.name, left)
 
     def _keep(self, beside: int) -> None:
         if self._room is not None:
