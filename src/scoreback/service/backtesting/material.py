@@ -30,8 +30,8 @@ from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, LabelQuery,
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
-from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.labels.chances import with_chances
+from scoreback.service.scoring.cutter import Cut, Cutter
 from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.training.labelled_reader import refuse_missing, with_value
 from scoreback.times import micros
