@@ -7,6 +7,7 @@ from typing import Any
 
 from scoreback.models.report.page import report_page
 from scoreback.models.training.training import Training
+from scoreback.models.training.weighing import Weighing
 
 
 class _Page(HTMLParser):
@@ -64,6 +65,27 @@ def test_an_account_of_before_still_gives_a_page(account: dict[str, Any]) -> Non
     for example in account["behaviour"]["examples"]:
         del example["fields"]
     assert _Page(report_page(account, "candidate")).text
+
+
+def test_the_page_says_why_it_was_trained_and_what_became_of_weights(
+    account: dict[str, Any],
+) -> None:
+    text = _Page(report_page(account, "candidate")).text
+    assert "UTC, because" not in text
+    assert "chance of being shown" not in text
+    account["version"]["trained_because"] = "score drift 0.31 > 0.25"
+    made = Weighing(
+        used=True, why="better on later days (0.72 against 0.65)", cap=20.0, drawn=1204,
+        rows=9310, effective_rows=2345.6, weighted=0.72, unweighted=0.65,
+    )  # fmt: skip
+    account["weights"] = asdict(made) | {"in_words": made.in_words}
+    text = _Page(report_page(account, "candidate")).text
+    assert "UTC, because score drift 0.31 > 0.25" in text
+    assert (
+        "weights by chance of being shown: used, better on later days (0.72 against 0.65); 9,310"
+        " rows tell as much as 2,346 of equal weight; 1,204 of the events were drawn to be looked"
+        " at, none counts for more than 20"
+    ) in text
 
 
 def test_a_hostile_name_cannot_leave_the_style_sheet(account: dict[str, Any]) -> None:
