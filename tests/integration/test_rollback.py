@@ -334,6 +334,10 @@ def test_an_undo_without_a_rollback_or_after_another_promotion_is_refused(one: C
     with pytest.raises(StateError, match="can be undone"):
         undo(one.app, one.detector, by="ann", at=NOW)
     one.roll_back()
+    undo(one.app, one.detector, by="ann", at=NOW)
+    with pytest.raises(StateError, match=f"that of {one.bad} is undone already"):
+        undo(one.app, one.detector, by="ann", at=NOW)
+    one.roll_back()
     promote(one.app, one.detector, one.bad, by="ann", at=NOW)
     with pytest.raises(StateError, match="cannot be undone"):
         undo(one.app, one.detector, by="ann", at=NOW)

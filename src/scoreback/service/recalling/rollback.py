@@ -139,8 +139,10 @@ def undo(
         recall = journal.latest(detector.name)
         champion = Versions(app.state).champion(detector.name)
         if recall is None or recall.stage in (recalls.UNDONE, recalls.ABANDONED):
+            undone = recall is not None and recall.stage == recalls.UNDONE
+            which = f": that of {recall.bad} is undone already" if recall and undone else ""
             raise StateError(
-                f"no rollback of {detector.name!r} can be undone",
+                f"no rollback of {detector.name!r} can be undone{which}",
                 hint="see what scored when with: scoreback versions",
             )
         if recall.stage != recalls.UNDOING:
