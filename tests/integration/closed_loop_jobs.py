@@ -44,7 +44,7 @@ from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
 from scoreback.service.state import tables
 from scoreback.service.state.database import Database
-from scoreback.service.state.recalls import DONE, UNDONE, Recalls
+from scoreback.service.state.recalls import CARRIED_OUT, DONE, UNDONE, Recalls
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.gate import let_in
 from scoreback.service.training.train_job import train_detector
@@ -139,11 +139,11 @@ def _first(app: App) -> str:
 
 def _rolled_back(close: bool, at: datetime) -> Callable[[App], None]:
     def act(app: App) -> None:
-        recall = Recalls(app.state).latest(NAME)
-        if recall is not None and (recall.at, recall.stage) == (at, DONE):
-            return  # whoever asked for it has read what it did, and asks no more
-        roll_back(app, DETECTOR, by="ann", at=at, close=close)
-        told(app, DETECTOR)
+        said = app.settings.home / f"said-{at:%H%M}.txt"
+        if not said.exists():  # else whoever asked for it has read what it did, and asks no more
+            roll_back(app, DETECTOR, by="ann", at=at, close=close)
+            said.touch()
+            told(app, DETECTOR)
 
     return act
 
@@ -232,6 +232,8 @@ def everything(home: Path) -> dict[str, Any]:
                 if table.name not in _OF_RUNS:
                     found[f"state: {table.name}"] = _rows(connection, table)
             found["state: scored_counts"] = _counts(connection)
+            for row in found["state: recalls"]:  # killed after it was read, it is not known as such
+                row["stage"] = DONE if row["stage"] == CARRIED_OUT else row["stage"]
     return found
 
 
