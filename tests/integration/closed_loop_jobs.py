@@ -216,7 +216,7 @@ def everything(home: Path) -> dict[str, Any]:
         query = ScoreQuery(detector=NAME, window=EVER)
         scores = [row for one in siem.scores.read(query) for row in one.batch.to_pylist()]
         rules = {name: siem.rules.current(name) for name in (NAME, audit_rule_name(NAME))}
-        found = {
+        found: dict[str, Any] = {
             "scores": [{k: v for k, v in row.items() if k != "scored_at"} for row in scores],
             "alerts": list(siem.alerts.find()),
             "counted": counted,
