@@ -29,6 +29,7 @@ from scoreback.suppression import DAY_US, Suppression
 TABLE = (5.0, 10.0, 20.0, 50.0)  # alerts a day, beside the detector's own budget
 INCIDENT_GAP_US = DAY_US  # positives of one entity with smaller gaps are one incident
 CONFIDENCE = 0.9  # of the intervals
+DAYS_TO_COME = 7.0  # at most, that a promise is about: a team looks back on a week
 _RESAMPLES = 500
 
 
@@ -58,7 +59,7 @@ class AtBudget:
     alerts_per_day: float
     true_alerts: int
     precision: float | None  # unlabelled counted as false: the floor
-    precision_low: float | None  # of as many days to come, by `CONFIDENCE`; see `days_to_come`
+    precision_low: float | None  # of days to come, by `CONFIDENCE`; see `days_to_come`
     precision_high: float | None
     drawn_width: float | None  # of the interval by bootstrap alone; 0 where all draws are alike
     precision_labelled: float | None  # among labelled alerts only
@@ -212,22 +213,30 @@ def _interval(
     entities = np.concatenate([p.entities for p in parts])
     drawn = drawn_interval(truth, days, entities, seed)
     width = None if drawn is None else drawn[1] - drawn[0]
-    return *days_to_come(truth, drawn), width
+    judged = sum(replay.after.days for replay in replays)
+    return *days_to_come(truth, drawn, judged), width
 
 
 def days_to_come(
-    truth: NDArray[np.bool_], drawn: tuple[float, float] | None
+    truth: NDArray[np.bool_], drawn: tuple[float, float] | None, days: float
 ) -> tuple[float | None, float | None]:
-    """The interval for the precision of as many days to come as the alerts are of.
+    """The interval for the precision of days to come: as many as were judged, a week at most.
 
-    Those days vary as the judged ones do, so the variance counts twice: once of what was judged,
-    once of what will be. An interval for the mean alone would hold what comes three times in four.
+    Those days vary as the judged ones do, so to the variance of a mean over what was judged comes
+    that of one over what will be, which is larger where fewer days are to come. An interval for
+    the mean alone would hold what as many days bring three times in four.
+
+    Args:
+        truth: whether each alert is true.
+        drawn: the interval of their precision by `drawn_interval`.
+        days: that the alerts are of.
     """
+    variance = 1 + max(days / DAYS_TO_COME, 1.0)  # as a multiple of the judged mean's
     if drawn is not None:
-        middle, factor = float(truth.mean()), 2**0.5
+        middle, factor = float(truth.mean()), variance**0.5
         drawn = (middle - factor * (middle - drawn[0]), middle + factor * (drawn[1] - middle))
         drawn = (max(drawn[0], 0.0), min(drawn[1], 1.0))
-    return _wider(float(truth.sum()) / 2, len(truth) / 2, drawn)
+    return _wider(float(truth.sum()) / variance, len(truth) / variance, drawn)
 
 
 def precision_interval(
