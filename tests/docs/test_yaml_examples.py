@@ -13,7 +13,7 @@ from scoreback.models.detector.spec import Detector
 from tests.docs.pages import PAGES, Block, blocks
 
 SHOWN = [block for page in PAGES for block in blocks(page, "yaml")]
-KINDS = {"", "bash", "console", "eql", "esql", "ini", "json", "python", "text", "yaml"}
+KINDS = {"", "bash", "console", "eql", "esql", "ini", "json", "python", "spl", "text", "yaml"}
 CONNECTIONS: dict[str, type[ElasticSettings | SplunkSettings]] = {
     "elastic": ElasticSettings,
     "splunk": SplunkSettings,

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from scoreback.models.judging.percent import percent
 from scoreback.models.report import sentences
 from scoreback.models.report.recommendation import outcome, recommend
 from scoreback.models.training.candidates import BASELINE, TODAY_QUEUE
@@ -193,8 +194,8 @@ def test_benign_positives_are_told_where_anything_hangs_on_them(
     true, false = at["precision_benign_true"], at["precision_benign_false"]
     assert bool(text) == (true != false)
     if text:
-        assert f"{true:.0%}" in text
-        assert f"{false:.0%}" in text
+        assert percent(true) in text
+        assert percent(false) in text
         assert (counts_as is None) or counts_as in text
 
 
@@ -254,7 +255,7 @@ def test_what_came_is_compared_with_what_was_promised(
     }  # fmt: skip
     text = outcome(at, came)
     assert f"Of {judged[1]} alert" in text
-    assert f" {share:.0%} were true" in text
+    assert f" {percent(share)} were true" in text
     if at["precision_low"] is not None:
         less, more = (came["precision_high"] < at["precision_low"],
                       came["precision_low"] > at["precision_high"])  # fmt: skip
