@@ -85,12 +85,7 @@ def _build(document: Document) -> tuple[list[Feature], Detector | None, list[Pro
 
 _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 
-# Keys of the design that a later version understands: refused by name, never ignored.
-_LATER_KEYS: dict[Key, str] = {
-    ("gate", "explore"): "remove it; no budget goes to alerts of a shadow yet",
-}
-
-
+# Values of the design that a later version understands: refused by name, never ignored.
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
     ("alerts", "deliver"): (lambda v: v == "rank", "write deliver: finding, or risk"),
     ("write", "copy_fields"): (lambda v: v == "default", "list the fields: [host.name, user.name]"),
@@ -98,10 +93,6 @@ _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
 
 
 def _not_built(root: dict[str, object]) -> Iterator[Problem]:
-    for key, hint in _LATER_KEYS.items():
-        parent = _at(root, key[:-1])
-        if isinstance(parent, dict) and key[-1] in parent:
-            yield Problem(key, "is not built yet", hint)
     for key, (is_later, hint) in _LATER_VALUES.items():
         value = _at(root, key)
         if is_later(value):

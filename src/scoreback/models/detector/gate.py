@@ -24,6 +24,15 @@ def _not_too_long(value: timedelta) -> timedelta:
 Rival = Literal["champion", "today_queue", "best_single_feature"]
 
 
+def _half_at_most(share: float) -> float:
+    if share > 0.5:
+        raise WrongValue(
+            f"{share:.0%} of the budget is more than half of it",
+            hint="leave the champion at least half: 10% is usual",
+        )
+    return share
+
+
 class Gate(Part):
     """What a freshly trained candidate has to pass before it scores."""
 
@@ -31,6 +40,11 @@ class Gate(Part):
         default=timedelta(days=3),
         description="how long a candidate scores beside the champion, without alerts of its own,"
         " before both are compared; 0s: not at all",
+    )
+    explore: Annotated[Share, AfterValidator(_half_at_most)] = Field(
+        default=0.1,
+        description="share of the alert budget that shows what only a shadow would show, while one"
+        " scores beside the champion: else nobody ever labels it; 0% turns it off",
     )
     min_verdicts: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
         default=50,

@@ -21,6 +21,8 @@ class Judged:
     held_back: int  # over their cut on a day that had opened all it may
     suppressed: NDArray[np.bool_]  # over their cut, and not shown as they join an alert
     days: tuple["UsualDay", ...] = ()  # that the units are of
+    # Those that open an alert.
+    opens: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,7 @@ class Pacer:
             held_back=shown.held_back,
             suppressed=shown.suppressed,
             days=tuple(days),
+            opens=shown.opens,
         )
 
     def _judge_day(
@@ -155,10 +156,11 @@ class Pacer:
         """
         tick = self._tick(since, today, shown)
         hits = self._hits(units, here, tick, shown)
-        rule, room = self._pace.rule, self._room(today)
+        pace = self._pace.of_day(today[0])
+        rule, room = pace.rule, self._room(today)
         if tick.spent:
             return self._showing.show(units, hits, shown, rule=rule, room=room)
-        least = self._pace.until_spent(self._showing.opened_within(*today))
+        least = pace.until_spent(self._showing.opened_within(*today))
         opened = self._showing.show(units, hits, shown, rule=rule, room=room, most=least)
         if least > len(opened):
             return opened
@@ -180,7 +182,7 @@ class Pacer:
     def _tick(self, since: int, today: tuple[int, int], shown: Shown) -> Tick:
         if since not in self._ticks:
             self._ticks[since] = tick_of(
-                self._pace, self._days_before(today[0]), self._born,
+                self._pace.of_day(today[0]), self._days_before(today[0]), self._born,
                 day=today[0], since=since, opened=self._showing.opened_within(*today),
             )  # fmt: skip
             shown.ticks.append(self._ticks[since])
@@ -195,7 +197,7 @@ class Pacer:
         if known:  # in a step before
             return known[-1]
         strict = spent_within(
-            tick, self._pace, self._days_before(today[0]),
+            tick, self._pace.of_day(today[0]), self._days_before(today[0]),
             since=min(int(opened[-1]) + 1, last) if len(opened) else tick.since + 1,
             opened=self._showing.opened_within(*today),
         )  # fmt: skip
@@ -206,7 +208,8 @@ class Pacer:
     def _room(self, today: tuple[int, int]) -> int:
         """How many more alerts *today* may open."""
         own = self._days_before(today[0]).own
-        most = self._pace.ceiling if own else self._pace.whole_budget
+        pace = self._pace.of_day(today[0])
+        most = pace.ceiling if own else pace.whole_budget
         return max(most - self._showing.opened_within(*today), 0)
 
     def _worth_keeping(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,11 +18,12 @@ budget.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoreback.models.judging.explore_sample import Spared
 from scoreback.models.judging.threshold import openings
 from scoreback.models.learners.model import Floats
 from scoreback.suppression import DAY_US, Suppression
@@ -179,6 +180,14 @@ class Pace:
     burst: float  # share of the budget that a day may open beyond it
     floor: float  # score; nothing below it alerts
     rule: Suppression
+    spared: Spared | None = None  # of the budget, for what only a shadow would show
+
+    def of_day(self, day: int) -> "Pace":
+        """What is left of it on the day that begins then, in microseconds."""
+        if self.spared is None:
+            return self
+        left = max(self.budget - self.spared.on(day), 0.0)
+        return replace(self, budget=left, spared=None)
 
     @property
     def ceiling(self) -> int:

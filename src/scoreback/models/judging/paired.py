@@ -2,8 +2,15 @@
 
 What both show falls out of their difference. What only one of them shows counts by its labelled
 alerts: those without a label are taken to be true as often as the labelled ones that the same side
-alone shows. The interval is the wider of two: a bootstrap over days and entities, and one that
-knows how few labels a side has.
+alone shows.
+
+People see nearly all that the champion shows, and of what only a shadow would show a share that is
+drawn. A label that had the chance q of being given stands for 1/q alerts (Hájek's ratio of
+Horvitz-Thompson sums), so that the precision of a side is what labels on all of it would give, also
+where q differs from day to day; where it is the same throughout, the plain share is that already.
+
+The interval is the wider of two: a bootstrap over days and entities, in which each label keeps its
+weight, and one that knows how few labels a side has, counted by their effective number.
 """
 
 from collections.abc import Mapping
@@ -44,6 +51,7 @@ class Paired:
     days: int  # with units
     both: int  # alerts that both show
     verdicts: int  # labelled alerts of either
+    alone: int  # those of them that our side alone shows
     ours: Side
     theirs: Side
     difference: float | None  # our precision less theirs; None without any label
@@ -100,6 +108,7 @@ def paired(
     ours: _Mask,
     theirs: _Mask,
     seed: int,
+    chances: Floats | None = None,
 ) -> Paired:
     """Set *ours* beside *theirs*.
 
@@ -110,14 +119,15 @@ def paired(
         ours: which units one side shows; likewise.
         theirs: which the other shows.
         seed: of the resamples.
+        chances: that people saw a unit, in (0, 1]; without them all are 1; shape (units,).
     """
     either = ours | theirs
     day, entity, said = days[either], entities[either], truth[either]
     mine, other = ours[either], theirs[either]
     strata = np.select([mine & other, mine], [_BOTH, _OURS], _THEIRS)
     known = said != UNKNOWN
-    weight = np.ones(len(said))
-    counted = _Counts.of(strata, known, said == 1, weight)
+    stands_for = np.ones(len(said)) if chances is None else 1 / chances[either]
+    counted = _Counts.of(strata, known, said == 1, np.ones(len(said)), stands_for)
     difference = counted.difference()
     low = high = difference
     if difference is not None:
@@ -130,7 +140,7 @@ def paired(
             weight = (times_drawn(draw, groups[0]) * times_drawn(draw, groups[1])).astype(
                 np.float64
             )
-            one = _Counts.of(strata, known, said == 1, weight).difference()
+            one = _Counts.of(strata, known, said == 1, weight, stands_for).difference()
             if one is not None:
                 again.append(one)
         tail = (1 - CONFIDENCE) / 2
@@ -142,6 +152,7 @@ def paired(
         days=len(np.unique(days)),
         both=int((mine & other).sum()),
         verdicts=int(known.sum()),
+        alone=int((known & (strata == _OURS)).sum()),
         ours=_side(mine, known, said, counted.precision(_OURS)),
         theirs=_side(other, known, said, counted.precision(_THEIRS)),
         difference=difference,
@@ -158,15 +169,26 @@ class _Counts:
     """Alerts, labelled ones and true ones of what both show, we alone, they alone; shape (3,)."""
 
     shown: Floats
-    known: Floats
-    true: Floats
+    known: Floats  # with what each stands for
+    true: Floats  # likewise
+    effective: Floats  # how many labels of equal weight would tell as much
 
     @classmethod
-    def of(cls, strata: NDArray[np.int64], known: _Mask, true: _Mask, weight: Floats) -> "_Counts":
+    def of(
+        cls,
+        strata: NDArray[np.int64],
+        known: _Mask,
+        true: _Mask,
+        drawn: Floats,
+        stands_for: Floats,
+    ) -> "_Counts":
+        weight = drawn * stands_for
+        whole, squares = (_sums(strata[known], one[known]) for one in (weight, weight * stands_for))
         return cls(
-            _sums(strata, weight),
-            _sums(strata[known], weight[known]),
+            _sums(strata, drawn),
+            whole,
             _sums(strata[known & true], weight[known & true]),
+            np.divide(whole**2, squares, out=np.zeros(3), where=squares > 0),
         )
 
     def rates(self) -> Floats | None:
@@ -194,9 +216,11 @@ class _Counts:
         for side in (_OURS, _THEIRS):
             shown = self.shown[[_BOTH, side]].sum()
             if shown:
-                rate = (self.true[side] + 1) / (self.known[side] + 2)
+                labels = self.effective[side]
+                true = labels * self.true[side] / max(self.known[side], 1.0)
+                rate = (true + 1) / (labels + 2)
                 share = self.shown[side] / shown
-                variance += share**2 * rate * (1 - rate) / (self.known[side] + 1)
+                variance += share**2 * rate * (1 - rate) / (labels + 1)
         return float(NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * variance**0.5)
 
 

@@ -47,6 +47,7 @@ def summary(run: LiveRun) -> dict[str, object]:
         "alerts raised": outcome.opened,
         "held back by cap or throttle": outcome.joined,
         "held back by budget": outcome.over_budget,
+        "explored": outcome.explored,
         "batches in doubt resolved": outcome.resolved,
         "batches not seen yet": outcome.waiting,
     }

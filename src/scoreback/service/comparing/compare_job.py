@@ -21,6 +21,7 @@ from scoreback.models.learners.model import Floats
 from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.comparing.covered import Covered
+from scoreback.service.comparing.shown_chances import shown_chances
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.training.account import read_account
 from scoreback.service.training.train_job import TrainingData, read_training_data
@@ -91,6 +92,7 @@ def compare(
             else:
                 scores[SINGLE] = found
     times, entities, truth = data.times[judged], data.entities[judged], known.truth[judged]
+    chances = shown_chances(app.state.database, detector.name, data, labels)[judged]
     seed = detector.train.seed
     against = dict[str, Paired]()
     for name in [name for name in scores if name != _OURS]:
@@ -98,7 +100,9 @@ def compare(
         shown = shown_daily(
             times, entities, pair, detector.alerts.budget, suppression_of(detector), seed
         )
-        against[name] = paired(days_of(times), entities, truth, shown[_OURS], shown[name], seed)
+        against[name] = paired(
+            days_of(times), entities, truth, shown[_OURS], shown[name], seed, chances
+        )
     return Comparison(covered=covered.total, units=len(judged), against=against, missing=missing)
 
 

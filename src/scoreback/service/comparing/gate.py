@@ -24,6 +24,7 @@ Outcome = Literal[
     "no_better",
 ]
 LONGEST = 4  # times `gate.shadow`: a shadow that is only ahead by then is no better
+LEAST_ALONE = 5  # verdicts on what a shadow alone would show, where that is explored
 
 
 def judge(
@@ -88,6 +89,11 @@ def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
             "not_enough_verdicts",
             f"not enough verdicts yet: {pair.verdicts} of {gate.min_verdicts}",
         )
+    last = found.covered >= LONGEST * gate.shadow
+    wanted = min(LEAST_ALONE, pair.ours.alerts - pair.both)
+    if gate.explore and pair.alone < wanted and not last:
+        why = "not enough verdicts yet on what the shadow alone would show"
+        return "not_enough_verdicts", f"{why}: {pair.alone} of {wanted}"
     figures = _in_words(pair, "the champion")
     own = pair.ours.precision
     if gate.min_precision is not None and own is not None and own < gate.min_precision:
@@ -98,7 +104,6 @@ def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
     low, high = pair.low or 0.0, pair.high or 0.0
     if low > 0:
         return "better", f"better than the champion: {figures}"
-    last = found.covered >= LONGEST * gate.shadow
     if pair.difference > 0 and high > 0 and not last:
         return "undecided", f"ahead, and not beyond chance yet: {figures}"
     return "no_better", f"no better than the champion in {days}: {figures}"

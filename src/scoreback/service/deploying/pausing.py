@@ -14,7 +14,7 @@ from datetime import datetime
 from scoreback.errors import ScorebackError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.app import App
-from scoreback.service.deploying.reconcile import audit_rule_of, log_warning, rule_of, settle
+from scoreback.service.deploying.reconcile import log_warning, rule_of, rules_beside, settle
 from scoreback.service.in_force.change import change
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.in_force.overrides import Overrides
@@ -112,9 +112,8 @@ def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> boo
     try:
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
             settle(app, rule_of(app, detector, champion), at=at, warn=said.append)
-            audits = audit_rule_of(app, detector, champion)
-            if audits is not None:  # a team that wants no alerts wants no audits either
-                settle(app, audits, at=at, warn=said.append)
+            for rule in rules_beside(app, detector, champion):  # whoever wants no alerts wants none
+                settle(app, rule, at=at, warn=said.append)
     except ScorebackError as error:
         said.append(f"the rule in the SIEM did not follow: {error.message}")
     for text in said:

@@ -13,7 +13,7 @@ from scoreback.deployment import AlertRule, Found, Resource, Standing
 from scoreback.errors import SiemRefused
 from scoreback.health import OWN
 from scoreback.models.detector.spec import Detector
-from scoreback.records import audit_rule_name
+from scoreback.records import audit_rule_name, explore_rule_name
 from scoreback.service.app import App
 from scoreback.service.deploying.detector_resources import detector_resources
 from scoreback.service.deploying.differences import (
@@ -192,8 +192,8 @@ def removable(
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
     of_health = [rule.name for rule in health_rules(app)] if everything else []
-    of_audits = [audit_rule_name(name) for name in names]
-    found = [_removable_rule(app, name) for name in [*names, *of_audits, *of_health]]
+    beside = [rule(name) for rule in (audit_rule_name, explore_rule_name) for name in names]
+    found = [_removable_rule(app, name) for name in [*names, *beside, *of_health]]
     found += [
         _removable_resource(app, resource, with_data)
         for resource in reversed([*_resources(app), *_made(app)])

@@ -5,6 +5,7 @@ told, and left so until `scoreback apply`.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,10 +13,18 @@ from datetime import datetime, timedelta
 from scoreback.connectors.doors.rules import LOOK_BACK
 from scoreback.deployment import AlertRule, Delivery, Found, Reads, Standing
 from scoreback.models.detector.spec import Detector
-from scoreback.records import Enrichment, ModelVersion, Severity, Stage, audit_rule_name
+from scoreback.records import (
+    Enrichment,
+    ModelVersion,
+    Severity,
+    Stage,
+    audit_rule_name,
+    explore_rule_name,
+)
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.in_force.detector import in_force
+from scoreback.service.in_force.explored_part import part_of
 from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.state.deployed import is_deployed, note_deployed
 from scoreback.service.state.versions import Versions
@@ -85,6 +94,33 @@ def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertR
     )
 
 
+def explore_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule | None:
+    """The rule that shows what only a shadow of *detector* would show; None while there is none.
+
+    It is of no version: the scores of its stage say which shadow they are of. Cap and throttle were
+    kept where they were drawn.
+    """
+    detector = in_force(app.state, detector).detector
+    part = part_of(detector, len(Versions(app.state).shadows(detector.name)))
+    explored, door = detector.alerts.budget * detector.gate.explore, app.connector.rules
+    if door is None or (part is None and detector.enabled) or not explored:
+        return None
+    return replace(
+        rule_of(app, detector, version),
+        name=explore_rule_name(detector.name),
+        stage=Stage.EXPLORE,
+        version="",
+        per_entity=max(int(detector.alerts.per_entity), math.ceil(explored)),
+        throttle=timedelta(0),
+        budget=explored,
+        delivery=Delivery.FINDING if Delivery.FINDING in door.delivers else door.delivers[0],
+        description=f"{explored:g} a day of what only a new version would show: close each with a"
+        " verdict, so that the two can be compared",
+        reads=Reads.SCORES,
+        selection={},
+    )
+
+
 def delivery_of(app: App, detector: Detector) -> Delivery:
     """What analysts get of *detector*'s alerts: what its file asks for, where the SIEM has it."""
     delivers = (Delivery.FINDING,) if app.connector.rules is None else app.connector.rules.delivers
@@ -105,8 +141,13 @@ def champions_rules(app: App, detector: Detector) -> tuple[AlertRule, ...]:
     if champion is None:
         return ()
     stored_artifact(app, detector.name, champion)  # no alert is promised of a model that is gone
-    audits = audit_rule_of(app, detector, champion)
-    return (rule_of(app, detector, champion), *([] if audits is None else [audits]))
+    return (rule_of(app, detector, champion), *rules_beside(app, detector, champion))
+
+
+def rules_beside(app: App, detector: Detector, champion: ModelVersion) -> tuple[AlertRule, ...]:
+    """The rules of *detector* beside its own: of audits, and of what is explored."""
+    found = (rule(app, detector, champion) for rule in (audit_rule_of, explore_rule_of))
+    return tuple(one for one in found if one is not None)
 
 
 def reconcile(

@@ -92,7 +92,11 @@ def operating_point(detector: Detector, version: str, artifact: Artifact) -> Ope
 
 def pace_digest(point: OperatingPoint, pace: Pace) -> str:
     """Names all that a cut depends on beside what was scored; 16 hex digits."""
-    text = json.dumps([asdict(pace), str(point.day_starts), point.born], default=str)
+    paced = asdict(pace)
+    spared = paced.pop("spared")  # steps of before knew none; what is over changes no later cut
+    if spared is not None and spared["part"] is not None:
+        paced["part"] = spared["part"]
+    text = json.dumps([paced, str(point.day_starts), point.born], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -156,11 +156,15 @@ def _volume(
     audits: Sequence[Alert],
     explored: Sequence[Alert],
 ) -> HealthDocument:
-    """Alerts a day over the last week, or since scoring began where that is less."""
+    """Alerts a day over the last week, or since scoring began where that is less.
+
+    What is explored is out of the budget and counts with the champion's *alerts*; audits do not.
+    """
     now, budget = subject.now, subject.detector.alerts.budget
     began = first_hour(subject.app.state, subject.name)
     days = 7.0 if began is None else min(7.0, max(1.0, (now - began) / DAY))
-    lately = [a for a in alerts if a.event_time >= now - days * DAY]
+    shown = [*alerts, *explored]
+    lately = [a for a in shown if a.event_time >= now - days * DAY]
     by_day = Counter(a.event_time.date() for a in lately)
     per_day = len(lately) / days
     today = moment(subject.detector.alerts.day_starts.between(micros(now), micros(now))[0])
@@ -171,7 +175,7 @@ def _volume(
         {
             "budget": budget,
             "promised_per_day": _known(metrics.get("alerts_per_day")),
-            "today": sum(a.event_time >= today for a in alerts),
+            "today": sum(a.event_time >= today for a in shown),
             "today_since": today,
             "last_day": sum(a.event_time >= yesterday for a in lately),
             "audits_last_day": sum(a.event_time >= yesterday for a in audits),

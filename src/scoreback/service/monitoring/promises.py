@@ -27,7 +27,8 @@ def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
-    alerts = [one for one in all_alerts(app, detector.name) or () if not one.is_audit]
+    found = all_alerts(app, detector.name) or ()
+    alerts = [one for one in found if not (one.is_audit or one.is_explored)]
     return [
         Promise(
             version=version,

@@ -5,7 +5,7 @@ open, as no analyst has done anything with it. Whether the restored version woul
 asked of the unit that opened the alert: its score by that version, at the threshold of that
 version (`scoreback.service.recalling.judged_again`). Cap, throttle and budget are left aside: they
 say how many alerts are shown, not which events are worth one. Audits show a sample, which no
-version is to blame for.
+version is to blame for; what was explored was shown before the version raised alerts.
 """
 
 from collections.abc import Container, Mapping
@@ -51,7 +51,8 @@ def choose(
     raised = [
         one
         for one in door.find(AlertQuery(detector=detector.name, version=bad))
-        if not one.is_audit and (raised_from is None or one.raised_at >= raised_from)
+        if not (one.is_audit or one.is_explored)
+        and (raised_from is None or one.raised_at >= raised_from)
     ]
     reopened = Recalls(app.state).reopened(detector.name)
     untouched = [one for one in raised if is_untouched(one, reopened)]

@@ -8,15 +8,16 @@ from datetime import datetime
 import pyarrow as pa
 
 from scoreback.errors import DataError, StateError
-from scoreback.models.artifact.scoring import Scorer
+from scoreback.models.artifact.scoring import Scorer, Scores
 from scoreback.naming import score_id
 from scoreback.records import ScoreBatch, Stage, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import InForce, in_force
 from scoreback.service.in_force.operating_point import OperatingPoint, note_point
 from scoreback.service.scoring.at_home import AtHome
+from scoreback.service.scoring.exploring import Exploring
 from scoreback.service.scoring.outbox import Parcel
-from scoreback.service.scoring.pacing import Pacing
+from scoreback.service.scoring.pacing import Paced, Pacing
 from scoreback.service.scoring.plan import Model, Models, ScoreJob
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
 from scoreback.service.state.pacing_log import PacedStep
@@ -56,20 +57,28 @@ class Judges:
     def take(self, models: Models) -> None:
         """Let *models* score from now on."""
         self.models = models
-        now = in_force(self._app.state, self._job.detector)
+        now, database = in_force(self._app.state, self._job.detector), self._app.state.database
         self._judges: list[tuple[Model, Scorer, Pacing]] = []
-        for model in models:
+        champion, *shadows = models
+        for model in shadows:
             with self._unless_shadow(model):
                 pacing = Pacing(self._app, model, now.detector)
                 self._judges.append((model, Scorer(model.artifact), pacing))
-        for _, _, pacing in self._judges[:1]:
-            self._note_point(pacing.point, now)
+        # What the champion leaves of its budget depends on who scores beside it.
+        self._exploring = Exploring(database, now.detector, self._beside())
+        pacing = Pacing(self._app, champion, now.detector, self._exploring.spared)
+        self._judges.insert(0, (champion, Scorer(champion.artifact), pacing))
+        self._exploring.remember(pacing.opened)
+        self._note_point(pacing.point, now)
 
     def follow_settings(self) -> None:
-        """Judge by what is in force now."""
+        """Judge by what is in force now, and by who still scores."""
         now = in_force(self._app.state, self._job.detector)
+        self._exploring.follow(now.detector, self._beside())
         for model, _, pacing in self._judges:
-            if pacing.follow(now.detector) and model.stage is Stage.LIVE:
+            live = model.stage is Stage.LIVE
+            spared = self._exploring.spared if live else None
+            if pacing.follow(now.detector, spared) and live:
                 self._note_point(pacing.point, now)
 
     def say(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Said:
@@ -82,11 +91,19 @@ class Judges:
             slice_name: names the step for ever.
         """
         detector, app = self._job.detector, self._app
-        batches, histograms, steps, said = [], [], [], []
+        found: dict[str, tuple[Scores, Paced]] = {}
         for model, scorer, pacing in tuple(self._judges):
             with self._unless_shadow(model):
                 scored = scorer.score(rows)
-                paced = pacing.judge(rows, scored.scores)
+                found[model.version.version] = scored, pacing.judge(rows, scored.scores)
+        (_, own), *beside = found.values()
+        pace = self._judges[0][2].point.pace
+        drawn = self._exploring.draw(rows["event_id"], own, [one for _, one in beside], pace)
+        paced_steps = {step.version: step for step in (own.step, *drawn)}
+        batches, histograms, steps, said = [], [], [], []
+        for model, scorer, pacing in tuple(self._judges):
+            with self._unless_shadow(model):
+                scored, paced = found[model.version.version][0], paced_steps[model.version.version]
                 kept = kept_scores(
                     scorer, rows, scored, paced, pacing.point, detector,
                     connection=app.connector.name, scored_at=self._now, carried=self._carried,
@@ -106,6 +123,9 @@ class Judges:
             scores = next(iter(whole.to_batches()), scores)
         parcel = Parcel(ScoreBatch(scores), tuple(histograms), app.enrichment(detector))
         return Said(parcel=parcel, paced=tuple(steps), counted=counted)
+
+    def _beside(self) -> list[str]:
+        return [m.version.version for m, _, _ in self._judges if m.stage is Stage.SHADOW]
 
     @contextmanager
     def _unless_shadow(self, model: Model) -> Iterator[None]:

@@ -19,6 +19,7 @@ class ScoreOutcome:
     suppressed: int = 0  # over the threshold, and held back as they join an alert
     opened: int = 0  # alerts, as far as the SIEM's rules do what they are told
     over_budget: int = 0  # over the threshold, on a day that had opened all it may
+    explored: int = 0  # shown as a shadow alone would show them
     published: list[Published] = field(default_factory=list)
     resolved: int = 0  # batches that an earlier run left in doubt
     waiting: int = 0  # batches that no reader sees yet
@@ -46,10 +47,12 @@ class ScoreOutcome:
         *,
         opened: int = 0,
         over_budget: int = 0,
+        explored: int = 0,
     ) -> None:
         """Count *step*, whose *alerts*, *suppressed* hits and other scores are *published*."""
         self.opened += opened
         self.over_budget += over_budget
+        self.explored += explored
         self.published.append(published)
         self.alerts += alerts
         self.suppressed += suppressed

@@ -1,6 +1,7 @@
 """Which of a step's scores raise alerts, by one model: the pacer, with what the state remembers."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from scoreback.columns import flat
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.explore_sample import Spared
 from scoreback.models.judging.judged import Holding
+from scoreback.models.judging.openings import Opening
 from scoreback.models.judging.pacer import Pacer
 from scoreback.models.judging.pacing import TIES
 from scoreback.models.judging.past import Units
@@ -68,39 +71,54 @@ def paced_units(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paced:
+    """What one model says of a step, and the units that it says it of."""
+
+    units: Units
+    step: PacedStep
+
+
 class Pacing:
     """Judges what one model scores for one detector."""
 
     point: OperatingPoint  # in force
+    opened: Sequence[Opening]  # lately, as the state remembered it
 
-    def __init__(self, app: App, model: Model, detector: Detector) -> None:
-        """Go on from what the state remembers, by *detector* as it is in force."""
+    def __init__(
+        self, app: App, model: Model, detector: Detector, spared: Spared | None = None
+    ) -> None:
+        """Go on from what the state remembers, by *detector* as it is in force.
+
+        Of the budget, what is *spared* is not the threshold's to open.
+        """
         self._app, self._model = app, model
         self._rules = app.connector.rules
         self._auditing: Auditing | None = None  # of what raises alerts, a part of the rest is shown
         if model.stage is Stage.LIVE:
             self._auditing = Auditing(app.state.database, detector, model.artifact)
-        self._take(detector)
+        self._take(detector, spared)
         version, stage = model.version.version, model.stage
         join_old_steps(app.state.database, detector.name)
         past = remembered(
             app.state.database, detector.name, version, stage, self._digest,
             joined=self._holding.joins,
         )  # fmt: skip
+        self.opened = past.opened
         self._pacer = Pacer(
             self._pace, self.point.day_starts, self.point.born,
             cold_start=model.artifact.cold_start, past=past.past, opened=past.opened,
             ticks=past.ticks, holding=self._holding,
         )  # fmt: skip
 
-    def follow(self, detector: Detector) -> bool:
+    def follow(self, detector: Detector, spared: Spared | None = None) -> bool:
         """Judge by *detector* from now on; whether anything is different from before."""
         before = self.point
-        self._take(detector)
+        self._take(detector, spared)
         self._pacer.follow(self._pace, self.point.day_starts, self._holding)
         return self.point != before
 
-    def judge(self, rows: pa.Table, scores: Floats) -> PacedStep:
+    def judge(self, rows: pa.Table, scores: Floats) -> Paced:
         """Which of *rows* with these *scores* raise an alert."""
         lag = self._model.artifact.lag
         units = paced_units(rows, scores, self._entity, lag=lag, floor=self._pace.floor)
@@ -112,15 +130,15 @@ class Pacing:
             pace=self._digest,
         )
         if self._auditing is None:
-            return step
+            return Paced(units=units, step=step)
         places, audits = self._auditing.draw(rows["event_id"], units, judged)
-        return replace(step, audited=places, audits=audits)
+        return Paced(units=units, step=replace(step, audited=places, audits=audits))
 
-    def _take(self, detector: Detector) -> None:
+    def _take(self, detector: Detector, spared: Spared | None) -> None:
         self._entity = "field:" + detector.entity
         version = self._model.version.version
         self.point = operating_point(detector, version, self._model.artifact)
-        self._pace = self.point.pace
+        self._pace = replace(self.point.pace, spared=spared)
         # Only live scores raise alerts. Of a paused detector nothing is marked, whoever holds back
         # the rest: a rule that is switched on again looks back.
         live = self._model.stage is Stage.LIVE

@@ -61,6 +61,7 @@ class _Sent:
     suppressed: int
     opened: int
     over_budget: int
+    explored: int
     outcome: Future[Published]
 
 
@@ -255,7 +256,8 @@ class ScoreRun:
         suppressed = sum(int(one.suppressed.sum()) for one in judged)
         opened = sum(int(one.past.opened.sum()) for one in judged)
         over_budget = sum(one.held_back for one in judged)
-        self._sent = _Sent(step, int(alerts), suppressed, opened, over_budget, sending)
+        explored = sum(len(one.explored) for one in said.paced)
+        self._sent = _Sent(step, int(alerts), suppressed, opened, over_budget, explored, sending)
         self._at = after
 
     def _follow(self) -> None:
@@ -285,7 +287,7 @@ class ScoreRun:
         sent, self._sent = self._sent, None
         self.outcome.add(
             sent.step, sent.alerts, sent.outcome.result(), sent.suppressed,
-            opened=sent.opened, over_budget=sent.over_budget,
+            opened=sent.opened, over_budget=sent.over_budget, explored=sent.explored,
         )  # fmt: skip
 
     def _let_go_of_sender(self) -> None:

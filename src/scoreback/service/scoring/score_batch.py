@@ -44,7 +44,7 @@ def kept_scores(
 ) -> ScoreBatch:
     """The scores that are stored: hits, those at or above the floor, a sample of the rest.
 
-    What is audited is stored once more, in a stage of its own, as a hit of the rule of audits.
+    What is audited or explored is stored once more, in a stage of its own, as a hit of its rule.
     Whether a unit is kept depends on the unit and the version alone, never on the run. Hits carry
     their reasons, whether they alert or are held back; all carry the event fields *carried*, their
     entity among them. A score has one entity: the first value of its field.
@@ -53,22 +53,22 @@ def kept_scores(
     hits = judged.alerts | judged.suppressed
     kept = hits | (scored.scores >= point.keep_floor)
     kept |= _sampled(rows["event_id"], version, detector.write.keep.sample)
-    audited = paced.audited
-    places, shown = np.append(np.flatnonzero(kept), audited), np.ones(len(audited), dtype=bool)
+    stage, beside, their_chances = paced.beside
+    places, shown = np.append(np.flatnonzero(kept), beside), np.ones(len(beside), dtype=bool)
     scores, alerts = scored.scores[places], np.append(judged.alerts[kept], shown)
-    chances = np.append(np.ones(len(places) - len(audited)), [one.chance for one in paced.audits])
-    live = paced.stage is Stage.LIVE  # what a shadow says is shown to nobody
-    told = alerts & np.append(np.full(len(places) - len(audited), live), shown)
+    live = paced.stage is Stage.LIVE  # what a shadow says of itself is shown to nobody
+    chances = np.append(np.ones(len(places) - len(beside)), their_chances)
+    told = alerts & np.append(np.full(len(places) - len(beside), live), shown)
     reasons = _reasons(
-        scorer, rows, np.append(np.flatnonzero(hits), audited), np.append(hits[kept], shown)
+        scorer, rows, np.append(np.flatnonzero(hits), beside), np.append(hits[kept], shown)
     )
-    if len(audited) or not kept.all():
+    if len(beside) or not kept.all():
         own = ("event_id", "event_ref", "event_time")
         fields = ["field:" + name for name in dict.fromkeys([detector.entity, *carried])]
         rows = rows.select([*own, *fields]).take(pa.array(places))
     count = rows.num_rows
     ids = rows.column("event_id").to_pylist()
-    stages = [paced.stage.value] * (count - len(audited)) + [Stage.AUDIT.value] * len(audited)
+    stages = [paced.stage.value] * (count - len(beside)) + [stage.value] * len(beside)
     columns = [
         pa.array(_score_ids(detector.name, version, stages, connection, ids), pa.string()),
         rows.column("event_id"),

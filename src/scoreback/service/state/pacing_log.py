@@ -23,6 +23,7 @@ from scoreback.records import Stage
 from scoreback.service.state import tables
 from scoreback.service.state.audits import Audited, note_audits
 from scoreback.service.state.database import Database
+from scoreback.service.state.explored import Candidate, note_candidates
 from scoreback.times import HOUR_US, micros, moment
 
 LOOK_BACK = timedelta(days=JOINED_DAYS)  # also enough for a fortnight of days that were not quiet
@@ -41,6 +42,16 @@ class PacedStep:
     pace: str  # digest of what the team could read
     audited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     audits: tuple[Audited, ...] = ()  # drawn from what raised no alert, at the places *audited*
+    # Of a shadow: where what it alone would show is shown, and all that it alone would show.
+    explored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def beside(self) -> tuple[Stage, NDArray[np.int64], list[float]]:
+        """What is shown beside what alerts: in which stage, where, and by which chances."""
+        if self.stage is Stage.LIVE:
+            return Stage.AUDIT, self.audited, [one.chance for one in self.audits]
+        return Stage.EXPLORE, self.explored, [one.chance for one in self.candidates if one.shown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +80,8 @@ def note_steps(
     """Write down *steps* of the batch, in the caller's transaction; again replaces them."""
     for table in (tables.paced_steps, tables.paced_ticks):
         connection.execute(sa.delete(table).where(table.c.batch_id == batch_id))
+    candidates = [one for step in steps for one in step.candidates]
+    note_candidates(connection, batch_id, detector, candidates)
     for step in steps:
         if step.stage is Stage.LIVE:
             note_audits(connection, batch_id, detector, step.version, step.audits)

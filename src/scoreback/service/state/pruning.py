@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from scoreback.errors import StateError
 from scoreback.service.state import tables
 from scoreback.service.state.audits import prune_audits
+from scoreback.service.state.explored import prune_candidates
 from scoreback.service.state.pacing_log import LOOK_BACK
 from scoreback.service.state.scored_counts import prune_counts
 from scoreback.service.state.workspace_state import State
@@ -41,6 +42,7 @@ class Pruned:
     paced: int  # steps that no threshold looks back to any more, and old thresholds
     counts: int = 0  # hours of what was scored
     audits: int = 0
+    explored: int = 0
 
 
 def prune(state: State, now: datetime) -> Pruned:
@@ -60,6 +62,7 @@ def prune(state: State, now: datetime) -> Pruned:
         paced=_paced(state, now - KEEP_TICKS),
         counts=prune_counts(state, now - KEEP_COUNTS),
         audits=prune_audits(state.database, now - KEEP_AUDITS),
+        explored=prune_candidates(state.database, now - KEEP_AUDITS),
     )
 
 

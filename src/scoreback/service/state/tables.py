@@ -345,6 +345,24 @@ audits = sa.Table(
     sa.Index(None, "detector", "counted_at"),
 )
 
+# What only shadows would show, and which of it was shown: written with the step's batch.
+explored = sa.Table(
+    "explored",
+    METADATA,
+    sa.Column("detector", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),  # of the shadow
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("counted_at", Moment, nullable=False),  # the moment that its day is told by
+    sa.Column("event_time", Moment, nullable=False),
+    sa.Column("entity", sa.BigInteger, nullable=False),  # code; -1: absent
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("chance", sa.Float, nullable=False),
+    sa.Column("shown", sa.Boolean, nullable=False),
+    sa.Index(None, "batch_id"),
+    sa.Index(None, "detector", "counted_at"),
+)
+
 # What became of comparing a shadow with the champion: rows are added and never changed.
 gate_verdicts = sa.Table(
     "gate_verdicts",

@@ -190,7 +190,6 @@ def test_repeated_features_and_names_are_refused() -> None:
     ("old", "new", "key"),
     [
         ("20/day", "20/day, deliver: rank", "alerts.deliver"),
-        ("entity:", "gate: {explore: 10%}\nentity:", "gate.explore"),
         ("entity:", "write: {copy_fields: default}\nentity:", "write.copy_fields"),
     ],
 )

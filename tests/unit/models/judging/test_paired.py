@@ -101,3 +101,38 @@ def test_both_show_equally_many_a_day_and_never_more_than_the_budget() -> None:
         of = {name: int(mask[times // DAY_US == day].sum()) for name, mask in found.items()}
         assert of["a"] == of["b"] <= 10
     assert found["a"].any()
+
+
+def test_labels_that_were_drawn_stand_for_those_that_were_not() -> None:
+    """By how often each was drawn, over many draws the precision is that of all alerts."""
+    draw = np.random.default_rng(5)
+    count = 4_000
+    days, entities = np.arange(count) % 6, draw.integers(0, 200, count)
+    ours = draw.random(count) < 0.5
+    chances = np.where(ours, np.where(days < 3, 0.5, 0.1), 1.0)  # of good days more was shown
+    truth = (draw.random(count) < np.where(days < 3, 0.8, 0.2)).astype(np.int8)
+    found, plain = [], []
+    for _ in range(20):
+        told = np.where(draw.random(count) < chances, truth, np.int8(-1))
+        found.append(paired(days, entities, told, ours, ~ours, 7, chances))
+        plain.append(paired(days, entities, told, ours, ~ours, 7))
+    really = truth[ours].mean()
+    assert np.mean([one.ours.precision for one in found]) == pytest.approx(really, abs=0.02)
+    assert np.mean([one.ours.precision for one in plain]) > really + 0.1
+    assert {one.theirs.precision for one in found} == {truth[~ours].mean()}
+    inside = [one.low <= really - truth[~ours].mean() <= one.high for one in found]
+    assert sum(inside) >= 17
+    assert all(one.alone == one.ours.labelled for one in found)
+
+
+def test_fewer_labels_of_unequal_weight_make_the_interval_wider() -> None:
+    days, entities, _ = drawn(3)
+    truth = (np.arange(len(days)) % 2).astype(np.int8)
+    ours = np.arange(len(days)) < 60
+    uneven = np.where(np.arange(len(days)) % 7 == 0, 0.02, 1.0)
+    wide, usual = (
+        paired(days, entities, truth, ours, ~ours, 7, chances)
+        for chances in (uneven, np.full(len(days), 0.5))
+    )
+    assert interval(usual) == interval(paired(days, entities, truth, ours, ~ours, 7))
+    assert wide.high - wide.low > usual.high - usual.low  # type: ignore[operator]

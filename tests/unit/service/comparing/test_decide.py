@@ -22,15 +22,17 @@ DETECTOR = parse_detector(TEXT)
 DAY = timedelta(days=1)
 
 
-def pair(low: float, high: float, *, verdicts: int = 60, ours: float = 0.6) -> Paired:
+def pair(
+    low: float, high: float, *, verdicts: int = 60, ours: float = 0.6, alone: int = 9
+) -> Paired:
     middle = (low + high) / 2
     sides = [
         Side(alerts=40, labelled=30, true_alerts=20, precision=one, floor=0.5)
         for one in (ours, ours - middle)
     ]
     return Paired(
-        days=3, both=20, verdicts=verdicts, ours=sides[0], theirs=sides[1], difference=middle,
-        low=low, high=high,
+        days=3, both=20, verdicts=verdicts, alone=alone, ours=sides[0], theirs=sides[1],
+        difference=middle, low=low, high=high,
     )  # fmt: skip
 
 
@@ -48,6 +50,8 @@ def found(champion: Paired, *, days: int = 3, **rivals: Paired) -> Comparison:
         (found(pair(-0.3, 0.1)), "no_better", "no better than the champion"),
         (found(pair(0.0, 0.0)), "no_better", "no better than the champion"),
         (found(pair(0.1, 0.3, verdicts=31)), "not_enough_verdicts", "yet: 31 of 50"),
+        (found(pair(-0.3, 0.1, alone=2)), "not_enough_verdicts", "alone would show: 2 of 5"),
+        (found(pair(-0.3, 0.1, alone=2), days=12), "no_better", "in 12.0 days"),
         (found(pair(0.1, 0.3, ours=0.29)), "no_better", "below gate.min_precision"),
         (
             found(pair(0.1, 0.3), today_queue=pair(-0.3, -0.1)),

@@ -423,6 +423,7 @@ def test_progress_of_a_version_that_did_not_count_events_is_kept_and_not_guessed
                 "recalls",
                 "quarantine_decisions",
                 "quarantine_cases",
+                "explored",
                 "gate_verdicts",
             )
             for later in added:

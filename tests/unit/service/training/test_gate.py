@@ -104,9 +104,11 @@ def test_a_shadow_of_a_month_is_refused() -> None:
         parse_detector(TEXT + "gate: {shadow: 30d}\n")
 
 
-def test_what_of_the_gate_is_not_built_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"d\.yml:8: gate\.explore: is not built"):
-        parse_detector(TEXT + "gate: {approval: manual, explore: 10%}\n", "d.yml")
+def test_the_champion_keeps_at_least_half_of_the_budget() -> None:
+    with pytest.raises(ConfigError, match=r"d\.yml:8: gate\.explore: 60% of the budget"):
+        parse_detector(TEXT + "gate: {approval: manual, explore: 60%}\n", "d.yml")
+    assert parse_detector(TEXT).gate.explore == 0.1
+    assert parse_detector(TEXT + "gate: {explore: 0%}\n").gate.explore == 0
 
 
 def test_a_shadow_is_always_compared_with_the_champion() -> None:
