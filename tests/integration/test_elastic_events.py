@@ -233,6 +233,33 @@ def test_fields_are_found_where_documents_do_not_show_them(
     assert one(found, "b") == ["true"] * 3
 
 
+def test_the_time_itself_is_a_field_where_documents_show_nothing(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-timely"
+    make(elasticsearch_url, index, {"host.name": {"type": "keyword"}}, _source={"enabled": False})
+    fill(elasticsearch_url, index, events(range(2)))
+    alone = one(rows(elastic, index, WINDOW, ["@timestamp"]), "@timestamp")
+    beside = rows(elastic, index, WINDOW, ["@timestamp", "host.name"])
+    assert one(beside, "@timestamp") == alone
+    assert one(beside, "host.name") == ["host-0", "host-1"]
+    times = [event["event_time"] for event in beside]
+    assert [datetime.fromisoformat(text) for text in alone] == times
+
+
+def test_events_whose_time_is_a_number_are_refused_in_words(
+    elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
+) -> None:
+    index = f"{fresh_prefix}-epoch"
+    done(elasticsearch_url, "PUT", f"/{index}", {
+        "mappings": {"properties": {"@timestamp": {"type": "long"}}}
+    })  # fmt: skip
+    stamp = int(WINDOW.since.timestamp() * 1000) + 1
+    fill(elasticsearch_url, index, [{**e, "@timestamp": stamp} for e in events(range(1))])
+    with pytest.raises(SiemRefused, match="@timestamp is long in some of the indices, not a date"):
+        rows(elastic, index, WINDOW, ["host.name"])
+
+
 def test_runtime_fields_and_dynamic_ones_are_read(
     elastic: ElasticConnector, elasticsearch_url: str, fresh_prefix: str
 ) -> None:

@@ -9,7 +9,7 @@ from scoreback.connectors.elastic.deploying.privileges import Reads
 from scoreback.connectors.elastic.deploying.rights import rights
 from scoreback.connectors.elastic.deploying.writable import not_writable
 from scoreback.connectors.elastic.names import OWN, Names
-from scoreback.connectors.elastic.reading.fields import Mapped, mapped
+from scoreback.connectors.elastic.reading.fields import Mapped, mapped, no_date
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.elastic.wire.client import Client
@@ -160,10 +160,8 @@ def _time_fields(client: Client, selection: Selection) -> Iterator[Finding]:
     for name in body["fields"]:
         types = set(answer["fields"].get(name, {}))
         if types and not types <= _TIMES:
-            yield Finding(
-                what=f"{name} is {', '.join(sorted(types))} in some of the indices, not a date",
-                fix="leave those indices out of the selection, or map the field as a date",
-            )
+            what, fix = no_date(name, types)
+            yield Finding(what=what, fix=fix)
         elif not types and name == selection.time:
             yield Finding(
                 what=f"no event has {name!r}", fix="name the time field: {time: FIELD, ...}"

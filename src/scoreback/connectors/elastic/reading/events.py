@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from scoreback.columns import together
 from scoreback.connectors.doors import BATCH_ROWS, Slice
 from scoreback.connectors.elastic.reading.cuts import Clock, cut, quantiles
-from scoreback.connectors.elastic.reading.fields import Mapped, mapped
+from scoreback.connectors.elastic.reading.fields import Mapped, mapped, no_date
 from scoreback.connectors.elastic.reading.page_decoder import LOOKED_UP, HitDecoder, TimesUnclear
 from scoreback.connectors.elastic.reading.pages import Page
 from scoreback.connectors.elastic.reading.selection import Selection
@@ -75,11 +75,18 @@ class Events:
         return Selection.of(selection, self._settings.clusters)
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
-        """Yield the events of *piece* in order of (arrival_time, event_id)."""
+        """Yield the events of *piece* in order of (arrival_time, event_id).
+
+        Raises:
+            SiemRefused: some index has the time of events as something else than a date.
+        """
         query = piece.query
         fields = tuple(dict.fromkeys(query.fields))
         clock = self._clock(query)
         there = mapped(self._client, clock.selection, fields)
+        for name, types in there.no_dates.items():
+            what, fix = no_date(name, types)
+            raise SiemRefused(what, hint=fix)
         chunks = _Chunks(self._client, clock, fields, frozenset(query.numbers), there)
         since, until = micros(piece.window.since), micros(piece.window.until)
         for table in chunks.read(since, until):

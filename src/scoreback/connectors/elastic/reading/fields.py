@@ -36,6 +36,8 @@ class Mapped:
     # Time fields of which documents themselves tell what the server knows, and how finely it does:
     # in microseconds. A server cuts off what is finer.
     told: Mapping[str, int] = field(default_factory=dict)
+    # Time fields that some index has as something else than a date, with their types.
+    no_dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """Where a document holds the value of field *name*."""
@@ -75,6 +77,7 @@ def mapped(
     for name in known if all_there else ():
         _require(client, selection, kinds, name)
     inside = {name: kinds[name] for name in known if name in kinds}
+    times = (selection.time, selection.arrival)
     leaves = _leaves(client, selection, dict.fromkeys([*known, selection.time, selection.arrival]))
     paths, stored = _stored({name: leaves[name] for name in known})
     constant = [n for n, types in inside.items() if _NOT_IN_DOCUMENTS & set(types)]
@@ -87,7 +90,8 @@ def mapped(
         paths=paths,
         shown=_shown(client, selection),
         valued=frozenset(valued),
-        told=_told({name: leaves[name] for name in (selection.time, selection.arrival)}),
+        told=_told({name: leaves[name] for name in times}),
+        no_dates=_no_dates({name: leaves[name] for name in times}),
     )
 
 
@@ -166,6 +170,26 @@ def _stored(
             alike[name] = paths.pop()
     aliases = {name: path for name, path in alike.items() if path != name}
     return aliases, alike.keys() - aliases.keys()
+
+
+def no_date(name: str, types: Iterable[str]) -> tuple[str, str]:
+    """What is wrong where the time field *name* has *types* that are none of times, and the fix."""
+    return (
+        f"{name} is {', '.join(sorted(types))} in some of the indices, not a date",
+        "leave those indices out of the selection, or map the field as a date",
+    )
+
+
+def _no_dates(
+    leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
+) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name, of_indices in leaves.items():
+        types = {str(leaf.get("type", "")) for index in of_indices for leaf in index}
+        odd = types - {*_EXACT_TO, "alias", ""}
+        if odd:
+            found[name] = tuple(sorted(odd))
+    return found
 
 
 def _told(leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> dict[str, int]:

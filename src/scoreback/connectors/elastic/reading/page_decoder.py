@@ -8,12 +8,13 @@ sides less; from a document on that writes another form, doc values are asked fo
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
 from scoreback.connectors.elastic.reading.loose_hits import LooseHits
-from scoreback.connectors.elastic.reading.pages import Page
+from scoreback.connectors.elastic.reading.pages import Page, text_of_time
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.reading.typed_hits import TypedHits
 from scoreback.connectors.json.typed import Shapes
@@ -48,16 +49,19 @@ class HitDecoder:
         documents tell, and the microseconds that the server keeps them exact to. With *sequence*
         the server is asked for the states of documents, which somebody writes to.
         """
-        self._selection, self._asked, self._valued = selection, tuple(asked), valued
-        self._fields = [name for name in fields if name not in self._asked]
-        self._loose = LooseHits(selection, self._fields, self._asked)
         times = (selection.time, selection.arrival)
+        # Times are looked up anyway, in milliseconds: their texts are made of these.
+        self._of_times = [name for name in times if name in asked]
+        self._asked = tuple(name for name in asked if name not in times)
+        self._selection, self._valued = selection, valued
+        self._fields = [name for name in fields if name not in asked]
+        self._loose = LooseHits(selection, self._fields, self._asked)
         self._shapes = Shapes(dict.fromkeys([*self._fields, *times]), frozenset(numbers))
         self._lock = Lock()
         self._typed: TypedHits | None = None
-        self._left = 0 if self._asked else ATTEMPTS
+        self._left = 0 if asked else ATTEMPTS
         self._units, self._sequence = told, sequence
-        self._trusted = not self._asked and told.keys() >= set(times)
+        self._trusted = not asked and told.keys() >= set(times)
 
     def request(self) -> dict[str, Any]:
         """What a search has to ask for, beside query, order and size."""
@@ -91,11 +95,17 @@ class HitDecoder:
                 else:
                     self._count(typed, fits=True)
                     return page
-        page = self._loose.decode(body)
+        page = self._with_times(self._loose.decode(body))
         if not looked_up and len(page.ids):
             self._trusted = False
             raise TimesUnclear
         return page
+
+    def _with_times(self, page: Page) -> Page:
+        """*page* with the texts of times that were asked for as fields."""
+        given = {self._selection.arrival: page.arrival, self._selection.time: page.time}
+        texts = {name: text_of_time(given[name]) for name in self._of_times}
+        return replace(page, columns={**page.columns, **texts}) if texts else page
 
     def _count(self, typed: TypedHits, *, fits: bool) -> None:
         """After a page that does not fit, the next one is learnt from; once for all threads."""

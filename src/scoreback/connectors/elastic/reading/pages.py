@@ -40,6 +40,14 @@ def micros_of(milliseconds: pa.Array) -> pa.Array:
     return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))
 
 
+def text_of_time(micros: pa.Array) -> pa.Array:
+    """Times as the server writes dates that it is asked for: ``2024-05-01T00:00:00.000Z``."""
+    exact = pc.all(pc.equal(micros, pc.multiply(pc.divide(micros, _US_OF_MS), _US_OF_MS))).as_py()
+    unit = "ms" if exact is not False else "us"
+    times = micros.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"))
+    return pc.strftime(times, format="%Y-%m-%dT%H:%M:%SZ")
+
+
 def micros_of_text(texts: pa.Array, unit: int) -> pa.Array:
     """Times in ISO 8601 with their zone as microseconds; what is finer than *unit* is cut off.
 
