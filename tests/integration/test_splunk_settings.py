@@ -156,7 +156,8 @@ def test_a_locked_key_and_nonsense_are_refused_by_the_service_alone(
 
 NEW = {
     "alerts_audit": "2/day", "gate_shadow": "5d", "gate_approval": "automatic",
-    "gate_min_verdicts": "20", "gate_min_precision": "30%", "labels_flood": "250",
+    "gate_explore": "20%", "gate_min_verdicts": "20", "gate_min_precision": "30%",
+    "labels_flood": "250",
     "train_when_drift": "0.3", "train_when_at_most_every": "5d",
 }  # fmt: skip
 
@@ -171,7 +172,11 @@ def test_what_becomes_of_new_versions_and_verdicts_can_be_set_on_the_page(
     assert now.refused == ()
     held = now.detector
     assert held.gate == Gate(
-        shadow=timedelta(days=5), approval="automatic", min_verdicts=20, min_precision=0.3
+        shadow=timedelta(days=5),
+        approval="automatic",
+        explore=0.2,
+        min_verdicts=20,
+        min_precision=0.3,
     )
     assert (held.alerts.audit, held.labels.flood) == (2, 250)
     assert held.train.when == When(drift=0.3, at_most_every=timedelta(days=5))

@@ -45,6 +45,7 @@ WRITTEN: dict[str, tuple[dict[str, object], list[str]]] = {
     "alerts_throttle": ({"30m": "30m", "2h": "2h", "0s": "0s"}, ["soon", "1.5h", "30"]),
     "alerts_audit": ({"2/day": "2/day"}, ["0/day", "2", "some"]),
     "gate_shadow": ({"5d": "5d", "0s": "0s", "1w": "7d"}, ["5", "a week"]),
+    "gate_explore": ({"10%": "10%", "0%": "0%", "50%": "50%"}, ["0.1", "60%", "some"]),
     "gate_min_verdicts": ({"20": 20, "999999": 999_999}, ["0", "-5", "1.5", "many"]),
     "gate_min_precision": ({"30%": "30%"}, ["0.3", "130%"]),
     "labels_flood": ({"250": 250}, ["0", "2.5", "lots"]),

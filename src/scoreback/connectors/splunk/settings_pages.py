@@ -31,6 +31,7 @@ KEYS: Mapping[str, str] = {
     "alerts_audit": "alerts.audit",
     "gate_shadow": "gate.shadow",
     "gate_approval": "gate.approval",
+    "gate_explore": "gate.explore",
     "gate_min_verdicts": "gate.min_verdicts",
     "gate_min_precision": "gate.min_precision",
     "labels_benign_positive": "labels.benign_positive",

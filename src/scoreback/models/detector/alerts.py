@@ -62,7 +62,10 @@ OVERRIDABLE = (
         )
     ),
     "enabled",
-    *(f"gate.{name}" for name in ("approval", "min_precision", "min_verdicts", "shadow")),
+    *(
+        f"gate.{name}"
+        for name in ("approval", "explore", "min_precision", "min_verdicts", "shadow")
+    ),
     "labels.benign_positive",
     "labels.flood",
     "schedule.score",
