@@ -28,7 +28,7 @@ from scoreback.service.demo.story import (
 )
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.monitoring.monitor import monitor
-from scoreback.service.recalling.rollback import LABELLER, roll_back
+from scoreback.service.recalling.rollback import LABELLER, roll_back, told
 from scoreback.service.state.gate_verdicts import GateVerdict
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.gate import let_in
@@ -186,6 +186,7 @@ class _Play:
         self._stage.until(at)
         before = self._rule()
         done = roll_back(self._app, self._detector, by=WHO, at=at, close=True)
+        told(self._app, self._detector)  # by the story itself
         self._stage.leave([one.alert_id for one in done.choice.alerts])
         self._mark(Chapter.BACK, evening)
         self._taken_back = TakenBack(bad=bad, done=done, rules=(before, self._rule()))
