@@ -103,10 +103,10 @@ def _what(phase: Phase, story: Story) -> str:
     version, second = short(phase.version), short(story.second.version.version)
     bad = "" if story.taken_back is None else short(story.taken_back.done.bad)
     return {
-        Chapter.LEARNING: "analysts label events: the team's own work",
+        Chapter.LEARNING: "the team labels events, as it does anyway",
         Chapter.FIRST: f"{version} has learnt from that, and raises alerts",
         Chapter.CHANGE: "new software, and a new kind of attack",
-        Chapter.SHADOW: f"trained again: {second} scores too, and raises nothing",
+        Chapter.SHADOW: f"trained again: {second} scores beside it, in shadow",
         Chapter.SECOND: f"{version} takes over",
         Chapter.MISTAKE: f"{version} is bad, and was promoted by hand",
         Chapter.BACK: f"{bad} is rolled back",
