@@ -66,6 +66,7 @@ def story_json(story: Story) -> dict[str, Any]:
         "drift": None if story.drift is None else asdict(story.drift),
         "gate": [asdict(one) for one in story.gate],
         "first_had_it_stayed": None if story.stayed is None else asdict(story.stayed),
+        "refused": story.refused,
         "rollback": None if back is None else taking_back_view.as_json(back.done, "rollback"),
         "alerts_closed": story.closed,
         "example": as_plain(story.example) if story.example else None,
@@ -137,6 +138,11 @@ def _sentences(story: Story) -> Iterator[str]:
 
 
 def _taken_back(story: Story) -> None:
+    if story.refused is not None:
+        show.say(
+            "Somebody meant to promote a version that learnt from the first days only; training"
+            f" refuses it: {story.refused}."
+        )
     back = story.phase(Chapter.BACK)
     if story.taken_back is None or back is None:
         return

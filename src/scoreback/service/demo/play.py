@@ -98,6 +98,7 @@ class _Play:
         self._marks = [Mark(Chapter.LEARNING, 0, None)]
         self._drift: DriftSeen | None = None
         self._gate: list[GateVerdict] = []
+        self._refused: str | None = None
         self._taken_back: TakenBack | None = None
 
     def story(self) -> Story:
@@ -176,7 +177,8 @@ class _Play:
         """Somebody trains on the first days only, and promotes that past the gate."""
         try:
             bad = self._train(evening, self._calendar.learnt_until)
-        except TrainingRefused:
+        except TrainingRefused as error:
+            self._refused = error.message
             return None
         return self._promoted(bad, Chapter.MISTAKE, evening)
 
@@ -219,6 +221,7 @@ class _Play:
             drift=self._drift,
             gate=tuple(self._gate),
             stayed=None if better is None else judge.had_it_stayed(first.version, better),
+            refused=self._refused,
             taken_back=self._taken_back,
             closed=len(judged),
             example=_example(judged),

@@ -100,6 +100,7 @@ class Story:
     drift: DriftSeen | None
     gate: tuple[GateVerdict, ...]  # what it said, day by day
     stayed: Judged | None  # the first version, had it stayed in the second's first phase
+    refused: str | None  # why training refused what was to be the mistake
     taken_back: TakenBack | None
     closed: int  # alerts that analysts closed
     example: Alert | None  # the riskiest that was closed as true
