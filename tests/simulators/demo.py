@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from scoreback.records import LabelQuery
+from scoreback.records import LabelQuery, explore_rule_name
 from scoreback.service.app import App
 from scoreback.service.cli import show
 from scoreback.service.cli.demo_view import summary
@@ -65,7 +65,8 @@ def played(
     report = write_report(
         app, name, story.second.version.version, reports / f"{name}.html", SYNTHETIC_NOTICE
     )
-    asked = LabelQuery(detector=name, entity=story.detector.entity, since=START, rules=(name,))
+    rules = (name, explore_rule_name(name))
+    asked = LabelQuery(detector=name, entity=story.detector.entity, since=START, rules=rules)
     labels = [
         who
         for batch in connector.labels.read(asked)
