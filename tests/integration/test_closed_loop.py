@@ -17,7 +17,8 @@ from scoreback.service.comparing.gate_job import run_gate
 from scoreback.service.deploying.pausing import pause, resume
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.labels.harvest import harvest
-from scoreback.service.recalling.rollback import LABELLER, TAG, VERDICT, roll_back, told, undo
+from scoreback.service.recalling.rollback import roll_back, told, undo
+from scoreback.service.recalling.taken_back import LABELLER, TAG, VERDICT
 from scoreback.service.settings import Settings
 from scoreback.service.state.audits import audits_since
 from scoreback.service.state.label_ledger import LabelLedger

@@ -17,7 +17,7 @@ from scoreback.service.demo.company import Company
 from scoreback.service.demo.play import DETECTORS, play
 from scoreback.service.demo.story import SHORT, Chapter, Story
 from scoreback.service.deploying.artifacts import load_artifact
-from scoreback.service.recalling.rollback import LABELLER, TAG, VERDICT
+from scoreback.service.recalling.taken_back import LABELLER, TAG, VERDICT
 from scoreback.service.settings import Settings
 from scoreback.service.state.pacing_log import latest_cut
 from scoreback.service.training.train_job import read_training_data

@@ -22,20 +22,18 @@ from scoreback.service.app import App, opened
 from scoreback.service.cli import app as command_line
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.deploying.promotion import promote
-from scoreback.service.recalling import choosing
+from scoreback.service.recalling import choosing, taken_back
 from scoreback.service.recalling import rollback as recalling
 from scoreback.service.recalling.choosing import choose, still_there
 from scoreback.service.recalling.judged_again import opinions
 from scoreback.service.recalling.rollback import (
-    LABELLER,
-    TAG,
-    VERDICT,
     RolledBack,
     roll_back,
     told,
     undo,
     would_roll_back,
 )
+from scoreback.service.recalling.taken_back import LABELLER, TAG, VERDICT
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
 from scoreback.service.state import recalls
@@ -221,7 +219,7 @@ class Killed(BaseException):
 
 MOVES: list[tuple[Any, str]] = [
     (Recalls, "list"), (Recalls, "note"), (Recalls, "reach"), (Alerts, "tag"), (Alerts, "close"),
-    (recalling, "_remember"), (Versions, "rollback"), (recalling, "choose"),
+    (taken_back, "_remember"), (Versions, "rollback"), (recalling, "choose"),
     (Alerts, "untag"), (Alerts, "reopen"), (Versions, "undo_rollback"),
 ]  # fmt: skip
 
@@ -249,7 +247,7 @@ def dying(real: Callable[..., Any], when: str, call: int) -> Callable[..., Any]:
 def test_killed_anywhere_the_next_call_goes_on_and_nothing_is_done_twice(
     one: Case, monkeypatch: pytest.MonkeyPatch, place: int, when: str
 ) -> None:
-    monkeypatch.setattr(recalling, "AT_ONCE", 3)
+    monkeypatch.setattr(taken_back, "AT_ONCE", 3)
     known = opinions(one.app, one.detector, one.good, one.alerts())
     monkeypatch.setattr(choosing, "opinions", lambda *_: known)  # reading again proves nothing here
     expected, before = one.expected(), one.state()
@@ -295,7 +293,7 @@ def test_an_alert_that_an_analyst_touches_in_between_stays_theirs(
         one.door.close(which, Verdict.TRUE_POSITIVE, labeller="bob", at=NOW)
         return real(*given)  # type: ignore[arg-type]  # as it is called
 
-    monkeypatch.setattr(recalling, "still_there", quicker)
+    monkeypatch.setattr(taken_back, "still_there", quicker)
     done = one.roll_back(close=True)
     kept = [alert.alert_id for alert in done.choice.alerts if alert.kept]
     assert kept == expected[:2]

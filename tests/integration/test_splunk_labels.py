@@ -15,7 +15,7 @@ from scoreback.connectors.splunk.wire.export import search
 from scoreback.deployment import Delivery
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import LabelQuery, Verdict
-from scoreback.service.recalling.rollback import LABELLER, TAG, VERDICT
+from scoreback.service.recalling.taken_back import LABELLER, TAG, VERDICT
 from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.state.own_closures import OwnClosure, record
 from scoreback.service.state.workspace_state import State

@@ -20,7 +20,7 @@ from scoreback.service.demo.company import Company, StreamName
 from scoreback.service.demo.play import DETECTORS, START, company, play
 from scoreback.service.demo.stage import Stage
 from scoreback.service.demo.story import CHANGING, WHOLE, Calendar, Story
-from scoreback.service.recalling.rollback import LABELLER, TAG
+from scoreback.service.recalling.taken_back import LABELLER, TAG
 from scoreback.service.training.report_job import write_report
 
 Tell = Callable[[str], None]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from scoreback.service.cli import show
-from scoreback.service.recalling.rollback import TAG, RolledBack
+from scoreback.service.recalling.rollback import RolledBack
+from scoreback.service.recalling.taken_back import TAG
 from scoreback.service.state.recalls import RecalledAlert
 
 _SHORT = 12  # digits of an alert's id

@@ -28,7 +28,8 @@ from scoreback.service.demo.story import (
 )
 from scoreback.service.deploying.promotion import promote
 from scoreback.service.monitoring.monitor import monitor
-from scoreback.service.recalling.rollback import LABELLER, roll_back, told
+from scoreback.service.recalling.rollback import roll_back, told
+from scoreback.service.recalling.taken_back import LABELLER
 from scoreback.service.state.gate_verdicts import GateVerdict
 from scoreback.service.state.versions import Versions
 from scoreback.service.training.gate import let_in

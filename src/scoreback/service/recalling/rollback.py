@@ -5,36 +5,27 @@ nothing. Then the alerts of the bad version are listed, tagged and, where asked 
 move is written down (`scoreback.service.state.recalls`): killed anywhere, the next call goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from scoreback.connectors.doors import AlertsDoor
-from scoreback.errors import SiemRefused, StateError
+from scoreback.errors import StateError
 from scoreback.models.detector.spec import Detector
-from scoreback.records import Alert, ModelVersion, Verdict
+from scoreback.records import ModelVersion
 from scoreback.service.app import App
 from scoreback.service.deploying.native import follow_native
 from scoreback.service.deploying.promotion import rollback as roll_version_back
 from scoreback.service.deploying.promotion import undo_rollback as bring_version_back
 from scoreback.service.deploying.reconcile import log_warning, reconcile
-from scoreback.service.recalling.choosing import Choice, choose, is_untouched, still_there
-from scoreback.service.state import own_closures, recalls
-from scoreback.service.state.own_closures import OwnClosure
-from scoreback.service.state.recalls import Recall, RecalledAlert, Recalls
+from scoreback.service.recalling.choosing import Choice, choose
+from scoreback.service.recalling.taken_back import Warn, close_alerts, give_back_alerts, tag_alerts
+from scoreback.service.state import recalls
+from scoreback.service.state.recalls import Recall, Recalls
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import PATIENCE
 
-TAG = "scoreback-recalled"
-LABELLER = "scoreback"
-VERDICT = Verdict.UNDETERMINED  # it says nothing about the event, in any SIEM
-AT_ONCE = 500  # alerts that are tagged before it is written down
-
 _JOB = "recall"  # a lock: two rollbacks of one detector would tell each other's alerts apart
 _OPEN = (recalls.BEGUN, recalls.LISTED, recalls.CARRIED_OUT)
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +148,9 @@ def undo(
             bring_version_back(app, detector, recall.bad, by=by, at=at, beside=undoing, warn=warn)
         else:
             _rule_follows(app, detector, at, warn)
-        _undone(app, recall, at, warn)
+        if app.connector.alerts is not None:
+            give_back_alerts(app, app.connector.alerts, recall, at, warn)
+        journal.reach(recall, recalls.UNDONE)
         champion = Versions(app.state).get(detector.name, recall.bad)
         choice = _listed(app, recall) or Choice(alerts=(), counts=recall.counts)
     return RolledBack(champion=champion, bad=recall.restored, choice=choice)
@@ -216,9 +209,9 @@ def _carried_out(
         recall = replace(recall, stage=recalls.LISTED, counts=chosen.counts)
     door, was_done = app.connector.alerts, recall.stage == recalls.CARRIED_OUT
     if door is not None and not was_done:
-        _tag(app, door, recall)
+        tag_alerts(app, door, recall)
         if recall.close:
-            _close(app, door, recall, at, warn)
+            close_alerts(app, door, recall, at, warn)
     journal.reach(recall, recalls.CARRIED_OUT)
     return RolledBack(
         champion=restored,
@@ -227,97 +220,3 @@ def _carried_out(
         went_on=broken is not None,
         was_done=was_done,
     )
-
-
-def _tag(app: App, door: AlertsDoor, recall: Recall) -> None:
-    """Tag what is listed and not tagged yet, unless somebody was quicker."""
-    journal = Recalls(app.state)
-    left = [one for one in journal.alerts(recall) if not one.tagged and one.kept is None]
-    if not left:
-        return
-    now = still_there(door, recall.detector, recall.bad)
-    free = _free(app, recall, left, now)
-    for start in range(0, len(free), AT_ONCE):
-        some = free[start : start + AT_ONCE]
-        door.tag(some, TAG)
-        journal.note(recall, some, tagged=True)
-
-
-def _free(
-    app: App, recall: Recall, wanted: Sequence[RecalledAlert], now: Mapping[str, Alert]
-) -> list[str]:
-    """Ids of those of *wanted* that are there and still nobody's; of the others it is noted."""
-    journal = Recalls(app.state)
-    gone = [one.alert_id for one in wanted if one.alert_id not in now]
-    journal.note(recall, gone, kept="the SIEM does not have it any more")
-    there = [one.alert_id for one in wanted if one.alert_id in now]
-    reopened = journal.reopened(recall.detector)
-    taken = [name for name in there if not is_untouched(now[name], reopened)]
-    journal.note(recall, taken, kept="an analyst was quicker")
-    return [name for name in there if name not in set(taken)]
-
-
-def _close(app: App, door: AlertsDoor, recall: Recall, at: datetime, warn: Warn) -> None:
-    """Close what is tagged and not closed yet; a closing of ours becomes no label."""
-    journal = Recalls(app.state)
-    left = [one for one in journal.alerts(recall) if one.tagged and one.closed_at is None]
-    if not left:
-        return
-    now = still_there(door, recall.detector, recall.bad)
-    ours = _closed_here(app, recall, left, now)
-    free = _free(app, recall, [one for one in left if one.alert_id not in ours], now)
-    for name in [*ours, *free]:
-        intended = at if name not in ours else (now[name].closed_at or at)
-        _remember(app, recall, name, intended)
-        try:
-            closed = door.close(name, VERDICT, labeller=LABELLER, at=intended)
-        except SiemRefused as error:
-            journal.note(recall, [name], kept=f"it could not be closed: {error.message}")
-            warn(f"alert {name} stays open: {error.message}")
-            continue
-        _remember(app, recall, name, closed.closed_at or intended)
-        journal.note(recall, [name], closed_at=closed.closed_at or intended)
-
-
-def _closed_here(
-    app: App, recall: Recall, alerts: Sequence[RecalledAlert], now: Mapping[str, Alert]
-) -> list[str]:
-    """Ids of those of *alerts* that are as we closed them, whether or not that was noted."""
-    begun = {one.alert_id for one in own_closures.own_closures(app.state, recall.connection)}
-    ids = [one.alert_id for one in alerts if one.alert_id in begun and one.alert_id in now]
-    return [name for name in ids if _closed_by_us(now[name])]
-
-
-def _closed_by_us(alert: Alert) -> bool:
-    return (alert.verdict, alert.labeller) == (VERDICT, LABELLER)
-
-
-def _remember(app: App, recall: Recall, alert_id: str, at: datetime) -> None:
-    one = OwnClosure(connection=recall.connection, alert_id=alert_id, verdict=VERDICT, closed_at=at)
-    own_closures.record(app.state, [one])
-
-
-def _undone(app: App, recall: Recall, at: datetime, warn: Warn) -> None:
-    """Open again what we closed and nobody closed otherwise since; take the tags off."""
-    journal, door = Recalls(app.state), app.connector.alerts
-    if door is not None:
-        alerts = journal.alerts(recall)
-        now = still_there(door, recall.detector, recall.bad) if alerts else {}
-        for name in _closed_here(app, recall, alerts, now):
-            door.reopen(name, at=at)
-            journal.note(recall, [name], reopened=True, closed_at=None)
-        for one in alerts:
-            if one.closed_at is None or one.reopened:
-                continue
-            there = now.get(one.alert_id)
-            if there is not None and there.verdict is None:  # it was opened before this broke off
-                journal.note(recall, [one.alert_id], reopened=True, closed_at=None)
-            elif there is not None and not _closed_by_us(there):
-                warn(f"alert {one.alert_id} stays closed: an analyst has judged it since")
-        # Whatever was noted: of what broke off, some may have the tag.
-        tagged = [one.alert_id for one in alerts if one.tagged or one.kept is None]
-        for start in range(0, len(tagged), AT_ONCE):
-            some = tagged[start : start + AT_ONCE]
-            door.untag(some, TAG)
-            journal.note(recall, some, tagged=False)
-    journal.reach(recall, recalls.UNDONE)
