@@ -7,19 +7,17 @@ and can itself be undone by promoting again.
 """
 
 import builtins
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from scoreback.errors import StateError
-from scoreback.records import ModelVersion, VersionStatus
+from scoreback.records import ModelVersion
 from scoreback.service.state import tables
-from scoreback.service.state.audit import AuditEntry, record
+from scoreback.service.state import version_rows as rows
 from scoreback.service.state.workspace_state import State
 
 SERVICE = "scoreback"  # the actor of what no person did
@@ -62,11 +60,11 @@ class Versions:
         An artefact equal to that of the newest version is that version: nothing is added.
         """
         with self._database.writes() as connection:
-            newest = _newest(connection, detector)
+            newest = rows.newest(connection, detector)
             if newest is not None and newest.artifact_hash == artifact_hash:
-                return _version(newest)
+                return rows.version_of(newest)
             number = newest.number + 1 if newest is not None else 1
-            champion = _champion(connection, detector)
+            champion = rows.champion_row(connection, detector)
             made = ModelVersion(
                 detector=detector,
                 version=f"v{number}-{artifact_hash[:8]}",
@@ -80,11 +78,13 @@ class Versions:
                 metrics=dict(metrics),
                 trained_because=because,
             )
-            connection.execute(sa.insert(tables.versions).values(**_row(made), number=number))
+            connection.execute(
+                sa.insert(tables.versions).values(**rows.row_of(made), number=number)
+            )
             detail: dict[str, JsonValue] = {"parent": made.parent}
             if because:
                 detail["because"] = because
-            _log(connection, made, "register", SERVICE, created_at, detail)
+            rows.log(connection, made, "register", SERVICE, created_at, detail)
             return made
 
     def list(self, detector: str) -> builtins.list[ModelVersion]:
@@ -92,7 +92,7 @@ class Versions:
         t = tables.versions
         query = sa.select(t).where(t.c.detector == detector).order_by(t.c.number)
         with self._database.reads() as connection:
-            return [_version(row) for row in connection.execute(query)]
+            return [rows.version_of(row) for row in connection.execute(query)]
 
     def get(self, detector: str, version: str) -> ModelVersion:
         """One version.
@@ -101,7 +101,7 @@ class Versions:
             StateError: there is no such version.
         """
         with self._database.reads() as connection:
-            return _get(connection, detector, version)
+            return rows.stored(connection, detector, version)
 
     def named(self, detector: str, given: str) -> ModelVersion:
         """The version that *given* means: its name, its number as in ``v2``, or its name's start.
@@ -124,8 +124,8 @@ class Versions:
     def champion(self, detector: str) -> ModelVersion | None:
         """The version that scores, or None when none was promoted yet."""
         with self._database.reads() as connection:
-            row = _champion(connection, detector)
-            return None if row is None else _version(row)
+            row = rows.champion_row(connection, detector)
+            return None if row is None else rows.version_of(row)
 
     def due(self, detector: str) -> builtins.list[ModelVersion]:
         """The versions that score: the champion, then its shadows by age; none without it."""
@@ -133,7 +133,7 @@ class Versions:
         query = sa.select(t).where(t.c.detector == detector)
         with self._database.reads() as connection:
             scoring = query.where(t.c.status.in_(("champion", "shadow"))).order_by(t.c.number)
-            found = [_version(row) for row in connection.execute(scoring)]
+            found = [rows.version_of(row) for row in connection.execute(scoring)]
         first = [one for one in found if one.status == "champion"]
         return [*first, *(one for one in found if one.status == "shadow")] if first else []
 
@@ -155,8 +155,8 @@ class Versions:
             StateError: none scored before the champion.
         """
         with self._database.reads() as connection:
-            _, target = _earlier(connection, detector)
-            return _get(connection, detector, target.version)
+            _, target = rows.earlier_steps(connection, detector)
+            return rows.stored(connection, detector, target.version)
 
     def promote(
         self,
@@ -183,20 +183,20 @@ class Versions:
                 somebody else was quicker; nothing is changed.
         """
         with self._database.writes() as connection:
-            found = _get(connection, detector, version)
+            found = rows.stored(connection, detector, version)
             if instead_of is not None:
-                _refuse_if_later(connection, instead_of)
+                rows.refuse_if_later(connection, instead_of)
             if found.status == "champion":
                 return found
-            top = _top(connection, detector)
-            _crown(connection, found)
+            top = rows.top_step(connection, detector)
+            rows.crown(connection, found)
             below = top.id if top is not None else None
-            _step(connection, found, "promote", by, at, below)
+            rows.add_step(connection, found, "promote", by, at, below)
             detail: dict[str, JsonValue] = {"before": top.version if top is not None else None}
-            _log(connection, found, "promote", by, at, detail)
+            rows.log(connection, found, "promote", by, at, detail)
             if beside is not None:
                 beside(connection)
-            return _get(connection, detector, version)
+            return rows.stored(connection, detector, version)
 
     def shadow(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
         """Let *version* score beside the champion; again is not an error.
@@ -208,10 +208,10 @@ class Versions:
                 could be beside; nothing is changed.
         """
         with self._database.writes() as connection:
-            found = _get(connection, detector, version)
+            found = rows.stored(connection, detector, version)
             if found.status == "shadow":
                 return found
-            if found.status == "champion" or _champion(connection, detector) is None:
+            if found.status == "champion" or rows.champion_row(connection, detector) is None:
                 is_it = found.status == "champion"
                 raise StateError(
                     f"{version} of {detector!r} cannot be a shadow:"
@@ -223,10 +223,10 @@ class Versions:
             beside = connection.execute(sa.select(t).where(*mine).order_by(t.c.number)).all()
             for row in beside[: len(beside) + 1 - MOST_SHADOWS]:
                 reason = f"{version} takes its place: {MOST_SHADOWS} versions at most are shadows"
-                _retire(connection, _version(row), SERVICE, at, reason)
-            _set_status(connection, found, "shadow")
-            _log(connection, found, "shadow", by, at, {})
-            return _get(connection, detector, version)
+                rows.retire_logged(connection, rows.version_of(row), SERVICE, at, reason)
+            rows.set_status(connection, found, "shadow")
+            rows.log(connection, found, "shadow", by, at, {})
+            return rows.stored(connection, detector, version)
 
     def retire(
         self,
@@ -246,17 +246,17 @@ class Versions:
             StateError: there is no such version, or it is the champion; nothing is changed.
         """
         with self._database.writes() as connection:
-            found = _get(connection, detector, version)
+            found = rows.stored(connection, detector, version)
             if found.status == "champion":
                 raise StateError(
                     f"{version} of {detector!r} scores: it is not retired before another does",
                     hint="promote another version, or roll back",
                 )
             if found.status != "retired":
-                _retire(connection, found, by, at, reason)
+                rows.retire_logged(connection, found, by, at, reason)
             if beside is not None:
                 beside(connection)
-            return _get(connection, detector, version)
+            return rows.stored(connection, detector, version)
 
     def rollback(
         self, detector: str, *, by: str, at: datetime, beside: Beside | None = None
@@ -273,14 +273,14 @@ class Versions:
             StateError: none scored before it; nothing is changed.
         """
         with self._database.writes() as connection:
-            top, target = _earlier(connection, detector)
-            version = _get(connection, detector, target.version)
-            _crown(connection, version)
-            _step(connection, version, "rollback", by, at, target.below)
-            _log(connection, version, "rollback", by, at, {"before": top.version})
+            top, target = rows.earlier_steps(connection, detector)
+            version = rows.stored(connection, detector, target.version)
+            rows.crown(connection, version)
+            rows.add_step(connection, version, "rollback", by, at, target.below)
+            rows.log(connection, version, "rollback", by, at, {"before": top.version})
             if beside is not None:
                 beside(connection)
-            return _get(connection, detector, version.version)
+            return rows.stored(connection, detector, version.version)
 
     def undo_rollback(
         self, detector: str, version: str, *, by: str, at: datetime, beside: Beside
@@ -291,19 +291,22 @@ class Versions:
             StateError: there is no such version; nothing is changed.
         """
         with self._database.writes() as connection:
-            found, top = _get(connection, detector, version), _top(connection, detector)
-            _crown(connection, found)
-            _step(connection, found, "undo", by, at, top.id if top is not None else None)
+            found, top = (
+                rows.stored(connection, detector, version),
+                rows.top_step(connection, detector),
+            )
+            rows.crown(connection, found)
+            rows.add_step(connection, found, "undo", by, at, top.id if top is not None else None)
             before = top.version if top is not None else None
-            _log(connection, found, "undo rollback", by, at, {"before": before})
+            rows.log(connection, found, "undo rollback", by, at, {"before": before})
             beside(connection)
-            return _get(connection, detector, version)
+            return rows.stored(connection, detector, version)
 
     def reign(self, detector: str) -> Reign | None:
         """Since when the champion scores, and whether for the first time; None without one."""
         p = tables.promotions
         with self._database.reads() as connection:
-            top = _top(connection, detector)
+            top = rows.top_step(connection, detector)
             if top is None:
                 return None
             mine = (p.c.detector == detector, p.c.version == top.version)
@@ -311,155 +314,3 @@ class Versions:
         return Reign(
             version=str(top.version), since=top.at, first=count == 1, goes_on=top.kind == "undo"
         )
-
-
-_METRICS: TypeAdapter[dict[str, float | None]] = TypeAdapter(dict[str, float | None])
-
-
-def _row(version: ModelVersion) -> dict[str, object]:
-    # JSON has no NaN: a figure that does not exist is null.
-    metrics = {name: v if math.isfinite(v) else None for name, v in version.metrics.items()}
-    return {
-        "detector": version.detector,
-        "version": version.version,
-        "status": version.status,
-        "artifact_hash": version.artifact_hash,
-        "algorithm": version.algorithm,
-        "trained_as_of": version.trained_as_of,
-        "created_at": version.created_at,
-        "parent": version.parent,
-        "row_hash": version.row_hash,
-        "metrics": json.dumps(metrics, sort_keys=True),
-        "trained_because": version.trained_because or None,
-    }
-
-
-def _version(row: sa.Row[tuple[object, ...]]) -> ModelVersion:
-    values = dict(row._mapping)
-    del values["number"]
-    what = f"version {values['version']} of {values['detector']!r}"
-    metrics = tables.from_json(_METRICS, values.pop("metrics"), what)
-    values["trained_because"] = values["trained_because"] or ""
-    return ModelVersion(
-        **values, metrics={name: math.nan if v is None else v for name, v in metrics.items()}
-    )
-
-
-def _newest(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
-    t = tables.versions
-    query = sa.select(t).where(t.c.detector == detector).order_by(t.c.number.desc()).limit(1)
-    return connection.execute(query).one_or_none()
-
-
-def _champion(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
-    t = tables.versions
-    query = sa.select(t).where(t.c.detector == detector, t.c.status == "champion")
-    return connection.execute(query).one_or_none()
-
-
-def _get(connection: sa.Connection, detector: str, version: str) -> ModelVersion:
-    t = tables.versions
-    query = sa.select(t).where(t.c.detector == detector, t.c.version == version)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise StateError(
-            f"detector {detector!r} has no version {version!r}",
-            hint=f"its versions: {_listed(connection, detector)}",
-        )
-    return _version(row)
-
-
-def _listed(connection: sa.Connection, detector: str) -> str:
-    t = tables.versions
-    query = sa.select(t.c.version).where(t.c.detector == detector).order_by(t.c.number.desc())
-    return ", ".join(connection.execute(query.limit(10)).scalars()) or "none; train one first"
-
-
-def _top(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
-    """The step that made the champion of now; its ``below`` is where a rollback leads."""
-    p = tables.promotions
-    query = sa.select(p).where(p.c.detector == detector).order_by(p.c.id.desc()).limit(1)
-    return connection.execute(query).one_or_none()
-
-
-def _refuse_if_later(connection: sa.Connection, seen: ModelVersion) -> None:
-    top = _top(connection, seen.detector)
-    if top is None or top.version == seen.version:
-        return
-    raise StateError(
-        f"{top.actor} was quicker: {top.version} of {seen.detector!r} scores since"
-        f" {top.at:%Y-%m-%d %H:%M:%S} UTC, in place of {seen.version}",
-        hint="nothing was changed; look at `scoreback versions`, and promote again if you still"
-        " want another",
-    )
-
-
-def _earlier(
-    connection: sa.Connection, detector: str
-) -> tuple[sa.Row[tuple[object, ...]], sa.Row[tuple[object, ...]]]:
-    """The step that made the champion of now, and the one that a rollback leads to."""
-    top = _top(connection, detector)
-    if top is None or top.below is None:
-        found = f"{top.version} is the first" if top is not None else "none was promoted"
-        raise StateError(
-            f"detector {detector!r} has no earlier champion to go back to: {found}",
-            hint=f"promote one of its versions: {_listed(connection, detector)}",
-        )
-    p = tables.promotions
-    return top, connection.execute(sa.select(p).where(p.c.id == top.below)).one()
-
-
-def _crown(connection: sa.Connection, version: ModelVersion) -> None:
-    t = tables.versions
-    mine = t.c.detector == version.detector
-    retire = sa.update(t).where(mine, t.c.status == "champion").values(status="retired")
-    connection.execute(retire)
-    crown = sa.update(t).where(mine, t.c.version == version.version).values(status="champion")
-    connection.execute(crown)
-
-
-def _retire(
-    connection: sa.Connection, version: ModelVersion, by: str, at: datetime, reason: str
-) -> None:
-    _set_status(connection, version, "retired")
-    _log(connection, version, "retire", by, at, {"reason": reason})
-
-
-def _set_status(connection: sa.Connection, version: ModelVersion, status: VersionStatus) -> None:
-    t = tables.versions
-    mine = (t.c.detector == version.detector, t.c.version == version.version)
-    connection.execute(sa.update(t).where(*mine).values(status=status))
-
-
-def _step(
-    connection: sa.Connection,
-    version: ModelVersion,
-    kind: str,
-    by: str,
-    at: datetime,
-    below: int | None,
-) -> None:
-    adding = sa.insert(tables.promotions).values(
-        detector=version.detector, version=version.version, kind=kind, actor=by, at=at, below=below
-    )
-    connection.execute(adding)
-
-
-def _log(
-    connection: sa.Connection,
-    version: ModelVersion,
-    action: str,
-    by: str,
-    at: datetime,
-    detail: Mapping[str, JsonValue],
-) -> None:
-    record(
-        connection,
-        AuditEntry(
-            at=at,
-            actor=by,
-            action=action,
-            detector=version.detector,
-            detail={"version": version.version, **detail},
-        ),
-    )
