@@ -17,9 +17,11 @@ from scoreback.service.deploying.promotion import promote
 from scoreback.service.monitoring.monitor import health_of
 from scoreback.service.scoring.champions import LiveRun, score_live
 from scoreback.service.settings import Settings
+from scoreback.service.state.audit import audit_log
 from scoreback.service.state.versions import Versions
 from tests.contract.double import DoubleConnector
 from tests.integration.alike import DAY, END, HOUR, TRAINED, detectors_of, stored, text_of
+from tests.integration.command import runner
 from tests.integration.embedded import champion_of, siem_of
 from tests.integration.test_while_scoring import elsewhere, second_version
 
@@ -155,6 +157,29 @@ def test_of_two_people_who_promote_at_once_one_wins_and_the_other_is_told(
         with pytest.raises(StateError, match=f"ann was quicker: {shadow}"):
             promote(app, detector, third, by="bob", at=END + HOUR, instead_of=seen)
         assert champion_of(app, detector).version == shadow
+
+
+def test_a_person_retires_a_shadow_which_scores_no_more_and_the_champion_stays(
+    home: Path,
+    detector: Detector,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "plain.yml"
+    file.write_text(text_of("plain"))
+    with opened(Settings(home=home)) as app:
+        champion, shadow = shadowed(app, detector)
+    run = runner(monkeypatch, capsys)
+    words = ("--reason", "looks at names", "--by", "ann", "--home", home)
+    assert run("retire", file, champion, *words).code == 1
+    ended = run("retire", file, shadow.partition("-")[0], *words)
+    assert ended.out == f"{shadow} of plain is retired: it was shadow.\n", ended.err
+    assert run("retire", file, shadow, *words, "--json").json["status"] == "retired"
+    with opened(Settings(home=home)) as app:
+        assert [one.version for one in Versions(app.state).due("plain")] == [champion]
+        retired = [one for one in audit_log(app.state) if one.action == "retire"]
+        assert [(one.actor, one.detail["reason"]) for one in retired] == [("ann", "looks at names")]
 
 
 @pytest.mark.usefixtures("caplog")

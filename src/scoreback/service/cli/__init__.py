@@ -18,6 +18,7 @@ from scoreback.service.cli import (
     health,
     keys,
     learning,
+    promoting,
     quarantine,
     scoring,
     serving,
@@ -64,7 +65,8 @@ app.command(epilog=example("verdict"))(scoring.verdict)
 app.command(epilog=example("versions"))(learning.versions)
 app.command(epilog=example("report"))(learning.report)
 app.command(epilog=example("export-model"))(learning.export_model)
-app.command(epilog=example("promote"))(learning.promote)
+app.command(epilog=example("promote"))(promoting.promote)
+app.command(epilog=example("retire"))(promoting.retire)
 app.command(epilog=example("rollback"))(taking_back.rollback)
 app.command(epilog=example("pause"))(taking_back.pause)
 app.command(epilog=example("resume"))(taking_back.resume)

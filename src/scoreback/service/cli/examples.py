@@ -18,6 +18,7 @@ _EXAMPLES = {
     "report": "scoreback report alert_queue.yml v2 --out report.html",
     "export-model": "scoreback export-model alert_queue.yml v2 --compressed",
     "promote": "scoreback promote alert_queue.yml v2 --by dana",
+    "retire": "scoreback retire alert_queue.yml v2 --reason unstable --by dana",
     "rollback": "scoreback rollback alert_queue.yml --by dana",
     "pause": "scoreback pause alert_queue.yml --reason flooded --by dana",
     "resume": "scoreback resume alert_queue.yml --by dana",

@@ -1,12 +1,10 @@
-"""Commands that train and that choose which version scores."""
+"""Commands that train, and that say what came of it."""
 
 from typing import Annotated
 
 import typer
 
 from scoreback.service.cli import options, show
-
-_SHORT = " (its number, as in v2, or how its name begins)"
 
 
 def train(
@@ -166,7 +164,8 @@ def report(
     version: Annotated[
         str | None,
         typer.Argument(
-            help=f"Version{_SHORT}; else the one that scores, else the newest.", metavar="VERSION"
+            help=f"Version{options.SHORT_VERSION}; else the one that scores, else the newest.",
+            metavar="VERSION",
         ),
     ] = None,
     out: options.Out = None,
@@ -196,7 +195,9 @@ def export_model(
     file: options.DetectorFile,
     version: Annotated[
         str | None,
-        typer.Argument(help=f"Version{_SHORT}; else the one that scores.", metavar="VERSION"),
+        typer.Argument(
+            help=f"Version{options.SHORT_VERSION}; else the one that scores.", metavar="VERSION"
+        ),
     ] = None,
     compressed: Annotated[
         bool, typer.Option("--compressed", help="Write the definition gzipped, in base64.")
@@ -222,49 +223,3 @@ def export_model(
         show.as_json({"model": str(path)})
     else:
         show.say(f"model: {path}")
-
-
-def promote(
-    file: options.DetectorFile,
-    version: Annotated[
-        str,
-        typer.Argument(help=f"Version to promote{_SHORT}.", metavar="VERSION", show_default=False),
-    ],
-    shadow: Annotated[
-        bool,
-        typer.Option("--shadow", help="Let it score beside the champion, without alerts."),
-    ] = False,
-    by: options.By = "",
-    home: options.Home = None,
-    json: options.Json = False,
-) -> None:
-    """Let a version score and raise alerts from now on.
-
-    Of two people who promote at once, one wins and the other is told.
-    """
-    from dataclasses import asdict
-
-    from scoreback.service.app import opened
-    from scoreback.service.deploying.promotion import promote as promote_version
-    from scoreback.service.state.versions import Versions
-
-    detector = options.detector(file)
-    who = by or options.user()
-    with opened(options.settings(home)) as app:
-        versions = Versions(app.state)
-        before = versions.champion(detector.name)
-        wanted = versions.named(detector.name, version).version
-        if shadow:
-            made = versions.shadow(detector.name, wanted, by=who, at=options.now())
-        else:
-            made = promote_version(
-                app, detector, wanted, by=who, at=options.now(), instead_of=before
-            )
-    if json:
-        show.as_json(asdict(made))
-    elif shadow:
-        show.say(f"{made.version} of {detector.name} scores in shadow from now on.")
-    elif before is not None and before.version == made.version:
-        show.say(f"{made.version} of {detector.name} scores already; nothing is changed.")
-    else:
-        show.say(f"{made.version} of {detector.name} scores from now on.")

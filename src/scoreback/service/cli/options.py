@@ -32,6 +32,7 @@ Out = Annotated[
 DetectorFile = Annotated[
     Path, typer.Argument(help="Detector file.", metavar="DETECTOR", show_default=False)
 ]
+SHORT_VERSION = " (its number, as in v2, or how its name begins)"  # for the help of a version
 
 # Python reads 1772452800000, milliseconds since 1970, as a day of the year 1772.
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}($|T)")

@@ -1,4 +1,4 @@
-"""Which version scores: promoted and rolled back; a run that goes on follows at its next step."""
+"""Which version scores: promoted, retired, rolled back; a run that goes on follows at once."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -57,6 +57,27 @@ def promote(
         reconcile(app, detector, at=at, warn=warn)
     follow_native(app, [detector], at=at, warn=warn)
     return champion
+
+
+def retire(
+    app: App,
+    detector: Detector,
+    version: str,
+    *,
+    by: str,
+    at: datetime,
+    reason: str,
+    warn: Callable[[str], None] = log_warning,
+) -> ModelVersion:
+    """Let *version*, a candidate or a shadow, score no more; the *reason* is in the audit log.
+
+    Raises:
+        StateError: there is no such version, or it is the champion; nothing is changed.
+    """
+    with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
+        retired = Versions(app.state).retire(detector.name, version, by=by, at=at, reason=reason)
+        reconcile(app, detector, at=at, warn=warn)  # a rule of what a shadow shows goes with it
+    return retired
 
 
 def rollback(
