@@ -1,4 +1,4 @@
-"""The workspace of a command that only reads: none is made where there is none."""
+"""The workspace of a command that makes none: it reads only, or changes what is there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from scoreback.errors import ConfigError
 from scoreback.service.app import App, opened
 from scoreback.service.cli import options, show
 from scoreback.service.connections import connection_of
@@ -34,6 +35,23 @@ def looked_at(home: Path | None, clock: Callable[[], datetime] | None = None) ->
                 hint="name another with --home or SCOREBACK_HOME",
             )
             yield app
+
+
+@contextmanager
+def existing(home: Path | None, clock: Callable[[], datetime] | None = None) -> Iterator[App]:
+    """Open the workspace, to change what is there.
+
+    Raises:
+        ConfigError: there is none; else as `opened` says.
+    """
+    settings = options.settings(home)
+    if not settings.home.exists():
+        raise ConfigError(
+            f"there is no workspace in {place(settings.home)}",
+            hint="name another with --home or SCOREBACK_HOME",
+        )
+    with opened(settings, clock=clock) as app:
+        yield app
 
 
 def place(home: Path) -> str:

@@ -31,13 +31,13 @@ def promote(
     """
     from dataclasses import asdict
 
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import existing
     from scoreback.service.deploying.promotion import promote as promote_version
     from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
     who = by or options.user()
-    with opened(options.settings(home)) as app:
+    with existing(home) as app:
         versions = Versions(app.state)
         before = versions.champion(detector.name)
         wanted = versions.named(detector.name, version).version
@@ -78,12 +78,12 @@ def retire(
     """
     from dataclasses import asdict
 
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import existing
     from scoreback.service.deploying.promotion import retire as retire_version
     from scoreback.service.state.versions import Versions
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with existing(home) as app:
         versions = Versions(app.state)
         wanted = versions.named(detector.name, version)
         made = retire_version(

@@ -93,11 +93,11 @@ def _decide(
     home: options.Home,
     json: bool,
 ) -> None:
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import existing
     from scoreback.service.labels.quarantine import decide_on
 
     detector = options.detector(file)
-    with opened(options.settings(home)) as app:
+    with existing(home) as app:
         held = decide_on(
             app, detector, case, decision, by=by or options.user(), reason=reason,
             at=options.now(),

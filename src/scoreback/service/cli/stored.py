@@ -63,10 +63,10 @@ def unload(
     """Take loaded exports back, as long as nothing was scored from their events."""
     from dataclasses import asdict
 
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import existing
     from scoreback.service.detectors import unload_job
 
-    with opened(options.settings(home)) as app:
+    with existing(home) as app:
         gone = unload_job.unload(app, stream, exports)
         trained = unload_job.trained(app)
     if json:

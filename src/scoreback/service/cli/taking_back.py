@@ -79,9 +79,9 @@ def _switch(
     by: str,
     home: options.Home,
 ) -> Switched:
-    from scoreback.service.app import opened
+    from scoreback.service.cli.looking import existing
 
-    with opened(options.settings(home)) as app:
+    with existing(home) as app:
         return what(
             app, detector, by=by or options.user(), reason=reason, at=options.now(), warn=show.warn
         )
@@ -122,9 +122,8 @@ def rollback(
 
     Alerts that an analyst touched stay as they are. A rollback that broke off is finished first.
     """
-    from scoreback.service.app import opened
     from scoreback.service.cli import taking_back_view as view
-    from scoreback.service.cli.looking import looked_at
+    from scoreback.service.cli.looking import existing, looked_at
     from scoreback.service.recalling import rollback as recalling
 
     if undo and (close or dry_run):
@@ -133,7 +132,7 @@ def rollback(
         )
     detector, by, at = options.detector(file), by or options.user(), options.now()
     done: RolledBack
-    with looked_at(home) if dry_run else opened(options.settings(home)) as app:
+    with looked_at(home) if dry_run else existing(home) as app:
         if undo:
             done = recalling.undo(app, detector, by=by, at=at, warn=show.warn)
         elif dry_run:

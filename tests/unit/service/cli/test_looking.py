@@ -1,4 +1,4 @@
-"""Commands that only read make no workspace, and say where they looked."""
+"""Commands that read, or change what is there, make no workspace, and say where they looked."""
 
 import sys
 from pathlib import Path
@@ -30,8 +30,19 @@ READING = [
 ]
 
 
-@pytest.mark.parametrize("arguments", READING, ids=" ".join)
-def test_a_command_that_reads_makes_no_workspace_and_names_the_one_it_looked_in(
+CHANGING = [
+    ("unload", "closed.csv", "--stream", "alerts"),
+    ("promote", "tiny.yml", "v1"),
+    ("retire", "tiny.yml", "v1"),
+    ("rollback", "tiny.yml"),
+    ("pause", "tiny.yml"),
+    ("resume", "tiny.yml"),
+    ("quarantine", "accept", "tiny.yml", "3f9a1c"),
+]
+
+
+@pytest.mark.parametrize("arguments", READING + CHANGING, ids=" ".join)
+def test_a_command_that_makes_nothing_makes_no_workspace_and_names_the_one_it_looked_in(
     arguments: tuple[str, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -14,7 +14,7 @@ DISK_FULL = "its disks are too full: free some space there or add a node; nothin
 _HINTS = {
     401: "check the API key or password of the connection; has it expired?",
     403: "give the connection's user or API key the right that is named",
-    404: "check that it exists, and run `scoreback check` and `scoreback plan`",
+    404: "run `scoreback apply` if it is one of ours; `scoreback check` tells what else is missing",
     413: "the server takes smaller requests only: raise http.max_content_length there",
 }
 _NEVER_SENT = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
