@@ -298,7 +298,7 @@ def test_a_key_that_may_not_be_made_leaves_no_file(
     ("arguments", "words"),
     [
         ((), "no kind of key"),
-        (("--elastic", "--create"), "nobody is named"),
+        (("--elastic", "--create"), "needs a user who may make keys"),
         (("--elastic", "--expires", "soon"), "'soon' is not how long"),
     ],
 )

@@ -320,7 +320,7 @@ def test_a_conflict_is_tried_again(siem: Bench) -> None:
 def test_what_cannot_be_is_refused(siem: Bench) -> None:
     alert_id = put(siem, "refused")
     for missing in ("no-such-alert", ""):
-        with pytest.raises(SiemRefused, match="no alert of ours"):
+        with pytest.raises(SiemRefused, match="no alert of Scoreback's"):
             siem.connector.alerts.reopen(missing, at=START)
     with pytest.raises(SiemRefused, match="its event is of"):
         siem.connector.alerts.close(alert_id, Verdict.TRUE_POSITIVE, labeller="ada", at=START - DAY)
