@@ -24,6 +24,7 @@ _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
 }
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
+_ONE_ID = {"type": ["string", "integer"]}
 _ONE_VALUE = {**_SCALAR, "description": 'a value, null for missing, or a comparison: ">= 3"'}
 
 
@@ -72,7 +73,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def _ids(value: object) -> object:
-    """Ids as text: events without an id of their own are called 1, 2, 3."""
+    """Ids as text, one or several: events without an id of their own are called 1, 2, 3."""
     listed = [value] if isinstance(value, str | int) else value
     if not isinstance(listed, list):
         return listed
@@ -82,7 +83,7 @@ def _ids(value: object) -> object:
 Ids = Annotated[
     list[str],
     BeforeValidator(_ids),
-    WithJsonSchema({"type": "array", "items": {"type": ["string", "integer"]}}),
+    WithJsonSchema({"type": ["array", "string", "integer"], "items": _ONE_ID}),
 ]
 ScoreValue = Annotated[
     Any,

@@ -80,3 +80,17 @@ def test_what_the_product_refuses_the_schema_refuses_too(
     assert text != GOOD
     assert errors(text)
     assert refused(text, tmp_path)
+
+
+@pytest.mark.parametrize("ids", ["first", "1", "[first, 1]", "[]"])
+def test_one_id_needs_no_list_in_either_check(tmp_path: Path, ids: str) -> None:
+    text = GOOD.replace("alerts: []", f"alerts: {ids}").replace("[rule.id]", "rule.id")
+    assert errors(text) == []
+    assert not refused(text, tmp_path)
+
+
+@pytest.mark.parametrize("ids", ["{a: 1}", "[[a]]"])
+def test_what_is_no_id_neither_check_takes(tmp_path: Path, ids: str) -> None:
+    text = GOOD.replace("alerts: []", f"alerts: {ids}")
+    assert errors(text)
+    assert refused(text, tmp_path)
