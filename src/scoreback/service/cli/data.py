@@ -223,6 +223,11 @@ def _remedy(report: "LoadReport") -> str:
         return "Name another column with --id, or leave --id out"
     if "columns" in often or "CSV" in often:
         return "Export the table again as CSV with quotes around texts, or as JSON"
+    if "UTF-8" in often:
+        return (
+            "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it: "
+            "iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+        )
     if "not an object with" in often:
         return "Name what the events are in with --strip, or leave --strip out"
     return "Look at the first reason above, and export the file again"
@@ -269,8 +274,10 @@ def check(
     else:
         _show_findings(found)
         for name, counted in labels.items():
-            for line in labels_view.in_lines(name, counted):
-                show.say(line)
+            first, *others = labels_view.in_lines(name, counted)
+            show.say(first)
+            for line in others:
+                show.beneath(line)
     if any(finding.fatal for _, finding in found):
         raise typer.Exit(show.PARTLY)
 

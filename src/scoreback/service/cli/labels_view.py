@@ -6,7 +6,7 @@ from scoreback.models.labels.field_tally import LabelCount
 
 
 def in_lines(detector: str, labels: LabelCount) -> list[str]:
-    """The labels of *detector*: how many, which values, what was not read and not found."""
+    """The labels of *detector*: how many, and beneath: values, what was not read or not found."""
     counts = f"{labels.positive:,} positive, {labels.negative:,} negative"
     events = f"{labels.events:,} events looked at"
     lines = [f"Labels of {detector} in {labels.field!r}: {counts}, of {events}"]
@@ -15,15 +15,15 @@ def in_lines(detector: str, labels: LabelCount) -> list[str]:
             f"{value!r} {count:,} ({meaning})" for value, count, meaning in labels.values
         )
         more = f"; {labels.more_values:,} more values" if labels.more_values else ""
-        lines.append(f"  values: {values}{more}")
+        lines.append(f"values: {values}{more}")
     if labels.unreadable:
         such = f", such as {labels.example!r}" if labels.example else ""
-        lines.append(f"  not used, as their time cannot be read: {labels.unreadable:,}{such}")
+        lines.append(f"not used, as their time cannot be read: {labels.unreadable:,}{such}")
     if labels.unmatched:
         names = ", ".join(map(repr, labels.unmatched))
         stars = any("*" in value for value in labels.unmatched)
         whole = "; values are compared whole, and * stands for itself" if stars else ""
-        lines.append(f"  in the detector file, but in no event looked at: {names}{whole}")
+        lines.append(f"in the detector file, but in no event looked at: {names}{whole}")
     return lines
 
 

@@ -38,6 +38,16 @@ def test_where_most_rows_were_rejected_the_end_is_a_remedy_that_works(tmp_path: 
     assert f"{ROWS} of {ROWS} rows loaded" in again.stdout
 
 
+def test_a_table_in_another_code_page_is_told_how_to_become_utf_8(tmp_path: Path) -> None:
+    rows = "time,user\n" + "2026-02-16 10:00:00,Müller\n" * 5
+    path = tmp_path / "a.csv"
+    path.write_bytes(rows.encode("cp1252"))
+    given = ["load", str(path), "--stream", "s", "--home", str(tmp_path / "home"), "--time", "time"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 3
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in " ".join(result.stdout.split())
+
+
 def test_where_few_rows_were_rejected_examples_are_shown_with_their_lines(tmp_path: Path) -> None:
     data = "time,host\n" + "1642213952,a\n" * 3 + f"never,{'b' * 200}\n"
     result = load(tmp_path / "a.csv", data, "--time", "time")

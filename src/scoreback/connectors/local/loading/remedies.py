@@ -12,12 +12,14 @@ TIMES = ("@timestamp", "_time", "timestamp", "TimeGenerated", "TimeGenerated [UT
          "datetime", "date")  # fmt: skip
 _SHOWN = 40  # columns in an error
 
-# Answers that have rows as lists without names: columns that tell, and what to do.
-_ROWS_AS_LISTS = {
+# Answers that cannot be read as they are: columns that tell, and what to do.
+_NOT_AS_THEY_ARE = {
     frozenset({"columns.name", "values"}): "its rows are lists without names: have Elasticsearch"
     " answer with `format=csv` and load that",
     frozenset({"fields", "rows"}): "its rows are lists without names: have Splunk answer with"
     " output_mode=json or csv and load that",
+    frozenset({"responses.hits.hits._id"}): "it holds the answers of several searches: write them"
+    " one after another with `jq -c '.responses[]' FILE` and load that",
 }
 
 
@@ -40,7 +42,7 @@ def remedy(
     """
     columns = sorted(there, key=lambda column: (column.count("."), column))
     listed = ", ".join(sorted(there)[:_SHOWN]) or "none"
-    for mark, other in _ROWS_AS_LISTS.items():
+    for mark, other in _NOT_AS_THEY_ARE.items():
         if wrapped and mark <= set(there):
             return f"{other}; columns that exist: {listed}"
     options = ""

@@ -374,6 +374,19 @@ def test_an_answer_whose_rows_have_no_names_is_refused_with_what_to_ask_for(
         load(siem, tmp_path / "a.json", json.dumps(answer), time=list(dict(answer))[-1])  # type: ignore[call-overload]
 
 
+def test_answers_of_several_searches_load_as_the_error_proposes(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    answers = [{"took": 1, "hits": {"hits": [{"_id": f"{name}{i}", "_source": event}
+        for i, event in enumerate(EVENTS)]}} for name in "ab"]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"has no column") as refused:
+        load(siem, tmp_path / "a.json", json.dumps({"took": 1, "responses": answers}))
+    assert "jq -c '.responses[]' FILE" in refused.value.hint
+    lines = "".join(f"{json.dumps(answer)}\n" for answer in answers)
+    report = load(siem, tmp_path / "b.json", lines, strip="_source")
+    assert (report.loaded, report.rejected) == (2 * len(EVENTS), 0)
+
+
 def test_records_with_headings_are_refused_with_the_command_that_writes_lines(
     siem: LocalConnector, tmp_path: Path
 ) -> None:
