@@ -80,6 +80,16 @@ def _listed(connection: sa.Connection, detector: str) -> str:
     return ", ".join(connection.execute(query.limit(10)).scalars()) or "none; train one first"
 
 
+def _instead(connection: sa.Connection, detector: str, *, but: str) -> str:
+    """What to do where no rollback leads anywhere: a version to promote that is not *but*."""
+    t = tables.versions
+    query = sa.select(t.c.version).where(t.c.detector == detector, t.c.version != but)
+    found = connection.execute(query.order_by(t.c.number.desc()).limit(10)).scalars()
+    if names := ", ".join(found):
+        return f"promote one of its versions: {names}"
+    return "train another version, or stop its alerts meanwhile with `scoreback pause`"
+
+
 def top_step(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
     """The step that made the champion of now; its ``below`` is where a rollback leads."""
     p = tables.promotions
@@ -109,7 +119,7 @@ def earlier_steps(
         found = f"{top.version} is the first" if top is not None else "none was promoted"
         raise StateError(
             f"detector {detector!r} has no earlier champion to go back to: {found}",
-            hint=f"promote one of its versions: {_listed(connection, detector)}",
+            hint=_instead(connection, detector, but="" if top is None else top.version),
         )
     p = tables.promotions
     return top, connection.execute(sa.select(p).where(p.c.id == top.below)).one()

@@ -109,6 +109,19 @@ def test_rollback_without_history_is_refused(state: State) -> None:
         Versions(state).rollback("d", by="ann", at=T)
 
 
+def test_a_rollback_that_leads_nowhere_names_versions_that_can_be_promoted(state: State) -> None:
+    versions = Versions(state)
+    one = register(state, "1" * 8).version
+    versions.promote("d", one, by="ann", at=T)
+    with pytest.raises(StateError) as alone:
+        versions.rollback("d", by="ann", at=T)
+    assert "train another version" in alone.value.hint
+    two = register(state, "2" * 8).version
+    with pytest.raises(StateError) as beside:
+        versions.rollback("d", by="ann", at=T)
+    assert beside.value.hint == f"promote one of its versions: {two}"
+
+
 def test_rollback_goes_back_step_by_step_and_is_undone_by_promotion(state: State) -> None:
     versions = Versions(state)
     one, two, three = (register(state, text * 8).version for text in "123")
