@@ -207,3 +207,4 @@ def test_a_detector_that_does_not_score_yet_has_no_health(tmp_path: Path, file: 
     done = CliRunner().invoke(command_line, ["health", str(file), "--home", str(home)])
     assert done.exit_code == 3
     assert "no version scores" in done.stdout
+    assert "Figures" not in done.stdout

@@ -1,7 +1,9 @@
 """Doubted verdicts are left out until somebody accepts them; golden attacks hold every version."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scoreback.errors import ConfigError, DataError, StateError, TrainingRefused
+from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector, parse_detector
 from scoreback.models.detector.spec import Detector
 from scoreback.records import LABEL_COLUMNS, LabelBatch
@@ -200,8 +203,6 @@ def by_score(app: App) -> tuple[dict[str, object], dict[str, object]]:
     """An event that the champion alerts on, and one that it does not: id and time."""
     batch = events().batch
     data = read_training_data(app, parse_detector(text_of("plain")), END, now=END)
-    from scoreback.models.artifact.scoring import Scorer
-
     plain = parse_detector(text_of("plain"))
     artifact = load_artifact(app, plain, champion_of(app, plain))
     scores = Scorer(artifact).score(data.rows).scores
@@ -231,6 +232,25 @@ def test_a_candidate_that_misses_a_golden_attack_is_refused_with_its_name(
     assert Versions(app.state).list("plain") == before
     fine = golden_file(tmp_path, caught)
     refuse_blind(fine, artifact, golden_rows(app, fine, pa.table({}), as_of=END))
+
+
+def test_a_golden_attack_that_is_missed_by_a_hair_is_told_from_the_threshold(
+    app: App, tmp_path: Path
+) -> None:
+    _, low = by_score(app)
+    detector = golden_file(tmp_path, f"{low['id']},{low['time']},the quiet one")
+    artifact = load_artifact(app, detector, champion_of(app, detector))
+    golden = golden_rows(app, detector, pa.table({}), as_of=END)
+    score = float(Scorer(artifact).score(golden.rows[0]).scores[0])
+    hair = artifact.manifest.model_copy(update={"threshold": score + 0.00002})
+    spared = detector.alerts.model_copy(update={"least_precision": 0.0})
+    with pytest.raises(TrainingRefused) as refused:
+        refuse_blind(
+            detector.model_copy(update={"alerts": spared}), replace(artifact, manifest=hair), golden
+        )
+    told = re.search(r"threshold of ([0-9.]+): the quiet one \(([0-9.]+)\)", str(refused.value))
+    assert told is not None
+    assert float(told[1]) > float(told[2])
 
 
 def test_a_golden_file_that_names_events_that_do_not_exist_is_told(

@@ -23,7 +23,7 @@ def show_backtest(account: Account) -> None:
         show.say("One start day tells little: --starts 3 shows how far the figures depend on it")
     if found["counts"]["unlabelled"]:
         show.say(
-            f"{found['counts']['unlabelled']} alerts have no verdict so far: precision counts"
+            f"Alerts without a verdict so far: {found['counts']['unlabelled']}; precision counts"
             " them as false, the share among labelled alerts leaves them out"
         )
 

@@ -113,7 +113,8 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
         if d.kind is not Kind.FEATURE
         for name, value in d.figures.items()
     ]
-    show.table("Figures", ("about", "figure", "value"), rows, prose=("value",))
+    if rows:
+        show.table("Figures", ("about", "figure", "value"), rows, prose=("value",))
     names = ("psi", "usual_psi", "missing", "expected_missing", "unseen", "usual_unseen")
     if features:
         show.table(

@@ -17,6 +17,8 @@ from scoreback.service.app import App
 from scoreback.service.detectors.golden import Golden, golden_attacks
 from scoreback.service.scoring.rows_again import rows_again, soon_after
 
+_DIGITS, _DIGITS_AT_MOST = 3, 9  # of scores and thresholds, after the point
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenRows:
@@ -72,12 +74,13 @@ def refuse_blind(detector: Detector, artifact: Artifact, golden: GoldenRows) -> 
     for one, row in zip(golden.attacks, golden.rows, strict=True):
         score = float(scorer.score(row).scores[0])
         if score < cut.score:
-            below.append(f"{one.name} ({score:.3f})")
+            below.append((one.name, score))
     if below:
+        digits = _digits([score for _, score in below], cut.score)
         raise TrainingRefused(
             f"detector {detector.name!r}: the candidate would not alert on {len(below)} of"
-            f" {len(golden.attacks)} golden attacks, at its threshold of {cut.score:.3f}:"
-            f" {', '.join(below)}",
+            f" {len(golden.attacks)} golden attacks, at its threshold of {cut.score:.{digits}f}:"
+            f" {', '.join(f'{name} ({score:.{digits}f})' for name, score in below)}",
             hint="look at the labels that it learnt from (scoreback quarantine list), or add"
             " features that tell these attacks; nothing was registered",
         )
@@ -89,6 +92,14 @@ def in_words(missing: Sequence[Golden]) -> str | None:
         return None
     names = ", ".join(one.name for one in missing)
     return f"golden attacks name events that the SIEM does not have: {names}"
+
+
+def _digits(scores: Sequence[float], threshold: float) -> int:
+    """After how many digits each of *scores* is told from *threshold*: three at least."""
+    for digits in range(_DIGITS, _DIGITS_AT_MOST):
+        if all(f"{score:.{digits}f}" != f"{threshold:.{digits}f}" for score in scores):
+            return digits
+    return _DIGITS_AT_MOST
 
 
 def _of(rows: pa.Table, event: str) -> pa.Table:
