@@ -104,7 +104,10 @@ def test_verdicts_on_audits_say_how_many_attacks_were_missed(
                 verdict = Verdict.TRUE_POSITIVE
             siem_of(app).alerts.close(one.alert_id, verdict, labeller="ann", at=end)
         after = figures(app, eager, end + 10 * timedelta(days=1))
+        long_after = figures(app, eager, end + 60 * timedelta(days=1))
     assert before["audits_judged"] == 0
+    assert long_after["audits_judged"] == 0
+    assert not {"missed_attacks", "recall_low", "recall_why"} & {*long_after}
     assert "too wide" in str(before["recall_why"])
     assert after["audits_judged"] > 100
     assert after["missed_attacks_low"] <= after["missed_attacks"] <= after["missed_attacks_high"]

@@ -22,8 +22,8 @@ def audited(
 ) -> dict[str, Figure | None]:
     """Missed attacks of the champion, by the verdicts on *audits*; nothing where none are wanted.
 
-    Of what is older than ``mature_after``, of the last 30 days. Hits that joined an alert count as
-    if nobody had seen them.
+    Of what is older than ``mature_after``, of the last 30 days; no estimate where the champion
+    scored nothing then. Hits that joined an alert count as if nobody had seen them.
     """
     if subject.detector.alerts.audit is None:
         return {}
@@ -35,6 +35,8 @@ def audited(
     edges = stratum_edges(artifact.bins)
     shown, looked_at = (_judged(subject, of, window) for of in (alerts, audits))
     by_stratum = _scored(subject, artifact, edges, window)
+    if not by_stratum.any() and not len(shown.scores) and not len(looked_at.scores):
+        return {"audits": len(audits), "audits_judged": 0}
     by_stratum -= np.bincount(strata_of(shown.scores, edges), minlength=len(by_stratum))
     strata = strata_of(looked_at.scores, edges)
     looked = [
