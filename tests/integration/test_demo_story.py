@@ -19,7 +19,7 @@ from scoreback.service.demo.story import SHORT, Chapter, Story
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.recalling.taken_back import LABELLER, TAG, VERDICT
 from scoreback.service.settings import Settings
-from scoreback.service.state.pacing_log import latest_cut
+from scoreback.service.state.pacing_log import thresholds
 from scoreback.service.training.train_job import read_training_data
 from tests.integration.embedded import siem_of
 from tests.simulators.demo import CALENDAR, small_company
@@ -116,8 +116,8 @@ def test_the_rollback_takes_back_what_the_restored_version_would_not_have_raised
     data = read_training_data(app, detector, at + (CALENDAR.end * DAY))
     scores = Scorer(load_artifact(app, detector, restored)).score(data.rows).scores.tolist()
     by_id = dict(zip(data.rows["event_id"].to_pylist(), scores, strict=True))
-    cut = latest_cut(app.state.database, detector.name, restored.version)
-    assert cut is not None
+    before = thresholds(app.state.database, detector.name, at, at + CALENDAR.mistake * DAY)
+    cut = [one for one in before if one.version == restored.version and one.left >= 0.5][-1]
     taken = at + CALENDAR.taken_back * DAY + CALENDAR.noticed
     bad = [one for one in told.alerts if one.version == back.done.bad]
     untouched = [

@@ -30,6 +30,7 @@ from scoreback.suppression import DAY_US, Suppression
 
 TRAILING_DAYS = 7
 TICK_US = 3_600_000_000
+BUDGET_SPENT = "budget spent"  # why a tick's cut shows only the worst of the rest of a day
 TIES = "ties"  # salt of the draws that tell units of equal scores apart
 _SPENT = 0.5  # alerts; with fewer left a day's budget counts as spent
 _HITS = 1.5  # for each alert; a guess that costs steps where it is wrong, and changes nothing
@@ -238,7 +239,7 @@ def tick_of(
     if not trailing.days:
         cut, reason = Cut(born), "as trained"
     elif left < _SPENT:
-        cut, reason = _worst(pace, trailing), "budget spent"
+        cut, reason = _worst(pace, trailing), BUDGET_SPENT
     else:
         cut = trailing.cut(left, since - day, pace.rule)
         reason = "paced"
@@ -258,7 +259,7 @@ def spent_within(tick: Tick, pace: Pace, trailing: Trailing, *, since: int, open
         opened: alerts of the day until then.
     """
     cut = tick.cut.stricter(_worst(pace, trailing))
-    return Tick(since=since, cut=cut, left=pace.budget - opened, reason="budget spent")
+    return Tick(since=since, cut=cut, left=pace.budget - opened, reason=BUDGET_SPENT)
 
 
 def _worst(pace: Pace, trailing: Trailing) -> Cut:

@@ -34,8 +34,8 @@ def opinions(
     """By unit, what *version* says of those that opened *alerts*.
 
     A score that is stored counts with the threshold that it was stored with. Other units are read
-    and scored again; they go by the threshold that *version* alerted by last. Units whose events
-    the SIEM no longer has are left out.
+    and scored again; they go by the threshold that *version* alerted by last, while its day had
+    alerts left. Units whose events the SIEM no longer has are left out.
 
     Raises:
         ArtifactError: the model is damaged.

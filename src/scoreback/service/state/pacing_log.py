@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scoreback.errors import StateError
 from scoreback.models.judging.judged import Judged
 from scoreback.models.judging.openings import Opening
-from scoreback.models.judging.pacing import Cut, Tick
+from scoreback.models.judging.pacing import BUDGET_SPENT, Cut, Tick
 from scoreback.models.judging.past import Past
 from scoreback.models.judging.past import joined as joined_past
 from scoreback.models.judging.past_file import read_past, written_past
@@ -204,9 +204,17 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
 
 
 def latest_cut(database: Database, detector: str, version: str) -> Cut | None:
-    """The cut that live scores of *version* were last judged by; None before the first."""
+    """The cut that live scores of *version* were last judged by; None before the first.
+
+    Cuts of hours whose day had no alerts left are passed over: they say what was still shown.
+    """
     k = tables.paced_ticks
-    mine = (k.c.detector == detector, k.c.version == version, k.c.stage == Stage.LIVE.value)
+    mine = (
+        k.c.detector == detector,
+        k.c.version == version,
+        k.c.stage == Stage.LIVE.value,
+        k.c.reason != BUDGET_SPENT,
+    )
     newest = sa.select(k.c.score, k.c.share).where(*mine)
     with database.reads() as connection:
         row = connection.execute(
