@@ -23,6 +23,7 @@ from scoreback.service.monitoring.missed import missed
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.own_closures import own_closures
 from scoreback.service.state.pacing_log import suppressed_since
+from scoreback.service.state.quarantine_log import ACCEPTED
 from scoreback.service.state.scored_counts import first_hour
 from scoreback.times import micros, moment
 
@@ -32,7 +33,7 @@ _Z = 1.6449  # 90 % interval, as training's
 
 
 def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument]:
-    """Documents of precision, alerts and labels, with the verdicts that are *held* in quarantine.
+    """Documents of precision, alerts and labels; verdicts *held* in quarantine count for nothing.
 
     Of alerts nothing is told where the SIEM shows them to nobody but its own users.
 
@@ -47,10 +48,27 @@ def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument
     audits = [one for one in found if one.is_audit]
     explored = [one for one in found if one.is_explored]
     return [
-        _precision(subject, alerts, audits),
+        _precision(subject, believed(alerts, held), believed(audits, held)),
         _volume(subject, alerts, audits, explored),
         subject.document(Kind.LABELS, {**_labels(subject, alerts), **doubted}),
     ]
+
+
+def believed(alerts: Sequence[Alert], held: Sequence[Held]) -> list[Alert]:
+    """*alerts*, with verdicts that came in a flood and that nobody accepted taken for none."""
+    floods = [one for one in held if one.case.kind == FLOOD and one.left_out]
+    return [
+        replace(alert, verdict=None) if any(_is_of(alert, one) for one in floods) else alert
+        for alert in alerts
+    ]
+
+
+def _is_of(alert: Alert, flood: Held) -> bool:
+    """Whether *alert* was closed in that *flood*, and not before somebody accepted it."""
+    at, case, decision = alert.closed_at, flood.case, flood.decision
+    if at is None or alert.labeller != case.labeller or not case.first <= at <= case.last:
+        return False
+    return decision is None or decision.decision != ACCEPTED or at > decision.at
 
 
 def quarantined(held: Sequence[Held]) -> dict[str, float]:

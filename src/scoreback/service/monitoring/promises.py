@@ -8,7 +8,13 @@ from datetime import datetime
 from scoreback.models.detector.spec import Detector
 from scoreback.records import Alert, ModelVersion
 from scoreback.service.app import App
-from scoreback.service.monitoring.outcomes import all_alerts, precision_of, promised
+from scoreback.service.labels.quarantine import in_quarantine
+from scoreback.service.monitoring.outcomes import (
+    all_alerts,
+    believed,
+    precision_of,
+    promised,
+)
 from scoreback.service.state.versions import Versions
 
 
@@ -27,7 +33,8 @@ def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
     Raises:
         SiemUnavailable: the SIEM did not answer.
     """
-    found = all_alerts(app, detector.name) or ()
+    held = in_quarantine(app, detector, now)
+    found = believed(all_alerts(app, detector.name) or (), held)
     alerts = [one for one in found if not (one.is_audit or one.is_explored)]
     return [
         Promise(
