@@ -25,7 +25,6 @@ def scoreback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     monkeypatch.setenv("SCOREBACK_HOME", str(tmp_path / "home"))
-
     return runner(monkeypatch, capsys)
 
 

@@ -6,7 +6,7 @@ told, and left so until `scoreback apply`.
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -79,18 +79,14 @@ def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertR
     if audits is None or door is None:
         return None
     return replace(
-        rule_of(app, detector, version),
+        _rule_of_samples(rule_of(app, detector, version), door.delivers),
         name=audit_rule_name(detector.name),
         stage=Stage.AUDIT,
         severity=Severity.LOW,
         per_entity=int(audits),
-        throttle=timedelta(0),
         budget=audits,
-        delivery=Delivery.FINDING if Delivery.FINDING in door.delivers else door.delivers[0],
         description=f"{int(audits)} a day of what raised no alert: close each with a verdict, so"
         " that missed attacks can be estimated",
-        reads=Reads.SCORES,
-        selection={},
     )
 
 
@@ -106,16 +102,26 @@ def explore_rule_of(app: App, detector: Detector, version: ModelVersion) -> Aler
     if door is None or (part is None and detector.enabled) or not explored:
         return None
     return replace(
-        rule_of(app, detector, version),
+        _rule_of_samples(rule_of(app, detector, version), door.delivers),
         name=explore_rule_name(detector.name),
         stage=Stage.EXPLORE,
         version="",
         per_entity=max(int(detector.alerts.per_entity), math.ceil(explored)),
-        throttle=timedelta(0),
         budget=explored,
-        delivery=Delivery.FINDING if Delivery.FINDING in door.delivers else door.delivers[0],
         description=f"{explored:g} a day of what only a new version would show: close each with a"
         " verdict, so that the two can be compared",
+    )
+
+
+def _rule_of_samples(live: AlertRule, delivers: Sequence[Delivery]) -> AlertRule:
+    """As the *live* rule, of what was drawn to be judged: each is an alert of its own, from scores.
+
+    Its name, stage, numbers and words are left to whoever asks.
+    """
+    return replace(
+        live,
+        throttle=timedelta(0),
+        delivery=Delivery.FINDING if Delivery.FINDING in delivers else delivers[0],
         reads=Reads.SCORES,
         selection={},
     )
