@@ -4,6 +4,7 @@
 
     ScorebackError
     ├── ConfigError            a detector file, a setting or an argument is wrong
+    │   └── NotThere           a file that somebody named does not exist, or is a folder
     ├── DataError              the data cannot be used as asked
     │   └── TrainingRefused    training would give a detector nobody should trust
     ├── ArtifactError          a model artefact is damaged, foreign or too new
@@ -32,6 +33,10 @@ class ScorebackError(Exception):
 
 class ConfigError(ScorebackError):
     """A detector file, a setting or an argument is wrong."""
+
+
+class NotThere(ConfigError):
+    """A file that somebody named does not exist, or is a folder."""
 
 
 class DataError(ScorebackError):

@@ -192,11 +192,12 @@ def test_nothing_to_serve_is_an_error_that_says_where_it_looked(
     workspace: Path, tmp_path: Path
 ) -> None:
     call = (*CLI, "serve", "--home", workspace)
-    for path, why in ((tmp_path / "gone.yml", "does not exist"), (tmp_path / "x", "no detector")):
+    gone, empty = (tmp_path / "gone.yml", "does not exist", 2), (tmp_path / "x", "no detector", 1)
+    for path, why, code in (gone, empty):
         if path.suffix != ".yml":
             path.mkdir()
         with started(*call, path) as service:
-            assert service.ended() == 1
+            assert service.ended() == code
             assert why in "".join(service.said)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from scoreback.errors import ConfigError
+from scoreback.errors import ConfigError, NotThere
 from scoreback.regular_file import read_regular
 
 LARGEST_FILE = 256 * 1024  # a detector file is a page or two
@@ -40,14 +40,15 @@ def read_text(path: Path) -> str:
     """The text of *path*.
 
     Raises:
-        ConfigError: it is not there, not a file, too large, or not UTF-8 text.
+        NotThere: it does not exist, or is a folder.
+        ConfigError: it is no regular file, too large, or not UTF-8 text.
     """
     try:
         data = read_regular(path, LARGEST_FILE + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist", hint=_near(path)) from error
+        raise NotThere(f"{path} does not exist", hint=_near(path)) from error
     except IsADirectoryError as error:
-        raise ConfigError(f"{path} is a directory", hint="name one file in it") from error
+        raise NotThere(f"{path} is a directory", hint="name one file in it") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path} cannot be read: {reason}", hint="check the file") from error

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scoreback import __version__
-from scoreback.errors import ScorebackError
+from scoreback.errors import NotThere, ScorebackError
 from scoreback.service.cli import (
     backtesting,
     data,
@@ -37,7 +37,7 @@ from scoreback.service.serving.allocators import keep_memory_flat
 
 EXIT_CODES = (
     "0 done; 1 could not be done; 2 wrong usage;"
-    " 3 done in part, or something to do (rejected rows, findings, a plan)"
+    " 3 done in part, or something to do (rejected rows, a finding that must be fixed, a plan)"
 )
 
 app = typer.Typer(
@@ -91,7 +91,8 @@ def main() -> None:
         app()
     except ScorebackError as error:
         fail(error)
-        raise SystemExit(WRONG_USAGE if isinstance(error, UsageError) else FAILED) from None
+        wrong_usage = isinstance(error, UsageError | NotThere)
+        raise SystemExit(WRONG_USAGE if wrong_usage else FAILED) from None
     except (OSError, SystemExit):  # of both, the library that parses arguments hides the reason
         with suppress(OSError):
             sys.stdout.flush()

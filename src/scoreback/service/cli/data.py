@@ -91,6 +91,7 @@ def load(
     from scoreback.service.app import opened
     from scoreback.service.detectors.behind import scored_so_far
 
+    options.files_there(files)
     fields = options.pairs(field, "--field", "--field source.ip=src_ip") if field else None
     mapping = LoadMapping(
         time=time, id=id_column, arrival=arrival, fields=fields, strip=strip,
@@ -244,7 +245,10 @@ def check(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Say what is missing in the SIEM for these detectors, with fixes, and count their labels."""
+    """Say what is missing in the SIEM for these detectors, with fixes, and count their labels.
+
+    Ends with 3 where one of the findings must be fixed; those that are only to look at leave it 0.
+    """
     from dataclasses import asdict
 
     from scoreback.records import Finding
@@ -301,9 +305,17 @@ def _cases(detectors: "Sequence[str]", found: "Sequence[tuple[str, Finding]]") -
 
 def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:
     if found:
-        rows = [(name, f.what, f.fix) for name, f in found]
+        rows = [
+            (name, "must be fixed" if f.fatal else "to look at", f.what, f.fix) for name, f in found
+        ]
         show.table(
-            "Findings", ("detector", "what", "fix"), rows, prose=("what", "fix"), blocks=True
+            "Findings",
+            ("detector", "weight", "what", "fix"),
+            rows,
+            prose=("what", "fix"),
+            blocks=True,
         )
+        if not any(finding.fatal for _, finding in found):
+            show.say("None of these must be fixed before the detector can work.")
     else:
         show.say("Nothing is missing.")

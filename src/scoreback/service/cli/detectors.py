@@ -201,4 +201,4 @@ def validate(
     for problem in wrong:
         show.fail(problem)
     if wrong:
-        raise typer.Exit(1)
+        raise typer.Exit(show.code_of(wrong))

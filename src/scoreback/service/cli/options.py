@@ -12,6 +12,8 @@ import typer
 from scoreback.service.cli.usage import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scoreback.models.detector.spec import Detector
     from scoreback.service.settings import Settings
 
@@ -50,6 +52,15 @@ def detector(path: Path) -> Detector:
     from scoreback.service.detectors.detector_files import read_detector
 
     return read_detector(path)
+
+
+def files_there(paths: Iterable[Path]) -> None:
+    """Refuse *paths* of which one does not exist, or is a folder, before anything is begun."""
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist", hint="check the path")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", hint="name the files in it")
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -102,7 +102,7 @@ def _one(file: Path, run: LiveRun, json: bool, now: datetime) -> None:
 def _several(
     runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], json: bool, now: datetime
 ) -> None:
-    """A row each; what went wrong with some ends with 3, with all of them with 1."""
+    """A row each; what went wrong with some ends with 3, with all of them with 1 or 2."""
     from scoreback.errors import ScorebackError
     from scoreback.service.cli import scoring_view as view
 
@@ -128,7 +128,7 @@ def _several(
         if not isinstance(error, ScorebackError):
             raise error  # a mistake of ours: with all that says where
     if len(failed) == len(runs):
-        raise typer.Exit(show.FAILED)
+        raise typer.Exit(show.code_of(wrong.values()) if not runs else show.FAILED)
     if failed or wrong or any(view.needs_a_look(run) for run in runs.values()):
         raise typer.Exit(show.PARTLY)
 

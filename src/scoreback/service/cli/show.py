@@ -5,7 +5,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO
@@ -20,7 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from scoreback.errors import ScorebackError
+from scoreback.errors import NotThere, ScorebackError
 from scoreback.service.cli import progress_lines, tables
 from scoreback.service.cli.streams import complain, write
 
@@ -99,6 +99,11 @@ def fail(error: ScorebackError) -> None:
     complain(f"scoreback: {error.message}")
     if error.hint:
         complain(f"  try: {error.hint}")
+
+
+def code_of(errors: Iterable[ScorebackError]) -> int:
+    """The exit code where nothing could be done: 2 where all was called by a wrong name."""
+    return WRONG_USAGE if all(isinstance(error, NotThere) for error in errors) else FAILED
 
 
 def warn(text: str, hint: str = "") -> None:

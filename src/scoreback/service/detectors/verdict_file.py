@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scoreback.errors import ConfigError, DataError
+from scoreback.errors import ConfigError, DataError, NotThere
 from scoreback.records import Verdict
 from scoreback.regular_file import read_regular
 from scoreback.service.detectors.incidents import read_times, verdict_of
@@ -88,6 +88,9 @@ def _line(number: int, row: Mapping[str, str], times: Mapping[str, datetime]) ->
 def _text(path: Path) -> str:
     try:
         data = read_regular(path, LARGEST_FILE + 1)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise NotThere(f"{path} {what}", hint="check the path") from error
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror or error}", hint="check the path"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scoreback.errors import ConfigError, ScorebackError
+from scoreback.errors import ConfigError, NotThere, ScorebackError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.connections import connection_of
 from scoreback.service.in_force.detector import in_force
@@ -140,7 +140,8 @@ def _nothing(watch: DetectorWatch) -> ConfigError:
         return ConfigError(
             "no detector file is there", hint="name detector files, or folders that hold some"
         )
-    return ConfigError(
+    kind = NotThere if all(isinstance(one, NotThere) for one in troubles) else ConfigError
+    return kind(
         "\n".join(trouble.message for trouble in troubles),
         hint="\n".join(trouble.hint for trouble in troubles),
     )
