@@ -19,6 +19,7 @@ FORMAT = "scoreback-portable"
 FORMAT_VERSION = 1
 PATHS = "path contributions"  # of trees: what each question on a row's way changed
 TERMS = "linear terms"
+ALONE_USUAL = ", which alone is usual"  # ends a value that is no reason where there is another
 HIGHEST = 3.4028234663852886e38  # in single precision: a number beyond it is cut to it
 
 
@@ -28,6 +29,7 @@ class Words:
 
     One that ``told`` names as it says; any other between ``before`` and ``after``. Of a category
     that ``told`` does not name, what follows stands there under no name: an empty text is missing.
+    What follows a number within one of ``ranges`` stands there: from, to, and the words.
     """
 
     before: str
@@ -35,6 +37,7 @@ class Words:
     missing: str
     told: Mapping[str, str]
     decimals: int | None = None  # of a number; None: whole, or four digits
+    ranges: Sequence[tuple[float, float, str]] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .model import Linear, PortableModel, Term, Words, single
+from .model import ALONE_USUAL, Linear, PortableModel, Term, Words, single
 from .reading import Features, Fields, Times, joined
 from .trees import Row, TreeScorer
 
@@ -55,29 +55,27 @@ class Scorer:
 
         *values* are the event's features; *fields* has it at *row*. The *most* strongest
         contributions that raise the score, then the base and the rest; they add up to the log-odds.
-        ``by`` names how they are shared out.
+        ``by`` names how they are shared out. What alone is usual is told where nothing else is.
         """
         model = self.model
         shares = self._shares(values)
-        strongest = sorted(range(len(model.features)), key=lambda each: -shares[each])[:most]
-        told = base = round(shares[-1], _DECIMALS)
+        strongest = sorted(range(len(model.features)), key=lambda each: -shares[each])
+        base = round(shares[-1], _DECIMALS)
         items: list[dict[str, object]] = []
+        usual: list[dict[str, object]] = []
         for place in strongest:
             share = round(shares[place], _DECIMALS)
-            if share <= 0:
+            if share <= 0 or len(items) == most:
                 break
             value = self._value(place, values[place], row, fields)
             shown = cut(value) if isinstance(value, str) else value
             feature = model.features[place]
-            items.append(
-                {
-                    "feature": feature.name,
-                    "value": shown,
-                    "contribution": share,
-                    "text": in_words(feature.words, value),
-                }
+            text = in_words(feature.words, value)
+            (usual if text.endswith(ALONE_USUAL) else items).append(
+                {"feature": feature.name, "value": shown, "contribution": share, "text": text}
             )
-            told += share
+        items = items or usual[:most]
+        told = base + math.fsum(float(str(item["contribution"])) for item in items)
         rest = round(math.fsum(shares) - told, _DECIMALS)
         items.append({"base": base, "rest": rest, "by": model.attribution})
         return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
@@ -161,6 +159,9 @@ def in_words(words: Words, value: float | str | None) -> str:
         shown = f"{value:.0f}"
     else:
         shown = f"{value:.4g}"
+    for low, high, after in words.ranges:
+        if low <= value <= high:
+            return words.before + shown + after
     return words.before + shown + words.after
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from scoreback.models.judging.norms import Norm, Norms
+from scoreback.models.judging.norms import Norms
 
 _LONGEST = 200  # characters of a field's value; a command line can hold a megabyte
 _PARTS = 10  # a share above a half is told in tenths
@@ -42,11 +42,6 @@ def as_in(part: int, whole: int, norms: Norms | None) -> str:
     if told == "none":
         return f" (as in no {norms.unit.removesuffix('s')} of training)"
     return f" (as in {told} {norms.unit} of training)"
-
-
-def missing_as_in(norm: Norm | None, norms: Norms | None) -> str:
-    """In how many units of training the feature of *norm* was missing too, in brackets."""
-    return "" if norm is None else as_in(norm.missing, norm.rows, norms)
 
 
 def times(count: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from scoreback.models.artifact.amounts import cut
+from scoreback.models.artifact.unusual import alone_usual
 from scoreback.models.artifact.window_words import Beside
 from scoreback.models.artifact.words import Value, in_words, worth_telling
 from scoreback.models.detector.spec import EventFeature, WindowFeature
@@ -32,7 +33,7 @@ def reasons_of(
     """A JSON list for each row: the strongest positive contributions, then base and rest.
 
     That something is missing or did not happen is left to the rest where nobody knows how usual
-    that is.
+    that is; so is what alone is usual, where something else is not.
 
     Each reason is ``{"feature", "value", "contribution", "text"}``; the last item is ``{"base",
     "rest", "by"}``. All contributions, the base and the rest sum to the log-odds of the score.
@@ -51,7 +52,8 @@ def reasons_of(
     found = []
     for row in range(len(margins)):
         items: list[dict[str, object]] = []
-        told = base = round(float(contributions[row, -1]), _DIGITS)
+        usual: list[dict[str, object]] = []  # told where there is nothing else
+        base = round(float(contributions[row, -1]), _DIGITS)
         for i in strongest[row].tolist():
             contribution = round(float(contributions[row, i]), _DIGITS)
             if contribution <= 0 or len(items) == REASONS:
@@ -59,18 +61,20 @@ def reasons_of(
             feature, whole = features[i], _known(columns.column(i)[row].as_py())
             if not worth_telling(feature, whole, norms):
                 continue
-            items.append(
+            text = in_words(
+                feature, whole, norms, (texts or {}).get(feature.name),
+                _beside(feature, rows, row, features),
+            )  # fmt: skip
+            (usual if alone_usual(text) else items).append(
                 {
                     "feature": feature.name,
                     "value": cut(whole) if isinstance(whole, str) else whole,
                     "contribution": contribution,
-                    "text": in_words(
-                        feature, whole, norms, (texts or {}).get(feature.name),
-                        _beside(feature, rows, row, features),
-                    ),
+                    "text": text,
                 }
-            )  # fmt: skip
-            told += contribution
+            )
+        items = items or usual[:REASONS]
+        told = base + sum(float(str(item["contribution"])) for item in items)
         rest = round(float(margins[row]) - told, _DIGITS)
         items.append({"base": base, "rest": rest, "by": attribution})
         found.append(json.dumps(items, ensure_ascii=False, separators=(",", ":"), allow_nan=False))

@@ -12,15 +12,15 @@ from types import MappingProxyType
 from scoreback.models.artifact.amounts import (
     cut,
     lasting,
-    missing_as_in,
     share,
     shown,
     span_of,
     times,
 )
 from scoreback.models.artifact.field_words import called, is_place, several, where
+from scoreback.models.artifact.unusual import as_usual, missing_told
 from scoreback.models.detector.spec import WindowFeature
-from scoreback.models.judging.norms import Norm, Norms
+from scoreback.models.judging.norms import Norm, Norms, band_of
 from scoreback.multivalue import values_of
 
 _NOT_RARE = 0.585  # log2 of 1.5: what two of three earlier events had too
@@ -55,11 +55,11 @@ def window_in_words(
     over, shared = span_of(feature.over), _shared(feature, beside)
     common = shared.words(feature)
     if value is None or isinstance(value, str):
-        seldom = missing_as_in(norm, norms)
+        seldom = missing_told(norm, norms)
         if feature.kind == "since_last":
             return f"no earlier event {common} within {over}{seldom}"
         return f"{_measure(feature)} {common} within {over} is missing{seldom}"
-    usual = _usual(feature.kind, norm)
+    usual = _usual(feature, value, norm, norms)
     match feature.kind:
         case "count":
             return f"{_counted(feature, value, shared, over, norms)}{usual}"
@@ -161,20 +161,37 @@ def _share(rarity: float) -> str:
     return f"at most 1 in {round(2.0 ** min(rarity, 60.0)):,}"
 
 
-def _usual(kind: str, norm: Norm | None) -> str:
+def _usual(feature: WindowFeature, value: float, norm: Norm | None, norms: Norms | None) -> str:
+    """What is usual; where the value is as usual, how often such were true."""
     if norm is None or norm.middle is None:
         return ""
-    middle = norm.middle
+    told = _figure(feature.kind, norm.middle)
+    if _figure(feature.kind, value) != told:
+        return f" (usually {'in ' if feature.kind == 'rarity' else ''}{told})"
+    band = band_of(norm, value)
+    such = "" if band is None else f"the {{}} {_such(feature.kind, band.low, band.high)}"
+    counts = feature.kind == "rarity" or (feature.kind == "count" and len(feature.by) > 1)
+    return as_usual(value, norm, norms, such, "," if counts else ":")
+
+
+def _figure(kind: str, value: float) -> str:
     match kind:
         case "rarity":
-            told = f"in {_share(middle)}"
+            return _share(value)
         case "since_last":
-            told = lasting(middle)
-        case "count" | "distinct" if middle == 0:
-            told = "none"
+            return lasting(value)
+        case "count" | "distinct" if value == 0:
+            return "none"
         case _:
-            told = shown(middle)
-    return f" (usually {told})"
+            return shown(value)
+
+
+def _such(kind: str, low: float, high: float) -> str:
+    """Which events have about as much."""
+    if kind == "rarity":
+        return "where it is as rare"
+    first, last = _figure(kind, low), _figure(kind, high)
+    return f"with {first}" if first == last else f"with {first} to {last}"
 
 
 def _measure(feature: WindowFeature) -> str:

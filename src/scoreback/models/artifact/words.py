@@ -5,18 +5,21 @@ a text is told by the words in it that spoke. What the model learnt from decides
 where that was not kept, the plain value stands alone.
 """
 
-from scoreback.models.artifact.amounts import as_in, cut, missing_as_in, share, shown
+from scoreback.models.artifact.amounts import as_in, cut, share, shown
+from scoreback.models.artifact.unusual import as_usual, is_half, missing_told, more_often_true
 from scoreback.models.artifact.window_words import Beside, window_in_words
 from scoreback.models.detector.spec import EventFeature, WindowFeature
-from scoreback.models.judging.norms import FEW, Norm, Norms, Seen, digest
-from scoreback.models.learners.encoding import MIN_SEEN
+from scoreback.models.judging.norms import FEW, Norm, Norms, Seen, band_of, digest
 from scoreback.models.learners.spoken import spoken
 from scoreback.models.learners.texts import TextModel
+from scoreback.portable.model import ALONE_USUAL
 
 Value = float | str | None
 RARE = ", a rare value"  # what follows a category's value that is not counted
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_HOURS = range(24)
+_SUCH_TIMES = {"hour_of_day": "of that hour", "day_of_week": "of that day"}
 _NOTHING = Beside()
 _NOTHING_AT_ZERO = ("matches", "count", "distinct", "sum", "digits")
 
@@ -41,7 +44,7 @@ def in_words(
     if isinstance(feature, WindowFeature):
         return window_in_words(feature, value, norm, norms, beside)
     if value is None:
-        return _missing(feature) + missing_as_in(norm, norms)
+        return _missing(feature) + missing_told(norm, norms)
     if isinstance(value, str):
         if feature.kind == "ngrams":
             return _text(feature, value, text)
@@ -57,7 +60,7 @@ def in_words(
         case "is_private_ip":
             kind = "private" if value else "public"
             return f"{feature.field} is a {kind} address{_seen_as(value, norm, norms)}"
-    return f"{_number(feature, value)}{_beside(norm, feature.kind)}"
+    return f"{_number(feature, value)}{usual_beside(value, norm, norms, feature.kind)}"
 
 
 def worth_telling(feature: EventFeature | WindowFeature, value: Value, norms: Norms | None) -> bool:
@@ -92,13 +95,10 @@ def _category(value: str, norm: Norm | None, norms: Norms | None) -> str:
     seen = norm.values.get(digest(value))
     if seen is None:
         return ", a value never seen in training" if norm.whole else RARE
-    if seen.labelled >= MIN_SEEN and seen.positives:
-        judged = norms.unit if norms.presumed else f"labelled {norms.unit}"
-        one = share(seen.positives, seen.labelled)
-        verb = "was" if one.startswith("1 in ") else "were"
-        of_all = share(norms.positives, norms.labelled)
-        return f": {one} of its {judged} {verb} true (of all, {of_all})"
-    return as_in(seen.rows, norm.rows, norms)
+    told = more_often_true(seen, norms, "its {}")
+    if told:
+        return f": {told}"
+    return _as_in(seen.rows, norm, norms)
 
 
 def _text(feature: EventFeature, value: str, text: TextModel | None) -> str:
@@ -113,22 +113,27 @@ def _hour(feature: EventFeature, value: float, norm: Norm | None, norms: Norms |
     hour = int(value)
     span = f"between {hour:02}:00 and {(hour + 1) % 24:02}:00 UTC"
     if feature.field == "event_time":
-        return f"at a time {span}{_when(value, norm, norms)}"
+        return f"at a time {span}{_when(feature.kind, value, norm, norms)}"
     return f"{feature.field} lies {span}{_seen_as(value, norm, norms)}"
 
 
 def _day(feature: EventFeature, value: float, norm: Norm | None, norms: Norms | None) -> str:
     day = _DAYS[int(value) - 1]
     if feature.field == "event_time":
-        return f"on a {day}{_when(value, norm, norms)}"
+        return f"on a {day}{_when(feature.kind, value, norm, norms)}"
     return f"{feature.field} lies on a {day}{_seen_as(value, norm, norms)}"
 
 
-def _when(value: float, norm: Norm | None, norms: Norms | None) -> str:
+def _when(kind: str, value: float, norm: Norm | None, norms: Norms | None) -> str:
     seen = _seen(value, norm)
     if norm is None or norms is None or seen is None:
         return ""
+    true = more_often_true(seen, norms, f"the {{}} {_SUCH_TIMES[kind]}")
+    if true:
+        return f": {true}"
     told = share(seen.rows, norm.rows)
+    if seen.rows * len(_DAYS if kind == "day_of_week" else _HOURS) >= norm.rows:
+        return ALONE_USUAL
     if told == "none":
         return f", when no {norms.unit.removesuffix('s')} of training happened"
     return f", when {told} {norms.unit} happen"
@@ -136,7 +141,14 @@ def _when(value: float, norm: Norm | None, norms: Norms | None) -> str:
 
 def _seen_as(value: float, norm: Norm | None, norms: Norms | None) -> str:
     seen = _seen(value, norm)
-    return "" if seen is None or norm is None else as_in(seen.rows, norm.rows, norms)
+    if seen is None or norm is None:
+        return ""
+    told = more_often_true(seen, norms, "such {}")
+    return f": {told}" if told else _as_in(seen.rows, norm, norms)
+
+
+def _as_in(rows: int, norm: Norm, norms: Norms | None) -> str:
+    return ALONE_USUAL if is_half(rows, norm.rows) else as_in(rows, norm.rows, norms)
 
 
 def _seen(value: float, norm: Norm | None) -> Seen | None:
@@ -154,12 +166,20 @@ def _missing(feature: EventFeature) -> str:
     return f"{feature.field} is missing or unreadable"
 
 
-def _beside(norm: Norm | None, kind: str) -> str:
-    """The range of eight in ten of a feature's numbers."""
+def usual_beside(value: float, norm: Norm | None, norms: Norms | None, kind: str) -> str:
+    """The range of eight in ten of a feature's numbers; within it, how often such were true."""
     if norm is None or norm.low is None or norm.high is None:
         return ""
-    low, high = (f"{n:.1f}" if kind == "entropy" else shown(n) for n in (norm.low, norm.high))
-    return f" (usually {low})" if low == high else f" (usually {low} to {high})"
+    if norm.low <= value <= norm.high:
+        band = band_of(norm, value)
+        such = "" if band is None else f"the {{}} with {_between(band.low, band.high, kind)}"
+        return as_usual(value, norm, norms, such)
+    return f" (usually {_between(norm.low, norm.high, kind)})"
+
+
+def _between(low: float, high: float, kind: str) -> str:
+    first, last = (f"{n:.1f}" if kind == "entropy" else shown(n) for n in (low, high))
+    return first if first == last else f"{first} to {last}"
 
 
 def _read(feature: EventFeature, field: str | None = None) -> str:

@@ -26,6 +26,8 @@ MOST_VALUES = 1_000  # of a category that are counted; the most frequent ones
 _DIGEST = 8  # letters: of 1,000 values another is taken for one in a case of four million
 FEW = ("hour_of_day", "day_of_week", "is_private_ip", "matches")  # kinds whose numbers are names
 _RANGE = (0.1, 0.5, 0.9)  # eight of ten numbers lie between the outer two
+_BANDS = np.arange(1, 11) / 10  # where bands of numbers end
+_TO = ".."  # between the two ends of a band, in the name that it is kept under
 
 
 class Seen(NamedTuple):
@@ -34,6 +36,14 @@ class Seen(NamedTuple):
     rows: int
     labelled: int
     positives: int
+
+
+class Band(NamedTuple):
+    """Numbers next to each other, about a tenth of all."""
+
+    low: float
+    high: float
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,7 @@ class Norm:
     low: float | None = None  # of known numbers the first, fifth and ninth tenth
     middle: float | None = None
     high: float | None = None
-    # By digest of a category's value (see `digest`), by number of kinds in FEW.
+    # By digest of a category's value (see `digest`), by number of kinds in FEW, by band of others.
     values: Mapping[str, Seen] = field(default_factory=dict)
     whole: bool = False  # there was no other value
 
@@ -88,6 +98,21 @@ def digest(value: str) -> str:
     return sha256(value.encode()).hexdigest()[:_DIGEST]
 
 
+def bands_of(norm: Norm) -> list[Band]:
+    """The bands of a feature's numbers, the lowest first; none where they were not counted."""
+    found = []
+    for key, seen in norm.values.items():
+        low, between, high = key.partition(_TO)
+        if between:
+            found.append(Band(float(low), float(high), seen))
+    return sorted(found)
+
+
+def band_of(norm: Norm, value: float) -> Band | None:
+    """The band that *value* lies in; None where no event of training had about that number."""
+    return next((band for band in bands_of(norm) if band.low <= value <= band.high), None)
+
+
 def norms_from(reference: Reference) -> Norms:
     """What an artefact knows that was made before this was counted: medians, and what is missing.
 
@@ -118,7 +143,30 @@ def _norm(feature: EventFeature | WindowFeature, column: pa.Array, truth: NDArra
         if len(present)
         else (None, None, None)
     )
-    return Norm(rows=len(numbers), missing=int((~known).sum()), low=low, middle=middle, high=high)
+    return Norm(
+        rows=len(numbers),
+        missing=int((~known).sum()),
+        low=low,
+        middle=middle,
+        high=high,
+        values=_banded(present, truth[known]),
+    )
+
+
+def _banded(numbers: NDArray[np.float64], truth: NDArray[np.int8]) -> dict[str, Seen]:
+    """How often numbers came, in bands of about a tenth; many equal ones are a band."""
+    if not len(numbers):
+        return {}
+    order = np.argsort(numbers, kind="stable")
+    numbers, truth = numbers[order], truth[order]
+    ends = np.unique(np.quantile(numbers, _BANDS, method="inverted_cdf"))
+    stops = np.searchsorted(numbers, ends, side="right").tolist()
+    found = {}
+    for start, stop, high in zip([0, *stops], stops, ends.tolist(), strict=False):
+        here = truth[start:stop]
+        seen = Seen(stop - start, int((here != UNKNOWN).sum()), int((here == 1).sum()))
+        found[f"{float(numbers[start])!r}{_TO}{high!r}"] = seen
+    return dict(sorted(found.items()))
 
 
 def _counted(texts: pa.Array, truth: NDArray[np.int8], called: Callable[[str], str]) -> Norm:

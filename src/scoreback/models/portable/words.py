@@ -1,11 +1,12 @@
 """How reasons tell a feature's value: what `artifact.words` says, taken apart."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 
-from scoreback.models.artifact.words import RARE, in_words
+from scoreback.models.artifact.words import RARE, in_words, usual_beside
 from scoreback.models.detector.spec import EventFeature
-from scoreback.models.judging.norms import Norms, digest
-from scoreback.portable.model import Words
+from scoreback.models.judging.norms import Norm, Norms, bands_of, digest
+from scoreback.portable.model import ALONE_USUAL, Words
 
 _FEW = {
     "hour_of_day": range(24),
@@ -25,13 +26,42 @@ def words_of(feature: EventFeature, norms: Norms | None = None, known: Iterable[
         return Words(before="", after="", missing=missing, told=told)
     if feature.kind == "category":
         return _of_category(feature, missing, norms, known)
-    sample = 7_654_321
-    while str(sample) in in_words(feature, 0.5, norms):  # the name of a field can hold anything
-        sample += 1
     decimals = 1 if feature.kind == "entropy" else None
+    before, plain = _around(feature, decimals)
+    norm = None if norms is None else norms.features.get(feature.name)
+    if norm is None or norm.low is None or norm.high is None:
+        return Words(before=before, after=plain, missing=missing, told={}, decimals=decimals)
+    return Words(
+        before=before,
+        after=plain + usual_beside(math.inf, norm, norms, feature.kind),
+        missing=missing,
+        told={},
+        decimals=decimals,
+        ranges=[
+            *(
+                (low, high, plain + usual_beside(low, norm, norms, feature.kind))
+                for low, high in _within(norm, norm.low, norm.high)
+            ),
+            (norm.low, norm.high, plain + ALONE_USUAL),  # what lies in no band
+        ],
+    )
+
+
+def _around(feature: EventFeature, decimals: int | None) -> tuple[str, str]:
+    """What stands before and after a number."""
+    sample = 7_654_321
+    while str(sample) in in_words(feature, 0.5):  # the name of a field can hold anything
+        sample += 1
     shown = str(sample) if decimals is None else f"{sample:.{decimals}f}"
-    before, _, after = in_words(feature, float(sample), norms).partition(shown)
-    return Words(before=before, after=after, missing=missing, told={}, decimals=decimals)
+    before, _, after = in_words(feature, float(sample)).partition(shown)
+    return before, after
+
+
+def _within(norm: Norm, low: float, high: float) -> Iterator[tuple[float, float]]:
+    """Ranges of usual numbers that are told by the same words."""
+    for band in bands_of(norm):
+        if band.low <= high and low <= band.high:
+            yield max(band.low, low), min(band.high, high)
 
 
 def _of_category(

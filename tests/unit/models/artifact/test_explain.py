@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -18,8 +19,18 @@ from scoreback.models.artifact.explain import reasons_of
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.artifact.window_words import Beside
 from scoreback.models.artifact.words import Value, in_words
+from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import EventFeature, WindowFeature
-from scoreback.models.judging.norms import Norm, Norms, Seen, digest
+from scoreback.models.judging.norms import (
+    Norm,
+    Norms,
+    Seen,
+    band_of,
+    bands_of,
+    digest,
+    norms_of,
+)
+from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import PATH, SHAPLEY
 from scoreback.models.learners.spoken import LONGEST, spoken
 from scoreback.models.learners.text_hashing import BUCKETS
@@ -262,6 +273,87 @@ def test_a_value_stands_beside_what_is_usual(
     feature: EventFeature | WindowFeature, value: Value, usual: Norm, expected: str
 ) -> None:
     assert in_words(feature, value, norms(usual)) == expected
+
+
+USUAL = ", which alone is usual"
+TWICE = {"1.0..1.0": Seen(400, 200, 0), "2.0..2.0": Seen(500, 90, 10), "3.0..7.0": Seen(100, 5, 1)}
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "usual", "expected"),
+    [
+        (window("distinct", "rule.id"), 2.0, norm(low=1.0, middle=2.0, high=3.0, values=TWICE),
+         "2 different rules of the same source.ip within an hour: 1 in 9 of the labelled events with 2 was true (of all, 1 in 300)"),  # noqa: E501
+        (window("distinct", "rule.id"), 2.0, middle(2.0),
+         f"2 different rules of the same source.ip within an hour{USUAL}"),
+        (window("distinct", "rule.id"), 1.0, norm(low=1.0, middle=1.0, high=3.0, values=TWICE),
+         f"1 rule of the same source.ip within an hour{USUAL}"),
+        (window("rarity", "a", ("b",)), 1.0, middle(1.0),
+         f"this a of the same b: at most 1 in 2 of its events in an hour{USUAL}"),
+        (window("since_last"), 91.0, middle(90.0),
+         f"1.5 minutes since the event before of the same source.ip{USUAL}"),
+        (event("number"), 2.0, norm(low=1.0, middle=1.0, high=3.0, values=TWICE),
+         "f is 2: 1 in 9 of the labelled events with 2 was true (of all, 1 in 300)"),
+        (event("number"), 5.0, norm(low=1.0, middle=1.0, high=6.0, values=TWICE), f"f is 5{USUAL}"),
+        (event("number"), None, norm(missing=500), f"f is missing{USUAL}"),
+        (event("category", "rule.id"), "R", values(R=(600, 400, 1)), f"rule.id is R{USUAL}"),
+        (event("category", "rule.id"), "R", values(R=(90, 90, 0)),
+         "rule.id is R (as in 1 in 11 events of training)"),
+        (event("is_private_ip", "source.ip"), 1.0, values(_0=(50, 5, 3), _1=(950, 9, 0)),
+         f"source.ip is a private address{USUAL}"),
+        (event("is_private_ip", "source.ip"), 1.0, values(_0=(50, 5, 0), _1=(950, 90, 10)),
+         "source.ip is a private address: 1 in 9 of such labelled events was true (of all, 1 in 300)"),  # noqa: E501
+        (event("hour_of_day", "event_time"), 9.0, values(_9=(80, 5, 0)),
+         f"at a time between 09:00 and 10:00 UTC{USUAL}"),
+        (event("hour_of_day", "event_time"), 9.0, values(_9=(80, 30, 1)),
+         "at a time between 09:00 and 10:00 UTC: 1 in 30 of the labelled events of that hour was true (of all, 1 in 300)"),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_a_usual_value_is_told_by_how_often_such_events_were_true(
+    feature: EventFeature | WindowFeature, value: Value, usual: Norm, expected: str
+) -> None:
+    assert in_words(feature, value, norms(usual)) == expected
+
+
+def test_what_alone_is_usual_is_a_reason_only_where_there_is_no_other() -> None:
+    features = (event("number"), event("number", "g").model_copy(update={"name": "m"}))
+    usual = norms(middle(1.0))
+    for m, told in ((5.0, ["g is 5"]), (None, [f"f is 1{USUAL}"])):
+        rows = pa.table({"n": [1.0], "m": pa.array([m], pa.float64())})
+        shares, log_odds = np.array([[1.0, 0.5, 0.25]]), np.array([1.75])
+        items = json.loads(reasons_of(features, rows, shares, log_odds, SHAPLEY, usual)[0])
+        assert [item["text"] for item in items[:-1]] == told
+        whole = sum(item["contribution"] for item in items[:-1])
+        assert whole + items[-1]["base"] + items[-1]["rest"] == pytest.approx(1.75)
+
+
+ONE_NUMBER = parse_detector(
+    "name: one\nevents: {local: {stream: s}}\nentity: host\nalerts: {budget: 5/day}\n"
+    "labels: {field: {name: v, positive: [bad], negative: [ok]}}\nfeatures: [{number: n}]\n",
+    "one.yml",
+)
+
+
+@given(
+    numbers=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=80),
+    truth=st.data(),
+)
+def test_every_number_of_training_lies_in_one_band(
+    numbers: list[float], truth: st.DataObject
+) -> None:
+    known = st.lists(st.integers(-1, 1), min_size=len(numbers), max_size=len(numbers))
+    truths = np.array(truth.draw(known), dtype=np.int8)
+    truths[truths < 0] = UNKNOWN
+    found = norms_of(ONE_NUMBER, pa.table({"n": numbers}), truths).features["n"]
+    bands = bands_of(found)
+    assert sum(band.seen.rows for band in bands) == len(numbers)
+    assert sum(band.seen.positives for band in bands) == (truths == 1).sum()
+    assert sum(band.seen.labelled for band in bands) == (truths != UNKNOWN).sum()
+    assert all(one.high < other.low for one, other in pairwise(bands))
+    for number in numbers:
+        band = band_of(found, number)
+        assert band is not None
+        assert band.low <= number <= band.high
 
 
 def test_of_presumed_truth_no_label_is_claimed() -> None:

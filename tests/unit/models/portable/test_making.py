@@ -132,7 +132,9 @@ def test_reasons_say_it_in_the_words_of_the_service(
         value = float(int(abs(number)) % few + (feature.kind == "day_of_week"))
     known = Norm(rows=50, missing=3, low=1.0, middle=2.0, high=3.5,
                  values={usual_of.digest("R"): Seen(40, 30, 3), "1": Seen(9, 4, 1),
-                         usual_of.digest(text): Seen(9, 0, 0)}, whole=whole)  # fmt: skip
+                         usual_of.digest(text): Seen(9, 0, 0), "-4.0..1.0": Seen(20, 10, 5),
+                         "1.5..2.0": Seen(20, 10, 3), "3.0..9.0": Seen(10, 10, 1)},
+                 whole=whole)  # fmt: skip
     usual = Norms(
         unit="events", presumed=False, labelled=40, positives=4, features={feature.name: known}
     )
