@@ -96,9 +96,7 @@ def table(
 
 def fail(error: ScorebackError) -> None:
     """What went wrong and what to do, to standard error."""
-    complain(f"scoreback: {error.message}")
-    if error.hint:
-        complain(f"  try: {error.hint}")
+    warn(error.message, error.hint)
 
 
 def code_of(errors: Iterable[ScorebackError]) -> int:
@@ -107,10 +105,14 @@ def code_of(errors: Iterable[ScorebackError]) -> int:
 
 
 def warn(text: str, hint: str = "") -> None:
-    """What somebody should know although it went on, and what to do, to standard error."""
-    complain(f"scoreback: {text}")
-    if hint:
-        complain(f"  try: {hint}")
+    """What somebody should know although it went on, and what to do, to standard error.
+
+    On a narrow screen both go on in the next line.
+    """
+    for begins, said in (("scoreback: ", text), ("  try: ", hint)):
+        if said:
+            width = _width(sys.stderr)
+            complain(begins + (said if width is None else tables.hanging(said, len(begins), width)))
 
 
 @contextmanager
@@ -168,10 +170,13 @@ def _console(into: IO[str], needed: int) -> Console:
     return Console(file=into, width=_width() or max(_IN_A_FILE, needed))
 
 
-def _width() -> int | None:
-    """Columns of the screen; None in a file or a pipe, unless somebody says how many."""
-    if sys.stdout.isatty():
-        return Console().width
+def _width(of: IO[str] | None = None) -> int | None:
+    """Columns of the screen; None in a file or a pipe, unless somebody says how many.
+
+    *of* is standard output, or standard error.
+    """
+    if (of or sys.stdout).isatty():
+        return Console(file=of or sys.stdout).width
     said = os.environ.get("COLUMNS", "")
     return int(said) if said.isdecimal() and int(said) else None
 

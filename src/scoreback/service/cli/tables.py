@@ -3,6 +3,7 @@
 What does not fit beside each other is shown below each other, one block a row.
 """
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 BLOCKS_BELOW = 120  # columns: what has one block a row on a narrow screen
+_GLUE = "\ue000"  # no text has it: it is private
+_VALUE = r"(?:'[^'\n]*'|[\w@%/.](?:[\w@%/.:=+-]*[\w@%/])?)"
+_OPTION = rf"--[\w-]+(?: {_VALUE})?"
+_WORD = rf"(?:{_OPTION}|'[^'\n]*'|v\d+\b|[A-Z][A-Z.]+\b|[\w/-]*[./=]{_VALUE})"
+_COPIED = re.compile(
+    rf"`[^`\n]+`|\b(?:scoreback|pip|jq|iconv|make|chmod) [a-z-]+(?: {_WORD})*|(?<!\S){_OPTION}"
+)
 _LEAST = 24  # columns that a sentence gets, at least
 
 
@@ -51,15 +59,25 @@ def needed(rows: Rows) -> int:
 
 
 def wrapped(text: str, width: int) -> str:
-    """*text* in lines of *width*, broken between words alone."""
+    """*text* in lines of *width*, broken between words alone, and in no command to be copied."""
     return "\n".join(
-        part
-        for line in text.splitlines()
+        part.replace(_GLUE, " ")
+        for line in _glued(text).splitlines()
         for part in textwrap.wrap(
             line, max(width, 1), break_long_words=False, break_on_hyphens=False
         )
         or [""]
     )
+
+
+def hanging(text: str, indent: int, width: int) -> str:
+    """*text* in lines of *width*, all but the first of them indented; it begins behind *indent*."""
+    return wrapped(text, width - indent).replace("\n", "\n" + " " * indent)
+
+
+def _glued(text: str) -> str:
+    """*text* with another sign for the spaces in what is copied as it stands."""
+    return _COPIED.sub(lambda found: found[0].replace(" ", _GLUE), text)
 
 
 def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
@@ -121,7 +139,9 @@ def _needs(rows: Rows) -> tuple[list[int], list[int]]:
     for index, name in enumerate(rows.columns):
         cells = [line for row in rows.cells for line in row[index].splitlines()]
         if name in rows.prose:
-            longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+            longest = max(
+                (cell_len(word) for cell in cells for word in _glued(cell).split()), default=0
+            )
             wide = max(map(cell_len, [name, *cells]))
             whole.append(wide)
             least.append(min(wide, max(_LEAST, longest, cell_len(name))))

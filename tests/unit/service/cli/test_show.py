@@ -61,3 +61,27 @@ def test_a_sentence_goes_on_in_the_next_line_and_a_command_stays_one(
     monkeypatch.delenv("COLUMNS")
     show.say(sentence)
     assert capsys.readouterr().out == f"{sentence}\n"
+
+
+def test_an_error_goes_on_in_the_next_line_but_what_is_copied_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = (
+        "`scoreback apply --take-over`",
+        "scoreback train queue.yml --as-of 2026-02-16 --promote",
+        "pip install 'scoreback[sigma]'",
+        "--time-format '%d.%m.%Y %H:%M'",
+        "--strip _source",
+    )
+    for one in copied:
+        for before in range(20, 60):
+            words = " ".join(["word"] * (before // 5)) + "x" * (before % 5)
+            hint = f"{words}: {one}, and so on, until it is longer than one line of the screen"
+            monkeypatch.setenv("COLUMNS", "80")
+            show.warn(f"{words} is wrong with the thing that the command names here", hint)
+            lines = capsys.readouterr().err.splitlines()
+            assert max(map(len, lines)) <= 80
+            assert sum(one in line for line in lines) == 1
+            monkeypatch.delenv("COLUMNS")
+            show.warn("in a pipe it is one line, however long " * 3, hint)
+            assert len(capsys.readouterr().err.splitlines()) == 2
