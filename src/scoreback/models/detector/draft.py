@@ -24,6 +24,7 @@ from scoreback.models.detector.quantities import FIELD_NAME
 from scoreback.models.detector.tells import (
     DISGUISE,
     Truth,
+    counts_up,
     fills_a_time,
     only_positives_have,
     told_by,
@@ -33,9 +34,11 @@ __all__ = ["Choice", "Draft", "draft", "flow", "windows"]
 
 _AFTERWARDS = frozenset(
     ("closed", "resolution", "resolved", "assignee", "analyst", "verdict", "disposition",
-     "status", "owner", "comment", "comments", "outcome", "triage", "triaged", "escalated")
+     "status", "owner", "comment", "comments", "outcome", "triage", "triaged", "escalated",
+     "note", "notes", "remark", "remarks", "justification", "closure", "resolver", "investigator",
+     "investigation", "reviewer", "remediation", "conclusion", "determination", "adjudication")
 )  # fmt: skip
-_CODES = frozenset(("id", "code", "sid", "port", "dport"))  # numbers that name something
+_CODES = frozenset(("id", "uid", "code", "sid", "port", "dport"))  # numbers that name something
 _FEW_NUMBERS = 12  # values of a number that are learnt one by one
 _RARELY = 0.95  # share of events without a field, from which on it is left out
 _AGAIN = 0.5  # share of a category whose values have to come again
@@ -108,6 +111,7 @@ def draft(
         features += windows(entity.field, categories, timing.overs(who.repeats))
     contents = Contents(
         name=name, siem=siem, selection=selection, entity=entity, labels=labels, time=time,
+        few=labels.of_few_values([f for f in fields if f.name != entity.field]),
         features=features, timing=timing, events=sample.num_rows,
         budget=timing.budget(times, truth, None if who is None else who.texts),
     )  # fmt: skip
@@ -226,6 +230,8 @@ def _useless(field: Field) -> str:
         return "it names things: hashes, identifiers"
     if field.kind == "time":
         return "a time never comes again"
+    if counts_up(field):
+        return "it counts the events one after the other: it tells when, not what"
     if any(is_or_is_under(field.name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
     if set(field.words) & _AFTERWARDS:

@@ -14,6 +14,7 @@ from scoreback.models.detector.quantities import format_duration
 
 _NO_WRAPPING = 2**31
 _SHOWN = 8  # values in a comment
+_FIELDS = 6  # that may be the label
 _LONGEST = 40  # characters of each
 
 
@@ -26,6 +27,7 @@ class Contents:
     selection: Mapping[str, str]
     entity: Entity
     labels: Labels
+    few: Sequence[Field]  # that may be the label, where none was found
     time: Field | None
     features: Sequence[Mapping[str, object]]
     timing: Timing
@@ -47,7 +49,7 @@ def file_text(contents: Contents) -> str:
         "labels:",
     ]
     label = contents.labels.chosen
-    lines += _verdicts(contents.labels) if label is None else _field(label, contents)
+    lines += _verdicts(contents.labels, contents.few) if label is None else _field(label, contents)
     mature = format_duration(contents.timing.mature_after)
     lines.append(f"  mature_after: {mature:<18} # younger events are not used")
     lines += ["features:", *(f"  - {flow(dict(feature))}" for feature in contents.features)]
@@ -82,13 +84,17 @@ def _field(label: Answer, contents: Contents) -> Iterator[str]:
         yield "  unlabelled: presumed_benign      # only positives are written down"
 
 
-def _verdicts(labels: Labels) -> Iterator[str]:
+def _verdicts(labels: Labels, few: Sequence[Field]) -> Iterator[str]:
     yield from _wrapped(
         "No field of the sample was found to be a label, so the answer has to come from people:"
         " from how analysts close the alerts on these events, in the SIEM or with `scoreback"
         " verdict`. Until some were closed, training refuses. Or say here what you know already:",
         "  # ",
     )
+    for field in few[:_FIELDS]:
+        yield from _wrapped(
+            f"Could it be {_said(field.name)}? Its values: {_listed(field.values)}.", "  # "
+        )
     for answer in labels.unclear:
         yes, no = flow(list(answer.positive)), flow(list(answer.negative))
         yield f"  # field: {{name: {flow(answer.field.name)}, positive: {yes}, negative: {no}}}"

@@ -21,6 +21,12 @@ _CALLED = (
     ("ip", "ip address", "ipaddress", "address", "dst ip", "dest ip", "dstip", "destip",
      "destination ip", "destination address", "dest", "dst", "resp h"),
 )  # fmt: skip
+# Numbers that name somebody: a user may be a number of users, a user id hardly.
+_NUMBERED = (
+    "host id", "hostid", "device id", "deviceid", "asset id", "assetid", "endpoint id",
+    "user id", "userid", "uid", "account id", "accountid", "employee id", "employee number",
+    "customer id", "customerid", "client id", "subscriber id", "card id",
+)  # fmt: skip
 _RARELY = 0.5  # share of events without a field, from which on it cannot be the entity
 _HARDLY = 1.5  # events for each value, below which it comes again too seldom to cap anything
 _DIFFER, _REPEAT = 5, 3  # values, and events for each, of a field that nobody would call an entity
@@ -73,9 +79,17 @@ def _called(able: Sequence[Field]) -> Field | None:
     for name in _FIRST:
         if name in names:
             return names[name]
-    coming_again = [f for f in able if f.kind != "number" and f.repeats > _HARDLY]
-    for words in (called.split() for group in _CALLED for called in group):
-        for field in coming_again:
+    coming_again = [f for f in able if f.repeats > _HARDLY]
+    named = [f for f in coming_again if f.kind != "number"]
+    numbered = [f for f in coming_again if f.kind == "number" and f.distinct >= _DIFFER]
+    found = _by_last_words(named, [called for group in _CALLED for called in group])
+    return found or _by_last_words(numbered, _NUMBERED)
+
+
+def _by_last_words(fields: Sequence[Field], names: Sequence[str]) -> Field | None:
+    """The field whose name ends with the first of *names* that any ends with."""
+    for words in (name.split() for name in names):
+        for field in fields:
             if list(field.words[-len(words) :]) == words:
                 return field
     return None

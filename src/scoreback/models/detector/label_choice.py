@@ -4,6 +4,7 @@ Values decide first: a field that says *benign* and *malicious* is a label, what
 Where values say only yes and no, or nothing that is known, the name has to say that it is one.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.models.detector.meaning import meaning_of, says_itself
+from scoreback.models.detector.meaning import Meaning, meaning_of, says_itself
 from scoreback.models.detector.profile import MOST_VALUES, Field
 from scoreback.models.detector.tells import Truth
 
@@ -20,18 +21,24 @@ _LABEL_WORDS = frozenset(
     ("label", "verdict", "outcome", "disposition", "truth", "malicious", "attack", "resolution",
      "classification", "class", "target", "kev", "exploited", "exploitation", "intrusion", "bad",
      "anomaly", "anomalous", "fraud", "malware", "phishing", "spam", "benign", "evil", "tp",
-     "incident", "positive", "y", "groundtruth", "compromised", "threat", "result", "grade")
+     "incident", "positive", "y", "groundtruth", "compromised", "threat", "result", "grade",
+     "triage", "determination", "judgement", "judgment", "adjudication", "conclusion")
 )  # fmt: skip
 # Of these, some also name what an event is about; values that mean nothing make no label of them.
 _HOLDS_ANYTHING = frozenset(
     ("label", "verdict", "disposition", "truth", "classification", "class", "target", "outcome",
-     "resolution", "groundtruth", "result", "grade")
+     "resolution", "groundtruth", "result", "grade", "triage", "determination", "judgement",
+     "judgment", "adjudication", "conclusion")
 )  # fmt: skip
 _NO_LABEL = frozenset(  # names of things that such words describe
     ("type", "category", "severity", "rule", "signature", "technique", "tactic", "priority", "name")
 )  # fmt: skip
 _TURNED = frozenset(("benign",))  # a yes to such a name means no attack
-_DONE = frozenset(("success", "failure", "succeeded", "failed", "error", "denied", "allowed"))
+_DONE = frozenset(
+    ("success", "failure", "succeeded", "failed", "error", "denied", "allowed", "allow", "deny",
+     "block", "blocked", "permit", "permitted", "accept", "accepted", "drop", "dropped", "pass",
+     "passed")
+)  # fmt: skip
 _USUAL_FLAGS = frozenset(  # what events say yes or no to, that is not a verdict
     ("tls", "ssl", "https", "signed", "signature", "admin", "privileged", "elevated", "root",
      "internal", "external", "private", "remote", "encrypted", "enabled", "disabled",
@@ -94,6 +101,16 @@ class Labels:
     unclear: tuple[Answer, ...]  # without a chosen one: fields of yes and no, that may mean it
     refused: dict[str, str]  # field → why
 
+    def of_few_values(self, fields: Sequence[Field]) -> list[Field]:
+        """Those of *fields* that could be the label if somebody knew what their values mean."""
+        taken = {answer.field.name for answer in (*self.others, *self.unclear)}
+        few = [
+            f for f in fields
+            if 1 < f.distinct <= _FEW and f.kind == "name" and f.name not in taken
+            and f.noun not in _NO_LABEL
+        ]  # fmt: skip
+        return sorted(few, key=lambda f: (f.noun not in _LABEL_WORDS, f.distinct, f.name))
+
     @classmethod
     def among(cls, fields: Sequence[Field]) -> Self:
         """The label among *fields*; of several as likely, a learnable one with fewer positives."""
@@ -143,7 +160,7 @@ def _answer(field: Field) -> Answer | str:
     hopeless = _hopeless(field)
     if hopeless:
         return hopeless if named else ""
-    told = {value: meaning_of(value) for value in field.values}
+    told = _told(field.values)
     positive = tuple(v for v in field.values if told[v] == "positive")
     negative = tuple(v for v in field.values if told[v] == "negative")
     undecided = tuple(v for v in field.values if told[v] == "open")
@@ -179,6 +196,12 @@ def _answer(field: Field) -> Answer | str:
     if set(told.values()) <= {None, "open"} and set(map(str.lower, field.values)) & _DONE:
         return "it says how the event itself ended, not what it was"
     if field.noun not in _HOLDS_ANYTHING:
+        if field.distinct == 2 and all(map(_is_number, field.values)):
+            no, yes = sorted(field.values, key=float)
+            if field.noun in _TURNED:
+                no, yes = yes, no
+            why = f"its name says so; a GUESS: of two numbers the greater, {yes!r}, means yes"
+            return answer(_ODD, why, (yes,), (no,))
         return "no value of it is known to mean an attack; name it yourself if one does"
     if negative and unknown:
         why = "its name says so; what is not called harmless is taken for an attack"
@@ -190,6 +213,19 @@ def _answer(field: Field) -> Answer | str:
         why = f"its name says so; a GUESS: {unknown[0]!r} is most frequent, so the rest are attacks"
         return answer(_ODD, why, unknown[1:], unknown[:1])
     return "no value of it is known to mean an attack; name it yourself if one does"
+
+
+def _told(values: Sequence[str]) -> dict[str, Meaning | None]:
+    """What each of *values* means; of numbers, a 1 says yes only beside a number that says no."""
+    told = {value: meaning_of(value) for value in values}
+    numbers = [value for value in values if _is_number(value)]
+    if len(numbers) > 1 and all(told[value] != "negative" for value in numbers):
+        told |= dict.fromkeys(numbers)
+    return told
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+([.]0*)?", value) is not None
 
 
 def _is_named(field: Field) -> bool:

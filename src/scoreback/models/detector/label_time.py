@@ -22,20 +22,24 @@ _OF_ANYTHING = frozenset(
 )  # fmt: skip
 _CLOCK = frozenset(("time", "timestamp", "date", "ts", "at"))
 _DAY_US = 86_400_000_000  # a date without a clock may lie this much before its event
+_SOME, _TOGETHER = 0.02, 0.99  # share of events without a value; and alike in having one
 _MOSTLY = 0.9  # share of the positives that need a time, and of the times not before their event
 
 
 def label_time(
     label: Answer, fields: Sequence[Field], event_times: pa.Array | None
 ) -> Field | None:
-    """The time of *label*: by its name its own, there for positives, and not before the event."""
+    """The time of *label*: there for positives, not before the event, and likely its own.
+
+    So it is by its name, or as it is there for those events alone that have a label.
+    """
     own = set(label.field.words) - _OF_ANYTHING
     found = []
     for field in fields:
         words = set(field.words)
         shares = bool(words & own)
-        meant = field.kind == "time" and bool(shares or words & _DECIDED)
-        if meant and _fits(field, label, event_times):
+        meant = shares or bool(words & _DECIDED) or _filled_together(field, label.field)
+        if meant and field.kind == "time" and _fits(field, label, event_times):
             found.append((not shares, field.name, field))
     return min(found, key=lambda each: each[:2])[2] if found else None
 
@@ -58,6 +62,14 @@ def decided_later(fields: Sequence[Field], event_times: pa.Array | None) -> dict
             if len(lag) and (lag > HOUR_US).mean() >= _MOSTLY:
                 found |= {f.name: time.name for f in fields if f.name.startswith(begin)}
     return found
+
+
+def _filled_together(one: Field, other: Field) -> bool:
+    """Whether two fields lack their values in the same events, and in some at least."""
+    if min(one.missing, other.missing) < _SOME:
+        return False
+    same = pc.equal(pc.is_valid(one.texts), pc.is_valid(other.texts))
+    return bool(pc.mean(same).as_py() >= _TOGETHER)
 
 
 def _lags(field: Field, event_times: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

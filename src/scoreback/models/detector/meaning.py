@@ -22,6 +22,9 @@ _NEGATIVE = frozenset(
      "fine", "dismissed",
      "benignpositive", "falsepositive")
 )  # fmt: skip
+# Beside a word that says more they say nothing: a false positive may be confirmed, too.
+_POSITIVE_IF_NOTHING_ELSE = frozenset(("confirmed", "escalated", "genuine", "substantiated"))
+_NEGATIVE_IF_NOTHING_ELSE = frozenset(("unfounded", "unsubstantiated", "nuisance", "irrelevant"))
 _OPEN = frozenset(
     ("undetermined", "unknown", "pending", "inconclusive", "unconfirmed", "untriaged", "unlabelled",
      "unlabeled", "unreviewed", "duplicate")
@@ -55,6 +58,11 @@ def meaning_of(value: str) -> Meaning | None:
         if word in _NEGATIVE:
             return "negative"
         if word in _POSITIVE:
+            return "negative" if i and words[i - 1] in _NOT else "positive"
+    for i, word in enumerate(words):
+        if word in _NEGATIVE_IF_NOTHING_ELSE:
+            return "negative"
+        if word in _POSITIVE_IF_NOTHING_ELSE:
             return "negative" if i and words[i - 1] in _NOT else "positive"
     return None
 

@@ -19,6 +19,7 @@ _STRETCHES = 20  # of rows, in order of time
 _BINS, _A_BIN = 100, 100  # of a number, about as many rows in each; and that many at least
 _SMOOTHING = 1.0  # rows of the overall share that each value's own share is mixed with
 _LEAST = 20  # rows; fewer show nothing
+_ONE_EACH = 0.98  # share of events with a number of their own, greater than that of the one before
 
 Truth = NDArray[np.int8]  # of each row of the sample: 1, 0, or -1 where nothing is known
 
@@ -56,6 +57,16 @@ def fills_a_time(field: Field) -> bool:
     codes = pc.drop_null(field.texts).dictionary_encode().indices.to_numpy()
     changes = int((codes[1:] != codes[:-1]).sum())
     return field.distinct > 1 and field.repeats >= _LEAST and changes < field.distinct
+
+
+def counts_up(field: Field) -> bool:
+    """Whether *field* is a whole number that grows, or shrinks, from event to event: a row's."""
+    if field.kind != "number" or field.distinct < max(_ONE_EACH * field.present, _LEAST):
+        return False
+    numbers = pc.drop_null(_numbers(pc.drop_null(field.texts)))
+    steps = np.diff(pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False))
+    one_way = max((steps > 0).mean(), (steps < 0).mean()) if len(steps) else 0.0
+    return bool(one_way >= _ONE_EACH and (steps % 1 == 0).all())
 
 
 def _codes(field: Field) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ def sample(**columns: Sequence[str | None]) -> pa.Table:
     given: dict[str, Sequence[str | None]] = {
         "host.name": [f"h{i % 40}" for i in range(ROWS)],
         "rule.id": [f"r{i % 9}" for i in range(ROWS)],
-        "network.bytes": [str(i * 17) for i in range(ROWS)],
+        "network.bytes": [str(i * 7919 % 5003) for i in range(ROWS)],
         "process.command_line": [f"/usr/bin/tool --number {i} --verbose" for i in range(ROWS)],
         "event.hash": [f"{i:032x}" for i in range(ROWS)],
         "source.ip": [f"10.0.{i % 50}.7" for i in range(ROWS)],
@@ -28,6 +28,8 @@ def sample(**columns: Sequence[str | None]) -> pa.Table:
         "closed.as": ["true positive" if i % 30 == 0 else "benign" for i in range(ROWS)],
         "event.created": ["2026-01-01T00:00:00Z" if i % 2 else "2026-01-02" for i in range(ROWS)],
         "closed.at": [f"2026-01-{i % 28 + 1:02}T00:00:00Z" for i in range(ROWS)],
+        "analyst_notes": [f"seen {i % 7}" for i in range(ROWS)],
+        "row_number": [str(70_000 - i * 3) for i in range(ROWS)],
         "ticket.resolution": [f"see ticket {i}" for i in range(ROWS)],
     }
     return pa.table({**given, **columns})
@@ -70,6 +72,8 @@ def test_a_draft_is_a_valid_detector(tmp_path: Path) -> None:
         ("sensor", "always 's1'"),
         ("event.created", "time"),
         ("ticket.resolution", "once the answer is known"),
+        ("analyst_notes", "once the answer is known"),
+        ("row_number", "one after the other"),
     ],
 )
 def test_what_is_left_out_says_why(field: str, why: str) -> None:
@@ -172,3 +176,36 @@ def test_without_a_label_the_file_says_where_answers_can_come_from(tmp_path: Pat
     assert loaded(found, tmp_path).labels.verdicts is not None
     assert "scoreback verdict" in " ".join(found.text.replace("#", "").split())
     assert "field: {name: qa, positive: ['1'], negative: ['0']}" in found.text
+
+
+def test_a_time_that_only_labelled_events_have_is_the_labels_own() -> None:
+    start = np.datetime64("2026-01-01T00:00:00", "us")
+    when = start + np.arange(ROWS).astype("timedelta64[h]")
+    judged = [i % 3 != 0 for i in range(ROWS)]
+    later = [f"{t}Z" if j else None for t, j in zip(when + np.timedelta64(9, "h"), judged,
+                                                   strict=True)]  # fmt: skip
+    table = pa.table(
+        {
+            "event_time": pa.array(when.astype("int64"), pa.timestamp("us", "UTC")),
+            "host.name": [f"h{i % 40}" for i in range(ROWS)],
+            "triage": [
+                None if not j else "P1-confirmed" if i % 20 == 1 else "closed-noise"
+                for i, j in enumerate(judged)
+            ],
+            "erledigt": later,
+            "end": [f"{moment}Z" for moment in when + np.timedelta64(1, "h")],
+        }
+    )
+    found = drafted(table)
+    assert use(found, "triage") == ["label"]
+    assert use(found, "erledigt") == ["label time"]
+    assert use(found, "end") == ["left out"]
+
+
+def test_without_a_label_fields_of_few_values_are_named_with_them() -> None:
+    table = sample().drop_columns(["closed.as"])
+    befund = [("Fehlalarm", "Harmlos", "Angriff")[i % 3] for i in range(ROWS)]
+    found = drafted(table.append_column("befund", pa.array(befund)))
+    assert not found.complete
+    assert "Could it be 'befund'? Its values: " in found.text
+    assert "'Angriff'" in found.text

@@ -62,3 +62,13 @@ def test_a_number_is_the_entity_only_under_its_full_name_and_says_that_it_is_one
     numbers = [str(i % 20) for i in range(ROWS)]
     assert "NUMBER" in chosen({"user.id": numbers}).why
     assert chosen({"user": numbers}).field == "rule"
+
+
+@pytest.mark.parametrize("name", ["uid", "customer_id", "EmployeeNumber"])
+def test_a_number_that_is_called_somebodys_id_comes_before_a_guess(name: str) -> None:
+    found = chosen({name: [str(5000 + i % 20) for i in range(ROWS)]})
+    assert found.field == name
+    assert "NUMBER" in found.why
+    assert "GUESS" not in found.why
+    named = chosen({name: [str(i % 20) for i in range(ROWS)], "host": ["a", "b"] * (ROWS // 2)})
+    assert named.field == "host"

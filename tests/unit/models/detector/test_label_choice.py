@@ -50,6 +50,10 @@ def rarely(rare: str, common: str, every: int = 20) -> list[str | None]:
         ("notes2", "Attack", "Normal"),
         ("IncidentGrade", "TruePositive", "BenignPositive"),
         ("Result", "2", "-1"),
+        ("grade", "2", "1"),
+        ("Triage", "P1-confirmed", "closed-noise"),
+        ("is_phishing", "1", "-1"),
+        ("legit_or_not benign", "1", "2"),
     ],
 )
 def test_the_label_is_found_among_columns_of_few_values(name: str, rare: str, common: str) -> None:
