@@ -72,7 +72,9 @@ def chosen(account: Figures, named: Mapping[str, str]) -> str:
     equals = (account.get("choice") or {}).get("equals") or ()
     if equals:
         others = ", ".join(named[e] for e in equals)
-        said += f"; nothing tells it apart from {others}, and the most robust is kept"
+        said += (
+            f"; nothing tells it apart from {others}: the most robust that earns its place is kept"
+        )
     return said + "."
 
 

@@ -132,5 +132,6 @@ def _positives(own: Evaluation, choice: Choice) -> Pitfall:
         count >= (_SOME if equals else FEW),
         "positives on the judged days."
         + (f" Nothing tells {choice.chosen} apart from {equals}." if equals else "")
-        + f" Below {FEW} no two candidates can be told apart, and the most robust is kept",
+        + f" Below {FEW} no two candidates can be told apart: the most robust that earns its place"
+        " is kept",
     )

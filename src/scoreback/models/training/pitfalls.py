@@ -87,7 +87,7 @@ def _filled_after(leaks: Sequence[Leak]) -> Pitfall:
         "filled in after the fact",
         f"{leaks[0].positives:,} of {leaks[0].cases:,}" if leaks else "none",
         not leaks,
-        (f"{_listed(leaks)}. " if leaks else "")
+        (f"cases are positive: {_listed(leaks)}. " if leaks else "")
         + f"A field whose presence, or absence, is positive in {NEARLY_ALL:.0%} of {MANY} cases or"
         " more may have been filled in once the answer was known",
     )

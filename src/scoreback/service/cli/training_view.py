@@ -109,7 +109,10 @@ def _choice(outcome: TrainOutcome) -> None:
     training = outcome.training
     if training.choice.equals:
         equals = ", ".join(training.choice.equals)
-        show.say(f"nothing tells {training.chosen} apart from {equals}: the most robust is kept")
+        show.say(
+            f"nothing tells {training.chosen} apart from {equals}: the most robust that earns its"
+            " place is kept"
+        )
     rule = training.plain_rule
     if rule.words:
         show.say(
