@@ -72,7 +72,7 @@ def _snooping(own: float | None, random_split: float | None) -> Pitfall | None:
 def _disguise(single: float | None, feature: str, leaks: Sequence[Leak]) -> Pitfall | None:
     if single is None:
         return None
-    also = f". So may {_listed(leaks)}" if leaks else ""
+    also = f". Look so at these, too: {_listed(leaks)}" if leaks else ""
     return Pitfall(
         "label in disguise",
         f"{single:.2f}",
