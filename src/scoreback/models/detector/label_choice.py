@@ -174,7 +174,12 @@ def _answer(field: Field) -> Answer | str:
         left = tuple(v for v in field.values if v not in (*yes, *no))
         return Answer(field=field, positive=yes, negative=no, open=left, sure=sure, why=why)
 
-    if positive and negative and covered >= _COVERED and (named or field.distinct <= _FEW):
+    # Of many steps of an attack one may have a name that is known; that makes it no other label.
+    named_steps = field.noun in _HOLDS_ANYTHING and sum(counts[v] for v in unknown) > sum(
+        counts[v] for v in positive
+    )
+    clear_enough = positive and negative and covered >= _COVERED and not named_steps
+    if clear_enough and (named or field.distinct <= _FEW):
         clear = any(map(says_itself, positive)) and any(map(says_itself, negative))
         if named:
             sure = _SAYS_ITSELF_AND_NAMED if clear else _NAMED

@@ -23,7 +23,7 @@ _NEGATIVE = frozenset(
      "benignpositive", "falsepositive")
 )  # fmt: skip
 # Beside a word that says more they say nothing: a false positive may be confirmed, too.
-_POSITIVE_IF_NOTHING_ELSE = frozenset(("confirmed", "escalated", "genuine", "substantiated"))
+_POSITIVE_IF_NOTHING_ELSE = frozenset(("confirmed", "genuine", "substantiated"))
 _NEGATIVE_IF_NOTHING_ELSE = frozenset(("unfounded", "unsubstantiated", "nuisance", "irrelevant"))
 _OPEN = frozenset(
     ("undetermined", "unknown", "pending", "inconclusive", "unconfirmed", "untriaged", "unlabelled",

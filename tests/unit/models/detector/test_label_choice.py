@@ -90,6 +90,8 @@ def test_what_is_not_called_harmless_is_taken_for_an_attack() -> None:
     assert answer.negative == ("-",)
     assert set(answer.positive) == {"dirb", "wpscan"}
     assert answer.open == ("pending",)
+    answer = found(event_label=[*steps[:-2], "malware", "sudo_confirmed"])
+    assert set(answer.positive) == {"dirb", "wpscan", "malware", "sudo_confirmed"}
 
 
 def test_odd_values_of_a_field_that_is_called_a_label_are_a_guess_that_says_so() -> None:
