@@ -30,6 +30,8 @@ EVENT_COLUMNS = pa.schema(
     ]
 )
 
+UNKNOWN_LABELLER = "unknown"  # whoever gave a verdict, where the SIEM does not say
+
 LABEL_COLUMNS = pa.schema(
     [
         pa.field("event_id", pa.string()),  # the event that was judged; null for an entity label
@@ -38,7 +40,7 @@ LABEL_COLUMNS = pa.schema(
         pa.field("until", TIME),
         pa.field("verdict", pa.string(), nullable=False),  # a `Verdict`
         pa.field("label_time", TIME, nullable=False),  # when the label came to exist
-        pa.field("labeller", pa.string(), nullable=False),
+        pa.field("labeller", pa.string(), nullable=False),  # or `UNKNOWN_LABELLER`
         pa.field("source", pa.string(), nullable=False),  # "verdict", "field", ...
         pa.field("propensity", pa.float64()),  # chance that a person was shown it; null: unknown
         pa.field("alert_id", pa.string()),  # the alert that was closed; null: judged without one

@@ -17,7 +17,7 @@ from scoreback.errors import ConfigError, DataError, StateError, TrainingRefused
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector, parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import LABEL_COLUMNS, LabelBatch
+from scoreback.records import LABEL_COLUMNS, UNKNOWN_LABELLER, LabelBatch
 from scoreback.service.app import App, opened
 from scoreback.service.cli import app as command_line
 from scoreback.service.deploying.artifacts import load_artifact
@@ -39,6 +39,7 @@ from tests.integration.embedded import champion_of, siem_of
 
 FLOOD = 500
 NOW = END + DAY
+SECOND = timedelta(seconds=1)
 HONEST = ("ann", "bob", "cid")
 FIELD = "{field: {name: outcome, positive: bad, negative: good, delay: 2h}, mature_after: 1d}"
 TEXT = text_of("plain").replace(FIELD, "{verdicts: {join: event}, mature_after: 1d}")
@@ -190,6 +191,24 @@ def test_the_commands_list_and_decide(flooded: App, tmp_path: Path) -> None:
     assert "rejected" in run("reject", str(file), case["case_id"])[1]
     with pytest.raises(StateError, match="0 cases"):
         decide_on(flooded, LEARNS, "nope", "accepted", by="dana", reason="", at=NOW)
+
+
+def test_a_flood_of_nobody_knows_whom_waits_and_is_told_as_such(app: App, tmp_path: Path) -> None:
+    ids = events().batch.column("event_id").to_pylist()
+    rows = [row(ids[n], END - DAY + n * SECOND, UNKNOWN_LABELLER, "false_positive")
+            for n in range(130)]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=LABEL_COLUMNS).combine_chunks()
+    siem_of(app).intake.add_verdicts(LabelBatch(table.to_batches()[0]))
+    harvest(app, LEARNS, now=NOW)
+    told = [one.what for one in check_detector(app, LEARNS, NOW)]
+    assert any("130 verdicts of people whom the SIEM does not name" in what for what in told)
+    file, home = tmp_path / "plain.yml", str(app.settings.home)
+    file.write_text(TEXT)
+    result = CliRunner().invoke(
+        command_line, ["quarantine", "list", str(file), "--home", home], env={"COLUMNS": "80"}
+    )
+    assert result.exit_code == 3
+    assert "several people may count as one" in " ".join(result.stdout.split())
 
 
 def golden_file(folder: Path, *lines: str) -> Detector:

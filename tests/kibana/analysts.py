@@ -65,6 +65,6 @@ class Team:
             self._simulator.accounts.add_user(name, PASSWORD, features)
             session = requests.Session()
             session.auth = HTTPBasicAuth(name.encode(), PASSWORD.encode())
-            session.headers["kbn-xsrf"] = "true"
+            session.headers.update({"kbn-xsrf": "true", "simulated-session": name})  # a browser's
             self._sessions[name] = session
         return self._sessions[name]

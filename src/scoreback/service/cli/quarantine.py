@@ -21,6 +21,10 @@ quarantine = typer.Typer(
 )
 
 _Case = Annotated[str, typer.Argument(help="The case, or how it begins; list shows them.")]
+_UNKNOWN = (
+    "unknown: the SIEM does not say who gave these verdicts, so several people may count as one"
+    " here."
+)
 _Reason = Annotated[str, typer.Option(help="Why, for the audit log.", metavar="TEXT")]
 
 
@@ -50,6 +54,8 @@ def list_cases(
             [_row(one) for one in found],
             numbers="     rr",
         )
+        if any(one.by_unknown for one in found):
+            show.say(_UNKNOWN)
     if any(one.waits for one in found):
         raise typer.Exit(show.PARTLY)
 
@@ -107,7 +113,8 @@ def _decide(
         return
     count = held.case.labels
     left = "learnt from at the next training" if decision == "accepted" else "left out for good"
-    show.say(f"{count} verdicts of {held.case.labeller}: {decision}, {left}.")
+    by = "people whom the SIEM does not name" if held.by_unknown else held.case.labeller
+    show.say(f"{count} verdicts of {by}: {decision}, {left}.")
 
 
 def _row(one: Held) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from scoreback.errors import StateError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.doubts import CONTRADICTION, FLOOD, Case, contradictions, floods
+from scoreback.records import UNKNOWN_LABELLER
 from scoreback.service.app import App
 from scoreback.service.in_force.detector import in_force
 from scoreback.service.state.label_ledger import LabelLedger
@@ -42,6 +43,11 @@ class Held:
     def waits(self) -> bool:
         """Whether somebody has to decide."""
         return self.left_out > 0 and (self.decision is None or self.decision.decision == ACCEPTED)
+
+    @property
+    def by_unknown(self) -> bool:
+        """Whether the SIEM does not say whose verdicts these are: perhaps those of several."""
+        return self.case.labeller == UNKNOWN_LABELLER
 
 
 def without_floods(
@@ -124,8 +130,10 @@ def in_words(held: Sequence[Held]) -> str | None:
     if not waiting:
         return None
     count = sum(one.left_out for one in waiting)
-    people = ", ".join(sorted({one.case.labeller for one in waiting}))
-    return f"{count} verdicts of {people} are in quarantine and not learnt from"
+    people = sorted({one.case.labeller for one in waiting if not one.by_unknown})
+    if any(one.by_unknown for one in waiting):
+        people.append("people whom the SIEM does not name")
+    return f"{count} verdicts of {', '.join(people)} are in quarantine and not learnt from"
 
 
 def _held(

@@ -7,9 +7,8 @@ import pyarrow as pa
 
 from scoreback.connectors.elastic.kibana.labels.hits import Source
 from scoreback.connectors.elastic.kibana.names import DETECTOR_TAG
-from scoreback.records import LABEL_COLUMNS, LabelQuery, Verdict
+from scoreback.records import LABEL_COLUMNS, UNKNOWN_LABELLER, LabelQuery, Verdict
 
-UNKNOWN = "unknown"  # who closed an alert, where it does not say so
 SOURCE = "verdict"
 
 Row = dict[str, Any]  # by the names of `LABEL_COLUMNS`; times are microseconds
@@ -50,11 +49,15 @@ def rule_of(source: Source) -> str:
 
 
 def labeller(source: Source) -> str:
-    """Who changed the alert's status: the id of a user's profile."""
+    """Who changed the alert's status: the id of a user's profile.
+
+    Only a session at Kibana's pages has one: what was closed with a password or an API key in each
+    request, or by a case, names nobody.
+    """
     user = source.user
     if isinstance(user, list):
         user = user[0] if user else None
-    return user or UNKNOWN
+    return user or UNKNOWN_LABELLER
 
 
 def is_asked(source: Source, query: LabelQuery) -> bool:
