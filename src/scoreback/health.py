@@ -40,6 +40,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     GATE = "gate"  # its subject: the shadow
     RECALL = "recall"  # its subject: the version that was taken back
+    SPREAD = "spread"  # its subject: the version
 
 
 class Condition(StrEnum):
@@ -127,6 +128,7 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
         "at": "time", "by": "text", "restored": "text",
         **_numbers("alerts", "recalled", "touched", "tagged", "closed", "undone"),
     },
+    Kind.SPREAD: {"stage": "text", **_numbers("rows", "median", "p90", "p99", "p999")},
 }  # fmt: skip
 
 

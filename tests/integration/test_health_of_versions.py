@@ -25,7 +25,7 @@ from scoreback.service.scoring.champions import score_live
 from scoreback.service.settings import Settings
 from scoreback.service.state.versions import Versions
 from tests.integration.alike import DAY, END, HOUR, TRAINED, detectors_of, text_of
-from tests.integration.embedded import siem_of
+from tests.integration.embedded import champion_of, siem_of
 from tests.integration.test_gate_story import LINE, equal_shadow, gated, upside_down
 from tests.integration.test_quarantine import FLOOD, LEARNS, NOW, app, flooded
 from tests.integration.test_while_scoring import second_version
@@ -192,3 +192,32 @@ def command(name: str, file: Path, home: Path, at: datetime) -> str:
     )
     json.loads(as_json.stdout)
     return done.stdout
+
+
+def test_scores_of_champion_and_shadow_are_told_of_on_the_events_that_both_scored(
+    home: Path,
+) -> None:
+    detector = detectors_of()[0]
+    with opened(Settings(home=home)) as app:
+        score_live(app, detector, now=TRAINED + DAY)  # before there is a shadow
+        alone = told(health_of(app, detector, now=TRAINED + DAY), Kind.SPREAD)
+        assert list(alone) == [champion_of(app, detector).version]
+        shadow = second_version(app, detector)
+        Versions(app.state).shadow(detector.name, shadow, by="ann", at=TRAINED + DAY)
+        score_live(app, detector, now=END)
+        found = told(health_of(app, detector, now=END), Kind.SPREAD)
+        champion = champion_of(app, detector).version
+        assert {version: one["stage"] for version, one in found.items()} == {
+            champion: "live", shadow: "shadow",
+        }  # fmt: skip
+        assert found[champion]["rows"] == found[shadow]["rows"]
+        for one in found.values():
+            assert 0 < one["median"] < one["p90"] < one["p99"] <= 1  # type: ignore[operator]  # shares
+            assert "p999" not in one  # of so few rows
+
+
+def test_of_fewer_scores_than_enough_no_spread_is_told(home: Path) -> None:
+    detector = detectors_of()[0]
+    with opened(Settings(home=home)) as app:
+        score_live(app, detector, now=TRAINED + HOUR)
+        assert told(health_of(app, detector, now=TRAINED + HOUR), Kind.SPREAD) == {}

@@ -31,6 +31,7 @@ from scoreback.service.comparing.gate_job import run_gate
 from scoreback.service.demo.company import Company, StreamName
 from scoreback.service.demo.play import FILES
 from scoreback.service.deploying.promotion import promote
+from scoreback.service.deploying.reconcile import reconcile
 from scoreback.service.in_force.change import change
 from scoreback.service.labels.harvest import harvest
 from scoreback.service.monitoring.monitor import monitor
@@ -146,6 +147,7 @@ def _due(stream: StreamName) -> dict[datetime, Callable[[App, Detector, datetime
 def _shadowed(app: App, detector: Detector, now: datetime) -> None:
     outcome = train_detector(app, detector, as_of=now, now=now)
     Versions(app.state).shadow(detector.name, outcome.version.version, by="dana", at=now)
+    reconcile(app, detector, at=now)  # as `serve` does: from here on explored units are shown
 
 
 def _replaced(app: App, detector: Detector, now: datetime) -> None:

@@ -35,6 +35,11 @@ RAISED: list[tuple[str, str, dict[str, Any]]] = [
         "open",
         {"kibana.alert.rule.tags": ["Scoreback", "Scoreback Audit"]},
     ),
+    (
+        "Scoreback: alert_triage, explore",
+        "open",
+        {"kibana.alert.rule.tags": ["Scoreback", "Scoreback Explore"]},
+    ),
     ("Somebody else's", "open", {"kibana.alert.rule.tags": ["Other"]}),
 ]
 

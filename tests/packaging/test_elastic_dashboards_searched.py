@@ -55,7 +55,7 @@ def may_be_unknown(lens: Lens, name: str) -> bool:
     """Figures that are absent while all is well, or of what the demo lacks.
 
     That is some kinds of features, and hits that are held back by us: there the rules do it. Who
-    decided is absent while nobody has.
+    decided is absent while nobody has, the highest thousandth while fewer are scored.
     """
     field = lens.columns[name].get("sourceField", "")
     return field.rpartition(".")[2] in (
@@ -68,6 +68,7 @@ def may_be_unknown(lens: Lens, name: str) -> bool:
         "recall_why",
         "decided_by",
         "decided_at",
+        "p999",
     )
 
 
@@ -137,8 +138,38 @@ def test_open_alerts_are_those_of_our_rules_that_nobody_closed(asking: Asking) -
 
 
 def test_samples_to_be_judged_stand_apart_from_findings(asking: Asking) -> None:
-    [row] = asking.rows(lens_of("scoreback-now", "samples"))
-    assert (row["row0"], row["figure0"]) == ("Scoreback: alert_triage, audit", 1)
+    rows = asking.rows(lens_of("scoreback-now", "samples"))
+    assert {(row["row0"], row["figure0"]) for row in rows} == {
+        ("Scoreback: alert_triage, audit", 1),
+        ("Scoreback: alert_triage, explore", 1),
+    }
+
+
+def test_what_a_shadow_alone_showed_is_counted_beside_the_alerts(
+    asking: Asking, week: Week
+) -> None:
+    lens = lens_of("scoreback-now", "detectors")
+    [explored] = [name for name, column in lens.columns.items() if column["label"] == "Explored"]
+    shown = {row["row0"]: row[explored] for row in asking.rows(lens)}
+    told = {name: newest(week, "alerts", name).figures["explored_last_day"] for name in shown}
+    assert shown == told
+    assert shown["alert_triage"]
+
+
+def test_scores_of_champion_and_shadow_stand_side_by_side_as_health_tells_them(
+    asking: Asking, week: Week
+) -> None:
+    lens = lens_of("scoreback-well", "spread")
+    rows = {row["row1"]: row for row in asking.rows(lens, only="alert_triage")}
+    told = {
+        one.subject: one.figures
+        for one in week.health
+        if (one.kind, one.detector, one.at) == ("spread", "alert_triage", NOW)
+    }
+    assert {row["figure0"] for row in rows.values()} == {"live", "shadow"}
+    assert {name: row["figure4"] for name, row in rows.items()} == {
+        name: pytest.approx(figures["p99"]) for name, figures in told.items()
+    }
 
 
 def test_live_panels_count_neither_audits_nor_shadows(asking: Asking, week: Week) -> None:
@@ -160,7 +191,7 @@ def test_live_panels_count_neither_audits_nor_shadows(asking: Asking, week: Week
     }
     shown = {version for version, stage in stages if stage in ("live", "shadow")}
     assert {row["split"] for row in by_version} == shown
-    assert {stage for _, stage in stages} >= {"live", "shadow", "audit"}
+    assert {stage for _, stage in stages} >= {"live", "shadow", "audit", "explore"}
 
 
 def test_the_gate_a_recall_and_the_quarantine_are_shown_as_health_tells_them(

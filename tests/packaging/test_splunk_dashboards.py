@@ -14,7 +14,7 @@ COMMANDS = {
     "dedup", "eval", "fields", "head", "lookup", "rename", "search", "sort", "stats", "table",
     "timechart", "where",
 }  # fmt: skip
-FIGURE = re.compile(r"scoreback_health_([a-z_]+)")
+FIGURE = re.compile(r"scoreback_health_([a-z0-9_]+)")
 OF_EVERY_DOCUMENT = {"id", "kind", "subject"}
 BY_PANEL = pytest.mark.parametrize("panel", PANELS, ids=lambda p: f"{p.view}-{p.id}")
 BY_VIEW = pytest.mark.parametrize("name", sorted(DEFINITIONS))

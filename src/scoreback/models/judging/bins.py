@@ -1,5 +1,7 @@
 """Where to cut scores into bins so that a histogram of them tells of drift and of a budget."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scoreback.models.learners.model import Floats
@@ -33,3 +35,23 @@ def bin_edges(scores: Floats) -> tuple[float, ...]:
 def counted(scores: Floats, edges: tuple[float, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The bin of each of *scores*: how many of *edges* are at or below it."""
     return np.searchsorted(np.asarray(edges), scores, side="right")
+
+
+def quantiles(
+    counts: Sequence[int], edges: tuple[float, ...], levels: Sequence[float]
+) -> tuple[float, ...]:
+    """The scores at or below which each share in *levels* of those *counts* lies.
+
+    Within a bin, scores are taken for evenly spread.
+
+    Args:
+        counts: how many scores lie in each of the ``len(edges) + 1`` bins, at least one.
+        edges: where one bin ends and the next begins.
+        levels: shares, above 0 and at most 1.
+    """
+    each, ends = np.asarray(counts), np.array([0.0, *edges, 1.0])
+    upto = np.cumsum(each)
+    wanted = np.asarray(levels) * upto[-1]
+    place = np.searchsorted(upto, wanted)  # the first bin that so many are in or below
+    inside = 1 - (upto[place] - wanted) / each[place]
+    return tuple((ends[place] + inside * np.diff(ends)[place]).tolist())

@@ -13,6 +13,7 @@ from scoreback.service.monitoring.gates import gates
 from scoreback.service.monitoring.outcomes import outcomes
 from scoreback.service.monitoring.recalled import recalled
 from scoreback.service.monitoring.retraining import due_by
+from scoreback.service.monitoring.spread import spread
 from scoreback.service.monitoring.status import status
 from scoreback.service.monitoring.subject import Subject
 from scoreback.service.monitoring.upkeep import upkeep
@@ -40,6 +41,7 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
         *upkeep(subject, None if due is None else str(due)),
         *gates(subject),
         *recalled(subject),
+        *spread(subject),
         *moved,
     ]
     return [status(subject, found, paused(held), in_words(doubted)), *found]
