@@ -82,7 +82,7 @@ def test_the_champion_of_the_workspace_raises_exactly_the_alerts_that_are_expect
     assert "1 passed" in again.out
     fewer = scoreback("test", expect(folder, f"{{alerts: {alerts[1:]}}}"), "--home", workspace)
     assert fewer.code == 3
-    assert f"event {alerts[0]} opens an alert" in " ".join(fewer.out.split())
+    assert f"event {alerts[0]} opens an alert, expected none" in " ".join(fewer.out.split())
 
 
 def test_a_model_in_a_folder_says_the_same_without_a_workspace(
@@ -143,7 +143,7 @@ def test_an_event_of_a_throttled_entity_joins_the_alert_before_it(
     ended = scoreback("test", expect(folder, "{alerts: [later]}"), "--home", workspace, "--json")
     problems = json.loads(ended.out)["tests"][0]["problems"]
     told = " or ".join(problems)
-    assert "event later opens no alert: it joins the alert of event" in told
+    assert "event later opens no alert, expected one: it joins the alert of event" in told
 
 
 def test_a_model_of_another_detector_or_of_other_features_is_refused(

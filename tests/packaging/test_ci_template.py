@@ -77,17 +77,22 @@ def test_what_a_job_writes_is_not_committed(played: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "before", "after", "fails"),
+    ("file", "before", "after", "fails", "names"),
     [
-        ("detectors/alert_queue.yml", "budget: 5/day", "budgte: 5/day", "scoreback validate"),
-        ("detectors/alert_queue.tests.yml", "alerts_2h: 10", "alerts_2h: 9", "--without-model"),
-        ("detectors/alert_queue.tests.yml", "[logon, scan]", "[scan]", "results/alerts.xml"),
-        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback check"),
-        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback backtest"),
+        ("detectors/alert_queue.yml", "budget: 5/day", "budgte: 5/day", "scoreback validate",
+         "alerts.budgte"),
+        ("detectors/alert_queue.tests.yml", "alerts_2h: 10", "alerts_2h: 9", "--without-model",
+         "alerts_2h is 10, expected 9"),
+        ("detectors/alert_queue.tests.yml", "[logon, scan]", "[scan]", "results/alerts.xml",
+         "event logon opens an alert, expected none"),
+        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback check",
+         "'nowhere'"),
+        ("detectors/alert_queue.yml", "stream: alerts", "stream: nowhere", "scoreback backtest",
+         "'nowhere'"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_fails_the_step_that_is_there_for_it(
-    played: Path, tmp_path: Path, file: str, before: str, after: str, fails: str
+    played: Path, tmp_path: Path, file: str, before: str, after: str, fails: str, names: str
 ) -> None:
     folder = tmp_path / "detectors"
     shutil.copytree(played, folder)
@@ -95,5 +100,9 @@ def test_a_mistake_fails_the_step_that_is_there_for_it(
     assert before in text
     (folder / file).write_text(text.replace(before, after))
     (step,) = [step for step in github_steps() if fails in step]
+    shutil.rmtree(folder / "results")
     done = run(step, folder)
     assert done.returncode in (1, 3), done.stdout + done.stderr
+    (results,) = (folder / "results").glob("*.xml")
+    [said] = [*ET.parse(results).iter("failure"), *ET.parse(results).iter("error")]  # noqa: S314 - our own
+    assert names in str(said.get("message"))

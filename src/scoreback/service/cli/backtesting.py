@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from scoreback.service.cli import options, show
-from scoreback.service.cli.junit import Case, Junit, write_junit
+from scoreback.service.cli.junit import Case, Junit, reported, write_junit
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -72,9 +72,10 @@ def backtest(
         )
     least = _least(fail_below or [])
     wish = Wish(since=begin, until=end, every=_span(every), starts=starts)
-    detector = options.detector(file)
-    with looked_at(home) as app, show.stages("replaying") as stage:
-        account = replay(app, detector, wish, now=now, progress=stage)
+    with reported(junit, "backtest", [file]):
+        detector = options.detector(file)
+        with looked_at(home) as app, show.stages("replaying") as stage:
+            account = replay(app, detector, wish, now=now, progress=stage)
     missed = _missed(account, least)
     if out is not None:
         _write_page(out, account)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
-from scoreback.service.cli.junit import Case, Junit, write_junit
+from scoreback.service.cli.junit import Case, Junit, reported, write_junit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -259,17 +259,18 @@ def check(
 
     found: list[tuple[str, Finding]] = []
     labels: dict[str, LabelCount] = {}
-    detectors, wrong = sound_detectors(files)
-    if len(wrong) == 1 and not detectors:
-        raise next(iter(wrong.values()))
-    for file, error in wrong.items():
-        found.append((str(file), Finding(what=error.message, fix=error.hint)))
-    with looked_at(home) as app:
-        for detector in detectors.values():
-            checked = examine(app, detector, options.now())
-            found.extend((detector.name, finding) for finding in checked.findings)
-            if checked.labels is not None:
-                labels[detector.name] = checked.labels
+    with reported(junit, "check", files):
+        detectors, wrong = sound_detectors(files)
+        if len(wrong) == 1 and not detectors:
+            raise next(iter(wrong.values()))
+        for file, error in wrong.items():
+            found.append((str(file), Finding(what=error.message, fix=error.hint)))
+        with looked_at(home) as app:
+            for detector in detectors.values():
+                checked = examine(app, detector, options.now())
+                found.extend((detector.name, finding) for finding in checked.findings)
+                if checked.labels is not None:
+                    labels[detector.name] = checked.labels
     write_junit(junit, "check", _cases([d.name for d in detectors.values()], found))
     if json:
         findings = [{"detector": name} | asdict(finding) for name, finding in found]

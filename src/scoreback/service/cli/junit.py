@@ -1,7 +1,8 @@
 """What a command found, as JUnit XML: the form that CI systems show results of tests in."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,21 @@ def write_junit(path: Path | None, suite: str, cases: Sequence[Case]) -> None:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", hint="name another file with --junit"
         ) from error
+
+
+@contextmanager
+def reported(path: Path | None, suite: str, files: Sequence[Path]) -> Iterator[None]:
+    """Have an error that keeps *suite* from looking at *files* in *path*, too; it is raised on."""
+    from scoreback.errors import ConfigError, ScorebackError
+
+    try:
+        yield
+    except ScorebackError as error:
+        group = ", ".join(str(file) for file in files)
+        case = Case(group=group, name="can be looked at", error=error.message, hint=error.hint)
+        with suppress(ConfigError):
+            write_junit(path, suite, [case])
+        raise
 
 
 def as_junit(suite: str, cases: Sequence[Case]) -> bytes:

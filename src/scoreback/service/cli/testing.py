@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoreback.service.cli import options, show
-from scoreback.service.cli.junit import Case, Junit, write_junit
+from scoreback.service.cli.junit import Case, Junit, reported, write_junit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,23 +49,26 @@ def run(
 
     if model is not None and without_model:
         raise UsageError("--model and --without-model exclude each other", hint="use one of them")
-    detectors = read_detectors(files)
     settings = options.settings(home)
     outcomes: list[Outcome] = []
     untested = []
-    with show.counting("running tests") as count:
-        for path, detector in detectors.items():
-            found = run_tests(
-                path, detector, settings, model=model, without_model=without_model, progress=count
+    with reported(junit, "test", files):
+        detectors = read_detectors(files)
+        with show.counting("running tests") as count:
+            for path, detector in detectors.items():
+                found = run_tests(
+                    path, detector, settings,
+                    model=model, without_model=without_model, progress=count,
+                )  # fmt: skip
+                outcomes += found
+                if not found:
+                    untested.append(detector.name)
+        if not outcomes:
+            raise ConfigError(
+                f"no test was found for {', '.join(untested)}",
+                hint="write tests under `tests` in the detector file, or beside it in"
+                " NAME.tests.yml",
             )
-            outcomes += found
-            if not found:
-                untested.append(detector.name)
-    if not outcomes:
-        raise ConfigError(
-            f"no test was found for {', '.join(untested)}",
-            hint="write tests under `tests` in the detector file, or beside it in NAME.tests.yml",
-        )
     write_junit(junit, "test", [_case(one) for one in outcomes])
     if json:
         show.as_json({"tests": [_entry(one) for one in outcomes], "untested": untested})

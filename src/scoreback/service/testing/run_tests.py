@@ -164,12 +164,12 @@ def _wrong_alerts(test: FixtureTest, rows: "FixtureRows", said: "Said") -> Itera
         score = f"its score is {said.scores[row]:.4f}, the threshold {said.threshold:.4f}"
         if said.hits[row]:
             score = f"it joins the alert of event {rows.names[said.opener[row]]}"
-        yield f"event {event} opens no alert: {score}"
+        yield f"event {event} opens no alert, expected one: {score}"
     for row, name in enumerate(rows.names):
         if opens[row] and row not in expected:
             yield (
-                f"event {name} opens an alert: its score is {said.scores[row]:.4f}, the threshold"
-                f" {said.threshold:.4f}"
+                f"event {name} opens an alert, expected none: its score is {said.scores[row]:.4f},"
+                f" the threshold {said.threshold:.4f}"
             )
 
 

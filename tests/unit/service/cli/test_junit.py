@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scoreback.errors import ConfigError
-from scoreback.service.cli.junit import Case, as_junit, write_junit
+from scoreback.service.cli.junit import Case, as_junit, reported, write_junit
 
 CASES = [
     Case(group="triage", name="fine", seconds=0.25, file="triage.yml"),
@@ -42,3 +42,22 @@ def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path)
     write_junit(tmp_path / "new" / "out.xml", "test", CASES)
     assert (tmp_path / "new" / "out.xml").read_bytes() == as_junit("test", CASES)
     write_junit(None, "test", CASES)
+
+
+def test_what_keeps_a_command_from_looking_is_an_error_in_the_results_and_raised_on(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out.xml"
+    with (
+        pytest.raises(ConfigError, match="unknown key"),
+        reported(out, "backtest", [Path("triage.yml")]),
+    ):
+        raise ConfigError("triage.yml:3: budgte: unknown key", hint="did you mean 'budget'?")
+    case = ET.fromstring(out.read_bytes()).find(".//testcase")  # noqa: S314 - our own
+    assert case is not None
+    assert case.get("classname") == "triage.yml"
+    assert "did you mean 'budget'?" in str(case.findtext("error"))
+    (tmp_path / "file").write_text("")
+    unwritable = tmp_path / "file" / "out.xml"
+    with pytest.raises(ConfigError, match="unknown key"), reported(unwritable, "test", []):
+        raise ConfigError("unknown key")
