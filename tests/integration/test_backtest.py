@@ -13,7 +13,7 @@ import pytest
 from scoreback.connectors.doors import AlertQuery, LoadMapping
 from scoreback.errors import TrainingRefused
 from scoreback.models.detector.file import parse_detector
-from scoreback.models.detector.spec import Detector
+from scoreback.models.detector.spec import Detector, When
 from scoreback.records import LABEL_COLUMNS, LabelBatch, TimeWindow
 from scoreback.service.app import App, opened
 from scoreback.service.backtesting.backtest import Wish, backtest
@@ -38,6 +38,7 @@ FIELDS = {
 VERDICTS = {"true positive": "true_positive", "false positive": "false_positive",
             "benign": "benign_positive"}  # fmt: skip
 NOW = datetime(2026, 2, 20, tzinfo=UTC)
+WEEK = timedelta(days=7)
 
 FILE = """
 name: queue
@@ -228,7 +229,7 @@ def test_what_is_said_after_a_day_changes_nothing_on_that_day(home: Path, tmp_pa
         # Given by one person in one hour before the second training, they wait in quarantine;
         siem_of(app).intake.add_verdicts(said_by(changed, ["eve"] * len(changed)))
         told, _, _ = replayed(app, BY_VERDICT, moments=(RETRAINED,))
-        assert told.trainings == before.trainings[1:]
+        assert told.trainings[0].artifact_hash == before.trainings[1].artifact_hash
         # given by many, they change that training, and not the first.
         people = [f"analyst {number}" for number in range(len(changed))]
         siem_of(app).intake.add_verdicts(said_by(changed, people))
@@ -312,6 +313,40 @@ def test_nothing_is_written_to_the_workspace_or_the_siem(home: Path, tmp_path: P
     with opened(settings) as app:
         backtest(app, BY_VERDICT, Wish(since=START, until=END), now=NOW)
     assert digests(settings.home) == before
+
+
+def test_enough_new_verdicts_train_at_the_next_look_after_the_floor(home: Path) -> None:
+    closed = np.array([_us(one) for one in _verdicts().batch["label_time"].to_pylist()])
+    mature, floor = timedelta(days=2), START + timedelta(days=3)
+    looks = [floor + timedelta(minutes=15, hours=hour) for hour in range(150)]
+
+    def new(at: datetime) -> int:
+        return int(((closed > _us(START - mature)) & (closed <= _us(at - mature))).sum())
+
+    wanted = new(looks[20])  # more than there are when the floor has passed
+    assert wanted > new(looks[19]) > 20
+    due = looks[20]
+    with opened(Settings(home=home)) as app:
+        asks = with_when(BY_VERDICT, verdicts=wanted)
+        found = backtest(app, asks, Wish(since=START, until=END, every=WEEK), now=NOW)
+        plain = backtest(app, BY_VERDICT, Wish(since=START, until=END, every=WEEK), now=NOW)
+        as_of, _, _ = replayed(app, BY_VERDICT, moments=(due,))
+    versions = found["versions"]
+    assert [one["as_of"] for one in versions[:2]] == [START, due]
+    assert [one["because"] for one in versions[:2]] == [
+        "the replay began", f"{wanted} new verdicts >= {wanted}",
+    ]  # fmt: skip
+    assert versions[1]["artifact_hash"] == as_of.trainings[0].artifact_hash
+    assert found["when"] == f"verdicts: {wanted}, at_most_every: 3d"
+    before = (due - START).days
+    assert found["days"][:before] == plain["days"][:before]
+    assert plain["when"] is None
+    assert [one["because"] for one in plain["versions"]] == ["the replay began", "7d had passed"]
+
+
+def with_when(detector: Detector, verdicts: int) -> Detector:
+    train = detector.train.model_copy(update={"when": When(verdicts=verdicts)})
+    return detector.model_copy(update={"train": train})
 
 
 def test_start_days_are_compared_on_the_days_that_all_have(home: Path) -> None:

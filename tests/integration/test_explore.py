@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -14,6 +14,7 @@ from scoreback.errors import SiemError
 from scoreback.health import Kind
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging import explore_sample
 from scoreback.models.judging.explore_sample import Part
 from scoreback.records import Alert, Verdict, explore_rule_name
 from scoreback.service.app import App, opened
@@ -97,6 +98,37 @@ def test_a_part_of_the_budget_shows_what_only_the_shadow_would_show(home: Path) 
         beside = table.filter(pc.equal(table["stage"], "explore"))
         assert sorted(beside["event_id"].to_pylist()) == sorted(one.event_id for one in shown)
         assert all(pc.greater_equal(beside["score"], beside["threshold"]).to_pylist())
+
+
+def test_what_is_drawn_passes_no_entitys_cap_and_changes_no_alert_of_the_champion(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = explored("50%").alerts.model_copy(update={"per_entity": 1.0})
+    detector = explored("50%").model_copy(update={"alerts": alerts})
+    with opened(Settings(home=home)) as app:
+        upside_down(app)
+    usual, drawn = list[set[tuple[str, float | None]]](), set[frozenset[str]]()
+    after = 0
+    for salt in ("explore", "other", "third"):
+        monkeypatch.setattr(explore_sample, "_SALT", salt)
+        copy = tmp_path / salt
+        shutil.copytree(home, copy)
+        with opened(Settings(home=copy)) as app:
+            run(app, detector, END)
+            found = sorted(alerts_of(app), key=lambda one: one.event_time)
+        usual.append({(one.event_id, one.chance) for one in found if not one.is_explored})
+        drawn.add(frozenset(one.event_id for one in found if one.is_explored))
+        of_entity = dict[tuple[str | None, date], list[Alert]]()
+        for one in found:
+            of_entity.setdefault((one.entity, one.event_time.date()), []).append(one)
+        for ones in of_entity.values():
+            assert not any(one.is_explored for one in ones[1:])
+            assert len(ones) <= 2
+            after += len(ones) - 1
+    assert len(drawn) == 3
+    assert after  # the champion alerts of an entity that was explored before
+    assert usual[0] == usual[1] == usual[2]
+    assert {chance for _, chance in usual[0]} == {1.0}
 
 
 @pytest.mark.usefixtures("small_steps")

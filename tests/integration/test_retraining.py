@@ -66,10 +66,6 @@ def later() -> EventBatch:
     known = pa.Table.from_batches([events().batch]).slice(0, 1000)
     days = pa.scalar(END - known["event_time"][0].as_py(), pa.duration("us"))
 
-    def set_to(table: pa.Table, name: str, column: Any) -> pa.Table:  # noqa: ANN401 - no stubs
-        place = table.schema.get_field_index(name)
-        return table.set_column(place, table.schema.field(place), column)
-
     table = set_to(known, "event_id", pc.binary_join_element_wise("later-", known["event_id"], ""))
     for name in ("event_time", "arrival_time"):
         table = set_to(table, name, pc.add(known[name], days).cast(known.schema.field(name).type))
@@ -78,6 +74,12 @@ def later() -> EventBatch:
         farther = pc.add(pc.multiply(apart, 3.0), middle)
         table = set_to(table, name, pc.cast(farther, pa.string()))
     return EventBatch(table.combine_chunks().to_batches()[0])
+
+
+def set_to(table: pa.Table, name: str, column: Any) -> pa.Table:  # noqa: ANN401 - no stubs
+    """*table* with other values in a column."""
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), column)
 
 
 @pytest.fixture

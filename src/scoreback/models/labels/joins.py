@@ -19,6 +19,7 @@ from scoreback.columns import flat
 from scoreback.errors import DataError
 from scoreback.models.detector.spec import Detector
 from scoreback.models.labels.dataset import Dataset
+from scoreback.models.labels.truths import UNIT
 from scoreback.models.labels.unit_labels import subjects
 from scoreback.records import LABEL_COLUMNS, TIME
 
@@ -33,7 +34,8 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     """*labels* (`LABEL_COLUMNS`) with one row for each event of *data* that they are about.
 
     A label of an entity gives one for each of its events in ``[since, until)``; without ``until``
-    it goes on. One that reaches no event is left out. Labels that name an event stay as they are.
+    it goes on. One that reaches no event is left out. Labels that name an event stay as they are,
+    and so do columns beside `LABEL_COLUMNS`, but for the unit of an event.
 
     Raises:
         DataError: labels of entities overlap so often that they cannot all be held.
@@ -69,7 +71,8 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     named = labels.filter(pa.array(spread)).take(pa.array(label))
     ids = data.event_ids.take(pa.array(rows)).cast(pa.string())
     joined = named.set_column(0, LABEL_COLUMNS.field("event_id"), ids)
-    return pa.concat_tables([kept, joined.select(LABEL_COLUMNS.names)], promote_options="default")
+    names = [name for name in labels.column_names if name != UNIT]
+    return pa.concat_tables([kept, joined.select(names)], promote_options="default")
 
 
 def _about_entities(

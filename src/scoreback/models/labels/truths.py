@@ -61,6 +61,11 @@ class Truths:
     not_yet: int  # labels that came to exist later
 
 
+def verdict_of(code: int) -> Verdict | None:
+    """What a code of `Truths.verdicts` says."""
+    return next((verdict for verdict, known in _CODES.items() if known == code), None)
+
+
 def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
     """The labels that *events* carry in a field of their own.
 

@@ -41,6 +41,7 @@ BACKTEST: Mapping[str, str] = {
     "incidents found": "of all: true units of one entity less than a day apart are one",
     "area under time": "mean height of weekly precision, from the first week to the last",
     "as of": "when the version was trained, in UTC, with what was known then",
+    "trained because": "what asked for the training: the schedule, or a trigger of train.when",
     "algorithm": "what was kept; a dash where nothing was",
     "threshold": "the score from which on it alerts, as trained",
     "promised": "the share of true alerts that training expected",

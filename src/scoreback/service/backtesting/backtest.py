@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scoreback.models.detector.spec import Detector, format_duration
+from scoreback.models.detector.spec import Detector, When, format_duration
 from scoreback.models.judging.replayed import Figures, Replayed, by_day, figures
 from scoreback.models.judging.threshold import openings, suppression_of
 from scoreback.models.training.training import Progress
@@ -18,6 +18,7 @@ from scoreback.service.backtesting.material import Material
 from scoreback.service.backtesting.replay import Played, Replay
 from scoreback.service.backtesting.scratch import scratch_workspace
 from scoreback.service.deploying.artifacts import stored_artifact
+from scoreback.service.serving.kinds.training import SCHEDULED
 from scoreback.service.state.versions import Versions
 from scoreback.times import moment
 
@@ -35,6 +36,11 @@ class Wish:
     until: datetime
     every: timedelta | None = None  # how often is trained; else as the detector's schedule says
     starts: int = 1
+
+    @property
+    def scheduled(self) -> str:
+        """Why there is a training at a time between, in words that follow "trained because"."""
+        return SCHEDULED if self.every is None else f"{format_duration(self.every)} had passed"
 
 
 def backtest(
@@ -74,7 +80,7 @@ def backtest(
         )
         units = Units.of(material, now)
         replay = Replay(scratch, material, units)
-        played = [replay.play(moments, wish.until, told) for moments in starts]
+        played = [replay.play(moments, wish.until, told, wish.scheduled) for moments in starts]
     if threshold is None:
         threshold, whose = _first_threshold(played[0]), "of the first version"
     budget, seed = detector.alerts.budget, detector.train.seed
@@ -87,6 +93,7 @@ def backtest(
         "until": moment(bounds[-1]),
         "every": None if wish.every is None else format_duration(wish.every),
         "schedule": detector.schedule.train,
+        "when": _in_words(detector.train.when),
         "events": material.events,
         "units": int(((units.seen >= bounds[0]) & (units.seen < bounds[-1])).sum()),
         **first,
@@ -98,6 +105,18 @@ def backtest(
         "common_since": moment(common[0]),
         "spread": {name: _spread([getattr(one, name) for one in compared]) for name in COMPARED},
     }
+
+
+def _in_words(when: When | None) -> str | None:
+    """What is trained for beside the schedule, as a detector file says it."""
+    if when is None:
+        return None
+    given = when.model_dump(exclude_none=True)
+    given["at_most_every"] = format_duration(when.at_most_every)
+    return ", ".join(
+        f"{key}: {value:g}" if isinstance(value, float) else f"{key}: {value}"
+        for key, value in given.items()
+    )
 
 
 def _of_start(
@@ -195,6 +214,7 @@ class _Told:
     def __call__(self, at: datetime) -> Progress | None:
         tell, done = self._tell, self._done
         self._done += 1
+        self._trainings = max(self._trainings, self._done)  # those that are triggered come on top
         if tell is None:
             return None
         return lambda _d, _s, step: tell(done, self._trainings, f"as of {at:%Y-%m-%d}: {step}")

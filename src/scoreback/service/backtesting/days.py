@@ -1,13 +1,15 @@
 """When a replay trains, and which days it judges."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from apscheduler.triggers.cron import CronTrigger
 
 from scoreback.errors import ConfigError
 from scoreback.models.detector.cron import apscheduler_line
 from scoreback.models.detector.spec import Detector
-from scoreback.times import micros
+from scoreback.times import MICROSECOND, micros
 
 MOST_TRAININGS = 1_000  # of one start day: more is a slip of the finger
 
@@ -27,11 +29,14 @@ def training_moments(
         ConfigError: that would be too often.
     """
     found = [since]
-    cron = CronTrigger.from_crontab(apscheduler_line(detector.schedule.train), timezone=UTC)
-    while True:
-        due = _next(cron, found[-1]) if every is None else found[-1] + every
-        if due is None or due >= until:
-            return found
+    times = (
+        fire_times(detector.schedule.train, since)
+        if every is None
+        else (since + n * every for n in count(1))
+    )
+    for due in times:
+        if due >= until:
+            break
         if len(found) >= MOST_TRAININGS:
             raise ConfigError(
                 f"detector {detector.name!r} would be trained more than {MOST_TRAININGS:,} times"
@@ -39,6 +44,15 @@ def training_moments(
                 hint="give --every 7d, or a shorter time",
             )
         found.append(due)
+    return found
+
+
+def fire_times(line: str, after: datetime) -> Iterator[datetime]:
+    """The times that a cron *line* names, in UTC: those later than *after*, in order."""
+    cron = CronTrigger.from_crontab(apscheduler_line(line), timezone=UTC)
+    due = after
+    while (due := cron.get_next_fire_time(due, due + MICROSECOND)) is not None:
+        yield due
 
 
 def start_days(
@@ -82,8 +96,3 @@ def day_bounds(detector: Detector, since: datetime, until: datetime) -> list[int
             hint="give an earlier --since, or a later --until",
         )
     return inside
-
-
-def _next(cron: CronTrigger, after: datetime) -> datetime | None:
-    found: datetime | None = cron.get_next_fire_time(after, after + timedelta(microseconds=1))
-    return found

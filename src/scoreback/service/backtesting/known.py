@@ -35,22 +35,8 @@ class Units:
     @classmethod
     def of(cls, material: Material, now: datetime) -> Self:
         """The units of *material*, judged by all labels that are known at *now*."""
-        detector, lag = material.detector, material.detector.lag
-        parts = [_identity(batch, "field:" + detector.entity, lag) for batch in material.batches()]
-        rows = pa.concat_tables(parts)
-        named = flat(rows["entity"]).dictionary_encode()
-        data = Dataset(
-            features=pa.table({}),
-            event_ids=flat(rows["event_id"]),
-            times=_ints(rows["event_time"]),
-            firsts=_ints(rows["first"]),
-            arrivals=_ints(rows["arrival_time"]),
-            entities=pc.fill_null(named.indices, -1).to_numpy().astype(np.int64),
-            entity_names=named.dictionary,
-            hold_out=None,
-            queue=None,
-            repeated=0,
-        )
+        detector = material.detector
+        data, seen = identities(material)
         labels = event_labels(data, material.labels.at(now, since=EPOCH), detector)
         truths = truths_as_of(labels, detector, now)
         index = pc.index_in(data.event_ids, value_set=truths.event_ids)
@@ -59,15 +45,34 @@ class Units:
         verdicts = np.append(truths.verdicts, np.int8(NO_VERDICT))[place]
         if detector.labels.unlabelled == "presumed_benign":
             truth = np.where(verdicts == NO_VERDICT, np.int8(0), truth)
-        seen = _ints(rows["seen"])
         return cls(
             seen=seen,
             event_times=data.times,
-            ready=seen + span(lag),
+            ready=seen + span(detector.lag),
             entities=np.append(codes(data.entity_names), -1)[data.entities],
             truth=truth,
             verdicts=verdicts,
         )
+
+
+def identities(material: Material) -> tuple[Dataset, NDArray[np.int64]]:
+    """Which units *material* holds, without features, and by when the budget counts each."""
+    entity, lag = "field:" + material.detector.entity, material.detector.lag
+    rows = pa.concat_tables([_identity(batch, entity, lag) for batch in material.batches()])
+    named = flat(rows["entity"]).dictionary_encode()
+    data = Dataset(
+        features=pa.table({}),
+        event_ids=flat(rows["event_id"]),
+        times=_ints(rows["event_time"]),
+        firsts=_ints(rows["first"]),
+        arrivals=_ints(rows["arrival_time"]),
+        entities=pc.fill_null(named.indices, -1).to_numpy().astype(np.int64),
+        entity_names=named.dictionary,
+        hold_out=None,
+        queue=None,
+        repeated=0,
+    )
+    return data, _ints(rows["seen"])
 
 
 def _identity(batch: pa.Table, entity: str, lag: timedelta) -> pa.Table:

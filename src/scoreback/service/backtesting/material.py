@@ -26,7 +26,15 @@ from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import FIRST, UnitPlan, UnitQueries
 from scoreback.models.labels.truths import labels_from_field
 from scoreback.models.labels.unit_labels import UnitLabels
-from scoreback.records import EVENT_COLUMNS, EventBatch, LabelBatch, LabelQuery, TimeWindow
+from scoreback.records import (
+    EVENT_COLUMNS,
+    LABEL_COLUMNS,
+    TIME,
+    EventBatch,
+    LabelBatch,
+    LabelQuery,
+    TimeWindow,
+)
 from scoreback.service.app import App, needed_fields
 from scoreback.service.detectors.incidents import incident_labels
 from scoreback.service.detectors.later_labels import later_labels
@@ -51,6 +59,12 @@ class Labels:
         times = flat(self.table["label_time"]).cast(pa.int64()).to_numpy()
         kept[: self.verdicts] &= times[: self.verdicts] >= micros(since)
         return self.table.filter(pa.array(kept))
+
+    def told(self) -> pa.Table:
+        """Analysts' verdicts, as `LabelLedger.history` gives them."""
+        known = pa.array(self.known[: self.verdicts]).cast(TIME)
+        given = self.table.slice(0, self.verdicts).select(LABEL_COLUMNS.names)
+        return given.append_column("known_at", known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +23,10 @@ from scoreback.models.learners.model import Floats
 from scoreback.models.training.training import Progress, train
 from scoreback.records import TimeWindow
 from scoreback.service.app import App
+from scoreback.service.backtesting.alert_verdicts import AlertVerdicts
 from scoreback.service.backtesting.known import Units
 from scoreback.service.backtesting.material import Material, first_event
+from scoreback.service.backtesting.triggers import Triggers
 from scoreback.service.in_force.operating_point import operating_point
 from scoreback.service.labels.quarantine import without_contradictions, without_floods
 from scoreback.service.scoring.pacing import paced_units
@@ -36,6 +37,7 @@ from scoreback.suppression import DAY_US
 from scoreback.times import micros
 
 JOINS = Holding(joins=True)  # what raises an alert is what opens one
+FIRST = "the replay began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Trained:
     """What became of one training of a replay."""
 
     as_of: datetime
+    because: str = ""
     algorithm: str = ""
     artifact_hash: str = ""
     threshold: float | None = None  # that it was born with
@@ -76,51 +79,49 @@ class Replay:
         """Prepare to replay *material*, of which *units* are the identities."""
         self._app, self._material, self._units = app, material, units
         self._made: dict[datetime, tuple[Trained, Artifact | None]] = {}
+        self._verdicts: AlertVerdicts | None = None
 
     def play(
         self,
         moments: Sequence[datetime],
         until: datetime,
         progress: Callable[[datetime], Progress | None] = lambda _moment: None,
+        scheduled: str = "",
     ) -> Played:
-        """Train at each of *moments*, and score what is ready between them, and then to *until*."""
-        count = len(self._units.seen)
-        scores, version = np.full(count, np.nan), np.full(count, -1, dtype=np.int16)
-        opened, hits = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-        trainings: list[Trained] = []
-        current: tuple[int, Artifact] | None = None
-        openings: list[Opening] = []
-        in_force = ""
-        for place, (moment, end) in enumerate(pairwise([*moments, until])):
-            trained, artifact = self._train(moment, progress(moment))
-            trainings.append(trained)
-            if artifact is not None and trained.artifact_hash != in_force:
-                in_force = trained.artifact_hash
-                current, pacer = (place, artifact), self._pacer(artifact, openings)
-            if current is None:
-                continue
-            for rows, table in self._ready(moment, end):
-                found = Scorer(current[1]).score(table).scores
-                scores[rows], version[rows] = found, current[0]
-                units = self._paced(table, found, current[1])
-                judged = pacer.judge(units)
-                opened[rows], hits[rows] = judged.alerts, judged.alerts | judged.suppressed
-                openings += [
-                    Opening(int(units.times[i]), int(units.event_times[i]), int(units.entities[i]))
-                    for i in np.flatnonzero(judged.alerts).tolist()
-                ]
-            oldest = micros(end) - (JOINED_DAYS + 1) * DAY_US
-            openings = [one for one in openings if one.event_time >= oldest]
-        return Played(
-            start=moments[0], trainings=tuple(trainings), scores=scores, version=version,
-            opened=opened, hits=hits,
-        )  # fmt: skip
+        """Train at each of *moments*, and score what is ready between them, and then to *until*.
 
-    def _ready(
+        Between them `train.when` of the detector may ask for more.
+
+        Args:
+            moments: of the trainings that the schedule asks for, the first day's before all.
+            until: the end of the last day.
+            progress: what is told of the training of a moment.
+            scheduled: why all but the first are, in words that follow "trained because".
+        """
+        scoring = _Scoring(self, len(self._units.seen))
+        moment, because = moments[0], FIRST
+        while moment < until:
+            trained, artifact = self.train(moment, progress(moment))
+            scoring.goes_on_with(replace(trained, because=because), artifact)
+            end = min([one for one in moments if one > moment], default=until)
+            moment, because = scoring.score(moment, end) or (end, scheduled)
+        return scoring.played
+
+    def triggers(self) -> Triggers | None:
+        """What asks for trainings beside the schedule; None where the detector names nothing."""
+        if self.detector.train.when is None:
+            return None
+        if self._verdicts is None:
+            self._verdicts = AlertVerdicts(self._app, self._material)
+        return Triggers(self._app, self._material, self._verdicts)
+
+    def ready(
         self, since: datetime, until: datetime
     ) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
         """Rows that became ready in ``[since, until)``, a step at a time, and their places."""
         inside = (self._units.ready >= micros(since)) & (self._units.ready < micros(until))
+        if not inside.any():
+            return
         begin = 0
         for batch in self._material.batches():
             here = np.flatnonzero(inside[begin : begin + batch.num_rows])
@@ -128,39 +129,42 @@ class Replay:
                 yield here + begin, batch.take(pa.array(here))
             begin += batch.num_rows
 
-    def _pacer(self, artifact: Artifact, opened: Sequence[Opening]) -> Pacer:
-        point = operating_point(self._detector, "", artifact)
+    def pacer(self, artifact: Artifact, opened: Sequence[Opening]) -> Pacer:
+        """Judges by *artifact* from now on, beside what was *opened* lately."""
+        point = operating_point(self.detector, "", artifact)
         return Pacer(
             point.pace, point.day_starts, point.born, cold_start=artifact.cold_start,
             opened=opened, holding=JOINS,
         )  # fmt: skip
 
-    def _paced(self, rows: pa.Table, scores: Floats, artifact: Artifact) -> PacedUnits:
-        entity = "field:" + self._detector.entity
-        floor = self._detector.alerts.least_precision
+    def paced(self, rows: pa.Table, scores: Floats, artifact: Artifact) -> PacedUnits:
+        """*rows* as a pacer takes them."""
+        entity = "field:" + self.detector.entity
+        floor = self.detector.alerts.least_precision
         return paced_units(rows, scores, entity, lag=artifact.lag, floor=floor)
 
     @property
-    def _detector(self) -> Detector:
+    def detector(self) -> Detector:
+        """As its file is now."""
         return self._material.detector
 
     def _labels(self, at: datetime, since: datetime, rows: pa.Table) -> pa.Table:
         """What was known at *at*, without what was in quarantine then."""
         labels = self._material.labels.at(at, since=since)
-        if self._detector.labels.verdicts is None or self._app.connector.labels is None:
+        if self.detector.labels.verdicts is None or self._app.connector.labels is None:
             return labels
-        labels, _ = without_floods(self._app, self._detector, labels, at)
-        labels, _ = without_contradictions(self._app, self._detector, labels, rows, at)
+        labels, _ = without_floods(self._app, self.detector, labels, at)
+        labels, _ = without_contradictions(self._app, self.detector, labels, rows, at)
         return labels
 
-    def _train(self, at: datetime, progress: Progress | None) -> tuple[Trained, Artifact | None]:
+    def train(self, at: datetime, progress: Progress | None) -> tuple[Trained, Artifact | None]:
         """The version that training as of *at* gives, by what was known then."""
         if at not in self._made:
             self._made[at] = self._trained(at, progress)
         return self._made[at]
 
     def _trained(self, at: datetime, progress: Progress | None) -> tuple[Trained, Artifact | None]:
-        detector, settings = self._detector, self._app.settings
+        detector, settings = self.detector, self._app.settings
         window = TimeWindow(since=first_event(detector, at), until=at)
         rows = self._material.between(at - detector.train.history, at)
         if not rows.num_rows:
@@ -196,3 +200,75 @@ class Replay:
             ),
             artifact,
         )
+
+
+class _Scoring:
+    """Scores the rows of one replay by whichever version is in force, and gathers what came."""
+
+    def __init__(self, replay: Replay, count: int) -> None:
+        self._replay, self._triggers = replay, replay.triggers()
+        self._trainings = list[Trained]()
+        self._artifact: Artifact | None = None
+        self._place = -1  # of its training
+        self._openings = list[Opening]()
+        self._scores, self._version = np.full(count, np.nan), np.full(count, -1, dtype=np.int16)
+        self._opened, self._hits = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+
+    @property
+    def played(self) -> Played:
+        """What came of all rows."""
+        return Played(
+            start=self._trainings[0].as_of, trainings=tuple(self._trainings), scores=self._scores,
+            version=self._version, opened=self._opened, hits=self._hits,
+        )  # fmt: skip
+
+    def goes_on_with(self, trained: Trained, artifact: Artifact | None) -> None:
+        """Score by *artifact* from now on, or as before where nothing new was kept."""
+        before = "" if self._artifact is None else self._artifact.artifact_hash
+        if artifact is not None and artifact.artifact_hash != before:
+            self._artifact, self._place = artifact, len(self._trainings)
+            self._scorer = Scorer(artifact)
+            self._pacer = self._replay.pacer(artifact, self._openings)
+            if self._triggers is not None:
+                self._triggers.follow(artifact)
+        self._trainings.append(trained)
+
+    def score(self, since: datetime, until: datetime) -> tuple[datetime, str] | None:
+        """Score what is ready in ``[since, until)``, or until a training is asked for: when, why.
+
+        The training at *since* was the last.
+        """
+        if self._artifact is None:
+            return None
+        asked = None
+        for moment in self._moments(since, until):
+            self._score(since, moment, self._artifact)
+            since = moment
+            if self._triggers is not None and moment < until:
+                because = self._triggers.due(moment)
+                if because:
+                    asked = moment, because
+                    break
+        oldest = micros(since) - (JOINED_DAYS + 1) * DAY_US
+        self._openings = [one for one in self._openings if one.event_time >= oldest]
+        return asked
+
+    def _moments(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        if self._triggers is not None:
+            yield from self._triggers.looks(since, until)
+        yield until
+
+    def _score(self, since: datetime, until: datetime, artifact: Artifact) -> None:
+        for rows, table in self._replay.ready(since, until):
+            found = self._scorer.score(table).scores
+            self._scores[rows], self._version[rows] = found, self._place
+            units = self._replay.paced(table, found, artifact)
+            judged = self._pacer.judge(units)
+            self._opened[rows] = judged.alerts
+            self._hits[rows] = judged.alerts | judged.suppressed
+            self._openings += [
+                Opening(int(units.times[i]), int(units.event_times[i]), int(units.entities[i]))
+                for i in np.flatnonzero(judged.alerts).tolist()
+            ]
+            if self._triggers is not None:
+                self._triggers.scored(table, found, judged.alerts)

@@ -29,13 +29,20 @@ def show_backtest(account: Account) -> None:
 
 
 def _versions(account: Account) -> None:
+    triggered = account["when"] is not None
+    if triggered:
+        show.say(f"Beside the schedule it is trained when {account['when']}")
     show.table(
         "Versions, each trained on what was known then",
-        ("", "as of", "algorithm", "threshold", "promised precision", "not kept because"),
+        (
+            "", "as of", *(["trained because"] if triggered else []), "algorithm", "threshold",
+            "promised precision", "not kept because",
+        ),
         [
             (
                 number,
                 f"{one['as_of']:%Y-%m-%d %H:%M} UTC",
+                *([one["because"]] if triggered else []),
                 one["algorithm"] or "-",
                 show.figure(one["threshold"], 4),
                 show.figure(one["promised"], 2),
@@ -43,10 +50,10 @@ def _versions(account: Account) -> None:
             )
             for number, one in enumerate(account["versions"], start=1)
         ],
-        numbers="r  rr",
-        prose=("not kept because",),
+        numbers="r   rr" if triggered else "r  rr",
+        prose=("trained because", "not kept because"),
         blocks=any(one["refused"] for one in account["versions"]),
-    )
+    )  # fmt: skip
 
 
 def _days(account: Account) -> None:

@@ -25,13 +25,17 @@ def drift(subject: Subject) -> list[HealthDocument]:
     return [_scores(subject, home), *(_feature(subject, home, each) for each in home.features)]
 
 
+def moved(home: Home) -> dict[str, float]:
+    """How far the scores have moved, and how far they usually are."""
+    return {"psi": home.scores.psi, "usual_psi": home.scores.usual_psi}
+
+
 def _scores(subject: Subject, home: Home) -> HealthDocument:
     return subject.document(
         Kind.SCORES,
         {
             "rows": home.rows,
-            "psi": home.scores.psi,
-            "usual_psi": home.scores.usual_psi,
+            **moved(home),
             "unseen_entities": home.entity.unseen,
             "usual_unseen_entities": home.entity.usual_unseen,
             "unusual_features": sum(each.unusual for each in home.features),

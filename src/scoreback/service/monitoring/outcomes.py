@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from scoreback.connectors.doors import AlertQuery
 from scoreback.health import Figure, HealthDocument, Kind
@@ -30,6 +31,25 @@ from scoreback.times import micros, moment
 WINDOW = 30 * DAY  # of alerts whose precision is told
 WEEK = 7 * DAY  # of alerts whose number is told
 _Z = 1.6449  # 90 % interval, as training's
+
+
+class Outcome(Protocol):
+    """What is asked of an alert to tell precision."""
+
+    @property
+    def version(self) -> str:
+        """Of the detector that raised it."""
+        ...
+
+    @property
+    def event_time(self) -> datetime:
+        """Of the unit that opened it."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """As it stands; None: it is not closed."""
+        ...
 
 
 def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument]:
@@ -113,7 +133,7 @@ def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Seq
 
 
 def precision_of(
-    detector: Detector, alerts: Sequence[Alert], version: str, now: datetime
+    detector: Detector, alerts: Sequence[Outcome], version: str, now: datetime
 ) -> dict[str, float]:
     """What came of the *alerts* of one *version* that are old enough to have been judged *now*."""
     mature = now - detector.labels.mature_after

@@ -82,7 +82,7 @@ def due_by(
         when,
         by_kind.get(Kind.SCORES, {}),
         by_kind.get(Kind.PRECISION, {}),
-        0 if when.verdicts is None else _new_verdicts(subject),
+        0 if when.verdicts is None else _verdicts(subject),
     )
     if not reasons:
         return None
@@ -105,6 +105,41 @@ def reasons_of(when: When, scores: Figures, precision: Figures, verdicts: int) -
     if when.verdicts is not None and verdicts >= when.verdicts:
         found.append(f"{verdicts} new verdicts >= {when.verdicts}")
     return found
+
+
+def free_from(when: When, began: datetime, *, failed: bool = False) -> datetime:
+    """When the next training may be triggered, after one that *began* then, a refused one too.
+
+    One that *failed*, and was not refused, has told nothing.
+    """
+    return began + (AFTER_FAILURE if failed else when.at_most_every)
+
+
+def new_verdicts(
+    app: App, detector: Detector, told: pa.Table, *, now: datetime, last: datetime | None
+) -> int:
+    """Of how many subjects a training could learn *now* a verdict that the *last* could not.
+
+    Those younger than ``mature_after`` are left out, as it does not learn from events as young, and
+    so are those in quarantine.
+
+    Args:
+        app: its label ledger tells which verdicts came in a flood.
+        detector: as it is in force, with ``train.when.verdicts``.
+        told: of the detector, as the ledger's `LabelLedger.history` gives them.
+        now: the clock.
+        last: as of when the last training was, one that was refused too; None: there was none.
+    """
+    when, begin = detector.train.when, now - detector.train.history
+    known = _usable(told, detector, now)
+    if last is not None:
+        known = pc.and_(known, pc.invert(_usable(told, detector, last)))
+    young = pc.greater_equal(told["label_time"], pa.scalar(begin, told["label_time"].type))
+    known = pc.and_(pc.and_(known, young), pc.invert(told["withdrawn"]))
+    new = told.filter(known).drop_columns(["known_at"])
+    if when is not None and when.verdicts is not None and new.num_rows >= when.verdicts:
+        new, _ = without_floods(app, detector, new, now)  # fewer ask for nothing with them either
+    return len(pc.unique(pc.coalesce(new["alert_id"], new["event_id"], new["entity"])))
 
 
 def cut_off(app: App, detector: str, now: datetime) -> datetime | None:
@@ -149,32 +184,21 @@ def _too_soon(subject: Subject, when: When, alone: bool) -> str:
     if last.status == "running" and not alone:
         return "a training is going on"
     refused, failed = bool(last.counts.get("refused")), last.status == "failed"
-    floor = AFTER_FAILURE if failed and not refused else when.at_most_every
-    until = last.started_at + floor
+    until = free_from(when, last.started_at, failed=failed and not refused)
     if subject.now >= until:
         return ""
     came = ", which was refused" if refused else ", which failed" if failed else ""
     return (
-        f"not before {until:%Y-%m-%d %H:%M} UTC, {format_duration(floor)} after the last"
-        f" training{came}"
+        f"not before {until:%Y-%m-%d %H:%M} UTC, {format_duration(until - last.started_at)} after"
+        f" the last training{came}"
     )
 
 
-def _new_verdicts(subject: Subject) -> int:
-    """Verdicts that a training could learn from now, and the last one could not.
-
-    Those younger than ``mature_after`` are left out, as it does not learn from events as young, and
-    so are those in quarantine.
-    """
+def _verdicts(subject: Subject) -> int:
     app, detector, now = subject.app, subject.detector, subject.now
     ledger = LabelLedger(app.state, app.connector.name)
     told = ledger.history(subject.name, since=now - detector.train.history)
-    known = _usable(told, detector, now)
-    if (last := _last_learnt(subject)) is not None:
-        known = pc.and_(known, pc.invert(_usable(told, detector, last)))
-    new = told.filter(pc.and_(known, pc.invert(told["withdrawn"]))).drop_columns(["known_at"])
-    new, _ = without_floods(app, detector, new, now)
-    return len(pc.unique(pc.coalesce(new["alert_id"], new["event_id"], new["entity"])))
+    return new_verdicts(app, detector, told, now=now, last=_last_learnt(subject))
 
 
 def _usable(told: pa.Table, detector: Detector, as_of: datetime) -> pa.ChunkedArray:

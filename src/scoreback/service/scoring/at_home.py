@@ -1,5 +1,6 @@
 """Counts what a run scores in the bins that training left, and says when it is not at home."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,23 +44,14 @@ class AtHome:
     ) -> tuple[ScoredHour, ...]:
         """Count a step's *rows* and what each of *models* gave them; nothing is kept yet."""
         step = []
-        newest = pc.max(flat(rows["event_time"])).as_py()
         with_reference = [(m, scores, m.artifact.reference) for m, scores in models]
         for model, scores, reference in with_reference if rows.num_rows else ():
             if reference is None:
                 continue
-            entity = firsts(rows["field:" + self._detector.entity])
-            counts = reference.counted(rows.append_column(ENTITY, entity), scores, ENTITY)
             version = model.version.version
-            step.append(
-                ScoredHour(
-                    version=version,
-                    hour=hour_of(newest),
-                    newest_event=newest,
-                    counts={name: bins.tolist() for name, bins in counts.items()},
-                )
-            )
-            self._scored[version] = _Scored(reference, newest)
+            found = counted(reference, rows, scores, version, entity=self._detector.entity)
+            step.append(found)
+            self._scored[version] = _Scored(reference, found.newest_event)
         return tuple(step)
 
     def found(self) -> dict[str, Home]:
@@ -71,14 +63,38 @@ class AtHome:
         return {version: home for version, home in homes.items() if home is not None}
 
 
+def counted(
+    reference: Reference, rows: pa.Table, scores: NDArray[np.float64], version: str, *, entity: str
+) -> ScoredHour:
+    """Feature *rows*, at least one, and their *scores* by *version*, in the bins of *reference*.
+
+    They count for the hour of the newest; *entity* is the detector's.
+    """
+    named = rows.append_column(ENTITY, firsts(rows["field:" + entity]))
+    newest = pc.max(flat(rows["event_time"])).as_py()
+    counts = reference.counted(named, scores, ENTITY)
+    return ScoredHour(
+        version=version,
+        hour=hour_of(newest),
+        newest_event=newest,
+        counts={name: bins.tolist() for name, bins in counts.items()},
+    )
+
+
 def home_of(
     state: State, detector: str, version: str, reference: Reference, until: datetime
 ) -> Home | None:
     """What *version* scored in the `LOOK_BACK` before *until*; None where it is too little."""
+    return home_among(lambda window: counts_of(state, detector, version, window), reference, until)
+
+
+def home_among(
+    hours: Callable[[TimeWindow], Sequence[ScoredHour]], reference: Reference, until: datetime
+) -> Home | None:
+    """As `home_of`, of one version's *hours* that begin in a window."""
     for span in LOOK_BACK:
         window = TimeWindow(since=hour_of(until) - span, until=until + _HOUR)
-        hours = counts_of(state, detector, version, window)
-        home = compare(reference, summed([one.counts for one in hours]))
+        home = compare(reference, summed([one.counts for one in hours(window)]))
         if home is not None:
             return home
     return None

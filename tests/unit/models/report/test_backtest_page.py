@@ -15,7 +15,7 @@ FIGURES: dict[str, Any] = {
 }  # fmt: skip
 ACCOUNT: dict[str, Any] = {
     "detector": "<script>queue", "budget": 5.0, "since": "2026-01-01T00:00:00Z",
-    "until": "2026-01-03T00:00:00Z", "units": 1200, "figures": FIGURES,
+    "until": "2026-01-03T00:00:00Z", "units": 1200, "when": None, "figures": FIGURES,
     "fixed_threshold": FIGURES | {"value": 0.25, "whose": "of v1"},
     "common_since": "2026-01-02T00:00:00Z",
     "days": [
@@ -24,8 +24,8 @@ ACCOUNT: dict[str, Any] = {
         for n in (1, 2)
     ],
     "versions": [
-        {"as_of": "2026-01-01T00:00:00Z", "algorithm": "", "threshold": None, "promised": None,
-         "refused": "too few & too late"}
+        {"as_of": "2026-01-01T00:00:00Z", "because": "the replay began", "algorithm": "",
+         "threshold": None, "promised": None, "refused": "too few & too late"}
     ],
     "starts": [
         {"start": "2026-01-01T00:00:00Z", "figures": FIGURES},
@@ -67,3 +67,15 @@ def test_every_column_and_figure_is_explained_on_the_page() -> None:
     assert {"replayed", "precision"} <= {*heads, *figures}
     explained = set(re.findall(r"<dt>(.*?)</dt>", page))
     assert {*heads, *figures} - {"alerts a day"} <= explained
+
+
+def test_why_a_version_was_trained_is_told_where_something_can_trigger_it() -> None:
+    assert "trained because" not in backtest_page(ACCOUNT)
+    (version,) = ACCOUNT["versions"]
+    because = "score drift 0.31 > 0.25"
+    page = backtest_page(
+        ACCOUNT | {"when": "drift: 0.25", "versions": [version | {"because": because}]}
+    )
+    assert "<th>trained because</th>" in page
+    assert "<td>score drift 0.31 &gt; 0.25</td>" in page
+    assert "it is trained when drift: 0.25." in page
