@@ -107,7 +107,7 @@ def test_events_that_lack_what_is_needed_are_counted(
     assert not the(found, "60% of the 10 events have no 'event.ingested'").fatal
     assert not the(found, "80% of the 10 events have no 'host.name'").fatal
     assert not the(found, "2 documents have no time at all").fatal
-    assert the(found, "no event of the selection has field 'no.such'").fatal
+    assert the(found, "no event of the selection has the field 'no.such'").fatal
     assert the(found, "'event' is an object").fatal
     assert next(iter(found.values())).fatal  # those first
 

@@ -317,7 +317,7 @@ def test_events_to_be_scored_need_no_label_field(folder: Path, scoreback: Run) -
     checked = scoreback("check", "alert_queue.yml", "--json")
     assert checked.code == 0
     said = " ".join(checked.out.split())
-    assert "no event of the selection has field 'closed.as'" in said
+    assert "no event of the selection has the field 'closed.as'" in said
     assert "scoring goes on without it" in said
     refused = scoreback("train", "alert_queue.yml", "--as-of", "2026-02-23")
     assert refused.code == 1
@@ -410,7 +410,7 @@ def test_two_files_of_one_name_are_both_left_out(scoreback: Run) -> None:
 @pytest.mark.parametrize(
     ("at", "says", "code"),
     [
-        ("2019-01-01T00:00:00Z", "its event is of 2026-02-", 1),
+        ("2019-01-01T00:00:00Z", "its event happened at 2026-02-", 1),
         ("2099-01-01T00:00:00Z", "is in the future", 2),
         ("1772452800000", "is not a valid time", 2),
         ("yesterday", "is not a valid time", 2),

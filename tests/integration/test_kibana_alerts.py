@@ -322,7 +322,7 @@ def test_what_cannot_be_is_refused(siem: Bench) -> None:
     for missing in ("no-such-alert", ""):
         with pytest.raises(SiemRefused, match="no alert of Scoreback's"):
             siem.connector.alerts.reopen(missing, at=START)
-    with pytest.raises(SiemRefused, match="its event is of"):
+    with pytest.raises(SiemRefused, match="its event happened at"):
         siem.connector.alerts.close(alert_id, Verdict.TRUE_POSITIVE, labeller="ada", at=START - DAY)
     assert stored(siem.kibana, alert_id)[STATUS] == "open"
 

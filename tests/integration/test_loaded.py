@@ -91,7 +91,7 @@ def test_two_exports_of_one_name_are_told_apart_by_checksum(scoreback: Run) -> N
     shutil.move("a.csv", "away.csv")
     refused = scoreback("unload", "a.csv", "--stream", "s")
     assert refused.code == 1
-    assert "2 exports in stream 's' are called 'a.csv'" in refused.err
+    assert "2 exports in stream 's' have the name 'a.csv'" in refused.err
     assert rows(scoreback) == 5
 
 
@@ -118,5 +118,5 @@ def test_while_somebody_reads_nothing_is_taken_out(
     with compaction.kept_while_read(Store(tmp_path / "home/siem")):
         refused = scoreback("unload", "a.csv", "--stream", "s")
     assert refused.code == 1
-    assert "somebody is reading events" in refused.err
+    assert "another process is reading events" in refused.err
     assert rows(scoreback) == 3

@@ -1,8 +1,8 @@
-"""The closings of one alert: which of them stand, and when the next one comes to exist.
+"""Which closings of one alert stand, and what label time the next one gets.
 
-The same on every door that keeps verdicts itself. A history is all that was told of one alert, in
-order of label time: each closing is later than what was told before, and reopening the alert ends
-all that stand at one time.
+Every door that keeps verdicts itself works the same way. A history holds all closings of one alert
+in order of label time: each closing is later than those recorded before it, and reopening the alert
+withdraws all that stand at that time.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """A verdict on an alert, or, where it is withdrawn, the end of one."""
+    """A verdict on an alert or, where it is withdrawn, the end of one."""
 
     verdict: str
     labeller: str
@@ -27,26 +27,27 @@ class Closing:
 
 
 def refuse_before_event(alert: Alert, at: datetime) -> None:
-    """Refuse to close *alert* with a verdict of a time before its event.
+    """Refuse to close *alert* with a verdict that is older than the alert's event.
 
-    Training asks what was known when: a verdict that is older than its event would be known of an
-    event that had not happened.
+    Training asks what was known when: a verdict older than its event would be known before the
+    event happened.
 
     Raises:
-        SiemRefused: names both times.
+        SiemRefused: the verdict is older; the message names both times.
     """
     if at < alert.event_time:
         raise SiemRefused(
-            f"alert {alert.alert_id} cannot be closed as of {at.isoformat()}: its event is of"
-            f" {alert.event_time.isoformat()}",
-            hint="give the time at which it was judged; without one it is now",
+            f"alert {alert.alert_id} cannot be closed as of {at.isoformat()}: its event happened"
+            f" at {alert.event_time.isoformat()}",
+            hint="give the time at which the alert was judged; the default is now",
         )
 
 
 def repeated(history: Sequence[Closing], verdict: str, labeller: str) -> Closing | None:
-    """The closing that *verdict* by *labeller* tells again, if that is what it does.
+    """The closing that *verdict* by *labeller* repeats, or None.
 
-    Only the latest can be told again: after another verdict the first one is a change of mind.
+    Only the latest closing can be repeated: after another verdict, the first one is a change of
+    mind.
     """
     if not history:
         return None
@@ -56,12 +57,12 @@ def repeated(history: Sequence[Closing], verdict: str, labeller: str) -> Closing
 
 
 def next_time(history: Sequence[Closing], at: datetime) -> datetime:
-    """When what is told at *at* comes to exist: after the last, even where a clock was set back."""
+    """The label time of a closing recorded at *at*: after the last, even if clocks went back."""
     return at if not history else max(at, history[-1].label_time + _TICK)
 
 
 def standing(history: Sequence[Closing]) -> list[int]:
-    """The places in *history* of the closings that were not taken back."""
+    """The positions in *history* of the closings that were not withdrawn."""
     ended = {(c.verdict, c.labeller): c.label_time for c in history if c.withdrawn}
     return [
         place

@@ -1,4 +1,4 @@
-"""Settings of a connection: typed, checked, and without a secret in sight."""
+"""Settings of a connection: typed, checked, and never shown with their secrets."""
 
 import os
 import re
@@ -16,17 +16,17 @@ from scoreback.times import duration_setting
 
 Duration = Annotated[timedelta, BeforeValidator(duration_setting)]  # 60s, 15m, 30d
 _IN_A_HEADER = re.compile(r"[\x21-\x7e]+").fullmatch
-_LONGEST_SECRET = 65_536  # bytes; what is longer is another file
+_LONGEST_SECRET = 65_536  # bytes; a longer file is not a secret
 
 
 class ConnectionSettings(BaseSettings):
-    """What the file of a connection may say; secrets come from the environment or from files.
+    """What a connection's file may say; secrets come from the environment or from files.
 
     For each of `SECRETS` a subclass has two fields, ``NAME`` and ``NAME_file``.
     """
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
-    KEYS: ClassVar[frozenset[str]] = frozenset()  # of the secrets those that are not passwords
+    KEYS: ClassVar[frozenset[str]] = frozenset()  # those of the secrets that are not passwords
 
     @classmethod
     def settings_customise_sources(
@@ -37,7 +37,7 @@ class ConnectionSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The connection file first, then the environment."""
+        """Read the connection file first, then the environment."""
         del settings_cls, dotenv_settings, file_secret_settings
         return init_settings, env_settings
 
@@ -67,14 +67,14 @@ class ConnectionSettings(BaseSettings):
             ) from None
 
     def refuse_secrets_given_twice(self) -> None:
-        """For a validator.
+        """Refuse a secret that is given twice; for use in a validator.
 
         Raises:
             ValueError: a secret and its file are both given.
         """
         for secret in self.SECRETS:
             if getattr(self, secret) and getattr(self, f"{secret}_file"):
-                raise ValueError(f"{secret} and {secret}_file are both given")
+                raise ValueError(f"{secret} and {secret}_file are both set")
 
     def has(self, name: str) -> bool:
         """Whether secret *name* is given, here or in a file."""
@@ -84,7 +84,7 @@ class ConnectionSettings(BaseSettings):
         """The value of secret *name*, from the environment or its file.
 
         Raises:
-            ConfigError: its file cannot be read, or others can read it too.
+            ConfigError: its file cannot be read, or other users can read it.
         """
         given: SecretStr | None = getattr(self, name)
         path: Path | None = getattr(self, f"{name}_file")
@@ -94,30 +94,30 @@ class ConnectionSettings(BaseSettings):
         try:
             with open_regular(path) as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}")
+                    raise ConfigError(f"{path} is readable by others", hint=f"chmod 600 {path}")
                 return _whole(f"{name}_file", file.read(_LONGEST_SECRET).decode(), key=key)
         except OSError as error:
             raise ConfigError(
                 f"{name}_file {path} cannot be read: {error.strerror}",
-                hint="name a file that the service's user can read",
+                hint="name a file that the user of this service can read",
             ) from error
         except UnicodeDecodeError:
             raise ConfigError(
-                f"{name}_file {path} is not text", hint="write the secret alone into it, as UTF-8"
+                f"{name}_file {path} is not text", hint="write only the secret into it, as UTF-8"
             ) from None
 
 
 def _whole(name: str, secret: str, *, key: bool) -> str:
-    """*secret*, in a shape that a header can take: else the error of a library would show it."""
+    """*secret*, if an HTTP header can hold it; otherwise the HTTP library's error would show it."""
     secret = secret.strip()
     if not secret or not secret.isprintable() or (key and not _IN_A_HEADER(secret)):
         raise ConfigError(
-            f"{name} is empty, or holds characters that it cannot have",
-            hint="copy it again, as one line",
+            f"{name} is empty, or contains characters that a secret cannot have",
+            hint="copy it again, on one line",
         )
     return secret
 
 
 def _description(cls: type[ConnectionSettings], key: str) -> str:
     field = cls.model_fields.get(key.split(".")[0])
-    return (field.description or "") if field else "docs say which keys a connection has"
+    return (field.description or "") if field else "the docs list the keys of a connection"

@@ -1,4 +1,4 @@
-"""Texts in requests of bounded size, cut out of an Arrow column in one piece where that can be."""
+"""Cuts texts into requests of bounded size, where possible as one slice of an Arrow column."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def portions(texts: pa.Array, most_bytes: int, most_items: int) -> Iterator[Positions]:
-    """The positions of *texts*, some for each request; a text that is larger goes alone."""
+    """The positions of *texts* for each request; a text over the limit goes alone."""
     items = np.arange(len(texts))
     if not len(items):
         return
@@ -22,7 +22,7 @@ def portions(texts: pa.Array, most_bytes: int, most_items: int) -> Iterator[Posi
 
 
 def together(texts: pa.Array, items: Positions) -> bytes:
-    """The text of *items*; those that follow each other are cut out of the column whole."""
+    """The text of *items*; neighbours are cut out of the column as one slice."""
     if len(items) == items[-1] - items[0] + 1:
         offsets = _offsets(texts)
         data = texts.buffers()[2]

@@ -1,4 +1,4 @@
-"""Finds a connector by entry point and imports that one only; finds translators of Sigma rules."""
+"""Finds connectors by entry point and imports only the one asked for; finds Sigma translators."""
 
 import ast
 from importlib.metadata import entry_points
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scoreback.errors import ConfigError
 
-if TYPE_CHECKING:  # names are looked up without the libraries that doors speak of
+if TYPE_CHECKING:  # names can be looked up without importing the libraries that the doors use
     from scoreback.connectors.doors import Connector, SigmaTranslator
 
 GROUP = "scoreback.connectors"
@@ -16,15 +16,15 @@ SIGMA_GROUP = "scoreback.sigma"
 
 
 def connector_names() -> list[str]:
-    """Names of the installed connectors, sorted; imports none of them."""
+    """Sorted names of the installed connectors; imports none of them."""
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
 def load_connector(name: str) -> "type[Connector]":
-    """Import the connector called *name*, and only that one.
+    """Import the connector called *name*, and no other.
 
     Raises:
-        ConfigError: no installed connector has that name.
+        ConfigError: no installed connector has this name.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
@@ -37,10 +37,11 @@ def load_connector(name: str) -> "type[Connector]":
 
 
 def selection_keys(name: str) -> tuple[str, ...] | None:
-    """The keys that a selection for the connector called *name* may have; None: not known.
+    """The keys that a selection for the connector called *name* may have; None if not known.
 
     A connector names them as a literal ``KEYS`` in a file ``selection_keys.py`` of its package.
-    That is read alone, without the package: checking a detector file is to be quick.
+    Only that file is read and the package is not imported, so that detector files are checked
+    quickly.
     """
     for point in entry_points(group=GROUP, name=name):
         spec = find_spec(point.module)
@@ -51,18 +52,18 @@ def selection_keys(name: str) -> tuple[str, ...] | None:
 
 
 def sigma_translators() -> "dict[str, SigmaTranslator]":
-    """One translator of Sigma rules for each SIEM that has one, by the SIEM's name, sorted.
+    """Log at INFO, once, that *what* has not answered for `SILENT` seconds while this block runs.
 
-    A SIEM is called as its connector is, or would be: a translator can be there before one.
+    A SIEM has the name that its connector has, or would have: a translator may exist before one.
 
     Raises:
-        ConfigError: nothing that is installed translates Sigma rules.
+        ConfigError: no translator of Sigma rules is installed.
     """
     points = {point.name: point for point in entry_points(group=SIGMA_GROUP)}
     if not points:
         raise ConfigError(
-            "nothing that is installed translates Sigma rules",
-            hint="install Scoreback again, so that its entry points are found",
+            "no translator of Sigma rules is installed",
+            hint="reinstall Scoreback so that its entry points are found",
         )
     found: dict[str, SigmaTranslator] = {}
     for name in sorted(points):
@@ -72,7 +73,7 @@ def sigma_translators() -> "dict[str, SigmaTranslator]":
 
 
 def _keys_in(source: str) -> tuple[str, ...] | None:
-    """The literal that *source* assigns to ``KEYS``; nothing is run."""
+    """The literal that *source* assigns to ``KEYS``; no code is run."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["KEYS"]:
             return tuple(ast.literal_eval(node.value))

@@ -1,4 +1,4 @@
-"""What lies behind an error of `requests`: its causes are kept in several places and levels."""
+"""Finds the causes behind an error of `requests`, which keeps them in several places."""
 
 import ssl
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ _BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutE
 
 
 def untrusted(error: Exception) -> bool:
-    """Whether the server's certificate was not trusted; a handshake that broke off is not that."""
+    """Whether the server's certificate was not trusted; a broken handshake does not count."""
     tls = (ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError)
     return within(error, tls) and not within(error, _BROKE_OFF)
 
 
 def within(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    """Whether *error* or one of its causes is of *kinds*."""
+    """Whether *error* or one of its causes is one of *kinds*."""
     return any(isinstance(cause, kinds) for cause in causes(error))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """*error* and what it was made of, wherever a library kept it."""
+    """*error* and all its causes, wherever a library keeps them."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:

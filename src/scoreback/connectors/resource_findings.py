@@ -1,4 +1,4 @@
-"""What is wrong with what a connection needs in its SIEM, in the words of `check`."""
+"""Findings of `check` about the objects that a connection needs in its SIEM."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from scoreback.records import Finding
 
 
 def resource_findings(door: ResourcesDoor) -> Iterator[Finding]:
-    """Yield what is not there, outdated or changed of all that *door* wants, each with its fix."""
+    """Yield each object of *door* that is missing, outdated or changed, with its fix."""
     for wanted in door.wanted():
         what = f"{wanted.kind.replace('_', ' ')} {wanted.name}"
         try:
@@ -22,9 +22,9 @@ def resource_findings(door: ResourcesDoor) -> Iterator[Finding]:
         elif found.standing == Standing.OUTDATED:
             yield Finding(what=f"{what} is outdated", fix="run `scoreback apply`", fatal=False)
         elif found.standing in (Standing.EDITED, Standing.FOREIGN):
-            who = "was edited" if found.standing == Standing.EDITED else "is not ours"
+            who = "was edited" if found.standing == Standing.EDITED else "was not made by Scoreback"
             yield Finding(
                 what=f"{what} {who}: {'; '.join(found.differences[:3])}",
-                fix="see `scoreback plan`; `scoreback apply --take-over` makes it ours",
+                fix="see `scoreback plan`; `scoreback apply --take-over` takes it over",
                 fatal=False,
             )

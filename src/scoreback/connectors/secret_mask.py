@@ -1,4 +1,4 @@
-"""Hides the secrets of a connection in what a server says: an answer may repeat what we sent."""
+"""Hides a connection's secrets in what a server says: an answer may repeat what we sent."""
 
 import base64
 
@@ -8,7 +8,7 @@ HIDDEN = "***"
 
 
 class SecretMask:
-    """The secrets of one connection, as they may stand in an answer."""
+    """The secrets of one connection, in each form that an answer may contain."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         """Read the secrets of *settings* once.
@@ -19,12 +19,12 @@ class SecretMask:
         named = {name: settings.secret(name) for name in settings.SECRETS}
         secrets = {secret for secret in named.values() if secret}
         user, password = getattr(settings, "user", None), named.get("password")
-        if user and password:  # as basic authentication has it
+        if user and password:  # as basic authentication encodes it
             secrets.add(base64.b64encode(f"{user}:{password}".encode()).decode())
-        self._secrets = sorted(secrets, key=len, reverse=True)  # one may lie within another
+        self._secrets = sorted(secrets, key=len, reverse=True)  # one secret may be part of another
 
     def hide(self, text: str) -> str:
-        """*text* without the secrets."""
+        """*text* with the secrets masked."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return text

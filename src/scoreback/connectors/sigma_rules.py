@@ -1,4 +1,4 @@
-"""Sigma rules as pySigma reads them: what each SIEM's translator does in the same way.
+"""Reads Sigma rules with pySigma: the part that all translators share.
 
 Needs the extra ``sigma``.
 """
@@ -20,21 +20,21 @@ from sigma.exceptions import SigmaError
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaRegularExpression, SigmaType
 
-_SHOWN = 60  # characters of a value
+_SHOWN = 60  # characters of a value in a message
 
 
 def parsed(rule: Mapping[str, object]) -> SigmaRule:
-    """A rule of its own for each caller, as conversion writes into it.
+    """A fresh copy of the rule for each caller, because conversion writes into it.
 
     Raises:
-        SigmaError, ValueError, TypeError, AttributeError, KeyError: it is not a valid rule; pySigma
-            reads values before it looks at their types.
+        SigmaError, ValueError, TypeError, AttributeError, KeyError: the rule is not valid; pySigma
+            reads values before it checks their types.
     """
     return SigmaRule.from_dict(dict(rule))
 
 
 def items(rule: SigmaRule) -> list[SigmaDetectionItem]:
-    """What the rule asks for, in its order, without what combines it."""
+    """The rule's detection items in order, without the operators between them."""
     return [item for d in rule.detection.detections.values() for item in _items_of(d)]
 
 
@@ -45,7 +45,7 @@ def values(item: SigmaDetectionItem) -> list[SigmaType]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """The query of a rule, or why there is none, and what it leaves out."""
+    """The query of a rule, or the reason why there is none, and what the query leaves out."""
 
     query: str = ""
     why_not: str = ""
@@ -55,15 +55,15 @@ class Converted:
 def converted(
     backend: TextQueryBackend, rule: SigmaRule, refuses: Callable[[str], str] | None = None
 ) -> Converted:
-    """The query of *rule*, without the parts that the backend cannot say.
+    """The query of *rule*, without the parts that the backend cannot express.
 
-    A part is left out so that the query finds all that the rule finds, and more: of parts that all
-    have to be true, the others stay; where one of several is enough, none of them can stay.
+    Leaving a part out must never lose a match, so the query finds all that the rule finds, and
+    more. In an "and" the other parts stay; in an "or" none of them can stay.
 
     Args:
-        backend: translates, by the pipeline that it was made with.
-        rule: is changed, as pipelines write into rules.
-        refuses: says why the SIEM's connector would not take the query of a part; else "".
+        backend: translates, with the pipeline that it was made with.
+        rule: is modified, because pipelines write into rules.
+        refuses: says why the SIEM's connector would refuse the query of a part, or "".
 
     Raises:
         SigmaError: the condition of the rule cannot be read.
@@ -95,10 +95,10 @@ def converted(
 
 @dataclass(slots=True)
 class _Parts:
-    """A rule's condition without what the backend cannot say: as wide as it has to be.
+    """A rule's condition without what the backend cannot express, made only as wide as necessary.
 
-    Leaving a part out makes it true where that widens the whole, and false within a *not*. So each
-    walk gives a condition, or True or False where nothing of it stays.
+    A part that is left out becomes true where that widens the whole, and false within a *not*. Each
+    walk returns a condition, or True or False where nothing of it stays.
     """
 
     backend: TextQueryBackend
@@ -106,7 +106,7 @@ class _Parts:
     left_out: list[str] = field(default_factory=list)
 
     def widest(self, part: Any, instead: bool = True) -> Any:  # noqa: ANN401 - pySigma's union
-        """*part*, with *instead* in place of what cannot be said."""
+        """*part*, with *instead* in place of what cannot be expressed."""
         if isinstance(part, ConditionNOT):
             inner = self.widest(part.args[0], not instead)
             return not inner if isinstance(inner, bool) else ConditionNOT([inner])
@@ -135,7 +135,7 @@ class _Parts:
         except (SigmaError, NotImplementedError) as error:
             return sentence(error)
         if state.has_deferred():
-            return "it needs a pipe, and events are a selection only"
+            return "it needs a pipe, and a selection has none"
         return self.refuses(str(query)) if self.refuses else ""
 
 
@@ -148,17 +148,17 @@ def _in_words(part: Any) -> str:  # noqa: ANN401
 
 
 def left_out(part: str) -> str:
-    """The hint that *part* of the rule is not in the selection."""
-    return f"left out, so that it finds more than the rule: {part}"
+    """The hint that the selection leaves out *part* of the rule."""
+    return f"left out, so the selection finds more than the rule: {part}"
 
 
 def unmapped(names: Iterable[str]) -> str:
-    """The hint that the fields *names* stand as the rule writes them."""
-    return f"named as in the rule; write the names that your events have: {', '.join(names)}"
+    """The hint that the fields *names* are written as in the rule."""
+    return f"named as in the rule; replace with the names in your events: {', '.join(names)}"
 
 
 def sentence(error: Exception) -> str:
-    """What *error* says, on one line and without its end."""
+    """*error* as one line without its final full stop."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = re.sub(r" ?\(while converting rule .*?\)", "", text)
     return text[:300].rstrip(".")

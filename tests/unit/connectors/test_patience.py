@@ -84,7 +84,7 @@ def test_a_server_that_is_silent_is_told_of_within_five_seconds(
     patience.log.addHandler(heard)
     with unanswered("connection 'prod'", timeout=60.0, attempts=6, longest=30.0):
         assert heard.event.wait(10)
-    assert heard.text == "connection 'prod': no answer yet; going on for up to 7 minutes"
+    assert heard.text == "connection 'prod': no answer yet; waiting for up to 7 minutes in all"
 
 
 def test_of_a_server_that_answers_nothing_is_said(

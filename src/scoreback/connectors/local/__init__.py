@@ -1,4 +1,4 @@
-"""The embedded SIEM: Parquet segments and one SQLite file in a folder, DuckDB over them."""
+"""The embedded SIEM: Parquet segments and one SQLite file in a folder, queried with DuckDB."""
 
 from scoreback.connectors.local.connector import LocalConnector
 from scoreback.connectors.local.enriched import open_enriched

@@ -1,4 +1,4 @@
-"""What is missing for a detector to work on the embedded SIEM, each with its fix."""
+"""Findings about whether a detector can work on the embedded SIEM, each with its fix."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 from scoreback.sql import identifier, literal
 
-SPARSE = 0.5  # a field that more than half of the events lack is worth a word
+SPARSE = 0.5  # warn about a field that more than half of the events lack
 
 
 def check(store: Store, query: EventQuery) -> Sequence[Finding]:
@@ -37,7 +37,7 @@ def _check(store: Store, query: EventQuery) -> Sequence[Finding]:
     missing: list[Finding] = []
     later = set(Events(store).fields(query.selection)) - set(fields_of(found))
     for name in query.fields:
-        if name in later:  # no event was loaded with it, and some were told of it since
+        if name in later:  # no event was loaded with it, but later loads added it to some
             continue
         try:
             require_fields(found, [name])
@@ -60,7 +60,7 @@ def _sparse(store: Store, found: Sequence[Segment], fields: Sequence[str]) -> li
     return [
         Finding(
             what=f"{1 - n / total:.0%} of the {total:,} events have no {name!r}",
-            fix="check that the selection means events that carry it",
+            fix="check that the selection covers events that have this field",
             fatal=False,
         )
         for name, n in zip(fields, present, strict=True)
@@ -69,7 +69,7 @@ def _sparse(store: Store, found: Sequence[Segment], fields: Sequence[str]) -> li
 
 
 def _shared_ids(store: Store, found: Sequence[Segment]) -> list[Finding]:
-    """Ids are unique in a stream; a detector over several needs them unique in all of these."""
+    """Findings for ids that several streams share: a detector's streams must not share ids."""
     by_stream: dict[str, list[Segment]] = {}
     for segment in found:
         by_stream.setdefault(segment.stream, []).append(segment)

@@ -1,4 +1,4 @@
-"""The embedded SIEM as one connection: every door over one folder."""
+"""One connection to the embedded SIEM: all its doors over one folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ from scoreback.records import EventQuery, Finding
 
 
 class LocalConnector:
-    """A connection to the embedded SIEM in one folder; any number of processes may have one."""
+    """A connection to the embedded SIEM in one folder; several processes may connect at once."""
 
     enrichment = None  # its view `events_enriched` shows every stored score beside its event
-    resources = None  # a folder needs nothing made in advance
+    resources = None  # a folder needs no objects created in advance
 
     def __init__(self, name: str, store: Store) -> None:
         """Connect as *name* to *store*."""
@@ -37,21 +37,21 @@ class LocalConnector:
         self.settings = Settings(store)
         self.health = Health(store)
         self.intake = self.exports = Intake(store)
-        self.native = None  # scores are computed by the service alone
+        self.native = None  # only the service computes scores
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:
-        """Its folder lies in the workspace."""
+        """The default settings: a folder inside the workspace."""
         return {"path": str(home / "siem")}
 
     @classmethod
     def open(cls, name: str, settings: Mapping[str, object]) -> Self:
-        """Open the folder that setting ``path`` names; it is made when it is not there."""
+        """Open the folder that setting ``path`` names; create it if it does not exist."""
         return cls(name, Store(folder_of(settings)))
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
-        """What is missing for *query* to be read and its scores written, each with the fix."""
+        """Findings about reading *query* and writing its scores, each with its fix."""
         return check(self.store, query)
 
     def close_connection(self) -> None:
-        """Nothing stays open between calls."""
+        """Do nothing: no file stays open between calls."""

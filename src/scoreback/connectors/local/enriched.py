@@ -1,4 +1,4 @@
-"""Events beside their latest live score, for anyone who asks in SQL."""
+"""Events joined with their latest live score, for anyone who queries in SQL."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ _TYPES = {
 def open_enriched(store: Store, stream: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB with view ``events_enriched`` over *stream*, for a ``with`` block.
 
-    The view has each event once: its fields (several values of one as ``a, b``), and
+    The view has each event once: its fields (several values of one field as ``a, b``), and
     ``scoreback.score``, ``scoreback.risk``, ``scoreback.alert``, ``scoreback.detector``,
-    ``scoreback.version`` and ``scoreback.reasons`` of the live score that was made last, null where
-    there is none. The score of a unit of several events shows on each of them, as far as its ref
-    names them. The view shows what the SIEM held when it was opened.
+    ``scoreback.version`` and ``scoreback.reasons`` of the latest live score, null where there is
+    none. The score of a unit of several events appears on each event that the score's ref names.
+    The view shows what the SIEM held when the view was opened.
 
     Raises:
-        SiemRefused: no such stream, or a segment is damaged.
+        SiemRefused: the stream does not exist, or a segment is damaged.
     """
     with kept_while_read(store):
         found = Events(store).selected({"stream": stream})

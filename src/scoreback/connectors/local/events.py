@@ -1,4 +1,4 @@
-"""Reads events of streams: cut by the ledger's statistics, ordered by DuckDB, bounded in memory."""
+"""Reads the events of streams: pruned by the ledger, ordered by DuckDB, in bounded memory."""
 
 import difflib
 import fnmatch
@@ -20,7 +20,7 @@ from scoreback.records import EventBatch, EventQuery, TimeWindow
 from scoreback.sql import identifier, literal
 from scoreback.times import micros, moment
 
-# About as many events are ordered at a time: what a read holds in memory.
+# About how many events are ordered at a time; this bounds the memory of a read.
 CHUNK_ROWS = 50_000
 CHUNK_CELLS = 2_500_000
 
@@ -33,7 +33,7 @@ class Events:
         self._store = store
 
     def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
-        """Cut *query* over *window* into *parts* slices of about as many events."""
+        """Cut *query* over *window* into *parts* slices with about equally many events."""
         if parts < 1:
             raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
         found = self.selected(query.selection)
@@ -70,24 +70,24 @@ class Events:
                         yield EventBatch(table.combine_chunks().to_batches()[0])
 
     def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
-        """Names of the fields that events of *selection* have, sorted."""
+        """Sorted names of the fields that events of *selection* have."""
         found = self.selected(selection)
         with self._store.ledger.reading() as connection:
             later = fields_with_values(connection, {segment.stream for segment in found})
         return tuple(sorted({*fields_of(found), *later}))
 
     def later_values(self, selection: Mapping[str, object], fields: Sequence[str]) -> pa.Table:
-        """Values of *fields* that later loads told of events of *selection*, in order of time."""
+        """Values of *fields* that later loads gave to events of *selection*, in order of time."""
         streams = {segment.stream for segment in self.selected(selection)}
         with self._store.ledger.reading() as connection:
             return values_of(connection, streams, fields)
 
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
-        """Refuse a *selection* that does not name streams, and nothing else."""
+        """Refuse a *selection* that names no streams, or has other keys."""
         patterns_of(selection)
 
     def count(self, query: EventQuery, window: TimeWindow) -> int:
-        """How many events of *query* are in *window*; opens segments at its bounds only."""
+        """The number of events of *query* in *window*; opens only the segments at its bounds."""
         since, until = micros(window.since), micros(window.until)
         total, cut = 0, []
         for segment in self.selected(query.selection):
@@ -111,7 +111,7 @@ class Events:
         """The segments of the streams that *selection* names.
 
         Raises:
-            SiemRefused: it is not understood, or names a stream that does not exist.
+            SiemRefused: the selection is not valid, or names a stream that does not exist.
         """
         streams = self._streams(selection)
         with self._store.ledger.reading() as connection:
@@ -150,7 +150,7 @@ class Events:
 
 
 def patterns_of(selection: Mapping[str, object]) -> list[str]:
-    """The names of streams in *selection*, which may hold ``*``."""
+    """The stream names in *selection*, each of which may contain ``*``."""
     unknown = sorted(set(selection) - set(KEYS))
     if unknown or "stream" not in selection:
         wrong = f"has no key {unknown[0]!r}" if unknown else "needs the key 'stream'"
@@ -162,23 +162,23 @@ def patterns_of(selection: Mapping[str, object]) -> list[str]:
     if not isinstance(patterns, list | tuple) or not patterns:
         raise SiemRefused(
             f"stream is {asked!r}, not a name or a list of names",
-            hint="write local: {stream: NAME}; a name may hold * for any letters",
+            hint="write local: {stream: NAME}; in a name, * stands for any characters",
         )
     return [str(pattern) for pattern in patterns]
 
 
 def require_fields(found: Sequence[Segment], fields: Sequence[str]) -> None:
-    """Refuse *fields* that no event of *found* has, with those that are spelt alike.
+    """Refuse *fields* that no event of *found* has; the hint lists fields with similar names.
 
     Raises:
-        SiemRefused: there is such a field.
+        SiemRefused: at least one field is missing.
     """
     there = fields_of(found)
     for name in fields:
         if name not in there:
             close = difflib.get_close_matches(name, there, n=3) or sorted(there)[:10]
             raise SiemRefused(
-                f"no event of the selection has field {name!r}",
+                f"no event of the selection has the field {name!r}",
                 hint=f"fields that exist: {', '.join(close) or 'none'}",
             )
 
@@ -198,19 +198,19 @@ def _columns(inside: Sequence[Segment], fields: Sequence[str]) -> str:
 
 
 def _share(segment: Segment, since: int, until: int) -> float:
-    """How much of the segment lies in ``[since, until)``, were its events evenly spread."""
+    """The share of the segment in ``[since, until)``, as if its events were evenly spread."""
     first, last = segment.min_arrival, segment.max_arrival
     inside = min(until, last + 1) - max(since, first)
     return max(0, inside) / (last + 1 - first)
 
 
 def _quantiles(found: Sequence[Segment], since: int, until: int, parts: int) -> list[int]:
-    """Ascending cuts from *since* to *until* with about as many events between each two.
+    """Ascending cuts between *since* and *until* with about equally many events between them.
 
-    Segments know their first and last time and their rows; in between, events are taken to be
-    evenly spread, so no file is opened to cut a window.
+    The ledger knows each segment's first time, last time and row count. Between those times, events
+    count as evenly spread, so no file is opened to cut a window.
     """
-    steps: dict[int, float] = {since: 0.0, until: 0.0}  # time → change of events a microsecond
+    steps: dict[int, float] = {since: 0.0, until: 0.0}  # time → change in events per microsecond
     for segment in found:
         first, last = segment.min_arrival, segment.max_arrival
         a, b = max(since, first), min(until, last + 1)

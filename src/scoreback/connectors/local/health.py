@@ -1,4 +1,4 @@
-"""The door to health: documents in a table of the ledger."""
+"""The health door: documents in a table of the ledger."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,8 @@ from scoreback.health import HealthDocument, fields_of, health_document
 from scoreback.records import TimeWindow
 from scoreback.times import micros
 
-KEEP = timedelta(days=90)  # before the newest that is written; a SIEM proper has its own retention
+# how long before the newest document others are kept; other SIEMs have their own retention
+KEEP = timedelta(days=90)
 
 
 class Health:
@@ -23,7 +24,7 @@ class Health:
         self._ledger = store.ledger
 
     def write(self, documents: Sequence[HealthDocument]) -> None:
-        """Store *documents*; the same again changes nothing."""
+        """Store *documents*; writing the same document again changes nothing."""
         rows = [
             {
                 "health_id": document.health_id,
@@ -43,7 +44,7 @@ class Health:
                 connection.execute(sa.delete(ledger.health).where(old))
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[HealthDocument]:
-        """Yield the documents of *detector* in *window*, by moment, kind and subject."""
+        """Yield the documents of *detector* in *window*, ordered by moment, kind and subject."""
         of = ledger.health.c
         since, until = micros(window.since), micros(window.until)
         query = sa.select(of.document).where(of.detector == detector)

@@ -1,4 +1,4 @@
-"""The doors by which events come into the embedded SIEM: added, or loaded from an export."""
+"""The doors that bring events into the embedded SIEM: one adds events, one loads exports."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from scoreback.records import EventBatch, LabelBatch, WriteReport
 
 
 class Intake:
-    """Takes events and verdicts, and exports of other tools."""
+    """Takes events and verdicts from programs, and exports of other tools."""
 
     def __init__(self, store: Store) -> None:
         """Take into *store*."""
@@ -27,11 +27,11 @@ class Intake:
         return {"stream": stream}
 
     def add_events(self, stream: str, events: EventBatch) -> WriteReport:
-        """Add *events* to *stream*, each id once."""
+        """Add *events* to *stream*; each id is stored once."""
         return add_events(self._store, stream, events)
 
     def add_verdicts(self, batch: LabelBatch) -> WriteReport:
-        """Add verdicts that analysts gave elsewhere, each once."""
+        """Add verdicts that analysts gave elsewhere; each is stored once."""
         return add_verdicts(self._store, batch)
 
     def load(
@@ -43,15 +43,15 @@ class Intake:
         scored: Callable[[], Iterable[Scored]] = tuple,
         at: datetime | None = None,
     ) -> LoadReport:
-        """Load the export at *path* into *stream*: all of it or nothing, and twice is once."""
+        """Load the export at *path* into *stream*: all or nothing; loading again adds nothing."""
         return load_file(self._store, path, stream, mapping, progress, scored, at)
 
     def streams(self) -> Sequence[StoredStream]:
-        """What was loaded, by stream."""
+        """What each stream holds."""
         return streams(self._store)
 
     def unload(
         self, stream: str, exports: Sequence[str], read: Callable[[], Iterable[ReadSoFar]] = tuple
     ) -> Unloaded:
-        """Take the events of *exports* out of *stream*, unless somebody has read them."""
+        """Remove the events of *exports* from *stream*, unless a detector has read them."""
         return unload(self._store, stream, exports, read)

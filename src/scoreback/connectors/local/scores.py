@@ -1,4 +1,4 @@
-"""The door to scores: each id is stored once, read back once, and all of them are counted."""
+"""The scores door: each id is stored once and read once, and all scores are counted."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ class Scores:
         self._store = store
 
     def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
-        """Store *scores*, each id once; *at* is when they came."""
+        """Store *scores*, each id once; *at* is the time of writing."""
         table = pa.Table.from_batches([scores.batch])
         refused = _refused(table)
         if refused:
@@ -49,7 +49,7 @@ class Scores:
             good = [i not in bad for i in table.column("score_id").to_pylist()]
             table = table.filter(pa.array(good))
         for place, name in enumerate(table.column_names):
-            if name not in SCORE_COLUMNS.names:  # copied from the event
+            if name not in SCORE_COLUMNS.names:  # fields copied from the event
                 table = table.set_column(place, name, readable(table[name]))
         arrived = pa.repeat(pa.scalar(at, TIME), table.num_rows)
         written = _store_new(self._store, table.append_column(RECEIVED, arrived))
@@ -59,12 +59,12 @@ class Scores:
         )
 
     def existing(self, scores: ScoreBatch) -> set[str]:
-        """The ids of those of *scores* that are stored."""
+        """The ids of those of *scores* that are stored already."""
         with self._store.ledger.reading() as connection:
             return _there(connection, scores.batch.column("score_id").to_pylist())
 
     def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
-        """Yield the stored scores of *query*, in order of (event_time, score_id)."""
+        """Yield the stored scores of *query*, ordered by (event_time, score_id)."""
         with kept_while_read(self._store):
             yield from self._read(query)
 
@@ -94,7 +94,7 @@ class Scores:
                 yield ScoreBatch(whole.to_batches()[0])
 
     def write_histograms(self, histograms: Sequence[Histogram], *, at: datetime) -> None:  # noqa: ARG002 - of a slice only its events' times count here
-        """Store *histograms*; the same id again changes nothing."""
+        """Store *histograms*; storing an id again changes nothing."""
         rows = [
             {
                 "histogram_id": histogram.histogram_id,
@@ -114,7 +114,7 @@ class Scores:
                 connection.execute(insert, rows)
 
     def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        """Yield the detector's histograms of slices that begin in *window*, by slice."""
+        """Yield the detector's histograms of slices that begin in *window*, in order of slice."""
         of = ledger.histograms.c
         query = sa.select(ledger.histograms).where(
             of.detector == detector,
@@ -133,7 +133,7 @@ class Scores:
 
 
 def _store_new(store: Store, table: pa.Table) -> int:
-    """Write the rows whose id is not stored; the ledger is held, so no other process does too."""
+    """Write the rows with new ids; the ledger lock keeps other processes from doing so."""
     written: list[Segment] = []
     try:
         with store.ledger.writing() as connection:
@@ -164,12 +164,12 @@ def _there(connection: sa.Connection, score_ids: list[str]) -> set[str]:
 
 
 def _refused(table: pa.Table) -> list[Refused]:
-    """Scores that no rule could judge and no dashboard draw."""
+    """Report scores that rules and dashboards could not use."""
     score, risk = (table.column(n).to_numpy() for n in ("score", "risk"))
     stage = pc.is_in(table.column("stage"), pa.array([s.value for s in Stage])).to_numpy()
     wrong = {
-        "score is not within 0..1": ~((score >= 0) & (score <= 1)),
-        "risk is not within 0..100": ~((risk >= 0) & (risk <= 100)),
+        "score is not between 0 and 1": ~((score >= 0) & (score <= 1)),
+        "risk is not between 0 and 100": ~((risk >= 0) & (risk <= 100)),
         "stage is unknown": ~stage.astype(bool),
     }
     ids = table.column("score_id")

@@ -1,4 +1,4 @@
-"""The embedded SIEM's settings: overrides that an app's page would write, in a table of its own."""
+"""The embedded SIEM's settings door: overrides in a table, as an app's page would write them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from scoreback.times import micros, moment
 
 
 class Settings:
-    """The settings door over one store."""
+    """The settings door of one store."""
 
     def __init__(self, store: Store) -> None:
         """Keep overrides in *store*."""
@@ -32,7 +32,7 @@ class Settings:
             )  # fmt: skip
 
     def put(self, override: Override) -> None:
-        """Add *override*, as an admin does on an app's page; the same one again changes nothing."""
+        """Add *override*, as an admin does on an app's page; adding it again changes nothing."""
         row = {
             "detector": override.detector,
             "key": override.key,

@@ -1,4 +1,4 @@
-"""What drafts from Sigma rules say for the embedded SIEM: it has streams, and no queries."""
+"""Drafts Sigma rules for the embedded SIEM, which has streams but no queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from typing import ClassVar
 
 from scoreback.connectors.doors import SigmaTranslation
 
-_LOAD = "To try it on the embedded SIEM, load into this stream what the rule selects:"
+_LOAD = "To try it on the embedded SIEM, load the events that the rule selects into this stream:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTranslation(SigmaTranslation):
-    """A stream of its own, into which what the rule selects is loaded."""
+    """A separate stream, into which the user loads the events that the rule selects."""
 
     def selection(self, detector: str, fields: Mapping[str, str]) -> Mapping[str, object]:
-        """The stream that is called like the detector."""
+        """The stream with the detector's name."""
         del fields
         return {"stream": detector}
 
 
 class LocalSigma:
-    """Leaves the choice of events to whoever loads them."""
+    """Leaves the choice of events to the user who loads them."""
 
     needs: ClassVar[tuple[str, ...]] = ()
 
     def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
-        """The same for every rule."""
+        """Return the same translation for every rule."""
         del rule
         return LocalTranslation(hints=(_LOAD,), fallback=True)

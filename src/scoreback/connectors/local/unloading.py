@@ -1,8 +1,8 @@
-"""Takes exports back out of a stream, as long as nobody has read their events.
+"""Removes exports from a stream, as long as no detector has read their events.
 
-Segments know the exports that their events came from, not which row came from which: a segment
-that several exports share goes only with all of them. The ledger stops to list the segments in one
-transaction, and then their files are removed; that is done while nobody reads.
+A segment knows the exports that its events came from, but not which row came from which: a segment
+shared by several exports is removed only with all of them. One transaction takes the segments off
+the ledger; then their files are removed while nobody reads.
 """
 
 import fnmatch
@@ -25,23 +25,23 @@ from scoreback.errors import SiemRefused
 from scoreback.regular_file import open_regular
 from scoreback.times import moment
 
-_SHORTEST = 6  # characters of a checksum that name an export
+_SHORTEST = 6  # minimum length of a checksum prefix that names an export
 
 
 def unload(
     store: Store, stream: str, wanted: Sequence[str], read: Callable[[], Iterable[ReadSoFar]]
 ) -> Unloaded:
-    """Take the events of the exports *wanted* out of *stream*: all of them, or nothing.
+    """Remove the events of the exports *wanted* from *stream*: all of them, or nothing.
 
     Args:
-        store: the SIEM.
-        stream: where they were loaded.
-        wanted: files, their names, or beginnings of their checksums.
-        read: asked which detectors have read how far, once nobody else can load.
+        store: the SIEM's storage.
+        stream: the stream that they were loaded into.
+        wanted: paths, file names, or prefixes of checksums.
+        read: returns which detectors have read how far; called once nobody else can load.
 
     Raises:
-        ConfigError: a stream may not be called so.
-        SiemRefused: no such stream or export, or something depends on its events.
+        ConfigError: the stream's name is not valid.
+        SiemRefused: the stream or export does not exist, or something depends on its events.
         SiemUnavailable: another process keeps the stream busy.
     """
     with alone_with(store, stream_name(stream)), while_nobody_reads(store):
@@ -85,21 +85,21 @@ def _export(there: Sequence[StoredExport], stream: str, wanted: str) -> StoredEx
     names = ", ".join(f"{each.name} ({each.sha256[:12]})" for each in found or there)
     if found:
         raise SiemRefused(
-            f"{len(found)} exports in stream {stream!r} are called {wanted!r}",
+            f"{len(found)} exports in stream {stream!r} have the name {wanted!r}",
             hint=f"name one by its checksum: {names}",
         )
     raise SiemRefused(
         f"no events of stream {stream!r} were loaded from {wanted!r}",
-        hint=f"its exports are: {names or 'not known, a program added its events'}; an export that"
-        " brought labels alone is not taken back: load the right labels instead",
+        hint=f"its exports are: {names or 'unknown, because a program added its events'}; an"
+        " export that only added labels cannot be unloaded: load the correct labels instead",
     )
 
 
 def _segments_of(chosen: Sequence[StoredExport], segments: Sequence[Segment]) -> list[Segment]:
-    """The segments that hold events of *chosen* alone.
+    """The segments that hold only events of *chosen*.
 
     Raises:
-        SiemRefused: a segment holds events of others, too.
+        SiemRefused: a segment also holds events of other exports.
     """
     keys = {each.sha256 for each in chosen}
     gone = [segment for segment in segments if keys & set(segment.sources)]
@@ -109,28 +109,27 @@ def _segments_of(chosen: Sequence[StoredExport], segments: Sequence[Segment]) ->
             raise SiemRefused(
                 f"events of {', '.join(each.name for each in chosen)} were merged with those of"
                 f" {', '.join(others)}",
-                hint="unload all of these together, then load again what should stay",
+                hint="unload all of these together, then load the ones to keep again",
             )
     return gone
 
 
 def _refuse_read(stream: str, gone: Sequence[Segment], read: Iterable[ReadSoFar]) -> None:
-    """Refuse where a detector has read what arrived at or after the first of these events.
+    """Refuse if a detector has read arrival times at or after the first of these events.
 
-    Scores, alerts and the windows of later events are made of them.
+    Its scores, alerts and the windows of later events depend on them.
     """
     first = moment(min(segment.min_arrival for segment in gone))
     readers = [
         f"{each.detector} (up to {each.until:%Y-%m-%d %H:%M} UTC)"
         for each in read
         if each.until > first
-        and "stream" in each.selection  # else it is of another SIEM
+        and "stream" in each.selection  # else it selects from another SIEM
         and any(fnmatch.fnmatch(stream, pattern) for pattern in patterns_of(each.selection))
     ]
     if readers:
         raise SiemRefused(
             f"events of stream {stream!r} that arrived from {first:%Y-%m-%d %H:%M} UTC on were"
-            f" scored, or are part of windows of what was scored, by {', '.join(readers)}",
-            hint="they stay, with their scores, alerts and verdicts; to begin again, name a new"
-            " workspace with --home",
+            f" scored, or used in windows of scored events, by {', '.join(readers)}",
+            hint="they cannot be unloaded; to start over, use a new workspace with --home",
         )

@@ -7,4 +7,4 @@ def test_a_rule_becomes_a_stream_that_is_called_like_the_detector() -> None:
     found = LocalSigma().translate({"title": "T"})
     assert found.fallback
     assert found.selection("whoami", {"host.name": ""}) == {"stream": "whoami"}
-    assert "load into this stream what the rule selects" in " ".join(found.hints)
+    assert "load the events that the rule selects into this stream" in " ".join(found.hints)

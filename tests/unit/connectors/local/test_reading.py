@@ -158,7 +158,7 @@ def test_check_says_what_is_missing_and_how_to_mend_it(siem: LocalConnector) -> 
     assert siem.check(query("s", "a")) == []
     findings = siem.check(query("s", "a", "rare", "nope"))
     assert [(f.fatal, f.what) for f in findings] == [
-        (True, "no event of the selection has field 'nope'"),
+        (True, "no event of the selection has the field 'nope'"),
         (False, "67% of the 3 events have no 'rare'"),
     ]
     assert "in more than one of the streams" in siem.check(query(["s", "t"], "a"))[0].what

@@ -24,7 +24,7 @@ GOOD = {"url": "https://splunk:8089", "token": "abc"}
         ({"user": "ada"}, "both given"),
         ({"token": None}, "name token_file"),
         ({"token": None, "user": "ada"}, "a user needs password_file"),
-        ({"token_file": "/etc/hostname"}, "token and token_file are both given"),
+        ({"token_file": "/etc/hostname"}, "token and token_file are both set"),
         ({"indexx": "a"}, "no such setting"),
         ({"index": "Bad Name"}, "index"),
         ({"app": "../other"}, "app"),
@@ -54,7 +54,7 @@ def test_a_file_that_others_can_read_is_no_place_for_a_secret(tmp_path: Path) ->
     file.write_text("abc\n", encoding="ascii")
     file.chmod(0o644)
     found = SplunkSettings.of("main", {"url": "https://splunk:8089", "token_file": str(file)})
-    with pytest.raises(ConfigError, match="can be read by others"):
+    with pytest.raises(ConfigError, match="is readable by others"):
         found.secret("token")
     file.chmod(0o600)
     assert found.secret("token") == "abc"
@@ -62,7 +62,7 @@ def test_a_file_that_others_can_read_is_no_place_for_a_secret(tmp_path: Path) ->
 
 def test_a_token_that_no_header_can_hold_is_refused_without_being_shown() -> None:
     found = SplunkSettings.of("main", {"url": "https://splunk:8089", "token": "a bc"})
-    with pytest.raises(ConfigError, match="holds characters that it cannot have") as wrong:
+    with pytest.raises(ConfigError, match="contains characters that a secret cannot have") as wrong:
         found.secret("token")
     assert "a bc" not in str(wrong.value)
 

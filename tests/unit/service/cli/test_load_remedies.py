@@ -51,7 +51,7 @@ def test_a_table_in_another_code_page_is_told_how_to_become_utf_8(tmp_path: Path
 def test_where_few_rows_were_rejected_examples_are_shown_with_their_lines(tmp_path: Path) -> None:
     data = "time,host\n" + "1642213952,a\n" * 3 + f"never,{'b' * 200}\n"
     result = load(tmp_path / "a.csv", data, "--time", "time")
-    assert "rejected, 1 rows: no time that we can read in 'time'" in result.stdout
+    assert "rejected, 1 rows: no time that Scoreback can read in 'time'" in result.stdout
     assert "line 5: never,bbb" in result.stdout
     assert "b" * 80 not in result.stdout
     assert "Most rows" not in result.stdout

@@ -236,7 +236,7 @@ def test_a_part_that_a_siem_cannot_say_is_left_out_and_said(
 ) -> None:
     text = draft(tmp_path, rule(detection), "elastic", "splunk")
     assert detector(text).events["elastic"]["query"] == query
-    assert f"# elastic: left out, so that it finds more than the rule: {left_out}" in text
+    assert f"# elastic: left out, so the selection finds more than the rule: {left_out}" in text
 
 
 def test_a_rule_that_no_siem_can_say_becomes_a_draft_to_try_on_a_stream(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_fields_of_a_log_source_without_names_are_named_for_each_siem(tmp_path: 
     text = draft(tmp_path, rule("{s: {odd: [a, b], other: c}, condition: s}"), "elastic", "splunk")
     for siem in ("elastic", "splunk"):
         assert (
-            f"# {siem}: named as in the rule; write the names that your events have: odd, other"
+            f"# {siem}: named as in the rule; replace with the names in your events: odd, other"
             in text
         )
     assert "named as in the rule" not in draft(tmp_path, RULE, "elastic", "splunk")
@@ -349,7 +349,7 @@ def test_where_nothing_translates_rules_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "SIGMA_GROUP", "scoreback.none_such")
-    with pytest.raises(ConfigError, match="nothing that is installed translates") as refused:
+    with pytest.raises(ConfigError, match="no translator of Sigma rules is installed") as refused:
         draft(tmp_path, RULE)
     assert "install" in refused.value.hint
 

@@ -135,7 +135,7 @@ def _require(
     there = _names(_capabilities(client, selection, ["*"]))
     close = difflib.get_close_matches(name, there, n=3) or list(there)[:10]
     raise SiemRefused(
-        f"no event of the selection has field {name!r}",
+        f"no event of the selection has the field {name!r}",
         hint=f"fields that are mapped: {', '.join(close) or 'none'}",
     )
 

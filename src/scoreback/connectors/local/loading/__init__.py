@@ -1,1 +1,1 @@
-"""Exports into the embedded SIEM: files to typed rows to segments."""
+"""Loads exports into the embedded SIEM: from files to typed rows to segments."""

@@ -1,12 +1,13 @@
-"""When events of an export arrived, as scoring sees it: never in what it has read already.
+"""Decides when loaded events arrived: never in a time that scoring has read already.
 
-An export without a column of arrival times is taken for a recording: each event arrived at its own
-time. Scoring reads by arrival, each time once, so an event that is loaded after that time was read
-would never be scored. Such an event counts as arrived right after what has been read, which is when
-it was loaded as far as scoring can tell. What is older than the beginning of scoring is history: it
-is learnt from and never scored, so it stays where it is.
+An export without a column of arrival times counts as a recording: each event arrived at its own
+time. Scoring reads each arrival time once, so it would never score an event that is loaded after
+its arrival time was read. Such an event counts as arrived right after what scoring has read,
+because that is the earliest time at which scoring can see it. Events older than the first score are
+history: training uses them and nothing scores them, so they keep their time.
 
-An export that says when its events arrived is believed; those that come too late are counted.
+Where an export names its events' arrival times, those are kept; events that arrive too late to be
+scored are counted.
 """
 
 import fnmatch
@@ -20,15 +21,15 @@ from scoreback.connectors.doors.intake import Scored
 from scoreback.records import TIME
 from scoreback.times import micros
 
-# Events that share an arrival time are scored in one step: few enough to be held in memory.
+# Scoring takes all events of one arrival time in one step: few enough to fit into memory.
 SHARE_A_TIME = 1_000
 
 
 class Arrivals:
-    """Moves, or counts, the events of one load that arrived in what scoring has read."""
+    """Moves, or counts, the events of one load whose arrival time scoring has already read."""
 
     def __init__(self, stream: str, scored: Iterable[Scored], *, move: bool) -> None:
-        """Look at what was *scored* of *stream*; *move* events out of it, or only count them."""
+        """Take what was *scored* of *stream*; *move* events out of it, or only count them."""
         spans = [
             (micros(one.since), micros(one.until))
             for one in scored
@@ -39,7 +40,7 @@ class Arrivals:
         self.behind = 0
 
     def of(self, events: pa.Table) -> pa.Table:
-        """*events* with the arrival times that count."""
+        """*events* with their final arrival times."""
         if not self._spans:
             return events
         times = flat(events.column("arrival_time")).cast(pa.int64()).to_numpy()
@@ -59,7 +60,7 @@ class Arrivals:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """*spans* in order, those that overlap or touch as one: its end lies in none of them."""
+    """*spans* in order, with those that overlap or touch merged; a span excludes its end."""
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(spans):
         if joined and begin <= joined[-1][1]:

@@ -1,4 +1,4 @@
-"""Columns whose names differ only in case: SQL does not tell them apart, so one gets a number."""
+"""Renames columns that differ only in case, because SQL does not tell them apart."""
 
 from collections.abc import Collection
 
@@ -6,26 +6,26 @@ from collections.abc import Collection
 class CaseNames:
     """Names the fields of one export, so that no two differ only in case.
 
-    The column that comes first keeps its name; ``ProcessId`` after ``ProcessID`` becomes
-    ``ProcessId_2``. Where the stream has that field already, the column always becomes it, also in
-    an export that has no other column of the kind.
+    The first column keeps its name; ``ProcessId`` after ``ProcessID`` becomes ``ProcessId_2``. If
+    the stream has that field already, the column always gets this name, even in an export without
+    another such column.
     """
 
     def __init__(self, there: Collection[str] = ()) -> None:
-        """Begin with the names of fields that the stream has already."""
+        """Start with the field names that the stream has already."""
         self._there = frozenset(there)
         self._columns: dict[str, str] = {}  # column → field
         self._taken: dict[str, str] = {}  # field in lower case → column
 
     def of(self, column: str) -> str:
-        """The field that *column* becomes."""
+        """The field name for *column*."""
         if column not in self._columns:
             self._columns[column] = self._new(column)
         return self._columns[column]
 
     @property
     def renamed(self) -> dict[str, str]:
-        """Column → field, of those that got another name."""
+        """Column → field, for the renamed columns."""
         return {column: field for column, field in self._columns.items() if column != field}
 
     def _new(self, column: str) -> str:

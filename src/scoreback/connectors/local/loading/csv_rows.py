@@ -1,7 +1,7 @@
-"""Reads CSV row by row: one bad row never takes others with it.
+"""Reads CSV row by row, so that one bad row never spoils others.
 
-In text with tabs a quote is often just a quote: there a row with as many tabs as the header has is
-a row, whatever quotes stand in it.
+In tab-separated text a quote is often just a character: a row with as many tabs as the header
+counts as a row, whatever quotes it contains.
 """
 
 import csv
@@ -32,11 +32,11 @@ from scoreback.multivalue import plain
 DELIMITERS = ",;\t"
 PIECE_ROWS = 8_192
 PIECE_CELLS = 1_000_000
-BLOCK = 262_144  # bytes that are tried as plain rows before the careful way is taken
+BLOCK = 262_144  # bytes tried as plain rows before the careful reader takes over
 
 
 class CsvRows:
-    """The rows of a CSV file; empty values are absent."""
+    """The rows of a CSV file; an empty value counts as missing."""
 
     def __init__(self, path: Path, content: IO[bytes], wanted: Wanted, rejects: Rejects) -> None:
         """Read *content* of the file called *path*."""
@@ -70,8 +70,9 @@ class CsvRows:
         first = next(self._lines, "").removeprefix("\ufeff")
         if self._lines.flaws or "\r" in first.rstrip("\r\n"):
             raise DataError(
-                f"the first line of {self._path} is not a header of columns in UTF-8",
-                hint="save it as UTF-8 with lines that end in a newline and names in the first",
+                f"the first line of {self._path} is not a header of column names in UTF-8",
+                hint="save it as UTF-8 with column names in the first line and a newline after"
+                " each line",
             )
         separator = _separator(first)
         if separator:
@@ -91,13 +92,13 @@ class CsvRows:
         if self._wanted.columns is None and len(header) > self._wanted.max_columns:
             raise DataError(
                 f"{self._path} has {len(header):,} columns, more than {self._wanted.max_columns:,}",
-                hint="name the fields to load",
+                hint="name the fields to load with --field",
             )
         self._lines.finish()
         return header, widest
 
     def _rows(self, width: int, delimiter: str) -> Iterator[tuple[list[list[str]], Sequence[int]]]:
-        """Yield good rows and where each begins; reject the others."""
+        """Yield good rows and the line where each begins; reject the others."""
         while block := self._lines.block():
             rows = _plain(block, width, delimiter)
             if rows is not None:
@@ -109,10 +110,10 @@ class CsvRows:
                     yield [row for _begin, row in found], [begin for begin, _row in found]
 
     def _careful(self, width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of the lines that are held, one by one.
+        """Yield the rows of the held lines, one by one.
 
-        A stray quote makes a row of many lines. Such a row is rejected by its first line, and the
-        lines after it are read again as rows of their own.
+        A stray quote turns many lines into one row. Such a row is rejected by its first line, and
+        the lines after it are read again as separate rows.
         """
         lines = self._lines
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -167,21 +168,21 @@ class CsvRows:
 
 
 def _columns(header: list[str], rows: list[list[str]]) -> pa.RecordBatch:
-    """Rows as columns; done piece by piece, as Python's lists of texts are large."""
+    """Rows as columns, built piece by piece because Python lists of strings take much memory."""
     texts = zip(*rows, strict=True) if rows else ([] for _ in header)
     return pa.RecordBatch.from_arrays([pa.array(t, pa.string()) for t in texts], names=header)
 
 
 def _separator(line: str) -> str:
-    """What Excel's first line ``sep=;`` says; "" where it is no such line."""
+    """The separator that Excel's first line ``sep=;`` names; "" for any other line."""
     name, _equals, mark = line.strip("\r\n").strip('"').partition("=")
     return mark if name.lower() == "sep" and mark in (*DELIMITERS, "|") else ""
 
 
 def _tabbed(lines: "_Lines", width: int, delimiter: str) -> list[str] | None:
-    """The first line taken as a row of its own, with its quotes as they stand there.
+    """The first line read as a tab-separated row that keeps its quotes.
 
-    None where it is none, or where the lines after it can only be its values' further lines.
+    None where it is not such a row, or where the following lines can only continue its values.
     """
     texts = [line.rstrip("\r\n") for line in lines.taken]
     cells = texts[0].split("\t")
@@ -197,13 +198,13 @@ def _tabbed(lines: "_Lines", width: int, delimiter: str) -> list[str] | None:
 
 
 def _absent(column: pa.Array) -> pa.Array:
-    """The column with its empty texts as absent."""
+    """The column with empty texts turned into nulls."""
     empty = pc.equal(column, "")
     return pc.if_else(empty, None, column) if empty.true_count else column
 
 
 def _plain(block: bytes, width: int, delimiter: str) -> list[list[str]] | None:
-    """The rows of a block in which each line is one good row; None where that is not so."""
+    """The rows of a block in which each line is one valid row; None where that is not so."""
     try:
         text = block.decode().replace("\r\n", "\n")
         lines = text.removesuffix("\n").split("\n")
@@ -216,15 +217,15 @@ def _plain(block: bytes, width: int, delimiter: str) -> list[list[str]] | None:
 
 
 class _Lines:
-    """The file's lines, with those since the row's beginning kept, to reject or to read again."""
+    """The file's lines; keeps those since the row's start, to reject them or read them again."""
 
     def __init__(self, content: IO[bytes]) -> None:
         self._content = content
-        self._waiting: deque[bytes] = deque()  # lines of a block that needs care
+        self._waiting: deque[bytes] = deque()  # lines of a block that the careful reader takes
         self._again: deque[tuple[str, str]] = deque()
         self.taken: list[str] = []
-        self.flaws: dict[int, str] = {}  # position in taken → what is wrong with that line
-        self.begin = 1  # number of the first line taken
+        self.flaws: dict[int, str] = {}  # position in `taken` → what is wrong with that line
+        self.begin = 1  # number of the first line in `taken`
         self.characters = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -252,15 +253,15 @@ class _Lines:
 
     @property
     def held(self) -> bool:
-        """Whether lines wait to be read with care."""
+        """Whether lines are waiting for the careful reader."""
         return bool(self._waiting or self._again)
 
     def block(self) -> bytes:
-        """Some whole lines; empty at the end of the file. Only when none are held."""
+        """Some whole lines; empty at the end of the file. Call only when no lines are held."""
         return self._content.read(BLOCK) + self._read()
 
     def _read(self) -> bytes:
-        """The rest of a line; of one that is too long, enough to tell."""
+        """The rest of a line; of an overlong line, enough to see that it is too long."""
         data = self._content.readline(MAX_ROW)
         if len(data) == MAX_ROW and not data.endswith(b"\n"):
             while not (self._content.readline(MAX_ROW) or b"\n").endswith(b"\n"):
@@ -269,18 +270,18 @@ class _Lines:
         return data
 
     def hold(self, block: bytes) -> None:
-        """Read the lines of *block* with care."""
+        """Pass the lines of *block* to the careful reader."""
         self._waiting.extend(line + b"\n" for line in block.removesuffix(b"\n").split(b"\n"))
 
     def skip(self, size: int, rows: int) -> range:
-        """A block of *rows* plain rows is done with; where they begin."""
+        """Finish a block of *rows* plain rows; returns the lines where they begin."""
         begins = range(self.begin, self.begin + rows)
         self.begin += rows
         self.characters += size
         return begins
 
     def finish(self, *, first_only: bool = False) -> None:
-        """The row is done with; *first_only*: the lines after its first are to be read again."""
+        """Finish the row; *first_only*: read the lines after its first again."""
         done = 1 if first_only else len(self.taken)
         again = [(self.taken[i], self.flaws.get(i, "")) for i in range(done, len(self.taken))]
         self._again.extendleft(reversed(again))
@@ -292,7 +293,7 @@ class _Lines:
 
 @contextmanager
 def _field_limit() -> Iterator[None]:
-    """The csv module has one limit for the whole process; ours only while we read."""
+    """Raise the csv module's process-wide field limit while the block runs."""
     before = csv.field_size_limit(MAX_TEXT)
     try:
         yield

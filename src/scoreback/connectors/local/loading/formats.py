@@ -1,4 +1,4 @@
-"""Tells what an export file is by its bytes, whatever its name ends with, and opens it."""
+"""Recognises an export file by its content, whatever its name, and opens it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ READ = "CSV, TSV, JSON in lines, lists or answers, and Parquet; text also as .gz
 
 _TEXT_ENDINGS = {".csv", ".tsv", ".txt", ".log"}
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
-_OTHERS = {  # beginnings of what is not read: what it is, and what to do
+_OTHERS = {  # how unsupported files begin: what they are, and what to do
     b"\x28\xb5\x2f\xfd": ("zstd", "unpack it"),
     b"BZh": ("bzip2", "unpack it"),
     b"\xfd7zXZ": ("xz", "unpack it"),
@@ -32,27 +32,28 @@ _OTHERS = {  # beginnings of what is not read: what it is, and what to do
     b"<?xml": ("XML", "export it as JSON or CSV"),
     b"<Events": ("XML", "export it as JSON or CSV"),
 }
-_EVTX_DUMP = b"Record "  # before each record, with a number, and then the record as pretty JSON
+# what evtx_dump writes before each record, which then follows as pretty JSON
+_EVTX_DUMP = b"Record "
 _SAMPLE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """An export file, and what its bytes are."""
+    """An export file and the format that was recognised."""
 
     path: Path
     kind: Kind
     packing: Packing
     size: int
     utf16: bool = False
-    shape: JsonShape | None = None  # where it is JSON
+    shape: JsonShape | None = None  # for JSON only
 
     @contextmanager
     def open(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        """The content as UTF-8, and the file itself, whose position tells the progress.
+        """The content as UTF-8, and the underlying file, whose position shows the progress.
 
         Raises:
-            DataError: within the block, the packed content is cut off or damaged.
+            DataError: while the block runs, if the packed content is cut off or damaged.
         """
         with unpacked(self.path, self.packing) as (content, file):
             if not self.utf16:
@@ -71,18 +72,19 @@ class Export:
 
 
 def find_export(path: Path, strip: str | None = None) -> Export:
-    """Look at the file at *path*, whose events are wrapped in *strip*.
+    """Recognise the file at *path*; its events are wrapped in *strip*, if that is given.
 
     Raises:
-        ConfigError: there is no such file, or *strip* is given for what is not JSON.
-        DataError: it holds what is not read, or nothing.
+        ConfigError: the file does not exist, or *strip* is given for a file that is not JSON.
+        DataError: the format is not supported, or the file is empty.
     """
     try:
         head = read_regular(path, 16)
         size = path.stat().st_size
     except OSError as error:
         raise ConfigError(
-            f"cannot read {path}: {error.strerror or error}", hint="check the name and your rights"
+            f"cannot read {path}: {error.strerror or error}",
+            hint="check the file name and your permissions",
         ) from error
     if not head:
         raise DataError(f"{path} is empty", hint="export it again")
@@ -100,8 +102,8 @@ def find_export(path: Path, strip: str | None = None) -> Export:
     shape = find_shape(sample, strip)
     if strip and shape is None:
         raise ConfigError(
-            f"{path} is not JSON, so its events are not wrapped in anything",
-            hint="leave --strip out; columns are named with --time and --field",
+            f"{path} is not JSON, so no wrapper can be stripped from its events",
+            hint="leave --strip out; name columns with --time and --field",
         )
     if sample.startswith(_PARQUET) and not packing:
         return Export(path=path, kind="parquet", packing="", size=size)
@@ -118,13 +120,13 @@ def _refuse_others(export: Export, sample: bytes) -> None:
     for magic, (name, remedy) in _OTHERS.items():
         if sample.startswith(magic):
             raise DataError(
-                f"{export.path} is not an export that is read: {inside} {name}",
+                f"{export.path} is not a supported export: {inside} {name}",
                 hint=f"{remedy}; read are {READ}",
             )
     if export.packing and sample.startswith((_PARQUET, _GZIP, _ZIP)):
         raise DataError(
-            f"{export.path} is packed around what is packed itself, such as Parquet",
-            hint="unpack it and load the file that is in it",
+            f"{export.path} contains a file that is packed itself, such as Parquet",
+            hint="unpack it and load the file inside",
         )
     if not sample.startswith(_PARQUET) and sample.count(b"\0") * 100 > len(sample):
         raise DataError(
@@ -134,24 +136,25 @@ def _refuse_others(export: Export, sample: bytes) -> None:
 
 
 def _refuse_unless_rows(export: Export, sample: bytes) -> None:
-    """Refuse text that is not JSON and has no ending of a table, nor a first line like one."""
+    """Refuse non-JSON text whose name and first line do not look like a table."""
     endings = {ending.lower() for ending in export.path.suffixes[-2:]}
     if endings & _TEXT_ENDINGS:
         return
     first, _, second = sample.partition(b"\n")
     if first.startswith(_EVTX_DUMP) and second.lstrip().startswith(b"{"):
         raise DataError(
-            f"{export.path} is not JSON alone: a line such as {first.decode(errors='replace')!r}"
-            " is before each record",
+            f"{export.path} is not pure JSON: a line such as {first.decode(errors='replace')!r}"
+            " precedes each record",
             hint="have evtx_dump write JSON lines: evtx_dump -o jsonl FILE.evtx > FILE.jsonl",
         )
     if ".parquet" in endings:
-        found = "it does not begin like Parquet"
+        found = "it does not begin as Parquet files do"
     elif any(mark in first for mark in (b",", b"\t", b";")):
         return
     else:
-        found = "no line begins with an object, and the first one names no columns"
+        found = "no line begins with a JSON object, and the first line has no column names"
     raise DataError(
-        f"{export.path} is not an export that is read: {found}",
-        hint=f"read are {READ}; give a table with one column the ending .csv",
+        f"{export.path} is not a supported export: {found}",
+        hint=f"supported formats: {READ}; if it is a table with one column, rename it to end in"
+        " .csv",
     )

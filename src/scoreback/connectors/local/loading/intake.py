@@ -1,4 +1,4 @@
-"""Puts events into a stream: staged piece by piece, then counted all at once, each id once."""
+"""Adds events to a stream: staged piece by piece, then committed at once, each id once."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -37,22 +37,24 @@ from scoreback.errors import DataError, SiemUnavailable
 from scoreback.records import EVENT_COLUMNS, EventBatch, WriteReport
 from scoreback.sql import identifier
 
-RESERVED = frozenset(EVENT_COLUMNS.names)  # a field of the source cannot be called so
+RESERVED = frozenset(EVENT_COLUMNS.names)  # a field of the source cannot have this name
 KEYS = ("event_id", "event_time", "arrival_time")
-WAIT_SECONDS = 600  # for another process that loads into the same stream
+WAIT_SECONDS = 600  # how long to wait for another process that loads into the same stream
 
-_ROW = "scoreback row"  # position in the source; the blank keeps it apart from field names
+# position in the source; the blank in the name prevents a clash with field names
+_ROW = "scoreback row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What became of the staged events."""
+    """What happened to the staged events."""
 
     loaded: int
-    already_there: int  # their id was in the stream before
+    already_there: int  # their id was already in the stream
     repeated: int  # their id came earlier in the same source
-    updates: Updates = NONE  # of events that were there
-    # A column that names events, and how many of the new ones it says were there: `same_events`.
+    updates: Updates = NONE  # what was new about known events
+    # The column that identifies events, and how many new rows name an event that the stream has
+    # already; see `same_events`.
     alike: tuple[str, int] | None = None
 
 
@@ -69,9 +71,9 @@ class Intake:
         source: Source | None,
         lost: Sequence[Segment],
     ) -> None:
-        """Stage below *staging*; equal ids that were *generated* from content get numbers.
+        """Stage below *staging*; equal ids *generated* from content get a number added.
 
-        What comes from *source* may put back segments that were *lost*.
+        A load of *source* may restore segments that were *lost*.
         """
         self._source, self._lost = source, lost
         self._store = store
@@ -80,13 +82,13 @@ class Intake:
         self._generated = generated_ids
         self._rows = 0
         self._pieces: list[Path] = []
-        self._fields: dict[str, str] = {}  # by lower case: SQL does not tell case apart
+        self._fields: dict[str, str] = {}  # keyed by lower case, because SQL ignores case
 
     def stage(self, events: pa.Table) -> None:
-        """Set *events* aside: `KEYS`, then their fields as text.
+        """Stage *events*: the columns of `KEYS`, then their fields as text.
 
         Raises:
-            DataError: two fields differ only in case, or one is called like a column of ours.
+            DataError: two fields differ only in case, or one has a name reserved by Scoreback.
             SiemUnavailable: the disk is full.
         """
         if not events.num_rows:
@@ -107,7 +109,7 @@ class Intake:
         self._pieces.append(piece)
 
     def stored(self) -> list[Path]:
-        """The files of the events that the stream has."""
+        """The files that hold the stream's events."""
         return [self._store.segments.intact(segment) for segment in self._there()]
 
     def commit(
@@ -116,12 +118,12 @@ class Intake:
         at: datetime | None = None,
         labels: Collection[str] = (),
     ) -> Added:
-        """Make the staged events count, but for those whose id the stream has already.
+        """Commit the staged events, except those whose id the stream has already.
 
         Args:
-            arrived: gives some of the new events the arrival times that count.
-            at: when labels of events that are there come to be known; None: they are left out.
-            labels: fields that hold labels; none: those that look so.
+            arrived: sets the arrival times of some of the new events.
+            at: when new labels of known events become known; None: labels are not updated.
+            labels: fields that hold labels; if empty, they are guessed.
 
         Raises:
             SiemUnavailable: the disk is full; nothing was added.
@@ -174,10 +176,10 @@ class Intake:
         return named_alike(connection, _ROW, both)
 
     def _updates(self, connection: duckdb.DuckDBPyConnection, labels: Collection[str]) -> Updates:
-        """What the staged rows say of events that the stream has.
+        """What the staged rows change about events that the stream has already.
 
-        An export that was loaded before does not take back what later ones said, unless *labels*
-        are asked for.
+        Loading an older export again does not undo what later ones changed, unless *labels* are
+        given.
         """
         there = self._there()
         with self._store.ledger.reading() as transaction:
@@ -216,12 +218,12 @@ class Intake:
     def _admit(self, name: str) -> None:
         if not name or "\0" in name:
             raise DataError(
-                "a field has no name that can be written",
+                "a field has a name that is empty or not valid text",
                 hint="give every column a name, or name the fields to load",
             )
         if name.lower() in RESERVED:
             raise DataError(
-                f"a field is called {name!r}, a name that Scoreback keeps for itself",
+                f"a field is called {name!r}, which is a reserved name",
                 hint="give it another name in the mapping of fields, or name the fields to load",
             )
         if self._fields.setdefault(name.lower(), name) != name:
@@ -231,7 +233,7 @@ class Intake:
             )
 
     def _name(self, connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-        """Decide each row's id and keep the rows that are new: how many are distinct, and fresh."""
+        """Decide each row's id and keep the new rows; returns how many are distinct, and new."""
         staged = parquet(self._pieces)
         row = identifier(_ROW)
         numbered = (
@@ -259,9 +261,9 @@ class Intake:
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
-    """The rows of a piece that are new, under the ids they got.
+    """The new rows of a piece, with their final ids.
 
-    A piece becomes a segment of its own, so that a load of any size holds one piece at a time.
+    Each piece becomes its own segment, so that a load of any size keeps one piece in memory.
     """
     first = piece.column(_ROW)[0].as_py()
     chosen = connection.sql(
@@ -273,13 +275,13 @@ def _chosen(connection: duckdb.DuckDBPyConnection, piece: pa.Table) -> pa.Table:
 
 
 def _in_order(events: pa.Table) -> pa.Table:
-    """*events* as a segment keeps them."""
+    """*events* in the order and form that a segment stores."""
     return events.sort_by([("arrival_time", "ascending"), ("event_id", "ascending")])
 
 
 @contextmanager
 def alone_with(store: Store, stream: str) -> Iterator[None]:
-    """Nobody adds to *stream* for as long as it lasts.
+    """Keep other processes from adding to *stream* while the block runs.
 
     Raises:
         SiemUnavailable: another process keeps the stream busy.
@@ -293,20 +295,20 @@ def alone_with(store: Store, stream: str) -> Iterator[None]:
 def intake(
     store: Store, stream: str, *, generated_ids: bool = False, source: Source | None = None
 ) -> Iterator[Intake]:
-    """Open an addition to *stream*; only one at a time has the stream, others wait.
+    """Open an addition to *stream*; only one at a time can be open, others wait.
 
-    Leaving without a commit adds nothing. What a killed process left behind is removed.
+    Leaving the block without a commit adds nothing. Files of a killed process are removed.
 
     Args:
-        store: that holds the stream.
-        stream: where the events belong.
-        generated_ids: whether equal ids were made of equal content, and get numbers.
+        store: the store that holds the stream.
+        stream: the name of the stream.
+        generated_ids: whether ids are hashes of content, so that equal ids get a number added.
         source: the export that they come from.
 
     Raises:
-        ConfigError: a stream may not be called so.
+        ConfigError: the stream's name is not valid.
         SiemUnavailable: another process keeps the stream busy, or the disk is full.
-        SiemRefused: events of the stream are lost, and *source* does not put them back.
+        SiemRefused: events of the stream are lost, and *source* does not restore them.
     """
     with ExitStack() as held:
         staging = _staging(store, stream_name(stream), held)
@@ -318,7 +320,7 @@ def intake(
 
 
 def _staging(store: Store, stream: str, held: ExitStack) -> Path:
-    """A folder for what is added to *stream*, which nobody else adds to for as long as *held*."""
+    """A folder for additions to *stream*; no other process adds to it while *held* is open."""
     lock = store.staging / f"{stream}.lock"
     try:
         held.enter_context(FileLock(unlinked(lock), timeout=WAIT_SECONDS, mode=FILE_MODE))
@@ -326,7 +328,7 @@ def _staging(store: Store, stream: str, held: ExitStack) -> Path:
     except Timeout as error:
         raise SiemUnavailable(
             f"another process has been loading into stream {stream!r} for {WAIT_SECONDS} seconds",
-            hint="wait until it is done and try again",
+            hint="wait until it has finished, then try again",
         ) from error
     except OSError as error:
         raise SiemUnavailable(
@@ -336,9 +338,10 @@ def _staging(store: Store, stream: str, held: ExitStack) -> Path:
 
 
 def add_events(store: Store, stream: str, events: EventBatch) -> WriteReport:
-    """Add *events* to *stream*; those whose id is there already are counted, not added again.
+    """Add *events* to *stream*; events whose id exists already are counted, not added again.
 
-    Event times are clamped to arrival. The stream's name is the events' reference from now on.
+    Event times later than the arrival are set to it. Each event's reference becomes the stream's
+    name.
     """
     table = pa.Table.from_batches([events.batch]).select([*KEYS, *events.fields])
     with intake(store, stream) as addition:
@@ -348,7 +351,7 @@ def add_events(store: Store, stream: str, events: EventBatch) -> WriteReport:
 
 
 def clamped(events: pa.Table) -> pa.Table:
-    """*events* with no event time after its arrival."""
+    """*events* with event times no later than their arrival."""
     event, arrival = events.column("event_time"), events.column("arrival_time")
     earlier = pc.if_else(pc.greater(event, arrival), arrival, event)
     return events.set_column(events.column_names.index("event_time"), "event_time", earlier)

@@ -1,4 +1,4 @@
-"""Tells in what shape an export has its JSON documents: a line each, in a list, in an answer."""
+"""Recognises how a JSON export holds its documents: one per line, in a list, in an answer."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -11,15 +11,16 @@ from scoreback.connectors.json.flatten import Pointer
 from scoreback.connectors.local.loading.json_text import JsonText, documents, keys
 from scoreback.errors import DataError
 
-ACTIONS = frozenset({"index", "create", "update", "delete"})  # of Elasticsearch's bulk requests
+# actions of Elasticsearch's bulk requests
+ACTIONS = frozenset({"index", "create", "update", "delete"})
 _ACTION_KEYS = frozenset(
     {"_index", "_id", "_type", "routing", "pipeline", "require_alias", "dynamic_templates",
      "op_type", "version", "version_type", "if_seq_no", "if_primary_term", "retry_on_conflict",
      "parent", "_routing", "list_executed_pipelines", "require_data_stream"}
 )  # fmt: skip
 
-# Answers of tools: where the documents are, and what may stand before them; None: anything. An
-# event may have a list called so, too, but not with only these beside it.
+# Answers of tools: the path to the documents, and the keys that may stand before them (None: any).
+# An event may also have a list of that name, but not with only these keys beside it.
 _ANSWERS: Mapping[Pointer, frozenset[str] | None] = {
     ("hits", "hits"): None,  # Elasticsearch
     ("response", "hits", "hits"): None,  # its asynchronous searches
@@ -36,19 +37,19 @@ _ANSWERS: Mapping[Pointer, frozenset[str] | None] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonShape:
-    """How an export has its documents."""
+    """How an export holds its documents."""
 
-    lines: bool = True  # one document a line
-    lists: tuple[Pointer, ...] = ()  # where in each top-level object its list of documents is
-    bulk: bool = False  # a line of action before each document
-    strip: Pointer = ()  # where in each document the event is
+    lines: bool = True  # one document per line
+    lists: tuple[Pointer, ...] = ()  # the path to the list of documents in each top-level object
+    bulk: bool = False  # an action line before each document
+    strip: Pointer = ()  # the path to the event in each document
     ids: bool = False  # whether documents have Elasticsearch's `_id` beside the event
 
 
 def find_shape(sample: bytes, strip: str | None = None) -> JsonShape | None:
-    """The shape of what begins with *sample*; None where that is not JSON.
+    """The shape of text that begins with *sample*; None where that is not JSON.
 
-    *strip* names what the events are wrapped in: objects, lists of objects, or both.
+    *strip* names what wraps the events: objects, lists of objects, or both.
     """
     text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
     pointer = tuple(strip.split(".")) if strip else ()
@@ -85,7 +86,7 @@ def _outer(text: bytes) -> JsonShape | None:
             return JsonShape(lines=False, lists=(answer,))
     parsed = [found for line in lines[:100] if (found := _object(line)) is not None]
     if not text.startswith(b"{") and not _mostly_objects(text):
-        return None  # a table in which some cell begins with a brace, such as a command line
+        return None  # a table with a cell that begins with a brace, such as a command line
     if parsed:
         action = _action(parsed[0])
         if action is not None and _object(lines[0]) is not None:
@@ -95,13 +96,13 @@ def _outer(text: bytes) -> JsonShape | None:
 
 
 def _mostly_objects(text: bytes) -> bool:
-    """Whether more than half of the lines that *text* begins with are objects."""
+    """Whether more than half of the first lines of *text* are objects."""
     begun = [line for line in text.split(b"\n")[:100] if line.strip()]
     return sum(_object(line) is not None for line in begun) * 2 > len(begun)
 
 
 def _goes_on(text: bytes) -> bool:
-    """Whether the object that *text* begins with ends in a later line, or has a next one there."""
+    """Whether the first object of *text* ends on a later line, or shares its line with the next."""
     start = JsonText(BytesIO(text))
     try:
         if start.peek() != "{":
@@ -115,7 +116,7 @@ def _goes_on(text: bytes) -> bool:
 
 
 def _single(text: bytes) -> bool:
-    """Whether no second object begins after the first, as far as *text* goes."""
+    """Whether no second object begins after the first, as far as *text* shows."""
     start = JsonText(BytesIO(text))
     try:
         start.value()
@@ -125,7 +126,7 @@ def _single(text: bytes) -> bool:
 
 
 def _list_in(text: bytes, answers: Mapping[Pointer, Collection[str] | None]) -> Pointer:
-    """Where the object that *text* begins with has one of the lists of *answers*; () if nowhere."""
+    """The path in the first object of *text* to one of the lists of *answers*; () if none."""
     try:
         return _walk(JsonText(BytesIO(text)), answers, ())
     except DataError:
@@ -155,7 +156,7 @@ def _walk(
 
 
 def _first(text: bytes, shape: JsonShape) -> list[dict[str, Any]]:
-    """The first document, if it is in *text*: for what all of them have."""
+    """The first document, if *text* contains it whole; it shows what all documents have."""
     found: Iterator[tuple[int, str]] = documents(BytesIO(text), shape.lists)
     try:
         parsed = [_object(document.encode(errors="replace")) for _, document in islice(found, 1)]
@@ -173,7 +174,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _action(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the action of a bulk request is done to; None where *found* is not an action."""
+    """The object of a bulk request's action; None where *found* is not an action."""
     if len(found) != 1:
         return None
     (name, target), *_ = found.items()

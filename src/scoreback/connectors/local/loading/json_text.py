@@ -1,8 +1,8 @@
-"""Cuts JSON documents out of text that has them not one a line: pretty, in lists, in answers.
+"""Cuts JSON documents out of text that is not one per line: pretty, in lists, in answers.
 
-Each document comes out as the text that stands there, so that its numbers stay as written. At most
-one document is held, and a block of the text. A broken one is told apart from the next where each
-begins a line of its own, at the same indentation.
+Each document comes out as the original text, so that its numbers stay as written. At most one
+document and one block of text are in memory. A broken document can be skipped where each document
+begins on its own line, at the same indentation.
 """
 
 import codecs
@@ -15,17 +15,18 @@ from scoreback.connectors.json.flatten import Pointer
 from scoreback.connectors.local.loading.rows import MAX_ROW
 from scoreback.errors import DataError
 
-BLOCK = 262_144  # bytes that are read at a time
+BLOCK = 262_144  # bytes per read
 
-_BETWEEN = re.compile("[ \t\r\n,\ufeff\x1e]*")  # blanks, commas, marks of order and of records
+# blanks, commas, byte order marks and record separators
+_BETWEEN = re.compile("[ \t\r\n,\ufeff\x1e]*")
 _DECODER = json.JSONDecoder(strict=False)
-_CUT_OFF = "it ends in the middle of a document"
+_CUT_OFF = "the text ends in the middle of a document"
 
-Broken = Callable[[int, str, str], None]  # where a document begins, what is wrong, its text
+Broken = Callable[[int, str, str], None]  # line where a document begins, what is wrong, its text
 
 
 class JsonText:
-    """Text that is read value by value."""
+    """Text that is read one JSON value at a time."""
 
     def __init__(self, content: IO[bytes]) -> None:
         """Read *content*; bytes that are not UTF-8 become lone surrogates."""
@@ -34,11 +35,12 @@ class JsonText:
         self._text = ""
         self._at = 0
         self._ended = False
-        self._before: str | None = ""  # what stands before the next value in its line, if no value
+        # the text before the next value on its line, if that is only white space
+        self._before: str | None = ""
         self.line = 1  # where the next value begins
 
     def peek(self) -> str:
-        """The first character of what comes next, "" at the end."""
+        """The first character of what follows, "" at the end."""
         while True:
             between = _BETWEEN.match(self._text, self._at)[0]  # type: ignore[index]
             if between:
@@ -54,10 +56,10 @@ class JsonText:
                 return ""
 
     def take(self, character: str) -> None:
-        """Go past *character*.
+        """Skip *character*.
 
         Raises:
-            DataError: something else comes next.
+            DataError: another character follows.
         """
         found = self.peek()
         if found != character:
@@ -68,7 +70,7 @@ class JsonText:
         """The text of the next value, whatever it is.
 
         Raises:
-            DataError: it is not JSON, or longer than a row may be.
+            DataError: the value is not JSON, or exceeds the maximum size of a row.
         """
         self.peek()
         while True:
@@ -76,7 +78,7 @@ class JsonText:
                 _value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if len(self._text) - self._at > MAX_ROW:
-                    reason = f"no document ends within {MAX_ROW:,} characters"
+                    reason = f"the document does not end within {MAX_ROW:,} characters"
                     raise DataError(f"line {self.line}: {reason}") from error
                 if not self._more():
                     cut = error.pos >= len(self._text.rstrip()) or "Unterminated" in error.msg
@@ -84,9 +86,9 @@ class JsonText:
                     reason = _CUT_OFF if cut else error.msg
                     raise DataError(f"line {line}: {reason}") from error
             except RecursionError as error:
-                raise DataError(f"line {self.line}: nested too deep") from error
+                raise DataError(f"line {self.line}: nested too deeply") from error
             else:
-                # A number at the end of the block may go on in the next: 12 of 12.5.
+                # A number at the end of the block may be incomplete: 12 of 12.5.
                 after = self._text[end : end + 1]
                 whole = self._text[end - 1] in '}]"' or (after and after not in "0123456789.eE+-")
                 if whole or not self._more():
@@ -96,10 +98,11 @@ class JsonText:
                     return found
 
     def skip_broken(self, close: str) -> str:
-        """Go past the value that comes next and is broken; its text.
+        """Skip the broken value that follows; returns its text.
 
-        The next one is known by its line, which begins like that of the broken one; *close* is what
-        may end the list instead. "": it cannot be told where the next one begins.
+        The next value is recognised by its line, which begins as the broken one's line does;
+        *close* may end the list instead. Returns "" where the start of the next value cannot be
+        found.
         """
         if self.peek() == "" or self._before is None:
             return ""
@@ -133,15 +136,15 @@ class JsonText:
 def documents(
     content: IO[bytes], lists: Collection[Pointer], broken: Broken | None = None
 ) -> Iterator[tuple[int, str]]:
-    """The documents in *content*, and the line where each begins.
+    """Each document in *content*, with the line where it begins.
 
     Args:
-        content: values one after the other; a list's items are documents.
-        lists: where in an object there is a list of documents; the rest of the object is skipped.
-        broken: told of each document that is not JSON, where the next one can be told from it.
+        content: a sequence of values; the items of a list are documents.
+        lists: paths in an object to a list of documents; the rest of the object is skipped.
+        broken: called for each document that is not JSON, where the start of the next can be found.
 
     Raises:
-        DataError: the text is not JSON; the message is the reason.
+        DataError: the text is not JSON; the message says why.
     """
     text = JsonText(content)
     while text.peek():
@@ -171,7 +174,7 @@ def _documents(
 
 
 def _document(text: JsonText, close: str, broken: Broken | None) -> Iterator[tuple[int, str]]:
-    """The document that comes next, unless it is broken; *close* may end the list that it is in."""
+    """The next document, or None if it is broken; *close* may end the list around it."""
     line = text.line
     try:
         found = text.value()
@@ -185,10 +188,10 @@ def _document(text: JsonText, close: str, broken: Broken | None) -> Iterator[tup
 
 
 def keys(text: JsonText) -> Iterator[str]:
-    """Walk the object that comes next: each key; whoever asks takes the value before the next.
+    """Walk the next object: yields each key; the caller takes the value before the next key.
 
     Raises:
-        DataError: it is not an object.
+        DataError: the next value is not an object.
     """
     text.take("{")
     while text.peek() not in ("}", ""):

@@ -1,4 +1,4 @@
-"""Cells of Kibana's CSV as the values that the documents have."""
+"""Turns cells of Kibana's CSV into the values that the documents have."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,7 +8,7 @@ _ABSENT = pa.array(["-", "(empty)", "(null)"])
 
 
 def without_marks(column: pa.Array) -> pa.Array:
-    """*column* without the commas in its numbers, and without the marks of absent values."""
+    """*column* without thousands separators in numbers and without marks of missing values."""
     absent = pc.is_in(column, value_set=_ABSENT)
     if absent.true_count:
         column = pc.if_else(absent, None, column)

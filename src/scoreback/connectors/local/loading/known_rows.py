@@ -1,8 +1,8 @@
-"""Recognises rows that were loaded before without their labels, where no column holds an id.
+"""Recognises rows without an id that were loaded before with other labels.
 
-Without an id, a row is known by the hash of its content. A label that was filled in since would
-make another row of it; so the hash is made without the columns of labels, and, for rows that had a
-label when they were first loaded, with each label that the stream has.
+Without an id column, a row's id is the hash of its content. A label that was filled in since then
+would make it a different row; so the hash leaves out label columns and, for rows that had a label
+when they were first loaded, is tried with each label that the stream has.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scoreback.connectors.local.loading.label_updates import LABEL_VALUES
 from scoreback.connectors.local.loading.rows import content_hashes
 
-_SAMPLE = 100  # new rows that are looked at to find columns of labels
-_ENOUGH = 0.5  # of them, recognised without a column: it holds labels
+_SAMPLE = 100  # how many new rows are examined to find label columns
+_ENOUGH = 0.5  # a column is a label column if this share of rows is recognised without it
 
 
 class KnownRows:
@@ -32,19 +32,19 @@ class KnownRows:
         labels: Collection[str],
         times: Collection[str],
     ) -> None:
-        """Look into *segments*, whose hashes were made with *key*.
+        """Look up rows in *segments*, whose hashes were made with *key*.
 
         Args:
-            segments: of the stream.
-            key: of its hashes.
-            labels: columns that hold labels; without any, they are looked for.
-            times: columns that hold none, as they say when an event was.
+            segments: the segments of the stream.
+            key: the key of its hashes.
+            labels: columns that hold labels; if empty, they are guessed.
+            times: columns that hold event times, and therefore no labels.
         """
         self._segments, self._key, self._times = segments, key, frozenset(times)
         self.labels = tuple(labels)
 
     def ids(self, columns: Mapping[str, pa.Array], content: pa.Array) -> pa.Array:
-        """The ids of rows: hashes of their *content*, or ids under which they are there already."""
+        """The ids of rows: hashes of their *content*, or the ids that the stream already uses."""
         if self._segments and not self.labels:
             fresh = np.flatnonzero(~self._there(content))
             some = pa.array(fresh[:_SAMPLE])
@@ -53,7 +53,7 @@ class KnownRows:
                 self.labels = self._found(sample, known=len(content) - len(fresh))
         if not self.labels:
             return content
-        # A row that was read in a way of its own is hashed in one, too: it is left as it is.
+        # A row that needs a special way of reading has a special hash: leave it as it is.
         usual = pc.equal(self._hashes(columns, len(content)), content)
         without = {name: c for name, c in columns.items() if name not in self.labels}
         bare = pc.if_else(usual, self._hashes(without, len(content)), content)
@@ -72,7 +72,7 @@ class KnownRows:
     def _as_before(
         self, found: NDArray[np.object_], left: NDArray[np.int64], without: Mapping[str, pa.Array]
     ) -> None:
-        """Put the ids of rows into *found* that were loaded with another label."""
+        """Put into *found* the ids of rows that were first loaded with another label."""
         before = [name for name in self.labels if name in self._columns]
         for value in self._values(before[0]) if len(before) == 1 else ():
             rows = {name: column.take(pa.array(left)) for name, column in without.items()}
@@ -87,8 +87,9 @@ class KnownRows:
     def _found(self, sample: Mapping[str, pa.Array], known: int) -> tuple[str, ...]:
         """The columns without which most rows of *sample* are known.
 
-        A row that differs in one value from what is there may be an event of its own. It has
-        another label where others were without one before, or as many are *known* as they are.
+        A row that differs in one value from a stored row may be a separate event. It counts as
+        relabelled only where some row had no label before, or where at least as many rows are
+        *known* unchanged.
         """
         for names in self._candidates(sample):
             rest = {name: column for name, column in sample.items() if name not in names}
@@ -136,7 +137,7 @@ class KnownRows:
         return {name for path in self._segments for name in pq.read_schema(path).names}
 
     def _values(self, name: str) -> list[str]:
-        """The different values that the stream has in column *name*; none where they are many."""
+        """The distinct values that the stream has in column *name*; empty if there are many."""
         found: set[str] = set()
         for path in self._segments:
             if name in pq.read_schema(path).names:

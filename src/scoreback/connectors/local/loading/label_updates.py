@@ -1,8 +1,8 @@
-"""What an export says of events that are there already, where it says something else than before.
+"""Finds what an export says about known events that differs from what is stored.
 
-That is how labels come to events that were loaded without them. Which columns hold labels is said
-by who loads, or seen: a label has few different values. What else changed beside a label, such as
-when it was given and by whom, comes along; other columns stay as they were, and are counted.
+That is how events that were loaded without labels get them. The caller names the columns that hold
+labels, or they are guessed: a label has few distinct values. What else changed beside a label, such
+as when it was given and by whom, is stored too; changes in other columns are only counted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,17 +15,17 @@ from scoreback.connectors.doors.intake import LabelUpdate
 from scoreback.connectors.local.storage.later_values import CHANGES
 from scoreback.sql import identifier, literal
 
-LABEL_VALUES = 50  # different values that changed cells of a column of labels have, at most
+LABEL_VALUES = 50  # a label column has at most this many distinct values among its changed cells
 _COLUMNS_AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What changed."""
+    """The changes that a load brings to known events."""
 
     changes: pa.Table  # `CHANGES`
-    labels: Mapping[str, LabelUpdate]  # field → what became of its labels
-    others: Mapping[str, int]  # field that holds no labels → events with another value in it
+    labels: Mapping[str, LabelUpdate]  # field → what happened to its labels
+    others: Mapping[str, int]  # field without labels → events with another value in it
 
 
 NONE = Updates(changes=CHANGES.empty_table(), labels={}, others={})
@@ -38,14 +38,14 @@ def updates(
     later: pa.Table,
     asked: Collection[str],
 ) -> Updates:
-    """Compare the views ``told`` and ``known``, one row an event, by ``event_id``.
+    """Compare the views ``told`` and ``known``, which have one row per event, by ``event_id``.
 
     Args:
-        connection: has both views: what the export says, and what was stored, of known events.
-        columns: of ``told``, without the keys.
-        stored: columns of ``known``.
-        later: what earlier loads said since, as `values_of` gives it.
-        asked: columns that hold labels; none: those that look so.
+        connection: has both views: what the export says about known events, and what is stored.
+        columns: the columns of ``told``, without the keys.
+        stored: the columns of ``known``.
+        later: what earlier loads changed since, as `values_of` returns it.
+        asked: columns that hold labels; if empty, they are guessed.
     """
     names = [name for name in columns if not asked or name in asked or name in stored]
     before = _before(connection, names, stored, later)
@@ -77,7 +77,7 @@ def updates(
 
 
 def _alike(counts: Sequence[int], different: int) -> bool:
-    """Whether values are as few as labels are: other columns have one of their own in each row."""
+    """Whether the distinct values are as few as a label has; other columns differ in each row."""
     return different <= min(LABEL_VALUES, max(3, sum(counts) // 2))
 
 
@@ -90,7 +90,7 @@ def _before(
     stored: Collection[str],
     later: pa.Table,
 ) -> dict[str, str]:
-    """SQL for the value that each column had before; what was told since is the view ``since``."""
+    """SQL for each column's previous value; the view ``since`` holds what later loads changed."""
     told = [name for name in later.column_names[2:] if name in names]
     connection.register("all_since", later)
     latest = ", ".join(
@@ -118,7 +118,7 @@ def _differs(name: str, before: Mapping[str, str]) -> str:
 def _counted(
     connection: duckdb.DuckDBPyConnection, names: Sequence[str], before: Mapping[str, str]
 ) -> dict[str, tuple[int, int, int]]:
-    """By column: events that got a value, events with another one, and different values."""
+    """By column: events that got a value, events whose value changed, and distinct values."""
     parts = []
     for name in names:
         differs, was_empty = _differs(name, before), f"{before[name]} = ''"

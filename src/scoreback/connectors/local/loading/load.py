@@ -1,4 +1,4 @@
-"""Loads an export of events into a stream: all of it or nothing, and twice is once."""
+"""Loads an export of events into a stream: all or nothing, and loading again adds nothing."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,8 +33,8 @@ from scoreback.multivalue import firsts, values_of
 from scoreback.regular_file import open_regular
 from scoreback.timestamps import KIBANA, TimeReader, day_first_form
 
-MAX_FIELDS = 2_000  # more distinct names are data, not fields
-_MOST_TIMES = 20  # that one event may have in its column of times
+MAX_FIELDS = 2_000  # with more distinct names, the names are data and not fields
+_MOST_TIMES = 20  # an object with more time values is a list of events
 
 
 def load_file(
@@ -48,15 +48,17 @@ def load_file(
 ) -> LoadReport:
     """Load the export at *path* into *stream*.
 
-    *scored* is asked, once all rows are ready, which arrival times scoring has read by then.
+    *scored* is called once all rows are ready; it returns the arrival times that scoring has read
+    by then.
 
-    Rows that cannot be loaded are counted by reason and kept in a file of the SIEM's folder
-    ``rejects``. Rows whose id the stream has are counted and left out, so that loading again, or
-    an export that overlaps another, adds only what is new. Their labels, where they differ from
-    what is stored, are known from *at* on, the clock; without it they are left out.
+    Rows that cannot be loaded are counted by reason and kept in a file in the SIEM's folder
+    ``rejects``. Rows whose id the stream has already are counted and left out, so that loading an
+    export again, or one that overlaps another, adds only new rows. Where the labels of known rows
+    differ from what is stored, they are stored as known from *at* on, the current time; without
+    *at* they are left out.
 
     Raises:
-        ConfigError: no such file, or a column of *mapping* is not in the file.
+        ConfigError: the file does not exist, or lacks a column of *mapping*.
         DataError: the file as a whole cannot be used; nothing was loaded.
         SiemUnavailable: the disk is full, or another process keeps the stream busy.
         SiemRefused: the SIEM's own files are damaged.
@@ -124,7 +126,7 @@ def load_file(
 def _rows(
     export: Export, wanted: Wanted, rejects: Rejects, progress: Progress | None
 ) -> Iterator[Iterator[Rows]]:
-    """The export's batches, with progress told after each."""
+    """The export's batches; reports progress after each."""
     if export.kind == "parquet":
         rows = ParquetRows(export.path, wanted, rejects)
         yield _told(rows, lambda: round(rows.share * export.size), export.size, progress)
@@ -163,7 +165,7 @@ def _keys(mapping: LoadMapping) -> list[str]:
 
 @dataclass(slots=True)
 class _Loading:
-    """Turns rows into events, and remembers what the report tells."""
+    """Turns rows into events, and collects what the report says."""
 
     path: Path
     mapping: LoadMapping
@@ -171,15 +173,16 @@ class _Loading:
     json: bool
     _times: TimeReader
     names: CaseNames
-    _known: KnownRows | None  # None: a column holds the ids, or not all columns are read
+    _known: KnownRows | None  # None: a column holds the ids, or only some columns are read
     staged: int = 0
     without_offset: int = 0
     clamped: int = 0
     time_formats: dict[str, int] = field(default_factory=dict)
-    unread_times: list[str] = field(default_factory=list)  # some of the first
-    _several: int = 0  # times that the last event has
-    _seen: set[str] = field(default_factory=set)  # columns that the file has
-    _orders: dict[str, tuple[bool, bool]] = field(default_factory=dict)  # day first, certain
+    unread_times: list[str] = field(default_factory=list)  # some of the first times
+    _several: int = 0  # number of time values in the last event
+    _seen: set[str] = field(default_factory=set)  # names of all columns in the file
+    # columns with dates that certainly have the day first
+    _orders: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
     def __enter__(self) -> "_Loading":
         return self
@@ -188,7 +191,7 @@ class _Loading:
         self._times.close()
 
     def events(self, rows: Rows) -> pa.Table:
-        """The rows as events; those without a time or an id are rejected."""
+        """The rows as events; rows without a time or an id are rejected."""
         self._seen.update(rows.names)
         if rows.lines:
             self.check_mapping(_keys(self.mapping), rows)
@@ -225,7 +228,7 @@ class _Loading:
         return clamped(events)
 
     def check_mapping(self, names: Iterable[str], rows: Rows | None = None) -> None:
-        """Refuse a mapping that names columns which no row so far has had; *rows* are examples."""
+        """Refuse a mapping with columns that no row has had so far; *rows* serve as examples."""
         for name in names:
             if name not in self._seen:
                 samples = {} if rows is None else _samples(rows.columns)
@@ -235,12 +238,12 @@ class _Loading:
                 )
 
     def refuse_one_of_many(self) -> None:
-        """Refuse a file that is one object with a list of events in it: it would be one event."""
+        """Refuse a file that is one object with a list of events: it would load as one event."""
         above, dot, _name = self.mapping.time.rpartition(".")
         if self.staged == 1 and self._several > (1 if dot else _MOST_TIMES):
             hint = "export it again, with an object for each event"
             if dot:
-                hint = f"add --strip {above}, and leave {above + dot!r} out of the columns' names"
+                hint = f"add --strip {above}, and remove {above + dot!r} from the column names"
             raise DataError(
                 f"{self.path} holds one object with {self._several:,} values of"
                 f" {self.mapping.time!r}, which is probably a list of events",
@@ -255,8 +258,8 @@ class _Loading:
                 form = day_first_form(texts.drop_null()[0].as_py())
                 raise DataError(
                     f"{self.path} has dates in {name!r} with the day first, after more than"
-                    f" {self.staged:,} rows that do not tell",
-                    hint=f"say how they are written, for example with --time-format '{form}'",
+                    f" {self.staged:,} rows that leave the order open",
+                    hint=f"give the format of the times, for example with --time-format '{form}'",
                 )
             self._orders[name] = (times.day_first, times.certain)
         for kind, count in times.formats.items():
@@ -267,14 +270,14 @@ class _Loading:
         unread = pc.and_not(times.values.is_null(), absent)
         if name == self.mapping.time and not self.unread_times:
             self.unread_times = texts.filter(unread).slice(0, SAMPLES).to_pylist()
-        bad.update(dict.fromkeys(_where(unread), f"no time that we can read in {name!r}"))
+        bad.update(dict.fromkeys(_where(unread), f"no time that Scoreback can read in {name!r}"))
         bad.update(dict.fromkeys(_where(absent), f"no time in {name!r}"))
         bad.update(dict.fromkeys(_where(early), f"a time before 1970 in {name!r}"))
         return times.values
 
     @property
     def orders(self) -> dict[str, str]:
-        """Column of dates with slashes → which way they were read."""
+        """Column of dates with slashes → in which order they were read."""
         return {
             name: ("day first" if day_first else "month first")
             + ("" if certain else ", as no day after the 12th tells")
@@ -296,19 +299,19 @@ class _Loading:
         return {name: _column(rows, source) for name, source in self.mapping.fields.items()}
 
     def _reserved(self, name: str) -> DataError:
-        """The error of a field that is called like a column of ours."""
+        """The error for a field that has the name of a reserved column."""
         options = {"event_time": "--time", "arrival_time": "--arrival", "event_id": "--id"}
         option = options.get(name)
-        means = f"if it means that, add {option} {name}; else " if option else ""
+        means = f"if that is what it holds, add {option} {name}; else " if option else ""
         return DataError(
-            f"a field is called {name!r}, a name that Scoreback keeps for itself",
-            hint=f"{means}name the fields to load, this one under another name:"
+            f"a field is called {name!r}, which is a reserved name",
+            hint=f"{means}name the fields to load, and give this one another name:"
             f" --field other_name={name}",
         )
 
 
 def _samples(columns: Mapping[str, pa.Array]) -> dict[str, list[str]]:
-    """Some values of each of *columns*."""
+    """Some values of each column."""
     return {
         name: pc.drop_null(firsts(column.slice(0, 10 * SAMPLES))).slice(0, SAMPLES).to_pylist()
         for name, column in columns.items()
@@ -320,7 +323,7 @@ def _reader(mapping: LoadMapping) -> TimeReader:
 
 
 def _column(rows: Rows, name: str) -> pa.Array:
-    """The column called *name*, absent throughout where no row of the batch has it."""
+    """The column called *name*, all null where no row of the batch has it."""
     return rows.columns.get(name, pa.nulls(len(rows.lines), pa.string()))
 
 

@@ -1,4 +1,4 @@
-"""Reads JSON: objects flattened to dotted names, every value as the text that stands there."""
+"""Reads JSON: flattens objects to dotted names and keeps every value as its original text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from scoreback.connectors.local.loading.rows import (
 from scoreback.connectors.local.loading.wrappers import joined, stripped
 from scoreback.errors import DataError
 
-MAX_CELLS = 10_000_000  # rows times columns held at a time: some hundred megabytes
-CHUNK_CHARACTERS = 16_000_000  # of lines that are decoded at a time
+MAX_CELLS = 10_000_000  # rows times columns in memory at a time: some hundred megabytes
+CHUNK_CHARACTERS = 16_000_000  # lines decoded at a time
 
 LINES = JsonShape()
-SEEN_NAMES = 10_000  # names that are remembered to tell what the file has
-_SAMPLE = 100  # lines whose unwanted names are remembered
+SEEN_NAMES = 10_000  # how many names are remembered, to report what the file contains
+_SAMPLE = 100  # in how many lines unwanted names are remembered
 
 
 class NdjsonRows:
-    """The rows of a file of JSON documents."""
+    """The rows of a file with JSON documents."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ class NdjsonRows:
         rejects: Rejects,
         shape: JsonShape = LINES,
     ) -> None:
-        """Read *content* of the file called *path*, which has its documents in *shape*."""
+        """Read *content* of the file called *path*, which holds its documents in *shape*."""
         self._path = path
         self._shape = shape
         self._content = content
         self._wanted = wanted
         self._rejects = rejects
-        self._names: dict[str, None] = {}  # with a value in any row so far
+        self._names: dict[str, None] = {}  # fields with a value in any row so far
         every = wanted.columns is None or wanted.content is not None
         self._decoder = AllFieldsDecoder() if every else FieldDecoder(wanted.columns or ())
 
@@ -80,7 +80,7 @@ class NdjsonRows:
         yield numbers, lines
 
     def _piece(self, numbers: list[int], lines: list[str]) -> "_Piece":
-        """The events among *lines*; what is none goes to the rejects."""
+        """The events among *lines*; lines without an event are rejected."""
         if not self._names:
             self._see_unwanted(lines[:_SAMPLE])
         decoded = self._decoder.decode(lines)
@@ -103,7 +103,7 @@ class NdjsonRows:
         return _Piece(columns, numbers, lines, content)
 
     def _see_unwanted(self, lines: list[str]) -> None:
-        """Remember the names in some lines, so that an error can say what there is."""
+        """Remember the names in some lines, so that an error can list what the file contains."""
         for line in lines:
             try:
                 found = list(leaves(parsed(line)))
@@ -126,11 +126,11 @@ class NdjsonRows:
         if self._wanted.columns is None and len(self._names) > self._wanted.max_columns:
             raise DataError(
                 f"{self._path} has more than {self._wanted.max_columns:,} distinct fields",
-                hint="name the fields to load",
+                hint="name the fields to load with --field",
             )
 
     def _content_of(self, decoded: Decoded, rows: int) -> list[str]:
-        """A hash of each row's whole content, none when none is asked for."""
+        """A hash of each row's whole content, or none if no hash was requested."""
         if self._wanted.content is None:
             return []
         content = content_hashes(decoded.columns, rows, self._wanted.content)
@@ -160,7 +160,7 @@ class NdjsonRows:
         )
 
     def _events(self) -> Iterator[tuple[int, str]]:
-        """Yield each event's document, and the line where it begins."""
+        """Yield each event's document with the line where it begins."""
         found = self._lines() if self._shape.lines else self._cut_out()
         if self._shape.bulk:
             found = joined(found, self._rejects)
@@ -176,15 +176,15 @@ class NdjsonRows:
         except DataError as error:
             raise DataError(
                 f"{self._path} is not JSON as a whole: {error.message}",
-                hint="export it again; or write one object a line, for example with"
-                " `jq -c '.[]' FILE`: then only broken lines are left out",
+                hint="export it again; or write one object per line, for example with `jq -c '.[]'"
+                " FILE`, so that only broken lines are left out",
             ) from error
 
     def _broken(self, line: int, reason: str, document: str) -> None:
         self._rejects.add(line, f"not JSON: {reason}", document)
 
     def _lines(self) -> Iterator[tuple[int, str]]:
-        """Yield each line that is text, and its number; blank ones are skipped."""
+        """Yield each line of valid text with its number; blank lines are skipped."""
         number = 0
         while data := self._content.readline(MAX_ROW):
             number += 1
@@ -214,7 +214,7 @@ def _is_text(document: str) -> bool:
 class _Piece:
     """The events of one chunk of lines."""
 
-    columns: dict[str, pa.Array]  # that have a value
+    columns: dict[str, pa.Array]  # names of columns that have a value
     numbers: list[int]
     lines: list[str]
     content: list[str]

@@ -1,4 +1,4 @@
-"""Opens what an export is packed in or written in: gzip, a zip with one file, UTF-16."""
+"""Unpacks an export and decodes it: gzip, a zip with one file, UTF-16."""
 
 import gzip
 import io
@@ -14,18 +14,19 @@ from scoreback.regular_file import open_regular
 
 Packing = Literal["", "gzip", "zip"]
 
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # marks at the beginning
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 _XLSX = "[Content_Types].xml"
 _BLOCK = 262_144
-_MOST_NAMES = 5  # of a zip's files, in an error
+_MOST_NAMES = 5  # how many names of a zip's files an error lists
 
 
 @contextmanager
 def unpacked(path: Path, packing: Packing) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """The content of the file at *path*, and the file itself, whose position tells the progress.
+    """The content of the file at *path*, and the file below it, whose position shows the progress.
 
     Raises:
-        DataError: also within the block: the packed content is cut off, damaged or not one file.
+        DataError: also while the block runs: the packed content is cut off, damaged or not one
+            file.
     """
     with open_regular(path) as file:
         if not packing:
@@ -51,7 +52,7 @@ def unpacked(path: Path, packing: Packing) -> Iterator[tuple[IO[bytes], IO[bytes
 
 
 def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The only file in *archive*."""
+    """The name of the only file in *archive*."""
     there = [
         one
         for one in archive.infolist()
@@ -60,7 +61,7 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = [one.filename for one in there]
     if _XLSX in names:
         raise DataError(
-            f"{path} is an Excel workbook, which is not read",
+            f"{path} is an Excel workbook, which Scoreback cannot read",
             hint="save the sheet from Excel as 'CSV UTF-8 (comma delimited)' and load that file",
         )
     if len(there) != 1:
@@ -71,18 +72,18 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         )
     if there[0].flag_bits & 1:
         raise DataError(
-            f"{path} is a zip with a password", hint="unpack it and load the file that is in it"
+            f"{path} is a zip with a password", hint="unpack it and load the file inside"
         )
     if there[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{path} is a zip of a kind that is not read",
-            hint="unpack it and load the file that is in it",
+            f"{path} is a zip file of an unsupported kind",
+            hint="unpack it and load the file inside",
         )
     return there[0]
 
 
 def as_utf8(content: IO[bytes]) -> IO[bytes]:
-    """UTF-16 *content*, which begins with its mark, as UTF-8; half a surrogate pair stays wrong."""
+    """UTF-16 *content*, which begins with its mark, as UTF-8; half surrogate pairs stay invalid."""
     return io.BufferedReader(_Utf8(content), _BLOCK)
 
 
@@ -96,11 +97,11 @@ class _Utf8(io.RawIOBase):
         self._left = b""
 
     def readable(self) -> bool:
-        """It is made to be read."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill *buffer* with what comes next."""
+        """Fill *buffer* with the next bytes."""
         if not self._left:
             try:
                 text = self._text.read(max(1, len(buffer) // 4))
@@ -112,7 +113,7 @@ class _Utf8(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        """Let go of the text, but not of the content below it."""
+        """Release the text layer, but do not close the content below it."""
         if not self.closed:
             self._text.detach()
         super().close()

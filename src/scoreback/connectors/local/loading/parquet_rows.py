@@ -1,4 +1,4 @@
-"""Reads Parquet: every column as text, structs under dotted names, also those in lists."""
+"""Reads Parquet: every column as text, structs under dotted names, also inside lists."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class ParquetRows:
         self._path = path
         self._wanted = wanted
         self._rejects = rejects
-        self.share = 0.0  # of the rows that have been read
+        self.share = 0.0  # share of the rows read so far
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the rows in batches."""
@@ -91,7 +91,7 @@ class ParquetRows:
         )
 
     def _needed(self, schema: pa.Schema) -> list[str]:
-        """The columns that are wanted, or that a row's hash is made of: all that have a text."""
+        """The columns to read: the wanted ones, or all with a text form if rows are hashed."""
         if self._wanted.columns is None:
             return list(schema.names)
         wanted = {name.split(".")[0] for name in self._wanted.columns} | set(self._wanted.columns)
@@ -102,11 +102,11 @@ class ParquetRows:
         if self._wanted.columns is None and columns > self._wanted.max_columns:
             raise DataError(
                 f"{self._path} has {columns:,} fields, more than {self._wanted.max_columns:,}",
-                hint="name the fields to load",
+                hint="name the fields to load with --field",
             )
 
     def _text(self, name: str, values: pa.Array) -> pa.Array:
-        """*values* as the bytes of their text; times in ISO 8601, with Z if they have an offset."""
+        """*values* as the bytes of their text; times in ISO 8601, with Z if zoned."""
         kind = values.type
         try:
             if isinstance(kind, pa.UuidType):
@@ -126,13 +126,13 @@ class ParquetRows:
 
     def _without_text(self, name: str, kind: pa.DataType) -> DataError:
         return DataError(
-            f"column {name!r} of {self._path} is {kind}, which has no text",
+            f"column {name!r} of {self._path} is {kind}, which cannot be written as text",
             hint="name the fields to load with --field, or leave it out of the export",
         )
 
 
 def _has_text(kind: pa.DataType) -> bool:
-    """Whether values of *kind* can be taken as texts, as far as their type tells."""
+    """Whether values of *kind* can be written as text, as far as their type shows."""
     if pa.types.is_map(kind):
         return False
     if any(is_list(kind) for is_list in _LISTS):
@@ -144,14 +144,14 @@ def _has_text(kind: pa.DataType) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """The values that a file has at one place, and the row of each; None: one a row, in order."""
+    """The values that a file holds for one field, and the row of each; None: one value per row."""
 
     pointer: tuple[str, ...]
     rows: NDArray[np.int64] | None
     values: pa.Array
 
     def cells(self, rows: int, bad: Collection[int]) -> pa.Array:
-        """A cell for each of *rows*; in *bad* rows whatever."""
+        """A cell for each of *rows*; cells of *bad* rows are arbitrary."""
         values = self.values
         if bad:
             where = np.arange(len(values)) if self.rows is None else self.rows
@@ -169,7 +169,7 @@ def _leaves_of(batch: pa.RecordBatch | pa.Table) -> Iterator[_Leaf]:
 
 
 def _leaves(leaf: _Leaf) -> Iterator[_Leaf]:
-    """The leaves below a column without its structs, lists and dictionaries."""
+    """The leaves of a column, below its structs, lists and dictionaries."""
     rows, values = leaf.rows, leaf.values
     while any(is_list(values.type) for is_list in _LISTS):
         above = pc.list_parent_indices(values).to_numpy().astype(np.int64)
@@ -185,7 +185,7 @@ def _leaves(leaf: _Leaf) -> Iterator[_Leaf]:
 
 
 def _bad_rows(leaves: Iterable[_Leaf]) -> dict[int, str]:
-    """Rows with a value that is too long or no UTF-8."""
+    """Rows with a value that is too long or not UTF-8."""
     bad: dict[int, str] = {}
     for leaf in leaves:
         wrong: dict[int, str] = {}
@@ -205,7 +205,7 @@ def _bad_rows(leaves: Iterable[_Leaf]) -> dict[int, str]:
 
 
 def _too_long(columns: Mapping[str, pa.Array]) -> dict[int, str]:
-    """Rows whose values of one field are too long together."""
+    """Rows in which the values of one field together are too long."""
     bad: dict[int, str] = {}
     for column in columns.values():
         longest = pc.max(pc.binary_length(column)).as_py()
@@ -225,7 +225,7 @@ def _is_utf8(value: bytes | None) -> bool:
 
 
 def _shown(leaves: Sequence[_Leaf], row: int) -> str | list[str] | None:
-    """What the file has in *row*."""
+    """The content of *row* as the file has it."""
     found = []
     for leaf in leaves:
         places = [row] if leaf.rows is None else np.flatnonzero(leaf.rows == row).tolist()

@@ -1,4 +1,4 @@
-"""Keeps the rows that could not be loaded: counted by reason, and whole in a file."""
+"""Keeps the rows that could not be loaded: counts by reason, and whole rows in a file."""
 
 import json
 from collections.abc import Mapping
@@ -11,29 +11,29 @@ from scoreback.disk.files import Draft, draft, private_folder
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import SiemUnavailable
 
-EXAMPLES = 3  # of each reason, in the report
+EXAMPLES = 3  # how many rows of each reason the report shows
 EXAMPLE_LENGTH = 200
 
 
 class Rejects:
-    """Rejected rows of one load, as NDJSON at *path* once the load is done.
+    """Rejected rows of one load, as NDJSON at *path* once the load has finished.
 
     A row that is not UTF-8 keeps its bytes as lone surrogates (Python's ``surrogateescape``).
     """
 
     def __init__(self, path: Path) -> None:
-        """Write to *path* in the end; nothing is written for a load without rejects."""
+        """Write to *path* at the end; a load without rejects writes no file."""
         self.path = path
         self._held = ExitStack()
         self._draft: Draft | None = None
         self._reasons: dict[str, Rejected] = {}
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start collecting."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Let go of what `keep` did not keep."""
+        """Delete what `keep` did not keep."""
         self._held.close()
 
     @property
@@ -67,7 +67,7 @@ class Rejects:
             raise self._unwritten(error) from error
 
     def keep(self) -> Path | None:
-        """Put the file in its place; its path, or None when no row was rejected."""
+        """Move the file to its final place; returns its path, or None if no row was rejected."""
         if self._draft is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What to do about a column that an export does not have: what is likely to be meant by it."""
+"""Remedies for a column that an export lacks: which column was probably meant."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -6,13 +6,13 @@ from scoreback.connectors.doors.intake import LoadMapping
 from scoreback.connectors.local.loading.time_guess import column_of_times
 from scoreback.connectors.local.loading.time_guess import options as time_options
 
-# What tools call the time of an event, the likeliest first.
+# Common column names for the time of an event, the likeliest first.
 TIMES = ("@timestamp", "_time", "timestamp", "TimeGenerated", "TimeGenerated [UTC]", "Timestamp",
          "TimeCreated", "ts", "time", "eventTime", "EventTime", "event_time", "createdDateTime",
          "datetime", "date")  # fmt: skip
-_SHOWN = 40  # columns in an error
+_SHOWN = 40  # how many columns an error lists
 
-# Answers that cannot be read as they are: columns that tell, and what to do.
+# Answers that cannot be read directly: the columns that give them away, and the remedy.
 _NOT_AS_THEY_ARE = {
     frozenset({"columns.name", "values"}): "its rows are lists without names: have Elasticsearch"
     " answer with `format=csv` and load that",
@@ -31,14 +31,14 @@ def remedy(
     *,
     wrapped: bool,
 ) -> str:
-    """What to do where the columns *there* have none called *name*, a column of *mapping*.
+    """The remedy where the columns *there* do not include *name*, a column of *mapping*.
 
     Args:
-        name: the column.
-        mapping: what was asked for.
-        there: columns that exist.
-        samples: some values of each.
-        wrapped: whether events may be wrapped in something, as those of JSON may.
+        name: the missing column.
+        mapping: the columns that the caller named.
+        there: the columns of the export.
+        samples: some values of each column.
+        wrapped: whether events may be wrapped in an object, as in JSON.
     """
     columns = sorted(there, key=lambda column: (column.count("."), column))
     listed = ", ".join(sorted(there)[:_SHOWN]) or "none"
@@ -54,16 +54,16 @@ def remedy(
         options = options or _guessed(samples, wrapped=wrapped and mapping.strip is None)
     if not options and len(columns) == 1 and not wrapped:
         return (
-            "its lines have no columns; if they are text, such as syslog or CEF, have the tool that"
-            " collects them write JSON or CSV, and load that. The first line begins with"
+            "the lines of the file have no columns; if they are plain text, such as syslog or CEF,"
+            " have your log collector write JSON or CSV, and load that. The first line begins with"
             f" {columns[0][:60]!r}"
         )
-    first = f"add {options}" if options else "say which column it is"
+    first = f"add {options}" if options else "name the column that holds it"
     return f"{first}; columns that exist: {listed}"
 
 
 def _guessed(samples: Mapping[str, Sequence[str]], *, wrapped: bool) -> str:
-    """The options that name the column whose values look like times."""
+    """The options that name the column with values that look like times."""
     name, form = column_of_times(samples)
     above, dot, rest = name.partition(".")
     if wrapped and dot and all(column.startswith(f"{above}.") for column in samples):
@@ -72,7 +72,7 @@ def _guessed(samples: Mapping[str, Sequence[str]], *, wrapped: bool) -> str:
 
 
 def _time(columns: Sequence[str], *, wrapped: bool) -> str:
-    """The options that name the column of times, if one of them is called as tools call it."""
+    """The options that name the time column, if a column has a common name for it."""
     found = next((time for time in TIMES if time in columns), "")
     if found:
         return f"--time {_quoted(found)}"
@@ -84,7 +84,7 @@ def _time(columns: Sequence[str], *, wrapped: bool) -> str:
 
 
 def _wrapper(name: str, columns: Iterable[str]) -> str:
-    """What *name* is wrapped in."""
+    """The name of the object that wraps *name*."""
     return next((c[: -len(name) - 1] for c in columns if c.endswith(f".{name}")), "")
 
 

@@ -1,4 +1,4 @@
-"""What every export format is read into: batches of text columns."""
+"""The common form of every export format: batches of text columns."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -9,9 +9,10 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BATCH_ROWS = 100_000  # they become one segment: some megabytes, so a read opens few files
-BATCH_CHARACTERS = 64_000_000  # or so of source text are held at a time
-MAX_ROW = 16_000_000  # bytes; a longer line is skipped without being held
+# one batch becomes one segment: some megabytes, so that a read opens few files
+BATCH_ROWS = 100_000
+BATCH_CHARACTERS = 64_000_000  # about how many bytes of source text are in memory at a time
+MAX_ROW = 16_000_000  # bytes; a longer line is skipped without reading it into memory
 TOO_LONG_ROW = f"the row is longer than {MAX_ROW:,} bytes"
 NOT_UTF8 = "the row is not UTF-8"
 
@@ -20,27 +21,27 @@ NOT_UTF8 = "the row is not UTF-8"
 class Rows:
     """Rows of an export, in its order."""
 
-    columns: Mapping[str, pa.Array]  # text, null where absent
-    names: Collection[str]  # of all columns of the export so far, wanted or not
-    lines: Sequence[int]  # where each row begins, from 1
-    content: Sequence[str] | None  # a hash of each row's whole content, when asked for
-    source: Callable[[int], str]  # a row as the export has it
+    columns: Mapping[str, pa.Array]  # text; null where the value is missing
+    names: Collection[str]  # names of all columns seen in the export so far, wanted or not
+    lines: Sequence[int]  # the line where each row begins, counted from 1
+    content: Sequence[str] | None  # a hash of each row's whole content, if requested
+    source: Callable[[int], str]  # a row as it stands in the export
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What of the rows is wanted."""
+    """What to read of each row."""
 
     columns: Collection[str] | None  # None: all
-    content: bytes | None  # a hash of each row's content, keyed by this
-    max_columns: int  # refuse more, when all are wanted
+    content: bytes | None  # the key for a hash of each row's content; None: no hashes
+    max_columns: int  # refuse an export with more columns, when all are wanted
 
 
 class RowReader(Protocol):
-    """One export format."""
+    """A reader for one export format."""
 
     def __iter__(self) -> Iterator[Rows]:
-        """Yield the rows; those that cannot be read go to the rejects.
+        """Yield the rows; rows that cannot be read are rejected.
 
         Raises:
             DataError: the file as a whole cannot be used.
@@ -49,15 +50,15 @@ class RowReader(Protocol):
 
 
 def content_hashes(columns: Mapping[str, pa.Array], rows: int, key: bytes) -> list[str]:
-    """A hash of each row over its values and their columns' names; absent values don't count.
+    """A hash of each row over its values and column names; missing values do not count.
 
-    Names and values carry their lengths, so that no two contents read alike, and columns are taken
-    by name, so that their order in the export does not matter.
+    Names and values carry their lengths, so that different contents never look the same. Columns
+    are sorted by name, so that their order in the export does not matter.
     """
     parts = [_tagged(name, columns[name]) for name in sorted(columns)]
     if not parts:
         return list(repeat(content_hash("", key), rows))
-    # The empty text is in every row: pyarrow leaves out a row whose parts are all null.
+    # Every row contains the empty text, because pyarrow drops a row whose parts are all null.
     texts = pc.binary_join_element_wise("", *parts, "", null_handling="skip")
     return [content_hash(text, key) for text in texts.to_pylist()]
 
@@ -68,7 +69,7 @@ def content_hash(text: str, key: bytes) -> str:
 
 
 def tagged(name: str, value: str) -> str:
-    """One value of a row's content, as `content_hashes` has it."""
+    """One value of a row's content in the form that `content_hashes` uses."""
     return f"{len(name.encode())}:{name}{len(value.encode())}:{value}"
 
 

@@ -1,8 +1,9 @@
-"""Notices events that are added again under another id, as something about them changed.
+"""Notices events that are added again under another id because one of their values changed.
 
-Without a column of ids, a row that differs in any value is an event of its own, and where a stream
-was loaded without ids, so is every row that is loaded with them. But where a column names each
-event, and an event of the stream has the same name and time, it is most likely the same event.
+Without an id column, a row that differs in any value is a separate event; the same holds for every
+row that is loaded with ids into a stream loaded without them. But where a column identifies each
+event, and an event of the stream has the same identifier and time, it is most likely the same
+event.
 """
 
 import re
@@ -12,22 +13,23 @@ import duckdb
 
 from scoreback.sql import identifier
 
-_SAMPLE = 1_000  # new rows that are looked at to find a column of names
-_COLUMNS = 100  # columns that are looked at
-_MOST = 0.5  # of the sample, known by name and time: more than chance
-_NAMES = re.compile(r"(^|[^a-z])(u?id|guid|uuid|key|number|ticket)$|(Id|ID)$")  # of such columns
+_SAMPLE = 1_000  # how many new rows are examined to find an identifying column
+_COLUMNS = 100  # how many columns are examined
+_MOST = 0.5  # the share of the sample known by identifier and time that is more than chance
+# how many of these columns are tried
+_NAMES = re.compile(r"(^|[^a-z])(u?id|guid|uuid|key|number|ticket)$|(Id|ID)$")
 
 
 def named_alike(
     connection: duckdb.DuckDBPyConnection, row: str, columns: Sequence[str]
 ) -> tuple[str, int] | None:
-    """The column that names events, and how many new rows name one that is there; else None.
+    """The column that identifies events, and how many new rows repeat a stored one; None if none.
 
     Args:
         connection: has the views ``staged`` (``event_time``, *columns* and a position called *row*)
-            and ``there``, and the table ``fresh``, the positions of rows that are new.
-        row: of ``staged``.
-        columns: that both views have.
+            and ``there``, and the table ``fresh``, with the positions of the new rows.
+        row: the name of the position column in ``staged``.
+        columns: the columns that both views have.
     """
     connection.execute(
         "CREATE TEMP TABLE looked_at AS SELECT s.* FROM staged s JOIN (SELECT position FROM fresh"  # noqa: S608
@@ -50,7 +52,7 @@ def named_alike(
 
 
 def _unique(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
-    """Those of *columns* that have another value in each row that is looked at."""
+    """Those of *columns* with a different value in each examined row."""
     some = columns[:_COLUMNS]
     if not some:
         return []
@@ -62,7 +64,7 @@ def _unique(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> li
 
 
 def _known(connection: duckdb.DuckDBPyConnection, rows: str, name: str) -> int:
-    """How many of *rows* have the same *name* and time as an event that is there."""
+    """How many of *rows* have the same *name* and time as a stored event."""
     column = identifier(name)
     sql = (
         f"SELECT count(*) FROM {rows} s SEMI JOIN there k"  # noqa: S608 - names are ours or quoted

@@ -1,6 +1,6 @@
-"""Guesses which column of an export holds the times, and how they are written: for remedies only.
+"""Guesses which column of an export holds the times, and their format: for remedies only.
 
-What is guessed is proposed to a person, never done: a guess that is wrong would move events.
+A guess is proposed to the user and never applied: a wrong one would move events.
 """
 
 import re
@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from scoreback.timestamps import TimeReader
 
-SAMPLES = 20  # values of each column that are looked at
+SAMPLES = 20  # how many values of each column are examined
 
-# Ways to write times that are not read unasked, as for strptime.
+# Time formats that are read only on request, in strptime's notation.
 _FORMS = (
     "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f",
     "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d %b %Y %H:%M:%S",
@@ -25,7 +25,7 @@ _TELLING = re.compile(r"time|date|zeit|datum|when|stamp|(^|[._])ts$", re.IGNOREC
 
 
 def column_of_times(samples: Mapping[str, Sequence[str]]) -> tuple[str, str]:
-    """The likeliest column of times among *samples*, and how they are written; "" where unsure.
+    """The likeliest time column among *samples*, and its format; "" where unsure.
 
     Args:
         samples: some values of each column.
@@ -44,7 +44,7 @@ def column_of_times(samples: Mapping[str, Sequence[str]]) -> tuple[str, str]:
 
 
 def form_of(texts: Sequence[str]) -> str:
-    """How all of *texts* are written, as ``strptime`` has it; "" where no usual form fits."""
+    """The format that fits all of *texts*, as in ``strptime``; "" where no usual format fits."""
     if not texts:
         return ""
     for form in _FORMS:
@@ -55,7 +55,7 @@ def form_of(texts: Sequence[str]) -> str:
 
 
 def options(name: str, form: str) -> str:
-    """The options of `scoreback load` that say so."""
+    """The options of `scoreback load` for this column and format."""
     quoted = f"'{name}'" if re.search(r"[^\w.@-]", name) else name
     return f"--time {quoted}" + (f" --time-format '{form}'" if form else "")
 

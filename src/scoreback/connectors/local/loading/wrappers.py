@@ -1,7 +1,7 @@
-"""Takes events out of what a tool wraps them in, document by document.
+"""Takes events out of the objects that a tool wraps them in, document by document.
 
-Beside an event that was unwrapped only Elasticsearch's `_id` and `_index` are kept: what else
-stands there, such as the number of a row, belongs to the answer and differs in the next.
+Of the keys beside an unwrapped event only Elasticsearch's `_id` and `_index` are kept: others, such
+as a row number, belong to the answer and differ in the next one.
 """
 
 import json
@@ -20,7 +20,7 @@ Documents = Iterator[tuple[int, str]]  # line, text
 
 
 def stripped(found: Documents, pointer: Pointer, rejects: Rejects) -> Documents:
-    """The events that are at *pointer* in the documents; documents without one are rejected."""
+    """The events at *pointer* in the documents; documents without one are rejected."""
     name = ".".join(pointer)
     decode = msgspec.json.Decoder(_type(pointer)).decode
     for line, document in found:
@@ -39,7 +39,7 @@ def stripped(found: Documents, pointer: Pointer, rejects: Rejects) -> Documents:
 
 
 def joined(found: Documents, rejects: Rejects) -> Documents:
-    """The documents of a bulk request, each with the id and index of its action."""
+    """The documents of a bulk request, each with the id and index from its action."""
     action: tuple[int, str, dict[str, Any], str] | None = None
     for line, document in found:
         if action is None:
@@ -47,7 +47,7 @@ def joined(found: Documents, rejects: Rejects) -> Documents:
             if action is None:
                 rejects.add(line, "not an action of a bulk request", document)
             elif action[1] == "delete":
-                rejects.add(line, "a bulk request's deletion is not an event", document)
+                rejects.add(line, "a deletion in a bulk request is not an event", document)
                 action = None
             continue
         _line, kind, target, _text = action
@@ -56,14 +56,14 @@ def joined(found: Documents, rejects: Rejects) -> Documents:
         if kind == "update":
             inner = _doc(document)
             if not inner:
-                rejects.add(line, "a bulk request's update without a whole document", document)
+                rejects.add(line, "an update in a bulk request without a whole document", document)
                 continue
         if inner.startswith("{"):
             yield line, _with({key: target.get(key) for key in _KEPT}, inner)
         else:
             rejects.add(line, "not a JSON object", document)
     if action is not None:
-        rejects.add(action[0], "an action of a bulk request without its document", action[3])
+        rejects.add(action[0], "an action of a bulk request without a document", action[3])
 
 
 def _action(line: int, document: str) -> tuple[int, str, dict[str, Any], str] | None:
@@ -85,7 +85,7 @@ def _doc(document: str) -> str:
 
 
 def _with(kept: dict[str, Any], event: str) -> str:
-    """*event* with *kept* before its own keys, which count where they are called the same."""
+    """*event* with *kept* before its own keys; its own keys win where names are equal."""
     there = {key: value for key, value in kept.items() if isinstance(value, str)}
     if not there:
         return event
@@ -94,7 +94,7 @@ def _with(kept: dict[str, Any], event: str) -> str:
 
 
 def _type(pointer: Pointer) -> type[msgspec.Struct]:
-    """The type of a document that keeps what is at *pointer* as its text."""
+    """The type of a document that keeps the value at *pointer* as its text."""
     inside: Any = msgspec.Raw
     for level in reversed(range(len(pointer))):
         members: list[tuple[str, Any, Any]] = [("inside", inside, None)]

@@ -1,7 +1,7 @@
-"""Reads Zeek's logs in TSV: names in ``#fields``, no quotes, marks for what is unset or empty.
+"""Reads Zeek's TSV logs: names in ``#fields``, no quotes, marks for unset and empty values.
 
-The format is what Zeek's ASCII writer documents: lines that begin with ``#`` say how to read the
-others. Sets and vectors stay one text, as they stand there.
+The format is the one documented for Zeek's ASCII writer: lines that begin with ``#`` say how to
+read the others. A set or vector stays one text, as written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from scoreback.errors import DataError
 
 
 class ZeekRows(CsvRows):
-    """The rows of a Zeek log; unset and empty values are absent."""
+    """The rows of a Zeek log; unset and empty values count as missing."""
 
     def _header(self) -> tuple[list[str], str]:
         separator = "\t"
@@ -35,7 +35,7 @@ class ZeekRows(CsvRows):
             elif not name.startswith("#"):
                 break
         raise DataError(
-            f"{self._path} begins like a Zeek log, but no line '#fields' names its columns",
+            f"{self._path} begins like a Zeek log, but has no '#fields' line with the column names",
             hint="export it again with its header lines",
         )
 
@@ -64,9 +64,9 @@ class ZeekRows(CsvRows):
             yield rows, begins
 
     def _refuse_others(self, row: list[str]) -> None:
-        """Refuse a second log in the same file, if its columns are others."""
+        """Refuse a second log in the same file if its columns differ."""
         if row[0] == "#fields" and row[1:] != self._fields:
             raise DataError(
                 f"{self._path} holds logs with different columns, from line {self._lines.begin:,}",
-                hint="load each log as a file of its own",
+                hint="load each log as a separate file",
             )

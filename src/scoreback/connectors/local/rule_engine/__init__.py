@@ -1,1 +1,1 @@
-"""The embedded SIEM's alerts: rules, alerts and verdicts in its ledger."""
+"""The embedded SIEM's alerting: rules, alerts and verdicts in its ledger."""

@@ -1,4 +1,4 @@
-"""Fields of the events that opened alerts, as the scores carry them."""
+"""Reads the fields that scores copied from the events that opened alerts."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _OURS = frozenset({*SCORE_COLUMNS.names, "received_at"})
 
 
 def fields_of(store: Store, alerts: Sequence[Alert]) -> dict[str, dict[str, str]]:
-    """By alert id, what was copied from its opening event; alerts without a field are left out."""
+    """By alert id, the fields copied from its opening event; alerts without any are left out."""
     if not alerts:
         return {}
     times = [micros(one.event_time) for one in alerts]

@@ -31,11 +31,11 @@ class RuleEngine:
         self._store = store
 
     def evaluate(self, *, since: datetime, at: datetime) -> int:
-        """Let the enabled rules look at scores that came at or after *since*; alerts opened."""
+        """Run the enabled rules on scores received since *since*; returns the alerts opened."""
         return evaluate(self._store, since=since, at=at)
 
     def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
-        """Let the enabled rules about health look at *documents*; alerts opened."""
+        """Run the enabled health rules on *documents*; returns the alerts opened."""
         with self._store.ledger.writing() as connection:
             rules = [rule for rule in enabled_rules(connection) if not rule.paused]
             return sum(
@@ -46,10 +46,11 @@ class RuleEngine:
 
 
 def evaluate(store: Store, *, since: datetime, at: datetime) -> int:
-    """Let every enabled rule look at the scores that no rule has seen; how many alerts it opened.
+    """Run every enabled rule on the scores that no rule has seen; returns how many alerts opened.
 
-    One transaction: the scores count as seen exactly when their alerts are there. A changed rule
-    has the latest of them looked at again (`rules`); a score is in an alert once all the same.
+    All in one transaction: scores count as seen exactly when their alerts exist. After a rule
+    changed, it looks at the latest scores again (see `rules`); a score still joins only one of its
+    alerts.
     """
     fresh = _unseen(micros(since))
     with store.ledger.reading() as connection:
@@ -81,7 +82,7 @@ def _unseen(since: int) -> sa.Select[tuple[object, ...]]:
 
 
 def _hit_columns(table: pa.Table) -> pa.Table:
-    """The columns that rules read; a segment does not hold those that are empty throughout."""
+    """The columns that rules read; a segment does not store columns that are entirely empty."""
     for name in ("entity", "reasons", "chance"):
         if name not in table.column_names:
             kind = SCORE_COLUMNS.field(name).type
@@ -90,7 +91,7 @@ def _hit_columns(table: pa.Table) -> pa.Table:
 
 
 def _raise_alerts(connection: sa.Connection, rule: AlertRule, hits: pa.Table, at: int) -> int:
-    """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
+    """Open an alert for each hit or add it to one, as `scoreback.suppression` defines."""
     known = _in_alerts(connection, rule.name, hits)
     if known:
         ids = hits.column("score_id").to_pylist()
@@ -114,7 +115,7 @@ _MEMBER = ("score_id", "event_id", "event_time", "score")
 
 
 def _in_alerts(connection: sa.Connection, rule: str, hits: pa.Table) -> set[str]:
-    """Those of *hits* that are in an alert of *rule* already."""
+    """Those of *hits* that already belong to an alert of *rule*."""
     member, alert = ledger.alert_events.c, ledger.alerts.c
     ids, found = hits.column("score_id").to_pylist(), set[str]()
     for start in range(0, len(ids), LOOKUP_IDS):
@@ -125,7 +126,7 @@ def _in_alerts(connection: sa.Connection, rule: str, hits: pa.Table) -> set[str]
 
 
 def _alerts_of_days(connection: sa.Connection, rule: str, hits: pa.Table) -> Iterator[OpenAlert]:
-    """The rule's alerts on the days of *hits*, by the time of their opening."""
+    """The rule's alerts that opened on the days of *hits*."""
     times = hits.column("event_time").cast(pa.int64()).to_numpy()
     first = int(times[0]) // DAY_US * DAY_US
     after = (int(times[-1]) // DAY_US + 1) * DAY_US

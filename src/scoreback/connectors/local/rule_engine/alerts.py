@@ -1,4 +1,4 @@
-"""What analysts do with alerts: list, close, reopen, tag."""
+"""What analysts do with alerts: list, close, reopen and tag them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,18 +16,18 @@ from scoreback.errors import SiemRefused
 from scoreback.records import Alert, Severity, Verdict
 from scoreback.times import micros, moment
 
-PAGE = 1_000  # alerts read at a time
+PAGE = 1_000  # alerts per read
 
 
 class Alerts:
-    """The door to alerts."""
+    """The alerts door."""
 
     def __init__(self, store: Store) -> None:
         """Work on the alerts of *store*."""
         self._store, self._ledger = store, store.ledger
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
-        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        """Yield the alerts of *query*, ordered by the time of their opening event, oldest first."""
         of = ledger.alerts.c
         wanted = _alerts().order_by(of.event_time, of.alert_id).limit(PAGE)
         for column, value in ((of.detector, query.detector), (of.version, query.version)):
@@ -40,7 +40,8 @@ class Alerts:
             wanted = wanted.where(of.event_time < micros(query.window.until))
         page = wanted
         while True:
-            with self._ledger.reading() as connection:  # one page each: a listing holds up nobody
+            # one page per transaction, so that a listing blocks no writer
+            with self._ledger.reading() as connection:
                 rows = connection.execute(page).all()
             yield from map(_alert, rows)
             if len(rows) < PAGE:
@@ -49,11 +50,11 @@ class Alerts:
             page = wanted.where(sa.tuple_(of.event_time, of.alert_id) > last)
 
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-        """By alert id, the fields of its opening event that were copied onto its score."""
+        """By alert id, the fields of its opening event that the score copied."""
         return fields_of(self._store, alerts)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; the same again changes nothing."""
+        """Close the alert with *verdict*; repeating it changes nothing."""
         with self._ledger.writing() as connection:
             alert = _find(connection, alert_id)
             refuse_before_event(alert, at)
@@ -61,10 +62,10 @@ class Alerts:
             return _set(connection, alert_id, verdict.value, label_time, labeller)
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
-        """Open the alert again: its verdicts are withdrawn.
+        """Reopen the alert and withdraw its verdicts.
 
         Raises:
-            SiemRefused: no such alert.
+            SiemRefused: the alert does not exist.
         """
         with self._ledger.writing() as connection:
             _find(connection, alert_id)
@@ -72,15 +73,15 @@ class Alerts:
             return _set(connection, alert_id, None, None, None)
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Put *tag* on alerts, once each; how many have it newly."""
+        """Put *tag* on alerts, once each; returns how many got it."""
         return self._with_tags(alert_ids, lambda tags: tags if tag in tags else [*tags, tag])
 
     def untag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Take *tag* off alerts; how many had it."""
+        """Remove *tag* from alerts; returns how many had it."""
         return self._with_tags(alert_ids, lambda tags: [one for one in tags if one != tag])
 
     def _with_tags(self, alert_ids: Sequence[str], change: Callable[[list[str]], list[str]]) -> int:
-        """Give alerts the tags that *change* makes of theirs; how many have others now."""
+        """Apply *change* to the tags of alerts; returns how many changed."""
         of, count = ledger.alerts.c, 0
         with self._ledger.writing() as connection:
             for alert_id in dict.fromkeys(alert_ids):

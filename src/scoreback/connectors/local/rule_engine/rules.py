@@ -1,4 +1,4 @@
-"""Keeps alert rules: theirs is whether one is enabled, ours is the rest."""
+"""Keeps alert rules: the user decides whether a rule is enabled, Scoreback the rest."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -24,7 +24,7 @@ from scoreback.errors import SiemRefused
 
 
 class Rules:
-    """The door to alert rules."""
+    """The alert rules door."""
 
     suppresses = frozenset(Suppress)
     delivers = (Delivery.FINDING,)
@@ -41,7 +41,7 @@ class Rules:
         return None if found is None else rule_from(found)
 
     def standing(self, wanted: AlertRule) -> Found:
-        """Whether the rule is there as wanted; nobody edits rules here but us."""
+        """Whether the rule exists as wanted; here only Scoreback edits rules."""
         there = self.current(wanted.name)
         if there is None:
             return Found(standing=Standing.ABSENT)
@@ -52,7 +52,7 @@ class Rules:
         return Found(standing=Standing.OUTDATED, differences=changed)
 
     def apply(self, wanted: AlertRule) -> None:
-        """Create or replace a rule; whether it is enabled stays as the user left it."""
+        """Create or replace a rule; the user's choice whether it is enabled stays."""
         body = rule_body(wanted)
         insert = sqlite.insert(ledger.rules).values(name=wanted.name, rule=body, enabled=True)
         with self._ledger.writing() as connection:
@@ -64,15 +64,15 @@ class Rules:
             _look_back(connection)
 
     def remove(self, name: str) -> None:
-        """Remove the rule called so, if it is there; its alerts stay."""
+        """Remove the rule with this name, if it exists; its alerts stay."""
         with self._ledger.writing() as connection:
             connection.execute(ledger.rules.delete().where(ledger.rules.c.name == name))
 
     def set_enabled(self, name: str, *, enabled: bool) -> None:
-        """Switch the rule on or off, as a user does; `apply` keeps it.
+        """Enable or disable the rule, as a user does; `apply` keeps the choice.
 
         Raises:
-            SiemRefused: no such rule.
+            SiemRefused: the rule does not exist.
         """
         change = ledger.rules.update().where(ledger.rules.c.name == name)
         with self._ledger.writing() as connection:
@@ -81,19 +81,19 @@ class Rules:
             _look_back(connection)
 
     def enabled(self, name: str) -> bool:
-        """Whether the rule is there and switched on."""
+        """Whether the rule exists and is enabled."""
         with self._ledger.reading() as connection:
             return bool(connection.scalar(_named(ledger.rules.c.enabled, name)))
 
 
 def enabled_rules(connection: sa.Connection) -> list[AlertRule]:
-    """The rules that are switched on, by name."""
+    """The enabled rules, by name."""
     query = sa.select(ledger.rules.c.rule).where(ledger.rules.c.enabled).order_by("name")
     return [rule_from(body) for body in connection.scalars(query)]
 
 
 def _look_back(connection: sa.Connection) -> None:
-    """Have what came in lately looked at again, as a rule has changed."""
+    """Mark recent scores as unseen, because a rule has changed."""
     of = ledger.segments.c
     newest = connection.scalar(sa.select(sa.func.max(of.max_arrival)).where(of.kind == "scores"))
     if newest is not None:

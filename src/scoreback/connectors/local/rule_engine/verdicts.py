@@ -1,4 +1,4 @@
-"""The verdicts of analysts: how they judged events and alerts, and when; nothing is replaced."""
+"""The verdicts of analysts on events and alerts, with their times; none is ever replaced."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -29,19 +29,19 @@ _TIMES = ("since", "until", "label_time")
 
 
 class Labels:
-    """The door to labels."""
+    """The labels door."""
 
     def __init__(self, store: Store) -> None:
         """Read the verdicts of *store*."""
         self._store = store
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
-        """Yield the verdicts that *query* asks for, in order of label time."""
+        """Yield the verdicts of *query*, in order of label time."""
         return labels(self._store, query)
 
 
 def labels(store: Store, query: LabelQuery) -> Iterator[LabelBatch]:
-    """Yield the verdicts that *query* asks for, in order of label time."""
+    """Yield the verdicts of *query*, in order of label time."""
     of = ledger.verdicts.c
     wanted = [of[name] for name in LABEL_COLUMNS.names]
     asked = sa.select(of.verdict_id, *wanted).order_by(of.label_time, of.verdict_id)
@@ -64,9 +64,9 @@ def labels(store: Store, query: LabelQuery) -> Iterator[LabelBatch]:
 
 
 def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
-    """Add verdicts that analysts gave elsewhere; the same verdict again changes nothing.
+    """Add verdicts that analysts gave elsewhere; adding one again changes nothing.
 
-    A verdict about nothing (no event, and no entity with a time) or with an unknown word is
+    A verdict without a subject (no event, and no entity with a time) or with an unknown value is
     reported as refused.
     """
     table = batch.batch.select(LABEL_COLUMNS.names)
@@ -94,10 +94,10 @@ def add_verdicts(store: Store, batch: LabelBatch) -> WriteReport:
 def record_closing(
     connection: sa.Connection, alert: Alert, verdict: Verdict, labeller: str, at: datetime
 ) -> int:
-    """Add the closing of *alert* within a writing transaction; its label time.
+    """Record the closing of *alert* within a writing transaction; returns its label time.
 
-    The same closing told again while it stands is one. Another one has a later time than the last,
-    even where the clock was set back.
+    Repeating a closing that stands adds nothing. A different closing gets a later time than the
+    last, even if the clock was set back.
     """
     history = _history(_told(connection, alert.alert_id))
     before = repeated(history, verdict.value, labeller)
@@ -119,7 +119,7 @@ def record_closing(
 
 
 def withdraw(connection: sa.Connection, alert_id: str, at: datetime) -> None:
-    """Take back the verdicts that stand on an alert, within a writing transaction."""
+    """Withdraw the verdicts that stand on an alert, within a writing transaction."""
     told = _told(connection, alert_id)
     history = _history(told)
     rows = []

@@ -1,1 +1,1 @@
-"""The embedded SIEM on disk: ledger, immutable segments, the engine over them."""
+"""The embedded SIEM on disk: a ledger, immutable segments, and DuckDB to query them."""

@@ -1,9 +1,9 @@
-"""Merges many small segments into few, so that years of small loads and runs stay quick to read.
+"""Merges many small segments into few, so that reads stay quick after years of small loads.
 
-The merged segment is written first; one transaction lists it in place of those that it was made of,
-and retires their files. Whoever reads holds a lock that others can hold too; retired files are
-removed once nobody does, at the latest when segments are merged next. So a reader that listed the
-small ones finds their files, and whatever is killed, each row is listed once.
+The merged segment is written first; then one transaction lists it in place of the small segments
+and retires their files. A reader holds a shared lock; retired files are removed once nobody holds
+it, at the latest at the next merge. So a reader that listed the small segments still finds their
+files, and whenever a process is killed, each row is listed exactly once.
 """
 
 import fcntl
@@ -29,12 +29,13 @@ from scoreback.times import span
 
 _log = logging.getLogger(__name__)
 
-LOOKED_AT_AGAIN = timedelta(days=1)  # rules look back over minutes: such scores are left alone
-MERGE_AT = 64  # small segments of a stream: fewer are not worth it
-READERS = "readers.lock"  # held by whoever reads, in the folder of the SIEM
-_TRIES, _PAUSE = 20, 0.25  # seconds between tries to be alone
-MERGED_ROWS = 200_000  # of a merged segment, at most
-MERGED_CELLS = 4_000_000  # and so many cells: what merging holds in memory
+# rules look back over minutes, so merging skips scores this recent
+LOOKED_AT_AGAIN = timedelta(days=1)
+MERGE_AT = 64  # small segments of a stream; merging fewer is not worth it
+READERS = "readers.lock"  # in the SIEM's folder; held by each reader
+_TRIES, _PAUSE = 20, 0.25  # seconds between attempts to lock out readers
+MERGED_ROWS = 200_000  # maximum rows of a merged segment
+MERGED_CELLS = 4_000_000  # maximum cells of a merged segment: what merging holds in memory
 _ORDER = {
     "events": ("arrival_time", [("arrival_time", "ascending"), ("event_id", "ascending")]),
     "scores": ("received_at", [("event_time", "ascending"), ("score_id", "ascending")]),
@@ -43,12 +44,12 @@ _ORDER = {
 
 @contextmanager
 def kept_while_read(store: Store) -> Iterator[None]:
-    """Files of segments that are listed from now on stay until the end, merged or not.
+    """Keep the files of segments listed from now on until the block ends, merged or not.
 
-    Never waits: where files are being removed at this moment, they are ones that are not listed.
+    Never waits: if files are being removed at this moment, they are not listed any more.
     """
     with ExitStack() as held:
-        with suppress(OSError):  # of a folder that may only be read, nothing is removed either
+        with suppress(OSError):  # in a read-only folder nobody removes files either
             descriptor = create(store.folder / READERS, exist_ok=True)
             held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -57,10 +58,10 @@ def kept_while_read(store: Store) -> Iterator[None]:
 
 @contextmanager
 def while_nobody_reads(store: Store) -> Iterator[None]:
-    """Files of segments may be removed for as long as it lasts, once they are not listed.
+    """Lock readers out while the block runs, so that files of unlisted segments can be removed.
 
     Raises:
-        SiemUnavailable: somebody reads, now and for a few seconds more.
+        SiemUnavailable: a reader does not finish within a few seconds.
     """
     descriptor = create(store.folder / READERS, exist_ok=True)
     try:
@@ -71,8 +72,8 @@ def while_nobody_reads(store: Store) -> Iterator[None]:
             except BlockingIOError as error:
                 if left == 1:
                     raise SiemUnavailable(
-                        f"somebody is reading events in {store.folder}",
-                        hint="try again once that run is over; nothing was changed",
+                        f"another process is reading events in {store.folder}",
+                        hint="try again when it has finished; nothing was changed",
                     ) from error
                 time.sleep(_PAUSE)
         yield
@@ -81,12 +82,13 @@ def while_nobody_reads(store: Store) -> Iterator[None]:
 
 
 def compact(store: Store, kind: str, stream: str) -> int:
-    """Merge small segments of *stream* where there are many; how many were merged.
+    """Merge small segments of *stream* where there are many; returns how many were merged.
 
-    Whoever merges the same stream at this moment is left to it. What cannot be merged, as a file is
-    damaged or the disk is full, stays as it is: those who read it say so.
+    Does nothing while another process merges the same stream. Segments that cannot be merged,
+    because a file is damaged or the disk is full, stay as they are: whoever reads them reports the
+    problem.
     """
-    name = f"MERGING-{kind}-{stream}.lock"  # no stream is called so
+    name = f"MERGING-{kind}-{stream}.lock"  # no stream has this name
     try:
         with FileLock(unlinked(store.staging / name), timeout=0, mode=FILE_MODE):
             merged = 0
@@ -102,7 +104,7 @@ def compact(store: Store, kind: str, stream: str) -> int:
 
 
 def _is_small(kind: str, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """What tells small segments from others: no rule has to look at their scores any more."""
+    """The condition for small segments, with scores that no rule has to look at any more."""
     of = ledger.segments.c
     wanted = (of.kind == kind, of.stream == stream, of.evaluated, of.rows < MERGED_ROWS // 4)
     if kind != "scores":
@@ -129,7 +131,7 @@ def _cells(segment: Segment) -> int:
 
 
 def _groups(small: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
-    """Segments that follow each other, as many as one may hold; at least two."""
+    """Consecutive segments, as many as one merged segment may hold, and at least two."""
     group: list[Segment] = []
     columns: set[str] = set()
     for segment in small:
@@ -146,11 +148,12 @@ def _groups(small: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
 
 
 def _merge(store: Store, kind: str, stream: str, group: Sequence[Segment]) -> int:
-    """List one segment in place of *group*; how many it replaces: none that changed meanwhile."""
+    """List one segment in place of *group*; returns how many it replaces, 0 if one has changed."""
     arrival, order = _ORDER[kind]
     tables = [pq.read_table(store.segments.intact(s), partitioning=None) for s in group]
     rows = pa.concat_tables(tables, promote_options="permissive").sort_by(order)
-    if arrival not in rows.column_names:  # scores of a version that did not keep when they came
+    # scores of a version that did not store when they were received
+    if arrival not in rows.column_names:
         arrival = "scored_at"
     merged = store.segments.write(kind, stream, rows, arrival)
     merged = replace(merged, sources={k: v for one in group for k, v in one.sources.items()})
@@ -174,11 +177,11 @@ def _replace(store: Store, paths: Sequence[str], merged: Segment) -> None:
 
 
 class _Changed(Exception):
-    """A segment that was to be merged is not listed as it was."""
+    """A segment to be merged has changed in the ledger."""
 
 
 def _remove_retired(store: Store) -> None:
-    """Remove the files of merged segments, unless somebody reads."""
+    """Remove the files of merged segments, unless somebody is reading."""
     with store.ledger.reading() as connection:
         retired = [*connection.scalars(sa.select(ledger.retired.c.path))]
     if not retired:

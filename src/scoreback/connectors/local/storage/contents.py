@@ -1,7 +1,7 @@
-"""Tells what the streams hold: rows, times, exports, and fields with an example each.
+"""Lists what the streams hold: rows, times, exports, and fields with an example each.
 
-Counts come from the ledger and from the statistics that each segment's file has in its footer;
-of the events themselves only a few are read, for examples.
+Counts come from the ledger and from the statistics in the footer of each segment's file; only a few
+events are read, for the examples.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def streams(store: Store) -> list[StoredStream]:
 
 
 def field_names(store: Store, stream: str) -> set[str]:
-    """The fields of *stream*; files that are lost or damaged say nothing."""
+    """The fields of *stream*; lost or damaged files are ignored."""
     with kept_while_read(store):
         with store.ledger.reading() as connection:
             segments = listed(connection, "events", [stream])
@@ -50,7 +50,7 @@ def field_names(store: Store, stream: str) -> set[str]:
 
 
 def exports_of(segments: Iterable[Segment]) -> tuple[StoredExport, ...]:
-    """The exports that events of *segments* were loaded from, by name."""
+    """The exports that the events of *segments* were loaded from, by name."""
     known = {sha: name for segment in segments for sha, name in segment.sources.items()}
     ordered = sorted(known.items(), key=lambda item: (item[1], item[0]))
     return tuple(StoredExport(name=name, sha256=sha) for sha, name in ordered)
@@ -88,7 +88,7 @@ def _fields(store: Store, segments: Sequence[Segment]) -> tuple[StoredField, ...
 
 
 def _filled(file: pq.ParquetFile) -> dict[str, int]:
-    """Rows with a value, by field, as the footer of *file* counts them."""
+    """Rows with a value, by field, from the footer of *file*."""
     counts: dict[str, int] = {}
     for group in range(file.metadata.num_row_groups):
         part = file.metadata.row_group(group)
@@ -102,7 +102,7 @@ def _filled(file: pq.ParquetFile) -> dict[str, int]:
 
 
 def _examples(file: pq.ParquetFile, wanted: Sequence[str]) -> dict[str, str]:
-    """The first value of each *wanted* field, of the row groups up to the last that it needs."""
+    """The first value of each *wanted* field; reads row groups only until all are found."""
     found: dict[str, str] = {}
     for group in range(file.metadata.num_row_groups):
         names = [n for n in wanted if n not in found and n in file.schema_arrow.names]

@@ -1,4 +1,4 @@
-"""DuckDB over this folder's files; its errors in our words."""
+"""DuckDB over this folder's files; turns DuckDB's errors into Scoreback's."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,15 +12,16 @@ from scoreback.engine import spilling_engine
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.sql import literal
 
-MEMORY_LIMIT = "512MB"  # beyond it DuckDB spills to disk; a laptop beside a browser has this
+# above this, DuckDB spills to disk; a laptop with an open browser can spare it
+MEMORY_LIMIT = "512MB"
 
 
 @contextmanager
 def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for one piece of work, whose overflow goes to the folder *spill*.
+    """A connection for one piece of work, which spills to the folder *spill*.
 
     Raises:
-        SiemUnavailable: the disk is full or the memory limit was not enough.
+        SiemUnavailable: the disk is full or the memory limit was too small.
         SiemRefused: a file is damaged.
     """
     try:
@@ -28,14 +29,14 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
     except duckdb.OutOfMemoryException as error:
         raise SiemUnavailable(
-            f"the embedded SIEM ran out of memory or disk for its work in {spill}",
+            f"the embedded SIEM ran out of memory or disk while working in {spill}",
             hint="free some disk space there and try again",
         ) from error
     except duckdb.IOException as error:
         full = no_room(error)
         raise SiemUnavailable(
             f"the embedded SIEM could not read or write its files: {full or _first_line(error)}",
-            hint=f"check that the disk of {spill} has room and its files are readable",
+            hint=f"check that the disk with {spill} has free space and the files are readable",
         ) from error
     except duckdb.InvalidInputException as error:
         raise SiemRefused(
@@ -45,13 +46,13 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def parquet(paths: Iterable[Path]) -> str:
-    """SQL for the rows of *paths*, whose columns may differ."""
+    """SQL for the rows of *paths*, which may have different columns."""
     listed = ", ".join(literal(str(path)) for path in paths)
     return f"read_parquet([{listed}], union_by_name = true)"
 
 
 def batches(relation: duckdb.DuckDBPyRelation, rows: int) -> Iterator[pa.Table]:
-    """The result in order, in tables of exactly *rows* rows but for the last."""
+    """The result in order, in tables of exactly *rows* rows except for the last."""
     waiting: list[pa.RecordBatch] = []
     held = 0
     for batch in relation.to_arrow_reader(rows):

@@ -1,4 +1,4 @@
-"""Looks over what the embedded SIEM keeps on disk: what is damaged, gone, or listed by nobody."""
+"""Checks what the embedded SIEM has on disk: files that are damaged, missing or not listed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,13 +11,14 @@ from scoreback.disk.files import open_to_others
 from scoreback.errors import SiemRefused
 from scoreback.records import Finding
 
-SHOWN = 3  # damaged segments of one kind that are named; the rest is counted
+SHOWN = 3  # how many damaged segments of one kind are named; the others are counted
 
 
 def inspect(store: Store, selected: Sequence[Segment]) -> list[Finding]:
     """Findings about the ledger, the *selected* event segments and all score segments.
 
-    Each of these files is read from end to end. Damage to what a detector reads is fatal for it.
+    Each of these files is read from start to end. Damage to files that a detector reads is fatal
+    for the detector.
     """
     found: list[Finding] = []
     wrong = store.ledger.check()
@@ -52,14 +53,14 @@ def _damaged(store: Store, segments: Iterable[Segment], *, fatal: bool) -> Itera
         yield Finding(what=shown.message, fix=shown.hint, fatal=fatal)
     if len(errors) > SHOWN:
         yield Finding(
-            what=f"{len(errors) - SHOWN:,} more segments like these are damaged or gone",
+            what=f"{len(errors) - SHOWN:,} more segments are damaged or missing",
             fix="repair the segments named first, then check again",
             fatal=fatal,
         )
 
 
 def _unlisted(store: Store) -> list[Finding]:
-    """Segments that nobody lists."""
+    """Segments on disk that the ledger does not list."""
     there = {
         path for kind in ("events", "scores") for path in store.folder.glob(f"{kind}/**/*.parquet")
     }
@@ -74,9 +75,10 @@ def _unlisted(store: Store) -> list[Finding]:
         return []
     return [
         Finding(
-            what=f"{count:,} segments in {store.folder} are not listed in siem.sqlite: somebody is"
-            " loading, a load was killed, or siem.sqlite-wal was not restored with siem.sqlite",
-            fix="where a backup was restored, restore both from the same one; else leave them",
+            what=f"{count:,} segments in {store.folder} are not listed in siem.sqlite: a load is"
+            " running, a load was killed, or siem.sqlite was restored without siem.sqlite-wal",
+            fix="if you restored a backup, restore both files from it; otherwise leave the"
+            " segments as they are",
             fatal=False,
         )
     ]

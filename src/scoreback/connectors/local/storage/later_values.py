@@ -1,7 +1,8 @@
-"""Values that events got after they were stored, as labels do: added, never changed.
+"""Values that events get after they were stored, such as labels: added, never changed.
 
-An event stays as it was loaded. What a later load says of it, where it says something else, stands
-beside it with the time of that load, so that what was known at a moment is known of it for ever.
+An event stays as it was loaded. Where a later load gives a field another value, that value is
+stored beside the event with the time of the load, so that Scoreback can always tell what was known
+at a given moment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,7 @@ def add_values(
 def forget_values(
     connection: sa.Connection, stream: str, event_ids: Iterable[Sequence[str]]
 ) -> None:
-    """Forget what was told of events that are taken out, within a writing transaction."""
+    """Delete the later values of events that are unloaded, within a writing transaction."""
     of = ledger.later_values.c
     gone = ledger.later_values.delete().where(
         of.stream == stream, of.event_id == sa.bindparam("gone")
@@ -48,23 +49,23 @@ def forget_values(
 
 
 def fields_with_values(connection: sa.Connection, streams: Iterable[str]) -> set[str]:
-    """Names of the fields that events of *streams* got values in later."""
+    """Names of the fields that got later values in events of *streams*."""
     of = ledger.later_values.c
     query = sa.select(of.field).distinct().where(of.stream.in_(list(streams)))
     return set(connection.scalars(query))
 
 
 def was_loaded(connection: sa.Connection, stream: str, sha256: str) -> bool:
-    """Whether the export with *sha256* gave events of *stream* values already."""
+    """Whether the export with *sha256* has already given later values to events of *stream*."""
     of = ledger.later_values.c
     query = sa.select(of.value_id).where(of.stream == stream, of.source == sha256).limit(1)
     return connection.scalar(query) is not None
 
 
 def values_of(connection: sa.Connection, streams: Iterable[str], fields: Sequence[str]) -> pa.Table:
-    """``event_id``, ``known_at`` and *fields*, in order of time: what each load told of an event.
+    """``event_id``, ``known_at`` and *fields*, ordered by time: one row per event and load.
 
-    A field that a load told nothing of is null in its row.
+    A field that the load did not change is null in its row.
     """
     of = ledger.later_values.c
     told = [sa.func.max(sa.case((of.field == name, of.value))) for name in fields]

@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file that says which segments count, and keeps all that changes."""
+"""The ledger: one SQLite file that lists the valid segments and holds all mutable data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,12 @@ from scoreback.disk.files import FILE_MODE, unlinked
 from scoreback.disk.sqlite import make_private, trouble_of
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-SCHEMA_VERSION = 6  # an older ledger is brought up to it in place
-BUSY_SECONDS = 60  # a long load lists its segments in well under a second; this is for slow disks
+SCHEMA_VERSION = 6  # an older ledger is upgraded in place
+# a long load lists its segments in well under a second; this allows for slow disks
+BUSY_SECONDS = 60
 
-_LOOKED_OVER = ("meta", "segments", "rules")  # at each opening: what does not grow with scores
+# checked at each opening: tables that do not grow with the scores
+_LOOKED_OVER = ("meta", "segments", "rules")
 _RESTORE = "restore siem.sqlite and siem.sqlite-wal from the same backup"
 
 tables = sa.MetaData()
@@ -27,27 +29,28 @@ meta = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
-segments = sa.Table(  # times are microseconds since 1970, as everywhere in this file
+segments = sa.Table(  # times are microseconds since 1970 throughout this file
     "segments",
     tables,
     sa.Column("segment_id", sa.Integer, primary_key=True),
-    sa.Column("path", sa.Text, nullable=False, unique=True),  # below the SIEM's folder
-    sa.Column("kind", sa.Text, nullable=False),  # events, scores
+    sa.Column("path", sa.Text, nullable=False, unique=True),  # relative to the SIEM's folder
+    sa.Column("kind", sa.Text, nullable=False),  # "events" or "scores"
     sa.Column("stream", sa.Text, nullable=False),  # empty for scores
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("min_event", sa.Integer, nullable=False),
     sa.Column("max_event", sa.Integer, nullable=False),
-    sa.Column("min_arrival", sa.Integer, nullable=False),  # of scores: when they were written
+    sa.Column("min_arrival", sa.Integer, nullable=False),  # for scores: when they were written
     sa.Column("max_arrival", sa.Integer, nullable=False),
     sa.Column("columns", sa.JSON, nullable=False),  # fields with at least one value
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("evaluated", sa.Boolean, nullable=False),  # of scores: alert rules have seen it
-    sa.Column("sources", sa.JSON),  # of events: sha256 of each export → its name
+    # for scores: the alert rules have seen them
+    sa.Column("evaluated", sa.Boolean, nullable=False),
+    sa.Column("sources", sa.JSON),  # for events: sha256 of each export → its name
     sa.Index("segments_by_stream", "kind", "stream"),
 )
 
-later_values = sa.Table(  # what later loads said of events that were there: labels, mostly
+later_values = sa.Table(  # values that later loads gave to stored events, mostly labels
     "later_values",
     tables,
     sa.Column("value_id", sa.Integer, primary_key=True),
@@ -57,11 +60,11 @@ later_values = sa.Table(  # what later loads said of events that were there: lab
     sa.Column("value", sa.Text, nullable=False),
     sa.Column("known_at", sa.Integer, nullable=False),  # when it was loaded
     sa.Column("source", sa.Text),  # sha256 of the export
-    sa.Column("name", sa.Text),  # of the export
+    sa.Column("name", sa.Text),  # name of the export
     sa.UniqueConstraint("stream", "event_id", "field", "known_at"),
 )
 
-retired = sa.Table(  # files that were merged into others, until nobody reads them any more
+retired = sa.Table(  # files that were merged into others, kept until nobody reads them
     "retired",
     tables,
     sa.Column("path", sa.Text, primary_key=True),
@@ -79,8 +82,8 @@ rules = sa.Table(
     "rules",
     tables,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("rule", sa.JSON, nullable=False),  # ours
-    sa.Column("enabled", sa.Boolean, nullable=False),  # the user's
+    sa.Column("rule", sa.JSON, nullable=False),  # set by Scoreback
+    sa.Column("enabled", sa.Boolean, nullable=False),  # set by the user
 )
 
 alerts = sa.Table(
@@ -102,7 +105,7 @@ alerts = sa.Table(
     sa.Column("closed_at", sa.Integer),
     sa.Column("labeller", sa.Text),
     sa.Column("tags", sa.JSON),  # null: none
-    sa.Column("chance", sa.Float),  # that its event was shown; null: not known
+    sa.Column("chance", sa.Float),  # the probability with which its event was shown; null: unknown
     sa.Index("alerts_by_rule", "rule", "event_time"),
     sa.Index("alerts_by_time", "event_time", "alert_id"),
 )
@@ -123,7 +126,7 @@ verdicts = sa.Table(
     "verdicts",
     tables,
     sa.Column("verdict_id", sa.Integer, primary_key=True),
-    sa.Column("verdict_key", sa.Text, nullable=False, unique=True),  # what makes it the same one
+    sa.Column("verdict_key", sa.Text, nullable=False, unique=True),  # identifies the verdict
     sa.Column("alert_id", sa.Text),  # null: imported
     sa.Column("event_id", sa.Text),
     sa.Column("entity", sa.Text),
@@ -135,19 +138,19 @@ verdicts = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("propensity", sa.Float),
     sa.Column("rule", sa.Text),
-    # A row that takes back those that are the same but for their time, and no later.
+    # A withdrawal: it takes back equal rows with the same or an earlier time.
     sa.Column("withdrawn", sa.Boolean, nullable=False, server_default=sa.text("0")),
     sa.Index("verdicts_by_time", "label_time", "verdict_id"),
     sa.Index("verdicts_by_alert", "alert_id"),
 )
 
-overrides = sa.Table(  # of keys of detector files, made in the SIEM
+overrides = sa.Table(  # of keys of detector files, set in the SIEM
     "overrides",
     tables,
     sa.Column("override_id", sa.Integer, primary_key=True),
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
-    sa.Column("value", sa.Text),  # null: the file's own again
+    sa.Column("value", sa.Text),  # null: back to the file's value
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", sa.Integer, nullable=False),
@@ -180,17 +183,17 @@ health = sa.Table(
 
 
 class Ledger:
-    """Transactions on the ledger at *path*; the file is made when it is not there.
+    """Transactions on the ledger at *path*; the file is created if it does not exist.
 
-    Connections are opened for one transaction each, so that any number of processes can take turns.
+    Each transaction opens its own connection, so that any number of processes can take turns.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the ledger, or make it.
+        """Open the ledger, or create it.
 
         Raises:
             SiemRefused: the file is damaged or was written by a newer version.
-            SiemUnavailable: it cannot be written or stays locked.
+            SiemUnavailable: the file cannot be written or stays locked.
         """
         self.path = path
         self._engine = sa.create_engine(
@@ -203,13 +206,13 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """One consistent view of the ledger."""
+        """A transaction with one consistent view of the ledger."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """The only writer for as long as it lasts; commits at the end, or not at all."""
+        """The only writing transaction; commits all at the end, or nothing."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
@@ -228,7 +231,7 @@ class Ledger:
             raise self._explained(error) from error
 
     def check(self) -> str | None:
-        """What is wrong with the file as a whole, read from end to end; None where nothing is."""
+        """What is wrong with the file as a whole, read from start to end; None if nothing is."""
         try:
             with self.reading() as connection:
                 found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
@@ -237,7 +240,7 @@ class Ledger:
         return None if found == "ok" else f"{self.path} is damaged: {found}"
 
     def _open(self) -> None:
-        if self._is_ready():  # no lock is taken then: nobody waits here for a writer that hangs
+        if self._is_ready():  # takes no lock, so that nobody waits here for a writer that hangs
             return
         try:
             with FileLock(unlinked(self.path.with_name(f"{self.path.name}.lock")),
@@ -254,8 +257,8 @@ class Ledger:
                     raise SiemRefused(f"{self.path} is damaged: tables are missing", hint=_RESTORE)
         except Timeout as error:
             raise SiemUnavailable(
-                f"{self.path} is being made by another process",
-                hint="wait until it is done, then try again",
+                f"{self.path} is being created by another process",
+                hint="wait until it has finished, then try again",
             ) from error
 
     def _make_or_upgrade(self, connection: sa.Connection) -> None:
@@ -270,12 +273,13 @@ class Ledger:
             connection.execute(meta.update().where(schema).values(value=str(SCHEMA_VERSION)))
 
     def _is_ready(self) -> bool:
-        """Whether the file is a whole ledger of this version; nothing is written to find out.
+        """Whether the file is a complete ledger of this version; finding out writes nothing.
 
-        What grows with the scores is left to `check`: reading it all would make each opening wait.
+        Tables that grow with the scores are left to `check`: reading them all would slow each
+        opening.
 
         Raises:
-            SiemRefused: it is damaged, or of a newer version.
+            SiemRefused: the ledger is damaged, or from a newer version.
         """
         if not self.path.exists():
             return False
@@ -292,18 +296,19 @@ class Ledger:
             return False
         if found != str(SCHEMA_VERSION):
             raise SiemRefused(
-                f"{self.path} has schema {found}; this version of scoreback reads {SCHEMA_VERSION}",
-                hint="use the scoreback version that wrote it, or a newer one",
+                f"{self.path} has schema {found}; this version of Scoreback reads up to"
+                f" {SCHEMA_VERSION}",
+                hint="use the version of Scoreback that wrote it, or a newer one",
             )
         return bool(mode == "wal")
 
     def _explained(self, error: sa.exc.DBAPIError) -> SiemRefused | SiemUnavailable:
-        """What a person can do about it: a damaged file will not heal, a full disk will."""
+        """The error for a database error: damage is permanent, a full disk or a lock is not."""
         trouble = trouble_of(error.orig, self.path)
         if trouble.kind == "locked":
             return SiemUnavailable(
                 f"{self.path} was locked by another process for {BUSY_SECONDS} seconds",
-                hint="wait until its load or write is done and try again",
+                hint="wait until it has finished, then try again",
             )
         if trouble.kind == "damaged":
             return SiemRefused(f"{self.path} is damaged: {trouble.said}", hint=_RESTORE)
@@ -314,7 +319,7 @@ class Ledger:
             )
         return SiemUnavailable(
             f"{self.path} cannot be read or written: {trouble.said}",
-            hint="make the file and its folder writable for this user, check its disk, then try"
+            hint="make the file and its folder writable for this user, check the disk, then try"
             " again",
         )
 
@@ -326,5 +331,5 @@ def _has_table(connection: sa.Connection, name: str) -> bool:
 
 def _set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
+    cursor.execute("PRAGMA synchronous = FULL")  # commits survive a power cut
     cursor.close()

@@ -1,10 +1,10 @@
-"""Event segments whose files are gone: never forgotten in silence, put back by their own export.
+"""Event segments whose files are gone: always reported, and restored by loading their export.
 
-A lost segment goes on counting, so that whoever has still to read its events is told. It stops to
-count once a load brings its events back: a load of each export that they came from, which adds
-whatever the stream does not have. Of segments whose exports are not known (events that were added
-by a program, or loaded by an older version), a load does that which brings as many new events of
-the same time.
+A lost segment stays in the ledger, so that every run that still has to read its events fails with
+an error. It is taken off the ledger once its events are back: after a load of each export that they
+came from, which adds whatever the stream lacks. Where the exports are unknown (a program added the
+events, or an older version loaded them), any load does that brings as many new events of the same
+time.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ def missing(connection: sa.Connection, folder: Path, stream: str) -> list[Segmen
 
 
 def refuse_unless_put_back(lost: Sequence[Segment], source: Source | None) -> None:
-    """Refuse a load of *source* into a stream that has *lost* segments which others put back.
+    """Refuse a load of *source* into a stream with *lost* segments that only other exports restore.
 
-    Which ids the lost events had is not known any more: they would be added a second time.
+    The ids of lost events are no longer known, so this load could add them a second time.
 
     Raises:
-        SiemRefused: names a segment and the exports that put it back.
+        SiemRefused: another export has to be loaded first; the message names it and a segment.
     """
     known = [segment for segment in lost if segment.sources]
     if known and not any(source and source.sha256 in segment.sources for segment in known):
@@ -42,10 +42,10 @@ def put_back(
     source: Source | None,
     written: Sequence[Segment],
 ) -> None:
-    """Stop counting those of *lost* that *written*, loaded from *source*, puts back.
+    """Take off the ledger those of *lost* that *written*, loaded from *source*, restores.
 
     Raises:
-        SiemRefused: it does not put back one whose export is not known.
+        SiemRefused: the load does not restore a segment whose export is unknown.
     """
     for segment in lost:
         rest = dict(segment.sources)
@@ -74,6 +74,7 @@ def _covered(segment: Segment, written: Sequence[Segment]) -> bool:
 def _lost(segment: Segment) -> SiemRefused:
     again = f"load {exports(segment)} again" if segment.sources else "load its export again"
     return SiemRefused(
-        f"segment {segment.path} of stream {segment.stream!r} is gone with {segment.rows:,} events",
+        f"segment {segment.path} of stream {segment.stream!r} is missing with its {segment.rows:,}"
+        " events",
         hint=f"restore it from a backup, or {again}; then load the rest",
     )

@@ -1,4 +1,4 @@
-"""Immutable Parquet segments: written aside, renamed, counted once the ledger lists them."""
+"""Immutable Parquet segments: written aside, renamed, valid once the ledger lists them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from scoreback.disk.files import draft, private_folder, sync_folder
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-ROW_GROUP_ROWS = 20_000  # what a read can skip by time inside a segment
+ROW_GROUP_ROWS = 20_000  # rows per group, which a read can skip by time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One Parquet file as the ledger knows it; times in microseconds, bounds inclusive."""
+    """One Parquet file as the ledger lists it; times in microseconds, bounds inclusive."""
 
     path: str
     kind: str
@@ -41,14 +41,14 @@ class Segment:
     columns: tuple[str, ...]
     size: int
     sha256: str
-    sources: Mapping[str, str]  # of events: sha256 of each export → its name; empty where unknown
+    sources: Mapping[str, str]  # for events: sha256 of each export → its name; empty where unknown
 
 
 class Segments:
     """The segments of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep *folder*; nothing is read yet."""
+        """Use *folder*; reads nothing yet."""
         self.folder = folder
         self._digests = Digests()
 
@@ -64,13 +64,13 @@ class Segments:
 
         Args:
             kind: ``events`` or ``scores``.
-            stream: of events; empty for scores.
-            table: rows with ``event_time``, in the order they are to be read.
-            arrival: name of the column that holds the arrival clock.
+            stream: the stream of events; empty for scores.
+            table: rows with ``event_time``, in the order in which reads return them.
+            arrival: the name of the column with the arrival times.
             source: the export that the rows come from.
 
         Raises:
-            SiemUnavailable: the disk is full or may not be written; nothing is left behind.
+            SiemUnavailable: the disk is full or not writable; nothing is left behind.
         """
         table = table.drop_columns([n for n in table.column_names if _absent(table.column(n))])
         place = self.folder / kind / stream
@@ -104,12 +104,12 @@ class Segments:
         )
 
     def discard(self, written: Iterable[Segment]) -> None:
-        """Remove files that were written but will not be listed."""
+        """Delete files that were written but will not be listed."""
         for segment in written:
             (self.folder / segment.path).unlink(missing_ok=True)
 
     def intact(self, segment: Segment) -> Path:
-        """The segment's file, compared with the ledger, each once.
+        """The path of the segment's file, after comparing it with the ledger, once per segment.
 
         Raises:
             SiemRefused: it is missing or damaged.
@@ -117,9 +117,9 @@ class Segments:
         path = self.folder / segment.path
         try:
             if path.stat().st_size != segment.size:
-                raise _damaged(path, segment, "its size is not what the ledger says")
+                raise _damaged(path, segment, "its size differs from the ledger")
             if not self._digests.equal(path, segment.sha256):
-                raise _damaged(path, segment, "its checksum is not what the ledger says")
+                raise _damaged(path, segment, "its checksum differs from the ledger")
         except FileNotFoundError as error:
             raise _damaged(path, segment, "it is missing") from error
         except OSError as error:
@@ -128,14 +128,14 @@ class Segments:
 
 
 def list_segment(connection: sa.Connection, segment: Segment, *, evaluated: bool) -> None:
-    """Make *segment* count, within a writing transaction."""
+    """List *segment* in the ledger, within a writing transaction."""
     connection.execute(ledger.segments.insert().values(**asdict(segment), evaluated=evaluated))
 
 
 def listed(
     connection: sa.Connection, kind: str, streams: Iterable[str] | None = None
 ) -> list[Segment]:
-    """The segments that count, in the order they were listed."""
+    """The listed segments, in the order in which they were listed."""
     query = sa.select(ledger.segments).where(ledger.segments.c.kind == kind)
     if streams is not None:
         query = query.where(ledger.segments.c.stream.in_(list(streams)))
@@ -157,16 +157,16 @@ def _damaged(path: Path, segment: Segment, why: str) -> SiemRefused:
     if segment.kind != "events":
         return SiemRefused(
             f"segment {path} with {segment.rows:,} {segment.kind} is damaged: {why}",
-            hint="restore it from a backup; without one, these scores are lost: alerts and verdicts"
-            " are not",
+            hint="restore it from a backup; without one these scores are lost, but alerts and"
+            " verdicts are kept",
         )
     again = f"load {exports(segment)} again" if segment.sources else "load its export again"
     return SiemRefused(
         f"segment {path} with {segment.rows:,} events is damaged: {why}",
-        hint=f"restore it from a backup; or delete it, if it is there, and {again}",
+        hint=f"restore it from a backup; or delete the file, if it exists, and {again}",
     )
 
 
 def exports(segment: Segment) -> str:
-    """Names of the exports that the events of *segment* were loaded from."""
+    """Names of the exports that the events of *segment* were loaded from, for a message."""
     return ", ".join(sorted(set(segment.sources.values())))

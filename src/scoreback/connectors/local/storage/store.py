@@ -14,20 +14,20 @@ from scoreback.disk.room import reason, remedy
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 
 LEDGER = "siem.sqlite"
-LOOKUP_IDS = 500  # ids in one query; SQLite takes 32,766 variables, older builds 999
+LOOKUP_IDS = 500  # ids per query; SQLite allows 32,766 variables, older builds 999
 
 _STREAM = re.compile(r"[a-z0-9][a-z0-9._\-]{0,62}")
 
 
 class Store:
-    """What every door of the embedded SIEM works on."""
+    """The storage that all doors of the embedded SIEM share."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the SIEM in *folder*, or make an empty one.
+        """Open the SIEM in *folder*, or create an empty one.
 
         Raises:
-            SiemUnavailable: the folder cannot be made or written.
-            SiemRefused: the ledger is damaged, too new, or gone while segments are there.
+            SiemUnavailable: the folder cannot be created or written.
+            SiemRefused: the ledger is damaged, too new, or missing while segments exist.
         """
         self.folder = folder.absolute()
         self.staging = self.folder / "staging"
@@ -36,10 +36,11 @@ class Store:
             path = self.folder / LEDGER
             if not _holds_something(path) and _holds_segments(self.folder):
                 raise SiemRefused(
-                    f"{path} is gone, but {self.folder} holds segments that it listed: without it"
+                    f"{path} is missing, but {self.folder} holds segments that it listed: without"
+                    " it"
                     " alerts, verdicts and rules are lost",
-                    hint="restore siem.sqlite and siem.sqlite-wal from the same backup; without"
-                    " one, move the folder away and load the exports again",
+                    hint="restore siem.sqlite and siem.sqlite-wal from the same backup; without a"
+                    " backup, move the folder away and load the exports again",
                 )
             self.ledger = Ledger(path)
             self._sweep()
@@ -51,7 +52,7 @@ class Store:
         self.segments = Segments(self.folder)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written."""
+        """Remove unfinished files of killed processes."""
         for folder in (self.folder, self.staging):
             sweep(folder)
         sweep(self.folder / "rejects", also=".ndjson.tmp")
@@ -72,15 +73,16 @@ def _holds_segments(folder: Path) -> bool:
 
 
 def stream_name(name: str) -> str:
-    """*name*, if a stream may be called so.
+    """*name*, if it is a valid name for a stream.
 
     Raises:
-        ConfigError: it may not.
+        ConfigError: the name is not valid.
     """
     if not _STREAM.fullmatch(name):
         raise ConfigError(
-            f"a stream cannot be called {name!r}",
-            hint="use up to 63 lower-case letters, digits, '.', '_' and '-', not first",
+            f"{name!r} is not a valid stream name",
+            hint="use up to 63 lower-case letters, digits, '.', '_' and '-', and begin with a"
+            " letter or digit",
         )
     return name
 
@@ -99,7 +101,7 @@ def folder_of(settings: Mapping[str, object]) -> Path:
     path = settings.get("path")
     if not isinstance(path, str | Path) or not str(path):
         raise ConfigError(
-            f"setting path of the embedded SIEM is {path!r}, not the name of a folder",
+            f"setting path of the embedded SIEM is {path!r}, which is not the name of a folder",
             hint="set path to the folder that keeps its events, for example .scoreback/siem",
         )
     return Path(path)

@@ -1,4 +1,4 @@
-"""Brings the ledger of an earlier version to the tables of this one, in place; no row is lost."""
+"""Upgrades the ledger of an earlier version in place; no row is lost."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _FILL_RULE = """
     UPDATE verdicts
     SET rule = (SELECT rule FROM alerts WHERE alerts.alert_id = verdicts.alert_id)
 """
-# A verdict that was withdrawn and given again: it was taken back before it was given again, even
+# A verdict that was withdrawn and given again: the withdrawal comes before the repetition, even
 # where the clock was set back between the two.
 _WITHDRAWN = """
     SELECT *, max(label_time, min(withdrawn_at, coalesce((
@@ -38,15 +38,15 @@ _ADD = """
 
 
 def upgrade(connection: sa.Connection, schema: int) -> None:
-    """Take the ledger from *schema* to the newest, within a writing transaction."""
+    """Upgrade the ledger from *schema* to the newest, within a writing transaction."""
     for step in _STEPS[schema - 1 :]:
         step(connection)
 
 
 def _withdrawals_are_rows(connection: sa.Connection) -> None:
-    """Schema 2: a verdict knows its rule; one that was taken back has a row that says so.
+    """Schema 2: verdicts name their rule; a withdrawal is a separate row.
 
-    Alerts have tags, histograms name their bins, and the alert of a score is found by its id.
+    Alerts have tags, histograms name their bins, and an index finds the alert of a score.
     """
     for change in (_ADD_RULE, _ADD_WITHDRAWN, _FILL_RULE):
         connection.execute(sa.text(change))
@@ -61,7 +61,7 @@ def _withdrawals_are_rows(connection: sa.Connection) -> None:
 
 
 def _segments_know_their_exports(connection: sa.Connection) -> None:
-    """Schema 3: event segments name the exports that put them back; merged ones are retired."""
+    """Schema 3: event segments name the exports that restore them; merged segments are retired."""
     connection.execute(sa.text("ALTER TABLE segments ADD COLUMN sources JSON"))
     connection.execute(
         sa.text("CREATE TABLE retired (path TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID")
@@ -83,7 +83,7 @@ _SETTINGS_AND_HEALTH = (
 
 
 def _settings_and_health_are_kept(connection: sa.Connection) -> None:
-    """Schema 4: overrides of keys of detector files, and health documents, have tables."""
+    """Schema 4: tables for overrides of keys of detector files, and for health documents."""
     for statement in _SETTINGS_AND_HEALTH:
         connection.execute(sa.text(statement))
 
@@ -97,12 +97,12 @@ _LATER_VALUES = """
 
 
 def _events_get_values_later(connection: sa.Connection) -> None:
-    """Schema 5: what a later load says of an event, such as its label, has a table."""
+    """Schema 5: a table for what a later load says about an event, such as its label."""
     connection.execute(sa.text(_LATER_VALUES))
 
 
 def _alerts_know_their_chance(connection: sa.Connection) -> None:
-    """Schema 6: an alert says by which chance its event was shown."""
+    """Schema 6: alerts store the probability with which their event was shown."""
     connection.execute(sa.text("ALTER TABLE alerts ADD COLUMN chance FLOAT"))
 
 

@@ -1,4 +1,4 @@
-"""What makes a verdict of the embedded SIEM the same one: told again, it changes nothing."""
+"""The identity of a verdict in the embedded SIEM: storing the same one again changes nothing."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ _NAMES = (
 
 
 def verdict_key(row: Mapping[str, object]) -> str:
-    """A digest of the verdict *row*, whose times are microseconds; one taken back has another."""
+    """A digest of the verdict *row*, with times in microseconds; a withdrawal has its own."""
     content = [row.get(name) for name in _NAMES]
     if row.get("withdrawn"):
         content.append("withdrawn")

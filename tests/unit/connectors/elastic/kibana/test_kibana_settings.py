@@ -23,7 +23,7 @@ GOOD = {"hosts": ["https://es:9200"], "api_key": "abc", "kibana": "https://kiban
         ({"verdicts": {"approved": ["ignore"]}}, "a reason means one of"),
         ({"kibana": None, "space": "soc"}, "space needs kibana"),
         ({"kibana": None, "kibana_api_key_file": "/x"}, "kibana_api_key_file needs kibana"),
-        ({"kibana_api_key": "a", "kibana_api_key_file": "/x"}, "are both given"),
+        ({"kibana_api_key": "a", "kibana_api_key_file": "/x"}, "are both set"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, object], said: str) -> None:

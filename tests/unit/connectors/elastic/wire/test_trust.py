@@ -212,6 +212,6 @@ def test_a_file_of_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> N
     file = tmp_path / "key"
     file.write_text(SECRET)
     file.chmod(0o644)
-    with pytest.raises(ConfigError, match="can be read by others") as caught:
+    with pytest.raises(ConfigError, match="is readable by others") as caught:
         opened(hosts=["http://127.0.0.1:9"], api_key_file=str(file))
     assert SECRET not in repr(caught.value)

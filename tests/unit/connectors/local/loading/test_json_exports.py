@@ -211,8 +211,8 @@ def test_bulk_requests_give_documents_under_the_ids_of_their_actions(
     assert sorted(str(row["event_id"]) for row in rows(siem)) == [f"id{i}" for i in range(5)]
     assert set(fields(siem, "_index")) == {"logs"}
     assert reasons(report) == {
-        "a bulk request's deletion is not an event": 1,
-        "a bulk request's update without a whole document": 1,
+        "a deletion in a bulk request is not an event": 1,
+        "an update in a bulk request without a whole document": 1,
     }
     pairs: list[tuple[object, object]] = [({"index": {}}, event) for event in EVENTS]
     without = ndjson(*(line for pair in pairs for line in pair))
@@ -239,7 +239,7 @@ def test_an_array_that_is_cut_off_or_broken_is_refused_with_the_line(
     siem: LocalConnector, tmp_path: Path
 ) -> None:
     text = json.dumps(EVENTS, indent=1)
-    with pytest.raises(DataError, match=r"line 1[0-9]+: it ends in the middle of a document"):
+    with pytest.raises(DataError, match=r"line 1[0-9]+: the text ends in the middle of a document"):
         load(siem, tmp_path / "a.json", text[: len(text) * 3 // 4])
     in_one_line = json.dumps(EVENTS).replace('"n": 1.1', '"n": oops', 1)
     with pytest.raises(DataError, match="line 1: ") as refused:
@@ -422,4 +422,4 @@ def test_lines_of_text_are_refused_in_words(siem: LocalConnector, tmp_path: Path
     )
     with pytest.raises(ConfigError) as refused:
         load(siem, tmp_path / "a.log", lines)
-    assert "its lines have no columns" in refused.value.hint
+    assert "the lines of the file have no columns" in refused.value.hint

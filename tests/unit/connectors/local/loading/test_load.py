@@ -216,7 +216,7 @@ def test_rejected_rows_are_kept_whole_with_line_and_reason(
     report = load(siem, tmp_path / "a.csv", data)
     assert (report.rows, report.loaded, report.rejected) == (7, 2, 5)
     assert reasons(report) == {
-        "no time that we can read in 'time'": 1,
+        "no time that Scoreback can read in 'time'": 1,
         "the row is not UTF-8": 1,
         "1 values in a row of 2 columns": 1,
         "no time in 'time'": 1,
@@ -315,15 +315,15 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(
         ("a.csv", b"PK\x03\x04 an Excel sheet", "zip"),
         ("a.csv.gz", gzip.compress(b"PAR1....", mtime=0), "such as Parquet"),
         ("a.csv", b"t\0i\0m\0e\0\n\0", "binary data or UTF-16"),
-        ("a.ndjson", b"time: 1642213952\n", "no line begins with an object"),
-        ("a.parquet", b"time,a\n", "does not begin like Parquet"),
+        ("a.ndjson", b"time: 1642213952\n", "no line begins with a JSON object"),
+        ("a.parquet", b"time,a\n", "does not begin as Parquet files do"),
         ("a.evtx", b"ElfFile\0" + b"\0" * 100, "Windows event log"),
         ("a.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "is damaged"),
         ("a.csv", b"", "is empty"),
         ("a.csv", b"time,a,a\n1642213952,1,2\n", "more than one column called 'a'"),
         ("a.csv", b"\xff\xe9time,a\n1642213952,1\n", "not a header"),
         ("a.csv", b"time,a\r1642213952,1\r", "not a header"),
-        ("a.csv", b"time,event_id\n1642213952,1\n", "a name that Scoreback keeps"),
+        ("a.csv", b"time,event_id\n1642213952,1\n", "which is a reserved name"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_and_nothing_is_loaded(
@@ -365,7 +365,7 @@ def test_too_many_fields_are_refused_unless_the_wanted_ones_are_named(
     events = [{"time": 1642213952 + i, "host": "h", f"k{i}": i} for i in range(2100)]
     with pytest.raises(DataError, match="more than 2,000") as error:
         load(siem, tmp_path / "a.ndjson", ndjson(*events))
-    assert error.value.hint == "name the fields to load"
+    assert error.value.hint == "name the fields to load with --field"
     mapping = LoadMapping(time="time", fields={"host.name": "host"})
     assert load(siem, tmp_path / "a.ndjson", ndjson(*events), mapping).loaded == 2100
     assert fields(siem, "host.name") == ["h"] * 2100
@@ -403,7 +403,7 @@ def test_a_document_of_very_many_keys_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(DataError, match="more than 2,000 distinct fields") as refused:
         load(siem, tmp_path / "a.ndjson", ndjson(document))
-    assert refused.value.hint == "name the fields to load"
+    assert refused.value.hint == "name the fields to load with --field"
     assert rows_of_a_new(siem, tmp_path) == 1
 
 

@@ -39,7 +39,9 @@ def test_a_column_without_text_is_refused_by_its_name_and_the_remedy_loads(
     siem: LocalConnector, tmp_path: Path, other: pa.Array
 ) -> None:
     path = written(tmp_path / "a.parquet", other=other)
-    with pytest.raises(DataError, match=r"column 'other[^']*' .* which has no text") as error:
+    with pytest.raises(
+        DataError, match=r"column 'other[^']*' .* which cannot be written as text"
+    ) as error:
         load_file(siem.store, path, "s", TIME)
     assert "--field" in error.value.hint
     assert load_file(siem.store, path, "s", WANTED).loaded == 2

@@ -102,7 +102,7 @@ def test_a_field_called_like_a_column_of_ours_is_refused_with_a_remedy_that_work
     siem: LocalConnector, tmp_path: Path, name: str
 ) -> None:
     data = f"@timestamp,{name},v\n2024-05-01T00:00:01Z,2024-05-01T00:00:02Z,b\n"
-    with pytest.raises(DataError, match="a name that Scoreback keeps") as error:
+    with pytest.raises(DataError, match="which is a reserved name") as error:
         load(siem, tmp_path / "a.csv", data, LoadMapping())
     assert f"--field other_name={name}" in error.value.hint
     mapping = LoadMapping(fields={"other_name": name})

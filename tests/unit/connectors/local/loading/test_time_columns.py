@@ -79,6 +79,6 @@ def test_numbers_of_no_plausible_year_are_rejected_and_not_moved_to_another_deca
     data = "time,n\n133590240000000000,1\n638501184000000000,2\n202405010930,3\n2024050109,4\n"
     report = load(siem, tmp_path / "a.csv", data, TIME)
     assert dates(siem) == ["2024-05-01", "2024-05-01"]
-    assert reasons(report) == {"no time that we can read in 'time'": 2}
+    assert reasons(report) == {"no time that Scoreback can read in 'time'": 2}
     mapping = LoadMapping(time="time", time_format="%Y%m%d%H%M")
     assert load(siem, tmp_path / "b.csv", data, mapping).loaded == 1

@@ -112,7 +112,7 @@ def test_a_lost_segment_is_not_forgotten_by_a_load_of_something_else(
     (path,) = siem.store.folder.glob("events/s/*.parquet")
     path.unlink()
     for _ in range(2):
-        with pytest.raises(SiemRefused, match="is gone with 60 events") as caught:
+        with pytest.raises(SiemRefused, match="is missing with its 60 events") as caught:
             load_file(siem.store, exports[1], "s", mapping)
         assert "a.csv" in caught.value.hint
         with pytest.raises(SiemRefused, match="it is missing") as caught:
@@ -130,7 +130,7 @@ def test_a_lost_segment_of_an_older_version_is_put_back_by_as_many_events_of_its
     siem.intake.add_events("s", make_events(range(100, 110)))
     first = max(siem.store.folder.glob("events/s/*.parquet"), key=lambda path: path.stat().st_size)
     first.unlink()
-    with pytest.raises(SiemRefused, match="is gone with 50 events"):
+    with pytest.raises(SiemRefused, match="is missing with its 50 events"):
         siem.intake.add_events("s", make_events(range(40, 60)))
     with pytest.raises(SiemRefused, match="it is missing"):
         count(siem)
@@ -181,7 +181,7 @@ def test_segments_without_their_ledger_are_not_taken_for_an_empty_siem(
 ) -> None:
     siem.intake.add_events("s", make_events(range(10)))
     siem.store.ledger.path.unlink()
-    with pytest.raises(SiemRefused, match="is gone"):
+    with pytest.raises(SiemRefused, match="is missing"):
         LocalConnector.open("t", {"path": siem.store.folder})
 
 

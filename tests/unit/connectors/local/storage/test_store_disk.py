@@ -104,7 +104,7 @@ def test_a_lost_ledger_is_told_also_where_only_scores_are_left(
 ) -> None:
     siem.scores.write(make_scores([(1, "a")]), at=START)
     siem.store.ledger.path.write_bytes(b"")
-    with pytest.raises(SiemRefused, match=r"siem\.sqlite is gone") as caught:
+    with pytest.raises(SiemRefused, match=r"siem\.sqlite is missing") as caught:
         LocalConnector.open("t", {"path": siem.store.folder})
     assert "siem.sqlite-wal" in caught.value.hint
 
