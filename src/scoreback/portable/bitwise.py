@@ -1,11 +1,11 @@
-"""The sums of trees for many rows at once: a row is one bit of whole numbers.
+"""Sums of trees for many rows at once: each row is one bit in large integers.
 
-A question of a tree is then one "and" for all rows, and leaves are added up as adders of hardware
-do it. Python spends its time on steps, not on rows, so this pays from some thousand rows on, and
-nothing has to be compiled for it. Leaves are whole numbers here, so sums are exact.
+A tree's question is then one "and" for all rows, and leaves are added as hardware adders do.
+Python's time goes into steps, not rows, so this pays off from some thousand rows on, and nothing
+has to be compiled. Leaves are integers here, so sums are exact.
 
-The idea is bit-slicing (Biham, A Fast New DES Implementation in Software, 1997); the turning of
-bits is Warren's (Hacker's Delight, 7-3).
+The idea is bit-slicing (Biham, A Fast New DES Implementation in Software, 1997); the bit
+transposition is Warren's (Hacker's Delight, 7-3).
 """
 
 from __future__ import annotations
@@ -23,30 +23,31 @@ from typing import NamedTuple
 from .model import Trees
 
 _BYTE = 8
-_SUM_BITS = 63  # of a sum, at most
+_SUM_BITS = 63  # maximum bits of a sum
 
 
 class _Question(NamedTuple):
-    """What divides the rows at a node."""
+    """What splits the rows at a node."""
 
     column: int
-    rank: int  # below the threshold are numbers that have at most so many thresholds at or below
+    rank: int  # numbers with at most this many thresholds at or below them are below the threshold
     missing_left: bool
 
 
 class _Tree(NamedTuple):
-    """One tree, its nodes counted from its root."""
+    """One tree, with nodes counted from its root."""
 
     nodes: int
     asks: list[tuple[int, int, int, int]]  # node, its children, its question
-    bits: list[Callable[[Sequence[int]], Sequence[int]] | None]  # the leaves that have each bit
+    # for each bit, the leaves that have it set
+    bits: list[Callable[[Sequence[int]], Sequence[int]] | None]
 
 
 class BitwiseTrees:
-    """Sums of whole-numbered leaves over all trees."""
+    """Sums of integer leaves over all trees."""
 
     def __init__(self, trees: Trees, place: Sequence[int], leaves: Sequence[int]) -> None:
-        """Prepare for *trees*: a node has a column's *place*, and the number of *leaves*."""
+        """Prepare *trees*: *place* is each node's column, *leaves* each leaf's integer value."""
         asking = [node for node, left in enumerate(trees.left) if left >= 0]
         seen: list[set[float]] = [
             set() for _ in range(max((place[n] for n in asking), default=-1) + 1)
@@ -76,7 +77,7 @@ class BitwiseTrees:
         self._least_missing = {each.column for each in questions if each.missing_left}
 
     def sums(self, columns: Sequence[Sequence[float]], count: int) -> list[int]:
-        """The sum of each of *count* rows; *columns* are those that the places mean."""
+        """The sum for each of *count* rows; *columns* are those that the places refer to."""
         turned = _Turned(count)
         every = (1 << count) - 1
         below, missing = [], []
@@ -94,7 +95,7 @@ class BitwiseTrees:
 
 
 class _Turned:
-    """Turns numbers of rows into bits of all rows, and back."""
+    """Turns the numbers of rows into bits of all rows, and back."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -107,7 +108,7 @@ class _Turned:
         ]  # fmt: skip
 
     def bits(self, numbers: Iterable[int], width: int) -> list[int]:
-        """Of numbers of *width* bits, one each row, the lowest bit of all rows, and so on."""
+        """The bits of *width*-bit numbers, one number per row: first the lowest bit of all rows."""
         if width <= _BYTE:
             parts = [bytes(numbers)]
         else:
@@ -123,7 +124,7 @@ class _Turned:
         return found[:width]
 
     def numbers(self, bits: Sequence[int], base: int) -> list[int]:
-        """*base* and the number of each row, of which *bits* has the lowest of all rows first."""
+        """*base* plus each row's number, given as *bits*: first the lowest bit of all rows."""
         size = self._words * _BYTE
         held = bytearray(size * 8)
         for start in range(0, len(bits), _BYTE):
@@ -138,7 +139,7 @@ class _Turned:
         return [base + each for each in found[: self._count]]
 
     def _turn(self, rows: bytes | bytearray) -> bytes:
-        """Of each eight bytes the lowest bits in the first byte, and so on: its own inverse."""
+        """Transpose each block of eight bytes as an 8 by 8 bit matrix; this is its own inverse."""
         bits = int.from_bytes(rows, "little")
         for shift, mask in self._masks:
             changed = (bits ^ (bits >> shift)) & mask
@@ -149,7 +150,7 @@ class _Turned:
 def _below(
     numbers: Sequence[float], thresholds: Sequence[float], turned: _Turned, every: int
 ) -> list[int]:
-    """The rows whose number is below each of *thresholds*, which rise; a missing one never is."""
+    """The rows below each of the ascending *thresholds*; a missing number is below none."""
     ranks = map(bisect_right, repeat(thresholds), numbers)
     groups = [every]  # the rows by the highest bits of their rank
     for bit in reversed(turned.bits(ranks, len(thresholds).bit_length())):
@@ -163,7 +164,7 @@ def _missing(numbers: Sequence[float], turned: _Turned) -> int:
 
 
 def _leaves(tree: _Tree, left: Sequence[int], every: int) -> list[int]:
-    """What the tree gives to the rows: the lowest bit of all rows first."""
+    """What the tree gives to the rows as bits: first the lowest bit of all rows."""
     at = [0] * tree.nodes
     at[0] = every
     for node, yes, no, question in tree.asks:
@@ -174,7 +175,7 @@ def _leaves(tree: _Tree, left: Sequence[int], every: int) -> list[int]:
 
 
 def _added(one: list[int], other: list[int]) -> list[int]:
-    """The sums of two numbers for each row, all rows at once: a carry goes from bit to bit."""
+    """The sums of two numbers for each row, all rows at once, with a carry from bit to bit."""
     if len(one) < len(other):
         one, other = other, one
     made, carry = [], 0
@@ -193,7 +194,7 @@ def _added(one: list[int], other: list[int]) -> list[int]:
 
 
 def _by_bit(worth: dict[int, int]) -> list[Callable[[Sequence[int]], Sequence[int]] | None]:
-    """Of the leaves' numbers, lowest bit first: what picks the leaves that have it."""
+    """For each bit of the leaves' numbers, lowest first: what picks the leaves that have it set."""
     made: list[Callable[[Sequence[int]], Sequence[int]] | None] = []
     for bit in range(max(worth.values()).bit_length()):
         having = [leaf for leaf, number in worth.items() if number >> bit & 1]

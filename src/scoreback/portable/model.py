@@ -1,8 +1,9 @@
 """`PortableModel`: trees or coefficients as arrays, and the feature plan they need.
 
-A SIEM's languages compare in double precision, the learning libraries in single. A threshold here
-is the smallest double that single precision rounds up to the model's own, so that both send every
-number the same way. The numbers of a linear model are rounded to single precision before use.
+A SIEM's languages compare in double precision, the learning libraries in single. Each threshold
+here is the smallest double that single precision rounds up to the model's own threshold, so that
+both send every number the same way. A linear model rounds its inputs to single precision before
+use.
 """
 
 from __future__ import annotations
@@ -17,48 +18,49 @@ from typing import Any
 
 FORMAT = "scoreback-portable"
 FORMAT_VERSION = 1
-PATHS = "path contributions"  # of trees: what each question on a row's way changed
+PATHS = "path contributions"  # for trees: what each question on a row's path changed
 TERMS = "linear terms"
 ALONE_USUAL = ", which alone is usual"  # ends a value that is no reason where there is another
-HIGHEST = 3.4028234663852886e38  # in single precision: a number beyond it is cut to it
+HIGHEST = 3.4028234663852886e38  # largest number in single precision; larger numbers are cut to it
 
 
 @dataclass(frozen=True)
 class Words:
-    """How a reason tells a feature's value.
+    """How a reason describes a feature's value.
 
-    One that ``told`` names as it says; any other between ``before`` and ``after``. Of a category
-    that ``told`` does not name, what follows stands there under no name: an empty text is missing.
-    What follows a number within one of ``ranges`` stands there: from, to, and the words.
+    A value in ``told`` has the text given there; any other stands between ``before`` and ``after``.
+    For a category, ``told[""]`` is what follows a value that it does not name: an empty text is
+    missing. A number within one of ``ranges`` (from, to, words) is followed by those words.
     """
 
     before: str
     after: str
     missing: str
     told: Mapping[str, str]
-    decimals: int | None = None  # of a number; None: whole, or four digits
+    # decimals of a number; None: integers in full, others with four digits
+    decimals: int | None = None
     ranges: Sequence[tuple[float, float, str]] = ()
 
 
 @dataclass(frozen=True)
 class PortableFeature:
-    """One column of the model: what is computed, from which event field, under which name."""
+    """One column of the model: what is computed, from which event field, and its name."""
 
     name: str
     kind: str
     field: str
     divisor: str | None
-    take: str  # which number of several: first, min, max or sum
-    vocabulary: Mapping[str, float] | None  # of a category; a value that is not in it is 0
+    take: str  # which of several numbers to use: first, min, max or sum
+    vocabulary: Mapping[str, float] | None  # for a category: value → number; other values are 0
     words: Words
 
 
 @dataclass(frozen=True)
 class Trees:
-    """The nodes of all trees, one after the other. A leaf's ``left`` and ``right`` are -1.
+    """The nodes of all trees, one tree after the other. A leaf's ``left`` and ``right`` are -1.
 
-    A known number goes left where it is below the node's threshold. ``worth`` is a leaf's value;
-    of a question the mean of the leaves below it, by the training rows that came there.
+    A known number goes left if it is below the node's threshold. ``worth`` is a leaf's value; for a
+    question it is the mean of the leaves below it, weighted by the training rows that reached them.
     """
 
     roots: Sequence[int]
@@ -72,7 +74,7 @@ class Trees:
 
 @dataclass(frozen=True)
 class Term:
-    """What one feature gives to a linear model: a slope around its mean, a step where missing."""
+    """What one feature adds in a linear model: a slope around its mean, a step where missing."""
 
     mean: float
     scale: float
@@ -86,12 +88,13 @@ class Linear:
     """The terms of a linear model, one for each feature."""
 
     terms: Sequence[Term]
-    farthest: float  # standard deviations from the mean: one huge value must not outweigh all
+    # in standard deviations from the mean, so that one huge value cannot outweigh all others
+    farthest: float
 
 
 @dataclass(frozen=True)
 class PortableModel:
-    """A version of a detector as plain values; its log-odds go to a score by ``link``."""
+    """A version of a detector as plain values; ``link`` turns its log-odds into a score."""
 
     detector: str
     version: str
@@ -101,18 +104,18 @@ class PortableModel:
     features: Sequence[PortableFeature]
     intercept: float
     link: str  # "logistic"
-    threshold: float  # score that the version was born with
-    cut: float  # log-odds from which on scores reach it, as `Scorer.alerts` takes them
+    threshold: float  # the threshold with which the version was created
+    cut: float  # lowest log-odds whose score reaches the threshold, for `Scorer.alerts`
     risk_log_odds: Sequence[float]  # straight lines between these log-odds ...
     risks: Sequence[float]  # ... and risks, 0 to 100
     trees: Trees | None = None
     linear: Linear | None = None
 
     def __post_init__(self) -> None:
-        """Refuse arrays that contradict each other: what reads them does not look again.
+        """Refuse arrays that contradict each other; code that reads them checks nothing.
 
         Raises:
-            ValueError: they do.
+            ValueError: they contradict each other.
         """
         if (self.trees is None) == (self.linear is None) or self.link != "logistic":
             raise ValueError("a portable model has either trees or terms, and a logistic link")
@@ -124,40 +127,40 @@ class PortableModel:
 
     @property
     def attribution(self) -> str:
-        """The rule by which contributions share the log-odds out."""
+        """The method by which contributions divide up the log-odds."""
         return PATHS if self.linear is None else TERMS
 
     @property
     def fields(self) -> list[str]:
-        """The event fields that the features read, sorted; event_time among them if it is read."""
+        """The event fields that the features read, sorted; includes event_time if it is read."""
         read = {f.field for f in self.features} | {f.divisor for f in self.features if f.divisor}
         return sorted(read)
 
     def as_text(self) -> str:
-        """The model as JSON: the same model gives the same text, on every machine."""
+        """The model as JSON; the same model gives the same text on every machine."""
         content = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
         return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(text: str) -> str:
-    """The name of exactly this text: its sha256."""
+    """The sha256 of the text, which identifies exactly this model."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def from_text(text: str) -> PortableModel:
-    """The model that `PortableModel.as_text` wrote.
+    """The model from a text that `PortableModel.as_text` wrote.
 
     Raises:
-        ValueError: the text is something else, or of a later format.
+        ValueError: the text is not a model, or has a later format.
     """
     return from_content(json.loads(text))
 
 
 def from_content(given: Mapping[str, Any]) -> PortableModel:
-    """The model of a JSON object, as `from_text`.
+    """The model from a JSON object; see `from_text`.
 
     Raises:
-        ValueError: the object is something else, or of a later format.
+        ValueError: the object is not a model, or has a later format.
     """
     try:
         content = dict(given)
@@ -192,7 +195,7 @@ _SINGLE = struct.Struct("<f")
 
 
 def _check_trees(trees: Trees, width: int) -> None:
-    """Each node is a root or the child of one before it in its tree, and asks for a feature."""
+    """Check that each node is a root or an earlier node's child, and has an existing feature."""
     columns: list[Any] = [getattr(trees, each.name) for each in fields(trees)][1:]
     count = len(trees.left)
     if any(len(column) != count for column in columns) or not count:
@@ -200,7 +203,7 @@ def _check_trees(trees: Trees, width: int) -> None:
     roots = list(trees.roots)
     ends = [*roots[1:], count]
     if roots[:1] != [0] or any(end <= root for root, end in zip(roots, ends)):
-        raise ValueError("the trees do not follow each other")
+        raise ValueError("the trees do not follow one another")
     for root, end in zip(roots, ends):
         for node in range(root, end):
             left, right = trees.left[node], trees.right[node]

@@ -1,7 +1,8 @@
-"""Features of events, from the texts of their fields: what the service computes, in plain Python.
+"""Computes features of events from the text of their fields, as the service does.
 
-An empty text is missing, as is one that is not a number where a number is asked for. Missing is
-NaN. The service casts texts to numbers by DuckDB's grammar; `number` is that grammar.
+An empty text is missing, and so is text that is not a number where a number is needed. Missing
+values are NaN. The service converts text to numbers by DuckDB's grammar; `number` implements that
+grammar.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import NamedTuple
 from .model import PortableFeature
 
 NAN = math.nan
-TEXT_LIMIT = 4096  # characters that entropy looks at
+TEXT_LIMIT = 4096  # how many characters entropy reads
 KINDS = (
     "number", "category", "length", "entropy", "digits", "ratio", "hour_of_day", "day_of_week",
     "is_private_ip",
 )  # fmt: skip
-TIMES = ("event_time", "arrival_time")  # not fields of an event, but of every event
+TIMES = ("event_time", "arrival_time")  # not fields of the event's data: every event has them
 _BLANK = " \t\n\v\f\r"
-_KEPT = 20_000  # texts whose feature a column remembers
+_KEPT = 20_000  # for how many texts a column caches the feature
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _PRIVATE = re.compile(
     r"(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
@@ -33,14 +34,14 @@ _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 
 
 class Column(NamedTuple):
-    """One field of some events: a text for each, and all values of those that have several."""
+    """One field of some events: a text for each event, and all values where there are several."""
 
-    texts: Sequence[str]  # empty: missing. Of one that has several values this one is not read
-    several: Mapping[int, Sequence[str]] = {}  # row → its values, at least two, none empty
+    texts: Sequence[str]  # empty: missing. Ignored for events with several values
+    several: Mapping[int, Sequence[str]] = {}  # row → its values: at least two, none empty
 
 
 class Times(NamedTuple):
-    """When events happened and arrived, in whole microseconds since 1970; None: not known."""
+    """When events happened and arrived, in microseconds since 1970; None: unknown."""
 
     event_time: Sequence[int | None]
     arrival_time: Sequence[int | None]
@@ -50,13 +51,13 @@ Fields = Callable[[str], Column]
 
 
 class Features:
-    """Computes the columns of a model; remembers the texts that it has read."""
+    """Computes the columns of a model; caches the texts that it has read."""
 
     def __init__(self, features: Sequence[PortableFeature]) -> None:
         """Prepare for *features*.
 
         Raises:
-            ValueError: one is of a kind that is not portable.
+            ValueError: a feature is of a kind that is not portable.
         """
         for feature in features:
             if feature.kind not in KINDS:
@@ -66,7 +67,7 @@ class Features:
         self._read = [_memo_of(feature) for feature in features]
 
     def columns(self, fields: Fields, times: Times) -> list[list[float]]:
-        """A column of numbers for each feature of some events; NaN where it is missing."""
+        """A column of numbers for each feature of some events; NaN where missing."""
         return [
             self._column(feature, memo, fields, times)
             for feature, memo in zip(self._features, self._read)
@@ -97,14 +98,14 @@ class Features:
         return found
 
     def _taken(self, column: Column, take: str) -> list[float]:
-        """The numbers of a field: *take* of them where there are several."""
+        """The numbers of a field; where an event has several, the one that *take* selects."""
         found = self._plain(column.texts)
         for row, values in column.several.items():
             found[row] = _of_several([self._numbers[value] for value in values], take)
         return found
 
     def _plain(self, texts: Sequence[str]) -> list[float]:
-        """A number for each of *texts*; most columns hold nothing that Python reads otherwise."""
+        """A number for each of *texts*; few columns contain text that Python reads differently."""
         if "".join(texts).isascii():
             try:
                 found = list(map(float, [text or "nan" for text in texts]))
@@ -118,9 +119,9 @@ class Features:
 
 
 def number(text: str) -> float:
-    """What DuckDB makes of *text* as a double, if that is finite; else NaN.
+    """What DuckDB makes of *text* as a double, if that is finite; otherwise NaN.
 
-    Its grammar is Python's without other scripts' digits and blanks, and with ``+-1`` for -1.
+    Its grammar is Python's without other scripts' digits and white space, but ``+-1`` means -1.
     """
     if not text.isascii():
         return NAN
@@ -133,7 +134,7 @@ def number(text: str) -> float:
 
 
 def joined(kind: str) -> Callable[[Sequence[str]], str]:
-    """How a feature of *kind* makes one text of several values."""
+    """How a feature of *kind* joins several values into one text."""
     if kind == "category":
         return _as_set
     return _first if kind == "is_private_ip" else _as_text
@@ -152,7 +153,7 @@ def _first(values: Sequence[str]) -> str:
 
 
 class _Memo(dict[str, float]):
-    """What a function makes of texts, each text once while it is remembered."""
+    """Caches what a function makes of texts."""
 
     def __init__(self, read: Callable[[str], float]) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class _Memo(dict[str, float]):
 
 
 def _memo_of(feature: PortableFeature) -> _Memo | None:
-    """What reads the texts of *feature*; None where it is not read from texts."""
+    """The function that reads the texts of *feature*; None if it does not read text."""
     reads: dict[str, Callable[[str], float]] = {
         "category": _looked_up(feature.vocabulary or {}),
         "digits": lambda text: len(_NO_DIGIT.sub("", text)) if text else NAN,
@@ -183,7 +184,7 @@ def _looked_up(vocabulary: Mapping[str, float]) -> Callable[[str], float]:
 
 
 def entropy(text: str) -> float:
-    """Bits a character of the first `TEXT_LIMIT` characters of *text*."""
+    """Bits per character in the first `TEXT_LIMIT` characters of *text*."""
     if not text:
         return NAN
     counts = Counter(text[:TEXT_LIMIT])
@@ -204,18 +205,18 @@ def _hour(time: int | None) -> float:
 
 
 def _day(time: int | None) -> float:
-    """Monday is 1; 1 January 1970 was a Thursday."""
+    """The day of the week: Monday is 1; 1 January 1970 was a Thursday."""
     return NAN if time is None else float((time // _DAY_US + 3) % 7 + 1)
 
 
 def _of_several(numbers: Sequence[float], take: str) -> float:
     if take == "first":
         return numbers[0]
-    known = [each for each in numbers if each == each]  # NaN is not
+    known = [each for each in numbers if each == each]  # false for NaN
     if not known:
         return NAN
     if take == "sum":
-        total = 0.0  # Python's own sum makes up for rounding, which DuckDB's does not
+        total = 0.0  # unlike DuckDB's sum, Python's own compensates for rounding
         for each in known:
             total += each
         return total if math.isfinite(total) else NAN

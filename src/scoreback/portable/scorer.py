@@ -1,8 +1,8 @@
-"""Scores, alerts and reasons of events by a portable model: what the Splunk command does with rows.
+"""Scores events with a portable model, with alerts and reasons, for the Splunk command.
 
-Scores are summed in double precision, which is quick. Where that leaves in doubt whether a score
-reaches the threshold, it is summed as the service does, in single precision: thresholds are scores
-of events that were seen, so equal scores are common, and none of them may change sides.
+Scores are summed in double precision, which is fast. Where that leaves open whether a score reaches
+the threshold, the score is summed in single precision as the service does: thresholds are scores of
+real events, so ties are common, and a tie must always count as reached.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from .model import ALONE_USUAL, Linear, PortableModel, Term, Words, single
 from .reading import Features, Fields, Times, joined
 from .trees import Row, TreeScorer
 
-TEXT_LIMIT = 200  # characters of a value in a reason
-_DECIMALS = 6  # of a contribution
-_WORTH_COMPILING = 300  # rows; making functions costs as much as walking through some hundred
-_SURE = 30.0  # log-odds; a score of these is still below 1
+TEXT_LIMIT = 200  # characters of a value shown in a reason
+_DECIMALS = 6  # digits of a contribution
+# rows; making functions takes as long as walking the trees for some hundred rows
+_WORTH_COMPILING = 300
+_SURE = 30.0  # log-odds; their score is still below 1
 _BELOW_ONE = 1.0 - 2.0**-53
 
 
 class Scored(NamedTuple):
-    """What the model says of some events, in their order."""
+    """What the model says about some events, in their order."""
 
     scores: list[float]
     alerts: list[int]  # rows whose score reaches the threshold
 
 
 class Scorer:
-    """Scores events by one model."""
+    """Scores events with one model."""
 
     def __init__(self, model: PortableModel) -> None:
-        """Prepare to score by *model*."""
+        """Prepare to score with *model*."""
         self.model = model
         self._features = Features(model.features)
         self._trees = None if model.trees is None else TreeScorer(model.trees, model.intercept)
@@ -42,20 +43,21 @@ class Scorer:
         self._seen = 0
 
     def features(self, fields: Fields, times: Times) -> list[list[float]]:
-        """A column of numbers for each feature of some events; NaN where it is missing."""
+        """A column of numbers for each feature of some events; NaN where missing."""
         return self._features.columns(fields, times)
 
     def score(self, features: Sequence[Sequence[float]], count: int, cut: float) -> Scored:
-        """Scores of *count* events by their *features*, and which reach *cut*, in log-odds."""
+        """Scores of *count* events from their *features*, and which reach the log-odds *cut*."""
         margins, alerts = self._judged(features, count, cut)
         return Scored(_scores(margins), alerts)
 
     def reasons(self, values: Row, row: int, fields: Fields, most: int) -> str:
-        """Why an event scored so: a JSON list, in the form of the service's reasons.
+        """Why an event has its score: a JSON list in the form of the service's reasons.
 
-        *values* are the event's features; *fields* has it at *row*. The *most* strongest
-        contributions that raise the score, then the base and the rest; they add up to the log-odds.
-        ``by`` names how they are shared out. What alone is usual is told where nothing else is.
+        *values* are the event's features; *fields* has the event at *row*. The list has the *most*
+        strongest contributions that raise the score, then the base and the rest; they add up to the
+        log-odds. ``by`` names the method that divides them up. A value that is usual alone appears
+        only where there is no other reason.
         """
         model = self.model
         shares = self._shares(values)
@@ -115,7 +117,7 @@ class Scorer:
         return self._trees.contributions(row, len(values))
 
     def _value(self, place: int, value: float, row: int, fields: Fields) -> float | str | None:
-        """The value of a feature as a reason tells it."""
+        """The value of a feature as a reason shows it."""
         feature = self.model.features[place]
         if feature.kind != "category":
             return value if math.isfinite(value) else None
@@ -126,7 +128,7 @@ class Scorer:
 
 
 def _scores(margins: Sequence[float]) -> list[float]:
-    """The `score_of` of each; by far most are where nothing has to be cut off."""
+    """`score_of` for each; most values need no clipping, so they take a fast path."""
     if margins and min(margins) > -_SURE and max(margins) < _SURE:
         exp = math.exp
         return [1.0 / (1.0 + exp(-margin)) for margin in margins]
@@ -134,18 +136,18 @@ def _scores(margins: Sequence[float]) -> list[float]:
 
 
 def score_of(margin: float) -> float:
-    """The score of log-odds: at least 0, and below 1 however sure a model is."""
+    """The score for log-odds: at least 0, and below 1 however certain the model is."""
     found = 1.0 / (1.0 + math.exp(-min(max(margin, -700.0), 700.0)))
     return found if found < 1.0 else _BELOW_ONE
 
 
 def cut(text: str) -> str:
-    """What a reason shows of a text."""
+    """The part of a text that a reason shows."""
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
 
 
 def in_words(words: Words, value: float | str | None) -> str:
-    """What *value* says, as an analyst would put it."""
+    """*value* in an analyst's words."""
     if value is None:
         return words.missing
     if isinstance(value, str):
@@ -170,7 +172,7 @@ def _rows(columns: Sequence[Sequence[float]], count: int) -> Sequence[Row]:
 
 
 def _sum(linear: Linear, intercept: float, row: Row) -> float:
-    """Term by term, in the service's order: another order rounds otherwise."""
+    """Sum term by term in the service's order; another order rounds differently."""
     total = intercept
     for term, value in zip(linear.terms, row):
         total += _share(term, linear.farthest, value)
@@ -178,7 +180,7 @@ def _sum(linear: Linear, intercept: float, row: Row) -> float:
 
 
 def _share(term: Term, farthest: float, value: float) -> float:
-    missing = value != value  # NaN alone is not itself
+    missing = value != value  # true for NaN only
     away = 0.0 if missing else (single(value) - term.mean) / term.scale
     away = min(max(away, -farthest), farthest)
     return term.slope * away + term.missing * (float(missing) - term.missing_rate)

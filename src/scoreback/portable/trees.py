@@ -1,10 +1,10 @@
-"""The log-odds of rows by trees, in the way that is quickest for so many rows.
+"""The log-odds of rows from trees, computed in the fastest way for their number.
 
-A few are walked, from node to node. More go through functions made of the trees, which cost as much
-to make as walking through a few hundred rows. A function is made as a syntax tree of comparisons
-with numbers, never as text: whatever a model holds, it can only be a number there. Very many rows
-go through all trees together (`bitwise`). Every way gives the same sums, to the last digit: leaves
-are rounded so that no sum of them has to be.
+A few rows are walked from node to node. More rows go through functions made from the trees; making
+them costs as much as walking a few hundred rows. A function is built as a syntax tree of
+comparisons with numbers, never from text: whatever a model contains, it can only become a number
+there. Very many rows go through all trees together (`bitwise`). Every way gives the same sums to
+the last digit, because leaves are rounded so that sums need no rounding.
 """
 
 from __future__ import annotations
@@ -16,31 +16,33 @@ from types import CodeType, FunctionType
 from .bitwise import BitwiseTrees
 from .model import Trees, single
 
-MANY = 1_500  # rows that are worth going through all trees together
-NODES_TOGETHER = 20_000  # in one function, about: making a larger one takes much memory at once
-_TREES_IN_A_SUM = 20  # Python's compiler goes down a sum by recursion, too
-_NODES_AT_MOST = 60_000  # for rows together, whose every node takes memory for all of them
-COSTS = 8  # questions of a row that finding the place of a number among thresholds costs
-_STEPS = 2.0**32  # in one: leaves are rounded to whole steps, so that scores are exact to 1e-9
-_LARGEST_SUM = 2.0**20  # that has all its steps in double precision, with room to spare
-DEEPEST_COMPILED = 50  # questions one below the other: Python's compiler goes down by recursion
+MANY = 1_500  # from this many rows on, going through all trees together pays off
+# about how many nodes one function has: building a larger one takes much memory
+NODES_TOGETHER = 20_000
+_TREES_IN_A_SUM = 20  # Python's compiler recurses into a sum, too
+# limit for scoring rows together, where every node takes memory for all rows
+_NODES_AT_MOST = 60_000
+COSTS = 8  # finding a number's place among the thresholds costs as much as this many questions
+_STEPS = 2.0**32  # steps per unit: leaves are rounded to whole steps, so scores are exact to 1e-9
+_LARGEST_SUM = 2.0**20  # double precision holds every step of sums up to this, with room to spare
+DEEPEST_COMPILED = 50  # depth of questions: Python's compiler recurses into them
 
-Row = Sequence[float]  # of the columns that are used; NaN where missing
+Row = Sequence[float]  # the columns that are used; NaN where missing
 
 
 class TreeScorer:
-    """Sums of trees for rows, which hold the columns that some tree asks for."""
+    """Sums of trees for rows that hold the columns used by some tree."""
 
     def __init__(self, trees: Trees, intercept: float) -> None:
-        """Prepare for *trees*."""
+        """Prepare *trees*."""
         self._trees, self._intercept = trees, intercept
         asked = {f for f, left in zip(trees.feature, trees.left) if left >= 0}
-        self.used = sorted(asked)  # places among all columns
+        self.used = sorted(asked)  # positions among all columns
         places = {feature: place for place, feature in enumerate(self.used)}
         self._place = [places.get(feature, -1) for feature in trees.feature]
         self._functions: list[Callable[..., float]] = []
         self._bitwise: BitwiseTrees | None = None
-        # No sum in single precision is farther from the one in double precision than this.
+        # The largest possible difference between a sum in single and in double precision.
         reached = abs(intercept) + sum(_largest_leaves(trees))
         self.doubt = (len(trees.roots) + 1) * (2.0**-23 * reached + 1 / _STEPS)
         self._worth, self._start = trees.worth, intercept
@@ -61,7 +63,7 @@ class TreeScorer:
         return self._worth_it and count >= MANY
 
     def compile(self) -> None:
-        """Have functions made of the trees, where they are not too deep for that."""
+        """Make functions from the trees that are not too deep."""
         trees = self._trees
         if self._functions or not self.used or _depth(trees) > DEEPEST_COMPILED:
             return
@@ -73,7 +75,7 @@ class TreeScorer:
                 together = []
 
     def margins(self, columns: Sequence[Sequence[float]], count: int) -> list[float]:
-        """The log-odds of *count* rows, summed in double precision; *columns* are those used."""
+        """The log-odds of *count* rows, summed in double precision; *columns* are the used ones."""
         if self.together(count):
             if self._bitwise is None:
                 leaves = [round(worth * _STEPS) for worth in self._worth]
@@ -95,10 +97,10 @@ class TreeScorer:
         return total
 
     def contributions(self, row: Row, width: int) -> list[float]:
-        """A share for each of *width* features, then the base: they add up to the log-odds.
+        """A share for each of *width* features, then the base; together they are the log-odds.
 
-        A node is worth the mean of the leaves below it; each question gives what it changes to the
-        feature that it asks for.
+        A node is worth the mean of the leaves below it; each question credits its feature with the
+        change that it causes.
         """
         trees = self._trees
         shares = [0.0] * (width + 1)
@@ -113,13 +115,13 @@ class TreeScorer:
         return shares
 
     def _walked(self, row: Row) -> float:
-        total = self._start  # Python's own sum makes up for rounding, which the function cannot
+        total = self._start  # Python's own sum compensates for rounding, which the functions cannot
         for node in self._ends(row):
             total += self._worth[node]
         return total
 
     def _ends(self, row: Row) -> list[int]:
-        """Of each tree the leaf that *row* comes to."""
+        """The leaf that *row* reaches in each tree."""
         trees, place = self._trees, self._place
         left, right, threshold = trees.left, trees.right, trees.threshold
         missing_left, found = trees.missing_left, []
@@ -139,7 +141,7 @@ class TreeScorer:
         value = row[self._place[node]]
         if value < trees.threshold[node]:
             return trees.left[node]
-        missing = value != value  # NaN alone is not itself
+        missing = value != value  # true for NaN only
         return trees.left[node] if missing and trees.missing_left[node] else trees.right[node]
 
     def _compiled(self, roots: Sequence[int]) -> Callable[..., float]:
@@ -149,11 +151,11 @@ class TreeScorer:
 def compiled(
     trees: Trees, roots: Sequence[int], place: Sequence[int], width: int, worth: Sequence[float]
 ) -> Callable[..., float]:
-    """A function of a sum and *width* numbers: the sum, and what the leaves they lead to are worth.
+    """A function that adds the leaves reached by *width* numbers to a running sum.
 
-    It goes through the trees at *roots*; a node asks for the number at its *place*. A missing
-    number is below no threshold, and above none either: so a question whose missing go right is
-    "below?", and one whose missing go left is "not at least?".
+    It covers the trees at *roots*; a node tests the number at its *place*. A missing number is
+    neither below nor at least any threshold: so a question that sends missing numbers right tests
+    "below", and one that sends them left tests "not at least".
     """
     names = [f"x{each}" for each in range(width)]
     asked = [ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names]
@@ -176,10 +178,10 @@ def compiled(
     module = ast.parse("def margin(total):\n    total = 0.0\n    return total")
     (function,) = module.body
     if not isinstance(function, ast.FunctionDef):
-        raise TypeError("a definition is not parsed as one")
+        raise TypeError("the parsed code is not a function definition")
     assign, end = function.body
     if not isinstance(assign, ast.Assign):
-        raise TypeError("a statement is not parsed as one")
+        raise TypeError("the parsed code is not the expected statement")
     function.args.args += [ast.arg(arg=name, lineno=1, col_offset=0) for name in names]
     function.body = []
     for start in range(0, len(roots), _TREES_IN_A_SUM):
@@ -194,7 +196,7 @@ def compiled(
 
 
 def _depth(trees: Trees) -> int:
-    """The most questions on the way to a leaf; children come after their parents."""
+    """The maximum number of questions on the way to a leaf; children come after their parents."""
     depth = [0] * len(trees.left)
     for node, (left, right) in enumerate(zip(trees.left, trees.right)):
         if left >= 0:
@@ -203,13 +205,13 @@ def _depth(trees: Trees) -> int:
 
 
 def _leaf_counts(trees: Trees) -> list[int]:
-    """How many leaves each tree has."""
+    """The number of leaves in each tree."""
     ends = [*trees.roots[1:], len(trees.left)]
     return [sum(left < 0 for left in trees.left[a:b]) for a, b in zip(trees.roots, ends)]
 
 
 def _largest_leaves(trees: Trees) -> list[float]:
-    """Of each tree the largest leaf, whatever its sign."""
+    """The largest absolute leaf value of each tree."""
     ends = [*trees.roots[1:], len(trees.left)]
     return [
         max(abs(trees.worth[node]) for node in range(root, end) if trees.left[node] < 0)

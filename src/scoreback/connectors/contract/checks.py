@@ -1,9 +1,9 @@
-"""The contract of connectors as checks that anyone can run on their own.
+"""The connector contract as checks that anyone can run on their own connector.
 
 Give each check of `CHECKS` a fresh `Subject`, for example by parametrising a pytest function over
-them. A check raises `AssertionError` with a sentence about what the connector does wrong. What it
-asks is what a reader sees once ``Subject.settle`` has waited: no SIEM has to count on write, or to
-show its own writes at once. Doors that a connection does not have are not asked.
+them. A check raises `AssertionError` with a sentence about what the connector does wrong. It
+compares what a reader sees after ``Subject.settle``: a SIEM need not count at write time or show
+its own writes at once. A check of a door that the connection lacks passes.
 """
 
 from collections.abc import Callable, Iterator

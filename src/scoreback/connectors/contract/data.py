@@ -1,4 +1,4 @@
-"""What the contract checks work with: a subject, the events it is seeded with, their scores."""
+"""What the contract checks use: a subject, the events it is seeded with, and their scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,8 @@ from scoreback.records import (
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIELDS = ("source.ip", "rule.id")
-_CHANCES = {"audit": 0.0625, "explore": 0.25}  # that a score of the stage was shown
+# the probability with which a score of the stage was shown
+_CHANCES = {"audit": 0.0625, "explore": 0.25}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +47,28 @@ class Subject:
     """A connector under test: connected to a SIEM without events, alerts or rules."""
 
     connector: Connector
-    seed: Callable[[EventBatch], None]  # put events where `selection` finds them
+    seed: Callable[[EventBatch], None]  # puts events where `selection` finds them
     selection: Mapping[str, object]
-    unknown_selection: Mapping[str, object]  # well-formed, but of what does not exist
-    settle: Callable[[], None] = field(default=lambda: None)  # wait until writes can be read
-    now: Callable[[], datetime] = field(default=lambda: START + timedelta(days=2))  # the clock
-    # Put verdicts that name no alert of ours where the connector reads labels; None: it cannot be.
+    unknown_selection: Mapping[str, object]  # valid, but for events that do not exist
+    settle: Callable[[], None] = field(default=lambda: None)  # waits until writes can be read
+    # returns the current time
+    now: Callable[[], datetime] = field(default=lambda: START + timedelta(days=2))
+    # Puts verdicts on no alert of Scoreback's where the connector reads labels; None: not possible.
     judge: Callable[[LabelBatch], None] | None = None
-    hand: "UsersHand | None" = None  # on rules in the SIEM; None: nobody but us reaches them
+    hand: "UsersHand | None" = None  # changes rules in the SIEM; None: only Scoreback can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersHand:
-    """What a user does in the SIEM to a rule by its name."""
+    """What a user does in the SIEM to the rule with a given name."""
 
     switch_off: Callable[[str], None]
     is_on: Callable[[str], bool]
-    edit: Callable[[str], None] | None = None  # what is ours; None: it cannot be
+    edit: Callable[[str], None] | None = None  # edits what Scoreback wrote; None: not possible
 
 
 def arrival_of(number: int) -> datetime:
-    """When event *number* arrived."""
+    """When event *number* arrives."""
     return START + timedelta(seconds=number)
 
 
@@ -76,7 +78,7 @@ def event_ids(numbers: Sequence[int] | range) -> list[str]:
 
 
 def seed_events(subject: Subject, count: int) -> None:
-    """Event n arrives at second n; odd ones happened an hour before; every tenth has no rule."""
+    """Event n arrives at second n; odd ones happened an hour earlier; each tenth lacks a rule."""
     numbers = range(count)
     arrival = [arrival_of(n) for n in numbers]
     columns = {
@@ -87,7 +89,7 @@ def seed_events(subject: Subject, count: int) -> None:
         "source.ip": pa.array([f"10.0.0.{n % 7}" for n in numbers]),
         "rule.id": pa.array([f"r{n}" if n % 10 else None for n in numbers]),
     }
-    # In two writes and against the order, as events come to a SIEM.
+    # In two writes and out of order, as events reach a SIEM.
     for half in (range(count - 1, count // 2 - 1, -1), range(count // 2)):
         rows = pa.table(columns).take(pa.array(half, pa.int64())).combine_chunks()
         subject.seed(EventBatch(rows.to_batches()[0]))
@@ -95,12 +97,12 @@ def seed_events(subject: Subject, count: int) -> None:
 
 
 def query_of(subject: Subject) -> EventQuery:
-    """All seeded events with their fields."""
+    """A query for all seeded events with their fields."""
     return EventQuery(selection=subject.selection, fields=FIELDS)
 
 
 def read_all(subject: Subject, slices: Sequence[Slice]) -> dict[str, list[Any]]:
-    """The slices' events as lists by column, with each batch checked for size and fields."""
+    """The slices' events as lists by column; also checks the size and fields of each batch."""
     found: dict[str, list[Any]] = {
         name: [] for name in ("event_id", "event_ref", "event_time", "arrival_time", *FIELDS)
     }
@@ -116,7 +118,7 @@ def read_all(subject: Subject, slices: Sequence[Slice]) -> dict[str, list[Any]]:
 def scores_of(
     subject: Subject, numbers: range, *, stage: str = "live", version: str = "v1-aa"
 ) -> ScoreBatch:
-    """Scores of seeded events: from event 10 on they are to alert."""
+    """Scores of seeded events; those from event 10 on should alert."""
     window = TimeWindow(since=START, until=START + DAY)
     found = read_all(subject, subject.connector.events.slices(query_of(subject), window))
     refs = dict(zip(found["event_id"], found["event_ref"], strict=True))
@@ -145,7 +147,7 @@ def scores_of(
 
 
 def unit_score_of(subject: Subject, numbers: range) -> ScoreBatch:
-    """One score, of a unit that the seeded events are members of."""
+    """One score of a unit that consists of seeded events."""
     events = scores_of(subject, numbers).batch
     pairs = zip(*(events.column(n).to_pylist() for n in ("event_ref", "event_id")), strict=True)
     ref = unit_ref(Members(events=events.num_rows, named=tuple(pairs)))
@@ -157,7 +159,7 @@ def unit_score_of(subject: Subject, numbers: range) -> ScoreBatch:
 
 
 def contract_rule() -> AlertRule:
-    """A rule over the scores that `scores_of` gives to events from 10 on."""
+    """A rule for the scores that `scores_of` gives to events from 10 on."""
     return AlertRule(
         name="contract",
         detector="contract",
@@ -182,7 +184,7 @@ def read_scores(subject: Subject) -> list[dict[str, Any]]:
 
 
 def raise_alerts(subject: Subject) -> None:
-    """Wait until rules can see what was written, and let ours look at the last ten minutes."""
+    """Wait until rules can see the scores, then run Scoreback's rules on the last ten minutes."""
     subject.settle()
     engine = subject.connector.rule_engine
     if engine is not None:
@@ -192,28 +194,28 @@ def raise_alerts(subject: Subject) -> None:
 
 
 def raise_one_alert(subject: Subject) -> str:
-    """Seed, score and raise the alert of event 10; its id."""
+    """Seed and score event 10 and raise its alert; returns the alert's id."""
     seed_events(subject, 20)
     rules(subject).apply(contract_rule())
     write(subject, scores_of(subject, range(10, 11)))
     raise_alerts(subject)
     found = list(alerts(subject).find(AlertQuery(still_open=True)))
-    expect(len(found) == 1, f"one score that is to alert raised {len(found)} alerts")
+    expect(len(found) == 1, f"one score that should alert raised {len(found)} alerts")
     return found[0].alert_id
 
 
 def rules(subject: Subject) -> RulesDoor:
-    """Its door to rules; raises `NoDoor` where there is none."""
+    """The rules door; raises `NoDoor` where there is none."""
     return _there(subject.connector.rules)
 
 
 def alerts(subject: Subject) -> AlertsDoor:
-    """Its door to alerts; raises `NoDoor` where there is none."""
+    """The alerts door; raises `NoDoor` where there is none."""
     return _there(subject.connector.alerts)
 
 
 def health(subject: Subject) -> HealthDoor:
-    """Its door to health; raises `NoDoor` where there is none."""
+    """The health door; raises `NoDoor` where there is none."""
     return _there(subject.connector.health)
 
 
@@ -223,7 +225,7 @@ def labels_of(
     until: datetime | None = None,
     rules: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
-    """The labels since *since* as rows, with each batch checked for its size and order."""
+    """The labels since *since* as rows; also checks the size and order of each batch."""
     query = LabelQuery(
         detector="contract", entity="source.ip", since=since, until=until, rules=rules
     )
@@ -237,13 +239,13 @@ def labels_of(
 
 
 def judged(rows: Sequence[Mapping[str, object]]) -> LabelBatch:
-    """Verdicts as a batch, from rows with every column of a label."""
+    """Verdicts as a batch, from rows with all columns of a label."""
     columns = {f.name: pa.array([row[f.name] for row in rows], f.type) for f in LABEL_COLUMNS}
     return LabelBatch.of(columns, len(rows))
 
 
 class NoDoor(Exception):
-    """The connection has no such door, so there is nothing to ask."""
+    """The connection lacks this door, so the check does not apply."""
 
 
 _Door = TypeVar("_Door")
@@ -256,7 +258,7 @@ def _there(door: _Door | None) -> _Door:
 
 
 def expect_refused(call: Callable[[], object]) -> SiemRefused:
-    """The refusal that *call* must end in."""
+    """The refusal that *call* must raise."""
     try:
         call()
     except SiemRefused as error:
@@ -265,6 +267,6 @@ def expect_refused(call: Callable[[], object]) -> SiemRefused:
 
 
 def expect(truth: bool, otherwise: str) -> None:
-    """Fail with the sentence *otherwise* unless it is the *truth*."""
+    """Fail with the sentence *otherwise* unless *truth* holds."""
     if not truth:
         raise AssertionError(otherwise)

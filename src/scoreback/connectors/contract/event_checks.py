@@ -1,4 +1,4 @@
-"""What is asked of the door to events."""
+"""Checks of the events door."""
 
 import pickle
 from dataclasses import replace
@@ -21,7 +21,7 @@ from scoreback.records import TimeWindow
 
 
 def check_events_come_once_in_order_and_in_bounded_batches(subject: Subject) -> None:
-    """A read is ordered by arrival and id, and its batches hold what was asked for."""
+    """A read is ordered by arrival and id, and its batches have the requested size and fields."""
     seed_events(subject, 300)
     window = TimeWindow(since=START - DAY, until=START + DAY)
     found = read_all(subject, subject.connector.events.slices(query_of(subject), window))
@@ -33,7 +33,7 @@ def check_events_come_once_in_order_and_in_bounded_batches(subject: Subject) -> 
 
 
 def check_a_field_that_an_event_lacks_is_null(subject: Subject) -> None:
-    """Fields come as asked for, in that order; an absent value is null."""
+    """Fields come as requested and in that order; a missing value is null."""
     seed_events(subject, 12)
     window = TimeWindow(since=START, until=START + DAY)
     query = replace(query_of(subject), fields=("rule.id", "source.ip"))
@@ -42,12 +42,12 @@ def check_a_field_that_an_event_lacks_is_null(subject: Subject) -> None:
     known = subject.connector.events.fields(query.selection)
     expect(known == tuple(sorted(known)), "fields are not sorted")
     expect("rule.id" in known, f"the fields of the selection are {known}, without rule.id")
-    expect(rules["e00000"] is None, "an absent field is not null")
+    expect(rules["e00000"] is None, "a missing field is not null")
     expect(rules["e00001"] == "r1", f"a field reads {rules['e00001']!r} instead of 'r1'")
 
 
 def check_a_window_is_half_open(subject: Subject) -> None:
-    """The first microsecond of a window is in, its last bound is out."""
+    """A window includes its first microsecond and excludes its upper bound."""
     seed_events(subject, 50)
     window = TimeWindow(since=arrival_of(10), until=arrival_of(20))
     found = read_all(subject, subject.connector.events.slices(query_of(subject), window))
@@ -55,7 +55,7 @@ def check_a_window_is_half_open(subject: Subject) -> None:
 
 
 def check_slices_together_give_each_event_once(subject: Subject) -> None:
-    """However a window is cut, its parts survive pickling and give each event once, in order."""
+    """However a window is cut, its slices can be pickled and give each event once, in order."""
     seed_events(subject, 211)
     window = TimeWindow(since=START, until=START + DAY)
     whole = read_all(subject, subject.connector.events.slices(query_of(subject), window))
@@ -68,7 +68,10 @@ def check_slices_together_give_each_event_once(subject: Subject) -> None:
         )
         carried = pickle.loads(pickle.dumps(slices))  # noqa: S301 - our own bytes
         found = read_all(subject, carried)
-        expect(found["event_id"] == whole["event_id"], f"{parts} slices give other events than 1")
+        expect(
+            found["event_id"] == whole["event_id"],
+            f"{parts} slices give other events than one slice",
+        )
 
 
 def check_an_empty_window_gives_nothing(subject: Subject) -> None:
@@ -80,7 +83,7 @@ def check_an_empty_window_gives_nothing(subject: Subject) -> None:
 
 
 def check_a_field_that_no_event_has_is_null_and_found_missing(subject: Subject) -> None:
-    """Reading gives nulls for it, as a SIEM without a schema must; `check` names it."""
+    """Reading gives nulls for a field that no event has, and `check` reports it."""
     seed_events(subject, 5)
     window = TimeWindow(since=START, until=START + DAY)
     typo = replace(query_of(subject), fields=("source.ipp",))
@@ -94,12 +97,12 @@ def check_a_field_that_no_event_has_is_null_and_found_missing(subject: Subject) 
     found = subject.connector.check(typo)
     expect(
         any("source.ipp" in one.what and one.fix for one in found),
-        "check does not name the field that no event has, with what to do",
+        "check does not report the field that no event has, with a fix",
     )
 
 
 def check_what_does_not_exist_gives_nothing_and_is_found_missing(subject: Subject) -> None:
-    """An unknown selection is refused or gives no events; `check` says that nothing is there."""
+    """An unknown selection is refused or gives no events, and `check` reports it."""
     seed_events(subject, 5)
     window = TimeWindow(since=START, until=START + DAY)
     unknown = replace(query_of(subject), selection=subject.unknown_selection)
@@ -108,14 +111,16 @@ def check_what_does_not_exist_gives_nothing_and_is_found_missing(subject: Subjec
         expect(not found["event_id"], "an unknown selection gives events")
     except SiemRefused as error:
         expect(bool(error.hint), "the refusal does not say what to do")
-    expect(bool(subject.connector.check(unknown)), "check finds nothing wrong with it")
+    expect(
+        bool(subject.connector.check(unknown)), "check reports nothing about an unknown selection"
+    )
 
 
 def check_a_selection_in_other_words_is_refused(subject: Subject) -> None:
-    """What is none of this SIEM's words is refused at once, with a hint; its own words are not."""
+    """A selection in another SIEM's words is refused at once with a hint; the SIEM's own pass."""
     door = subject.connector.events
     door.refuse_selection(subject.selection)
     door.refuse_selection(subject.unknown_selection)
     foreign = {"no such key of any SIEM": "x"}
     error = expect_refused(lambda: door.refuse_selection(foreign))
-    expect(bool(error.hint), "the refusal does not say how a selection is written")
+    expect(bool(error.hint), "the refusal does not say how to write a selection")

@@ -1,4 +1,4 @@
-"""What the doors to health, and to rules about health, must keep."""
+"""Checks of the doors for health and for rules about health."""
 
 from datetime import datetime, timedelta
 
@@ -15,11 +15,13 @@ _VALUES: dict[str, Figure] = {
 
 
 def check_each_health_document_is_read_once_in_order(subject: Subject) -> None:
-    """By moment, kind and subject, however often it was written."""
+    """Reads are ordered by moment, kind and subject, and give each document once."""
     door = health(subject)
     second = _status(at=START + timedelta(hours=1))
     features = [_document(Kind.FEATURE, subject=name) for name in ("b", "a")]
-    expect(not list(door.read("contract", _EVER)), "there is health before any was written")
+    expect(
+        not list(door.read("contract", _EVER)), "there are health documents before any was written"
+    )
     door.write([second, *features, _status()])
     subject.settle()
     door.write([_status(), second])
@@ -30,18 +32,20 @@ def check_each_health_document_is_read_once_in_order(subject: Subject) -> None:
 
 
 def check_every_figure_is_read_as_it_was_written(subject: Subject) -> None:
-    """Numbers, texts and times to the microsecond, under the names of `FIGURES`."""
+    """Numbers, texts and times to the microsecond are read back under the names of `FIGURES`."""
     written = [_document(kind) for kind in Kind]
     door = health(subject)
     door.write(written)
     subject.settle()
     found = {document.kind: document for document in door.read("contract", _EVER)}
     for document in written:
-        expect(found.get(document.kind) == document, f"{document.kind} came back otherwise")
+        expect(
+            found.get(document.kind) == document, f"{document.kind} was read back with other values"
+        )
 
 
 def check_health_of_other_detectors_and_moments_is_left_out(subject: Subject) -> None:
-    """The window is half-open."""
+    """A read excludes other detectors, and its window excludes the upper bound."""
     door = health(subject)
     later = START + timedelta(hours=1)
     door.write([_status(), _status(at=later), _status(detector="other")])
@@ -51,12 +55,12 @@ def check_health_of_other_detectors_and_moments_is_left_out(subject: Subject) ->
 
 
 def check_a_rule_about_health_raises_one_alert_a_day_and_detector(subject: Subject) -> None:
-    """It is not an alert of the detector, and looking again opens nothing."""
+    """Such an alert is not the detector's own, and a second evaluation opens nothing."""
     engine = subject.connector.rule_engine
     door = rules(subject)
     health(subject)
     door.apply(_rule())
-    expect(door.current("health.stale") == _rule(), "the rule came back otherwise")
+    expect(door.current("health.stale") == _rule(), "the rule was read back with other values")
     if engine is None:
         return
     documents = [
@@ -70,11 +74,14 @@ def check_a_rule_about_health_raises_one_alert_a_day_and_detector(subject: Subje
     found = sorted((a.entity or "", a.event_time) for a in alerts(subject).find())
     wanted = [("contract", START), ("contract", START + DAY), ("other", START)]
     expect(found == wanted, f"alerts of {found}")
-    expect(not list(alerts(subject).find(AlertQuery(detector="contract"))), "they are its own")
+    expect(
+        not list(alerts(subject).find(AlertQuery(detector="contract"))),
+        "they are listed as alerts of the detector",
+    )
 
 
 def check_alerts_about_health_say_why_and_are_closed_like_others(subject: Subject) -> None:
-    """Their verdicts carry the name of the rule, by which no training takes them."""
+    """Their verdicts carry the rule's name, so that training leaves them out."""
     engine = subject.connector.rule_engine
     rules(subject).apply(_rule())
     health(subject)

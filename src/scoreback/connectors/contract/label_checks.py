@@ -1,4 +1,4 @@
-"""The contract of closing alerts and of the labels that come of it."""
+"""Checks of closing alerts, and of the labels that result."""
 
 from datetime import timedelta
 
@@ -22,10 +22,10 @@ HOUR = timedelta(hours=1)
 
 
 def check_closing_an_alert_gives_a_label(subject: Subject) -> None:
-    """A verdict becomes a label with its own time; another verdict is a later label."""
+    """A verdict becomes a label with its own time; another verdict becomes a later label."""
     alert_id = raise_one_alert(subject)
     closed = alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=AT)
-    expect(closed.verdict == Verdict.FALSE_POSITIVE, "a closed alert does not say how")
+    expect(closed.verdict == Verdict.FALSE_POSITIVE, "a closed alert has no verdict")
     expect(closed.touched, "a closed alert counts as untouched")
     subject.settle()
     expect(
@@ -45,11 +45,11 @@ def check_closing_an_alert_gives_a_label(subject: Subject) -> None:
     )
     expect(labels[0]["label_time"] < labels[1]["label_time"], "a later verdict is not later")
     named = {(row["alert_id"], row["rule"], row["withdrawn"]) for row in labels}
-    expect(named == {(alert_id, "contract", False)}, f"labels say of their alert {named}")
+    expect(named == {(alert_id, "contract", False)}, f"labels name as their alert {named}")
 
 
 def check_a_label_query_says_which_labels(subject: Subject) -> None:
-    """Labels are those of ``[since, until)``, on alerts of the rules if any are named."""
+    """Labels are those of ``[since, until)``, on alerts of the named rules if any are named."""
     alert_id = raise_one_alert(subject)
     for hours, labeller in enumerate(("ada", "bob")):
         alerts(subject).close(
@@ -62,11 +62,11 @@ def check_a_label_query_says_which_labels(subject: Subject) -> None:
     until = labels_of(subject, START, later)
     expect([row["labeller"] for row in until] == ["ada"], "until gives other labels")
     expect(len(labels_of(subject, START, rules=("contract",))) == 2, "labels of a rule are missing")
-    expect(not labels_of(subject, START, rules=("other",)), "labels of another rule are told")
+    expect(not labels_of(subject, START, rules=("other",)), "labels of another rule are returned")
 
 
 def check_a_verdict_is_not_older_than_its_event(subject: Subject) -> None:
-    """Closing an alert as of a time before its event is refused, and closes nothing."""
+    """Closing an alert with a time before its event is refused and changes nothing."""
     alert_id = raise_one_alert(subject)
     (alert,) = alerts(subject).find()
     early = alert.event_time - timedelta(microseconds=1)
@@ -80,7 +80,7 @@ def check_a_verdict_is_not_older_than_its_event(subject: Subject) -> None:
 
 
 def check_the_same_closing_told_again_changes_nothing(subject: Subject) -> None:
-    """One closing is one label, however often it is told; anything else is another, later."""
+    """One closing is one label, however often it is repeated; another one is a later label."""
     alert_id = raise_one_alert(subject)
     times = []
     for hours in (0, 1, 0):
@@ -91,7 +91,7 @@ def check_the_same_closing_told_again_changes_nothing(subject: Subject) -> None:
         subject.settle()
     expect(len(set(times)) == 1, f"the same closing has the times {times}")
     labels = labels_of(subject, START)
-    expect(len(labels) == 1, f"one closing told three times gives {len(labels)} labels")
+    expect(len(labels) == 1, f"one closing repeated three times gives {len(labels)} labels")
     expect(labels[0]["label_time"] == times[0], "an alert is closed at another time than its label")
     for verdict, labeller in (
         (Verdict.FALSE_POSITIVE, "bob"),
@@ -106,7 +106,7 @@ def check_the_same_closing_told_again_changes_nothing(subject: Subject) -> None:
 
 
 def check_a_reopened_alert_tells_that_its_verdicts_are_withdrawn(subject: Subject) -> None:
-    """What was said stays told; a row of its own says that it holds no more, and since when."""
+    """A label stays; a separate row says that it was withdrawn, and when."""
     alert_id = raise_one_alert(subject)
     for labeller in ("ada", "bob"):
         alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller=labeller, at=AT)
@@ -129,7 +129,7 @@ def check_a_reopened_alert_tells_that_its_verdicts_are_withdrawn(subject: Subjec
     )
     expect(given == withdrawn, "a withdrawal names another label than the one that was given")
     expect(labels[1]["label_time"] < labels[2]["label_time"], "a verdict ends before it is given")
-    # Even where the clock was set back.
+    # Also if the clock was set back.
     alerts(subject).close(alert_id, Verdict.FALSE_POSITIVE, labeller="ada", at=AT)
     subject.settle()
     labels = labels_of(subject, START)
@@ -139,7 +139,7 @@ def check_a_reopened_alert_tells_that_its_verdicts_are_withdrawn(subject: Subjec
 
 
 def check_a_verdict_without_an_alert_is_told_whole(subject: Subject) -> None:
-    """A finding may name no raw event; the chance that a person was shown it is not lost."""
+    """A verdict may name no raw event; the probability that its event was shown is kept."""
     if subject.judge is None:
         return
     times = {"since": START, "until": START + DAY}
@@ -159,14 +159,14 @@ def check_a_verdict_without_an_alert_is_told_whole(subject: Subject) -> None:
         subject.judge(judged(whole))
         subject.settle()
     found = labels_of(subject, START)
-    expect(len(found) == len(rows), f"{len(rows)} verdicts told twice give {len(found)} labels")
+    expect(len(found) == len(rows), f"{len(rows)} verdicts sent twice give {len(found)} labels")
     for row, label in zip(whole, found, strict=True):
         differing = [name for name in LABEL_COLUMNS.names if label[name] != row[name]]
-        expect(not differing, f"{differing} of a label are not as they were told")
+        expect(not differing, f"{differing} of a label differ from what was sent")
 
 
 def check_an_unknown_alert_is_refused(subject: Subject) -> None:
-    """Closing or opening what is not there is refused."""
+    """Closing or reopening an alert that does not exist is refused."""
     expect_refused(lambda: alerts(subject).reopen("no-such-alert", at=START))
     expect_refused(
         lambda: alerts(subject).close(

@@ -1,4 +1,4 @@
-"""What is asked of the doors to scores and enrichments: once as read."""
+"""Checks of the doors for scores and enrichments: each score is read exactly once."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from scoreback.records import Enrichment, Histogram, TimeWindow
 
 
 def check_a_score_written_twice_is_read_once(subject: Subject) -> None:
-    """However often and in whatever portions scores are written, a reader sees each once."""
+    """However often and in whatever batches scores are written, a reader sees each once."""
     seed_events(subject, 20)
     first, overlapping = scores_of(subject, range(10)), scores_of(subject, range(5, 15))
     for scores in (first, overlapping, first):
@@ -38,24 +38,24 @@ def check_a_score_written_twice_is_read_once(subject: Subject) -> None:
         if row["score_id"] in wanted:
             sent = wanted[row["score_id"]]
             alike = all(row[name] == sent[name] for name in sent if name != "event_ref")
-            expect(alike, f"a score reads {row}, written was {sent}")
+            expect(alike, f"a score is read as {row}, but was written as {sent}")
 
 
 def check_what_is_stored_of_a_batch_can_be_told(subject: Subject) -> None:
-    """`existing` gives the ids of those scores of a batch that are there, and no others."""
+    """`existing` returns the ids of exactly those scores of a batch that are stored."""
     seed_events(subject, 20)
     write(subject, scores_of(subject, range(10)))
     subject.settle()
     asked = scores_of(subject, range(5, 15))
     ids = asked.batch.column("score_id").to_pylist()
     found = subject.connector.scores.existing(asked)
-    expect(found == set(ids[:5]), f"of 10 scores, 5 of them stored, {len(found)} are told")
+    expect(found == set(ids[:5]), f"of 10 scores, 5 of them stored, {len(found)} are reported")
     none = scores_of(subject, range(15, 20))
-    expect(not subject.connector.scores.existing(none), "scores are told that nobody wrote")
+    expect(not subject.connector.scores.existing(none), "scores are reported that nobody wrote")
 
 
 def check_scores_can_be_read_by_version_stage_and_time(subject: Subject) -> None:
-    """A reader is given what it asked for."""
+    """A reader gets the scores of the requested version, stage and time."""
     seed_events(subject, 20)
     write(subject, scores_of(subject, range(4)))
     write(subject, scores_of(subject, range(4), stage="shadow", version="v2-bb"))
@@ -76,19 +76,19 @@ def check_scores_can_be_read_by_version_stage_and_time(subject: Subject) -> None
 
 
 def check_a_score_of_a_unit_of_events_is_stored_like_any_other(subject: Subject) -> None:
-    """Its id is that of no event and its ref names several; it is stored once all the same."""
+    """Its id is no event's, and its ref names several events; it is stored once all the same."""
     seed_events(subject, 5)
     unit = unit_score_of(subject, range(3))
     for _ in range(2):
         report = write(subject, unit)
         expect(not report.refused, f"a write gives {report}")
     subject.settle()
-    expect(subject.connector.scores.existing(unit) == {"contract-unit-score"}, "it is not there")
+    expect(subject.connector.scores.existing(unit) == {"contract-unit-score"}, "it is not stored")
     expect(len(read_scores(subject)) == 1, "it is not read once")
 
 
 def check_enriching_twice_changes_nothing(subject: Subject) -> None:
-    """Each enrichment that the connector names takes scores, and takes them again."""
+    """Each enrichment that the connector offers accepts scores, and accepts them again."""
     door = subject.connector.enrichment
     if door is None:
         return
@@ -107,7 +107,7 @@ def check_enriching_twice_changes_nothing(subject: Subject) -> None:
 
 
 def check_a_histogram_written_twice_is_read_once(subject: Subject) -> None:
-    """Counts of a slice come back as they were written, each slice once."""
+    """The counts of a slice are read back as written, each slice once."""
     door = subject.connector.scores
     written = [
         Histogram(
@@ -132,8 +132,10 @@ def check_a_histogram_written_twice_is_read_once(subject: Subject) -> None:
         f"histograms read {found}",
     )
     later = TimeWindow(since=START + timedelta(hours=1), until=START + timedelta(hours=2))
-    expect(len(list(door.histograms("contract", later))) == 1, "the window is not kept")
-    expect(not list(door.histograms("other", everything)), "those of another detector are read")
+    expect(len(list(door.histograms("contract", later))) == 1, "the window is ignored")
+    expect(
+        not list(door.histograms("other", everything)), "histograms of another detector are read"
+    )
 
 
 def _counts(histogram: Histogram) -> dict[str, list[int]]:

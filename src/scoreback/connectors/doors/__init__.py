@@ -1,8 +1,8 @@
-"""The doors of a connection: what each promises, one file a door.
+"""The doors of a connection: what each of them promises, one file per door.
 
-The docstrings are the contract; `scoreback.connectors.contract` asks it of every connector. A
-SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (retry) or
-`SiemRefused` (don't).
+The docstrings are the contract; `scoreback.connectors.contract` checks it for every connector. A
+SIEM's own exceptions never leave its folder: they become `SiemUnavailable` (retry) or `SiemRefused`
+(do not retry).
 """
 
 from scoreback.connectors.doors.alerts import AlertFields, AlertLinks, AlertQuery, AlertsDoor

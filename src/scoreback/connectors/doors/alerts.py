@@ -1,4 +1,4 @@
-"""The door to alerts: listed, closed, reopened, tagged, as an analyst does it."""
+"""The alerts door: lists, closes, reopens and tags alerts, as an analyst does."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from scoreback.records import Alert, TimeWindow, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertQuery:
-    """Which alerts."""
+    """Which alerts to find."""
 
     detector: str | None = None
     version: str | None = None
-    window: TimeWindow | None = None  # by the time of the event that opened them
+    window: TimeWindow | None = None  # by the time of the event that opened the alert
     still_open: bool = False
-    touched: bool = True  # False: ``Alert.touched`` need not be right, which spares questions
+    touched: bool = True  # False: ``Alert.touched`` may be wrong, which saves requests
 
 
 @runtime_checkable
@@ -26,55 +26,55 @@ class AlertsDoor(Protocol):
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:
         """Yield the alerts of *query*, by the time of their opening event, oldest first.
 
-        It is a stream: who wants a few takes a few. ``Alert.touched`` says whether an analyst has
-        done something with it.
+        This is a stream: a caller who wants a few stops early. ``Alert.touched`` says whether an
+        analyst has worked on the alert.
         """
         ...
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
         """Close the alert with *verdict*.
 
-        The same verdict by the same labeller again changes nothing; another one is a new label with
-        a later time.
+        Repeating a verdict by the same labeller changes nothing; a different verdict is a new label
+        with a later time.
 
         Raises:
-            SiemRefused: no such alert, or *at* is before its event.
+            SiemRefused: the alert does not exist, or *at* is before its event.
         """
         ...
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
-        """Open the alert again: its verdicts are withdrawn.
+        """Reopen the alert and withdraw its verdicts.
 
         Raises:
-            SiemRefused: no such alert.
+            SiemRefused: the alert does not exist.
         """
         ...
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Put *tag* on alerts, once each; how many have it newly. Unknown ids are left out."""
+        """Put *tag* on alerts, once each; returns how many got it. Unknown ids are ignored."""
         ...
 
     def untag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Take *tag* off alerts; how many had it. Unknown ids are left out."""
+        """Remove *tag* from alerts; returns how many had it. Unknown ids are ignored."""
         ...
 
 
 @runtime_checkable
 class AlertFields(Protocol):
-    """What a door to alerts may know beside: which values the event of an alert has."""
+    """What an alerts door may also offer: field values of the events that opened alerts."""
 
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-        """By alert id, the fields of its opening event that were copied onto its score.
+        """By alert id, the fields of its opening event that the score copied.
 
-        Values are text; fields without one are left out, and so are alerts without a field.
+        Values are text; fields without a value are left out, and so are alerts without fields.
         """
         ...
 
 
 @runtime_checkable
 class AlertLinks(Protocol):
-    """Where people see an alert: of doors to alerts of a SIEM that has pages for them."""
+    """What an alerts door may also offer if its SIEM has a page for each alert."""
 
     def link_of(self, alert: Alert) -> str | None:
-        """The address of the page that shows *alert*, for a browser; None: there is none."""
+        """The browser address of the page that shows *alert*; None if there is none."""
         ...

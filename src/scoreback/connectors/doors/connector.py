@@ -1,4 +1,4 @@
-"""A connection: a bundle of doors, each there or not, and what is missing for it to work."""
+"""A connection: a bundle of doors, some of which may be missing, and checks of its setup."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,14 @@ from scoreback.records import EventQuery, Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """How a SIEM behaves, where code has to know; it asks this and never the connector's name."""
+    """How a SIEM behaves: code that has to know reads this and never the connector's name."""
 
-    # How long after its arrival time an event may still turn up; the workspace can say otherwise.
+    # How long after its arrival time an event may still appear; the workspace can override it.
     settle: timedelta = timedelta(0)
-    # A score that `ScoresDoor.write` reported as written is stored; else it is seen to be, later.
+    # Whether a score that `ScoresDoor.write` reports as written is certainly stored; otherwise the
+    # service reads it back.
     acknowledged: bool = True
-    # How long after a write its scores may stay unseen by readers.
+    # How long after a write readers may not see its scores.
     visible_after: timedelta = timedelta(0)
 
 
@@ -38,7 +39,7 @@ class Connector(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the connection; part of every score_id."""
+        """The connection's name; part of every score_id."""
         ...
 
     @property
@@ -53,7 +54,7 @@ class Connector(Protocol):
 
     @property
     def scores(self) -> ScoresDoor:
-        """Keeps scores."""
+        """Stores scores."""
         ...
 
     @property
@@ -63,7 +64,7 @@ class Connector(Protocol):
 
     @property
     def labels(self) -> LabelsDoor | None:
-        """Reads verdicts."""
+        """Reads analysts' verdicts."""
         ...
 
     @property
@@ -73,49 +74,49 @@ class Connector(Protocol):
 
     @property
     def rules(self) -> RulesDoor | None:
-        """Keeps alert rules."""
+        """Stores alert rules."""
         ...
 
     @property
     def rule_engine(self) -> RuleEngine | None:
-        """Raises alerts, where the SIEM does not do it itself."""
+        """Raises alerts, where the SIEM does not."""
         ...
 
     @property
     def health(self) -> HealthDoor | None:
-        """Takes figures about detectors."""
+        """Stores figures about detectors."""
         ...
 
     @property
     def settings(self) -> SettingsDoor | None:
-        """Tells what admins changed in the SIEM."""
+        """Reads the settings that admins changed in the SIEM."""
         ...
 
     @property
     def resources(self) -> ResourcesDoor | None:
-        """Keeps what the connection needs in the SIEM."""
+        """Stores the objects that the connection needs in the SIEM."""
         ...
 
     @property
     def native(self) -> NativeDoor | None:
-        """Keeps what the SIEM scores by itself."""
+        """Stores what the SIEM needs to compute scores itself."""
         ...
 
     @property
     def intake(self) -> IntakeDoor | None:
-        """Takes events in: the embedded SIEM, demo and tests."""
+        """Adds events: for the embedded SIEM, the demo and tests."""
         ...
 
     @property
     def exports(self) -> ExportsDoor | None:
-        """Takes files in that another tool exported."""
+        """Loads files that other tools exported."""
         ...
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:
-        """What opens a connection for the workspace in *home* without a file that describes it.
+        """Settings that open a connection for the workspace in *home* without a connection file.
 
-        None where there is no such thing: somebody has to say where the SIEM is.
+        None if there are none because the user has to say where the SIEM is.
         """
         ...
 
@@ -130,12 +131,12 @@ class Connector(Protocol):
         ...
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
-        """What is missing for *query* to be read and its scores written, each with the fix.
+        """Findings about reading *query* and writing its scores, each with its fix.
 
-        A field that no event of the selection has is one of these findings.
+        One kind of finding is a field that no event of the selection has.
         """
         ...
 
     def close_connection(self) -> None:
-        """Let go of files and sockets; safe to call twice."""
+        """Close files and sockets; can safely be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""The door to health: how detectors are doing, told to the SIEM."""
+"""The health door: tells the SIEM how detectors are doing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -9,26 +9,26 @@ from scoreback.records import TimeWindow
 
 @runtime_checkable
 class HealthDoor(Protocol):
-    """Keeps health documents, for dashboards and for alerts about detectors.
+    """Stores health documents, for dashboards and for alerts about detectors.
 
-    Their names and units are those of docs/health.md in every SIEM.
+    Names and units of the figures are those of docs/health.md in every SIEM.
     """
 
     def write(self, documents: Sequence[HealthDocument]) -> None:
-        """Store *documents*; the same ``health_id`` again is still read once.
+        """Store *documents*; one that is written again under its ``health_id`` is still read once.
 
         Raises:
             SiemUnavailable: some may be stored; writing them again stores the rest.
-            SiemRefused: they cannot be stored, as a right or a template is missing.
+            SiemRefused: they cannot be stored, because a permission or a template is missing.
         """
         ...
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[HealthDocument]:
-        """Yield the documents of *detector* of moments in *window*, each once.
+        """Yield the documents of *detector* with moments in *window*, each once.
 
-        In order of (moment, kind, subject). None was written yet: nothing is yielded.
+        Ordered by (moment, kind, subject). Yields nothing if none was written yet.
 
         Raises:
-            SiemUnavailable: the SIEM did not answer; what was yielded stands.
+            SiemUnavailable: the SIEM did not answer; documents yielded so far are valid.
         """
         ...

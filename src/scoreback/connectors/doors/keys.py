@@ -1,4 +1,4 @@
-"""What a connector says about the keys that a connection should have, before there is one."""
+"""What a connector says about the API keys that a connection needs, before one exists."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Any, Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyNeeds:
-    """What one detector does in the SIEM, as far as rights go."""
+    """What one detector does in the SIEM, as far as permissions go."""
 
     detector: str
-    selection: Mapping[str, object]  # of its events, in the SIEM's words
-    in_place: bool = False  # its scores are written onto the events themselves
+    selection: Mapping[str, object]  # selection of its events, in the SIEM's words
+    in_place: bool = False  # whether its scores are written onto the events themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRequest:
-    """A request that makes one key, as an admin can send it."""
+    """A request that creates one key, as an admin can send it."""
 
-    purpose: str  # a word for file names: install, run
-    about: str  # where the key goes, a sentence for people
+    purpose: str  # a word for file names: install or run
+    about: str  # a sentence for people that says where to store the key
     method: str
     path: str
     body: Mapping[str, Any]
@@ -27,21 +27,21 @@ class KeyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admin:
-    """Who may make keys."""
+    """The credentials of a person who may create keys."""
 
     user: str
     password: str
 
     def __repr__(self) -> str:
-        """Without the password."""
+        """The representation without the password."""
         return f"Admin(user={self.user!r})"
 
 
 @runtime_checkable
 class MakesKeys(Protocol):
-    """A connector that knows the least rights of its keys; asked of the class, not of a connection.
+    """What a connector class offers if it knows the least permissions that its keys need.
 
-    Nothing is opened: the key that would open it is yet to be made.
+    It is used on the class, without a connection: the key that would open one does not exist yet.
     """
 
     @classmethod
@@ -55,19 +55,21 @@ class MakesKeys(Protocol):
         expires: str | None = None,
         admin: Admin | None = None,
     ) -> Sequence[KeyRequest]:
-        """The keys of the connection called *name*, each with the least rights that suffice.
+        """The keys of the connection called *name*, each with the least permissions that suffice.
 
         Args:
-            name: of the connection.
-            settings: of its file.
+            name: the name of the connection.
+            settings: the settings in its file.
             needs: what each detector does.
-            version: of a part of the SIEM whose rights differ by version; asked for without it.
-            expires: after how long the key of the service does, ``90d`` say; never without it.
-            admin: whose credentials may ask for the version.
+            version: the version of the part of the SIEM whose permissions differ by version;
+                without it, the SIEM is asked.
+            expires: how long the service's key is valid, such as ``90d``; without it, the key never
+                expires.
+            admin: credentials that may ask for the version.
 
         Raises:
             ConfigError: a setting or the version is wrong, or the version cannot be found out.
-            SiemRefused: a selection is wrong.
+            SiemRefused: a selection is not valid.
         """
         ...
 
@@ -75,10 +77,10 @@ class MakesKeys(Protocol):
     def make_key(
         cls, name: str, settings: Mapping[str, object], request: KeyRequest, admin: Admin
     ) -> str:
-        """Make the key of *request* as *admin*; the secret, as the connection's settings take it.
+        """Create the key of *request* as *admin*; returns the secret for the connection's settings.
 
         Raises:
             SiemUnavailable: the SIEM did not answer; whether the key was made is not known.
-            SiemRefused: it may not be made.
+            SiemRefused: *admin* may not create it.
         """
         ...

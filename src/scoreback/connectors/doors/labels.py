@@ -1,4 +1,4 @@
-"""The door to labels: how analysts judged what they saw."""
+"""The labels door: how analysts judged events and alerts."""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
@@ -11,24 +11,24 @@ class LabelsDoor(Protocol):
     """Reads analysts' verdicts."""
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
-        """Yield the verdicts that *query* asks for, in order of label time.
+        """Yield the verdicts of *query*, in order of label time.
 
         A label names the event that was judged or, where a finding names none, an entity by the
         value of ``query.entity`` with ``[since, until)``. Each batch has at most `BATCH_ROWS` rows.
 
-        Another verdict on an alert is a new label with a later time; the same closing told again
-        while it stands is not a label. A verdict that was taken back, as by reopening its alert, is
-        told as it was given, and once more as a row that differs in ``label_time`` and
-        ``withdrawn`` alone: when it was taken back. A SIEM that forgets what it was told of an
-        alert has it told otherwise: a withdrawn row that names its ``alert_id``, and neither an
-        event nor an entity, says that nothing that was told of the alert before holds any more.
-        Our own closings are told like any other.
+        A different verdict on an alert is a new label with a later time; repeating a closing that
+        stands adds no label. A verdict that was withdrawn, for example by reopening its alert, is
+        yielded as it was given, and again as a row that differs only in ``label_time`` (when it was
+        withdrawn) and ``withdrawn``. A SIEM that forgets the earlier verdicts on an alert reports
+        withdrawals differently: a withdrawn row with an ``alert_id``, but neither an event nor an
+        entity, ends all earlier verdicts on that alert. Closings by Scoreback are yielded like any
+        others.
 
-        A verdict that the SIEM has forgotten is told no more; one that it was told of late comes
-        with the time that it names, so a later call may give more of the same time.
+        A verdict that the SIEM has forgotten is no longer yielded; one that reaches the SIEM late
+        has the time that it names, so a later call may yield more verdicts of the same time.
 
         Raises:
-            SiemUnavailable: the SIEM did not answer; what was yielded stands.
-            SiemRefused: the SIEM refused.
+            SiemUnavailable: the SIEM did not answer; labels yielded so far are valid.
+            SiemRefused: the SIEM refused the query.
         """
         ...

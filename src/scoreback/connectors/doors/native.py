@@ -1,6 +1,6 @@
-"""The door to native scoring: by what a SIEM scores events of a detector itself.
+"""The native scoring door: what a SIEM needs to score a detector's events itself.
 
-In a search, or as events come in.
+A SIEM scores in a search, or while events come in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,62 +10,62 @@ from scoreback.deployment import DetectorNeeds, ModelResource, NativePoint
 
 
 class TrialEvent(Protocol):
-    """An event as a SIEM has it: all values of each field, and its times in microseconds."""
+    """An event as a SIEM holds it: all values of each field, and its times in microseconds."""
 
     @property
     def values(self) -> Mapping[str, Sequence[str]]:
-        """Field → its values; one that is absent has none."""
+        """Field → its values; a missing field has none."""
         ...
 
     @property
     def event_time(self) -> int:
-        """When it was."""
+        """When the event happened."""
         ...
 
     @property
     def arrival_time(self) -> int:
-        """When the SIEM had it."""
+        """When the SIEM received it."""
         ...
 
 
 class NativeAnswer(NamedTuple):
-    """What a SIEM itself says of some events, in their order."""
+    """What the SIEM itself says about some events, in their order."""
 
     scores: list[float]
-    alerts: list[int]  # rows that reach the cut
+    alerts: list[int]  # rows with a score that reaches the cut
 
 
 @runtime_checkable
 class NativeDoor(Protocol):
-    """Keeps the version and threshold in force where the SIEM's own scorer reads them.
+    """Stores the version and threshold in force where the SIEM's own scorer reads them.
 
-    The models themselves are resources: `ResourcesDoor.of_detector` gives a `ModelResource` for the
-    model that it is told of.
+    The models themselves are resources: `ResourcesDoor.of_detector` returns a `ModelResource` for
+    the model that it is given.
     """
 
     def in_force(self) -> Mapping[str, NativePoint]:
-        """By what each detector is scored there now."""
+        """What the SIEM scores each detector with now."""
         ...
 
     def put_in_force(self, point: NativePoint) -> None:
-        """Have *point* in force instead; putting it there twice changes nothing.
+        """Put *point* in force; repeating it changes nothing.
 
-        Its model is there already.
+        Its model must be in the SIEM already.
         """
         ...
 
     def hindrances(self, needs: DetectorNeeds) -> Sequence[str]:
-        """Why this SIEM cannot score by the model of *needs*, a clause each; none: it can."""
+        """Why this SIEM cannot score with the model of *needs*, a clause each; empty if it can."""
         ...
 
     def tried(
         self, wanted: ModelResource, events: Sequence[TrialEvent], threshold: float, cut: float
     ) -> NativeAnswer | None:
-        """What the SIEM itself scores *events* by *wanted*, and which reach *threshold*.
+        """The scores that the SIEM gives *events* with *wanted*, and which reach *threshold*.
 
-        *cut* is the same as log-odds. None where a SIEM cannot be asked before the model is there.
+        *cut* is *threshold* as log-odds. None where a SIEM cannot try a model before it is stored.
 
         Raises:
-            SiemRefused: it cannot score by it; the text says why.
+            SiemRefused: the SIEM cannot score with it; the message says why.
         """
         ...

@@ -1,4 +1,4 @@
-"""The door to resources: what a connection needs in its SIEM beside rules."""
+"""The resources door: the objects, beside rules, that a connection needs in its SIEM."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -8,30 +8,30 @@ from scoreback.deployment import DetectorNeeds, Found, Resource
 
 @runtime_checkable
 class ResourcesDoor(Protocol):
-    """Keeps templates, indices and lookups as we want them."""
+    """Keeps templates, indices and lookups as Scoreback wants them."""
 
     def require_place(self) -> None:
-        """See that there is where to put what is wanted, as far as we may not make that ourselves.
+        """Check that the containers of resources exist that Scoreback may not create itself.
 
-        A space of Kibana is such a place. What is removed needs none.
+        A Kibana space is such a container. Resources to be removed need none.
 
         Raises:
-            SiemRefused: it is not there.
+            SiemRefused: a container does not exist.
         """
         ...
 
     def wanted(self) -> Sequence[Resource]:
-        """What this connection needs, in the order of making."""
+        """What this connection needs, in the order of creation."""
         ...
 
     def of_detector(self, needs: DetectorNeeds) -> Sequence[Resource]:
-        """What this connection needs for one detector beside that, in the order of making."""
+        """What this connection also needs for one detector, in the order of creation."""
         ...
 
     def made(self) -> Sequence[Resource]:
-        """What was made for detectors and not removed, as far as it is not in `wanted`.
+        """What was created for detectors and not removed, except what `wanted` lists.
 
-        Without it nobody could remove what a detector left that is gone.
+        Without this, nobody could remove the objects of a detector that no longer exists.
         """
         ...
 
@@ -40,15 +40,16 @@ class ResourcesDoor(Protocol):
         ...
 
     def apply(self, wanted: Resource) -> None:
-        """Create or replace it, whoever changed it; applying it twice changes nothing.
+        """Create or replace it, even if somebody edited it; repeating it changes nothing.
 
         Data is never lost.
 
         Raises:
-            SiemRefused: a right is missing, or what is there cannot become what is wanted.
+            SiemRefused: a permission is missing, or the existing object cannot be changed into the
+                wanted one.
         """
         ...
 
     def remove(self, resource: Resource) -> None:
-        """Remove it; one that ``holds_data`` loses it. Removing what is not there is no error."""
+        """Remove it, with its data if it ``holds_data``. Removing a missing object is no error."""
         ...

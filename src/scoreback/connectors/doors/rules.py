@@ -1,4 +1,4 @@
-"""The doors to alert rules, and to the engine where the SIEM has none of its own."""
+"""The doors for alert rules, and for the rule engine where the SIEM has none."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -7,34 +7,35 @@ from typing import Protocol, runtime_checkable
 from scoreback.deployment import AlertRule, Delivery, Found, Reads, Suppress
 from scoreback.health import HealthDocument
 
-LOOK_BACK = timedelta(minutes=10)  # what a rule looks at again, by the time when the SIEM got it
+# how far back a rule looks again, by the time when the SIEM received a score
+LOOK_BACK = timedelta(minutes=10)
 
 
 @runtime_checkable
 class RulesDoor(Protocol):
-    """Keeps alert rules in the SIEM as we want them.
+    """Keeps alert rules in the SIEM as Scoreback wants them.
 
-    Whatever is applied carries a mark: that it is ours, and a digest of what was written. So a
-    change by somebody's hand is told from an earlier version of our own.
+    Each applied rule carries a mark that it is Scoreback's, and a digest of what was written. This
+    tells a user's edit from an earlier version by Scoreback.
     """
 
     @property
     def suppresses(self) -> frozenset[Suppress]:
-        """What rules of this SIEM can hold back by themselves.
+        """What rules of this SIEM can suppress by themselves.
 
-        Where that is not all that a detector asks for, the service holds back all of it, and the
-        rules it wants have no throttle. It asks at each step of scoring.
+        Where a detector asks for more than that, the service does all of its suppression, and the
+        rules it applies have no throttle. The service asks at each scoring step.
         """
         ...
 
     @property
     def delivers(self) -> tuple[Delivery, ...]:
-        """What analysts can get of a hit here; first what they get where no file says."""
+        """How analysts can receive a hit here; the first is the default."""
         ...
 
     @property
     def reads(self) -> frozenset[Reads]:
-        """What rules of this SIEM can look at."""
+        """What rules of this SIEM can read."""
         ...
 
     def current(self, name: str) -> AlertRule | None:
@@ -46,68 +47,69 @@ class RulesDoor(Protocol):
         ...
 
     def apply(self, wanted: AlertRule) -> None:
-        """Create or replace the rule, whoever changed it; applying it twice changes nothing.
+        """Create or replace the rule, even if somebody edited it; repeating it changes nothing.
 
-        What belongs to the user (whether the rule is enabled) is kept, also when they change it at
-        the same moment.
+        What belongs to the user (whether the rule is enabled) is kept, even if the user changes it
+        at the same moment.
 
         Raises:
-            SiemRefused: a right is missing, or what is there cannot become what is wanted.
+            SiemRefused: a permission is missing, or the existing rule cannot be changed into the
+                wanted one.
         """
         ...
 
     def remove(self, name: str) -> None:
-        """Remove the rule called so; its alerts stay. Removing what is not there is no error."""
+        """Remove the rule with this name; its alerts stay. Removing a missing rule is no error."""
         ...
 
 
 @runtime_checkable
 class WritesRuleFiles(Protocol):
-    """A door to rules whose SIEM's own tools keep rules as files in a repository."""
+    """What a rules door may also offer if the SIEM's own tools keep rules as files."""
 
     def rule_file(self, rule: AlertRule, *, created: date, updated: date) -> str:
-        """*rule* as such a file, with the days that it names."""
+        """*rule* as such a file, with the dates that it needs."""
         ...
 
 
 @runtime_checkable
 class RuleEngine(Protocol):
-    """Raises alerts where the SIEM does not do it by itself.
+    """Raises alerts where the SIEM does not.
 
-    Kibana and Splunk run rules on their own schedule; this is the same for a SIEM without them, by
-    the definition of `scoreback.suppression`.
+    Kibana and Splunk run rules on their own schedule; this does the same for a SIEM that cannot, as
+    `scoreback.suppression` defines it.
     """
 
     def evaluate(self, *, since: datetime, at: datetime) -> int:
-        """Let the enabled rules look at live scores that the SIEM got at or after *since*.
+        """Run the enabled rules on live scores that the SIEM received at or after *since*.
 
-        Looking at a score again opens nothing twice, so that a look-back costs no double alerts.
+        Evaluating a score again opens nothing twice, so a look-back causes no duplicate alerts.
 
         Args:
-            since: scores that the SIEM got earlier are not looked at.
-            at: written on each alert as the time when it was raised.
+            since: scores that the SIEM received earlier are ignored.
+            at: the time when the alerts are raised; stored on each alert.
 
         Returns:
             How many alerts were opened.
 
         Raises:
-            SiemUnavailable: some alerts may be there; evaluating again opens the rest.
+            SiemUnavailable: some alerts may exist; evaluating again opens the rest.
             SiemRefused: alerts cannot be written.
         """
         ...
 
     def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
-        """Let the enabled rules about health look at *documents*, which were just written.
+        """Run the enabled health rules on *documents*, which were just written.
 
-        One alert a day for each rule and detector, whose name is the alert's entity; the alert's
-        own detector is `scoreback.health.OWN`, so that no list of a detector's alerts has it.
-        Looking at a document again opens nothing twice.
+        Each rule opens one alert per day and detector, with the detector's name as the alert's
+        entity. The alert itself belongs to the detector `scoreback.health.OWN`, so that no list of
+        a detector's alerts includes it. Evaluating a document again opens nothing twice.
 
         Returns:
             How many alerts were opened.
 
         Raises:
-            SiemUnavailable: some alerts may be there; evaluating again opens the rest.
+            SiemUnavailable: some alerts may exist; evaluating again opens the rest.
             SiemRefused: alerts cannot be written.
         """
         ...

@@ -1,7 +1,7 @@
-"""What Sigma rules select in one SIEM, as a connector's folder translates them for drafts.
+"""What Sigma rules select in one SIEM, for drafts of detector files.
 
-No part of a connection: a rule is translated without a SIEM, and also for one that no connector
-speaks to yet. pySigma is an extra, so this file needs none of it.
+This is no part of a connection: a rule is translated without a SIEM, and also for a SIEM without a
+connector. pySigma is an extra, so this file does not import it.
 """
 
 from collections.abc import Mapping
@@ -11,41 +11,41 @@ from typing import ClassVar, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigmaTranslation:
-    """The events of one rule in one SIEM, or why it cannot select them."""
+    """The events that one rule selects in one SIEM, or why it cannot select them."""
 
     words: Mapping[str, object] = field(default_factory=dict)  # the selection
-    why_not: str = ""  # a reason; empty where there is a selection
-    hints: tuple[str, ...] = ()  # what to look at before the selection is used
-    # The rule's fields under their names in events; those whose name is not known are missing.
+    why_not: str = ""  # the reason; empty where there is a selection
+    hints: tuple[str, ...] = ()  # what to check before the selection is used
+    # The rule's fields with their names in events; fields with an unknown name are missing.
     names: Mapping[str, str] = field(default_factory=dict)
-    # The SIEM cannot select by a rule. A draft falls back to it where no other is installed.
+    # Whether the SIEM cannot select by a rule; drafts use it only if no other SIEM is installed.
     fallback: bool = False
 
     def selection(self, detector: str, fields: Mapping[str, str]) -> Mapping[str, object]:
-        """The selection as the file of *detector* has it.
+        """The selection as it stands in the file of *detector*.
 
         Args:
             detector: the name of the detector.
-            fields: the events' fields that it uses, with their names in the rule, which are empty
-                where the rule does not ask for them.
+            fields: the event fields that it uses, with their names in the rule, or "" for fields
+                that the rule does not use.
         """
         del detector, fields
         return self.words
 
 
 class SigmaTranslator(Protocol):
-    """Says what Sigma rules select in the words of one SIEM; found by entry point.
+    """Translates Sigma rules into the words of one SIEM; found by entry point.
 
-    Its module imports nothing of pySigma; its methods do.
+    Its module must not import pySigma; its methods do.
     """
 
     needs: ClassVar[tuple[str, ...]]  # modules of the extra that it imports
 
     def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
-        """Translate *rule*, which is the mapping of a rule's file and stays as it is.
+        """Translate *rule*, the mapping in a rule's file, without changing it.
 
         Raises:
             SigmaError, ValueError, TypeError, AttributeError, KeyError: pySigma cannot read the
-                rule. What it reads and the SIEM cannot say is not an error but a reason.
+                rule. What the SIEM cannot express is no error but a reason.
         """
         ...

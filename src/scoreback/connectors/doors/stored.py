@@ -1,4 +1,4 @@
-"""What lies in the embedded SIEM: its streams, their fields and the exports that they came from."""
+"""The content of the embedded SIEM: its streams, their fields and their exports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredField:
-    """A field that events of a stream have."""
+    """A field in the events of a stream."""
 
     name: str
-    filled: int  # events with a value
+    filled: int  # number of events with a value
     example: str  # one of the values, as people read it
 
 
@@ -24,7 +24,7 @@ class StoredExport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStream:
-    """A stream and what is in it; times are the first and the last."""
+    """A stream and its content; times are the first and the last."""
 
     name: str
     rows: int
@@ -36,7 +36,7 @@ class StoredStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSoFar:
-    """A detector that has read the events of a selection that arrived before *until*."""
+    """A detector that has read all events of a selection that arrived before *until*."""
 
     detector: str
     selection: Mapping[str, object]
@@ -45,7 +45,7 @@ class ReadSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unloaded:
-    """What was taken out of a stream."""
+    """What an unload removed from a stream."""
 
     exports: Sequence[StoredExport]
     rows: int

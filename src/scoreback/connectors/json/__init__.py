@@ -1,1 +1,1 @@
-"""JSON documents to columns: values first as text, dotted and nested names alike."""
+"""Converts between JSON documents and columns: text values, dotted and nested names alike."""

@@ -1,7 +1,7 @@
-"""JSON documents to text columns: a typed decoder made for the fields, then column by column.
+"""Decodes JSON documents to text columns: a typed decoder for the fields, column by column.
 
-What a document means is defined in `scoreback.connectors.json.flatten`. The typed decoder answers
-for nearly all documents; those that it has no type for are flattened one by one.
+`scoreback.connectors.json.flatten` defines what a document means. The typed decoder handles nearly
+all documents; those that its types do not fit are flattened one by one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,28 +29,29 @@ from scoreback.connectors.json.flatten import (
 from scoreback.errors import DataError
 from scoreback.multivalue import cell, cells, merged, plain
 
-CHUNK = 1_000  # documents at a time: more objects than the processor's cache holds cost double
-MAX_DOTS = 5  # in an asked field's name: its spellings double with each; more is the slow way
-MAX_LEARNT = 2_000  # keys that types are made of; more are data, not fields
+CHUNK = 1_000  # documents at a time: more objects than fit into the processor's cache cost double
+# dots in a field's name: spellings double with each; with more, documents are flattened
+MAX_DOTS = 5
+MAX_LEARNT = 2_000  # maximum keys in a type; more keys are data, not fields
 
-_ALIKE = (pa.string(), pa.int64(), pa.bool_(), pa.null())  # types whose text is theirs alone
-_FIRST = 100  # documents that are learnt from before there is a type
+_ALIKE = (pa.string(), pa.int64(), pa.bool_(), pa.null())  # types whose text has only one reading
+_FIRST = 100  # how many documents are studied before there is a type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """Text columns of some documents, row by row."""
 
-    columns: Mapping[str, pa.Array]  # null where absent, null, or the document is not an event
+    columns: Mapping[str, pa.Array]  # null where missing, null, or the document is not an event
     bad: Mapping[int, str]  # row → why its document is not an event
-    slow: Mapping[int, Mapping[str, str]]  # row → its values, where it was flattened
+    slow: Mapping[int, Mapping[str, str]]  # row → its values, if it was flattened
 
 
 class FieldDecoder:
-    """Decodes asked fields and skips the rest of each document."""
+    """Decodes the requested fields and skips the rest of each document."""
 
     def __init__(self, fields: Collection[str]) -> None:
-        """Prepare the types that find *fields*, however a document spells them."""
+        """Prepare types that find *fields* in every spelling that a document may use."""
         self._fields = frozenset(fields)
         self._shape = None
         if all(name.count(".") <= MAX_DOTS and _typed(name) for name in self._fields):
@@ -58,28 +59,28 @@ class FieldDecoder:
 
     @property
     def type(self) -> type[msgspec.Struct] | None:
-        """The type of a document, to be a part of a larger type; None where there is none.
+        """The type of a document, for use inside a larger type; None if there is none.
 
-        Decode with ``float_hook=str``; what it gives is for `columns`.
+        Decode with ``float_hook=str``; pass the decoded values to `columns`.
         """
         return self._shape.level.type if self._shape else None
 
     def decode(self, documents: Sequence[str]) -> Decoded:
-        """One column for each field, whether or not a document has it."""
+        """One column for each field, whether or not any document has it."""
         found, hard = _values(self._shape, documents)
         return self._whole(found, hard, [documents[row] for row in hard], len(documents))
 
     def columns(
         self, found: Sequence[Any], documents: Callable[[Sequence[int]], Sequence[str]]
     ) -> Decoded:
-        """The same for values of `type`, None for an empty document.
+        """The same for values of `type`; None stands for an empty document.
 
         Args:
             found: the documents, decoded.
-            documents: gives the texts of some rows: those that need the slow way.
+            documents: returns the texts of the given rows, which have to be flattened.
         """
         if self._shape is None:
-            raise ValueError("there is no type that these values could be of")
+            raise ValueError("no type exists for these values")
         if not found:
             return self.decode([])
         empty = self._shape.level.empty
@@ -100,17 +101,17 @@ class FieldDecoder:
 
 
 class AllFieldsDecoder:
-    """Decodes every field there is; learns the keys from documents that it has no type for."""
+    """Decodes every field; learns the keys from documents that its type does not fit."""
 
     def __init__(self) -> None:
-        """Know no key yet."""
+        """Start without any known key."""
         self._shape: _Shape | None = None
         self._known: set[Pointer] = set()
 
     def decode(self, documents: Sequence[str]) -> Decoded:
-        """One column for each field that a document has or an earlier one had.
+        """One column for each field in these documents or earlier ones.
 
-        Of fields beyond `MAX_LEARNT`, the values are in ``slow`` alone. Columns come in no order.
+        Values of fields beyond `MAX_LEARNT` are only in ``slow``. Columns come in no order.
         """
         if self._shape is None:
             self._learn(documents[:_FIRST])
@@ -132,7 +133,8 @@ class AllFieldsDecoder:
             try:
                 found = (pointer for pointer, _ in leaves(parsed(document)))
                 usable = (p for p in found if len(p) <= MAX_LEVELS and all(map(_typed, p)))
-                # One document may have any number of keys; types of so many take for ever to make.
+                # One document may have any number of keys, and a type with many keys takes very
+                # long to build.
                 self._known.update(islice(usable, MAX_LEARNT))
             except DataError:
                 continue
@@ -144,18 +146,18 @@ class AllFieldsDecoder:
 
 
 def _typed(key: str) -> bool:
-    """Whether a type can have *key*: msgspec takes no escapes in names, and we none without one."""
+    """Whether a type can have *key*: msgspec takes no escapes, Scoreback no empty names."""
     return key != "" and key.isprintable() and '"' not in key and "\\" not in key
 
 
 class _Level:
-    """The type of an object, made of the keys that are looked for in it.
+    """The type of an object, built from the keys to look for.
 
     A key with keys below it is a group: an object or null, so a scalar there is refused.
     """
 
     def __init__(self, pointers: Collection[Pointer], *, whole: bool) -> None:
-        """A level for the keys of *pointers*; a *whole* one refuses every other key."""
+        """A level for the keys of *pointers*; if *whole*, it refuses all other keys."""
         self.type: type[msgspec.Struct]
         self.empty: msgspec.Struct
         self.groups: dict[str, _Level] = {}
@@ -182,7 +184,7 @@ class _Level:
         self.empty = self.type()
 
     def gather(self, found: Iterable[Any], above: Pointer, into: dict[Pointer, list[Any]]) -> None:
-        """Put the values of each pointer into *into*; those of a group that nobody has are left."""
+        """Put the values of each pointer into *into*; groups that no document has are skipped."""
         for key, member in self.members.items():
             values = list(map(attrgetter(member), found))
             group = self.groups.get(key)
@@ -193,7 +195,7 @@ class _Level:
 
 
 class _Shape:
-    """What is looked for: the spellings of each name, in the order in which they count."""
+    """What to look for: the spellings of each name, by priority."""
 
     def __init__(self, spelt: Mapping[str, Sequence[Pointer]], *, whole: bool = False) -> None:
         self.spelt = spelt
@@ -205,7 +207,7 @@ class _Shape:
 def _values(
     shape: _Shape | None, documents: Sequence[str]
 ) -> tuple[dict[str, pa.Array], list[int]]:
-    """The columns of *documents*, and the rows that need the slow way, in order."""
+    """The columns of *documents*, and in order the rows that have to be flattened."""
     if shape is None:
         return {}, list(range(len(documents)))
     found: list[Any] = []
@@ -224,7 +226,7 @@ def _values(
 def _gathered(
     shape: _Shape, found: Sequence[Any], hard: set[int]
 ) -> tuple[dict[str, pa.Array], list[int]]:
-    """The columns of decoded documents; those that turn out to need the slow way join *hard*."""
+    """The columns of decoded documents; adds rows that have to be flattened to *hard*."""
     values: dict[Pointer, list[Any]] = {}
     shape.level.gather(found, (), values)
     columns = {}
@@ -237,7 +239,8 @@ def _gathered(
 
 def _column(values: list[Any], hard: set[int]) -> pa.Array:
     """*values* as cells; the rows that hold an object are added to *hard*."""
-    if values and type(values[0]) is int:  # spares an attempt as text; no value is a float
+    # saves an attempt to convert to text; no value is a float
+    if values and type(values[0]) is int:
         try:
             return pa.array(values, pa.int64()).cast(pa.string())
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -249,7 +252,7 @@ def _column(values: list[Any], hard: set[int]) -> pa.Array:
     several = list in set(map(type, values))
     if several and max(map(len, [v for v in values if type(v) is list])) < 2:
         firsts = [(v[0] if v else None) if type(v) is list else v for v in values]
-        return _column(firsts, hard)  # as a server writes single values
+        return _column(firsts, hard)  # servers write single values without a list
     given = [v if v is None or type(v) is list else [v] for v in values] if several else values
     try:
         alike = pa.array(given)
@@ -273,7 +276,7 @@ def _cell(row: int, value: Any, hard: set[int]) -> str | None:  # noqa: ANN401 -
 def _flattened(
     documents: Sequence[str], fields: Collection[str] | None
 ) -> tuple[list[dict[str, str]], dict[int, str]]:
-    """The values of each document, none for one that is not an event, and why it is none."""
+    """The values of each document (none if it is not an event), and why it is not an event."""
     found: list[dict[str, str]] = []
     bad: dict[int, str] = {}
     for i, document in enumerate(documents):
@@ -293,7 +296,7 @@ def _together(
     bad: Mapping[int, str],
     rows: int,
 ) -> Decoded:
-    """The columns called *names*, with the values of the *hard* rows put in."""
+    """The columns called *names*, with the values of the *hard* rows filled in."""
     mask = np.zeros(rows, dtype=bool)
     mask[list(hard)] = True
     absent = pa.nulls(rows, pa.string())

@@ -1,4 +1,4 @@
-"""Rows as JSON documents, column by column: no object per row is made."""
+"""Writes rows as JSON documents, column by column, without an object per row."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,17 +19,18 @@ def documents(
     *,
     objects: Collection[str] = (),
 ) -> pa.Array:
-    """One JSON object for each row; a null is left out.
+    """One JSON object for each row; nulls are left out.
 
     Args:
-        columns: key → values: text, numbers, truths, times with a zone, or lists of texts, of which
-            one that holds a single text is written as that. Floats are finite.
-        constants: key → one value for all rows; None is left out.
-        objects: first parts of dotted keys that become objects, which Elasticsearch reads more
-            cheaply than dotted keys. Each needs a member that every row has.
+        columns: key → values: text, numbers, booleans, times with a zone, or lists of texts (a list
+            of one is written as a single text). Floats must be finite.
+        constants: key → one value for all rows; None values are left out.
+        objects: first parts of dotted keys that become objects, which Elasticsearch parses faster
+            than dotted keys. Each needs a member that every row has.
 
     Returns:
-        Text, one object a row, its keys about in order: the last is one that every row has.
+        Text, one object per row, with keys roughly in order: the last key is one that every row
+            has.
     """
     rows = len(next(iter(columns.values())))
     return joined(object_parts(columns, constants, objects), rows)
@@ -37,10 +38,10 @@ def documents(
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A value of each row's object."""
+    """One member of each row's object."""
 
     before: str
-    values: pa.Array | None  # None: what stands before is all
+    values: pa.Array | None  # None: only `before` is written
     after: str
 
     @classmethod
@@ -53,7 +54,7 @@ class _Member:
 
 
 _Members = dict[str, "_Member | _Members"]
-Parts = list[str | pa.Array]  # of each row's text
+Parts = list[str | pa.Array]  # parts of each row's text
 
 
 def object_parts(
@@ -61,7 +62,7 @@ def object_parts(
     constants: Mapping[str, object],
     objects: Collection[str],
 ) -> Parts:
-    """What each row's object is joined from, of what `documents` takes."""
+    """The parts that each row's object is joined from, for the arguments of `documents`."""
     members: _Members = {k: _Member.of(v) for k, v in constants.items() if v is not None}
     for key, column in columns.items():
         if column.null_count < len(column):
@@ -70,7 +71,7 @@ def object_parts(
 
 
 def _grouped(members: _Members, objects: Collection[str]) -> _Members:
-    """*members*, those of each of *objects* together where the first of them stands."""
+    """*members*, grouped by *objects* at the place of each group's first member."""
     found: _Members = {}
     for key, member in members.items():
         first, _, rest = key.partition(".")
@@ -83,7 +84,7 @@ def _grouped(members: _Members, objects: Collection[str]) -> _Members:
 
 
 def _written_object(members: _Members) -> Parts:
-    """One that every row has comes last, as no comma follows it."""
+    """A member that every row has comes last, because no comma follows it."""
     last = next((key for key, one in reversed(members.items()) if _is_sure(one)), None)
     parts: Parts = []
     for key, member in members.items():
@@ -96,7 +97,7 @@ def _written_object(members: _Members) -> Parts:
 
 
 def _is_sure(member: "_Member | _Members") -> bool:
-    """Whether every row has it."""
+    """Whether every row has the member."""
     return isinstance(member, dict) or member.values is None or not member.values.null_count
 
 
@@ -113,13 +114,13 @@ def _written_member(key: str, member: "_Member | _Members", end: str) -> Parts:
 
 
 def joined(parts: Parts, rows: int) -> pa.Array:
-    """The text of each of *rows*: its *parts* one after the other; texts are of all rows."""
+    """The text of each of *rows*: its *parts* joined in order; a plain text belongs to all rows."""
     if not rows:
         return pa.array([], pa.string())
     few: Parts = []
     for part in parts:
         if few and isinstance(part, str) and isinstance(few[-1], str):
-            few[-1] += part  # each part costs once for every row
+            few[-1] += part  # fewer parts are faster: each costs time for every row
         else:
             few.append(part)
     if not any(isinstance(part, pa.Array) for part in few):
@@ -128,7 +129,7 @@ def joined(parts: Parts, rows: int) -> pa.Array:
 
 
 def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
-    """What stands before each value, the values as JSON has them, and what stands after."""
+    """The text before each value, the values as JSON, and the text after."""
     kind = column.type
     if pa.types.is_string(kind):
         return '"', column if _is_plain(column) else _escaped(column), '"'
@@ -137,21 +138,21 @@ def _written(column: pa.Array) -> tuple[str, pa.Array, str]:
     if pa.types.is_list(kind):
         return "", pa.array(map(_list, column.to_pylist()), pa.string()), ""
     if pa.types.is_timestamp(kind):
-        # With its zone a time is thirty times slower to write, and it is UTC anyway.
+        # Writing a time with its zone is thirty times slower, and the zone is always UTC.
         written = column.cast(pa.timestamp("us")).cast(pa.string())
         return '"', pc.replace_substring(written, " ", "T", max_replacements=1), 'Z"'
     return "", column.cast(pa.string()), ""
 
 
 def _is_plain(column: pa.Array) -> bool:
-    """Whether no text holds a character that JSON escapes."""
+    """Whether no text contains a character that JSON escapes."""
     text = text_bytes(column)
     special = (text < _FIRST_PRINTABLE) | (text == _QUOTE) | (text == _BACKSLASH)
     return not special.any()
 
 
 def _escaped(column: pa.Array) -> pa.Array:
-    """Texts as JSON writes them, without their quotes."""
+    """Texts as JSON writes them, without quotes."""
     texts = [None if text is None else _json(text)[1:-1] for text in column.to_pylist()]
     return pa.array(texts, pa.string())
 

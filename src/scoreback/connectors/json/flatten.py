@@ -1,13 +1,14 @@
-"""One JSON document as text under dotted names: the definition of what a document means.
+"""Flattens one JSON document to text under dotted names; this defines what a document means.
 
-`scoreback.connectors.json.decode` gives the same for whole batches, and comes here for the
-documents that its typed decoder does not take.
+`scoreback.connectors.json.decode` does the same for whole batches, and uses this file for the
+documents that its typed decoder cannot handle.
 
-Every value is text: a fraction as it is written (1.10 is not 1.1), a whole number in full.
-``{"a.b": 1}`` and ``{"a": {"b": 1}}`` are the same field. A field has every value that a document
-has for it: those of lists, of lists in lists, of the objects in lists, and of each way to spell the
-name, that with fewer levels first. Several travel in one text (`scoreback.multivalue`). Nulls are
-no values, nor are empty texts among others. Of a key that an object repeats, the last counts.
+Every value is text: a fraction as it is written (1.10 is not 1.1), an integer in full. ``{"a.b":
+1}`` and ``{"a": {"b": 1}}`` are the same field. A field has all values that a document has for it:
+those in lists, in lists within lists, in objects within lists, and under each spelling of the name,
+the spelling with the fewest levels first. Several values share one text (`scoreback.multivalue`).
+Nulls are not values, nor are empty texts beside other values. If an object repeats a key, the last
+one counts.
 """
 
 import json
@@ -21,18 +22,18 @@ from scoreback.multivalue import cell
 
 Pointer = tuple[str, ...]  # keys from the outermost object inwards
 
-MAX_LEVELS = 32  # deeper nesting is not an event
-MAX_TEXT = 1_000_000  # characters; a longer text is not a field that a detector could read
+MAX_LEVELS = 32  # a document that is nested deeper is not an event
+MAX_TEXT = 1_000_000  # characters; longer text is not a field that a detector could use
 TOO_LONG = f"a field is longer than {MAX_TEXT:,} characters"
 _TOO_DEEP = f"nested deeper than {MAX_LEVELS} levels"
 _END = object()
 
 
 def parsed(document: str) -> dict[str, Any]:
-    """The document as an object; fractions are the text that they are written with.
+    """The document as an object; fractions keep the text that they are written with.
 
     Raises:
-        DataError: it is not a JSON object; the message is the reason.
+        DataError: the document is not a JSON object; the message says why.
     """
     try:
         found = _DECODER.decode(document)
@@ -42,17 +43,17 @@ def parsed(document: str) -> dict[str, Any]:
         raise DataError(_TOO_DEEP) from error
     if not isinstance(found, dict):
         raise DataError("not a JSON object")
-    if "\\u" in document:  # the only way to a lone surrogate, which no text column holds
+    if "\\u" in document:  # the only way to write a lone surrogate, which no text column can hold
         _check_unicode(found)
     return found
 
 
 def leaves(found: dict[str, Any]) -> Iterator[tuple[Pointer, list[Any]]]:
-    """Every key that holds something else than objects, with its values, none of them a list.
+    """Every key that holds something other than objects, with its values; lists are flattened.
 
-    Keys with fewer levels come first; those of as many, in the order of their pointers' parents.
-    The objects of a list are looked into like one object each. An empty object, like an empty list,
-    makes a leaf without a value.
+    Keys with fewer levels come first; keys with equally many follow the order of their parents'
+    pointers. Each object in a list is searched like a single object. An empty object or list makes
+    a leaf without a value.
     """
     level: list[tuple[Pointer, list[dict[str, Any]]]] = [((), [found])]
     while level:
@@ -78,11 +79,11 @@ def flattened(found: dict[str, Any], fields: Container[str] | None = None) -> di
     """The object's values under dotted names, as cells of text columns; nulls are left out.
 
     Args:
-        found: what `parsed` gave.
-        fields: only these; without them all, and then each needs a name that a field can have.
+        found: the result of `parsed`.
+        fields: the fields to return; without them all, and then each needs a valid field name.
 
     Raises:
-        DataError: a value or a name cannot be used; the message is the reason.
+        DataError: a value or a name cannot be used; the message says why.
     """
     values: dict[str, list[str]] = {}
     for pointer, some in leaves(found):
@@ -98,7 +99,7 @@ def flattened(found: dict[str, Any], fields: Container[str] | None = None) -> di
 
 
 def items(value: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
-    """What is in the list *value*, and in the lists in it; *value* itself where it is none."""
+    """The items of the list *value* and of lists in it; *value* itself if it is not a list."""
     open_lists = [iter(value if isinstance(value, list) else (value,))]
     while open_lists:
         item = next(open_lists[-1], _END)
@@ -111,10 +112,10 @@ def items(value: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
 
 
 def as_text(value: str | int) -> str:
-    """A value that is not a list, no object and not null.
+    """The text of a value that is not a list, an object or null.
 
     Raises:
-        DataError: it is too long to be a field.
+        DataError: the text is too long for a field.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -125,7 +126,7 @@ def as_text(value: str | int) -> str:
 
 
 def spellings(field: str) -> list[Pointer]:
-    """The pointers that spell *field*, in the order in which they count."""
+    """The pointers that spell *field*, by priority."""
     parts = field.split(".")
     found: list[Pointer] = [(parts[0],)]
     for part in parts[1:]:
@@ -141,7 +142,7 @@ def _cell(texts: list[str]) -> str:
 
 
 def _whole(text: str) -> int | str:
-    return int(text) if len(text) < 1000 else text  # Python reads no longer ones
+    return int(text) if len(text) < 1000 else text  # Python parses no longer integers
 
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=_whole, parse_constant=str)
@@ -149,7 +150,7 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=_whole, parse_constant=st
 
 def _check_name(name: str, pointer: Pointer) -> None:
     if not name or "\0" in name:
-        raise DataError("a field without a name")
+        raise DataError("a field has no name")
     if len(pointer) > MAX_LEVELS:
         raise DataError(_TOO_DEEP)
 
@@ -158,4 +159,4 @@ def _check_unicode(found: dict[str, Any]) -> None:
     try:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise DataError("half of a surrogate pair is not valid text") from error
+        raise DataError("half a surrogate pair is not valid text") from error

@@ -1,8 +1,8 @@
-"""Arrow types of JSON documents, learnt from some: then columns are read without an object a value.
+"""Arrow types learnt from sample documents, so that columns are read without Python objects.
 
-Arrow's JSON reader wants the type of every value and refuses a document that has another, one that
-repeats a key, or one that breaks off. What it refuses is for `scoreback.connectors.json.decode`,
-which takes any document; what both take is the same in both.
+Arrow's JSON reader wants the type of every value and refuses a document with other types, repeated
+keys or a missing end. `scoreback.connectors.json.decode` takes those, as it takes any document; a
+document that both take gives the same result in both.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ _Tree = dict[str, "_Tree | pa.DataType"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where documents hold the asked fields, and of which type each is."""
+    """Where documents hold the requested fields, and the type of each."""
 
-    type: pa.StructType  # of a document
-    listed: frozenset[str]  # fields that come in lists
+    type: pa.StructType  # of a whole document
+    listed: frozenset[str]  # fields whose values come in lists
     _spelt: Mapping[str, Sequence[Pointer]]
 
     def columns(self, documents: pa.StructArray) -> dict[str, pa.Array]:
-        """A column for each field: text, or float64 of what is one number; null where absent."""
+        """A column for each field: text, or float64 for single numbers; null where missing."""
         found = dict(_leaves(documents, ()))
         nothing = pa.nulls(len(documents), _TEXT)
         columns = {}
@@ -45,10 +45,10 @@ class Layout:
 
 
 class Shapes:
-    """What documents were seen to hold of some fields."""
+    """The types that documents were seen to hold for some fields."""
 
     def __init__(self, fields: Collection[str], numbers: Collection[str]) -> None:
-        """Know nothing yet of *fields*; of those in *numbers* only the number counts."""
+        """Start without types for *fields*; for those in *numbers* only the number matters."""
         usable = all(name.count(".") <= MAX_DOTS for name in fields)
         self._spelt = {name: spellings(name) for name in fields} if usable else {}
         self._numbers = numbers
@@ -56,7 +56,7 @@ class Shapes:
         self._listed: dict[Pointer, set[bool]] = {}
 
     def learn(self, documents: Sequence[Any]) -> None:
-        """Look at *documents*, as a plain JSON decoder gives them."""
+        """Learn from *documents*, as a plain JSON decoder returns them."""
         for pointer in (p for pointers in self._spelt.values() for p in pointers):
             values = list(_values(documents, pointer))
             kinds = set(map(type, values))
@@ -69,9 +69,9 @@ class Shapes:
             self._kinds.setdefault(pointer, set()).update(kinds)
 
     def layout(self) -> Layout | None:
-        """What every document that was seen fits into; None where values have no one type.
+        """The layout that fits every document seen; None where values have no common type.
 
-        A fraction whose text is wanted has none: Arrow does not keep how it is written.
+        A fraction whose text is wanted has no type, because Arrow does not keep how it is written.
         """
         if not self._spelt or any(len(listed) > 1 for listed in self._listed.values()):
             return None
@@ -85,23 +85,23 @@ class Shapes:
                 if kind is None or not _put(tree, pointer, pa.list_(kind) if listed else kind):
                     return None
         for pointer in (p for pointers in self._spelt.values() for p in pointers):
-            _put_nothing(tree, pointer)  # so that a value there is refused, and not overlooked
+            _put_nothing(tree, pointer)  # so that a value there is refused instead of overlooked
         in_lists = {pointer for pointer, listed in self._listed.items() if True in listed}
         names = {name for name, pointers in self._spelt.items() if in_lists & set(pointers)}
         return Layout(_struct(tree), frozenset(names), self._spelt)
 
 
 def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
-    """The one JSON object that *body* holds, as the one row of an array.
+    """The one JSON object in *body*, as the only row of an array.
 
     Raises:
-        ValueError: it is not one object with values of the types of *schema*.
+        ValueError: *body* is not one object with values of the types in *schema*.
     """
     if not body.isascii():
-        body.decode()  # Arrow takes any bytes for text
+        body.decode()  # Arrow accepts any bytes as text
     found = pj.read_json(
         pa.BufferReader(body),
-        # One block holds it all: an object that goes on in a second one would be refused.
+        # One block holds it all: Arrow would refuse an object that continues in a second block.
         read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
         parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
@@ -111,8 +111,8 @@ def read(body: bytes, schema: pa.Schema) -> pa.StructArray:
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """Cells of a column; one that is too long to be a field is missing."""
-    if column.nbytes <= MAX_TEXT:  # all of it, so any cell of it
+    """Cells of a column; text that is too long for a field counts as missing."""
+    if column.nbytes <= MAX_TEXT:  # the whole column, so any cell of it
         return column
     longest = pc.max(pc.binary_length(column)).as_py()
     if longest is None or longest <= MAX_TEXT:
@@ -127,7 +127,7 @@ def firsts(lists: pa.ListArray) -> pa.Array:
 
 
 def _values(documents: Iterable[Any], pointer: Pointer) -> Iterator[Any]:
-    """What each of *documents* holds at *pointer*, where it holds anything."""
+    """What each of *documents* holds at *pointer*, if anything."""
     for document in documents:
         value = document
         for key in pointer:
@@ -145,7 +145,7 @@ def _one_type(kinds: set[type], *, number: bool) -> pa.DataType | None:
 
 
 def _put(tree: _Tree, pointer: Pointer, kind: pa.DataType) -> bool:
-    """Whether there is room for a value at *pointer*: no object, and no value above."""
+    """Whether *pointer* is free: neither an object there nor a value above it."""
     *above, last = pointer
     for key in above:
         below = tree.setdefault(key, {})
@@ -179,7 +179,8 @@ def _leaves(array: pa.StructArray, above: Pointer) -> Iterator[tuple[Pointer, pa
 
 
 def _values_of_lists(lists: pa.ListArray) -> pa.Array:
-    if (pc.max(lists.value_lengths()).as_py() or 0) <= 1:  # as a server writes single values
+    # servers write single values without a list
+    if (pc.max(lists.value_lengths()).as_py() or 0) <= 1:
         return _texts(firsts(lists))
     return as_text(cells(lists.cast(pa.list_(_TEXT))))
 

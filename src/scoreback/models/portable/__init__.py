@@ -1,1 +1,1 @@
-"""From an artefact to a portable model, and the gate that it has to pass before a SIEM gets it."""
+"""Makes a portable model from an artefact, and the gate it must pass before a SIEM gets it."""

@@ -1,8 +1,8 @@
-"""Events that a SIEM's own scorer is most likely to read otherwise than the service: the gate's.
+"""Events that a SIEM's own scorer is most likely to read differently; the gate uses them.
 
-Numbers on the model's thresholds and just beside them, in every form of writing; numbers beyond
-single and double precision; texts that are nearly a number, an address or a known value; lists;
-fields that are missing. Each field of an event is drawn by itself.
+Numbers on the model's thresholds and just beside them, in every notation; numbers beyond single and
+double precision; texts that are nearly a number, an address or a known value; lists; missing
+fields. Each field of an event is drawn independently.
 """
 
 import math
@@ -40,22 +40,22 @@ _TEXTS = (
 )  # fmt: skip
 _DAY_US = 86_400_000_000
 _BEGIN_US = 1_700_000_000_000_000
-_BLANK = 0.12  # of a field's draws: absent, or empty
-_SEVERAL = 0.08  # a list
+_BLANK = 0.12  # shares of a field's draws: missing, or empty
+_SEVERAL = 0.08  # share of lists
 _AGAIN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event as a SIEM has it: all values of each field, and its times in microseconds."""
+    """An event as a SIEM holds it: all values of each field, and its times in microseconds."""
 
-    values: Mapping[str, Sequence[str]]  # a field that is absent has none; one may be empty
+    values: Mapping[str, Sequence[str]]  # a missing field has none; a value may be empty
     event_time: int
     arrival_time: int
 
 
 def hard_events(model: PortableModel, rows: int, seed: int) -> list[RawEvent]:
-    """*rows* events, hard for *model*; the same seed gives the same ones."""
+    """*rows* events that are hard for *model*; the same seed gives the same events."""
     draw = np.random.default_rng(seed)
     pools = _pools(model, draw)
     columns = {field: _column(pool, rows, draw) for field, pool in sorted(pools.items())}
@@ -64,7 +64,7 @@ def hard_events(model: PortableModel, rows: int, seed: int) -> list[RawEvent]:
     times = np.where(round_hour, times - times % (_DAY_US // 24), times)
     times -= (round_hour & (draw.random(rows) < 0.5)).astype(np.int64)
     waits = np.where(draw.random(rows) < 0.5, 0, draw.integers(0, _DAY_US, rows))
-    same_as = np.arange(rows)  # some events come again, so that scores are equal
+    same_as = np.arange(rows)  # some events are repeated, so that scores tie
     again = draw.random(rows) < _AGAIN
     same_as[again] = np.maximum(same_as[again] - draw.integers(1, 50, int(again.sum())), 0)
     return [
@@ -94,7 +94,7 @@ def _column(pool: Sequence[str], rows: int, draw: np.random.Generator) -> list[t
 
 
 def _pools(model: PortableModel, draw: np.random.Generator) -> dict[str, list[str]]:
-    """For each field texts to draw from: half what its features tell apart, half anything."""
+    """Texts to draw from for each field: half where its features change, half arbitrary."""
     pools: dict[str, list[str]] = {}
     for place, feature in enumerate(model.features):
         match feature.kind:
@@ -117,7 +117,7 @@ def _pools(model: PortableModel, draw: np.random.Generator) -> dict[str, list[st
 
 
 def _near_thresholds(model: PortableModel, place: int, draw: np.random.Generator) -> Floats:
-    """Numbers on both sides of what the model asks of a column, as near as there are any."""
+    """Numbers on both sides of each of the model's thresholds for a column, as near as possible."""
     asked = np.linspace(-3, 3, 20)
     if model.trees is not None:
         trees = model.trees
@@ -139,7 +139,7 @@ def _near_thresholds(model: PortableModel, place: int, draw: np.random.Generator
 
 
 def _written(numbers: Floats, draw: np.random.Generator) -> list[str]:
-    """Each number in one of the ways in which it can be written."""
+    """Each number in a randomly drawn notation."""
     forms = (
         repr, repr, repr, "{:.9g}".format, "{:.17e}".format, "{:.20f}".format, " {!r}\n".format,
         "{:+}".format, "{:.17E}".format, "{:.0f}".format,
@@ -149,7 +149,7 @@ def _written(numbers: Floats, draw: np.random.Generator) -> list[str]:
 
 
 def _near_words(known: list[str], draw: np.random.Generator) -> list[str]:
-    """Known values, and what looks like them."""
+    """Known values, and texts that look like them."""
     places = draw.permutation(len(known))[:300].tolist()
     some = [known[place] for place in places] or ["unknown"]
     changes = (str.upper, str.swapcase, " {}".format, "{} ".format, "{}\n".format)

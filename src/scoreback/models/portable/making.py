@@ -1,4 +1,4 @@
-"""From an artefact to a `PortableModel`: the same comparisons, leaves and coefficients."""
+"""Makes a `PortableModel` from an artefact: the same comparisons, leaves and coefficients."""
 
 import json
 
@@ -18,30 +18,31 @@ from scoreback.models.portable.thresholds import cut_of, in_doubles
 from scoreback.models.portable.words import words_of
 from scoreback.portable.model import Linear, PortableFeature, PortableModel, Term, Trees
 
-MOST_NODES = 300_000  # of all trees: about 15 MB of text, which every search has to read
+MOST_NODES = 300_000  # of all trees together: about 15 MB of text, which every search has to read
 
 
 class NotPortable(ConfigError):
-    """A detector that a SIEM cannot score by itself; ``reasons`` says why, a clause each."""
+    """A detector that a SIEM cannot score itself; ``reasons`` says why, one clause each."""
 
     def __init__(self, detector: str, reasons: tuple[str, ...]) -> None:
-        """Say the *reasons* of *detector*."""
+        """Store the *reasons* for *detector* and make the message."""
         super().__init__(
             f"{detector!r} cannot be scored by the SIEM itself: {'; '.join(reasons)}",
-            hint="the service scores it all the same; leave these features out to have both",
+            hint="the service still scores it; to let the SIEM score it too, leave these features"
+            " out",
         )
         self.detector, self.reasons = detector, reasons
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive pickling, as other errors do."""
+        """Survive pickling, like other errors."""
         return (NotPortable, (self.detector, self.reasons))
 
 
 def portable_model(artifact: Artifact, version: str) -> PortableModel:
-    """The model of *artifact*, called *version*, as plain values.
+    """The model of *artifact* under the name *version*, as plain values.
 
     Raises:
-        NotPortable: a feature of it means something only in the service, or it is too large.
+        NotPortable: only the service can compute one of its features, or the model is too large.
     """
     manifest = artifact.manifest
     _refuse(manifest.detector, hindrances(manifest.features, manifest.unit))
@@ -50,7 +51,7 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
         nodes = Nodes.of(decode(artifact.model.stored))
         if len(nodes.parent) > MOST_NODES:
             size = f"its {artifact.model.algorithm} has {len(nodes.parent):,} nodes"
-            _refuse(manifest.detector, (f"{size}, and a search can read {MOST_NODES:,} at most",))
+            _refuse(manifest.detector, (f"{size}, and a search can read at most {MOST_NODES:,}",))
         trees, intercept = _trees(nodes), intercept_of(artifact.model)
     elif isinstance(artifact.model, LinearModel):
         linear, intercept = _linear(artifact.model), artifact.model.intercept
@@ -75,12 +76,12 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
 
 
 def trees_of(model: TreeModel) -> Trees:
-    """The trees of *model*, whose intercept is apart."""
+    """The trees of *model*, without its intercept."""
     return _trees(Nodes.of(decode(model.stored)))
 
 
 def covers_of(artifact: Artifact) -> list[float]:
-    """Of each node of a model's trees the weight of the training rows that came there."""
+    """For each node of the trees, the weight of the training rows that reached it."""
     if not isinstance(artifact.model, TreeModel):
         return []
     return [float(each) for each in Nodes.of(decode(artifact.model.stored)).cover]
@@ -93,7 +94,7 @@ def _refuse(detector: str, reasons: tuple[str, ...]) -> None:
 
 def _feature(feature: EventFeature | WindowFeature, artifact: Artifact) -> PortableFeature:
     if isinstance(feature, WindowFeature):
-        raise TypeError(f"{feature.name!r} is a window")  # `hindrances` told it before
+        raise TypeError(f"{feature.name!r} is a window")  # `hindrances` has already excluded this
     vocabulary = artifact.manifest.vocabularies.get(feature.name)
     return PortableFeature(
         name=feature.name,
@@ -107,9 +108,9 @@ def _feature(feature: EventFeature | WindowFeature, artifact: Artifact) -> Porta
 
 
 def _trees(nodes: Nodes) -> Trees:
-    """The columns of *nodes*; a question that sends every known number left is turned round.
+    """The columns of *nodes*; a question that sends every known number left is inverted.
 
-    So no threshold is infinite, which JSON could not say.
+    So no threshold is infinite, which JSON cannot express.
     """
     count = len(nodes.parent)
     children = np.full((2, count), -1)
@@ -132,7 +133,7 @@ def _trees(nodes: Nodes) -> Trees:
 
 
 def _worth(nodes: Nodes) -> Floats:
-    """Of leaves their value; of questions the mean of the leaves below, by the rows that came."""
+    """A leaf's value; for a question the mean of the leaves below, weighted by training rows."""
     worth = np.where(nodes.is_leaf, nodes.threshold.astype(np.float64), 0.0)
     for node in np.flatnonzero(nodes.parent >= 0)[::-1].tolist():  # parents come before children
         above = nodes.parent[node]
@@ -141,10 +142,10 @@ def _worth(nodes: Nodes) -> Floats:
 
 
 def intercept_of(model: TreeModel) -> float:
-    """What the model says before its first tree, exactly: asked of it with every leaf at nothing.
+    """The exact prediction before the first tree, computed with all leaves set to zero.
 
-    What is stored is a probability, and whether log-odds are made of it in one precision or another
-    differs from version to version.
+    The model file stores a probability, and XGBoost versions differ in the precision with which
+    they turn it into log-odds.
     """
     document = json.loads(bytes(model.booster.save_raw("json")))
     for tree in document["learner"]["gradient_booster"]["model"]["trees"]:

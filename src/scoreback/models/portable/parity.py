@@ -1,8 +1,8 @@
-"""The gate: a SIEM scores by itself only once its scorer has said what the service does.
+"""The gate: a SIEM may score by itself only if its scorer agrees with the service.
 
-Both begin with raw events, so that fields, lists, numbers in text and missing values are compared
-as well as trees; and with thresholds that events reach exactly, so that no alert is flipped by the
-last digit of a sum.
+Both start from raw events, so that fields, lists, numbers in text and missing values are compared
+as well as trees; and some thresholds are scores that events reach exactly, so that rounding in the
+last digit of a sum can flip no alert unnoticed.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,33 +25,34 @@ from scoreback.portable.reading import Column, Times
 from scoreback.portable.scorer import Scorer as PlainScorer
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch
 
-TOLERANCE = 1e-6  # of a score
+TOLERANCE = 1e-6  # in score
 ROWS = 10_000
-_RANKS = (None, 0.5, 0.9, 0.99, 0.999)  # whose score is the threshold; None: the model's own
+# ranks of the scores used as thresholds; None: the model's own threshold
+_RANKS = (None, 0.5, 0.9, 0.99, 0.999)
 
 
 class NativeScores(NamedTuple):
-    """What a SIEM's scorer says of some events, in their order."""
+    """What a SIEM's scorer says about some events, in their order."""
 
     scores: Sequence[float]
-    alerts: Sequence[int]  # rows that reach the cut
+    alerts: Sequence[int]  # rows whose score reaches the threshold
 
 
-# Scores events, and says which reach the cut, given as a threshold and as the log-odds of `cut_of`.
+# Scores events and says which reach the threshold, given as a score and as log-odds (`cut_of`).
 NativeScorer = Callable[[Sequence[RawEvent], float, float], NativeScores]
 
 
 class ParityBroken(ScorebackError):
-    """A SIEM's scorer says something else than the service: the version must not go there."""
+    """A SIEM's scorer disagrees with the service: the version must not go into the SIEM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """What the gate saw."""
+    """What the gate measured."""
 
     events: int
-    farthest: float  # difference of two scores
-    ties: int  # events that reached a threshold exactly
+    farthest: float  # the largest difference between two scores
+    ties: int  # events whose score equals a threshold exactly
 
 
 def require_parity(
@@ -62,17 +63,17 @@ def require_parity(
     rows: int = ROWS,
     seed: int = 7,
 ) -> Parity:
-    """Let *native* pass if it scores hard events as *artifact* does.
+    """Return if *native* scores hard events as *artifact* does.
 
     Args:
-        artifact: what the service scores with.
-        model: made of it, and read back from the text that the SIEM gets.
+        artifact: the artefact that the service scores with.
+        model: made from it, and read back from the text that the SIEM gets.
         native: the SIEM's scorer; by default the plain Python of the Splunk command.
-        rows: how many events.
-        seed: of their drawing.
+        rows: the number of events.
+        seed: the random seed that draws them.
 
     Raises:
-        ParityBroken: a score differs by more than `TOLERANCE`, or an alert is flipped.
+        ParityBroken: a score differs by more than `TOLERANCE`, or an alert differs.
     """
     native = native or plain_scorer(model)
     events = hard_events(model, rows, seed)
@@ -89,7 +90,7 @@ def require_parity(
         if not differences[worst] <= TOLERANCE:
             raise _broken(
                 model,
-                f"scores {found.scores[worst]!r} what the service scores {float(mine[worst])!r}",
+                f"scores {found.scores[worst]!r} where the service scores {float(mine[worst])!r}",
                 of_part[worst],
             )
         alerts = np.zeros(len(mine), dtype=bool)
@@ -109,7 +110,7 @@ def require_parity(
 
 
 def plain_scorer(model: PortableModel) -> NativeScorer:
-    """The plain Python that the Splunk command scores with."""
+    """The plain Python scorer of the Splunk command."""
     scorer = PlainScorer(model)
 
     def score(events: Sequence[RawEvent], _threshold: float, cut: float) -> NativeScores:
@@ -122,7 +123,7 @@ def plain_scorer(model: PortableModel) -> NativeScorer:
 
 
 def column_of(events: Sequence[RawEvent], field: str) -> Column:
-    """A *field* of *events* as plain scorers take it."""
+    """A *field* of *events* in the form that plain scorers take."""
     values = [[v for v in event.values.get(field, ()) if v] for event in events]
     return Column(
         [each[0] if len(each) == 1 else "" for each in values],
@@ -131,7 +132,7 @@ def column_of(events: Sequence[RawEvent], field: str) -> Column:
 
 
 def batch_of(events: Sequence[RawEvent], fields: Sequence[str]) -> EventBatch:
-    """*events* as doors give them to the service."""
+    """*events* in the form in which doors give them to the service."""
     given = {
         "event_id": pa.array([str(row) for row in range(len(events))], pa.string()),
         "event_ref": pa.array([""] * len(events), pa.string()),
@@ -147,7 +148,7 @@ def batch_of(events: Sequence[RawEvent], fields: Sequence[str]) -> EventBatch:
 
 
 def service_scores(artifact: Artifact, events: Sequence[RawEvent]) -> Floats:
-    """What the service scores each of *events*, through all that it does with them."""
+    """The service's score of each of *events*, through its whole pipeline."""
     plan = FeaturePlan(artifact.features, artifact.lag)
     computed = EventFeatures(plan)
     try:
@@ -158,14 +159,14 @@ def service_scores(artifact: Artifact, events: Sequence[RawEvent]) -> Floats:
 
 
 def _shared(scores: Floats, rank: float) -> float:
-    """A score that several events have, higher than the share *rank* of those; or of all scores."""
+    """The score at quantile *rank* of those that several events share, or of all if none do."""
     values, counts = np.unique(scores, return_counts=True)
     shared = values[counts > 1]
     return float(np.quantile(shared if len(shared) else values, rank, method="higher"))
 
 
 def _differences(model: PortableModel, mine: Floats, theirs: Sequence[float]) -> Floats:
-    """How far each score is from the service's; a number that is none is infinitely far."""
+    """The distance of each score from the service's; NaN counts as infinitely far."""
     if len(theirs) != len(mine):
         raise _broken(model, f"gives {len(theirs)} scores for {len(mine)} events", None)
     found = np.abs(np.asarray(theirs, dtype=np.float64) - mine)
@@ -173,9 +174,9 @@ def _differences(model: PortableModel, mine: Floats, theirs: Sequence[float]) ->
 
 
 def _broken(model: PortableModel, what: str, event: RawEvent | None) -> ParityBroken:
-    """No event of anybody's is told: they are drawn."""
-    on = "" if event is None else f", of the drawn event {dict(event.values)!r}"[:600]
+    """The error; it may show the event, because hard events are drawn and not a customer's."""
+    on = "" if event is None else f", for the synthetic event {dict(event.values)!r}"[:600]
     return ParityBroken(
-        f"{model.version} of {model.detector!r} does not go into the SIEM, which {what}{on}",
-        hint="the service scores as before; please report this with the version of Scoreback",
+        f"{model.version} of {model.detector!r} was not put into the SIEM, which {what}{on}",
+        hint="the service scores as before; please report this with your version of Scoreback",
     )

@@ -1,4 +1,4 @@
-"""Which detectors a SIEM can score by itself, and why others cannot: told feature by feature."""
+"""Which detectors a SIEM can score itself, and for others why not, feature by feature."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,24 @@ from scoreback.models.detector.units import GroupUnit
 from scoreback.portable.reading import KINDS
 
 _WHY = {
-    "ngrams": "learns from texts by hashed parts, which only the service computes",
-    "matches": "asks a regular expression of RE2, and a SIEM's own languages read some otherwise"
-    " or take exponential time",
+    "ngrams": "hashes parts of texts, which only the service can do",
+    "matches": "uses an RE2 regular expression, which a SIEM may read differently or evaluate in"
+    " exponential time",
 }
 
 
 def hindrances(
     features: Sequence[EventFeature | WindowFeature], unit: object = "event"
 ) -> tuple[str, ...]:
-    """Why a SIEM cannot score a detector of these *features* itself, a sentence each; none: it can.
+    """Why a SIEM cannot score a detector with these *features*, one clause each; empty if it can.
 
     Args:
-        features: of the detector.
-        unit: what it scores.
+        features: the detector's features.
+        unit: what the detector scores.
     """
-    found = [] if not isinstance(unit, GroupUnit) else ["it scores groups of events, not events"]
+    found = (
+        [] if not isinstance(unit, GroupUnit) else ["it scores groups of events, not single events"]
+    )
     return (*found, *(f"{f.name!r} {why}" for f in features if (why := _hindrance(f))))
 
 
@@ -34,7 +36,7 @@ def _hindrance(feature: EventFeature | WindowFeature) -> str:
         return _WHY[feature.kind]
     if feature.kind in ("hour_of_day", "day_of_week") and feature.field not in EVENT_TIMES:
         return (
-            f"reads the date in the text of {feature.field}, which a SIEM reads by other rules;"
-            " the event's own times can be read"
+            f"reads the date in the text of {feature.field}, which a SIEM reads differently; only"
+            " the event's own times are portable"
         )
     return "" if feature.kind in KINDS else f"is of kind {feature.kind}"

@@ -1,4 +1,4 @@
-"""How reasons tell a feature's value: what `artifact.words` says, taken apart."""
+"""How reasons describe a feature's value: the texts of `artifact.words`, as plain values."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ _FEW = {
     "hour_of_day": range(24),
     "day_of_week": range(1, 8),
     "is_private_ip": range(2),
-}  # kinds whose values are few: each is told by itself
+}  # kinds with few values, each of which has its own text
 
 
 def words_of(feature: EventFeature, norms: Norms | None = None, known: Iterable[str] = ()) -> Words:
-    """The words of *feature*, beside what is usual by *norms*.
+    """The words of *feature*, with what is usual according to *norms*.
 
-    *known* are the values of a category that the model knows by name; any other is a rare one.
+    *known* are the category values that the model knows by name; any other value is rare.
     """
     missing = in_words(feature, None, norms)
     if feature.kind in _FEW:
@@ -67,7 +67,7 @@ def _within(norm: Norm, low: float, high: float) -> Iterator[tuple[float, float]
 def _of_category(
     feature: EventFeature, missing: str, norms: Norms | None, known: Iterable[str]
 ) -> Words:
-    """Values that have a name, each as it says; under no name, what follows any other."""
+    """A text for each named value; under "", what follows any other value."""
     before = in_words(feature, "")
     norm = None if norms is None else norms.features.get(feature.name)
     if norm is None or not norm.values:
