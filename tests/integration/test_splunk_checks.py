@@ -61,7 +61,7 @@ def test_a_splunk_that_lacks_nothing_is_told_so_but_for_its_plain_http(
 
 
 def test_an_app_that_is_missing_or_of_another_version_is_told(simulator: Simulator) -> None:
-    assert "the service of" in found(findings(simulator), "the app scoreback is of version").what
+    assert "the service has" in found(findings(simulator), "the app scoreback has version").what
     with simulated(delay=0, apps=()) as bare:
         missing = found(findings(bare), "the app scoreback is not installed")
         assert missing.fatal
@@ -70,9 +70,9 @@ def test_an_app_that_is_missing_or_of_another_version_is_told(simulator: Simulat
 
 def test_a_missing_index_is_told_with_how_to_make_it_there(simulator: Simulator) -> None:
     simulator.remove_index("scoreback")
-    assert found(findings(simulator), "the index scoreback is not there").fatal
+    assert found(findings(simulator), "the index scoreback does not exist").fatal
     cloud = findings(simulator, target="cloud")
-    assert "Admin Config Service" in found(cloud, "the index scoreback is not there").fix
+    assert "Admin Config Service" in found(cloud, "the index scoreback does not exist").fix
     assert "search-api" in found(cloud, "on the allow list").what
 
 
@@ -90,8 +90,8 @@ def test_missing_rights_are_told(simulator: Simulator) -> None:
     told = findings(simulator, user="service", password="pass-word")  # noqa: S106 - of nobody
     assert found(told, "lacks the capability schedule_search").fatal
     assert not [one for one in told if "capability search" in one.what]
-    assert found(told, "may run 1 searches at once, the connection wants 2")
-    assert found(told, "look back 3600 s at most")
+    assert found(told, "may run 1 searches at once, but the connection is set to 2")
+    assert found(told, "look back at most 3600 s")
 
 
 def test_clocks_that_differ_are_told(simulator: Simulator) -> None:

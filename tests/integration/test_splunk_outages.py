@@ -218,7 +218,7 @@ def test_an_index_that_is_missing_is_found_so(simulator: Simulator) -> None:
     simulator.remove_index("scoreback")
     with connected(simulator) as splunk:
         found = splunk.check(EventQuery(selection={"search": "index=ids"}, fields=()))
-        assert any("index scoreback is not there" in one.what and one.fatal for one in found)
+        assert any("index scoreback does not exist" in one.what and one.fatal for one in found)
 
 
 def test_a_splunk_that_is_away_is_unavailable(naps: list[float]) -> None:

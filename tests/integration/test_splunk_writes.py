@@ -270,7 +270,7 @@ def test_no_index_is_refused_and_says_what_to_make(
     simulator.remove_index("scoreback")
     with pytest.raises(SiemRefused, match="Incorrect index") as refused:
         write(splunk, scores(range(2)))
-    assert "make the index" in refused.value.hint
+    assert "create the index" in refused.value.hint
 
 
 def test_without_a_collector_nothing_is_written_and_it_is_said(simulator: Simulator) -> None:

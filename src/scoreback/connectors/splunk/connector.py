@@ -1,4 +1,4 @@
-"""Splunk as one connection: every door over one client."""
+"""One connection to Splunk: all its doors over one client."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,13 +31,13 @@ from scoreback.records import EventQuery, Finding
 class SplunkConnector:
     """A connection to a search head of Splunk; safe to use from several threads."""
 
-    # Splunk runs rules by itself, and gets its events by its own means.
+    # Splunk runs rules itself and gets its events by its own means.
     rule_engine = None
     intake = None
     exports = None
 
     def __init__(self, name: str, given: SplunkSettings, client: Client) -> None:
-        """Connect as *name* through *client*, as the settings that were *given* say."""
+        """Connect as *name* through *client*, with the *given* settings."""
         self.name, self.given, self.client = name, given, client
         self.facts = Facts(
             settle=given.settle, acknowledged=given.acknowledge, visible_after=given.settle
@@ -59,7 +59,7 @@ class SplunkConnector:
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none
-        """None: somebody has to say where Splunk is."""
+        """None: the user has to say where Splunk is."""
         return None
 
     @classmethod
@@ -70,7 +70,7 @@ class SplunkConnector:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
-        """Open the connection that *settings* describe, and ask who answers; *sleep* waits."""
+        """Open the connection of *settings* and check who answers; *sleep* is used to wait."""
         typed = SplunkSettings.of(name, settings)
         client = Client(name, typed, sleep=sleep)
         try:
@@ -81,12 +81,12 @@ class SplunkConnector:
         return cls(name, typed, client)
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
-        """What is missing for *query* to be read and its scores written, each with the fix."""
+        """Findings about reading *query* and writing its scores, each with its fix."""
         return check(
             self.client, self.hec, self.events, self.given, query, resources=self.resources
         )
 
     def close_connection(self) -> None:
-        """Let go of sockets."""
+        """Close all sockets."""
         self.hec.close()
         self.client.close()

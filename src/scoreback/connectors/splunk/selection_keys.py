@@ -1,3 +1,3 @@
-"""Keys of a selection of Splunk; this file is read alone, without the connector."""
+"""Keys of a selection for Splunk; this file is read without importing the connector."""
 
 KEYS = ("search", "id", "fields")

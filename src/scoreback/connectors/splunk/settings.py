@@ -17,9 +17,9 @@ Whether = Literal["auto", "true", "false"]
 
 
 class SplunkSettings(ConnectionSettings):
-    """What a connection file may say; secrets come from the environment or from files.
+    """What a connection's file may say; secrets come from the environment or from files.
 
-    ``SCOREBACK_SPLUNK_TOKEN`` and the like fill what the file does not name.
+    ``SCOREBACK_SPLUNK_TOKEN`` and similar variables supply what the file does not set.
     """
 
     SECRETS = ("token", "password", "hec_token")
@@ -31,51 +31,52 @@ class SplunkSettings(ConnectionSettings):
     url: str = Field(default="", description="the management port, https://HOST:8089")
     hec_url: str | None = Field(
         default=None,
-        description="the HTTP event collector, https://HOST:8088; without it nothing is written",
+        description="the HTTP event collector, https://HOST:8088; without it, nothing can be"
+        " written",
     )
     web_url: str | None = Field(
         default=None,
-        description="where people open Splunk, https://HOST:8000; verdict links alerts there",
+        description="where people open Splunk, https://HOST:8000; `verdict` links to alerts there",
     )
     token: SecretStr | None = Field(default=None, description="authentication token")
-    token_file: Path | None = Field(default=None, description="file that holds the token")
-    user: str | None = Field(default=None, description="name of the user, in place of a token")
+    token_file: Path | None = Field(default=None, description="file with the token")
+    user: str | None = Field(default=None, description="user name, instead of a token")
     password: SecretStr | None = Field(default=None, description="password of the user")
-    password_file: Path | None = Field(default=None, description="file that holds the password")
+    password_file: Path | None = Field(default=None, description="file with the password")
     hec_token: SecretStr | None = Field(default=None, description="token of the event collector")
     hec_token_file: Path | None = Field(
-        default=None, description="file that holds the token of the event collector"
+        default=None, description="file with the token of the event collector"
     )
-    ca_file: Path | None = Field(default=None, description="certificates that are trusted (PEM)")
+    ca_file: Path | None = Field(default=None, description="file with trusted certificates (PEM)")
     verify_tls: bool = Field(
-        default=True, description="check the server's certificate; false is for a test bench"
+        default=True, description="check the server's certificate; set false only for tests"
     )
-    proxy: SecretStr | None = Field(  # its address may hold a password
-        default=None, description="HTTP proxy on the way, http://HOST:PORT"
+    proxy: SecretStr | None = Field(  # the proxy's address may contain a password
+        default=None, description="HTTP proxy, http://HOST:PORT"
     )
-    app: AppName = Field(default="scoreback", description="the app that Splunk has of ours")
-    index: Index = Field(default="scoreback", description="index of all that is written")
+    app: AppName = Field(default="scoreback", description="name of Scoreback's app in Splunk")
+    index: Index = Field(default="scoreback", description="index that Scoreback writes to")
     target: Literal["enterprise", "cloud"] = Field(
-        default="enterprise", description="cloud: Splunk Cloud, where an index has its own API"
+        default="enterprise", description="cloud: Splunk Cloud, which has its own API for indexes"
     )
     enterprise_security: Whether = Field(
-        default="auto", description="whether Enterprise Security is used; auto looks for it"
+        default="auto", description="whether Enterprise Security is used; auto detects it"
     )
     findings_app: AppName | None = Field(
-        default=None, description="app whose API has the findings; looked for without it"
+        default=None, description="app whose API serves the findings; detected if not set"
     )
     dispositions: dict[str, Verdict] = Field(
         default={},
-        description="what dispositions of your own mean, by id or label, {disposition:7: VERDICT}",
+        description="meaning of your own dispositions, by id or label, {disposition:7: VERDICT}",
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="seconds of silence until a request counts as unanswered"
+        default=60.0, description="seconds without an answer after which a request has failed"
     )
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=6, description="how often a request is made before the SIEM counts as unavailable"
+        default=6, description="attempts before the SIEM counts as unavailable"
     )
     longest_wait: Annotated[float, Field(gt=0)] = Field(
-        default=30.0, description="seconds between two attempts, at most"
+        default=30.0, description="maximum seconds between two attempts"
     )
     searches: Annotated[int, Field(ge=1, le=50)] = Field(
         default=2, description="searches that run at once; the user's quota has to allow them"
@@ -87,26 +88,28 @@ class SplunkSettings(ConnectionSettings):
     reach: Duration = Field(
         default=timedelta(days=30),
         gt=timedelta(0),
-        description="how far an event's own time may lie from when it was indexed to be read",
+        description="maximum distance between an event's time and its index time; other events are"
+        " not read",
     )
     acknowledge: bool = Field(
-        default=False, description="the collector's token has indexer acknowledgement"
+        default=False, description="whether the collector's token uses indexer acknowledgement"
     )
     acknowledged_within: Duration = Field(
         default=timedelta(minutes=2),
         gt=timedelta(0),
-        description="how long an acknowledgement is waited for",
+        description="how long to wait for an acknowledgement",
     )
     compress: bool = Field(
-        default=False, description="send events compressed: for slow lines, it costs processor time"
+        default=False,
+        description="compress events: for slow networks, at the cost of processor time",
     )
     entities_every: Duration = Field(
         default=timedelta(hours=1),
         ge=timedelta(0),
-        description="how often the entities' scores, which go to every indexer, are renewed",
+        description="how often the scores of entities are updated, which go to every indexer",
     )
     entities_most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=50_000, description="entities with a score, at most: the oldest are dropped first"
+        default=50_000, description="maximum entities with a score; the oldest are dropped first"
     )
     events_kept: Duration = Field(
         default=timedelta(days=30),
@@ -117,7 +120,7 @@ class SplunkSettings(ConnectionSettings):
     @field_validator("enterprise_security", mode="before")
     @classmethod
     def _worded(cls, given: object) -> object:
-        """YAML reads true and false as what they are."""
+        """Accept YAML's true and false for what they mean here."""
         return str(given).lower() if isinstance(given, bool) else given
 
     @model_validator(mode="after")
@@ -127,7 +130,7 @@ class SplunkSettings(ConnectionSettings):
         for key, given in (("url", self.url), ("hec_url", self.hec_url)):
             if given is not None:
                 _refuse_address(key, given)
-        if self.web_url is not None:  # a proxy may have put it below a path
+        if self.web_url is not None:  # a proxy may serve it below a path
             _refuse_address("web_url", self.web_url, path=True)
         self.refuse_secrets_given_twice()
         if self.has("token") and self.user:
@@ -142,7 +145,7 @@ class SplunkSettings(ConnectionSettings):
 
 
 def _refuse_address(key: str, given: str, *, path: bool = False) -> None:
-    """Raise `ValueError` unless *given* is the address of a server, and no more but a *path*."""
+    """Raise `ValueError` unless *given* is a server's address, without more than a *path*."""
     try:
         parts = urlsplit(given)
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -151,4 +154,4 @@ def _refuse_address(key: str, given: str, *, path: bool = False) -> None:
     if not whole or (parts.path.strip("/") and not path) or parts.query or parts.fragment:
         raise ValueError(f"{key} is not https://HOST:PORT")
     if parts.username or parts.password:
-        raise ValueError(f"{key} holds a user or password; use user and password_file")
+        raise ValueError(f"{key} contains a user or password; use user and password_file")

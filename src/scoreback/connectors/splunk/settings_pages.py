@@ -1,8 +1,8 @@
-"""The door to settings: what admins changed on the app's pages, with who and when.
+"""The settings door: what admins changed on the app's pages, with author and time.
 
-The page's handler in Splunk keeps a history with each detector's settings. What stands there and is
-not in the history was written past it, by REST or by hand: nobody knows by whom, so it says so, and
-it counts as made just after what is known.
+The page's handler in Splunk keeps a history with each detector's settings. A value that is not in
+the history was written around the page, by REST or in a file: its author is unknown and recorded as
+unknown, and it counts as made just after the last known change.
 """
 
 import json
@@ -17,7 +17,7 @@ from scoreback.connectors.splunk.wire.conf import Conf
 
 FILE = "scoreback_detectors"
 NOBODY = "unknown, past the settings page"
-# The keys that the page has, and what the service calls them.
+# The keys on the page, with the service's names for them.
 KEYS: Mapping[str, str] = {
     "enabled": "enabled",
     "alerts_budget": "alerts.budget",
@@ -60,7 +60,7 @@ class SettingsPages:
     def overrides(self, since: datetime) -> Iterator[Override]:
         """Yield the overrides made at or after *since*, oldest first.
 
-        Those of which nobody knows when they were made are told each time.
+        Overrides whose time is unknown are yielded each time.
         """
         found = []
         for detector, content in self._conf.stanzas(FILE).items():
@@ -72,7 +72,7 @@ class SettingsPages:
 
 
 def _known(detector: str, history: object) -> Iterator[Override]:
-    """What the handler kept, oldest first; what somebody spoilt by hand is left out, and told."""
+    """The handler's history, oldest first; entries that cannot be read are skipped and logged."""
     try:
         entries = json.loads(str(history or "[]"))
     except ValueError:
@@ -98,7 +98,7 @@ def _known(detector: str, history: object) -> Iterator[Override]:
 def _unknown(
     detector: str, content: Mapping[str, Any], known: Sequence[Override]
 ) -> Iterator[Override]:
-    """What stands in *content*, and is not what the last that is *known* of its key says."""
+    """The values in *content* that differ from the last *known* value of their key."""
     last = {one.key: one for one in known}
     for name, key in KEYS.items():
         value = str(content.get(name) or "") or None

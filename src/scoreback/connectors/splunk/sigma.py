@@ -1,4 +1,4 @@
-"""Translates a Sigma rule into a search of Splunk, and events' fields into those of its add-ons."""
+"""Translates a Sigma rule into a Splunk search, and fields into those of Splunk's add-ons."""
 
 import re
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from scoreback.connectors.doors import SigmaTranslation
 from scoreback.errors import SiemRefused
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_PIPED = "it needs a pipe, and events are a selection only"
+_PIPED = "it needs a pipe, and a selection has none"
 _NARROW = "begin the search with index= and sourcetype= of this log source"
-_ONE_CHARACTER = "a ? of the rule became *, as Splunk has no sign for one character"
+_ONE_CHARACTER = "a ? in the rule became *, because Splunk has no wildcard for one character"
 _RULE_NAMES = {"EventID": "EventCode"}  # as the add-on for Windows extracts it
 _EVENT_NAMES = {"host.name": "host", "source.ip": "src", "user.name": "user"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplunkTranslation(SigmaTranslation):
-    """A search, with the names of Splunk for the fields of events."""
+    """A search, with Splunk's names for the fields of events."""
 
     def selection(self, detector: str, fields: Mapping[str, str]) -> Mapping[str, object]:
-        """The search, and how fields are called in Splunk where it is not as in events."""
+        """The search, and the fields whose names in Splunk differ from those in events."""
         del detector
         named = {
             ours: _RULE_NAMES.get(asked, asked) if asked else _EVENT_NAMES.get(ours, ours)
@@ -37,7 +37,7 @@ class SplunkSigma:
     needs: ClassVar[tuple[str, ...]] = ("sigma.backends.splunk",)
 
     def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
-        """The rule's search; the names of fields in events are not for Splunk to say."""
+        """The rule's search; events' field names do not depend on Splunk."""
         from sigma.backends.splunk import SplunkBackend
         from sigma.pipelines.splunk import splunk_windows_pipeline
 
@@ -68,7 +68,7 @@ class SplunkSigma:
 
 
 def _not_a_selection(query: str) -> str:
-    """Why the connector would refuse to read by *query*; nothing where it would not."""
+    """Why the connector would refuse to read by *query*; "" if it would not."""
     if "|" in _QUOTED.sub("", query):
         return _PIPED
     from scoreback.connectors.splunk.reading.grammar import parsed as understood

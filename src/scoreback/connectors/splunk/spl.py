@@ -1,38 +1,38 @@
-"""Parts of searches, written so that a name or a value never becomes more than that."""
+"""Quotes names and values in searches, so that they can never become anything else."""
 
 import re
 
 from scoreback.errors import SiemRefused
 
-# Outside of these characters a name could end what quotes it, or mean several fields.
+# Other characters in a name could end its quotes, or match several fields.
 _NAME = re.compile(r"[\w.:{}@/#+-]+(?: [\w.:{}@/#+-]+)*")
 _NO_VALUE = re.compile(r"[\x00-\x1f\x7f`*]")
 
 
 def text(value: str) -> str:
-    """*value* in quotes, for a comparison of ``search`` or as a text of ``eval``.
+    """*value* in quotes, for a comparison in ``search`` or as a text in ``eval``.
 
     Raises:
-        SiemRefused: it holds what a search would take for more than text.
+        SiemRefused: it contains something that a search would not read as text.
     """
     if _NO_VALUE.search(value):
         raise SiemRefused(
-            f"{value!r} cannot be searched for in Splunk: it holds a control character, ` or *",
-            hint="name it without these characters",
+            f"{value!r} cannot be searched for in Splunk: it contains a control character, ` or *",
+            hint="use a value without these characters",
         )
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def check_name(name: str) -> str:
-    """*name*, if a field of Splunk can be called so.
+    """*name*, if it is a valid field name in Splunk.
 
     Raises:
-        SiemRefused: it cannot.
+        SiemRefused: it is not.
     """
     if not _NAME.fullmatch(name):
         raise SiemRefused(
-            f"{name!r} is not the name of a field in Splunk",
+            f"{name!r} is not a valid field name in Splunk",
             hint="use letters, digits and _ . : - { }; fields: {OURS: THEIRS} maps a name",
         )
     return name

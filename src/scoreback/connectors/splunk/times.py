@@ -1,4 +1,4 @@
-"""Times as Splunk has them: seconds since 1970, with decimals."""
+"""Times as Splunk writes them: seconds since 1970, with decimals."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ def epoch(when: datetime) -> str:
 
 
 def parsed(seconds: object) -> datetime:
-    """The time that *seconds* since 1970 are, a number or text; at most a microsecond beside."""
+    """The time at *seconds* since 1970, a number or text; exact to a microsecond."""
     return moment(round(Decimal(str(seconds)) / _MICROSECOND))
 
 
@@ -30,9 +30,9 @@ def epochs(times: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def microseconds(seconds: pa.Array) -> pa.Array:
-    """Whole microseconds of the texts *seconds*; null where one is not a number.
+    """The texts *seconds* as whole microseconds; null where one is not a number.
 
-    A float tells microseconds apart until the year 2106, and is ten times as quick as a decimal.
+    A float resolves microseconds until the year 2106, and is ten times as fast as a decimal.
     """
     return pc.round(pc.multiply(numbers(seconds), 1e6)).cast(pa.int64())
 

@@ -1,1 +1,1 @@
-"""What detectors need in Splunk beside rules: lookups, calculated fields; what is missing."""
+"""The objects that detectors need in Splunk beside rules, and checks of what is missing."""

@@ -1,4 +1,4 @@
-"""What is missing for a detector to work on a Splunk, each with its fix."""
+"""Findings about whether a detector can work on this Splunk, each with its fix."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from scoreback.connectors.splunk.wire.hec import Hec
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 
-SPARSE = 0.5  # a field that more than half of the events lack is worth a word
+SPARSE = 0.5  # warn about a field that more than half of the events lack
 _NAMES_AN_INDEX = re.compile(r"\bindex\s*(?:=|::|\bIN\b)", re.IGNORECASE)
 
 
@@ -52,7 +52,7 @@ def _selection(events: Events, settings: SplunkSettings, query: EventQuery) -> I
         return
     if not _NAMES_AN_INDEX.search(selection.search.text) and not selection.search.macros:
         yield Finding(
-            what="the search names no index: it looks through those that the user's role searches"
+            what="the search names no index: it searches the indexes that the user's role searches"
             " by default",
             fix="begin it with index=NAME",
             fatal=False,
@@ -74,7 +74,7 @@ def _selection(events: Events, settings: SplunkSettings, query: EventQuery) -> I
 def _presence(
     rows: Sequence[Mapping[str, Any]], name: str, names: Sequence[str]
 ) -> Iterator[Finding]:
-    """A field that no event of a sample has, or few."""
+    """Findings for fields that no event of a sample has, or only few."""
     have = sum(any(theirs in row for theirs in names) for row in rows)
     if not have and rows:
         yield Finding(
@@ -84,34 +84,34 @@ def _presence(
     elif have < SPARSE * len(rows):
         yield Finding(
             what=f"{1 - have / len(rows):.0%} of {len(rows):,} events have no {name!r}",
-            fix="check that the search means events that carry it",
+            fix="check that the search covers events that have this field",
             fatal=False,
         )
 
 
 def _identity(rows: Sequence[Mapping[str, Any]], selection: Selection) -> Iterator[Finding]:
-    """Fields that do not tell events apart."""
+    """Findings for id fields that do not tell events apart."""
     for name in selection.id:
         have = sum(name in row for row in rows) if not name.startswith("_") else len(rows)
         if have < len(rows):
             yield Finding(
-                what=f"{len(rows) - have:,} of {len(rows):,} events have no {name!r}, which is to"
-                " name them",
+                what=f"{len(rows) - have:,} of {len(rows):,} events have no {name!r}, which is an"
+                " id field",
                 fix="name fields under id that every event has, or leave id out",
                 fatal=False,
             )
     ids = {str(row.get(Events.ID)) for row in rows}
     if selection.id and len(ids) < len(rows):
         yield Finding(
-            what=f"{len(rows):,} events have {len(ids):,} ids: of events with the same one, only"
-            " the first is read",
-            fix="name more fields under id, such as _time, or leave id out",
+            what=f"{len(rows):,} events have {len(ids):,} ids: of several events with the same id,"
+            " only the first is read",
+            fix="add fields to id, such as _time, or leave id out",
             fatal=False,
         )
 
 
 def _far_away(rows: Sequence[Mapping[str, Any]], settings: SplunkSettings) -> Iterator[Finding]:
-    """Events whose own time is too far from when they were indexed."""
+    """Findings for events whose time is too far from the time when Splunk indexed them."""
     reach = settings.reach.total_seconds()
     far = 0
     for row in rows:
@@ -122,8 +122,8 @@ def _far_away(rows: Sequence[Mapping[str, Any]], settings: SplunkSettings) -> It
         far += gap > reach
     if far:
         yield Finding(
-            what=f"the time of {far:,} of {len(rows):,} events is more than {settings.reach} from"
-            " when they were indexed: such events are not read",
-            fix="raise reach, or mend how Splunk finds the time of these events",
+            what=f"the time of {far:,} of {len(rows):,} events is more than {settings.reach} away"
+            " from their index time: such events are not read",
+            fix="raise reach, or correct how Splunk extracts the time of these events",
             fatal=False,
         )

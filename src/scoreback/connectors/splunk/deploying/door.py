@@ -1,7 +1,7 @@
-"""The door to resources: stanzas of our app, each with a mark in a collection of its own.
+"""The resources door: stanzas of Scoreback's app, each with a mark in a separate collection.
 
-A stanza of Splunk's has no room for a mark, so that a row for each thing that we made says what was
-written: a change by hand is told from an earlier version of ours by it.
+A Splunk stanza has no room for a mark, so a collection has a row for each object that Scoreback
+wrote, with what it wrote: this tells a change by hand from an earlier version.
 """
 
 import hashlib
@@ -32,13 +32,13 @@ class Resources:
     """What one connection keeps in Splunk beside rules and scores."""
 
     def __init__(self, client: Client) -> None:
-        """Keep resources through *client*."""
+        """Access resources through *client*."""
         self._client = client
         self._conf, self._kv = Conf(client), KvStore(client)
         self._models = Models(client)
 
     def require_place(self) -> None:
-        """Nothing: what is missing of the app is told by `check`."""
+        """Do nothing: `check` reports what is missing of the app."""
 
     def wanted(self) -> Sequence[Resource]:
         """What the connection itself needs; the app brings the rest."""
@@ -50,7 +50,7 @@ class Resources:
         return found if needs.model is None else (*found, model_resource(needs, needs.model))
 
     def made(self) -> Sequence[Resource]:
-        """What was made and not removed."""
+        """What was created and not removed."""
         own = {(resource.kind, resource.name) for resource in self.wanted()}
         made = [*(_made(row) for row in self._kv.rows(DEPLOYED)), *self._models.made()]
         return sorted(
@@ -59,7 +59,7 @@ class Resources:
         )
 
     def standing(self, wanted: Resource) -> Found:
-        """How *wanted* stands; of a sourcetype only the keys that are ours are looked at."""
+        """How *wanted* stands; for a sourcetype, only Scoreback's keys are compared."""
         if wanted.kind == MODEL:
             return self._models.standing(wanted)
         there = self._there(wanted)
@@ -83,7 +83,7 @@ class Resources:
         return Found(standing=kind, differences=differences)
 
     def apply(self, wanted: Resource) -> None:
-        """Write the keys of *wanted*; others of its stanza stay."""
+        """Write the keys of *wanted*; other keys of its stanza stay."""
         if wanted.kind == MODEL:
             return self._models.apply(wanted)
         keys = _texts(wanted.body)
@@ -91,20 +91,20 @@ class Resources:
         return self._kv.save(DEPLOYED, [_mark(wanted, keys)])
 
     def remove(self, resource: Resource) -> None:
-        """Take our keys away, or the model."""
+        """Remove Scoreback's keys, or the model."""
         if resource.kind == MODEL:
             return self._models.remove(resource)
         file, stanza = FILES[resource.kind], stanza_of(resource)
         if self._conf.stanza(file, stanza) is not None:
             if resource.kind == PROPS:
-                # A key cannot be removed from a stanza, but one without a value does nothing.
+                # Splunk cannot remove a key from a stanza, but a key without a value does nothing.
                 self._conf.write(file, stanza, dict.fromkeys(_texts(resource.body), ""))
             else:
                 self._conf.remove(file, stanza)
         return self._kv.delete(DEPLOYED, _key(resource))
 
     def _there(self, wanted: Resource) -> dict[str, str]:
-        """What Splunk says of the keys of *wanted*; nothing where it has none of them."""
+        """What Splunk has for the keys of *wanted*; empty if it has none of them."""
         found = self._conf.stanza(FILES[wanted.kind], stanza_of(wanted)) or {}
         return {key: found[key] for key in _texts(wanted.body) if found.get(key)}
 
@@ -114,7 +114,7 @@ def _texts(body: Mapping[str, object]) -> dict[str, str]:
 
 
 def _key(resource: Resource) -> str:
-    """Names what was made: two detectors may have a key each in one stanza."""
+    """Identifies what was created: two detectors may each have a key in one stanza."""
     parts = [resource.kind, resource.name, *sorted(resource.body)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

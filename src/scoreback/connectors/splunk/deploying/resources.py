@@ -1,4 +1,4 @@
-"""What a connection needs in Splunk beside the app: its index's macro, and lookups of detectors."""
+"""What a connection needs in Splunk beside the app: its index macro, and detectors' lookups."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ from scoreback.records import Enrichment
 
 MACRO, TRANSFORM, PROPS = "macro", "lookup", "props"
 INDEX_MACRO = "scoreback_index"
-OF_STANZA = " : "  # between a sourcetype and one of its keys, as Splunk lists them
-# Kinds of resources are stanzas of these files.
+OF_STANZA = " : "  # separates a sourcetype from one of its keys, as in Splunk's own lists
+# The kinds of resources are stanzas in these files.
 FILES = {MACRO: "macros", TRANSFORM: "transforms", PROPS: "props"}
-SHIPPED = {(MACRO, INDEX_MACRO): {"definition": "index=scoreback"}}  # what the app itself says
+SHIPPED = {(MACRO, INDEX_MACRO): {"definition": "index=scoreback"}}  # the value in the app itself
 EVENT_ID = 'sha256(_time.":".host.":".source.":"._raw)'
 
 _NAMED = re.compile(
@@ -24,16 +24,17 @@ _NAMED = re.compile(
 )
 _LISTED = re.compile(r"(?<![\w.])sourcetype\s+IN\s*\(([^()]*)\)", re.IGNORECASE)
 _NOT = re.compile(r"\bNOT\s*\(?\s*$", re.IGNORECASE)
-_SHOWN = ("score", "risk", "alert", "reasons", "version")  # of an entity, on its events
+# fields of an entity that its events show
+_SHOWN = ("score", "risk", "alert", "reasons", "version")
 
 
 def of_connection(settings: SplunkSettings) -> Sequence[Resource]:
-    """What one connection needs, whatever its detectors."""
+    """What one connection needs, whatever its detectors are."""
     return (Resource(kind=MACRO, name=INDEX_MACRO, body={"definition": f"index={settings.index}"}),)
 
 
 def of_detector(needs: DetectorNeeds) -> Sequence[Resource]:
-    """What *needs* call for, in the order of making."""
+    """What *needs* call for, in the order of creation."""
     found: list[Resource] = []
     sourcetypes = sourcetypes_of(str(needs.selection.get("search", "")))
     named = bool(needs.selection.get("id"))
@@ -46,16 +47,16 @@ def of_detector(needs: DetectorNeeds) -> Sequence[Resource]:
 
 
 def field_in_events(field: str, selection: Mapping[str, object]) -> str:
-    """What the event field *field* is called in the events of *selection*.
+    """The name of the event field *field* in the events of *selection*.
 
-    A lookup has one name for it: the detector's own, else that of the information model.
+    A lookup has a single name for it: the detector's own, or that of the information model.
     """
     names = Selection.of(selection).looked_for(field)
     return names[-1] if field in CIM else names[0]
 
 
 def sourcetypes_of(search: str) -> tuple[str, ...]:
-    """The sourcetypes that *search* names as they are, sorted: not by a wildcard, nor excluded."""
+    """The sourcetypes that *search* names literally, sorted; without wildcards and exclusions."""
     found = set()
     for match in _NAMED.finditer(search):
         if not _NOT.search(search[: match.start()]):
@@ -68,12 +69,12 @@ def sourcetypes_of(search: str) -> tuple[str, ...]:
 
 
 def stanza_of(resource: Resource) -> str:
-    """The stanza that *resource* is in."""
+    """The stanza that holds *resource*."""
     return resource.name.rpartition(OF_STANZA)[0] if resource.kind == PROPS else resource.name
 
 
 def lookup_name(detector: str) -> str:
-    """The lookup of the entities of *detector*."""
+    """The name of the lookup for the entities of *detector*."""
     return f"{ENTITIES}_{detector}"
 
 
@@ -83,7 +84,7 @@ def _entities(needs: DetectorNeeds) -> Resource:
         "collection": ENTITIES,
         "fields_list": "_key, detector, entity, score, risk, alert, reasons, version, event_time",
         "filter": f'detector="{needs.detector}"',
-        # More would make each field a list.
+        # More fields would turn each field into a list.
         "max_matches": "1",
         "case_sensitive_match": "true",
     }
@@ -100,7 +101,7 @@ def _automatic(needs: DetectorNeeds, sourcetype: str, entity: str) -> Resource:
 
 
 def _event_id(sourcetype: str) -> Resource:
-    """It is nobody's: all detectors of the sourcetype name their events by it."""
+    """No single detector owns it: all detectors of the sourcetype use it for event ids."""
     key = "EVAL-scoreback_event_id"
     return Resource(kind=PROPS, name=f"{sourcetype}{OF_STANZA}{key}", body={key: EVENT_ID})
 

@@ -1,4 +1,4 @@
-"""What a Splunk lacks for any detector to work on it: app, index, rights, KV store, room."""
+"""Findings about what a Splunk lacks for any detector: app, index, permissions, KV store, space."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,21 +15,21 @@ from scoreback.connectors.splunk.wire.kvstore import KvStore
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import Finding
 
-SKEW = 30.0  # seconds between our clock and Splunk's that are worth a word
+SKEW = 30.0  # a difference in seconds between the two clocks that is worth a warning
 CAPABILITIES = {
     "search": "no event can be read",
     "schedule_search": "no alert rule can run",
 }
-ENTITY_BYTES = 600  # of one entity in the bundle that goes to the indexers, about
+ENTITY_BYTES = 600  # about how much one entity takes in the bundle that goes to the indexers
 _MB = 1_000_000
-_SHARE = 0.1  # of the bundle that entities may be without a word
+_SHARE = 0.1  # share of the bundle that entities may take without a warning
 _BUNDLE_MB = 2048  # if the server does not say
 
 
 def server_findings(
     client: Client, hec: Hec, settings: SplunkSettings, now: Callable[[], datetime]
 ) -> Iterator[Finding]:
-    """Findings that concern every detector; *now* is compared with Splunk's clock."""
+    """Findings that affect every detector; *now* is compared with Splunk's clock."""
     yield from _open_to_others(settings)
     yield from _clock(client, now)
     yield from _cloud(client, settings)
@@ -42,7 +42,7 @@ def server_findings(
 
 
 def content(client: Client, path: str) -> Mapping[str, Any] | None:
-    """What an endpoint says of one thing; None where it is not there or not ours to read."""
+    """What an endpoint returns for one object; None if it does not exist or may not be read."""
     try:
         found = client.call("GET", path, absent=(404,))
     except SiemRefused:
@@ -55,12 +55,13 @@ def content(client: Client, path: str) -> Mapping[str, Any] | None:
 
 
 def _open_to_others(settings: SplunkSettings) -> Iterator[Finding]:
-    """What others between us and Splunk could read, or answer in its place."""
+    """Findings for connections that others could read or impersonate."""
     for key, address in (("url", settings.url), ("hec_url", settings.hec_url or "")):
         if address.lower().startswith("http://"):
             yield Finding(
-                what=f"{key} is plain http: passwords, tokens and events can be read on the way",
-                fix=f"write https:// in {key}; name the certificate authority with ca_file",
+                what=f"{key} is plain http: others on the network can read passwords, tokens and"
+                " events",
+                fix=f"write https:// in {key}; set ca_file to the certificate authority",
                 fatal=False,
             )
     if not settings.verify_tls:
@@ -77,13 +78,13 @@ def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
         theirs = parsedate_to_datetime(client.session.told_time or "")
         ahead = (now() - theirs).total_seconds()
     except (TypeError, ValueError):
-        return  # it does not tell the time
+        return  # the server does not report its time
     if abs(ahead) > SKEW:
         way = "ahead of" if ahead > 0 else "behind"
         yield Finding(
-            what=f"this machine's clock is {abs(ahead):.0f} s {way} Splunk's: events are"
-            " scored late, or wait",
-            fix="let both follow the same time server",
+            what=f"this machine's clock is {abs(ahead):.0f} s {way} Splunk's: events are scored"
+            " too late, or have to wait",
+            fix="synchronise both clocks with the same time server",
             fatal=False,
         )
 
@@ -92,14 +93,14 @@ def _cloud(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     in_cloud = "cloud" in (client.info.get("instance_type"), client.info.get("product_type"))
     if settings.target == "cloud":
         yield Finding(
-            what="Splunk Cloud answers on its management port only who is on the allow list"
-            " search-api, and on its collector who is on the list hec",
-            fix="keep the address of this machine on both lists, by the Admin Config Service",
+            what="Splunk Cloud's management port answers only clients on the allow list"
+            " search-api, and its collector only those on the list hec",
+            fix="keep this machine's address on both lists, with the Admin Config Service",
             fatal=False,
         )
     elif in_cloud:
         yield Finding(
-            what="this is Splunk Cloud, and the connection does not say so",
+            what="this is Splunk Cloud, but the connection does not say so",
             fix="set target: cloud",
             fatal=False,
         )
@@ -120,9 +121,9 @@ def _app(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     version = str(said.get("version", ""))
     if version != __version__:
         yield Finding(
-            what=f"the app {name} is of version {version or 'unknown'}, the service of"
+            what=f"the app {name} has version {version or 'unknown'}, but the service has version"
             f" {__version__}",
-            fix="install the app of the service's own release",
+            fix="install the app from the same release as the service",
             fatal=False,
         )
 
@@ -135,12 +136,15 @@ def _index(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
             yield Finding(what=f"the index {name} is disabled", fix="enable it in Splunk")
         return
     if settings.target == "cloud":
-        fix = f"make it by the Admin Config Service: POST .../adminconfig/v2/indexes, name {name}"
+        fix = f"create it: POST .../adminconfig/v2/indexes of the Admin Config Service, name {name}"
     else:
-        fix = f"make the index {name} on the indexers, and allow the collector's token to write it"
+        fix = (
+            f"create the index {name} on the indexers, and allow the collector's token to write it"
+        )
     # A search head need not know the indexes of its indexers.
     apart = bool(_peers(client))
-    what = f"the index {name} is not there" + (", as far as the search head knows" if apart else "")
+    known = ", as far as the search head knows" if apart else ""
+    what = f"the index {name} does not exist{known}"
     yield Finding(what=what, fix=fix, fatal=not apart)
 
 
@@ -155,7 +159,7 @@ def _peers(client: Client) -> Sequence[object]:
 def _collector(hec: Hec, settings: SplunkSettings) -> Iterator[Finding]:
     if settings.hec_url is None:
         yield Finding(
-            what="there is no event collector, so no score can be written",
+            what="the connection has no event collector, so no score can be written",
             fix="enable it in Splunk; set hec_url and hec_token_file",
         )
         return
@@ -187,19 +191,19 @@ def _rights(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     quotas = [_number(role.get(key)) for role in known for key in _both("srchJobsQuota")]
     if 0 < max(quotas) < settings.searches:
         yield Finding(
-            what=f"the user may run {max(quotas):g} searches at once, the connection wants"
+            what=f"the user may run {max(quotas):g} searches at once, but the connection is set to"
             f" {settings.searches}",
-            fix="raise srchJobsQuota of the user's role, or set searches to less",
+            fix="raise srchJobsQuota of the user's role, or lower searches",
             fatal=False,
         )
-    # -1 says nothing; 0 lifts every limit, else the widest one counts.
+    # -1 means not set and 0 unlimited; otherwise the largest value counts.
     told = [role.get(key) for role in known for key in _both("srchTimeWin")]
     windows = [_number(value) for value in told if str(value) not in ("None", "", "-1")]
     if min(windows, default=0) > 0:
         yield Finding(
-            what=f"the user's searches look back {max(windows):g} s at most: what lies before is"
+            what=f"the user's searches look back at most {max(windows):g} s: older events are"
             " not read",
-            fix="lift srchTimeWin of the user's role",
+            fix="remove or raise srchTimeWin of the user's role",
             fatal=False,
         )
     allowed = [
@@ -218,18 +222,18 @@ def _kv_store(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     status = str((said or {}).get("current", {}).get("status", "ready"))
     if status != "ready":
         yield Finding(
-            what=f"the KV store is {status}: no lookup, alert or verdict can be kept",
+            what=f"the KV store is {status}: no lookup, alert or verdict can be stored",
             fix="start it on the search head; its log is mongod.log",
         )
         return
     try:
         count = sum(1 for _ in KvStore(client).rows(ENTITIES, fields=("_key",)))
     except (SiemRefused, SiemUnavailable):
-        return  # no such collection: the app is told to be missing
+        return  # the collection does not exist: another finding reports the missing app
     if count >= settings.entities_most:
         yield Finding(
-            what=f"the lookup of entities is full: {count:,} of {settings.entities_most:,}, the"
-            " oldest are dropped",
+            what=f"the lookup of entities is full: {count:,} of {settings.entities_most:,},"
+            " so the oldest are dropped",
             fix="raise entities_most, if Splunk's bundle has room for more",
             fatal=False,
         )
@@ -243,14 +247,14 @@ def _bundle(client: Client, settings: SplunkSettings) -> Iterator[Finding]:
     if needed > _SHARE * most:
         yield Finding(
             what=f"the lookup of entities may take {needed:.0f} MB of the {most:.0f} MB that"
-            " Splunk carries to its indexers (maxBundleSize)",
+            " Splunk sends to its indexers (maxBundleSize)",
             fix="lower entities_most",
             fatal=False,
         )
 
 
 def _both(name: str) -> tuple[str, str]:
-    """A role's own setting, and that of the roles it takes in."""
+    """A role's own setting, and those of the roles that it inherits from."""
     return name, f"imported_{name}"
 
 

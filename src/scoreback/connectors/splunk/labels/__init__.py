@@ -1,1 +1,1 @@
-"""What analysts said: of alerts, by Enterprise Security's dispositions or the app's own actions."""
+"""Analysts' verdicts on alerts: Enterprise Security's dispositions, or the app's own actions."""

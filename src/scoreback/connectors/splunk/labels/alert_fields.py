@@ -1,6 +1,6 @@
-"""Fields of the events that opened alerts, as their stored scores carry them.
+"""Reads the fields of the events that opened alerts, as their stored scores hold them.
 
-Fields are called as in Splunk: with ``_`` where the detector's file has a dot.
+Field names are those in Splunk: with ``_`` where the detector's file has a dot.
 """
 
 import json
@@ -15,7 +15,7 @@ from scoreback.connectors.splunk.wire.export import search
 from scoreback.connectors.splunk.writing.own_events import OwnEvents
 from scoreback.records import SHOWN_STAGES, Alert
 
-_AT_ONCE = 100  # alerts in one search
+_AT_ONCE = 100  # alerts per search
 _RAW = "scoreback_raw"
 _OWN = "scoreback_"
 _OURS = frozenset({"event_kind", "event_risk_score", "event_severity", "orig_time"})
@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 def fields_of(client: Client, alerts: Sequence[Alert]) -> dict[str, dict[str, str]]:
-    """By alert id, what was copied from its opening event; alerts without a field are left out."""
+    """By alert id, the fields copied from its opening event; alerts without any are left out."""
     told: dict[tuple[str, str, str], dict[str, str]] = {}
-    ordered = sorted(alerts, key=lambda one: one.event_time)  # each search through little time
+    # so that each search covers a short time
+    ordered = sorted(alerts, key=lambda one: one.event_time)
     base = OwnEvents(client, SCORES).base({})
     for start in range(0, len(ordered), _AT_ONCE):
         some = ordered[start : start + _AT_ONCE]

@@ -1,8 +1,8 @@
-"""What analysts do with alerts: list, close, reopen, tag.
+"""What analysts do with alerts: list, close, reopen and tag them.
 
-The app's alert action keeps a row for each alert, whoever else shows it. Whether an alert is closed
-follows from what was told of it, never from the row alone: two who write a row at once could undo
-each other's word, but no row of the collection of verdicts is ever changed.
+The app's alert action keeps a row for each alert, wherever else the alert is shown. Whether an
+alert is closed follows from the recorded verdicts, never from the row alone: two writers of one row
+could overwrite each other, but rows in the collection of verdicts never change.
 """
 
 import json
@@ -28,7 +28,7 @@ from scoreback.deployment import Delivery
 from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Alert, Severity, Verdict
 
-ATTEMPTS = 5  # at writing onto an alert that others change at the same moment
+ATTEMPTS = 5  # attempts to write onto an alert that others are changing at the same moment
 
 Document = Mapping[str, Any]
 
@@ -44,17 +44,17 @@ class Alerts:
         findings: Callable[[], Findings | None],
         pages: ScorePages | None = None,
     ) -> None:
-        """Work on alerts in *kv*; closings are told to *verdicts*, and to *findings* if any.
+        """Work on alerts in *kv*; closings are recorded in *verdicts* and, if given, in *findings*.
 
-        *client* finds their scores, which people see on *pages*, where it is known where these are.
+        *client* finds their scores; *pages*, if known, is where people see them.
         """
         self._client, self._pages = client, pages
         self._kv, self._verdicts, self._findings = kv, verdicts, findings
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
-        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        """Yield the alerts of *query*, ordered by the time of their opening event, oldest first."""
         rows = self._kv.rows(ALERTS, _asked(query), sort="event_time:1,_key:1")
-        # What only adds to the risk of an entity is shown to nobody by itself.
+        # An alert that only adds to an entity's risk is not shown to anybody by itself.
         shown = (row for row in rows if row.get("delivery") != Delivery.RISK)
         while some := list(islice(shown, KEYS)):
             for alert in self._whole(some):
@@ -62,22 +62,22 @@ class Alerts:
                     yield alert
 
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-        """By alert id, the fields of its opening event that were copied onto its score."""
+        """By alert id, the fields of its opening event that the score copied."""
         return fields_of(self._client, alerts)
 
     def link_of(self, alert: Alert) -> str | None:
-        """The search for the score that opened *alert*, as a page; None: nobody said where."""
+        """The page that searches for the score behind *alert*; None if no address is set."""
         return None if self._pages is None else self._pages.of(alert)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; the same again changes nothing."""
+        """Close the alert with *verdict*; repeating it changes nothing."""
         alert = self._alert(alert_id)
         refuse_before_event(alert, at)
         findings = self._findings()
         finding = None if findings is None else self._finding(findings, alert)
         changed = (alert.verdict, alert.labeller) != (verdict, labeller)
         if findings is not None and finding is not None and changed:
-            # First where it can be refused: then nothing was said.
+            # First where it can be refused, so that a refusal leaves nothing recorded.
             status, disposition = findings.dispositions().closing(verdict)
             comment = f"{labeller}: {verdict.value} {MARK}"
             findings.update(finding.finding_id, status, disposition, comment)
@@ -85,7 +85,7 @@ class Alerts:
         return self._written(alert_id, touched=True)
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
-        """Open the alert again: the verdicts that stand on it are withdrawn."""
+        """Reopen the alert and withdraw the verdicts that stand on it."""
         alert = self._alert(alert_id)
         findings = self._findings()
         finding = None if findings is None else self._finding(findings, alert)
@@ -96,7 +96,7 @@ class Alerts:
         return self._written(alert_id, touched=True)
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Put *tag* on alerts, once each; how many have it newly."""
+        """Put *tag* on alerts, once each; returns how many got it."""
         ids = list(dict.fromkeys(alert_ids))
         found = self._kv.under(ALERTS, ids)
         new = [name for name in ids if name in found and tag not in _tags(found[name])]
@@ -106,7 +106,7 @@ class Alerts:
         return len(new)
 
     def untag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Take *tag* off alerts; how many had it."""
+        """Remove *tag* from alerts; returns how many had it."""
         ids = list(dict.fromkeys(alert_ids))
         found = self._kv.under(ALERTS, ids)
         having = [name for name in ids if name in found and tag in _tags(found[name])]
@@ -116,7 +116,7 @@ class Alerts:
         return len(having)
 
     def _note(self, tag: str, rows: Sequence[Document], *, tagged: bool) -> None:
-        """Say so to analysts of Enterprise Security; before the rows, so that none is forgotten."""
+        """Tell analysts of Enterprise Security; done before the rows, so that none is missed."""
         findings = self._findings()
         if findings is not None and rows:
             first = min(parsed(row["event_time"]) for row in rows)
@@ -135,9 +135,10 @@ class Alerts:
     def _written(
         self, alert_id: str, *, touched: bool = False, tag: str = "", without: str = ""
     ) -> Alert:
-        """The alert after what was told of it, and the change, were written onto its row.
+        """The alert after its verdicts and the change were written onto its row.
 
-        A row is replaced whole, so it is looked at again whether somebody spoke meanwhile.
+        Splunk replaces a whole row, so afterwards check again whether somebody else recorded a
+        verdict.
         """
         for _ in range(ATTEMPTS):
             row = self._kv.get(ALERTS, alert_id)
@@ -156,14 +157,14 @@ class Alerts:
             if after is not None and again == history and _same(after, new):
                 return self._whole([after])[0]
         raise SiemUnavailable(
-            f"alert {alert_id} is being changed by somebody else", hint="try it again"
+            f"alert {alert_id} is being changed by somebody else", hint="try again"
         )
 
     def _finding(self, findings: Findings, alert: Alert) -> Finding | None:
         return findings.of_alerts([alert.alert_id], alert.event_time).get(alert.alert_id)
 
     def _whole(self, rows: Sequence[Document]) -> list[Alert]:
-        """Alerts with how many events each stands for, and what was told of it by now."""
+        """Alerts with the number of events that each stands for, and their verdicts so far."""
         ids = [str(row["_key"]) for row in rows]
         counts = self._counts(ids)
         own = self._verdicts.told_of(ids)
@@ -194,7 +195,7 @@ def _reviewed(
     first: datetime,
     own: Mapping[str, Sequence[Closing]],
 ) -> tuple[dict[str, list[Closing]], set[str]]:
-    """What was told of alerts in Enterprise Security, too; and which of them it was."""
+    """Reviews in Enterprise Security as verdicts too, and which alerts had some."""
     by_alert = findings.of_alerts(ids, first)
     changes = findings.changes(finding.finding_id for finding in by_alert.values())
     dispositions = findings.dispositions()
@@ -221,7 +222,7 @@ def _asked(query: AlertQuery) -> dict[str, Any]:
 
 
 def _state(history: Sequence[Closing]) -> dict[str, Any]:
-    """What an alert's row says of its closings."""
+    """What an alert's row says about its closings."""
     stands = standing(history)
     if not stands:
         return {"status": "open", "verdict": None, "closed_at": None, "labeller": None}

@@ -1,7 +1,7 @@
-"""What Enterprise Security's dispositions and statuses mean, as its own lookups name them.
+"""The meaning of Enterprise Security's dispositions and statuses, as its lookups name them.
 
-Numbers stand here as documented defaults alone: what a deployment has added or renamed is read, and
-a disposition that nobody has said the meaning of is not a verdict.
+The numbers here are only the documented defaults: what a deployment has added or renamed is read
+from its lookups, and a disposition without a known meaning is not a verdict.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class Dispositions:
     """The dispositions and statuses of one deployment."""
 
     verdicts: Mapping[str, Verdict] = field(default_factory=lambda: SHIPPED)  # by id
-    ends: frozenset[str] = frozenset(_ENDS)  # statuses of work that is done
+    ends: frozenset[str] = frozenset(_ENDS)  # statuses of finished work
     known: frozenset[str] = frozenset()  # ids of dispositions; empty: they were not read
 
     @classmethod
@@ -40,12 +40,12 @@ class Dispositions:
         statuses: Iterable[Mapping[str, Any]],
         own: Mapping[str, Verdict],
     ) -> "Dispositions":
-        """From the rows of the two lookups.
+        """Build from the rows of the two lookups.
 
         Args:
             dispositions: ``_key``, ``label`` of each.
             statuses: ``_key``, ``label`` and, where the version has it, ``end`` of each.
-            own: what the connection's settings say of a disposition, by its id or its label.
+            own: what the connection's settings say about a disposition, by its id or its label.
         """
         labels = {disposition_id(row.get("_key")): _text(row.get("label")) for row in dispositions}
         labels.pop("", None)
@@ -56,7 +56,8 @@ class Dispositions:
                 if name.strip().lower() in meant:
                     verdicts[key] = meant[name.strip().lower()]
                     break
-        for name, verdict in own.items():  # one that no lookup names is believed all the same
+        # the settings are trusted even about a disposition that no lookup names
+        for name, verdict in own.items():
             if (key := disposition_id(name)) and key not in labels:
                 verdicts[key] = verdict
         return cls(
@@ -66,7 +67,7 @@ class Dispositions:
         )
 
     def verdict(self, disposition: object) -> Verdict:
-        """What *disposition* says; undetermined where it says nothing that we know."""
+        """The verdict that *disposition* means; undetermined if its meaning is not known."""
         return self.verdicts.get(disposition_id(disposition), Verdict.UNDETERMINED)
 
     def ended(self, status: object) -> bool:
@@ -77,7 +78,7 @@ class Dispositions:
         """The status and disposition that close a finding with *verdict*.
 
         Raises:
-            SiemRefused: no disposition of this deployment means it.
+            SiemRefused: no disposition of this deployment has this meaning.
         """
         if verdict is Verdict.UNDETERMINED:
             found = UNDETERMINED
@@ -89,20 +90,20 @@ class Dispositions:
             ]
             if not usable:
                 raise SiemRefused(
-                    f"no disposition of Enterprise Security here means {verdict.value}",
-                    hint="say which one does under `dispositions` in the connection's settings",
+                    f"no disposition in this Enterprise Security means {verdict.value}",
+                    hint="name the one that does under `dispositions` in the connection's settings",
                 )
             found = usable[0]
         return max(self.ends, default=_ENDS[-1]), found
 
     @property
     def reopened(self) -> tuple[str, str]:
-        """The status and disposition of a finding that is opened again."""
+        """The status and disposition of a reopened finding."""
         return _NEW, UNDETERMINED
 
 
 def disposition_id(value: object) -> str:
-    """The id that *value* is: ``disposition:N``; nothing where it is none."""
+    """The id in *value* if it has the form ``disposition:N``; otherwise ""."""
     text = _text(value).strip()
     if text.isdigit():
         return f"{PREFIX}{text}"
@@ -110,7 +111,7 @@ def disposition_id(value: object) -> str:
 
 
 def _ends(statuses: list[Mapping[str, Any]]) -> frozenset[str]:
-    """The statuses that end the work: those that say so, else those that are named so."""
+    """The statuses that end the work: those marked so, otherwise those with such a name."""
     named = [(_text(row.get("_key")), row) for row in statuses if _text(row.get("_key"))]
     said = [key for key, row in named if _text(row.get("end")).lower() in _YES]
     if not said:

@@ -1,4 +1,4 @@
-"""The door to labels: our own collection, and Enterprise Security where it is."""
+"""The labels door: Scoreback's collection, and Enterprise Security if it is installed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
@@ -27,17 +27,18 @@ class Labels:
     def __init__(
         self, verdicts: Verdicts, findings: Callable[[], Findings | None], entity: Entity
     ) -> None:
-        """Read from *verdicts* and, where it gives some, from *findings*.
+        """Read from *verdicts* and, if available, from *findings*.
 
         Args:
-            verdicts: our own collection.
-            findings: Enterprise Security's; None where there is none.
-            entity: the value of an event field in a finding's fields, as they are called here.
+            verdicts: Scoreback's own collection.
+            findings: returns Enterprise Security's findings; None where it is not used.
+            entity: returns the value of an event field from a finding's fields, under their names
+                here.
         """
         self._verdicts, self._findings, self._entity = verdicts, findings, entity
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
-        """Yield the verdicts that *query* asks for, in order of label time."""
+        """Yield the verdicts of *query*, in order of label time."""
         rows: Iterator[Row] = self._verdicts.rows(query)
         findings = self._findings()
         if findings is not None:
@@ -94,7 +95,7 @@ class Labels:
             yield row
 
     def _about(self, finding: Finding, query: LabelQuery) -> Row:
-        """What *finding* is about: its event, or an entity around the time of it."""
+        """The subject of *finding*: its event, or an entity around the finding's time."""
         if finding.event_id:
             return {"event_id": finding.event_id}
         entity = self._entity(query.entity, finding.fields)
@@ -110,10 +111,10 @@ class Labels:
 def _undecided(
     investigations: Iterable[Mapping[str, Any]], dispositions: Dispositions
 ) -> dict[str, Mapping[str, Any]]:
-    """The findings that are investigated and that no investigation has a verdict on.
+    """The findings under investigation for which no investigation has a verdict.
 
-    An investigation shows how it stands, not how it was: if one of them had ended with a verdict,
-    it was opened again.
+    An investigation shows its present state, not its history: if one of them had ended with a
+    verdict before, it has been reopened.
     """
     found: dict[str, Mapping[str, Any]] = {}
     decided: set[str] = set()
@@ -126,7 +127,7 @@ def _undecided(
 
 
 def _end(finding: Finding, investigation: Mapping[str, Any]) -> Row:
-    """That nothing told of *finding* before holds, as of the last change of *investigation*."""
+    """A row that ends earlier verdicts on *finding* as of the last change of *investigation*."""
     return {
         "verdict": Verdict.UNDETERMINED.value,
         "label_time": moment_of(investigation),
@@ -145,7 +146,7 @@ def _led_by(investigation: Mapping[str, Any]) -> str:
 def _of_investigation(
     investigation: Mapping[str, Any], dispositions: Dispositions
 ) -> Iterator[Closing]:
-    """The verdict of an investigation that has ended, on each of its findings."""
+    """The verdict of a finished investigation, on each of its findings."""
     if not dispositions.ended(investigation.get("status")):
         return
     verdict = dispositions.verdict(investigation.get("disposition"))

@@ -1,4 +1,4 @@
-"""Whether there is Enterprise Security, and where its findings are asked for."""
+"""Whether Enterprise Security is used, and where its findings are read."""
 
 from threading import Lock
 
@@ -10,19 +10,19 @@ SUITE, CONTROL = "SplunkEnterpriseSecuritySuite", "missioncontrol"
 
 
 class EnterpriseSecurity:
-    """What one Splunk has of it, asked once."""
+    """What one Splunk has of Enterprise Security; asks Splunk once."""
 
     def __init__(self, client: Client) -> None:
-        """Ask through *client*, when somebody wants to know."""
+        """Ask through *client*, on first use."""
         self._client, self._lock = client, Lock()
         self._there: bool | None = None
         self._findings: Findings | None = None
 
     def is_there(self) -> bool:
-        """Whether it is used: what the settings say, or else whether it is installed.
+        """Whether it is used: as the settings say, or if not set, whether it is installed.
 
         Raises:
-            SiemUnavailable: no answer.
+            SiemUnavailable: Splunk did not answer.
         """
         said = self._client.settings.enterprise_security
         if said != "auto":
@@ -33,7 +33,7 @@ class EnterpriseSecurity:
             return self._there
 
     def findings(self) -> Findings | None:
-        """Its findings; None where it is not used."""
+        """The findings; None where Enterprise Security is not used."""
         if not self.is_there():
             return None
         with self._lock:
@@ -44,7 +44,7 @@ class EnterpriseSecurity:
             return self._findings
 
     def _user(self) -> str:
-        """Whom the connection is for Splunk; a token says no name."""
+        """The connection's user name in Splunk; with a token, Splunk is asked for it."""
         if self._client.settings.user:
             return self._client.settings.user
         found = self._client.call("GET", "/services/authentication/current-context")
@@ -53,7 +53,7 @@ class EnterpriseSecurity:
     def _installed(self, app: str) -> bool:
         try:
             found = self._client.call("GET", f"/services/apps/local/{app}", absent=(404,))
-        except SiemRefused:  # this user may not see apps, so the settings have to say it
+        except SiemRefused:  # this user may not list apps, so the settings have to name the app
             return False
         if found is None:
             return False

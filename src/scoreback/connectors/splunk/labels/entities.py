@@ -1,4 +1,4 @@
-"""Which entity a finding is about, where it names no event of ours."""
+"""Finds the entity that a finding is about if it names none of Scoreback's events."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from scoreback.connectors.splunk.rules.enterprise_security import entity_type
 def entity_in(field: str, finding: Mapping[str, Any]) -> str | None:
     """The value of the event field *field* in *finding*, under any of its names there.
 
-    A finding of risk names its object in place of a field: that counts if it is of the same kind.
+    A risk finding names its object instead of a field: it counts if it is of the same kind.
     """
     for name in (*candidates(field, {}), flat(field)):
         if (value := _only(finding.get(name))) is not None:
@@ -22,7 +22,7 @@ def entity_in(field: str, finding: Mapping[str, Any]) -> str | None:
 
 
 def _only(value: object) -> str | None:
-    """*value*, or that of a list of one: of several nobody knows which was meant."""
+    """*value*, or the item of a list of one; with several, it is unclear which was meant."""
     if isinstance(value, list):
         return _only(value[0]) if len(value) == 1 else None
     return None if value in (None, "") else str(value)

@@ -1,7 +1,7 @@
 """Reads findings, their reviews and investigations from Enterprise Security.
 
-Findings lie in its index; what analysts do with them, in a lookup with a row for each change. Both
-are read through Enterprise Security's own macros and lookups, whatever stands behind them.
+Findings are in its index; what analysts do with them is in a lookup with a row for each change.
+Both are read through Enterprise Security's own macros and lookups, wherever these point.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,24 +19,24 @@ from scoreback.errors import SiemRefused
 from scoreback.records import Verdict
 from scoreback.times import EPOCH
 
-AGE = timedelta(days=90)  # how long after it was raised a finding may be judged
-SOME = 200  # findings that are asked for by name at once
-PAGE = 100  # investigations in one answer
+AGE = timedelta(days=90)  # a finding can be judged this long after it was raised
+SOME = 200  # findings requested by name in one search
+PAGE = 100  # investigations per answer
 
 _FINDINGS = "search `get_notable_index` | eval `get_event_id_meval`"
 _REVIEWS = "| inputlookup incident_review_lookup"
-_MILLISECONDS = 10**11  # seconds of a time beyond the year 5000: it is told in milliseconds
+_MILLISECONDS = 10**11  # a time in seconds after the year 5000 must be in milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding, as far as labels need it."""
+    """One finding, with what labels need of it."""
 
     finding_id: str
-    at: datetime  # of the event that it is about
-    rule: str  # ours by its own name, another by that of its search
-    event_id: str | None  # of the raw event, where it names one
-    alert_id: str  # of our alert, else the finding's own
+    at: datetime  # time of the event that it is about
+    rule: str  # Scoreback's rule name, or for another finding the name of its search
+    event_id: str | None  # id of the raw event, if it names one
+    alert_id: str  # id of Scoreback's alert, or the finding's own id
     fields: Mapping[str, Any]
 
 
@@ -47,15 +47,15 @@ class Findings:
         """Read through *client*.
 
         Args:
-            client: of the connection.
-            own: what the settings say of dispositions.
-            app: whose API has the investigations.
-            user: whom the connection is for Splunk.
+            client: the connection's client.
+            own: what the settings say about dispositions.
+            app: the app whose API serves the investigations.
+            user: the connection's user name in Splunk.
         """
         self._client, self._own, self._app, self._user = client, own, app, user
 
     def dispositions(self) -> Dispositions:
-        """What dispositions and statuses mean here."""
+        """The meaning of dispositions and statuses in this deployment."""
         return Dispositions.of(
             search(self._client, "| inputlookup disposition_lookup"),
             search(self._client, "| inputlookup reviewstatuses_lookup"),
@@ -63,13 +63,13 @@ class Findings:
         )
 
     def changed(self, since: datetime, until: datetime | None) -> set[str]:
-        """The findings whose review changed in the time."""
+        """The findings whose review changed in this time."""
         bound = f" time<{epoch(until)}" if until is not None else ""
         rows = search(self._client, f"{_REVIEWS} | where time>={epoch(since)}{_and(bound)}")
         return {str(row["rule_id"]) for row in rows if row.get("rule_id")}
 
     def changes(self, findings: Iterable[str]) -> dict[str, list[Change]]:
-        """All that was done with each of *findings*, by finding."""
+        """All changes to each of *findings*, by finding."""
         found: dict[str, list[Change]] = {}
         for some in _portions(findings):
             rows = search(self._client, f"{_REVIEWS} | search rule_id IN ({_listed(some)})")
@@ -80,9 +80,9 @@ class Findings:
         return found
 
     def named(self, findings: Iterable[str], since: datetime) -> dict[str, Finding]:
-        """Those of *findings* that were raised in `AGE` before *since*, or later, by id."""
+        """Those of *findings* that were raised in `AGE` before *since* or later, by id."""
         found = {}
-        earliest = epoch(max(since - AGE, EPOCH))  # Splunk takes no time before that
+        earliest = epoch(max(since - AGE, EPOCH))  # Splunk accepts no earlier time
         for some in _portions(findings):
             spl = f"{_FINDINGS} | search event_id IN ({_listed(some)})"
             for row in search(self._client, spl, earliest=earliest):
@@ -92,7 +92,7 @@ class Findings:
         return found
 
     def of_alerts(self, alerts: Iterable[str], since: datetime) -> dict[str, Finding]:
-        """The findings of our *alerts* whose events are not older than *since*, by alert."""
+        """The findings of Scoreback's *alerts* with events not older than *since*, by alert."""
         found: dict[str, Finding] = {}
         for some in _portions(alerts):
             spl = (
@@ -105,7 +105,7 @@ class Findings:
         return found
 
     def update(self, finding: str, status: str, disposition: str, comment: str) -> None:
-        """Change one finding's review.
+        """Change the review of one finding.
 
         Raises:
             SiemRefused: Enterprise Security did not change it.
@@ -114,10 +114,10 @@ class Findings:
         self._reviewed({**form, "comment": comment}, f"finding {finding}")
 
     def comment(self, findings: Iterable[str], comment: str) -> None:
-        """Add *comment* to the reviews of *findings*, which stay as they are.
+        """Add *comment* to the reviews of *findings* and change nothing else.
 
         Raises:
-            SiemRefused: Enterprise Security did not take it.
+            SiemRefused: Enterprise Security did not accept it.
         """
         for some in _portions(findings):
             self._reviewed({"ruleUIDs": some, "comment": comment}, f"{len(some)} findings")
@@ -128,11 +128,11 @@ class Findings:
             said = answer.get("message", "") if isinstance(answer, dict) else ""
             raise SiemRefused(
                 f"Enterprise Security did not change {what}: {said}",
-                hint="give the connection's user the right to edit findings",
+                hint="give the connection's user permission to edit findings",
             )
 
     def investigations(self, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """Yield the investigations that changed at or after *since*; none in older versions."""
+        """Yield the investigations that changed at or after *since*; older versions have none."""
         path = f"/servicesNS/nobody/{self._app}/public/v2/investigations"
         offset = 0
         while True:
@@ -161,7 +161,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
 
 
 def findings_of(investigation: Mapping[str, Any]) -> list[str]:
-    """The ids of the findings that *investigation* is about."""
+    """The ids of the findings that *investigation* covers."""
     listed = investigation.get("findings") or investigation.get("consolidated_findings") or []
     if isinstance(listed, Mapping):
         listed = listed.get("event_id") or []
@@ -177,12 +177,12 @@ def findings_of(investigation: Mapping[str, Any]) -> list[str]:
 
 
 def moment_of(investigation: Mapping[str, Any]) -> datetime:
-    """When *investigation* changed last."""
+    """When *investigation* last changed."""
     return _moment(investigation.get("update_time"))
 
 
 def _moment(value: object) -> datetime:
-    """A time as Enterprise Security writes it: epoch seconds or milliseconds, or text."""
+    """A time from Enterprise Security: epoch seconds or milliseconds, or text."""
     text = _one(value)
     try:
         number = float(text)
@@ -196,14 +196,14 @@ def _moment(value: object) -> datetime:
 
 
 def _listing(answer: object) -> list[Mapping[str, Any]]:
-    """The investigations in *answer*, which some versions put into an object."""
+    """The investigations in *answer*, which some versions wrap in an object."""
     if isinstance(answer, Mapping):
         answer = next((value for value in answer.values() if isinstance(value, list)), [])
     return [one for one in answer if isinstance(one, Mapping)] if isinstance(answer, list) else []
 
 
 def _portions(ids: Iterable[str]) -> Iterator[Sequence[str]]:
-    # A wildcard would find others' too; no id has one.
+    # A wildcard would find the ids of others too; no id contains one.
     usable = sorted({one for one in ids if one and "*" not in one})
     for start in range(0, len(usable), SOME):
         yield usable[start : start + SOME]
@@ -218,7 +218,7 @@ def _and(bound: str) -> str:
 
 
 def _one(value: object) -> str:
-    """The text of *value*, or of the first of several."""
+    """The text of *value*, or of its first item."""
     if isinstance(value, list):
         return _one(value[0]) if value else ""
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""The page of Splunk on which an alert's score is found: a search, as nothing else shows one."""
+"""The Splunk page that shows an alert's score: a search, because Splunk has no page for alerts."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from scoreback.records import Alert
 
 @dataclass(frozen=True, slots=True)
 class ScorePages:
-    """Where people open Splunk, and where scores lie."""
+    """Where people open Splunk, and where scores are stored."""
 
     web_url: str
     index: str
 
     def of(self, alert: Alert) -> str | None:
-        """The address of the search for the score that opened *alert*; None: none can find it."""
+        """The address of the search for the score behind *alert*; None if no search finds it."""
         try:
             event, detector = text(alert.event_id), text(alert.detector)
         except SiemRefused:

@@ -1,7 +1,7 @@
-"""What the review of one finding tells: verdicts, and when they were taken back.
+"""The verdicts in the review of one finding, and when they were withdrawn.
 
-Each row of the review repeats the whole state of the finding, so only what changed is somebody's
-word: a comment on a finding that another closed is not a verdict.
+Each row of the review repeats the finding's whole state, so only what changed is a statement by the
+row's author: a comment on a finding that another analyst closed is not a verdict.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from scoreback.connectors.closings import Closing, next_time, repeated, standing
 from scoreback.connectors.splunk.labels.dispositions import Dispositions, disposition_id
 from scoreback.records import Verdict
 
-MARK = "[scoreback]"  # in the comment of a change that we made
+MARK = "[scoreback]"  # part of the comment of each change by Scoreback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,21 @@ class Change:
     status: str
     disposition: str
     reviewer: str
-    is_ours: bool = False  # we made it, through this connection
-    order: int = 0  # among those of one time
+    is_ours: bool = False  # Scoreback made it, through this connection
+    order: int = 0  # position among those of the same time
     comment: str = ""
 
 
 def told(
     changes: Iterable[Change], dispositions: Dispositions, own: Sequence[Closing] = ()
 ) -> list[Closing]:
-    """The verdicts of one finding that its *changes* tell, and their ends, in order of time.
+    """The verdicts that the *changes* of one finding contain, and their ends, in order of time.
 
     Args:
-        changes: all of them.
-        dispositions: what they mean.
-        own: the verdicts on the same alert that our own collection tells; an analyst who reopens
-            the finding takes those back, too.
+        changes: all changes of the finding.
+        dispositions: the meaning of dispositions.
+        own: the verdicts on the same alert in Scoreback's collection; an analyst who reopens the
+            finding withdraws those, too.
     """
     found: list[Closing] = []
     disposition, ended = "", False
@@ -53,7 +53,7 @@ def told(
             verdict = dispositions.verdict(now)
             if over or verdict is not Verdict.UNDETERMINED:
                 found += _closed(change, verdict, found)
-            else:  # the disposition was taken away before anything was closed
+            else:  # the disposition was removed before anything was closed
                 found += _ends(change, found, ())
     return found
 
@@ -68,7 +68,7 @@ def _closed(change: Change, verdict: Verdict, before: Sequence[Closing]) -> list
 
 
 def _ends(change: Change, before: Sequence[Closing], own: Sequence[Closing]) -> list[Closing]:
-    """The ends of all verdicts that stand when *change* opens the finding again."""
+    """The ends of all verdicts that stand when *change* reopens the finding."""
     ours = [closing for closing in own if closing.label_time <= change.at]
     at = max(next_time(before, change.at), next_time(ours, change.at))
     stands = [before[n] for n in standing(before)] + [ours[n] for n in standing(ours)]
@@ -81,10 +81,11 @@ def _ends(change: Change, before: Sequence[Closing], own: Sequence[Closing]) -> 
 def change_of(row: Mapping[str, Any], at: datetime, order: int, us: str) -> Change:
     """A row of the lookup of reviews as a change.
 
-    One by the user *us* that bears our mark is ours, and our own collection tells of it: an analyst
-    who quotes the mark still speaks for themselves.
+    A change by the user *us* with Scoreback's mark is Scoreback's, and its own collection has the
+    verdict: an analyst who quotes the mark still counts as an analyst.
     """
-    # Who reviewed is called user or reviewer, by version; an owner need not have.
+    # The reviewer's column is called user or reviewer, depending on the version; an owner may be
+    # missing.
     reviewer = str(row.get("reviewer") or row.get("user") or row.get("owner") or "unknown")
     comment = str(row.get("comment") or "")
     return Change(

@@ -1,4 +1,4 @@
-"""Labels as rows of plain values, and rows as batches: how this room passes verdicts on."""
+"""Labels as rows of plain values, and rows as batches: the form that this folder uses."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,13 +12,13 @@ from scoreback.connectors.splunk.times import parsed
 from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery
 from scoreback.times import micros
 
-Row = dict[str, Any]  # by the names of `LABEL_COLUMNS`; times are aware
+Row = dict[str, Any]  # keyed by the names in `LABEL_COLUMNS`; times are aware
 
 TIMES = ("since", "until", "label_time")
 
 
 def batches(rows: Iterable[Row]) -> Iterator[LabelBatch]:
-    """*rows* as batches of bounded size, in their order."""
+    """*rows* as batches of bounded size, in the same order."""
     left = iter(rows)
     while some := list(islice(left, BATCH_ROWS)):
         columns = {
@@ -37,7 +37,7 @@ def asked_for(row: Row, query: LabelQuery) -> bool:
 
 
 def from_document(document: Mapping[str, Any]) -> Row:
-    """A row of the collection of verdicts, with times for its numbers."""
+    """A row from the collection of verdicts, with its numbers turned into times."""
     found = {field.name: document.get(field.name) for field in LABEL_COLUMNS}
     for name in TIMES:
         found[name] = None if found[name] in (None, "") else parsed(found[name])
@@ -47,7 +47,7 @@ def from_document(document: Mapping[str, Any]) -> Row:
 
 
 def seconds(at: datetime) -> float:
-    """*at* as the collections have times; a float tells microseconds apart until 2242."""
+    """*at* as the collections store times; a float resolves microseconds until 2242."""
     return micros(at) / 1_000_000
 
 

@@ -1,7 +1,7 @@
-"""Tags as notes in the reviews of findings: there analysts of Enterprise Security see them.
+"""Tags as comments in the reviews of findings, where analysts of Enterprise Security see them.
 
-It has no tags of single findings, so a comment says what was tagged, and another what was untagged.
-Neither changes status, owner or disposition, so nothing is told of the alert by it.
+Single findings cannot have tags, so one comment says that a tag was added, and another that it was
+removed. Neither changes status, owner or disposition, so neither is read as a verdict.
 """
 
 import logging
@@ -20,20 +20,20 @@ _log = logging.getLogger(__name__)
 def note_tag(
     findings: Findings, alert_ids: Sequence[str], tag: str, *, since: datetime, tagged: bool
 ) -> None:
-    """Have the reviews of the alerts' findings say last that *tag* is on them, or off again.
+    """Make the reviews of the alerts' findings say last that *tag* is on them, or was removed.
 
-    What they say last already is not said again. Where the connection's user may not edit
-    findings, that is logged: the tag itself is kept elsewhere.
+    A comment that is already the last one is not repeated. If the connection's user may not edit
+    findings, that is logged: the tag itself is stored elsewhere.
 
     Args:
-        findings: of one Enterprise Security.
-        alert_ids: whose findings; those without one are left out.
-        tag: its text.
-        since: no alert's event is earlier.
-        tagged: whether it is put on or taken off.
+        findings: the findings of one Enterprise Security.
+        alert_ids: the alerts; those without a finding are ignored.
+        tag: the text of the tag.
+        since: the time of the earliest event of the alerts, or before.
+        tagged: whether the tag is added or removed.
 
     Raises:
-        SiemUnavailable: no answer; what was noted stands.
+        SiemUnavailable: no answer; comments written so far stay.
     """
     ours = findings.of_alerts(alert_ids, since)
     ids = [finding.finding_id for finding in ours.values()]
@@ -42,11 +42,11 @@ def note_tag(
     try:
         findings.comment(due, _words(tag, tagged=tagged))
     except SiemRefused as error:
-        _log.warning("findings are not told that they are tagged %r: %s", tag, error.message)
+        _log.warning("findings got no comment about the tag %r: %s", tag, error.message)
 
 
 def is_noted(changes: Iterable[Change], tag: str) -> bool:
-    """Whether the last of *changes* that is ours and speaks of *tag* says that it is on."""
+    """Whether the last comment by Scoreback about *tag* in *changes* says that the tag is on."""
     texts = {_words(tag, tagged=on): on for on in (True, False)}
     said = False
     for change in sorted(changes, key=lambda one: (one.at, one.order)):

@@ -1,6 +1,6 @@
-"""The collection of verdicts: one row for each, none ever changed.
+"""The collection of verdicts: one row for each verdict; rows never change.
 
-Analysts write it through the app's endpoint, we through the door to alerts.
+Analysts write to it through the app's endpoint, the service through the alerts door.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Verdicts:
         self._kv = kv
 
     def rows(self, query: LabelQuery) -> Iterator[Row]:
-        """Yield what *query* asks for, in order of label time."""
+        """Yield the verdicts of *query*, in order of label time."""
         times: dict[str, float] = {"$gte": seconds(query.since)}
         asked: list[dict[str, Any]] = [{"label_time": times}]
         if query.until is not None:
@@ -49,12 +49,12 @@ class Verdicts:
         return map(from_document, found)
 
     def told(self, alert_id: str) -> list[Row]:
-        """All that was told of one alert, in order of label time."""
+        """All verdicts on one alert, in order of label time."""
         found = self._kv.rows(VERDICTS, {"alert_id": alert_id}, sort=_ORDER)
         return [from_document(document) for document in found]
 
     def told_of(self, alert_ids: Sequence[str]) -> dict[str, list[Row]]:
-        """What was told of each of *alert_ids* that anything was told of."""
+        """The verdicts on each of *alert_ids* that has any."""
         found: dict[str, list[Row]] = {}
         for start in range(0, len(alert_ids), KEYS):
             some = [{"alert_id": alert_id} for alert_id in alert_ids[start : start + KEYS]]
@@ -63,10 +63,10 @@ class Verdicts:
         return found
 
     def close(self, alert: Alert, verdict: Verdict, labeller: str, at: datetime) -> Row:
-        """Add the closing of *alert*, later than any before; told again while it stands, it is one.
+        """Add the closing of *alert*, later than any before; repeating one that stands adds none.
 
         Returns:
-            The row that stands for it.
+            The row of the closing.
         """
         history = self.told(alert.alert_id)
         closings = [closing(row) for row in history]
@@ -88,7 +88,7 @@ class Verdicts:
         return row
 
     def withdraw(self, alert_id: str, at: datetime) -> None:
-        """Take back the verdicts that stand on an alert; none that do is not an error."""
+        """Withdraw the verdicts that stand on an alert; it is no error if there are none."""
         history = self.told(alert_id)
         closings = [closing(row) for row in history]
         end = next_time(closings, at)
@@ -100,7 +100,7 @@ class Verdicts:
         )
 
     def add(self, batch: LabelBatch) -> WriteReport:
-        """Add verdicts that were given elsewhere; the same verdict again changes nothing."""
+        """Add verdicts that were given elsewhere; adding one again changes nothing."""
         rows = pa.Table.from_batches([batch.batch]).select(LABEL_COLUMNS.names).to_pylist()
         refused = [
             Refused(item_id=str(row["event_id"] or row["entity"]), reason=why)
@@ -128,7 +128,7 @@ def closing(row: Row) -> Closing:
 
 
 def _document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """*row* as the collection has it; its name follows from what it says."""
+    """*row* as a document of the collection; its key is derived from its content."""
     found = {
         name: seconds(value) if name in TIMES else value
         for name in _KEPT

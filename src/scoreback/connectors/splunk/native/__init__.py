@@ -1,1 +1,1 @@
-"""What the app's search command scores with: models and thresholds in force, in collections."""
+"""What the app's search command scores with: models and thresholds, in collections."""

@@ -1,4 +1,4 @@
-"""The door to native scoring: a document for each detector, which every search of it reads."""
+"""The native scoring door: one document per detector, which every search of it reads."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ from scoreback.deployment import DetectorNeeds, ModelResource, NativePoint
 
 
 class Native:
-    """What the search command of one Splunk goes by."""
+    """What the search command of one Splunk scores with."""
 
     def __init__(self, client: Client) -> None:
-        """Keep it through *client*."""
+        """Access the collection through *client*."""
         self._kv = KvStore(client)
 
     def in_force(self) -> Mapping[str, NativePoint]:
-        """The points that are there; one that cannot be read is as good as none."""
+        """The stored points; an unreadable one counts as missing."""
         found = (_point(row) for row in self._kv.rows(IN_FORCE))
         return {point.detector: point for point in found if point is not None}
 
@@ -41,7 +41,7 @@ class Native:
         self._kv.save(IN_FORCE, [document])
 
     def hindrances(self, needs: DetectorNeeds) -> Sequence[str]:  # noqa: ARG002 - none
-        """None: the app brings its own scorer."""
+        """No hindrances: the app brings its own scorer."""
         return ()
 
     def tried(
@@ -51,7 +51,7 @@ class Native:
         threshold: float,
         cut: float,
     ) -> None:
-        """None: the gate asks the app's own scorer, in Python, and no search need run for it."""
+        """None: the gate runs the app's scorer in Python, so no search is needed."""
 
 
 def _point(row: Mapping[str, Any]) -> NativePoint | None:

@@ -1,7 +1,7 @@
-"""Models as documents of a collection: each in parts, as a document must not be large.
+"""Models as documents of a collection, in parts because a document's size is limited.
 
-What is kept is the model beside the names of its fields in Splunk, as text; its digest names it,
-so that a change by anybody is seen here and by the search command.
+The stored text is the model with the names of its fields in Splunk; its digest identifies it, so
+that the service and the search command notice any change.
 """
 
 import json
@@ -16,11 +16,11 @@ from scoreback.deployment import MODEL, DetectorNeeds, Found, ModelResource, Res
 from scoreback.portable.model import PortableModel, digest, from_text
 from scoreback.portable.reading import TIMES
 
-PART = 900_000  # characters of a document, which are one byte each
+PART = 900_000  # characters per document, one byte each
 
 
 def model_resource(needs: DetectorNeeds, model: PortableModel) -> ModelResource:
-    """The *model* of what *needs* is about, as it is kept in Splunk."""
+    """The *model* for *needs*, in the form stored in Splunk."""
     text = kept_text(model, needs.selection)
     name = digest(text)
     return ModelResource(
@@ -35,7 +35,7 @@ def model_resource(needs: DetectorNeeds, model: PortableModel) -> ModelResource:
 
 
 def kept_text(model: PortableModel, selection: Mapping[str, object]) -> str:
-    """What is kept of *model*, whose events *selection* finds; the same gives the same text."""
+    """The stored text of *model* with events from *selection*; equal models give equal texts."""
     given = selection.get("fields")
     own = given if isinstance(given, Mapping) else {}
     names = {
@@ -55,7 +55,7 @@ class Models:
         self._kv = KvStore(client)
 
     def standing(self, wanted: Resource) -> Found:
-        """How *wanted* stands: nobody but us writes models, and what is not ours is not told."""
+        """How *wanted* stands: only the service writes models, and other documents are ignored."""
         there = sorted(self._parts(wanted), key=lambda row: int(row.get("part", -1)))
         if not there:
             return Found(standing=Standing.ABSENT)
@@ -69,7 +69,7 @@ class Models:
         return Found(standing=Standing.OUTDATED if ours else Standing.EDITED, differences=(what,))
 
     def apply(self, wanted: Resource) -> None:
-        """Write all parts of *wanted*; parts of a longer text that was there before go."""
+        """Write all parts of *wanted*; surplus parts of an earlier, longer text are deleted."""
         text, name = str(wanted.body["text"]), str(wanted.body["digest"])
         parts = [text[start : start + PART] for start in range(0, len(text), PART)]
         self._kv.save(
@@ -92,11 +92,11 @@ class Models:
                 self._kv.delete(MODELS, str(row["_key"]))
 
     def remove(self, resource: Resource) -> None:
-        """Take all parts of it out."""
+        """Delete all its parts."""
         self._kv.delete_where(MODELS, _of(resource))
 
     def made(self) -> Sequence[Resource]:
-        """All that are there."""
+        """All stored models."""
         rows = self._kv.rows(MODELS, {"part": 0}, fields=("detector", "version", "digest"))
         return [
             Resource(

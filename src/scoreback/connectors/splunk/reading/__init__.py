@@ -1,1 +1,1 @@
-"""What is read of Splunk: events by a detector's selection."""
+"""Reads events from Splunk by a detector's selection."""

@@ -1,8 +1,8 @@
-"""How the fields of events are called in Splunk: its Common Information Model beside ECS.
+"""The names of event fields in Splunk: its Common Information Model beside ECS.
 
-A detector's own ``fields`` come first. A field that it does not name is looked for under its own
-name, which JSON events often have, also where JSON has a list on the way (``a{}.b``), then under
-that of the table.
+A detector's own ``fields`` come first. Any other field is searched under its own name, which JSON
+events often have, also where JSON has a list on the path (``a{}.b``), and then under the names in
+this table.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,11 +59,11 @@ CIM: Mapping[str, str] = {
     "user_agent.original": "http_user_agent",
     "vulnerability.id": "cve",
 }
-_MOST_LEVELS = 6  # of a name that is looked for with lists on the way
+_MOST_LEVELS = 6  # maximum dots of a name that is tried with lists on the path
 
 
 def candidates(field: str, given: Mapping[str, str]) -> tuple[str, ...]:
-    """Where *field* is looked for in Splunk, the first that an event has counts."""
+    """The names of *field* in Splunk; the first one that an event has counts."""
     if field in given:
         return (given[field],)
     found = [field]
@@ -78,7 +78,7 @@ def candidates(field: str, given: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def fields_of(names: Iterable[str], given: Mapping[str, str]) -> tuple[str, ...]:
-    """Under which names detectors can ask for what Splunk calls *names*, sorted."""
+    """The field names, sorted, by which detectors can ask for what Splunk calls *names*."""
     found: set[str] = set()
     there = set(names)
     for name in there:

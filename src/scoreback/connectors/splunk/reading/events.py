@@ -1,7 +1,7 @@
-"""Reads events: a selection by when Splunk indexed them, in order, each id once.
+"""Reads the events of a selection by index time, in order, each id once.
 
-Splunk knows index times in whole seconds. An event counts as arrived at the end of its second: so
-it never arrived before it happened, and what is read up to a second stays whole.
+Splunk stores index times in whole seconds. An event counts as arrived at the end of its second: so
+it never arrives before it happened, and no second is read only in part.
 """
 
 from collections import deque
@@ -30,10 +30,10 @@ from scoreback.multivalue import firsts, joined
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, EventQuery, TimeWindow
 from scoreback.times import micros, moment
 
-SAMPLE = 1_000  # events whose fields are looked at
-REMEMBERED = 200_000  # ids that are told from a repeat which comes later
+SAMPLE = 1_000  # how many events are examined for their fields
+REMEMBERED = 200_000  # how many ids are remembered to recognise later repeats
 _SECOND = 1_000_000
-# What Splunk itself puts onto each event, and no detector learns from.
+# Fields that Splunk itself adds to each event; no detector learns from them.
 _OF_SPLUNK = frozenset(
     {
         "eventtype", "linecount", "punct", "splunk_server", "splunk_server_group", "tag",
@@ -43,20 +43,20 @@ _OF_SPLUNK = frozenset(
 
 
 class Events:
-    """The door to events."""
+    """The events door."""
 
-    ID, TIME, ARRIVAL = EVENT_ID, "scoreback_time", "scoreback_arrival"  # of each row
+    ID, TIME, ARRIVAL = EVENT_ID, "scoreback_time", "scoreback_arrival"  # columns of each row
 
     def __init__(self, client: Client, settings: SplunkSettings) -> None:
         """Read through *client*."""
         self._client, self._settings = client, settings
 
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
-        """Refuse a *selection* that is none of Splunk's, or does more than select."""
+        """Refuse a *selection* that is not valid for Splunk, or does more than select."""
         Selection.of(selection)
 
     def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
-        """Cut *query* over *window* into *parts* slices of about as many events."""
+        """Cut *query* over *window* into *parts* slices with about equally many events."""
         if parts < 1:
             raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
         selection = Selection.of(query.selection)
@@ -79,16 +79,16 @@ class Events:
         ]
 
     def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
-        """Names of the fields that events of *selection* have, sorted."""
+        """Sorted names of the fields that events of *selection* have."""
         typed = Selection.of(selection)
         own = {self.ID, self.TIME, self.ARRIVAL}
         names = {name for row in self.sample(typed) for name in row} - own
         return fields_of(names, typed.fields)
 
     def sample(self, selection: Selection) -> list[Row]:
-        """Some events of *selection*, the latest, under Splunk's names.
+        """Some of the latest events of *selection*, with Splunk's field names.
 
-        Beside their fields they have `ID`, `TIME` and `ARRIVAL`.
+        Each event also has `ID`, `TIME` and `ARRIVAL`.
         """
         text = expanded(self._client, selection.search)
         spl = f"search ({text}) | head {SAMPLE}{_evaluated(selection.id)} | fields *"
@@ -102,7 +102,7 @@ class Events:
         ]
 
     def source(self, selection: Selection) -> ByIndexTime:
-        """*selection* over the clock of the index."""
+        """*selection* by index time."""
         return ByIndexTime(expanded(self._client, selection.search), self._settings.reach)
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
@@ -127,13 +127,13 @@ class Events:
 
 
 class _Repeats:
-    """Events that were given already: forwarders send again what was not acknowledged."""
+    """Events that were already yielded: forwarders resend what was not acknowledged."""
 
     def __init__(self) -> None:
         self._recent: deque[pa.Array] = deque()
 
     def without(self, events: pa.Table) -> pa.Table:
-        """*events* without repeats of each other, and of those that came lately."""
+        """*events* without repeats among them, or of events that came recently."""
         if not events.num_rows:
             return events
         ids = flat(events["event_id"])

@@ -1,9 +1,9 @@
-"""A window in pieces of bounded size, each read whole and a few of them at once.
+"""Reads a window in pieces of bounded size, a few of them at once, each as a whole.
 
-Splunk gives what a search finds in an order of its own, so a piece is held and sorted here: how
-many rows lie where is counted first. A piece that broke off is read again; what was given before
-stands. A short window is read without counting, as a detector that runs every few minutes should
-cost one search.
+Splunk returns the results of a search in its own order, so each piece is held in memory and sorted
+here; rows are counted first to cut the pieces. A piece that broke off is read again; pieces yielded
+before stay valid. A short window is read without counting, so that a detector that runs every few
+minutes costs one search.
 """
 
 import zlib
@@ -23,12 +23,12 @@ from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.export import blocks, counted, patiently, search
 from scoreback.connectors.splunk.wire.failures import NoAnswer
 
-CHUNK_ROWS = 40_000  # that are held and sorted at once
-BUCKETS = 500  # that rows are counted in
+CHUNK_ROWS = 40_000  # rows that are held and sorted at once
+BUCKETS = 500  # seconds of a counting bucket
 SHORT = 900  # seconds; a shorter window is read without counting
-DAY = 86_400  # what one search looks through at most, so that it ends within its quota
-LONG = 400 * DAY  # of a longer window, where in it anything lies is asked first
-READERS = 2  # pieces on their way at once, if the settings allow as many searches
+DAY = 86_400  # maximum that one search covers, so that it ends within its quota
+LONG = 400 * DAY  # for a longer window, first find out where it has any rows
+READERS = 2  # pieces read at once, if the settings allow as many searches
 
 T = TypeVar("T")
 
@@ -39,11 +39,11 @@ class Piece:
 
     since: int
     until: int
-    rows: int | None = None  # that were counted there
+    rows: int | None = None  # rows counted in it
 
 
 class _TooMany(Exception):
-    """There are more rows than can be held."""
+    """There are more rows than memory may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class Reader:
     client: Client
     source: Source
     decoder: RowDecoder
-    commands: str  # that follow the search and make the columns: " | eval ... | fields ..."
+    commands: str  # appended to the search to make the columns: " | eval ... | fields ..."
 
     def tables(self, since: int, until: int) -> Iterator[pa.Table]:
-        """The rows of ``[since, until)``, piece by piece, each in no order."""
+        """The rows of ``[since, until)``, piece by piece; rows within a piece are unordered."""
         if 0 < until - since <= SHORT:
             try:
                 yield self._once(Piece(since, until), CHUNK_ROWS)
             except (NoAnswer, _TooMany):
-                pass  # to be counted
+                pass  # still to be counted
             else:
                 return
         yield from ahead(
@@ -92,7 +92,7 @@ class Reader:
 
 
 def pieces(client: Client, source: Source, since: int, until: int) -> Iterator[Piece]:
-    """Pieces of about `CHUNK_ROWS` rows each, in order; of what has no rows there is none."""
+    """Pieces of about `CHUNK_ROWS` rows each, in order; stretches without rows have none."""
     days = (
         day
         for begin, end in _stretches(client, source, since, until)
@@ -114,7 +114,7 @@ def pieces(client: Client, source: Source, since: int, until: int) -> Iterator[P
 
 
 def _stretches(client: Client, source: Source, since: int, until: int) -> list[tuple[int, int]]:
-    """What of a window has rows, roughly: nobody asks for each day since 1970."""
+    """Roughly the parts of a window that have rows, to avoid asking for each day since 1970."""
     if until - since <= LONG:
         return [(since, until)]
     found: list[tuple[int, int]] = []
@@ -127,7 +127,7 @@ def _stretches(client: Client, source: Source, since: int, until: int) -> list[t
 
 
 def _days(source: Source, since: int, until: int) -> Iterator[tuple[int, int]]:
-    """Days, which for each search begin at another second."""
+    """Days, which begin at a different second for each search."""
     offset = zlib.crc32(source.within(0, 0).spl.encode()) % DAY
     while since < until:
         end = min(until, ((since - offset) // DAY + 1) * DAY + offset)
@@ -136,7 +136,7 @@ def _days(source: Source, since: int, until: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(client: Client, source: Source, since: int, until: int) -> Iterator[Piece]:
-    """Neighbouring buckets together; one that holds too much is cut again."""
+    """Merge neighbouring buckets; cut a bucket with too many rows again."""
     width = max(1, -(-(until - since) // BUCKETS))
     held, start = 0, since
     for a, b, count in counts(client, source, since, until, width):
@@ -155,7 +155,7 @@ def _cut(client: Client, source: Source, since: int, until: int) -> Iterator[Pie
 def counts(
     client: Client, source: Source, since: int, until: int, width: int
 ) -> list[tuple[int, int, int]]:
-    """Buckets of *width* seconds that have rows: since, until, how many; in order."""
+    """Buckets of *width* seconds that have rows: since, until and count, in order."""
     asked = source.within(since, until)
     spl = (
         f"{asked.spl} | eval scoreback_bucket=floor(({source.clock}-{since})/{width})"
@@ -172,7 +172,7 @@ def counts(
 
 
 def quantiles(client: Client, source: Source, since: int, until: int, parts: int) -> list[int]:
-    """Cuts of ``[since, until)`` into *parts* of about as many rows, in whole seconds."""
+    """Cuts of ``[since, until)`` into *parts* with about equally many rows, in whole seconds."""
     even = [since + (until - since) * part // parts for part in range(parts + 1)]
     if parts == 1 or until <= since:
         return even
@@ -186,7 +186,7 @@ def quantiles(client: Client, source: Source, since: int, until: int, parts: int
 
 
 def ahead(read: Callable[[Piece], T], found: Iterator[Piece], readers: int) -> Iterator[T]:
-    """What *read* gives of each, in order; as many as there are *readers* are on their way."""
+    """The results of *read*, in order; as many as there are *readers* run at once."""
     with ThreadPoolExecutor(readers, thread_name_prefix="scoreback-read") as pool:
         waiting: deque[Future[T]] = deque()
         try:

@@ -1,7 +1,8 @@
-"""Rows of an export as text columns: a typed decoder for the names that are asked for.
+"""Rows of an export as text columns: a typed decoder for the requested names.
 
 A value is text, or a list of texts where a field has several values: `scoreback.multivalue` says
-how those travel in one column. Splunk tells JSON's null as the text ``null``; here it is missing.
+how those share one column. Splunk returns JSON's null as the text ``null``; here it counts as
+missing.
 """
 
 from collections.abc import Sequence
@@ -25,10 +26,10 @@ _AROUND = [("preview", pa.bool_()), ("lastrow", pa.bool_()), ("messages", pa.lis
 
 
 class RowDecoder:
-    """Decodes the fields *names* of rows, and skips what else they hold.
+    """Decodes the fields *names* of rows, and skips all others.
 
-    Arrow's reader makes columns without an object a value, and refuses what has another type than
-    it was told, as a list of values: such lines are decoded in the slower way.
+    Arrow's reader makes columns without Python objects, and refuses a value of an unexpected type,
+    such as a list: such lines are decoded in a slower way.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -45,10 +46,10 @@ class RowDecoder:
         self._schema = pa.schema([*_AROUND, ("result", texts)])
 
     def decode(self, data: bytes) -> Decoded[pa.Table]:
-        """The rows of some whole lines, a column for each of `names`; for `without_nulls`.
+        """The rows of some whole lines, a column for each of `names`; input of `without_nulls`.
 
         Raises:
-            ValueError: a line is not JSON, or a value neither text nor texts.
+            ValueError: a line is not JSON, or a value is neither text nor a list of texts.
         """
         try:
             return self._quick(data)
@@ -59,15 +60,15 @@ class RowDecoder:
             return Decoded(table, found.count, found.whole, found.messages)
 
     def empty(self) -> pa.Table:
-        """No row."""
+        """No rows."""
         return pa.table([pa.array([], pa.string())] * len(self.names), names=list(self.names))
 
     def _quick(self, data: bytes) -> Decoded[pa.Table]:
         if not data.isascii():
-            data.decode()  # Arrow takes any bytes for text
+            data.decode()  # Arrow accepts any bytes as text
         found = pj.read_json(
             pa.BufferReader(data),
-            # One block holds it all: a line that goes on in a second one would be refused.
+            # One block holds it all: Arrow would refuse a line that continues in a second block.
             read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
             parse_options=pj.ParseOptions(
                 explicit_schema=self._schema, unexpected_field_behavior="ignore"
@@ -86,7 +87,7 @@ class RowDecoder:
 
 
 def without_nulls(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """*column* without the texts that are JSON's null."""
+    """*column* with the texts that stand for JSON's null turned into nulls."""
     nulls = pc.equal(column, _NULL)
     return pc.if_else(nulls, None, column) if pc.any(nulls).as_py() else column
 
@@ -106,8 +107,8 @@ def _cell(value: _Value) -> str | None:
 
 
 def _short(column: pa.Array) -> pa.Array:
-    """*column* without what is too long to be a field."""
-    if column.nbytes <= MAX_TEXT:  # hence no text is longer
+    """*column* without texts that are too long for a field."""
+    if column.nbytes <= MAX_TEXT:  # so no text is longer
         return column
     texts = [t if t is None or len(t) <= MAX_TEXT else None for t in column.to_pylist()]
     return pa.array(texts, pa.string())

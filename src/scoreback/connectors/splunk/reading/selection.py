@@ -1,4 +1,4 @@
-"""A detector's selection in Splunk's words: a base search, what names an event, names of fields."""
+"""A detector's selection in Splunk: a base search, the fields of an event's id, field names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from scoreback.connectors.splunk.selection_keys import KEYS
 from scoreback.connectors.splunk.spl import check_name, value_of
 from scoreback.errors import SiemRefused
 
-# What is never the same of two events, unless one was sent twice.
+# These fields never have equal values in two events, unless one was sent twice.
 _WHOLE = 'sha256(_time.":".host.":".source.":"._raw)'
-EVENT_ID = "scoreback_event_id"  # also a calculated field that the app can give to a sourcetype
+EVENT_ID = "scoreback_event_id"  # also a calculated field that the app can add to a sourcetype
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows are events, and how they and their fields are called."""
+    """Which rows are events, and the names of events and their fields."""
 
     search: BaseSearch
-    id: tuple[str, ...]  # fields that name an event together; none: what it holds does
-    fields: Mapping[str, str]  # ours → Splunk's
+    id: tuple[str, ...]  # fields that together identify an event; none: its whole content does
+    fields: Mapping[str, str]  # Scoreback's name → Splunk's name
 
     @classmethod
     def of(cls, selection: Mapping[str, object]) -> Self:
-        """Read the keys of *selection*.
+        """Read and check the keys of *selection*.
 
         Raises:
             SiemRefused: a key is missing, unknown or of the wrong type.
@@ -33,7 +33,7 @@ class Selection:
         unknown = sorted(set(selection) - set(KEYS))
         if unknown:
             raise SiemRefused(
-                f"a selection of Splunk has no key {unknown[0]!r}",
+                f"a selection for Splunk has no key {unknown[0]!r}",
                 hint=f"keys that exist: {', '.join(sorted(KEYS))}; {HINT}",
             )
         search = selection.get("search")
@@ -42,14 +42,14 @@ class Selection:
         return cls(parsed(search), _names(selection.get("id")), _renamed(selection.get("fields")))
 
     def looked_for(self, field: str) -> tuple[str, ...]:
-        """The names under which *field* is looked for in Splunk."""
+        """The names by which *field* is searched in Splunk."""
         return tuple(check_name(name) for name in candidates(field, self.fields))
 
 
 def event_id(names: tuple[str, ...]) -> str:
-    """The expression of ``eval`` for the id of an event that the fields *names* name.
+    """The ``eval`` expression for the id of an event, made from the fields *names*.
 
-    An event that lacks one of them is named by all that it holds.
+    An event that lacks one of them is identified by its whole content.
     """
     if not names:
         return f"coalesce({value_of(EVENT_ID)},{_WHOLE})"
@@ -70,7 +70,7 @@ def _names(given: object) -> tuple[str, ...]:
         )
     for name in names:
         if not isinstance(name, str):
-            raise SiemRefused(f"id has {name!r}, not a field", hint="write id: [FIELD, FIELD]")
+            raise SiemRefused(f"id contains {name!r}, not a field", hint="write id: [FIELD, FIELD]")
     return tuple(check_name(name) for name in names)
 
 
@@ -84,7 +84,8 @@ def _renamed(given: object) -> dict[str, str]:
     for ours, theirs in given.items():
         if not isinstance(ours, str) or not isinstance(theirs, str):
             raise SiemRefused(
-                f"fields has {ours!r}: {theirs!r}, not two names", hint="write {OURS: THEIRS}"
+                f"fields contains {ours!r}: {theirs!r}, which are not two names",
+                hint="write {OURS: THEIRS}",
             )
         check_name(theirs)
     return {str(ours): str(theirs) for ours, theirs in given.items()}

@@ -1,7 +1,7 @@
-"""What is searched for, over a window of one of Splunk's two clocks, in whole seconds.
+"""What to search for over a window of one of Splunk's two clocks, in whole seconds.
 
-Events are read by when they were indexed, so that late ones are found; scores by when the events
-happened that they are about. Both bounds are half-open.
+Events are read by index time, so that late ones are found; scores are read by the time of their
+events. Windows include their start and exclude their end.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from scoreback.connectors.splunk.wire.export import ALL_TIME
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A search with the bounds of its events' own time, epoch seconds."""
+    """A search with the bounds of its events' own time, in epoch seconds."""
 
     spl: str
     earliest: str = ALL_TIME
@@ -21,24 +21,24 @@ class Asked:
 
 
 class Source(Protocol):
-    """Rows over a clock."""
+    """Rows selected by a clock."""
 
     @property
     def clock(self) -> str:
-        """The field that has it, within ``eval``."""
+        """The ``eval`` name of the field with that clock."""
         ...
 
     def within(self, since: int, until: int) -> Asked:
-        """The search for the rows of ``[since, until)``; commands can be added to it."""
+        """The search for the rows of ``[since, until)``; commands can be appended."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ByIndexTime:
-    """Rows of a base search by when they were indexed.
+    """Rows of a base search by the time when they were indexed.
 
-    Splunk looks through events' own times alone, so these are bounded too: an event whose time is
-    further away from when it was indexed than *reach* is not read.
+    Splunk searches only by events' own times, so these are bounded too: an event whose time is
+    further from its index time than *reach* is not read.
     """
 
     search: str

@@ -1,1 +1,1 @@
-"""Alert rules as saved searches, with Enterprise Security and without."""
+"""Alert rules as saved searches, with and without Enterprise Security."""

@@ -1,4 +1,4 @@
-"""The door to alert rules: saved searches in the app's own place."""
+"""The alert rules door: saved searches in the namespace of Scoreback's app."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from scoreback.connectors.splunk.wire.client import Client
 from scoreback.deployment import AlertRule, Delivery, Found, Reads, Standing, Suppress, rule_from
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-ATTEMPTS = 5  # at writing a saved search that somebody makes or removes at the same moment
+ATTEMPTS = 5  # attempts to write a saved search that somebody creates or removes at the same moment
 
 _SEARCHES, _MACROS = "saved/searches", "configs/conf-macros"
 _THERE = 409
@@ -23,19 +23,19 @@ class Rules:
     reads = frozenset({Reads.SCORES})
 
     def __init__(self, client: Client, has_es: Callable[[], bool]) -> None:
-        """Keep rules through *client*; *has_es* tells whether there is Enterprise Security."""
+        """Keep rules through *client*; *has_es* says whether Enterprise Security is used."""
         self._client, self._has_es = client, has_es
 
     @property
     def suppresses(self) -> frozenset[Suppress]:
-        """What holds back hits: our own action does all, Enterprise Security throttles only."""
+        """What suppresses hits: Scoreback's action; with Enterprise Security only throttling."""
         if self._has_es():
             return frozenset({Suppress.THROTTLE})
         return frozenset(Suppress)
 
     @property
     def delivers(self) -> tuple[Delivery, ...]:
-        """What analysts can get of a hit, the usual way first."""
+        """How analysts can receive a hit, the default first."""
         return deliveries(enterprise_security=self._has_es())
 
     def current(self, name: str) -> AlertRule | None:
@@ -44,16 +44,16 @@ class Rules:
         return None if found is None else _rule(name, found)
 
     def standing(self, rule: AlertRule) -> Found:
-        """How *rule* stands; what is the user's is not looked at."""
+        """How *rule* stands; the user's keys are not compared."""
         found = self._read(rule.name)
         if found is None:
             return Found(standing=Standing.ABSENT)
         return found.standing(rule.name, wanted(rule, enterprise_security=self._has_es()))
 
     def apply(self, rule: AlertRule) -> None:
-        """Create or replace the saved search of *rule*; what is the user's stays.
+        """Create or replace the saved search of *rule*; the user's keys stay.
 
-        The macro that filters its hits is made if it is not there, and never changed.
+        The macro that filters its hits is created if it does not exist, and never changed.
         """
         self._make_filter(rule.name)
         will = wanted(rule, enterprise_security=self._has_es())
@@ -62,7 +62,7 @@ class Rules:
             there = self._read(rule.name)
             sent = {**will.ours, **marked(will)}
             if there is None:
-                # Whether it is enabled is the user's from now on, so it is said here alone.
+                # From now on the user decides whether it is enabled, so only creation sets it.
                 form = {**sent, **will.followed, ACTIONS: ",".join(will.actions)}
                 made = self._client.call(
                     "POST",
@@ -85,7 +85,7 @@ class Rules:
         )
 
     def remove(self, name: str) -> None:
-        """Remove the saved search of the rule called *name*, and its macro unless it was filled."""
+        """Remove the rule's saved search, and its macro unless the user filled it."""
         path = self._client.own(_SEARCHES, search_name(name))
         self._client.call("DELETE", path, absent=(404,))
         macro = self._client.own(_MACROS, filter_name(name))
@@ -104,7 +104,7 @@ class Rules:
 
 
 def _content(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the one entry of *answer* holds."""
+    """The content of the single entry of *answer*."""
     found: Mapping[str, Any] = answer["entry"][0]["content"]
     return found
 
@@ -115,7 +115,7 @@ def _rule(name: str, there: SavedSearch) -> AlertRule:
         return rule_from(body)
     except (KeyError, TypeError, ValueError) as error:
         raise SiemRefused(
-            f"the saved search {search_name(name)!r} is not ours, or was edited so that its rule"
-            f" cannot be read: {error}",
-            hint="see `scoreback plan`; `scoreback apply --take-over` writes it anew",
+            f"the saved search {search_name(name)!r} was not made by Scoreback, or was edited so"
+            f" that its rule cannot be read: {error}",
+            hint="see `scoreback plan`; `scoreback apply --take-over` rewrites it",
         ) from error

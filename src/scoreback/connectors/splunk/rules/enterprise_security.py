@@ -1,4 +1,4 @@
-"""What makes a saved search a detection of Enterprise Security: risk or a finding, and its notes.
+"""Makes a saved search a detection of Enterprise Security: a risk or a finding, with notes.
 
 The keys are those that contentctl writes for Splunk's own content; tests compare the two.
 """
@@ -12,12 +12,13 @@ from scoreback.connectors.splunk.rules.spl import harmless, search_name
 from scoreback.deployment import AlertRule, Delivery, RuleKind
 from scoreback.records import Severity, Stage
 
-# Within the bounds by which Splunk's own content gives a severity: 21 to 40 is low, and so on.
+# Within the ranges that Splunk's own content uses for a severity: 21 to 40 is low, and so on.
 RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
-LEAST_RISK = 1  # that Splunk's own content may give
+LEAST_RISK = 1  # severities that Splunk's own content uses
 ACTIONS = {Delivery.RISK: "risk", Delivery.FINDING: "notable"}
 
-_OURS = uuid.UUID("6f6d6a0e-5bd3-5c55-9d4c-6a2f3c1d7b10")  # names what we name within it
+# namespace for Scoreback's names within it
+_OURS = uuid.UUID("6f6d6a0e-5bd3-5c55-9d4c-6a2f3c1d7b10")
 _SYSTEM = ("host", "source", "destination", "client", "server", "observer")
 _USER = "user"
 _PRODUCTS = ["Splunk Enterprise", "Splunk Enterprise Security", "Splunk Cloud"]
@@ -59,7 +60,7 @@ def _mappings(rule: AlertRule) -> dict[str, Any]:
 
 
 def _type(rule: AlertRule) -> str:
-    """Splunk's word for what it is: an anomaly adds to risk, a TTP is shown by itself."""
+    """Splunk's type of detection: an anomaly adds to risk, a TTP is shown by itself."""
     return "Anomaly" if rule.delivery is Delivery.RISK else "TTP"
 
 
@@ -73,7 +74,7 @@ def _metadata(rule: AlertRule) -> Mapping[str, Any]:
 
 
 def _content(rule: AlertRule) -> dict[str, str]:
-    """The notes that Splunk's own content carries with a detection."""
+    """The notes that Splunk's own content adds to a detection."""
     about = _about(rule)
     return {
         "action.escu": "0",
@@ -92,34 +93,36 @@ def _content(rule: AlertRule) -> dict[str, str]:
 
 
 def _about(rule: AlertRule) -> str:
-    return harmless(rule.description or f"What the detector {rule.detector} scores as an alert.")
+    return harmless(rule.description or f"Events that the detector {rule.detector} alerts on.")
 
 
 def _how(rule: AlertRule) -> str:
     if rule.kind is RuleKind.HEALTH:
-        return "Let the service write health into Splunk: run scoreback serve with this connection."
+        return (
+            "The service must write health into Splunk: run scoreback serve with this connection."
+        )
     return (
-        f"Let the service score for the detector {rule.detector} with this connection: run"
-        " scoreback serve. The search reads what it wrote, by the time when Splunk got it; the"
-        " threshold is on each score, so none is set here. Fill the macro that ends the search to"
-        " leave out what you know."
+        f"The service must score for the detector {rule.detector} with this connection: run"
+        " scoreback serve. The search reads the scores by the time when Splunk received them. Each"
+        " score already carries its threshold, so none is set here. To exclude known activity,"
+        " fill in the macro at the end of the search."
     )
 
 
 def _known(rule: AlertRule) -> str:
     if rule.kind is RuleKind.HEALTH:
-        return harmless(f"A source that is meant to be quiet. See {rule.notes}.")
+        return harmless(f"A source that is expected to send few events. See {rule.notes}.")
     if rule.stage is Stage.AUDIT:
-        return "Nearly all: the sample is there to find the few attacks that were missed."
+        return "Nearly all of them: the sample exists to find the few attacks that were missed."
     if rule.stage is Stage.EXPLORE:
         return (
-            "A new version would show it and the one that scores would not: your verdicts tell"
-            " which of the two is right."
+            "A new version would raise this alert and the current one would not: your verdicts"
+            " show which of the two is right."
         )
     return (
-        f"The detector is tuned to {rule.budget:g} alerts a day, so that some are false: say so"
-        " when you close them, and the next version learns it. What is rare and allowed scores high"
-        " until it was closed as benign a few times."
+        f"The detector is tuned to {rule.budget:g} alerts a day, so some of them are false: say so"
+        " when you close them, and the next version learns from it. Rare but permitted activity"
+        " scores high until it has been closed as benign a few times."
     )
 
 
@@ -166,7 +169,7 @@ def _risk(rule: AlertRule) -> dict[str, str]:
 
 
 def _points(rule: AlertRule) -> int:
-    """What a hit adds to the risk of its entity: of a sample as little as can be."""
+    """How much a hit adds to the risk of its entity; a sample adds the least possible."""
     return LEAST_RISK if rule.stage is Stage.AUDIT else RISKS[rule.severity]
 
 
@@ -175,7 +178,7 @@ def _title(rule: AlertRule) -> str:
 
 
 def entity_type(field: str) -> str:
-    """Enterprise Security's word for what the event field *field* names."""
+    """Enterprise Security's type for the entity in the event field *field*."""
     first, _, last = field.partition(".")
     if first == _USER or last.startswith("user"):
         return "user"
@@ -183,7 +186,7 @@ def entity_type(field: str) -> str:
 
 
 def _drilldowns() -> list[dict[str, str]]:
-    """What is looked at from a finding: by the event's own time, whenever it was raised."""
+    """The drill-down searches of a finding: by the event's own time, whenever it was raised."""
     around = {
         "earliest_offset": "$scoreback_around_from$", "latest_offset": "$scoreback_around_to$",
     }  # fmt: skip

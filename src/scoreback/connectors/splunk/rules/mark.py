@@ -1,7 +1,8 @@
-"""The mark on a saved search of ours: what was written, so that a change by hand is told.
+"""The mark on Scoreback's saved searches: what was written, to detect a change by hand.
 
-It lies in parameters of the app's own alert action, which Splunk keeps with any saved search once
-the app is installed: a digest of our keys, and a list of them with the values of the followed ones.
+It is stored in parameters of the app's own alert action, which Splunk keeps with any saved search
+once the app is installed: a digest of Scoreback's keys, and a list of the followed keys with their
+values.
 """
 
 import hashlib
@@ -34,17 +35,17 @@ class SavedSearch:
 
     @classmethod
     def of(cls, content: Mapping[str, object]) -> Self:
-        """From the content of an entry; a switch is 1 or 0, however Splunk writes it."""
+        """Build from the content of an entry; a switch becomes 1 or 0, however Splunk writes it."""
         return cls(content={key: _text(key, value) for key, value in content.items()})
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Which actions run, by name."""
+        """The names of the actions that run."""
         named = self.content.get(ACTIONS, "").split(",")
         return tuple(name.strip() for name in named if name.strip())
 
     def followed(self, wanted: Wanted) -> dict[str, str]:
-        """Those of *wanted*'s followed keys that nobody has changed since we wrote them."""
+        """Those of *wanted*'s followed keys that nobody has changed since Scoreback wrote them."""
         written = self._followed_then()
         return {
             key: value
@@ -53,7 +54,7 @@ class SavedSearch:
         }
 
     def standing(self, name: str, wanted: Wanted) -> Found:
-        """How it stands to *wanted*, the saved search of the rule called *name*."""
+        """How it compares with *wanted*, the saved search of the rule called *name*."""
         will = {**wanted.ours, **self.followed(wanted), ACTIONS: own(wanted.actions)}
         differences = tuple(
             f"{key}: {now or _ABSENT} -> {then or _ABSENT}"
@@ -84,26 +85,26 @@ class SavedSearch:
     def _written(self) -> dict[str, object]:
         try:
             found = json.loads(self.content.get(WRITTEN) or "{}")
-        except json.JSONDecodeError:  # somebody's hand: then the digest is not right either
+        except json.JSONDecodeError:  # an edit by hand: then the digest does not match either
             return {}
         return found if isinstance(found, dict) else {}
 
 
 def marked(wanted: Wanted) -> dict[str, str]:
-    """The mark on the saved search that is written as *wanted*."""
+    """The mark on the saved search written from *wanted*."""
     ours = {**wanted.ours, ACTIONS: own(wanted.actions)}
     written = {"keys": sorted(ours), "followed": wanted.followed}
     return {DIGEST: digest(ours), WRITTEN: json.dumps(written, sort_keys=True)}
 
 
 def digest(values: Mapping[str, str]) -> str:
-    """Names *values*: 32 hex digits."""
+    """A digest of *values*: 32 hex digits."""
     data = json.dumps(sorted(values.items()), ensure_ascii=False).encode()
     return hashlib.sha256(data).hexdigest()[:32]
 
 
 def own(actions: Iterable[str]) -> str:
-    """Those of *actions* that we ask for, as one text."""
+    """Those of *actions* that Scoreback wants, as one text."""
     return ",".join(sorted(OUR_ACTIONS.intersection(actions)))
 
 

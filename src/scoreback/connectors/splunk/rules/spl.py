@@ -1,7 +1,7 @@
-"""The search that an alert rule runs, and the names that go with it: text only.
+"""The search that an alert rule runs, and the names of its objects, as plain text.
 
-Nothing that comes from a file or an event is written into a search but as a quoted value, and the
-few names that are not values are refused unless they are plain.
+A value from a file or an event enters a search only as a quoted text; the few names that cannot be
+quoted are refused unless they are plain.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from scoreback.errors import SiemRefused
 from scoreback.health import HEALTH_RULES, OWN, condition_of
 
 AROUND = 300  # seconds before and after its event that an alert's drill-down shows
-HEALTH_RISK = 47  # of an alert about a detector: that of a score on its threshold
-KNOWN = "scoreback_alert_hits"  # the lookup of scores that are in an alert already
-SUPPRESS = "scoreback_suppress"  # the field by whose value Splunk throttles
-NO_FILTER = "search *"  # a filter macro as it is made: nothing is left out
+HEALTH_RISK = 47  # risk of an alert about a detector: that of a score on its threshold
+KNOWN = "scoreback_alert_hits"  # the lookup of scores that are already in an alert
+SUPPRESS = "scoreback_suppress"  # the field by which Splunk throttles
+NO_FILTER = "search *"  # a new filter macro, which excludes nothing
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:\-]{1,200}").fullmatch
 _NO_MACRO = re.compile(r"[^A-Za-z0-9_]")
@@ -31,7 +31,7 @@ def search_name(rule: str) -> str:
 
 
 def rule_name(search: str) -> str | None:
-    """The rule whose saved search is called *search*; None where it is none of ours."""
+    """The rule whose saved search is called *search*; None if it is not Scoreback's."""
     for before, named in (("Scoreback Health - ", HEALTH_RULES), ("Scoreback - ", "")):
         if search.startswith(before) and search.endswith(" - Rule"):
             return named + search.removeprefix(before).removesuffix(" - Rule")
@@ -39,10 +39,10 @@ def rule_name(search: str) -> str | None:
 
 
 def filter_name(rule: str) -> str:
-    """The macro that the user fills to leave out hits of *rule*.
+    """The macro that the user fills to exclude hits of *rule*.
 
-    A macro's name has letters, digits and ``_`` alone; what had to be replaced is told apart by a
-    digest.
+    A macro's name can contain only letters, digits and ``_``; where characters were replaced, a
+    digest keeps names distinct.
     """
     simple = _NO_MACRO.sub("_", plain(rule, "an alert rule's name"))
     if simple != rule:
@@ -53,8 +53,9 @@ def filter_name(rule: str) -> str:
 def search_of(rule: AlertRule) -> str:
     """The whole search of *rule*: its hits of the last hour that are in no alert yet.
 
-    Each score is looked at once however often it is stored. What an earlier run has raised is left
-    out, so that looking back repeats nothing; what came late, or while a run was skipped, is found.
+    Each score counts once, however often it is stored. Hits that an earlier run has raised are left
+    out, so that looking back repeats nothing; scores that came late, or while a run was skipped,
+    are found.
     """
     if rule.kind is RuleKind.HEALTH:
         return _joined(*_health_hits(rule), *_news(rule))
@@ -118,31 +119,31 @@ def _joined(*commands: str) -> str:
 
 
 def plain(name: str, what: str) -> str:
-    """*name*, which a search may hold as it is.
+    """*name*, if a search may contain it unquoted.
 
     Raises:
-        SiemRefused: it has a sign that could mean something in a search.
+        SiemRefused: it has a character with a meaning in a search.
     """
     if not _PLAIN(name):
         raise SiemRefused(
             f"{what} {name!r} cannot be part of a search in Splunk",
-            hint="use letters, digits, _, -, . and : alone",
+            hint="use only letters, digits, _, -, . and :",
         )
     return name
 
 
 def in_search(value: str) -> str:
-    """*value* in quotes, as the search command takes it: a text, no operator."""
+    """*value* quoted for the search command: a text, never an operator."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def in_eval(text: str) -> str:
-    """*text* as a string of eval; what Splunk would replace within it is made harmless."""
+    """*text* as an eval string without anything that Splunk would substitute in it."""
     return in_search(harmless(text))
 
 
 def harmless(text: str) -> str:
-    """*text* as one line in which Splunk replaces nothing.
+    """*text* as one line in which Splunk substitutes nothing.
 
     A dollar sign would begin a token that an alert's fields fill, a backtick a macro.
     """

@@ -1,8 +1,9 @@
-"""An alert rule as the keys of a saved search, under the names that Splunk's REST has for them.
+"""An alert rule as the keys of a saved search, with the names of Splunk's REST API.
 
-Three kinds of keys. *Ours* are compared, and written by every apply: the search, its schedule, what
-is done with a hit. *Followed* are written until the user changes them: the throttle. All others are
-the user's and never sent: whether the search is enabled, actions they added, what they set beside.
+There are three kinds of keys. *Ours* are compared, and each apply writes them: the search, its
+schedule, what happens with a hit. *Followed* keys are written until the user changes them: the
+throttle. All others belong to the user and are never sent: whether the search is enabled, added
+actions, other settings.
 """
 
 import json
@@ -14,20 +15,20 @@ from scoreback.connectors.splunk.rules.spl import SUPPRESS, harmless, search_of
 from scoreback.deployment import AlertRule, Delivery, RuleKind, rule_body
 from scoreback.records import Severity
 
-ACTION = "scoreback_alert"  # the app's own: keeps a row for each alert
+ACTION = "scoreback_alert"  # the app's own action: keeps a row for each alert
 PARAM = f"action.{ACTION}.param."
 OUR_ACTIONS = frozenset({ACTION, *ACTIONS.values()})
-LOOK_BACK = "-60m@m"  # by index time; what was raised already is left out by the search itself
+LOOK_BACK = "-60m@m"  # by index time; the search itself leaves out what was already raised
 EVERY = "*/5 * * * *"
 DAY = 86_400  # seconds
 
-_LEAST_SUPPRESSED = 2 * 3600  # seconds: longer than a rule looks back
+_LEAST_SUPPRESSED = 2 * 3600  # seconds; longer than a rule looks back
 _SEVERITIES = {Severity.LOW: 2, Severity.MEDIUM: 3, Severity.HIGH: 4, Severity.CRITICAL: 5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The saved search of a rule as it is wanted."""
+    """The saved search that Scoreback wants for a rule."""
 
     ours: dict[str, str]
     followed: dict[str, str] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class Wanted:
 
 
 def wanted(rule: AlertRule, *, enterprise_security: bool) -> Wanted:
-    """The saved search of *rule*, where *enterprise_security* is installed or not.
+    """The saved search of *rule*, with or without *enterprise_security*.
 
     Raises:
         SiemRefused: a name in it cannot be part of a search.
@@ -62,11 +63,12 @@ def _schedule(rule: AlertRule) -> dict[str, str]:
     return {
         "cron_schedule": EVERY,
         "is_scheduled": "0" if rule.paused else "1",
-        # Each period is made up for, however late; the load may be spread all the same.
+        # Splunk makes up for each missed period, however late; it may still spread the load.
         "realtime_schedule": "0",
         "schedule_window": "auto",
         "allow_skew": "100%",
-        # Scores carry the time of their event, which may be long ago: only the index time bounds.
+        # A score has the time of its event, which may be long ago: only the index time bounds the
+        # search.
         "dispatch.earliest_time": "0",
         "dispatch.latest_time": "now",
         "dispatch.index_earliest": LOOK_BACK,
@@ -87,7 +89,7 @@ def _trigger(rule: AlertRule) -> dict[str, str]:
 
 
 def _params(rule: AlertRule, *, enterprise_security: bool) -> dict[str, str]:
-    """What the app's action is told: whose alert it is, and what joins it."""
+    """The parameters of the app's action: whose alert it is, and what joins it."""
     delivery = rule.delivery.value if enterprise_security else "alert"
     return {
         f"{PARAM}rule": rule.name,
@@ -101,9 +103,9 @@ def _params(rule: AlertRule, *, enterprise_security: bool) -> dict[str, str]:
 
 
 def _suppression(rule: AlertRule) -> dict[str, str]:
-    """How Splunk throttles; at the least no score is told again while it is looked back at."""
+    """Splunk's throttling; at least, no score is raised again while rules look back at it."""
     period = _seconds(rule)
-    if rule.kind is RuleKind.HEALTH:  # one alert of a detector and day, about as long
+    if rule.kind is RuleKind.HEALTH:  # one alert per detector and day, so throttle for about a day
         period = max(period, DAY)
     return {
         "alert.suppress": "1",
@@ -117,7 +119,7 @@ def _seconds(rule: AlertRule) -> int:
 
 
 def deliveries(*, enterprise_security: bool) -> tuple[Delivery, ...]:
-    """What saved searches can make of a hit, the usual way first."""
+    """What saved searches can do with a hit, the default first."""
     if enterprise_security:
         return (Delivery.RISK, Delivery.FINDING)
     return (Delivery.FINDING,)

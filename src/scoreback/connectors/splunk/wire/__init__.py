@@ -1,1 +1,1 @@
-"""Splunk's wires: the management port, the HTTP event collector, the KV store."""
+"""Access to Splunk: the management port, the HTTP event collector, the KV store."""

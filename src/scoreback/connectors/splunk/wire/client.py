@@ -1,6 +1,6 @@
-"""Talks to Splunk's management port: JSON in and out, retries with ever longer pauses.
+"""Talks to Splunk's management port: JSON in and out, retries with growing pauses.
 
-Retries are ours: every call that is made here can be made twice.
+The retries are Scoreback's own: every call made here can safely be repeated.
 """
 
 import time
@@ -22,14 +22,14 @@ from scoreback.connectors.splunk.wire.session import Form, Session
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 OLDEST = (9, 0)
-_V2_SINCE = (9, 0, 2)  # of the paths of search
+_V2_SINCE = (9, 0, 2)  # for the paths of searches
 _AGAIN = frozenset({429, 502, 503, 504})
-_FROM_A_GATEWAY = frozenset({502, 504})  # what is behind it may have acted all the same
+_FROM_A_GATEWAY = frozenset({502, 504})  # the server behind a gateway may still have acted
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered; never a failure that a later attempt could mend."""
+    """The server's answer; never a failure that a later attempt could cure."""
 
     status: int
     body: bytes
@@ -50,15 +50,15 @@ class Client:
         self.failures = Failures(name, settings)
         self.searching = BoundedSemaphore(settings.searches)
         self.version = ""
-        self.info: Mapping[str, Any] = {}  # what the server says of itself
+        self.info: Mapping[str, Any] = {}  # what the server says about itself
         self.session = Session(settings, self.failures)
 
     def open(self) -> None:
-        """Ask who answers.
+        """Check who answers.
 
         Raises:
-            SiemUnavailable: nobody answers.
-            SiemRefused: it is not a Splunk, of an unsupported version, or does not let us in.
+            SiemUnavailable: no server answers.
+            SiemRefused: the server is not Splunk, has an unsupported version, or refuses the login.
         """
         settings = self.settings
         with unanswered(
@@ -77,11 +77,11 @@ class Client:
             )
 
     def close(self) -> None:
-        """Let go of sockets; safe to call twice."""
+        """Close all sockets; can safely be called twice."""
         self.session.close()
 
     def own(self, *parts: str) -> str:
-        """A path in the namespace of our app; each part but the first may hold any characters."""
+        """A path in the app's namespace; each part but the first may contain any characters."""
         first, *names = parts
         return "/".join(
             [f"/servicesNS/nobody/{quote(self.settings.app)}", first, *map(_part, names)]
@@ -103,19 +103,19 @@ class Client:
         params: Form | None = None,
         absent: tuple[int, ...] = (),
     ) -> Any:  # noqa: ANN401 - JSON
-        """Make a request and decode its answer, which is asked for as JSON.
+        """Make a request for JSON and decode its answer.
 
         Args:
-            method: of HTTP.
-            path: of `own`, or from ``/services`` on.
+            method: the HTTP method.
+            path: from `own`, or beginning with ``/services``.
             form: fields to send.
-            body: to be sent as JSON in place of a form.
-            params: of the query; those that are None are left out.
-            absent: statuses that give None.
+            body: sent as JSON instead of a form.
+            params: query parameters; None values are left out.
+            absent: statuses for which the result is None.
 
         Raises:
-            SiemUnavailable: no answer, or no room, after all attempts.
-            SiemRefused: the server said no.
+            SiemUnavailable: no answer, or the server is busy, after all attempts.
+            SiemRefused: the server refused the request.
         """
         data = None if body is None else msgspec.json.encode(body)
         query = {"output_mode": "json", **(params or {})}
@@ -138,21 +138,22 @@ class Client:
         good: tuple[int, ...] = (),
         doubtful: bool = False,
     ) -> Answer:
-        """Make a request, again while that can help; the body comes undecoded.
+        """Make a request, repeated while that can help; the answer's body is not decoded.
 
         Args:
-            method: of HTTP.
-            path: of `own`, or from ``/services`` on.
+            method: the HTTP method.
+            path: from `own`, or beginning with ``/services``.
             form: fields to send.
-            body: JSON in place of a form.
-            params: of the query; those that are None are left out.
-            good: statuses that are answers beside those from 200 to 299.
-            doubtful: say so, rather than try again, when the server may have acted unheard.
+            body: sent as JSON instead of a form.
+            params: query parameters; None values are left out.
+            good: statuses that are answers, beside 200 to 299.
+            doubtful: raise instead of retrying when the server may have acted and the answer is
+                lost.
 
         Raises:
-            InDoubtError: *doubtful*, and the answer got lost.
-            SiemUnavailable: no answer, or no room, after all attempts.
-            SiemRefused: the server said no.
+            InDoubtError: *doubtful*, and the answer was lost.
+            SiemUnavailable: no answer, or the server is busy, after all attempts.
+            SiemRefused: the server refused the request.
         """
         what = f"{method} {path}"
         for attempt in range(1, self.settings.attempts + 1):
@@ -187,11 +188,11 @@ class Client:
 
     @contextmanager
     def stream(self, path: str, form: Form) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Post *form* once; the answer's body is read as it comes.
+        """Post *form* once; the answer's body is read as it arrives.
 
         Raises:
-            SiemUnavailable: no answer, or no room.
-            SiemRefused: the server said no.
+            SiemUnavailable: no answer, or the server is busy.
+            SiemRefused: the server refused the request.
         """
         what = f"POST {path}"
         try:
@@ -213,7 +214,7 @@ class Client:
         self.sleep(pause(attempt, self.settings.longest_wait, retry_after))
 
     def _tell(self, what: str, attempt: int, began: float) -> None:
-        """Say what went wrong with the first attempt, as others follow."""
+        """Log what went wrong with the first attempt, because others follow."""
         if attempt == 1:
             spent = time.monotonic() - began
             tell(what, self.settings.attempts, self.settings.longest_wait, spent)
@@ -239,7 +240,7 @@ def _retry_after(error: binding.HTTPError) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of *version*; what has none is taken for the newest."""
+    """The leading numbers of *version*; a version without any counts as the newest."""
     found: list[int] = []
     for part in version.split("."):
         if not part.isdigit():

@@ -1,7 +1,7 @@
-"""Searches, and reads what they find line by line: one JSON document a line, in flat memory.
+"""Runs searches and reads their results line by line: a JSON document per line, flat memory.
 
-An export can end in silence: an empty answer with status 200 is none, rows without the mark of
-the last one have been cut off, and a failure can be a message among the rows. Rows of a preview are
+An export can fail silently: an empty answer with status 200 is not a result, rows without the mark
+of the last row were cut off, and a failure can be a message among the rows. Preview rows are
 dropped. The SDK's own reader would hold the whole answer in memory.
 """
 
@@ -17,19 +17,17 @@ from scoreback.connectors.splunk.wire.client import Client
 from scoreback.connectors.splunk.wire.failures import Busy, NoAnswer
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-BLOCK = (
-    1_000_000  # bytes that are read at once: some thousand rows, whose columns cost by the block
-)
-LONGEST_LINE = 64_000_000  # bytes; an event is never as long
+BLOCK = 1_000_000  # bytes per read: some thousand rows, because columns cost time per block
+LONGEST_LINE = 64_000_000  # bytes; no event is as long
 ALL_TIME = "0"
 
 T = TypeVar("T")
 Row = dict[str, Any]  # a field's text, or the texts of one with several values
 
 _GRAVE = frozenset({"FATAL", "ERROR"})
-# Warnings that say that rows are missing: a part of the indexers did not answer.
+# Warnings that rows are missing because some of the indexers did not answer.
 _INCOMPLETE = ("incomplete", "unable to distribute", "search process did not exit cleanly")
-# What a search will say however often it is tried.
+# What a search says again however often it is retried.
 _FOR_EVER = ("unknown search command", "error in '", "unable to parse", "insufficient permission")
 
 
@@ -51,7 +49,7 @@ class Line(msgspec.Struct, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[T]):
-    """Some lines of an export, those of previews left out."""
+    """Some decoded lines of an export, without previews."""
 
     rows: T
     count: int
@@ -59,11 +57,11 @@ class Decoded(Generic[T]):
     messages: Sequence[Message] = ()
 
 
-Decode = Callable[[bytes], Decoded[T]]  # raises ValueError where it cannot
+Decode = Callable[[bytes], Decoded[T]]  # raises ValueError where it cannot decode
 
 
 def decoded(decoder: "msgspec.json.Decoder[Line[T]]", data: bytes) -> Decoded[list[T]]:
-    """The lines of *data*; one whose text is not valid unicode is read with marks in the gaps.
+    """The lines of *data*; where text is not valid Unicode, replacement characters fill the gaps.
 
     Raises:
         ValueError: a line is not JSON, or not of the decoder's type.
@@ -87,16 +85,16 @@ _ROWS = partial(decoded, msgspec.json.Decoder(Line[Row]))
 
 
 def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = "") -> list[Row]:
-    """All rows that *spl* gives, which are few enough to be held.
+    """All rows that *spl* returns; they must be few enough for memory.
 
     Args:
-        client: of the connection.
+        client: the connection's client.
         spl: begins with ``search`` or ``|``.
-        earliest: bound of the events' own time, epoch seconds.
-        latest: the other bound, which is out; empty: up to now.
+        earliest: the start of the events' own time, in epoch seconds.
+        latest: the end, which is excluded; empty: now.
 
     Raises:
-        SiemUnavailable: no whole answer, after all attempts.
+        SiemUnavailable: no complete answer, after all attempts.
         SiemRefused: Splunk refused the search.
     """
 
@@ -106,7 +104,7 @@ def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = 
                 row for found in blocks(client, spl, earliest, latest, _ROWS) for row in found.rows
             ]
         except NoAnswer:
-            # Only a search that gives a row in any case tells nothing from no answer.
+            # Only a search that always returns a row distinguishes "nothing" from "no answer".
             if counted(client, spl, earliest=earliest, latest=latest):
                 raise
             return []
@@ -115,10 +113,10 @@ def search(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = 
 
 
 def counted(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str = "") -> int:
-    """How many rows *spl* gives; one attempt.
+    """The number of rows that *spl* returns; one attempt.
 
     Raises:
-        SiemUnavailable: no whole answer.
+        SiemUnavailable: no complete answer.
         SiemRefused: Splunk refused the search.
     """
     asked = f"{spl} | stats count AS rows"
@@ -126,7 +124,7 @@ def counted(client: Client, spl: str, *, earliest: str = ALL_TIME, latest: str =
     try:
         return int(found[0]["rows"])
     except (IndexError, KeyError, ValueError) as error:
-        raise client.failures.no_answer("a search that counts gave no count") from error
+        raise client.failures.no_answer("a counting search returned no count") from error
 
 
 def blocks(
@@ -137,19 +135,19 @@ def blocks(
     decode: Decode[T],
     least: int | None = None,
 ) -> Generator[Decoded[T]]:
-    """Yield the rows of *spl* as they come, some thousand at a time; one attempt.
+    """Yield the rows of *spl* as they arrive, some thousand at a time; one attempt.
 
     Args:
-        client: of the connection.
+        client: the connection's client.
         spl: begins with ``search`` or ``|``.
-        earliest: bound of the events' own time, epoch seconds.
-        latest: the other bound, which is out; empty: up to now.
-        decode: what some whole lines are.
-        least: how many rows were counted before; without it only the mark of the last row tells
+        earliest: the start of the events' own time, in epoch seconds.
+        latest: the end, which is excluded; empty: now.
+        decode: decodes some whole lines.
+        least: how many rows were counted before; without it, only the mark of the last row shows
             that none is missing.
 
     Raises:
-        NoAnswer: rows are missing, or nothing came.
+        NoAnswer: rows are missing, or the answer is empty.
         SiemUnavailable: no answer.
         SiemRefused: Splunk refused the search.
     """
@@ -170,17 +168,17 @@ def blocks(
             if found.count:
                 yield found
     if least is not None and count < least:
-        raise client.failures.no_answer(f"a search gave {count:,} of {least:,} events")
+        raise client.failures.no_answer(f"a search returned {count:,} of {least:,} events")
     if not whole and count != least:
-        why = "broke off" if count else "gave nothing at all"
+        why = "broke off" if count else "returned nothing at all"
         raise client.failures.no_answer(f"a search {why}")
 
 
 def patiently(client: Client, attempt: Callable[[], T]) -> T:
-    """What *attempt* gives, which is made again while that can help.
+    """The result of *attempt*, which is repeated while that can help.
 
     Raises:
-        SiemUnavailable: of the last attempt.
+        SiemUnavailable: from the last attempt.
     """
     for number in range(1, client.settings.attempts):
         try:
@@ -207,11 +205,11 @@ def _lines(client: Client, form: dict[str, object], decode: Decode[T]) -> Iterat
             if rest.strip():
                 yield decode(rest)
         except ValueError as error:
-            raise client.failures.no_answer("what a search gave is not JSON") from error
+            raise client.failures.no_answer("the answer to a search is not JSON") from error
 
 
 def _refuse(client: Client, messages: Sequence[Message]) -> None:
-    """Raise if *messages* say that the rows cannot be trusted."""
+    """Raise if *messages* say that the rows are not reliable."""
     for message in messages:
         said = client.failures.told(message.text[:500])
         lower = said.lower()

@@ -1,9 +1,9 @@
-"""Sends events to the HTTP event collector: once where that can be told, in doubt where not.
+"""Sends events to the HTTP event collector: exactly once if it confirms, otherwise in doubt.
 
-A batch is JSON objects one after the other, at most a megabyte. What the collector has no room for
-is sent again; an event that it refuses by number is told and left out, and the others are sent
-again, as those before it may or may not be indexed: who reads drops an event that is there twice.
-An answer that got lost leaves a batch in doubt, and nothing is sent again.
+A batch is a sequence of JSON objects, at most a megabyte. When the collector is busy, the batch is
+sent again; an event that it refuses by number is reported and left out, and the others are sent
+again, although those before it may already be indexed: readers drop repeated events. If an answer
+is lost, the batch is in doubt and nothing is sent again.
 """
 
 import gzip
@@ -21,37 +21,37 @@ from scoreback.connectors.splunk.wire.failures import InDoubtError, Silence, nev
 from scoreback.connectors.splunk.wire.http import session
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-MAX_BYTES = 1_000_000  # of one request
+MAX_BYTES = 1_000_000  # bytes per request
 MAX_EVENTS = 10_000
-POLL = 2.0  # seconds between two questions for an acknowledgement
+POLL = 2.0  # seconds between two requests for acknowledgements
 _EVENTS, _ACK = "/services/collector/event", "/services/collector/ack"
 
-# The codes of the collector. Any other one is judged by its status.
-_DONE = frozenset({0, 24, 25})  # of these the last two warn that a queue is nearly full
-_AGAIN = frozenset({8, 9, 18, 19, 20, 23, 26, 27})  # it has taken nothing, or may have by 8
+# The collector's codes. Any other code is judged by its HTTP status.
+_DONE = frozenset({0, 24, 25})  # the last two of these warn that a queue is nearly full
+_AGAIN = frozenset({8, 9, 18, 19, 20, 23, 26, 27})  # it accepted nothing, or with 8 maybe some
 _OF_AN_EVENT = frozenset({5, 6, 12, 13, 15})
 _HINTS = {
     1: "enable the collector's token in Splunk",
     2: "set hec_token_file",
-    3: "check hec_token_file: Splunk does not understand what it holds",
+    3: "check hec_token_file: Splunk does not understand its content",
     4: "check hec_token_file: Splunk does not know this token",
-    7: "make the index, and allow the collector's token to write to it",
-    10: "the token wants acknowledgement: set acknowledge: true",
-    11: "Splunk does not take our channel: is a proxy changing requests?",
+    7: "create the index, and allow the collector's token to write to it",
+    10: "the token requires acknowledgement: set acknowledge: true",
+    11: "Splunk does not accept the request's channel: is a proxy changing requests?",
     14: "the token has no acknowledgement: set acknowledge: false",
     16: "hec_url has to be the collector's address without a query",
-    28: "the token wants acknowledgement: set acknowledge: true",
+    28: "the token requires acknowledgement: set acknowledge: true",
 }
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class HecReport:
-    """What became of the events, by their position in what was given."""
+    """What happened to the events, by their position in the input."""
 
     done: list[int] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)  # why it will never be taken
-    # Taken, but not acknowledged yet, by the id of their acknowledgement.
+    refused: dict[int, str] = field(default_factory=dict)  # why it can never be accepted
+    # Accepted but not acknowledged yet, by the id of their acknowledgement.
     awaited: dict[int, Positions] = field(default_factory=dict)
 
 
@@ -80,20 +80,21 @@ class Hec:
             self._session.headers["X-Splunk-Request-Channel"] = self._channel
 
     def close(self) -> None:
-        """Let go of sockets; safe to call twice."""
+        """Close all sockets; can safely be called twice."""
         self._session.close()
 
     def send(self, events: pa.Array) -> HecReport:
         """Send *events*, one JSON text each.
 
         Raises:
-            InDoubtError: an answer or an acknowledgement did not come: some may be stored.
-            SiemUnavailable: there is no room, after all attempts; some may be stored.
-            SiemRefused: none can be stored: index, token or address are wrong.
+            InDoubtError: an answer or an acknowledgement did not arrive: some may be stored.
+            SiemUnavailable: the collector is busy, after all attempts; some may be stored.
+            SiemRefused: none can be stored: the index, token or address is wrong.
         """
         if self._settings.hec_url is None:
             raise SiemRefused(
-                f"connection {self._client.name!r} has no event collector, so nothing is written",
+                f"connection {self._client.name!r} has no event collector, so nothing can be"
+                " written",
                 hint="set hec_url and hec_token_file",
             )
         report = HecReport()
@@ -104,12 +105,13 @@ class Hec:
         return report
 
     def refusal(self) -> str:
-        """Why the collector would take no event of ours, as far as it can be told; else nothing.
+        """Why the collector would accept no event, as far as a test shows; "" if it would.
 
-        It is sent nothing, which it answers with a code of its own only if the token is good.
+        It sends an empty request, which the collector answers with a special code only if the token
+        is valid.
 
         Raises:
-            SiemUnavailable: it does not answer.
+            SiemUnavailable: the collector does not answer.
             ConfigError: its certificate is not trusted.
         """
         status, said, _ = self._post(_EVENTS, (b"", {}))
@@ -128,22 +130,22 @@ class Hec:
         items: Positions,
         report: HecReport,
     ) -> None:
-        """Send *items*, again while there is no room; without those that are refused by number."""
+        """Send *items*, again while the collector is busy; without those refused by number."""
         attempt = 1
         while len(items):
             status, said, after = self._post(_EVENTS, self._packed(together(events, items)))
             if status == 413:
-                self._halves(events, items, report, "it is larger than Splunk takes")
+                self._halves(events, items, report, "it is larger than Splunk accepts")
                 return
             if status < 300 and said.code in _DONE:
                 if said.code:
-                    _log.warning("Splunk takes events, but says: %s", said.text)
+                    _log.warning("Splunk accepts events, but says: %s", said.text)
                 self._taken(said, items, report)
                 return
             if said.code in _AGAIN or (said.code is None and status in (429, 503)):
                 if attempt == self._settings.attempts:
                     raise SiemUnavailable(
-                        f"the event collector had no room in {attempt} attempts: {said.text}",
+                        f"the event collector was busy in all {attempt} attempts: {said.text}",
                         hint="its queues are full, or Splunk is starting; nothing is lost",
                     )
                 self._client.wait(attempt, after)
@@ -164,7 +166,7 @@ class Hec:
         report: HecReport,
         why: str,
     ) -> None:
-        """A request that is refused as a whole is sent as two, down to the event that is why."""
+        """Send a request that was refused as a whole in two halves, down to the event at fault."""
         if len(items) == 1:
             report.refused[int(items[0])] = why
             return
@@ -176,14 +178,14 @@ class Hec:
             report.done += items.tolist()
         elif said.ack is None:
             raise SiemRefused(
-                "the collector's token gives no acknowledgement, but acknowledge is true",
+                "the collector's token has no acknowledgement, but acknowledge is true",
                 hint="set acknowledge: false, or turn indexer acknowledgement on for the token",
             )
         else:
             report.awaited[said.ack] = items
 
     def _await(self, report: HecReport) -> None:
-        """Ask until everything is acknowledged; each id is told once as true."""
+        """Ask until everything is acknowledged; Splunk reports each id as true only once."""
         left = report.awaited
         patience = self._settings.acknowledged_within.total_seconds()
         while left:
@@ -201,7 +203,7 @@ class Hec:
                 raise InDoubtError(
                     f"Splunk did not acknowledge {sum(map(len, left.values()))} events within"
                     f" {self._settings.acknowledged_within}",
-                    hint="its indexers are slow or down; what is missing is sent again later",
+                    hint="its indexers are slow or down; missing events are sent again later",
                 )
             self._client.sleep(POLL)
             patience -= POLL
@@ -220,7 +222,7 @@ class Hec:
     def _exchange(
         self, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes, str | None]:
-        """One request, made again only while it cannot have arrived."""
+        """Make one request, repeated only if it certainly did not arrive."""
         where = self._settings.hec_url or ""
         for attempt in range(1, self._settings.attempts + 1):
             try:
@@ -256,5 +258,5 @@ class Hec:
         return SiemRefused(
             f"the event collector refused with {status}{code}: {why}",
             hint=_HINTS.get(-1 if said.code is None else said.code, "")
-            or "is hec_url the collector's address, https://HOST:8088? `scoreback check` tells",
+            or "is hec_url the collector's address, https://HOST:8088? Run `scoreback check`",
         )

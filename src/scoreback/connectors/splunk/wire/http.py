@@ -1,6 +1,6 @@
-"""One HTTP session: TLS always checked unless the settings say otherwise, no surprise on the way.
+"""One HTTP session that checks TLS unless the settings say otherwise.
 
-Nothing of the environment has a say: a ``.netrc`` would replace our token, a proxy would see it.
+It ignores the environment: a ``.netrc`` would replace the token, and a proxy would see it.
 """
 
 import requests
@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from scoreback.connectors.splunk.settings import SplunkSettings
 
-CONNECTIONS = 8  # kept open to a server, at most
+CONNECTIONS = 8  # maximum open connections to a server
 
 
 def session(settings: SplunkSettings) -> requests.Session:

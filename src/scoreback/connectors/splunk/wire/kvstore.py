@@ -1,4 +1,4 @@
-"""The KV store: collections of our app, read in pages and written in bounded batches."""
+"""The KV store: the app's collections, read in pages and written in bounded batches."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,30 +10,31 @@ from scoreback.connectors.splunk.wire.client import Answer, Client
 from scoreback.connectors.splunk.wire.failures import Busy
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-MOST_DOCUMENTS = 1_000  # in a batch, by default of most versions
-MOST_BYTES = 45_000_000  # the server takes 50 MB
-PAGE = 10_000  # rows in one answer; the server gives 50,000 at most
-KEYS = 200  # in one query, which goes into the address: servers take some 64 kB
+MOST_DOCUMENTS = 1_000  # documents per batch; the default of most versions
+MOST_BYTES = 45_000_000  # bytes; the server accepts 50 MB
+PAGE = 10_000  # rows per answer; the server returns at most 50,000
+KEYS = 200  # keys per query, which is part of the address: servers accept some 64 kB
 _OVER = b"exceeds api limits"
-_OFF = "is the KV store off, starting or failed on the search head? Nothing is lost"
+_OFF = "is the search head's KV store disabled, starting or failed? Nothing is lost"
 
 Document = Mapping[str, Any]
 
 
 class KvStore:
-    """The collections of our app."""
+    """The collections of Scoreback's app."""
 
     def __init__(self, client: Client) -> None:
-        """Speak through *client*."""
+        """Connect through *client*."""
         self._client = client
         self._limits: dict[str, Any] | None = None
 
     def save(self, collection: str, documents: Sequence[Document]) -> None:
-        """Store *documents*, each in place of one with its ``_key``.
+        """Store *documents*, each replacing one with its ``_key``.
 
         Raises:
             SiemUnavailable: some may be stored; storing them again changes nothing.
-            SiemRefused: no such collection, no right, or a limit that is lower than told.
+            SiemRefused: the collection or a permission is missing, or a limit is lower than the
+                server says.
         """
         path = self._path(collection, "batch_save")
         for batch in _batches(
@@ -42,7 +43,7 @@ class KvStore:
             self._save(path, batch)
 
     def _save(self, path: str, batch: Sequence[bytes]) -> None:
-        """Save *batch*, or halves of it where the server's limits are lower than told."""
+        """Save *batch*, or its halves if the server's limits are lower than it says."""
         body = b"[" + b",".join(batch) + b"]"
         answer = self._send("POST", path, body=body, good=(400, 413))
         if answer.status < 300:
@@ -54,20 +55,20 @@ class KvStore:
         self._save(path, batch[middle:])
 
     def insert(self, collection: str, document: Document) -> bool:
-        """Whether *document* is newly stored: False where one with its ``_key`` is there."""
+        """Whether *document* was newly stored: False if one with its ``_key`` exists."""
         answer = self._send(
             "POST", self._path(collection), body=msgspec.json.encode(document), good=(409,)
         )
         return answer.status != 409
 
     def get(self, collection: str, key: str) -> dict[str, Any] | None:
-        """The document under *key*, or None."""
+        """The document with *key*, or None."""
         answer = self._send("GET", self._path(collection, key), good=(404,))
         found = None if answer.status == 404 else self._decoded(answer)
         return found if isinstance(found, dict) else None
 
     def under(self, collection: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The documents that are there under *keys*."""
+        """The documents that exist for *keys*."""
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(keys), KEYS):
             wanted = {"$or": [{"_key": key} for key in keys[start : start + KEYS]]}
@@ -85,13 +86,13 @@ class KvStore:
         """Yield the documents that *query* finds, page by page.
 
         Args:
-            collection: of our app.
-            query: in the KV store's words; all without it.
-            sort: ``field:1,other:-1``; by ``_key`` without it, as pages need an order.
-            fields: only these.
+            collection: the collection's name.
+            query: in the KV store's syntax; without it, all documents.
+            sort: ``field:1,other:-1``; without it, by ``_key``, because pages need an order.
+            fields: the fields to return.
 
         Raises:
-            SiemUnavailable: no answer, or not all of it.
+            SiemUnavailable: no answer, or an incomplete one.
         """
         page = self._limit("max_rows_per_query", PAGE)
         params: dict[str, object] = {"sort": sort or "_key:1", "limit": page}
@@ -105,7 +106,7 @@ class KvStore:
             found = self._decoded(self._send("GET", self._path(collection), params=asked))
             if not isinstance(found, list):
                 raise SiemUnavailable(
-                    f"collection {collection} gave no list of documents", hint=_OFF
+                    f"collection {collection} did not return a list of documents", hint=_OFF
                 )
             yield from found
             if len(found) < page:
@@ -113,24 +114,24 @@ class KvStore:
             skip += page
 
     def delete(self, collection: str, key: str) -> None:
-        """Remove the document under *key*; none there is no error."""
+        """Delete the document with *key*; a missing one is no error."""
         self._send("DELETE", self._path(collection, key), good=(404,))
 
     def delete_where(self, collection: str, query: Mapping[str, Any]) -> None:
-        """Remove all documents that *query* finds; an empty query is refused."""
+        """Delete all documents that *query* finds; an empty query is refused."""
         if not query:
             raise SiemRefused(f"collection {collection} is not emptied", hint="say which rows")
         self._send("DELETE", self._path(collection), params={"query": json.dumps(query)})
 
     def _limit(self, name: str, usual: int) -> int:
-        """*usual*, or less where the server's limit is lower."""
+        """*usual*, or less if the server's limit is lower."""
         if self._limits is None:
             path = "/servicesNS/nobody/system/configs/conf-limits/kvstore"
             try:
                 found = self._client.call("GET", path, absent=(404,))
                 self._limits = dict(found["entry"][0]["content"])
             except (SiemRefused, TypeError, KeyError, IndexError, ValueError):
-                self._limits = {}  # no right to read it
+                self._limits = {}  # no permission to read it
         told = str(self._limits.get(name, ""))
         return max(1, min(usual, int(told))) if told.isdigit() else usual
 

@@ -1,8 +1,8 @@
-"""Carries requests to the management port: splunklib over a session that checks certificates.
+"""Sends requests to the management port: splunklib over a session that checks certificates.
 
-splunklib knows namespaces and logging in. By itself it would check no certificate, open a
-connection for each request and read whole answers into memory, so what carries its requests is
-ours.
+splunklib handles namespaces and login. By itself it would check no certificate, open a connection
+for each request and read whole answers into memory, so Scoreback replaces the part that sends its
+requests.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ Form = Mapping[str, object]
 
 
 class Session:
-    """Logged in when that is needed, and again once when it ran out; for several threads."""
+    """Logs in when necessary, and again once if the login expired; safe for several threads."""
 
     def __init__(self, settings: SplunkSettings, failures: Failures) -> None:
         """Prepare to connect; nothing is sent yet."""
-        self.told_time: str | None = None  # by the server's last answer
+        self.told_time: str | None = None  # according to the server's last answer
         self._settings, self._failures = settings, failures
         self._session = session(settings)
         self._login = Lock()
@@ -45,7 +45,7 @@ class Session:
         )
 
     def close(self) -> None:
-        """Let go of sockets; safe to call twice."""
+        """Close all sockets; can safely be called twice."""
         self._session.close()
 
     def request(
@@ -57,14 +57,14 @@ class Session:
         body: bytes | None = None,
         params: Form | None = None,
     ) -> Any:  # noqa: ANN401 - a record of splunklib
-        """One request, with a new session if the old one ran out; its body is a stream.
+        """Make one request, with a new login if the old one expired; its body is a stream.
 
         Args:
-            method: of HTTP.
-            path: quoted already.
+            method: the HTTP method.
+            path: already quoted.
             form: fields to send.
-            body: JSON in place of a form.
-            params: of the query; those that are None are left out.
+            body: sent as JSON instead of a form.
+            params: query parameters; None values are left out.
 
         Raises:
             binding.HTTPError: a status of 400 or above.
@@ -90,18 +90,18 @@ class Session:
         return ask()
 
     def _logged_in(self, but: object = None) -> object:
-        """The session of a user; another one than *but*, which ran out."""
+        """A user's login; never *but*, which has expired."""
         if not self._settings.user:
             return None
         with self._login:
             held = self._context.token
             if held is binding._NoAuthenticationToken or held == but:
-                self._context.get_cookies().clear()  # one that ran out would be sent for ever
+                self._context.get_cookies().clear()  # an expired one would be sent for ever
                 self._context.login()
             return self._context.token
 
     def _carry(self, url: str, message: Mapping[str, Any], **_: object) -> dict[str, Any]:
-        """What splunklib sends, over our session; the body of the answer stays a stream."""
+        """Send splunklib's request over this session; the answer's body stays a stream."""
         response = self._session.request(
             message["method"],
             str(url),
@@ -124,7 +124,7 @@ class Session:
 
 
 def _encoded(fields: Form | None) -> str:
-    """*fields* as a form has them; a list gives a pair for each of its values."""
+    """*fields* encoded as a form; a list gives a pair for each of its values."""
     given = {key: value for key, value in (fields or {}).items() if value is not None}
     return urlencode({key: _text(value) for key, value in given.items()}, doseq=True)
 

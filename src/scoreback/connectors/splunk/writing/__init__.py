@@ -1,1 +1,1 @@
-"""What is written to Splunk: scores, counts, health, lookups."""
+"""Writes scores, counts, health and lookups to Splunk."""

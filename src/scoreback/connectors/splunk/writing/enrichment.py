@@ -1,8 +1,9 @@
-"""Puts scores where searches of events find them: collections of the KV store behind lookups.
+"""Adds scores to events in searches: KV store collections behind lookups.
 
 `EVENT` is a row for each event, on the search head. `ENTITY` is a row for each entity of a
-detector, which Splunk carries to every indexer with each change: each step writes beside it, and
-once in a while what came together goes there, the newest entities up to a limit.
+detector; Splunk sends that lookup to every indexer whenever it changes. So each step writes to a
+waiting collection, and now and then its rows move to the lookup: the newest entities, up to a
+limit.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from scoreback.errors import SiemRefused
 from scoreback.naming import members_of
 from scoreback.records import Enrichment, ScoreBatch, Stage, WriteReport
 
-PUBLISHED = "published"  # key of the row that says when entities went to the indexers
+PUBLISHED = "published"  # key of the row that says when the entities were last sent to the indexers
 _PRUNED_EVERY = timedelta(hours=1)
 _KEPT = ("detector", "version", "score", "risk", "alert", "reasons", "event_time", "scored_at")
 _log = logging.getLogger(__name__)
@@ -41,10 +42,10 @@ class Enrichments:
         self._pruned: datetime | None = None
 
     def enrich(self, scores: ScoreBatch, how: Enrichment) -> WriteReport:
-        """Put *scores* where *how* says; only live ones are looked up."""
+        """Put *scores* where *how* says; lookups only have live scores."""
         if how not in self.kinds:
             raise SiemRefused(
-                f"scores cannot be put {how.value!r} in Splunk, whose events never change",
+                f"scores cannot be put {how.value!r} in Splunk, where events never change",
                 hint="choose event or entity",
             )
         table = pa.Table.from_batches([scores.batch])
@@ -61,14 +62,14 @@ class Enrichments:
         return report
 
     def _newest(self, collection: str, rows: Mapping[str, Row], clock: str) -> WriteReport:
-        """Store those of *rows* that are not older than what is there, nor the same."""
+        """Store those of *rows* that are newer than the stored ones, and different."""
         there = self._store.under(collection, list(rows))
         wanted = [row for key, row in rows.items() if _is_news(row, there.get(key), clock)]
         self._store.save(collection, wanted)
         return WriteReport(written=len(wanted), already_there=len(rows) - len(wanted))
 
     def _prune(self, now: datetime) -> None:
-        """Forget events that are older than the settings keep."""
+        """Delete events that are older than the settings keep."""
         if self._pruned is not None and now - self._pruned < _PRUNED_EVERY:
             return
         oldest = (now - self._settings.events_kept).timestamp()
@@ -76,9 +77,9 @@ class Enrichments:
         self._pruned = now
 
     def _publish(self, now: datetime) -> None:
-        """Bring what came together to the indexers, unless that was done a while ago only.
+        """Send the waiting entities to the indexers, unless that was done recently.
 
-        Broken off anywhere, it is done again: a row leaves the waiting ones last.
+        If it breaks off anywhere, it is repeated: a row leaves the waiting collection last.
         """
         last = self._store.get(ENTITIES_PENDING, PUBLISHED)
         if last is not None and now < parsed(last["at"]) + self._settings.entities_every:
@@ -106,7 +107,7 @@ class Enrichments:
             self._store.delete_where(ENTITIES_PENDING, {"$or": same})
 
     def _beyond(self, rows: Mapping[str, Row]) -> set[str]:
-        """The keys that there is no room for: those of the oldest events, then of low risk."""
+        """The keys over the limit: first those of the oldest events, then those of low risk."""
         over = len(rows) - self._settings.entities_most
         if over <= 0:
             return set()
@@ -127,7 +128,7 @@ def _bare(row: Row) -> Row:
 
 
 def _by_event(table: pa.Table) -> dict[str, Row]:
-    """A row for each event, those of a unit each with its score; the last scored one counts."""
+    """A row for each event, also for each event of a unit; the latest score counts."""
     found: dict[str, Row] = {}
     for row, event_id, ref in _rows(table.sort_by("scored_at")):
         unit = members_of(ref)
@@ -138,7 +139,7 @@ def _by_event(table: pa.Table) -> dict[str, Row]:
 
 
 def _by_entity(table: pa.Table) -> dict[str, Row]:
-    """A row for each entity, of its latest event."""
+    """A row for each entity, from its latest event."""
     known = table.filter(pc.is_valid(table["entity"]))
     order = [("event_time", "ascending"), ("score_id", "ascending")]
     known = known.sort_by(order)
@@ -150,7 +151,7 @@ def _by_entity(table: pa.Table) -> dict[str, Row]:
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Row, str, str]]:
-    """What a lookup keeps of each score, with its event's id and ref."""
+    """The columns of a lookup for each score, with its event's id and ref."""
     columns: dict[str, list[Any]] = {
         name: [float(t) for t in epochs(table[name]).to_pylist()]
         if name in ("event_time", "scored_at")

@@ -1,4 +1,4 @@
-"""The door to health: documents as events of ours, at the moment that they are of."""
+"""The health door: documents as events in Scoreback's index, at the time they describe."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from scoreback.health import FIGURES, OWN, Figure, HealthDocument, fields_of, he
 from scoreback.records import TimeWindow
 
 _AT = "@timestamp"
-# The names of every document, dotted, by those that events have.
+# The dotted names in every document, by their names in events.
 _DOTTED = {
     flat(name): name
     for name in (
@@ -24,7 +24,7 @@ _DOTTED = {
         *(f"{OWN}.{kind}.{figure}" for kind, figures in FIGURES.items() for figure in figures),
     )
 }  # fmt: skip
-_TIMES = {  # figures that searches reckon with: seconds since 1970
+_TIMES = {  # figures that searches calculate with: seconds since 1970
     f"{OWN}.{kind}.{figure}"
     for kind, figures in FIGURES.items()
     for figure, of in figures.items()
@@ -34,7 +34,7 @@ _FIRST = (f"{OWN}.id", "scoreback.detector", f"{OWN}.kind", f"{OWN}.subject")
 
 
 class Health:
-    """The health documents in our index."""
+    """The health documents in Scoreback's index."""
 
     def __init__(self, client: Client, hec: Hec) -> None:
         """Write through *hec*, read through *client*."""
@@ -42,7 +42,7 @@ class Health:
         self._events = OwnEvents(client, HEALTH)
 
     def write(self, documents: Sequence[HealthDocument]) -> None:
-        """Store *documents*; one that is there already is dropped by who reads."""
+        """Write *documents*; readers drop repeated ones."""
         if not documents:
             return
         events = [(epoch(document.at), _event(document)) for document in documents]
@@ -50,11 +50,11 @@ class Health:
         if report.refused:
             raise SiemRefused(
                 f"health documents were refused: {next(iter(report.refused.values()))}",
-                hint="run `scoreback check`: is the index there, and our app?",
+                hint="run `scoreback check`: do the index and Scoreback's app exist?",
             )
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[HealthDocument]:
-        """Yield the documents of *detector* in *window*, by moment, kind and subject."""
+        """Yield the documents of *detector* in *window*, ordered by moment, kind and subject."""
         named = {"scoreback_detector": detector}
         for stored in self._events.read(named, window, _document):
             found = {one.health_id: one for one in stored}
@@ -65,7 +65,7 @@ class Health:
 
 
 def _event(document: HealthDocument) -> dict[str, object]:
-    """*document* under flat names, those first that are searched by."""
+    """*document* under flat names; names used in searches come first."""
     fields = fields_of(document)
     ordered = {name: fields[name] for name in _FIRST} | fields
     return {flat(name): _written(name, value) for name, value in ordered.items()}

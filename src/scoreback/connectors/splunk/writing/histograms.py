@@ -1,4 +1,4 @@
-"""Counts of all scores: an event for each hour of a slice, at the time when the slice begins."""
+"""Counts of all scores: an event for each hour of a slice, at the start of the slice."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,13 +16,13 @@ from scoreback.records import Histogram, TimeWindow
 
 
 class _Hour(msgspec.Struct, rename="scoreback_{}".format):
-    """The counts of one hour as their event holds them; lists are JSON texts, as fields are."""
+    """The counts of one hour as their event holds them; lists are JSON texts, like fields."""
 
-    histogram_id: str  # of this hour's counts: a repeat is dropped by it
+    histogram_id: str  # id of this hour's counts; readers drop repeats by it
     detector: str
     version: str
     stage: str
-    histogram: str  # id of the whole
+    histogram: str  # id of the whole histogram
     hour: str
     since: str
     until: str
@@ -35,7 +35,7 @@ _DECODER = msgspec.json.Decoder(_Hour)
 
 
 class Histograms:
-    """The histograms in our index."""
+    """The histograms in Scoreback's index."""
 
     def __init__(self, client: Client, hec: Hec) -> None:
         """Write through *hec*, read through *client*."""
@@ -43,7 +43,7 @@ class Histograms:
         self._events = OwnEvents(client, HISTOGRAMS)
 
     def write(self, histograms: Sequence[Histogram]) -> None:
-        """Store *histograms*; the same again is dropped by who reads."""
+        """Write *histograms*; readers drop repeated ones."""
         events = [
             (epoch(one.since), msgspec.to_builtins(_hour(one, hour)))
             for one in histograms
@@ -54,12 +54,12 @@ class Histograms:
         report = self._hec.send(self._events.sent(events))
         if report.refused:
             raise SiemRefused(
-                f"the counts of a run were refused: {next(iter(report.refused.values()))}",
-                hint="run `scoreback check`: is the index there, and our app?",
+                f"Splunk refused the counts of a run: {next(iter(report.refused.values()))}",
+                hint="run `scoreback check`: do the index and Scoreback's app exist?",
             )
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        """Yield the histograms of slices that begin in *window*, each once, by slice."""
+        """Yield the histograms of slices that begin in *window*, each once, in order of slice."""
         named = {"scoreback_detector": detector}
         for stored in self._events.read(named, window, _DECODER.decode):
             told = {hour.histogram_id: hour for hour in stored}

@@ -1,7 +1,7 @@
-"""Events of ours in the index: sent by the collector, read back as they were written.
+"""Scoreback's events in the index: sent by the collector, read back as they were written.
 
-What is read back is the raw text: Splunk extracts fields from the beginning of an event only, and
-gives every value as text. Fields that are searched by come first, for the same reason.
+Reads use the raw text: Splunk extracts fields only from the beginning of an event, and returns
+every value as text. Fields used in searches come first for the same reason.
 """
 
 import logging
@@ -36,7 +36,7 @@ class OwnEvents:
     sourcetype: str
 
     def envelope(self) -> dict[str, object]:
-        """What stands beside ``time`` and ``event`` in all that is sent."""
+        """What accompanies ``time`` and ``event`` in everything that is sent."""
         return {
             "host": HOST,
             "source": self.client.name,
@@ -45,7 +45,7 @@ class OwnEvents:
         }
 
     def sent(self, events: Sequence[tuple[str, Mapping[str, object]]]) -> pa.Array:
-        """What the collector takes of *events*, each with its time as epoch seconds."""
+        """*events* in the collector's form, each with its time in epoch seconds."""
         texts = [
             msgspec.json.encode(
                 {"time": msgspec.Raw(time.encode()), **self.envelope(), "event": event}
@@ -55,7 +55,7 @@ class OwnEvents:
         return pa.array(texts, pa.string())
 
     def base(self, named: Mapping[str, str | None]) -> str:
-        """The base search for events of ours with these values."""
+        """The base search for Scoreback's events with these values."""
         own = [f"index={text(self.client.settings.index)}", f"sourcetype={text(self.sourcetype)}"]
         given = [f"{key}={text(value)}" for key, value in named.items() if value is not None]
         return " ".join([*own, *given])
@@ -68,11 +68,11 @@ class OwnEvents:
     ) -> Iterator[list[T]]:
         """Yield what *decode* makes of events with these values and a time in *window*.
 
-        Some may lie a second beside it. Each portion is in no order, and later than the one before.
-        What is none of ours is left out, and told.
+        Some may lie a second outside. Each portion is unordered, and later than the one before.
+        Events that are not Scoreback's are skipped and logged.
 
         Raises:
-            SiemUnavailable: the SIEM did not answer; what was yielded stands.
+            SiemUnavailable: the SIEM did not answer; portions yielded so far are valid.
         """
         reader = Reader(
             self.client,

@@ -1,4 +1,4 @@
-"""The door to scores: events of ours, each score once as read."""
+"""The scores door: scores as Scoreback's events, each read once."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ from scoreback.connectors.splunk.writing.own_events import OwnEvents
 from scoreback.multivalue import real_lists
 from scoreback.records import SCORE_COLUMNS, Histogram, Refused, ScoreBatch, TimeWindow, WriteReport
 
-LOOKUP_IDS = 500  # ids in one search
-# Bands of severity as Elastic's canonical scores have them, so that both SIEMs say the same.
+LOOKUP_IDS = 500  # ids per search
+# Severity bands of Elastic's canonical scores, so that both SIEMs agree.
 _SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
 _OWN = "scoreback."
 
 
 class _Stored(msgspec.Struct, rename="scoreback_{}".format):
-    """A score as its event holds it; what is not written of it is not read either."""
+    """A score as its event holds it; fields that are not written are not read either."""
 
     score_id: str
     event_id: str
@@ -51,7 +51,7 @@ _DECODER = msgspec.json.Decoder(_Stored)
 
 
 class Scores:
-    """The scores in our index."""
+    """The scores in Scoreback's index."""
 
     def __init__(self, client: Client, hec: Hec) -> None:
         """Write through *hec*, read through *client*."""
@@ -60,7 +60,7 @@ class Scores:
         self._histograms = Histograms(client, hec)
 
     def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:  # noqa: ARG002 - Splunk stamps
-        """Store *scores*; Splunk cannot tell a new one from one that is there."""
+        """Write *scores*; Splunk cannot tell a new one from one that it has already."""
         table = pa.Table.from_batches([scores.batch])
         if not table.num_rows:
             return WriteReport(written=0)
@@ -76,12 +76,12 @@ class Scores:
         )
 
     def existing(self, scores: ScoreBatch) -> set[str]:
-        """The ids of those of *scores* that a search finds now, at the times of their events."""
+        """The ids of those of *scores* that a search finds now at their events' times."""
         if not scores.num_rows:
             return set()
         order = [("event_time", "ascending"), ("score_id", "ascending")]
         table = pa.Table.from_batches([scores.batch]).select(["score_id", "event_time"])
-        table = table.sort_by(order)  # so that each search looks through little time
+        table = table.sort_by(order)  # so that each search covers a short time
         found: set[str] = set()
         for start in range(0, table.num_rows, LOOKUP_IDS):
             part = table.slice(start, LOOKUP_IDS)
@@ -98,7 +98,7 @@ class Scores:
         return found & set(table["score_id"].to_pylist())
 
     def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
-        """Yield the stored scores of *query*, each id once, by their event's time, then id."""
+        """Yield the stored scores of *query*, each id once, by event time, then id."""
         named = {
             "scoreback_detector": query.detector,
             "scoreback_version": query.version,
@@ -112,11 +112,11 @@ class Scores:
                 yield ScoreBatch(batch)
 
     def write_histograms(self, histograms: Sequence[Histogram], *, at: datetime) -> None:  # noqa: ARG002 - a count's time is that of its events
-        """Store *histograms*, each once as read."""
+        """Write *histograms*; readers count each once."""
         self._histograms.write(histograms)
 
     def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        """Yield the histograms of slices that begin in *window*, each once, by slice."""
+        """Yield the histograms of slices that begin in *window*, each once, in order of slice."""
         return self._histograms.read(detector, window)
 
 
@@ -130,14 +130,14 @@ def _row(raw: str) -> dict[str, Any]:
 
 
 def _asked(row: dict[str, Any], query: ScoreQuery) -> bool:
-    """Whether a score is one of *query*: searches know no letter's case, and no microsecond."""
+    """Whether a score matches *query*: searches ignore case and microseconds."""
     wanted = {"detector": query.detector, "version": query.version, "stage": query.stage}
     same = all(value in (None, row[name]) for name, value in wanted.items())
     return same and query.window.since <= row["event_time"] < query.window.until
 
 
 def _documents(table: pa.Table, events: OwnEvents) -> pa.Array:
-    """What the collector takes, one text a score."""
+    """Scores in the collector's form, one text each."""
     risk = table["risk"]
     time = epochs(table["event_time"])
     named = {
@@ -164,7 +164,7 @@ def _documents(table: pa.Table, events: OwnEvents) -> pa.Array:
         if name not in SCORE_COLUMNS.names and not name.startswith(_OWN)
     }
     named |= {name: column for name, column in copied.items() if name not in ours}
-    named["scoreback_reasons"] = table["reasons"]  # the longest comes last
+    named["scoreback_reasons"] = table["reasons"]  # the longest field comes last
     return documents(
         {"time": time} | {f"event.{name}": column for name, column in named.items()},
         events.envelope() | {f"event.{key}": value for key, value in constants.items()},
