@@ -188,7 +188,7 @@ def test_resources_that_are_not_there_are_named(elasticsearch_url: str, fresh_pr
     make(elasticsearch_url, f"{fresh_prefix}-events")
     with connected(elasticsearch_url, apply=False) as bare:
         found = findings(bare, f"{fresh_prefix}-events")
-        missing = [f for f in found.values() if "is not there" in f.what]
+        missing = [f for f in found.values() if "does not exist" in f.what]
         streams = [r for r in bare.resources.wanted() if r.kind == "data_stream"]
         assert len(missing) == len(bare.resources.wanted()) - len(streams)
         assert all(f.fatal and "scoreback apply" in f.fix for f in missing)

@@ -129,12 +129,13 @@ def test_check_names_what_a_key_lacks(
         (lambda r: r.update(cluster=["all"]), "may do everything"),
         (lambda r: r["indices"].append({"names": ["*"], "privileges": ["all"]}),
          "may do everything"),
-        (lambda r: r["cluster"].append("manage_security"), "beyond its work: manage_security"),
+        (lambda r: r["cluster"].append("manage_security"),
+         "that it does not need: manage_security"),
         (lambda r: r["indices"].append({"names": ["*"], "privileges": ["read"]}),
          "on every index: read"),
-        (lambda r: r["indices"][0]["privileges"].append("index"), "beyond its work: index"),
+        (lambda r: r["indices"][0]["privileges"].append("index"), "that it does not need: index"),
         (lambda r: r["indices"][1]["privileges"].append("delete"),
-         "scoreback.scores-default beyond its work: delete"),
+         "scoreback.scores-default that it does not need: delete"),
     ],
 )  # fmt: skip
 def test_check_names_what_a_key_has_too_much(

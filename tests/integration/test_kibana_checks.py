@@ -149,7 +149,7 @@ def test_what_apply_would_make_in_kibana_is_listed_until_it_was(
         wanted = [one.name for one in connector.resources.wanted() if one.kind in KINDS]
         told = {f.what: f for f in connector.check(query)}
         for name in wanted:
-            (what,) = (one for one in told if f" {name} is not there" in one)
+            (what,) = (one for one in told if f" {name} does not exist" in one)
             assert told[what].fix == "run `scoreback apply`"
             assert not told[what].fatal
     with joined(newest) as connector:

@@ -171,7 +171,9 @@ def test_what_came_while_kibana_was_down_for_hours_is_raised(lab: Lab) -> None:
         lab.write(of, at=NOW + timedelta(minutes=minutes))
     assert lab.run(of, NOW + timedelta(hours=4))["created"] == 3
     assert not [
-        finding for finding in lab.connector.check(_QUERY) if "did not look at" in finding.what
+        finding
+        for finding in lab.connector.check(_QUERY)
+        if "because it did not run" in finding.what
     ]
 
 
@@ -188,7 +190,7 @@ def test_a_gap_that_kibana_did_not_make_good_is_told(lab: Lab) -> None:
     lab.connector.rules.apply(of)
     lab.run(of)
     lab.run(of, NOW + READS_AGAIN + timedelta(hours=6))
-    (told,) = [one for one in lab.connector.check(_QUERY) if "did not look at" in one.what]
+    (told,) = [one for one in lab.connector.check(_QUERY) if "because it did not run" in one.what]
     assert f"Scoreback: {of.detector}" in told.what
     assert not told.fatal
 
@@ -228,7 +230,7 @@ def test_a_revoked_key_is_told_and_applying_again_gives_the_rule_ours(lab: Lab) 
     assert "`scoreback apply` gives it those" in told.fix
     found = lab.connector.rules.standing(of)
     assert found.standing == Standing.OUTDATED
-    assert found.differences == ("rights: of a key that works no more -> of this connection",)
+    assert found.differences == ("rights: of a key that no longer works -> of this connection",)
     lab.connector.rules.apply(of)
     assert lab.connector.rules.standing(of).standing == Standing.CURRENT
     assert lab.run(of, NOW + timedelta(minutes=10))["created"] == 1

@@ -18,7 +18,7 @@ def resource_findings(door: ResourcesDoor) -> Iterator[Finding]:
             yield Finding(what=error.message, fix=error.hint, fatal=False)
             continue
         if found.standing == Standing.ABSENT:
-            yield Finding(what=f"{what} is not there", fix="run `scoreback apply`")
+            yield Finding(what=f"{what} does not exist", fix="run `scoreback apply`")
         elif found.standing == Standing.OUTDATED:
             yield Finding(what=f"{what} is outdated", fix="run `scoreback apply`", fatal=False)
         elif found.standing in (Standing.EDITED, Standing.FOREIGN):

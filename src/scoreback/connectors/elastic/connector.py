@@ -1,4 +1,4 @@
-"""Elasticsearch as one connection: every door over one client."""
+"""One connection to Elasticsearch: all its doors over one client."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,9 +50,9 @@ class ElasticConnector:
     def __init__(
         self, name: str, given: ElasticSettings, client: Client, kibana: Kibana | None = None
     ) -> None:
-        """Connect as *name* through *client*, as the settings that were *given* say.
+        """Connect as *name* through *client*, with the *given* settings.
 
-        With *kibana* rules, alerts and verdicts are those of Elastic Security.
+        With *kibana*, rules, alerts and verdicts are those of Elastic Security.
         """
         self.name, self.given, self.client, self.kibana = name, given, client, kibana
         self.facts = Facts(settle=given.settle)
@@ -60,7 +60,7 @@ class ElasticConnector:
         self.events = Events(client, given)
         self.scores = Scores(client, names)
         self.enrichment = Enrichments(client, names)
-        # Without Kibana nobody else keeps rules, alerts and verdicts: they are in our own indices.
+        # Without Kibana, Scoreback keeps rules, alerts and verdicts in its own indices.
         verdicts = Verdicts(client, names)
         self.labels: LabelsDoor = verdicts
         self.alerts: AlertsDoor = Alerts(client, names, verdicts)
@@ -80,7 +80,7 @@ class ElasticConnector:
 
     @classmethod
     def default_settings(cls, home: Path) -> Mapping[str, object] | None:  # noqa: ARG003 - none
-        """None: somebody has to say where the cluster is."""
+        """None: the user has to say where the cluster is."""
         return None
 
     @classmethod
@@ -91,12 +91,12 @@ class ElasticConnector:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
-        """Open the connection that *settings* describe, and ask who answers; *sleep* waits."""
+        """Open the connection of *settings* and check who answers; *sleep* is used to wait."""
         typed = ElasticSettings.of(name, settings)
         client = Client(name, typed, sleep=sleep)
         try:
             client.open()
-            # Nothing is asked of it here: reading and scoring need no Kibana.
+            # Kibana gets no request here, because reading and scoring do not need it.
             kibana = Kibana(name, typed, sleep=sleep) if typed.kibana else None
         except BaseException:
             client.close()
@@ -114,7 +114,7 @@ class ElasticConnector:
         expires: str | None = None,
         admin: Admin | None = None,
     ) -> Sequence[KeyRequest]:
-        """The API keys of a connection, each with the least rights that suffice."""
+        """The API keys of a connection, each with the least permissions that suffice."""
         return keys.key_requests(
             name, settings, needs, version=version, expires=expires, admin=admin
         )
@@ -123,11 +123,11 @@ class ElasticConnector:
     def make_key(
         cls, name: str, settings: Mapping[str, object], request: KeyRequest, admin: Admin
     ) -> str:
-        """Make the key of *request* as *admin*; its encoded form."""
+        """Create the key of *request* as *admin*; returns its encoded form."""
         return keys.make_key(name, settings, request, admin)
 
     def check(self, query: EventQuery) -> Sequence[Finding]:
-        """What is missing for *query* to be read and its scores written, each with the fix."""
+        """Findings about reading *query* and writing its scores, each with its fix."""
         found = list(check(self.client, self.given, query))
         if self.kibana is not None:
             names = Names(self.given.namespace)
@@ -140,7 +140,7 @@ class ElasticConnector:
         return found
 
     def close_connection(self) -> None:
-        """Let go of sockets."""
+        """Close all sockets."""
         self.client.close()
         if self.kibana is not None:
             self.kibana.close()

@@ -1,7 +1,8 @@
-"""The two API keys of a connection, as requests that an admin can send, or that we send for them.
+"""The two API keys of a connection, as requests that an admin or Scoreback can send.
 
-One key installs and ends after a day, the other runs. Kibana runs an alert rule with the key that
-wrote it last, and the rule stops with that key: so all of Kibana is the running key's.
+One key installs and expires after a day, the other runs the service. Kibana runs an alert rule with
+the key that last wrote it, and the rule stops when that key expires: so the running key does
+everything in Kibana.
 """
 
 import re
@@ -38,7 +39,7 @@ def key_requests(
     """The keys of the connection called *name*; see `MakesKeys`."""
     given = ElasticSettings.of(name, settings)
     if expires is not None and not _DURATION.fullmatch(expires):
-        raise ConfigError(f"{expires!r} is not how long a key is valid", hint="write 90d or 12h")
+        raise ConfigError(f"{expires!r} is not a valid lifetime of a key", hint="write 90d or 12h")
     role = running(given, [_reads(given, one) for one in needs])
     if given.kibana:
         role["applications"] = [
@@ -51,17 +52,18 @@ def key_requests(
     run: dict[str, Any] = {"name": f"scoreback-run-{name}"}
     if expires is not None:
         run["expiration"] = expires
-    of_kibana = ", and from the start into the file of kibana_api_key_file" if given.kibana else ""
+    of_kibana = ", and right away into the file of kibana_api_key_file" if given.kibana else ""
     return (
         _request(
             "install",
-            f"goes into the file of api_key_file for `scoreback apply`; it ends after {INSTALLING}",
+            f"goes into the file of api_key_file for `scoreback apply`; it expires after"
+            f" {INSTALLING}",
             {"name": f"scoreback-install-{name}", "expiration": INSTALLING},
             {"install": installing(given)},
         ),
         _request(
             "run",
-            f"goes into the file of api_key_file afterwards, for all else{of_kibana}",
+            f"goes into the file of api_key_file afterwards, for everything else{of_kibana}",
             run,
             {"run": role},
         ),
@@ -69,11 +71,11 @@ def key_requests(
 
 
 def make_key(name: str, settings: Mapping[str, object], request: KeyRequest, admin: Admin) -> str:
-    """Make the key of *request* as *admin*; its encoded form, as ``api_key`` takes it."""
+    """Create the key of *request* as *admin*; returns its encoded form, as ``api_key`` takes it."""
     client = Client(name, _as(ElasticSettings.of(name, settings), admin))
     try:
         client.open()
-        # Once: a second attempt could make a second key that nobody knows of.
+        # Only once: a second attempt could create a second key that nobody knows about.
         body = msgspec.json.encode(request.body)
         answer = client.send(request.method, request.path, body, doubtful=True, attempts=1)
         found = answer.json
@@ -83,8 +85,8 @@ def make_key(name: str, settings: Mapping[str, object], request: KeyRequest, adm
         return str(found["encoded"])
     except (TypeError, KeyError):
         raise SiemRefused(
-            f"connection {name!r}: the answer to the making of a key holds none",
-            hint="is a proxy between us and the cluster in the way?",
+            f"connection {name!r}: the answer to the request for a key contains no key",
+            hint="does a proxy change answers between this machine and the cluster?",
         ) from None
 
 
@@ -109,13 +111,13 @@ def _reads(settings: ElasticSettings, needs: KeyNeeds) -> Reads:
 def _version(
     name: str, settings: ElasticSettings, given: str | None, admin: Admin | None
 ) -> Version:
-    """Kibana's version, as somebody said or as Kibana does."""
-    hint = "say which with --kibana-version 9.5, say"
+    """Kibana's version, as given or as Kibana reports it."""
+    hint = "give it, for example --kibana-version 9.5"
     if given is not None:
         try:
             version = Version.of(given)
         except ValueError:
-            raise ConfigError(f"{given!r} is not a version of Kibana", hint=hint) from None
+            raise ConfigError(f"{given!r} is not a valid version of Kibana", hint=hint) from None
         if version < OLDEST:
             raise ConfigError(
                 f"Kibana {given} is not supported", hint=f"use Kibana {OLDEST} or later"
@@ -126,7 +128,7 @@ def _version(
         return kibana.version
     except SiemError as error:
         raise ConfigError(
-            f"rights in Kibana differ by its version, which is not known: {error.message}",
+            f"privileges in Kibana depend on its version, which is unknown: {error.message}",
             hint=hint,
         ) from error
     finally:
@@ -134,7 +136,7 @@ def _version(
 
 
 def _as(settings: ElasticSettings, admin: Admin) -> ElasticSettings:
-    """*settings* with the credentials of *admin* in place of all others."""
+    """*settings* with the credentials of *admin* instead of all others."""
     nothing = dict.fromkeys(
         (f"{secret}{end}" for secret in settings.SECRETS for end in ("", "_file")), None
     )

@@ -1,10 +1,10 @@
-"""What things of ours are called in the cluster: outside ``logs-*``, one set for each namespace."""
+"""The names of Scoreback's objects in the cluster: outside ``logs-*``, a set per namespace."""
 
 from dataclasses import dataclass
 
-OBJECTS = ("ecs", "event", "rule", "scoreback")  # of every document of ours
-LONGEST_KEYWORD = 1_024  # characters; a longer text of ours is kept, but no search finds it
-OWN = "scoreback."  # how our own fields begin, on events too
+OBJECTS = ("ecs", "event", "rule", "scoreback")  # in every document of Scoreback
+LONGEST_KEYWORD = 1_024  # characters; longer text is stored, but no search finds it
+OWN = "scoreback."  # the prefix of Scoreback's fields, on events too
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Names:
 
     @property
     def settings(self) -> str:
-        """Index of what is in force instead of detector files' own values."""
+        """Index of settings in force instead of detector files' own values."""
         return f"scoreback-settings-{self.namespace}"
 
     @property
     def kibana(self) -> str:
-        """Index of what we put into Kibana, as it was when we had written it."""
+        """Index of what Scoreback put into Kibana, as it was right after writing."""
         return f"scoreback-kibana-{self.namespace}"
 
     @property

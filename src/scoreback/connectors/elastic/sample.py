@@ -1,6 +1,6 @@
-"""Puts events into a cluster as a shipper would: for the demo and for tests, never for production.
+"""Puts events into a cluster as a shipper would: for the demo and tests, never for production.
 
-They go to a data stream of their own with the event's id as ``_id``, so each is there once.
+They go to a separate data stream with the event's id as ``_id``, so each is stored once.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Samples:
     """Data streams of sample events, ``logs-scoreback_demo.NAME-NAMESPACE``."""
 
     def __init__(self, client: Client, settings: ElasticSettings, verdicts: Verdicts) -> None:
-        """Write through *client*; *verdicts* takes those of analysts."""
+        """Write through *client*; *verdicts* receives those of analysts."""
         self._client, self._settings, self._verdicts = client, settings, verdicts
         self._prepared: set[str] = set()
 
@@ -32,17 +32,17 @@ class Samples:
         return f"{PREFIX}{name}-{self._settings.namespace}"
 
     def selection(self, name: str) -> Mapping[str, object]:
-        """What selects the events of sample stream *name*."""
+        """The selection of the events of sample stream *name*."""
         return {"index": self.stream(name)}
 
     def add_verdicts(self, batch: LabelBatch) -> WriteReport:
-        """Add verdicts that analysts gave elsewhere, each once."""
+        """Add verdicts that analysts gave elsewhere; each is stored once."""
         return self._verdicts.add(batch)
 
     def add_events(
         self, stream: str, events: EventBatch, mapping: Mapping[str, object] | None = None
     ) -> WriteReport:
-        """Add *events* to sample stream *stream*, each id once, and make them visible."""
+        """Add *events* to sample stream *stream*, each id once, and make them searchable."""
         stream = self.stream(stream)
         if stream not in self._prepared:
             self._prepare(stream, mapping or {})
@@ -61,7 +61,7 @@ class Samples:
         )
 
     def _prepare(self, stream: str, mapping: Mapping[str, object]) -> None:
-        """A template for *stream*: times to the microsecond, texts as keywords."""
+        """Create a template for *stream*: times to the microsecond, texts as keywords."""
         nanos = {"type": "date_nanos"}
         properties = {"@timestamp": nanos, "event": {"properties": {"ingested": nanos}}}
         texts = {"texts": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}

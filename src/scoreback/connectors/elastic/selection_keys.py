@@ -1,3 +1,3 @@
-"""Keys of a selection of Elasticsearch; this file is read alone, without the connector."""
+"""Keys of a selection for Elasticsearch; this file is read without importing the connector."""
 
 KEYS = ("index", "query", "filter", "time", "arrival")

@@ -20,18 +20,18 @@ from scoreback.connectors.connection_settings import ConnectionSettings, Duratio
 from scoreback.records import Verdict
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
-_OF_KIBANA = ("space", "kibana_ca_file", "verdicts")  # what means nothing without it
+_OF_KIBANA = ("space", "kibana_ca_file", "verdicts")  # keys that need it
 
 
 def _space(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]{1,100}", name):
-        raise ValueError("a space is named by its id: small letters, digits, _ and -")
+        raise ValueError("write the id of a space: lower-case letters, digits, _ and -")
     return name
 
 
 def _meaning(said: object) -> object:
     if said not in ("ignore", *Verdict):
-        raise ValueError(f"a reason means one of {', '.join(Verdict)}, ignore")
+        raise ValueError(f"a reason must mean one of {', '.join(Verdict)}, ignore")
     return said
 
 
@@ -40,9 +40,9 @@ Meaning = Annotated[Verdict | Literal["ignore"], BeforeValidator(_meaning)]
 
 
 class ElasticSettings(ConnectionSettings):
-    """What a connection file may say; secrets come from the environment or from files.
+    """What a connection's file may say; secrets come from the environment or from files.
 
-    ``SCOREBACK_ELASTIC_API_KEY`` and the like fill what the file does not name.
+    ``SCOREBACK_ELASTIC_API_KEY`` and similar variables supply what the file does not set.
     """
 
     SECRETS = ("api_key", "password", "kibana_api_key")
@@ -52,39 +52,39 @@ class ElasticSettings(ConnectionSettings):
     )
 
     hosts: list[str] = Field(default=[], description="addresses of nodes, https://HOST:PORT")
-    cloud_id: str | None = Field(default=None, description="in place of hosts, for Elastic Cloud")
+    cloud_id: str | None = Field(default=None, description="instead of hosts, for Elastic Cloud")
     api_key: SecretStr | None = Field(default=None, description="encoded API key")
-    api_key_file: Path | None = Field(default=None, description="file that holds the API key")
-    user: str | None = Field(default=None, description="name of the user, in place of an API key")
+    api_key_file: Path | None = Field(default=None, description="file with the API key")
+    user: str | None = Field(default=None, description="user name, instead of an API key")
     password: SecretStr | None = Field(default=None, description="password of the user")
-    password_file: Path | None = Field(default=None, description="file that holds the password")
-    ca_file: Path | None = Field(default=None, description="certificates that are trusted (PEM)")
+    password_file: Path | None = Field(default=None, description="file with the password")
+    ca_file: Path | None = Field(default=None, description="file with trusted certificates (PEM)")
     fingerprint: str | None = Field(
         default=None,
         pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
         description="SHA-256 fingerprint of the server's certificate authority",
     )
     verify_tls: bool = Field(
-        default=True, description="check the server's certificate; false is for a test bench"
+        default=True, description="check the server's certificate; set false only for tests"
     )
-    proxy: SecretStr | None = Field(  # its address may hold a password
-        default=None, description="HTTP proxy on the way, http://HOST:PORT"
+    proxy: SecretStr | None = Field(  # the proxy's address may contain a password
+        default=None, description="HTTP proxy, http://HOST:PORT"
     )
     namespace: Namespace = Field(
-        default="default", description="last part of the names of all that is written"
+        default="default", description="last part of the names of everything that Scoreback writes"
     )
     clusters: list[str] = Field(
         default=[],
-        description="remote clusters whose events are read beside the local ones; '' is the local",
+        description="clusters to read events from; '' is the local one",
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="seconds until a request counts as unanswered"
+        default=60.0, description="seconds after which a request has failed"
     )
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=6, description="how often a request is made before the SIEM counts as unavailable"
+        default=6, description="attempts before the SIEM counts as unavailable"
     )
     longest_wait: Annotated[float, Field(gt=0)] = Field(
-        default=30.0, description="seconds between two attempts, at most"
+        default=30.0, description="maximum seconds between two attempts"
     )
     arrival_lag: Duration = Field(
         default=timedelta(minutes=15),
@@ -99,53 +99,54 @@ class ElasticSettings(ConnectionSettings):
     )
     ilm_policy: str | None = Field(
         default=None,
-        description="an index lifecycle policy of yours, in place of retention",
+        description="your own index lifecycle policy, instead of retention",
     )
     keep_settings: bool = Field(
         default=True,
-        description="write what `scoreback settings` changes into the index of settings; false:"
-        " only read it, so that the key needs no right to write it",
+        description="write the changes of `scoreback settings` into the index of settings; false:"
+        " only read it, so that the key needs no permission to write",
     )
     replicas: Annotated[int, Field(ge=0, le=9)] | None = Field(
-        default=None, description="copies of what is written; the cluster's own default without it"
+        default=None, description="number of replicas; if not set, the cluster's default"
     )
     native: bool = Field(
         default=False,
-        description="have the cluster score events itself too, by ingest pipelines that yours call",
+        description="let the cluster score events too, with ingest pipelines that yours call",
     )
 
     kibana: str | None = Field(
         default=None,
-        description="address of Kibana, https://HOST:PORT: alert rules, alerts and verdicts are"
-        " then Elastic Security's",
+        description="address of Kibana, https://HOST:PORT: then Elastic Security keeps alert"
+        " rules, alerts and verdicts",
     )
-    space: Space = Field(default="default", description="space of Kibana that all of it is in")
+    space: Space = Field(default="default", description="Kibana space for all of these")
     kibana_api_key: SecretStr | None = Field(
-        default=None, description="encoded API key for Kibana, where it is another than api_key"
+        default=None, description="encoded API key for Kibana, if it differs from api_key"
     )
     kibana_api_key_file: Path | None = Field(
-        default=None, description="file that holds the API key for Kibana"
+        default=None, description="file with the API key for Kibana"
     )
     kibana_ca_file: Path | None = Field(
-        default=None, description="certificates trusted for Kibana (PEM); ca_file without it"
+        default=None,
+        description="file with trusted certificates for Kibana (PEM); default: ca_file",
     )
 
     verdicts: dict[str, Meaning] = Field(
         default={},
-        description="what closing reasons, or tags where there is no reason, mean here:"
-        " {approved change: benign_positive}; none is for alerts closed without either",
+        description="meaning of closing reasons, or of tags where there is no reason:"
+        " {approved change: benign_positive}; the key none is for alerts closed without either",
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if bool(self.hosts) == bool(self.cloud_id):
-            raise ValueError("name either hosts or cloud_id")
+            raise ValueError("set either hosts or cloud_id")
         for host in self.hosts:
             parts = urlsplit(host)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
                 raise ValueError("a host is not https://HOST:PORT")
             if parts.username or parts.password:
-                raise ValueError("a host holds a user or password; use user and password_file")
+                raise ValueError("a host contains a user or password; use user and password_file")
         self.refuse_secrets_given_twice()
         self._refuse_wrong_kibana()
         if self.has("api_key") and self.user:
@@ -170,10 +171,11 @@ class ElasticSettings(ConnectionSettings):
             raise ValueError("kibana is not https://HOST:PORT")
         if parts.username or parts.password:
             raise ValueError(
-                "kibana holds a user or password; use kibana_api_key_file, or those of the cluster"
+                "kibana contains a user or password; use kibana_api_key_file, or those of the"
+                " cluster"
             )
         if re.search(r"/s/[^/]+/?$|/app(/|$)", parts.path):
-            raise ValueError("kibana names a page or a space; write the space under space")
+            raise ValueError("kibana contains a page or a space; write the space under space")
 
     @property
     def has_credentials(self) -> bool:

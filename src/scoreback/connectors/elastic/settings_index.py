@@ -1,8 +1,8 @@
-"""The door to settings: an index that the service and people write, one document for each key.
+"""The settings door: an index that the service and people write, one document for each key.
 
-Whoever may write this index may change thresholds. A document says what a person wants to know
-(detector, key, value, author, at, reason, and what stands), and under ``noted`` the same as a
-service wrote it last: where the two differ, a person's hand was there.
+Anyone who may write this index may change thresholds. A document holds what a person wants to know
+(detector, key, value, author, at, reason, and whether it applies), and under ``noted`` the same as
+a service last wrote it: where the two differ, a person made a change.
 """
 
 import math
@@ -18,7 +18,7 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused
 from scoreback.times import EPOCH, MICROSECOND
 
-MOST = 10_000  # documents; more than that is somebody's mistake, and no search gives more
+MOST = 10_000  # maximum documents; more are a mistake, and no search returns more
 LONGEST = 200  # characters of a detector, a key or an author
 LONGEST_REASON = 2_000
 
@@ -29,12 +29,12 @@ class SettingsIndex:
     """The settings of one namespace."""
 
     def __init__(self, client: Client, names: Names, *, writable: bool) -> None:
-        """Keep settings through *client*, or only read them where they are not *writable*."""
+        """Keep settings through *client*, or only read them if not *writable*."""
         self.writable = writable
         self._client, self._index = client, names.settings
 
     def overrides(self, since: datetime) -> Iterator[Override]:
-        """Yield what services noted at or after *since*, oldest first."""
+        """Yield what services recorded at or after *since*, oldest first."""
         noted = [entry.noted for entry in self.entries() if entry.noted is not None]
         found = [one for one in noted if one.at >= since]
         yield from sorted(found, key=lambda one: (one.at, one.detector, one.key))
@@ -55,19 +55,20 @@ class SettingsIndex:
         if found["hits"]["total"]["value"] > MOST:
             raise SiemRefused(
                 f"index {self._index} holds more than {MOST:,} settings",
-                hint="remove those of detectors that are gone; until then none is read",
+                hint="remove the settings of detectors that no longer exist; until then none is"
+                " read",
             )
         entries = [_entry(hit) for hit in found["hits"]["hits"]]
         return sorted(entries, key=lambda one: (one.detector, one.key, one.name))
 
     def entry(self, detector: str, key: str) -> Entry | None:
-        """The document of that key as it is at this moment, seen by searches or not."""
+        """The document of this key as it is at this moment, whether searchable or not."""
         path = f"/{self._index}/_doc/{_quoted(_name(detector, key))}"
         found = self._client.call("GET", path, absent=(404,))
         return _entry(found) if found and found.get("found") else None
 
     def keep(self, override: Override, over: Entry | None, *, stands: str) -> bool:
-        """Write *override* as the document of its key, unless somebody wrote meanwhile."""
+        """Write *override* as the document of its key, unless somebody else wrote meanwhile."""
         noted = {
             "value": override.value,
             "author": _printable(override.author).strip()[:LONGEST],
@@ -82,14 +83,14 @@ class SettingsIndex:
         return self._client.call("PUT", path, document, absent=(409,), params=params) is not None
 
     def tell(self, entry: Entry, stands: str) -> bool:
-        """Say of *entry* what stands; whether nobody wrote meanwhile."""
+        """Write *stands* into *entry*; returns whether nobody else wrote meanwhile."""
         path = f"/{self._index}/_update/{_quoted(entry.name)}"
         body = {"doc": {"stands": stands}}
         params = {"refresh": True, **_only(entry)}
         return self._client.call("POST", path, body, absent=(404, 409), params=params) is not None
 
     def drop(self, entry: Entry) -> bool:
-        """Remove a spare *entry*; whether nobody wrote it meanwhile."""
+        """Remove a surplus *entry*; returns whether nobody else wrote it meanwhile."""
         path = f"/{self._index}/_doc/{_quoted(entry.name)}"
         params = {"refresh": True, **_only(entry)}
         return self._client.call("DELETE", path, absent=(404, 409), params=params) is not None
@@ -100,18 +101,18 @@ def _name(detector: str, key: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """*name* as one part of a path: whoever wrote it, it leads nowhere else."""
+    """*name* quoted as one part of a path, so that no name leads elsewhere."""
     return quote(name, safe=":")
 
 
 def _only(entry: Entry) -> dict[str, object]:
-    """Parameters by which a write changes nothing that was changed since *entry* was read."""
+    """Parameters that make a write fail if the document changed since *entry* was read."""
     number, _, term = entry.revision.partition(":")
     return {"if_seq_no": number, "if_primary_term": term}
 
 
 def _entry(hit: Mapping[str, Any]) -> Entry:
-    """A document as it was found; nothing in it is taken for granted."""
+    """An entry from a document as found; nothing in it is trusted."""
     source = hit.get("_source")
     content: Mapping[str, Any] = source if isinstance(source, Mapping) else {}
     name, wrong = str(hit["_id"]), list[str]()
@@ -135,7 +136,7 @@ def _entry(hit: Mapping[str, Any]) -> Entry:
 
 
 def _text(given: object, field: str, most: int, wrong: list[str]) -> str | None:
-    """A value as the file would write it: people write numbers and switches without quotes."""
+    """A value as the file would write it: people write numbers and booleans without quotes."""
     if given is None:
         return None
     if isinstance(given, bool):
@@ -151,13 +152,13 @@ def _text(given: object, field: str, most: int, wrong: list[str]) -> str | None:
 
 
 def _printable(given: object) -> str:
-    """*given* as text that a terminal shows as it stands."""
+    """*given* as text that is safe to show in a terminal."""
     said = "" if given is None else str(given)
     return "".join(c if c.isprintable() else " " for c in said)
 
 
 def _time(given: object) -> datetime | None:
-    """A time as a date field takes it; without an offset it is UTC."""
+    """A time as a date field accepts it; without an offset it is UTC."""
     try:
         if isinstance(given, int | float) and not isinstance(given, bool):
             return EPOCH + int(given * 1000) * MICROSECOND
@@ -171,7 +172,7 @@ def _time(given: object) -> datetime | None:
 
 
 def _noted(given: object) -> Override | None:
-    """What a service wrote; None where somebody spoilt it, which is a person's change, too."""
+    """What a service wrote; None if somebody damaged it, which counts as a person's change."""
     if not isinstance(given, Mapping):
         return None
     try:

@@ -16,7 +16,7 @@ GOOD = {"url": "https://splunk:8089", "token": "abc"}
         ({"url": ""}, "url is missing"),
         ({"url": "splunk:8089"}, "not https://HOST:PORT"),
         ({"url": "https://splunk:8089/services"}, "not https://HOST:PORT"),
-        ({"url": "https://ada:x@splunk:8089"}, "holds a user or password"),
+        ({"url": "https://ada:x@splunk:8089"}, "contains a user or password"),
         ({"url": "https://splunk:notaport"}, "not https://HOST:PORT"),
         ({"hec_url": "https://splunk:8088"}, "hec_url needs hec_token_file"),
         ({"web_url": "splunk:8000"}, "web_url is not https://HOST:PORT"),

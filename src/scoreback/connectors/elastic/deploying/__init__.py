@@ -1,1 +1,1 @@
-"""What a connection needs in the cluster: templates, indices, rights; and what is missing."""
+"""What a connection needs in the cluster (templates, indices, privileges), and what is missing."""

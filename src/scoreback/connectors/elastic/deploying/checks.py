@@ -1,4 +1,4 @@
-"""What is missing for a detector to work on a cluster, each with its fix."""
+"""Findings about whether a detector can work on a cluster, each with its fix."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,8 +17,8 @@ from scoreback.connectors.resource_findings import resource_findings
 from scoreback.errors import SiemRefused
 from scoreback.records import EventQuery, Finding
 
-SPARSE = 0.5  # a field that more than half of the events lack is worth a word
-SKEW = 30.0  # seconds between our clock and the cluster's that are worth a word
+SPARSE = 0.5  # warn about a field that more than half of the events lack
+SKEW = 30.0  # a difference in seconds between the two clocks that is worth a warning
 _TIMES = frozenset({"date", "date_nanos"})
 _TESTED = (8, 19)
 _SCORE_TYPES = {"scoreback.score": "double", "scoreback.event.id": "keyword"}
@@ -66,19 +66,19 @@ def _fatal_first(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _open_to_others(settings: ElasticSettings) -> Iterator[Finding]:
-    """What others between us and the cluster could read, or answer in its place."""
+    """Findings for connections that others could read or impersonate."""
     plain = [host for host in settings.hosts if host.lower().startswith("http://")]
     if plain and settings.has_credentials:
         yield Finding(
             what="the connection sends its key or password over plain http",
-            fix="write https:// in hosts; name the cluster's certificate authority with ca_file",
+            fix="write https:// in hosts; set ca_file to the cluster's certificate authority",
             fatal=False,
         )
     to_kibana = settings.has_credentials or settings.has("kibana_api_key")
     if to_kibana and settings.kibana and settings.kibana.lower().startswith("http://"):
         yield Finding(
             what="the connection sends its key or password to Kibana over plain http",
-            fix="write https:// in kibana; name its certificate authority with kibana_ca_file",
+            fix="write https:// in kibana; set kibana_ca_file to its certificate authority",
             fatal=False,
         )
     if not settings.verify_tls:
@@ -92,7 +92,7 @@ def _open_to_others(settings: ElasticSettings) -> Iterator[Finding]:
 
 def _version(client: Client) -> Iterator[Finding]:
     if client.flavor == "serverless":
-        return  # it names a version for old clients only
+        return  # it reports a fixed version, for old clients only
     parts = client.version.split(".")
     if tuple(int(part) for part in parts[:2]) < _TESTED:
         yield Finding(
@@ -108,21 +108,21 @@ def _clock(client: Client, now: Callable[[], datetime]) -> Iterator[Finding]:
             "GET", "/_nodes/stats/jvm", params={"filter_path": "nodes.*.timestamp"}
         )
     except SiemRefused:
-        return  # the right to monitor is missing, or it is serverless
+        return  # the privilege to monitor is missing, or the cluster is serverless
     times = [node["timestamp"] / 1000 for node in (answer or {}).get("nodes", {}).values()]
     ahead = max((now().timestamp() - t for t in times), key=abs, default=0.0)
     if abs(ahead) > SKEW:
         way = "ahead of" if ahead > 0 else "behind"
         yield Finding(
             what=f"this machine's clock is {abs(ahead):.0f} s {way} the cluster's: events are"
-            " scored late, or wait",
-            fix="let both follow the same time server",
+            " scored too late, or have to wait",
+            fix="synchronise both clocks with the same time server",
             fatal=False,
         )
 
 
 def _wrong_scores(client: Client, settings: ElasticSettings) -> Iterator[Finding]:
-    """A stream or index of scores that somebody made with another mapping."""
+    """Findings for a stream or index of scores that somebody created with another mapping."""
     name = Names(settings.namespace).scores
     body = {"fields": list(_SCORE_TYPES)}
     answer = client.call("POST", f"/{name}/_field_caps", body, absent=(404,))
@@ -140,7 +140,7 @@ def _wrong_scores(client: Client, settings: ElasticSettings) -> Iterator[Finding
 def _known(
     client: Client, selection: Selection, fields: Sequence[str]
 ) -> tuple[Mapped | None, list[Finding]]:
-    """What there is of *fields*, and a finding for each that is not."""
+    """Those of *fields* that exist, and a finding for each that does not."""
     missing: list[Finding] = []
     left = list(fields)
     while True:
@@ -174,7 +174,7 @@ def _conflicts(there: Mapped) -> Iterator[Finding]:
         if odd and len(types) > 1:
             yield Finding(
                 what=f"{name} is a value in some indices and an object in others",
-                fix="it is missing where it is an object; map it alike everywhere",
+                fix="it is missing where it is an object; map it the same way everywhere",
                 fatal=False,
             )
 
@@ -182,7 +182,7 @@ def _conflicts(there: Mapped) -> Iterator[Finding]:
 def _shares(
     client: Client, settings: ElasticSettings, selection: Selection, fields: Sequence[str]
 ) -> Iterator[Finding]:
-    """How many events lack a field, their arrival time, or every time."""
+    """Findings for events that lack a field, their arrival time, or any time."""
     time, arrival = ({"exists": {"field": f}} for f in (selection.time, selection.arrival))
     filters: dict[str, Any] = {str(n): {"exists": {"field": f}} for n, f in enumerate(fields)}
     filters["undated"] = {"bool": {"filter": [time], "must_not": [arrival]}}
@@ -208,7 +208,7 @@ def _shares(
             yield Finding(
                 what=f"{1 - counts[str(number)] / total:.0%} of the {total:,} events have no"
                 f" {name!r}",
-                fix="check that the selection means events that carry it",
+                fix="check that the selection covers events that have this field",
                 fatal=False,
             )
     if counts["undated"]:
@@ -216,12 +216,13 @@ def _shares(
         yield Finding(
             what=f"{counts['undated'] / total:.0%} of the {total:,} events have no"
             f" {selection.arrival!r}: they count as arrived {minutes:g} min after their own time",
-            fix="let an ingest pipeline set it, or set arrival_lag to the longest delay you see",
+            fix="let an ingest pipeline set it, or set arrival_lag to the longest delay that you"
+            " see",
             fatal=False,
         )
     if counts["timeless"]:
         yield Finding(
-            what=f"{counts['timeless']:,} documents have no time at all and are never read",
-            fix="leave them out of the selection, or give them a time",
+            what=f"{counts['timeless']:,} documents have no time and are never read",
+            fix="exclude them from the selection, or give them a time",
             fatal=False,
         )

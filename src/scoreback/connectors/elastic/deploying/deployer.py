@@ -1,4 +1,4 @@
-"""Puts what we need into the cluster, with a mark that says it is ours and what was written."""
+"""Puts Scoreback's objects into the cluster, each with a mark and a digest of what was written."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _PATHS = {
 _LIFECYCLE = "/_data_stream/{}/_lifecycle"
 _OWNER = "scoreback"
 _ABSENT = "absent"
-# What a server adds by itself, by version; an absent value means the same.
+# What a server adds by itself, by version; it means the same as a missing value.
 _DEFAULTS: Mapping[str, object] = {
     "template.lifecycle.enabled": "true",
     "data_stream.hidden": "false",
@@ -39,7 +39,7 @@ def standing(client: Client, wanted: Resource) -> Found:
         return Found(standing=Standing.ABSENT)
     body, mark = there
     now, will = _flat(body), _flat(wanted.body)
-    if wanted.kind == INDEX:  # settings and fields that others added harm nobody
+    if wanted.kind == INDEX:  # settings and fields that others added do no harm
         now = {k: v for k, v in now.items() if k in will}
     differences = _differences(now, will)
     if not mark:
@@ -52,10 +52,11 @@ def standing(client: Client, wanted: Resource) -> Found:
 
 
 def apply(client: Client, wanted: Resource) -> None:
-    """Create or replace *wanted*; what an index holds stays.
+    """Create or replace *wanted*; an index keeps its data.
 
     Raises:
-        SiemRefused: a right is missing, or an index cannot become what is wanted.
+        SiemRefused: a privilege is missing, or an existing index cannot be changed into the wanted
+            one.
     """
     if wanted.kind == STREAM:
         _keep(client, wanted.name, _lifecycle(client, wanted.name), _retention(wanted.body))
@@ -72,10 +73,10 @@ def apply(client: Client, wanted: Resource) -> None:
 
 
 def remove(client: Client, what: Resource) -> None:
-    """Remove *what*, with the data that it holds; it need not be there.
+    """Remove *what* with its data; it need not exist.
 
     Raises:
-        SiemRefused: a right is missing, or it is in use.
+        SiemRefused: a privilege is missing, or the object is in use.
     """
     if what.kind in (INDEX, STREAM) and _there(client, what) is None:
         return
@@ -88,20 +89,20 @@ def _apply_index(client: Client, wanted: Resource, mark: Mapping[str, object]) -
         client.call("PUT", f"/{wanted.name}", {**wanted.body, "mappings": mappings})
         return
     replicas = _flat(wanted.body).get("settings.index.number_of_replicas")
-    if replicas is not None:  # what else an index is made with stays for its life
+    if replicas is not None:  # everything else of an index is fixed when it is created
         body = {"index": {"number_of_replicas": int(replicas)}}
         client.call("PUT", f"/{wanted.name}/_settings", body)
     try:
         client.call("PUT", f"/{wanted.name}/_mapping", mappings)
     except SiemRefused as error:
         raise SiemRefused(
-            f"index {wanted.name} cannot take our mapping: {error.message}",
-            hint="copy what it holds to an index of another name, remove it and apply again",
+            f"index {wanted.name} cannot take the new mapping: {error.message}",
+            hint="copy its documents to an index with another name, remove it and apply again",
         ) from error
 
 
 def _update_stream(client: Client, component: Resource) -> None:
-    """Give an existing stream its new mapping, or a new backing index where that cannot be."""
+    """Give a stream its new mapping, or a new backing index if the mapping cannot be changed."""
     stream = component.name.partition("@")[0]
     if _there(client, Resource(kind=STREAM, name=stream, body={})) is None:
         return
@@ -113,19 +114,19 @@ def _update_stream(client: Client, component: Resource) -> None:
 
 
 def _standing_of_stream(client: Client, wanted: Resource) -> Found:
-    """Whether a stream keeps what it should; until there is one, its template says what it will."""
+    """Whether a stream has the wanted retention; if there is no stream, its template counts."""
     will, there = _retention(wanted.body), _lifecycle(client, wanted.name)
     if there is None:
         return Found(standing=Standing.AWAITED)
     now = _retention(there)
-    if will in (_ABSENT, now):  # where a policy rules, it says what is kept
+    if will in (_ABSENT, now):  # a policy, if there is one, decides the retention
         return Found(standing=Standing.CURRENT)
     kind = Standing.OUTDATED if now == _told(client, wanted.name) else Standing.EDITED
     return Found(standing=kind, differences=(f"lifecycle.data_retention: {now} -> {will}",))
 
 
 def _keep(client: Client, stream: str, there: Mapping[str, Any] | None, retention: str) -> None:
-    """Let *stream* keep what it holds for so long; how it is downsampled is for others to say."""
+    """Set the retention of *stream*; others decide how it is downsampled."""
     if there is None or retention == _ABSENT:
         return
     now = _mapping(there, "lifecycle")
@@ -134,7 +135,7 @@ def _keep(client: Client, stream: str, there: Mapping[str, Any] | None, retentio
 
 
 def _follow(client: Client, template: Resource) -> None:
-    """Give a stream that follows its template the new retention, before the template has it."""
+    """Give a stream that follows its template the new retention before the template gets it."""
     will = _retention(_mapping(template.body, "template"))
     there = _lifecycle(client, template.name)
     if there is not None and _retention(there) == _told(client, template.name):
@@ -142,13 +143,13 @@ def _follow(client: Client, template: Resource) -> None:
 
 
 def _lifecycle(client: Client, stream: str) -> Mapping[str, Any] | None:
-    """What the cluster says of the stream's lifecycle, None where there is no stream."""
+    """The stream's lifecycle in the cluster; None if there is no stream."""
     found = client.call("GET", _LIFECYCLE.format(stream), absent=(404,))
     return found["data_streams"][0] if found and found["data_streams"] else None
 
 
 def _told(client: Client, stream: str) -> str | None:
-    """How long a template of ours lets a new stream keep it; None if there is none as we wrote."""
+    """The retention that Scoreback's template gives a new stream; None if nobody's or edited."""
     there = _there(client, Resource(kind=TEMPLATE, name=stream, body={}))
     if there is None or there[1].get("digest") != _digest(_flat(there[0])):
         return None
@@ -163,7 +164,7 @@ def _retention(body: Mapping[str, object]) -> str:
 
 
 def _there(client: Client, wanted: Resource) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """The body as the cluster has it and our mark on it, empty where there is none."""
+    """The body in the cluster and Scoreback's mark on it; empty if there is none."""
     if wanted.kind == STREAM:
         found = client.call("GET", f"/_resolve/index/{wanted.name}", absent=(404,))
         return ({}, {}) if found and found["data_streams"] else None
@@ -188,7 +189,7 @@ def _there(client: Client, wanted: Resource) -> tuple[Mapping[str, Any], Mapping
 
 
 def _flat(body: object, above: str = "") -> dict[str, str]:
-    """Leaves by dotted path as text: what a server gives back may be nested in another way."""
+    """Leaves by dotted path as text, because a server may nest its answer differently."""
     if isinstance(body, Mapping):
         found: dict[str, str] = {}
         for key, below in body.items():

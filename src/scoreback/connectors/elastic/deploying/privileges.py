@@ -1,7 +1,7 @@
-"""The least rights of the two keys, in the shape of role descriptors, for what the product calls.
+"""The least privileges of the two keys, as role descriptors, for the requests of the product.
 
-Which call needs which privilege is written down with the tests (`tests.elasticsearch.rights`): they
-stop on a call that these roles do not cover.
+The tests list which request needs which privilege (`tests.elasticsearch.rights`) and fail on a
+request that these roles do not cover.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Reads:
     """The events of one detector."""
 
     selection: Selection
-    in_place: bool = False  # their scores are written onto them
+    in_place: bool = False  # whether their scores are written onto them
 
 
 def running(settings: ElasticSettings, reads: Iterable[Reads]) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def running(settings: ElasticSettings, reads: Iterable[Reads]) -> dict[str, Any]
         *([_entry(events, _SEEN)] if events else []),
         *([_entry(onto, ("index",))] if onto else []),
         _entry([names.scores, names.health], streams),
-        # Where nobody else raises alerts, we do, and write onto each score which one it is in.
+        # Where nobody else raises alerts, Scoreback does, and writes each alert's id onto its
+        # scores.
         *([] if settings.kibana else [_entry([names.scores], ("index",))]),
         _entry([names.alerts], ("index", *_SEEN, "maintenance")),
         _entry([names.verdicts], ("create_doc", *_SEEN, "maintenance")),
@@ -65,17 +66,17 @@ def installing(settings: ElasticSettings) -> dict[str, Any]:
 
 
 def _cluster(settings: ElasticSettings) -> list[str]:
-    """What both keys need; pipelines follow the threshold in force while the service runs."""
+    """What both keys need; pipelines are rewritten whenever the threshold in force changes."""
     return ["monitor", *(["manage_ingest_pipelines"] if settings.native else [])]
 
 
 def alerts_of(space: str) -> list[str]:
-    """The indices of Elastic Security's alerts in *space*: the alias, and what is behind it."""
+    """The indices of Elastic Security's alerts in *space*: the alias and the indices behind it."""
     return [f".alerts-security.alerts-{space}", f".internal.alerts-security.alerts-{space}-*"]
 
 
 def _expressions(reads: Iterable[Reads]) -> list[str]:
-    """Names and patterns of our own cluster, each once."""
+    """Names and patterns in the local cluster, without repeats."""
     found = [name for one in reads for name in one.selection.index.split(",")]
     local = (name for name in found if ":" not in name and not name.startswith("-"))
     return list(dict.fromkeys(local))

@@ -1,4 +1,4 @@
-"""What a connection needs in its cluster: templates of the data streams, and indices."""
+"""What a connection needs in its cluster: templates of data streams, and indices."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,15 +11,15 @@ from scoreback.health import FIGURES
 
 COMPONENT, TEMPLATE = "component_template", "index_template"
 STREAM, INDEX = "data_stream", "index"
-PRIORITY = 500  # Elastic's own templates have 100 to 250; the highest one rules
+PRIORITY = 500  # Elastic's own templates have 100 to 250; the highest priority wins
 
 _KEYWORD = {"type": "keyword", "ignore_above": LONGEST_KEYWORD}
 _DOUBLE, _BOOLEAN, _LONG = {"type": "double"}, {"type": "boolean"}, {"type": "long"}
 _NANOS = {"type": "date_nanos"}
-# Kept in the document alone: each index of a field costs the cluster time for every score.
+# Only stored in the document: each indexed field costs the cluster time for every score.
 _ONLY_KEPT = {"type": "keyword", "index": False, "doc_values": False}
 
-# Copied event fields: text as it is written in the event, addresses as addresses.
+# Copied event fields: text as in the event, addresses as addresses.
 _COPIED = [
     {
         "addresses": {
@@ -50,11 +50,11 @@ _EVENT = {
     "ingested": {"type": "date"},
     "risk_score": {"type": "float", "index": False},
     "severity": {"type": "long", "index": False},
-    "reason": _KEYWORD,  # of alerts alone
+    "reason": _KEYWORD,  # for alerts only
 }
 _RULE = {"name": _KEYWORD} | dict.fromkeys(("id", "version", "ruleset"), _ONLY_KEPT)
-# The rule of a score is its detector. Under ECS names the same values are found, and cost nothing:
-# each field of a document costs the cluster about a microsecond, and these are in every score.
+# A score's rule is its detector. Aliases find the same values under ECS names at no cost: each
+# field of a document costs the cluster about a microsecond, and these are in every score.
 RULE = {
     "rule.id": "scoreback.detector",
     "rule.name": "scoreback.detector",
@@ -70,7 +70,7 @@ _ECS = {
 
 
 def dotted(properties: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """*properties* under their whole names."""
+    """*properties* with their full dotted names."""
     found: dict[str, Any] = {}
     for name, about in properties.items():
         below = about.get("properties")
@@ -79,12 +79,13 @@ def dotted(properties: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 SCORES: dict[str, Any] = {
-    # Names with dots are names, no objects: that spares the cluster a tenth of writing a score.
+    # Dotted names are stored as names, not objects: that saves the cluster a tenth of writing a
+    # score.
     "subobjects": False,
     "dynamic_templates": _COPIED,
     "properties": dotted(
         {key: about for key, about in _ECS.items() if key != "rule"}
-        # What names a score is the document's _id.
+        # The document's _id identifies a score.
         | {
             "scoreback": {
                 "properties": _DETECTOR
@@ -143,7 +144,7 @@ ALERTS: dict[str, Any] = {
                 "labeller": _KEYWORD,
                 "tags": _KEYWORD,
                 "touched": _BOOLEAN,
-                # Of alerts that Kibana keeps: what we did to them there.
+                # What Scoreback did to alerts in Kibana.
                 "changed_at": _NANOS,
                 "pending": _BOOLEAN,
             }
@@ -173,7 +174,7 @@ SETTINGS: dict[str, Any] = {
     "dynamic": False,
     "properties": dict.fromkeys(("detector", "key", "value", "author", "stands"), _KEYWORD)
     | {
-        "at": {"type": "date_nanos", "ignore_malformed": True},  # people write it, too
+        "at": {"type": "date_nanos", "ignore_malformed": True},  # people write to it, too
         "reason": {"type": "text"},
         "noted": {"type": "object", "enabled": False},
     },
@@ -188,7 +189,7 @@ LOOKUP: dict[str, Any] = {
         "scoreback": {
             "properties": {k: v for k, v in _DETECTOR.items() if k != "reasons"}
             | {
-                "reason": _KEYWORD,  # of alerts alone
+                "reason": _KEYWORD,  # for alerts only
                 "risk": {"type": "float"},
                 "alert": _BOOLEAN,
                 "scored_at": _NANOS,
@@ -200,7 +201,7 @@ LOOKUP: dict[str, Any] = {
 
 
 def resources(settings: ElasticSettings) -> Sequence[Resource]:
-    """All that *settings* call for, in the order of making."""
+    """All that *settings* call for, in the order of creation."""
     names = Names(settings.namespace)
     return (
         *_stream(settings, names.scores, SCORES),
@@ -220,12 +221,12 @@ def resources(settings: ElasticSettings) -> Sequence[Resource]:
 
 
 def _stream(settings: ElasticSettings, name: str, mappings: dict[str, Any]) -> list[Resource]:
-    """The templates of a data stream, and the stream, which the first document makes.
+    """The templates of a data stream, and the stream, which its first document creates.
 
-    A template says what a new stream keeps; one that is there is told by itself.
+    A template sets the retention of a new stream; an existing stream is changed directly.
 
-    ``@custom`` is the user's own component template, as in Elastic's integrations: it may be
-    absent, and what it says wins.
+    ``@custom`` is the user's own component template, as in Elastic's integrations: it is optional
+    and has the last word.
     """
     rules: dict[str, Any] = {"index": _replicas(settings)}
     retention: dict[str, Any] = {}

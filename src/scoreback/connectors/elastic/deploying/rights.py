@@ -1,4 +1,4 @@
-"""Whether the connection's key may do what it has to, and what it may do beyond that."""
+"""Whether the connection's key may do all that it has to, and whether it may do more."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,13 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused
 from scoreback.records import Finding
 
-NEAR = timedelta(days=14)  # an expiry that is nearer is worth a word
-_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint: nothing is protected
+NEAR = timedelta(days=14)  # warn about an expiry that is closer than this
+_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint, so it has no security
 _HAS = "/_security/user/_has_privileges"
 _KEYS = "print the least ones with `scoreback keys --elastic`"
-_WITHOUT = {"monitor": "without it clocks are not compared"}  # privileges that can be missed
-# What no key of the service needs; all that is more follows from one of these.
+# consequences of privileges that are not essential
+_WITHOUT = {"monitor": "without it, clocks cannot be compared"}
+# Privileges that no key of the service needs; every broader one implies one of these.
 _TOO_MUCH_OF_CLUSTER = ("all", "manage", "manage_security", "manage_api_key", "manage_own_api_key")
 _TOO_MUCH_OF_ALL = ("all", "read", "write", "manage", "delete_index")
 _TOO_MUCH_OF_SCORES = ("delete", "delete_index")
@@ -26,7 +27,7 @@ _TOO_MUCH_OF_SETTINGS = ("delete_index",)
 def rights(
     client: Client, settings: ElasticSettings, reads: Reads, now: datetime
 ) -> Iterator[Finding]:
-    """A finding for each right that is missing, then for those that are too many.
+    """A finding for each privilege that is missing, then for those beyond what is needed.
 
     Raises:
         SiemUnavailable: the cluster stopped answering.
@@ -40,9 +41,9 @@ def rights(
         return
     if answer is None:
         yield Finding(
-            what="the cluster has no security: whoever reaches it reads the events, and changes"
+            what="the cluster has no security: anyone who reaches it can read events, and change"
             " alerts, thresholds and rules",
-            fix="switch on xpack.security.enabled, then make keys: scoreback keys --elastic",
+            fix="enable xpack.security.enabled, then create keys: scoreback keys --elastic",
             fatal=False,
         )
         return
@@ -70,7 +71,7 @@ def _missing(answer: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _too_much(client: Client, settings: ElasticSettings, reads: Reads) -> Iterator[Finding]:
-    """What the key may do that the service never does."""
+    """Findings for what the key may do and the service never does."""
     names = Names(settings.namespace)
     of_events = [n for n in reads.selection.index.split(",") if n != "*" and ":" not in n]
     of_settings = _TOO_MUCH_OF_SETTINGS if settings.keep_settings else ("index", "delete_index")
@@ -99,7 +100,7 @@ def _too_much(client: Client, settings: ElasticSettings, reads: Reads) -> Iterat
         return
     if cluster:
         said = ", ".join(cluster)
-        yield _superfluous(f"the key or user has cluster privileges beyond its work: {said}")
+        yield _superfluous(f"the key or user has cluster privileges that it does not need: {said}")
     if everything:
         said = ", ".join(everything)
         yield _superfluous(f"the key or user has privileges on every index: {said}")
@@ -108,13 +109,15 @@ def _too_much(client: Client, settings: ElasticSettings, reads: Reads) -> Iterat
         more = _granted(granted)
         if more and name == names.settings and not settings.keep_settings:
             yield Finding(
-                what=f"the key or user may write {name}, which this connection only reads: who has"
-                " it may change thresholds",
-                fix=f"take {', '.join(more)} from it; {_KEYS}",
+                what=f"the key or user may write {name}, which this connection only reads: whoever"
+                " has it may change thresholds",
+                fix=f"remove {', '.join(more)} from it; {_KEYS}",
                 fatal=False,
             )
         elif more:
-            said = f"the key or user has privileges on {name} beyond its work: {', '.join(more)}"
+            said = (
+                f"the key or user has privileges on {name} that it does not need: {', '.join(more)}"
+            )
             yield _superfluous(said)
 
 
@@ -123,7 +126,7 @@ def _superfluous(what: str) -> Finding:
 
 
 def _ending(client: Client, now: datetime) -> Iterator[Finding]:
-    """A key that ends soon; what cannot be asked is left out."""
+    """A finding for a key that expires soon; keys that cannot be read are ignored."""
     try:
         who = client.call("GET", "/_security/_authenticate", absent=_NO_SECURITY) or {}
         key = (who.get("api_key") or {}).get("id")
@@ -141,9 +144,9 @@ def _ending(client: Client, now: datetime) -> Iterator[Finding]:
         at = datetime.fromtimestamp(ends / 1000, UTC)
         if at - now < NEAR:
             yield Finding(
-                what=f"the API key {one.get('name')!r} ends on {at:%Y-%m-%d %H:%M} UTC",
-                fix="make another one before that: scoreback keys --elastic; scoring stops with"
-                " it, and so do alert rules that it wrote in Kibana",
+                what=f"the API key {one.get('name')!r} expires on {at:%Y-%m-%d %H:%M} UTC",
+                fix="create a new one before that: scoreback keys --elastic; otherwise scoring"
+                " stops, and so do the alert rules that this key wrote in Kibana",
                 fatal=False,
             )
 

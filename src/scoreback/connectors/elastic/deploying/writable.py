@@ -1,4 +1,4 @@
-"""Whether events can be written onto: some indices are read-only, frozen, or keep no source."""
+"""Whether events can be updated: some indices are read-only, frozen, or store no source."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ _BLOCKS = ("write", "read_only", "read_only_allow_delete", "metadata")
 
 
 def not_writable(client: Client, selection: Selection) -> Iterator[Finding]:
-    """A finding for each way in which indices of *selection* cannot take scores."""
+    """A finding for each reason why indices of *selection* cannot take scores."""
     settings = client.call("GET", f"/{selection.index}/_settings", params={"flat_settings": True})
     mappings = client.call(
         "GET", f"/{selection.index}/_mapping", params={"filter_path": "*.mappings._source"}
@@ -26,7 +26,8 @@ def not_writable(client: Client, selection: Selection) -> Iterator[Finding]:
         yield Finding(
             what=f"{len(indices)} of {len(settings)} indices cannot take scores onto their events:"
             f" {way} (such as {indices[0]})",
-            fix="their events stay as they are; use enrich: event where all should be found",
+            fix="these events stay without scores; use enrich: event if all of them should be"
+            " found",
             fatal=whole,
         )
 

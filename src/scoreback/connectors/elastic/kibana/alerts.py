@@ -1,9 +1,9 @@
-"""What analysts do with alerts of Elastic Security: list, close, reopen, tag.
+"""What analysts do with alerts of Elastic Security: list, close, reopen and tag them.
 
-Alerts of ours are those about our scores, whatever rule raised them. Kibana keeps the latest state
-of an alert, without who said what: our own collection of verdicts has that for what is said through
-us, and `OwnActions` tells the two apart. Reading goes through Elasticsearch, changes through
-Kibana's API.
+These are the alerts about Scoreback's scores, whatever rule raised them. Kibana keeps only the
+latest state of an alert, without its author: Scoreback's collection of verdicts records what was
+closed through Scoreback, and `OwnActions` tells such closings from those of analysts. Reads go
+through Elasticsearch, changes through Kibana's API.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ from scoreback.records import Alert, Verdict
 from scoreback.times import moment
 
 SIGNALS = "/api/detection_engine/signals"
-AT_ONCE = 1_000  # alerts in one request; Kibana takes a body of 1 MB
-ATTEMPTS = 5  # at a change that others make at the same moment
+AT_ONCE = 1_000  # alerts per request; Kibana accepts a body of 1 MB
+ATTEMPTS = 5  # attempts at a change that others make at the same moment
 
 
 class Alerts:
-    """The alerts of one space that are about our scores."""
+    """The alerts of one space that are about Scoreback's scores."""
 
     def __init__(
         self,
@@ -43,30 +43,30 @@ class Alerts:
         meanings: Meanings,
         verdicts: Verdicts,
     ) -> None:
-        """Read through *client*, change through *kibana*; closings are told to *verdicts*."""
+        """Read through *client*, change through *kibana*; closings are recorded in *verdicts*."""
         self._client, self._names = client, names
         self._kibana, self._verdicts = kibana, verdicts
         self._own = OwnActions(client, names)
         self._found = FoundAlerts(client, kibana, names, meanings, self._own, verdicts)
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
-        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        """Yield the alerts of *query*, ordered by the time of their opening event, oldest first."""
         for found in self._found.of(query):
             yield found.alert
 
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-        """By alert id, the fields of its opening event that were copied onto its score."""
+        """By alert id, the fields of its opening event that the score copied."""
         return fields_of(self._client, self._names, alerts)
 
     def link_of(self, alert: Alert) -> str | None:
-        """Kibana's page of *alert*, as ``kibana.alert.url`` has it."""
+        """Kibana's page of *alert*, as in ``kibana.alert.url``."""
         raised = alert.raised_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         place = urlencode({"index": alerts_index(self._kibana.space), "timestamp": raised})
         path = f"/app/security/alerts/redirect/{quote(alert.alert_id, safe='')}?{place}"
         return self._kibana.address_of(path)
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; the same again changes nothing."""
+        """Close the alert with *verdict*; repeating it changes nothing."""
         found = self._found.one(alert_id)
         refuse_before_event(found.alert, at)
         if (found.alert.verdict, found.alert.labeller) == (verdict, labeller):
@@ -83,7 +83,7 @@ class Alerts:
         return self._found.one(alert_id).alert
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
-        """Open the alert again: the verdicts that stand on it are withdrawn."""
+        """Reopen the alert and withdraw the verdicts that stand on it."""
         found = self._found.one(alert_id)
         self._follow(found)
 
@@ -96,20 +96,21 @@ class Alerts:
         return self._found.one(alert_id).alert
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Put *tag* on alerts, once each; how many have it newly."""
+        """Put *tag* on alerts, once each; returns how many got it."""
         count = 0
         ids = list(dict.fromkeys(alert_ids))
         for start in range(0, len(ids), AT_ONCE):
             some = self._found.under(ids[start : start + AT_ONCE])
             new = [found.alert.alert_id for found in some if tag not in found.alert.tags]
             if new:
-                self._own.tagged(new, tag)  # first: what is ours is never taken for an analyst's
+                # first, so that Scoreback's tag never counts as an analyst's
+                self._own.tagged(new, tag)
                 self._tags(new, add=[tag])
                 count += len(new)
         return count
 
     def untag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Take *tag* off alerts; how many had it."""
+        """Remove *tag* from alerts; returns how many had it."""
         count = 0
         ids = list(dict.fromkeys(alert_ids))
         for start in range(0, len(ids), AT_ONCE):
@@ -121,16 +122,16 @@ class Alerts:
         return count
 
     def _follow(self, found: FoundAlert) -> None:
-        """Withdraw what stands in our collection where an analyst has changed the alert since."""
+        """Withdraw the recorded verdicts where an analyst has changed the alert since."""
         if found.changed is not None and not found.is_ours:
             self._verdicts.withdraw(found.alert.alert_id, moment(found.changed))
 
     def _change(
         self, found: FoundAlert, status: str, reason: str | None, tell: Callable[[], None]
     ) -> None:
-        """Give an alert a *status*, and *tell* what was said once Kibana has taken it."""
+        """Give an alert a *status*; *tell* records the verdict once Kibana accepted it."""
         if found.status == status == CLOSED:
-            # Kibana gives no other reason to what is closed: it is opened for a moment.
+            # Kibana does not change the reason of a closed alert, so open it for a moment.
             self._set(found, "open", None)
             found = self._found.one(found.alert.alert_id)
         if found.status != status:
@@ -160,7 +161,7 @@ class Alerts:
             self._own.done(alert_id, changed)
 
     def _say_by_tag(self, found: FoundAlert, tag: str | None) -> None:
-        """Let the alert's tags say *tag*, in place of what ours said before."""
+        """Replace Scoreback's earlier verdict tag on the alert with *tag*."""
         old = [one for one in self._own_verdict_tags(found) if one != tag]
         if tag is not None and tag not in found.alert.tags:
             self._own.tagged([found.alert.alert_id], tag)
@@ -179,14 +180,14 @@ class Alerts:
         self._ask("/tags", {"ids": list(alert_ids), "tags": tags})
 
     def _ask(self, path: str, body: Mapping[str, Any]) -> None:
-        """Make a change; again while somebody else changes the same alerts.
+        """Make a change; repeat it while somebody else changes the same alerts.
 
         Raises:
-            SiemUnavailable: it could not be made.
-            SiemRefused: Kibana said no.
+            SiemUnavailable: the change could not be made.
+            SiemRefused: Kibana refused it.
         """
         for _ in range(ATTEMPTS):
             answer = self._kibana.call("POST", SIGNALS + path, body, absent=(409,))
             if answer is not None and not answer.get("version_conflicts"):
                 return
-        raise SiemUnavailable("alerts are being changed by somebody else, too", hint="try it again")
+        raise SiemUnavailable("somebody else is changing the same alerts", hint="try again")

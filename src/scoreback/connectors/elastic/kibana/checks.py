@@ -1,4 +1,4 @@
-"""What is missing or goes wrong in Kibana, each with its fix; nothing of it stops scoring."""
+"""Findings about what is missing or goes wrong in Kibana, each with its fix; none stops scoring."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.records import Finding
 
 _PAGE = 100
-# What a rule says of a stream that begins with its first document: nothing is wrong, nothing to do.
+# A rule says this about a stream that its first document will create: nothing is wrong.
 _NOT_BEGUN = "no index matching"
 _FAILING = frozenset({"failed", "partial failure", "warning"})
 
@@ -23,13 +23,13 @@ _FAILING = frozenset({"failed", "partial failure", "warning"})
 def kibana_findings(
     kibana: Kibana, names: Names, marks: Marks, dashboards: ResourcesDoor
 ) -> Iterator[Finding]:
-    """Whether Kibana answers, has the space, lets us in; our dashboards, and how our rules run.
+    """Findings about Kibana, its space, the login, and Scoreback's dashboards and rules.
 
     Args:
-        kibana: what is asked.
-        names: of our streams and indices.
-        marks: of the rules that we wrote.
-        dashboards: the door to them and their data views.
+        kibana: the connection to Kibana.
+        names: the names of Scoreback's streams and indices.
+        marks: the marks of the rules that Scoreback wrote.
+        dashboards: the door for dashboards and their data views.
     """
     try:
         _ = kibana.version
@@ -37,7 +37,7 @@ def kibana_findings(
         things = list(resource_findings(dashboards))
         rules = list(_our_rules(kibana, names, marks))
     except (SiemUnavailable, SiemRefused, ConfigError) as error:
-        # Events are read and scored all the same, so detectors work: they raise no alerts.
+        # Events are still read and scored, so detectors work; they only raise no alerts.
         yield Finding(what=error.message, fix=error.hint, fatal=False)
         return
     yield from (replace(thing, fatal=False) for thing in things)
@@ -46,7 +46,7 @@ def kibana_findings(
 
 
 def _our_rules(kibana: Kibana, names: Names, marks: Marks) -> Iterator[Mapping[str, Any]]:
-    """Our rules: those with our tag, copies too, and those that somebody took the tag from."""
+    """Scoreback's rules: those with its tag, also copies, and those whose tag somebody removed."""
     seen = set()
     for rule in _tagged(kibana, names):
         seen.add(rule.get("rule_id"))
@@ -72,7 +72,8 @@ def _tagged(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
         found = kibana.call("GET", f"{PATH}/_find", params=params)
         for rule in found["data"]:
             looks_at = set(rule.get("index") or ())
-            # A rule over events names no index of its own: it joins them with our lookup.
+            # A rule over events names no index of Scoreback's: it joins events with the lookup
+            # index.
             joins = names.events_lookup in str(rule.get("query"))
             if joins or {names.scores, names.health} & looks_at:
                 yield rule
@@ -82,7 +83,7 @@ def _tagged(kibana: Kibana, names: Names) -> Iterator[Mapping[str, Any]]:
 
 
 def _execution(rule: Mapping[str, Any]) -> Iterator[Finding]:
-    """How a rule's last run went."""
+    """A finding about a rule's last run."""
     last = (rule.get("execution_summary") or {}).get("last_execution") or {}
     name, said = rule.get("name"), " ".join(str(last.get("message") or "").split())[:300]
     if not rule.get("enabled") or not last or _NOT_BEGUN in said:
@@ -90,16 +91,16 @@ def _execution(rule: Mapping[str, Any]) -> Iterator[Finding]:
     gap = (last.get("metrics") or {}).get("execution_gap_duration_s")
     if gap:
         yield Finding(
-            what=f"Kibana's rule {name!r} did not look at {gap / 60:.0f} min, as it did not run",
-            fix="fill the gap in Kibana: Rules, the rule, Execution results; or run it by hand for"
-            " that time",
+            what=f"Kibana's rule {name!r} missed {gap / 60:.0f} min, because it did not run",
+            fix="fill the gap in Kibana (Rules, the rule, Execution results), or run the rule"
+            " manually for that time",
             fatal=False,
         )
     elif last.get("status") in _FAILING:
         yield Finding(
             what=f"Kibana's rule {name!r} ended its last run with {last['status']!r}: {said}",
             fix="is the API key that wrote it still valid, and may it read the scores? A rule runs"
-            " with the rights of who wrote it last: with a key that works `scoreback apply` gives"
-            " it those",
+            " with the rights of whoever last wrote it: run `scoreback apply` with a working key"
+            " to renew them",
             fatal=False,
         )

@@ -1,8 +1,9 @@
-"""Talks to Kibana: JSON in and out, retries with ever longer pauses.
+"""Talks to Kibana: JSON in and out, retries with growing pauses.
 
-Nothing is asked when a connection opens, and Kibana's version only where something depends on it:
-reading, training and scoring go on while Kibana is down. Every call that is made here can be made
-twice. Nothing of the environment has a say: a ``.netrc`` would replace our key, a proxy see it.
+Opening a connection sends no request, and Kibana's version is only requested where something
+depends on it: reading, training and scoring go on while Kibana is down. Every call made here can
+safely be repeated. The environment is ignored: a ``.netrc`` would replace the key, and a proxy
+would see it.
 """
 
 import base64
@@ -25,22 +26,23 @@ from scoreback.connectors.patience import pause, tell, unanswered
 from scoreback.errors import ConfigError, SiemRefused, SiemUnavailable
 from scoreback.regular_file import open_regular
 
-CONNECTIONS = 8  # kept open, at most
+CONNECTIONS = 8  # maximum open connections
 DEFAULT_SPACE = "default"
 _AGAIN = frozenset({429, 502, 503, 504})
-_OF_OTHERS = (400, 404, 405)  # what others say of Kibana's status: an Elasticsearch says 400
+# how other servers answer a request for Kibana's status: Elasticsearch says 400
+_OF_OTHERS = (400, 404, 405)
 _HEADERS = {
     "kbn-xsrf": "true",
     "elastic-api-version": "2023-10-31",
     "Accept-Encoding": "identity",
     "User-Agent": "scoreback",
 }
-Files = Mapping[str, tuple[str, bytes, str]]  # part -> (file name, content, type)
+Files = Mapping[str, tuple[str, bytes, str]]  # part → (file name, content, type)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Kibana answered; never a failure that a later attempt could mend."""
+    """Kibana's answer; never a failure that a later attempt could cure."""
 
     status: int
     body: bytes
@@ -71,7 +73,7 @@ class Kibana:
         self._space_is_there = settings.space == DEFAULT_SPACE
 
     def address_of(self, path: str) -> str:
-        """The address of a page in the connection's space, for a browser."""
+        """The browser address of a page in the connection's space."""
         return f"{self._address}{self._within_space}{path}"
 
     @property
@@ -80,11 +82,11 @@ class Kibana:
 
     @property
     def version(self) -> Version:
-        """Kibana's version, asked for once.
+        """Kibana's version, requested once.
 
         Raises:
             SiemUnavailable: Kibana does not answer.
-            SiemRefused: it is not Kibana, or of a version that is not supported.
+            SiemRefused: the server is not Kibana, or its version is not supported.
         """
         with self._asking:
             if self._version is None:
@@ -93,19 +95,19 @@ class Kibana:
 
     @property
     def known_version(self) -> Version | None:
-        """Kibana's version, if it was asked for already."""
+        """Kibana's version, if it was requested already."""
         return self._version
 
     @property
     def differences(self) -> Differences:
-        """What this version of Kibana can; raises like `version`."""
+        """What this version of Kibana supports; raises like `version`."""
         return differences(self.version)
 
     def require_space(self) -> None:
-        """See that the space is there: Kibana itself would take rules into one that is not.
+        """Check that the space exists, because Kibana would accept rules for a missing space.
 
         Raises:
-            SiemRefused: it is not there.
+            SiemRefused: the space does not exist.
         """
         if self._space_is_there:
             return
@@ -113,7 +115,7 @@ class Kibana:
         answer = self.send("GET", path, space=False, good=(403, 404))
         if answer.status == 404:
             raise self._failures.no_space(self.space)
-        self._space_is_there = True  # 403: not ours to know
+        self._space_is_there = True  # 403: Scoreback may not read spaces
 
     def call(
         self,
@@ -126,29 +128,29 @@ class Kibana:
         files: Files | None = None,
         space: bool = True,
     ) -> Any:  # noqa: ANN401 - JSON
-        """Make a request and decode its answer, which is JSON.
+        """Make a request and decode its JSON answer.
 
         Args:
-            method: of HTTP.
-            path: from ``/api`` on.
+            method: the HTTP method.
+            path: beginning with ``/api``.
             body: sent as JSON.
-            params: of the query; those that are None are left out.
-            absent: statuses that give None.
-            files: sent as a form in place of a body.
-            space: whether it is asked of the connection's space, or of Kibana as a whole.
+            params: query parameters; None values are left out.
+            absent: statuses for which the result is None.
+            files: sent as a form instead of a body.
+            space: whether the request is for the connection's space or for Kibana as a whole.
 
         Raises:
-            SiemUnavailable: no answer, or no room, after all attempts.
-            SiemRefused: Kibana said no.
+            SiemUnavailable: no answer, or Kibana is busy, after all attempts.
+            SiemRefused: Kibana refused the request.
         """
         answer = self.send(method, path, body, params=params, good=absent, files=files, space=space)
         return None if answer.status in absent else self.decode(method, path, answer)
 
     def decode(self, method: str, path: str, answer: Answer) -> Any:  # noqa: ANN401 - JSON
-        """What *answer* to that request says.
+        """The decoded content of *answer* to that request.
 
         Raises:
-            SiemUnavailable: it broke off, or something else than Kibana gave it.
+            SiemUnavailable: the answer broke off, or does not come from Kibana.
         """
         try:
             return msgspec.json.decode(answer.body) if answer.body else None
@@ -156,7 +158,7 @@ class Kibana:
             raise self._failures.unreadable(method, path) from error
 
     def refused(self, method: str, path: str, answer: Answer) -> SiemRefused:
-        """The error of an *answer* to that request that is a refusal after all."""
+        """The error for an *answer* that turns out to be a refusal."""
         return self._failures.refused(method, path, answer.status, answer.body, self._version)
 
     def send(
@@ -170,9 +172,9 @@ class Kibana:
         files: Files | None = None,
         space: bool = True,
     ) -> Answer:
-        """Make a request, again while that can help; the answer's body comes undecoded.
+        """Make a request, repeated while that can help; the answer's body is not decoded.
 
-        Statuses of *good* are answers beside those from 200 to 299; the rest is as in `call`.
+        Statuses in *good* are answers, beside 200 to 299; everything else is as in `call`.
         """
         within = self._within_space if space else ""
         data = None if body is None else msgspec.json.encode(body)
@@ -213,7 +215,7 @@ class Kibana:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Let go of sockets; safe to call twice."""
+        """Close all sockets; can safely be called twice."""
         self._session.close()
 
     def _status(self) -> Version:
@@ -237,7 +239,7 @@ class Kibana:
         return version
 
     def _tell(self, what: str, attempt: int, began: float) -> None:
-        """Say what went wrong with the first attempt, as others follow."""
+        """Log what went wrong with the first attempt, because others follow."""
         if attempt == 1:
             spent = time.monotonic() - began
             tell(what, self._settings.attempts, self._settings.longest_wait, spent)
@@ -253,11 +255,11 @@ def _session(settings: ElasticSettings) -> requests.Session:
     if trusted is not None:
         try:
             with open_regular(trusted):
-                pass  # the library would wait for a pipe
+                pass  # the library would wait for input from a pipe
         except OSError as error:
             raise ConfigError(
-                f"the file of certificates {trusted} cannot be used: {error.strerror}",
-                hint="name a file of certificates in PEM under kibana_ca_file",
+                f"the certificate file {trusted} cannot be used: {error.strerror}",
+                hint="set kibana_ca_file to a file with certificates in PEM format",
             ) from error
     made.verify = str(trusted) if trusted is not None else True
     if not settings.verify_tls:
@@ -276,7 +278,7 @@ def _session(settings: ElasticSettings) -> requests.Session:
 
 
 def _authorization(settings: ElasticSettings) -> str | None:
-    """Kibana's own key, else what the cluster gets."""
+    """Kibana's own key, or the cluster's credentials."""
     key = settings.secret("kibana_api_key") or settings.secret("api_key")
     if key:
         return f"ApiKey {key}"

@@ -1,4 +1,4 @@
-"""The doors that are Kibana's where a connection names one."""
+"""The doors through Kibana, for connections that name one."""
 
 from scoreback.connectors.doors import ResourcesDoor
 from scoreback.connectors.elastic.kibana.alerts import Alerts
@@ -16,7 +16,7 @@ from scoreback.connectors.elastic.wire.client import Client
 
 
 class KibanaDoors:
-    """What takes the place of the cluster's own doors; none of them asks anything at once."""
+    """The doors that replace the cluster's own; creating them sends no request."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class KibanaDoors:
         verdicts: Verdicts,
         resources: ResourcesDoor,
     ) -> None:
-        """Speak to *kibana*, and to its cluster through *client*.
+        """Use *kibana*, and its cluster through *client*.
 
-        What is said through us is kept in *verdicts* all the same: Kibana forgets it. Beside the
-        cluster's *resources* there are data views and dashboards.
+        *verdicts* still records what is closed through Scoreback, because Kibana forgets it. Data
+        views and dashboards are added to the cluster's *resources*.
         """
         names, meanings = Names(settings.namespace), Meanings(settings.verdicts)
         self.rules = Rules(kibana, client, names, suppression(client), settings.clusters)

@@ -1,4 +1,4 @@
-"""What a failed request to Kibana means, in words for a person."""
+"""The meaning of failed requests to Kibana, in words for people."""
 
 import msgspec
 import requests
@@ -12,13 +12,13 @@ from scoreback.connectors.secret_mask import SecretMask
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
 _HINTS = {
-    400: "see what Kibana says of it; `scoreback check` tells what is missing",
-    401: "check kibana_api_key, or api_key where there is none; has the key expired?",
-    404: "is kibana the address of a Kibana with Elastic Security, 8.19 or later?",
+    400: "read Kibana's message; `scoreback check` says what is missing",
+    401: "check kibana_api_key, or api_key if it is not set; has the key expired?",
+    404: "is `kibana` the address of a Kibana with Elastic Security, 8.19 or later?",
     409: "somebody else changed it at the same moment; try again",
-    413: "Kibana takes smaller requests only: raise server.maxPayload there",
+    413: "Kibana accepts only smaller requests: raise its server.maxPayload",
 }
-# The part of a path that tells which feature of Kibana a right belongs to.
+# The part of a path that shows which Kibana feature a privilege belongs to.
 _FEATURES = (
     ("/api/detection_engine/signals", "alerts"),
     ("/api/detection_engine", "rules"),
@@ -30,46 +30,47 @@ _LATE = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 
 
 class Failures:
-    """Failures of one connection, as errors."""
+    """Makes errors from the failures of one connection."""
 
     def __init__(self, name: str, settings: ElasticSettings) -> None:
-        """Speak of the connection called *name*."""
+        """Prepare errors about the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
         self._mask = SecretMask(settings)
 
     def other_product(self) -> SiemRefused:
-        """Something answers, but not Kibana."""
+        """The error for a server that is not Kibana."""
         return SiemRefused(
-            f"{self._who}: what answers at {self._settings.kibana} is not Kibana",
-            hint="kibana is https://HOST:PORT of Kibana, with its base path if it has one",
+            f"{self._who}: the server that answers at {self._settings.kibana} is not Kibana",
+            hint="set kibana to https://HOST:PORT of Kibana, with its base path if it has one",
         )
 
     def nameless(self) -> SiemRefused:
-        """Kibana answers, but does not tell its version, as to somebody without rights."""
+        """The error for a Kibana that hides its version, as it does without privileges."""
         return SiemRefused(
-            f"{self._who}: Kibana does not tell its version to this API key or user",
+            f"{self._who}: Kibana does not report its version to this API key or user",
             hint=_HINTS[401],
         )
 
     def too_old(self, version: Version, oldest: Version) -> SiemRefused:
-        """A version that is not supported."""
+        """The error for a version that is not supported."""
         return SiemRefused(
             f"{self._who}: Kibana {version} is not supported",
-            hint=f"use Kibana {oldest.major}.{oldest.minor} or later; or remove the key kibana:"
-            " scores are then kept without it",
+            hint=f"use Kibana {oldest.major}.{oldest.minor} or later; or remove the key `kibana`:"
+            " Scoreback then works without Kibana",
         )
 
     def no_space(self, space: str) -> SiemRefused:
-        """The space of the settings is not there."""
+        """The error for a missing space."""
         return SiemRefused(
             f"{self._who}: Kibana has no space {space!r}",
-            hint="make it in Kibana under Stack Management, Spaces; or name another under space",
+            hint="create it in Kibana under Stack Management, Spaces; or set `space` to another"
+            " one",
         )
 
     def refused(
         self, method: str, path: str, status: int, body: bytes, version: Version | None
     ) -> SiemRefused:
-        """Kibana, of *version* where that is known, said no."""
+        """The error for a request that Kibana, of *version* if known, refused."""
         hint = _HINTS.get(status, "run `scoreback check` for what is missing")
         if status == 403:
             hint = self._missing_right(path, version)
@@ -80,14 +81,14 @@ class Failures:
         )
 
     def redirected(self, method: str, path: str) -> SiemRefused:
-        """An answer that leads elsewhere: it is not followed, as our key would go there too."""
+        """The error for a redirection, which is not followed because the key would go there too."""
         return SiemRefused(
             f"{self._who}: {method} {_route(path)} was answered with a redirection",
-            hint="write the final address under kibana, with its base path if it has one",
+            hint="set `kibana` to the final address, with its base path if it has one",
         )
 
     def busy(self, method: str, path: str, status: int, body: bytes) -> SiemUnavailable:
-        """Kibana has no room, however often it was asked."""
+        """The error for a Kibana that stays busy."""
         return SiemUnavailable(
             f"{self._who}: {method} {_route(path)} of Kibana got {status} in each of"
             f" {self._settings.attempts} attempts: {self._reason(body)}",
@@ -95,25 +96,26 @@ class Failures:
         )
 
     def silence(self, error: Exception) -> SiemError | ConfigError:
-        """No answer came."""
+        """The error for a missing answer."""
         if untrusted(error):
             return ConfigError(
                 f"{self._who}: the certificate of Kibana is not trusted",
-                hint="name its authority with kibana_ca_file; the host in kibana has to be in it",
+                hint="set kibana_ca_file to its authority; the certificate must name the host in"
+                " `kibana`",
             )
         late = within(error, _LATE) and not within(error, (NewConnectionError,))
         what = f"within {self._settings.timeout:g} s" if late else "at all: no connection"
         return SiemUnavailable(
             f"{self._who}: Kibana does not answer {what}",
-            hint=f"is {self._settings.kibana} up, and does a firewall let us through? Events are"
-            " read and scored without it; nothing is lost",
+            hint=f"is {self._settings.kibana} up, and does a firewall block the connection? Events"
+            " are still read and scored; nothing is lost",
         )
 
     def unreadable(self, method: str, path: str) -> SiemUnavailable:
-        """An answer is not JSON, as it broke off or something else gave it."""
+        """The error for an answer that is not JSON, because it broke off or came from elsewhere."""
         return SiemUnavailable(
             f"{self._who}: the answer to {method} {_route(path)} is not JSON",
-            hint="is a proxy between us and Kibana in trouble? Nothing is lost",
+            hint="is there a failing proxy between this machine and Kibana? Nothing is lost",
         )
 
     def _missing_right(self, path: str, version: Version | None) -> str:
@@ -132,12 +134,12 @@ class Failures:
         )
 
     def _reason(self, body: bytes) -> str:
-        """Why Kibana refused; what answers may repeat what we sent, but not our secrets."""
+        """Why Kibana refused, with the secrets masked, because answers may repeat what was sent."""
         return self._mask.hide(reason(body))
 
 
 def reason(body: bytes) -> str:
-    """Why Kibana refused, in its own words, short."""
+    """Kibana's own short reason for the refusal."""
     try:
         found = msgspec.json.decode(body)
         said = found["message"] if "message" in found else found["status"]["overall"]["summary"]

@@ -1,4 +1,4 @@
-"""Finds the alerts that are about our scores, and what was done with each of them."""
+"""Finds the alerts that are about Scoreback's scores, and what was done with each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,17 +56,17 @@ _ASKED = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundAlert:
-    """One alert, and how it stands in Kibana."""
+    """One alert, and its state in Kibana."""
 
     alert: Alert
-    index: str  # where it lies
+    index: str  # the index that holds it
     status: str
-    changed: int | None  # when its status was changed last, in microseconds
-    is_ours: bool  # that change is ours
+    changed: int | None  # when its status last changed, in microseconds
+    is_ours: bool  # Scoreback made that change
 
 
 class FoundAlerts:
-    """The alerts of one space that are about our scores."""
+    """The alerts of one space that are about Scoreback's scores."""
 
     def __init__(
         self,
@@ -77,16 +77,17 @@ class FoundAlerts:
         own: OwnActions,
         verdicts: Verdicts,
     ) -> None:
-        """Look through *client*; *own* is what we did, *verdicts* what was said through us."""
+        """Search through *client*; *own* records Scoreback's changes, *verdicts* its closings."""
         self._client, self._kibana, self._meanings = client, kibana, meanings
         self._own, self._verdicts, self._names = own, verdicts, names
         self._documents, self._origins = Documents(client, names), Origins(names)
         self._index = alerts_index(kibana.space)
 
     def of(self, query: AlertQuery) -> Iterator[FoundAlert]:
-        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        """Yield the alerts of *query*, ordered by the time of their opening event, oldest first."""
         about_scores = {"prefix": {ANCESTORS + ".index": f".ds-{self._names.scores}-"}}
-        about_events = [  # by our own rules, which put the score beside the event
+        # raised by Scoreback's own rules on events, which put the score beside the event
+        about_events = [
             {"term": {RULE + "type": "esql"}},
             {"term": {RULE + "tags": TAG}},
         ]
@@ -109,7 +110,7 @@ class FoundAlerts:
                     yield found
 
     def under(self, alert_ids: Sequence[str]) -> list[FoundAlert]:
-        """Those of *alert_ids* that are there."""
+        """Those of *alert_ids* that exist."""
         query = {"ids": {"values": list(alert_ids)}}
         body = {"size": len(alert_ids), "query": query, "_source": False}
         answer = self._client.search(self._index, body, absent=(404,)) or {}
@@ -119,15 +120,15 @@ class FoundAlerts:
         ]
         if not places:
             return []
-        # What Kibana wrote a moment ago is searched later, and is there at once by its name.
+        # What Kibana has just written is not searchable yet, but can be read by its id.
         documents = self._client.call("POST", "/_mget", {"docs": places})["docs"]
         return self._whole([one for one in documents if one.get("found")])
 
     def one(self, alert_id: str) -> FoundAlert:
-        """The alert called so.
+        """The alert with this id.
 
         Raises:
-            SiemRefused: there is none.
+            SiemRefused: there is no such alert.
         """
         found = self.under([alert_id]) if alert_id else []
         if not found:
@@ -138,13 +139,13 @@ class FoundAlerts:
         return found[0]
 
     def changed(self, found: FoundAlert) -> int | None:
-        """When the status of *found* was changed last, as it is now and not as searches see it."""
+        """When the status of *found* last changed, read directly rather than by a search."""
         path = f"/{quote(found.index, safe='')}/_doc/{quote(found.alert.alert_id, safe='')}"
         answer = self._client.call("GET", path, absent=(404,), params={"_source": UPDATED})
         return micros_of(only(flat((answer or {}).get("_source") or {}).get(UPDATED)))
 
     def _hits(self, query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """The alerts of *query*, as searches see them, by the time of their events."""
+        """The alerts of *query* as searches see them, ordered by the time of their events."""
         body: dict[str, Any] = {
             "size": PAGE,
             "query": query,
@@ -188,7 +189,7 @@ class FoundAlerts:
     def _scores(
         self, rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], Source]]
     ) -> dict[str, Mapping[str, Any]]:
-        """What each alert's score says, by alert: its copy, or the score itself without one."""
+        """The content of each alert's score, by alert: its copy or, without one, the score."""
         found, missing = dict[str, Mapping[str, Any]](), dict[str, str]()
         for hit, values, source in rows:
             if _is_of_our_rule_on_events(source, values, self._names):
@@ -263,7 +264,7 @@ class FoundAlerts:
         )
 
     def _theirs(self, source: Source, changed: int | None) -> Closing | None:
-        """What an analyst's closing in Kibana says; None of an open alert."""
+        """The verdict that an analyst's closing in Kibana means; None for an open alert."""
         if source.status != CLOSED:
             return None
         said = self._meanings.of(source.reason, source.tags)
@@ -277,7 +278,7 @@ class FoundAlerts:
 
 
 def _is_of_our_rule_on_events(source: Source, values: Mapping[str, Any], names: Names) -> bool:
-    """Whether a rule that we wrote found an event with its score beside it."""
+    """Whether a rule that Scoreback wrote found an event with its score beside it."""
     return (
         source.rule_type == "esql"
         and source.rule_id == rule_id(names, rule_of(source))

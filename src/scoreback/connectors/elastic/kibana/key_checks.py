@@ -1,4 +1,4 @@
-"""Whether the key that Kibana gets has the rights that are needed there, and no more."""
+"""Findings about whether the key for Kibana has the privileges it needs there, and no more."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemError, SiemRefused
 from scoreback.records import Finding
 
-_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint: nothing is protected
+_NO_SECURITY = (400, 404, 405, 500)  # the server has no such endpoint, so it has no security
 _HAS = "/_security/user/_has_privileges"
 _KEYS = "print the least ones with `scoreback keys --elastic`"
 
@@ -20,9 +20,10 @@ _KEYS = "print the least ones with `scoreback keys --elastic`"
 def key_findings(
     name: str, kibana: Kibana, client: Client, settings: ElasticSettings
 ) -> Iterator[Finding]:
-    """What the key of the connection called *name* lacks in its space, and has too much.
+    """What the key of the connection called *name* lacks in its space, and what it has too much.
 
-    The cluster knows: what Kibana grants is registered there, under ids that differ by version.
+    The cluster is asked: it holds the privileges that Kibana grants, under ids that depend on
+    Kibana's version.
 
     Raises:
         SiemUnavailable: the cluster stopped answering.
@@ -30,7 +31,7 @@ def key_findings(
     try:
         wanted = privileges(kibana.version)
     except SiemError:
-        return  # `kibana_findings` says it
+        return  # `kibana_findings` reports it
     space = f"space:{settings.space}"
     asked = {
         "application": [
@@ -45,16 +46,16 @@ def key_findings(
         return
     found = ((answer or {}).get("application") or {}).get(APPLICATION) or {}
     lacking = [one for one in wanted if found.get(space, {}).get(one) is False]
-    if lacking:  # events are read and scored all the same
+    if lacking:  # events are still read and scored
         yield Finding(
             what=f"Kibana privileges in space {settings.space!r} are missing: {', '.join(lacking)}",
-            fix=f"add them to the role or API key that Kibana gets; {_KEYS}",
+            fix=f"add them to the role or API key used for Kibana; {_KEYS}",
             fatal=False,
         )
     if found.get("*", {}).get("all"):
         yield Finding(
-            what="the key or user that Kibana gets may do everything in every space",
-            fix=f"use a key with fewer rights; {_KEYS}",
+            what="the key or user for Kibana may do everything in every space",
+            fix=f"use a key with fewer privileges; {_KEYS}",
             fatal=False,
         )
 
@@ -62,7 +63,7 @@ def key_findings(
 def _as_kibana(
     name: str, client: Client, settings: ElasticSettings, asked: Mapping[str, Any]
 ) -> Any:  # noqa: ANN401 - JSON
-    """The answer to whoever Kibana gets, which may have a key of its own; None: no security."""
+    """The answer for the credentials used with Kibana, which may differ; None: no security."""
     key = settings.secret("kibana_api_key")
     if key is None:
         return client.call("POST", _HAS, asked, absent=_NO_SECURITY)

@@ -1,4 +1,4 @@
-"""Conditions in Kibana's query language; a value in it is always quoted, so it is never syntax."""
+"""Conditions in Kibana's query language, with every value quoted, so that none becomes syntax."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -12,9 +12,9 @@ def kql(
     without: Mapping[str, Value | tuple[Value, ...]] = MappingProxyType({}),
     absent: Iterable[str] = (),
 ) -> str:
-    """The query for documents whose fields have the values of *only*, not those of *without*.
+    """The query for documents whose fields have the values of *only*, and not those of *without*.
 
-    Those of *absent* they do not have at all.
+    They have no value at all in the fields of *absent*.
     """
     parts = [f"{field} : {_values(value)}" for field, value in only.items()]
     parts += [f"not {field} : {_values(value)}" for field, value in without.items()]
@@ -22,9 +22,9 @@ def kql(
 
 
 def text_of(value: str) -> str:
-    """*value* as a text of KQL or ES|QL: no wildcard, no operator, no end of the quotes."""
+    """*value* as plain text of KQL or ES|QL: never a wildcard, an operator or a closing quote."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    # Both read these three in a quoted text too.
+    # Both languages interpret these three also in quoted text.
     for plain, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
         escaped = escaped.replace(plain, written)
     return f'"{escaped}"'

@@ -6,11 +6,11 @@ from threading import Lock
 from scoreback.connectors.elastic.wire.client import Client
 
 _WITH_SUPPRESSION = frozenset({"platinum", "enterprise", "trial"})
-_UNKNOWN = (400, 403, 404, 405, 500)  # no such endpoint, or not ours to know: what is free
+_UNKNOWN = (400, 403, 404, 405, 500)  # no such endpoint, or no permission: assume the free features
 
 
 def suppression(client: Client) -> Callable[[], bool]:
-    """Tells whether rules may suppress alerts; the cluster is asked once, at the first call."""
+    """Returns whether rules may suppress alerts; asks the cluster once, on first use."""
     asking, known = Lock(), list[bool]()
 
     def has_suppression() -> bool:

@@ -1,5 +1,5 @@
-"""What rules of ours carry in Elastic Security, so that people and we know them again."""
+"""Names on Scoreback's rules in Elastic Security, by which people and Scoreback recognise them."""
 
-TAG = "Scoreback"  # of every rule of ours
-STAGE_TAG = "Scoreback "  # then Audit or Explore: of rules that show what is to be judged
+TAG = "Scoreback"  # tag of every rule of Scoreback
+STAGE_TAG = "Scoreback "  # then Audit or Explore: rules that show alerts to be judged
 DETECTOR_TAG = "Scoreback Detector: "  # then the rule's own name, which begins with its detector's

@@ -1,6 +1,6 @@
-"""Whether analysts wrote notes on alerts: Kibana keeps those beside the alerts, and so is asked.
+"""Whether analysts wrote notes on alerts, which Kibana stores separately from the alerts.
 
-Who may not read notes has to take every alert for one that somebody has touched.
+Without permission to read notes, every alert counts as touched.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from scoreback.connectors.elastic.kibana.client import Kibana
 
-SOME = 40  # alerts that are asked for at once: each takes 80 characters of a path
+SOME = 40  # alerts per request: each takes 80 characters of a path
 
 
 def noted(kibana: Kibana, alert_ids: Sequence[str]) -> set[str]:
@@ -20,7 +20,7 @@ def noted(kibana: Kibana, alert_ids: Sequence[str]) -> set[str]:
 
 
 def _noted(kibana: Kibana, alert_ids: Sequence[str]) -> set[str]:
-    """Those of *alert_ids* with notes; all of them where we may not read notes."""
+    """Those of *alert_ids* with notes; all of them without permission to read notes."""
     query = urlencode([("documentIds", name) for name in alert_ids])
     answer = kibana.call("GET", f"/api/note?{query}", absent=(403, 404))
     if answer is None:

@@ -1,4 +1,4 @@
-"""The door to resources with Kibana: what the cluster needs, then data views and dashboards."""
+"""The resources door with Kibana: the cluster's objects, then data views and dashboards."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,23 @@ class Resources:
     """What a connection needs in its cluster and in a space of its Kibana."""
 
     def __init__(self, cluster: ResourcesDoor, dashboards: Dashboards) -> None:
-        """Keep what the doors to the *cluster* and to *dashboards* keep."""
+        """Combine the doors of the *cluster* and of *dashboards*."""
         self._cluster, self._dashboards = cluster, dashboards
 
     def require_place(self) -> None:
-        """See that the space is there.
+        """Check that the space exists.
 
         Raises:
-            SiemRefused: it is not.
+            SiemRefused: it does not exist.
         """
         self._cluster.require_place()
         self._dashboards.require_place()
 
     def wanted(self) -> Sequence[Resource]:
-        """The cluster's first: dashboards read its streams, and their marks lie in its index.
+        """The cluster's first: dashboards read its streams, and its index stores their marks.
 
         Raises:
-            SiemUnavailable, SiemRefused: Kibana's version is not known.
+            SiemUnavailable, SiemRefused: Kibana's version is unknown.
         """
         return (*self._cluster.wanted(), *self._dashboards.wanted())
 
@@ -36,11 +36,11 @@ class Resources:
         return (*self._cluster.of_detector(needs), *self._dashboards.of_detector(needs))
 
     def made(self) -> Sequence[Resource]:
-        """What was made for detectors in either."""
+        """What was created for detectors in either."""
         return (*self._cluster.made(), *self._dashboards.made())
 
     def standing(self, wanted: Resource) -> Found:
-        """How *wanted* stands where it belongs."""
+        """How *wanted* stands, in the part that it belongs to."""
         return self._of(wanted).standing(wanted)
 
     def apply(self, wanted: Resource) -> None:

@@ -1,7 +1,7 @@
-"""What each version of Kibana has, as data: code asks `Differences`, never a version.
+"""What each version of Kibana supports, as data: code reads `Differences`, never a version.
 
-From Elastic's documentation and from what users of its API measured; no Kibana was asked. A version
-that is newer than the table is taken for the newest of it.
+From Elastic's documentation and from what users of its API measured; it was not checked on a
+Kibana. A version newer than the table is treated as the newest in it.
 """
 
 import re
@@ -20,18 +20,18 @@ class Version(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """From ``9.5.1`` or ``9.6.0-SNAPSHOT``.
+        """Parse ``9.5.1`` or ``9.6.0-SNAPSHOT``.
 
         Raises:
             ValueError: it does not begin with numbers.
         """
         found = _NUMBERS.match(text)
         if found is None:
-            raise ValueError(f"{text!r} is not a version")
+            raise ValueError(f"{text!r} is not a valid version")
         return cls(int(found[1]), int(found[2]), int(found[3] or 0))
 
     def __str__(self) -> str:
-        """As Kibana writes it."""
+        """The version in Kibana's notation."""
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
@@ -48,15 +48,15 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """What one version of Kibana can, where code has to know."""
+    """What one version of Kibana supports, as far as code depends on it."""
 
     features: Features
-    closing_reasons: bool = False  # an alert is closed with one of six reasons
-    custom_reasons: bool = False  # an admin can add reasons of their own
+    closing_reasons: bool = False  # alerts are closed with one of six reasons
+    custom_reasons: bool = False  # admins can add their own reasons
     case_closing_reasons: bool = False  # closing a case closes its alerts with a reason
-    metadata_injected: bool = False  # ES|QL rules read _id, _index and _version by themselves
-    joins_fields: bool = False  # LOOKUP JOIN of ES|QL takes several fields
-    dashboards_api: bool = False  # dashboards have an API of their own that is supported
+    metadata_injected: bool = False  # ES|QL rules read _id, _index and _version themselves
+    joins_fields: bool = False  # LOOKUP JOIN in ES|QL accepts several fields
+    dashboards_api: bool = False  # dashboards have a supported API
 
 
 _8_19 = Differences(
@@ -99,5 +99,5 @@ OLDEST = min(SINCE)
 
 
 def differences(version: Version) -> Differences:
-    """What Kibana *version* can; one that is older than `OLDEST` is taken for that."""
+    """What Kibana *version* supports; older ones than `OLDEST` are treated as that."""
     return SINCE[max((since for since in SINCE if since <= version), default=OLDEST)]

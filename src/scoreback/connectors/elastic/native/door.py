@@ -1,4 +1,4 @@
-"""The door to native scoring: for each detector a pipeline that says what is in force."""
+"""The native scoring door: for each detector a pipeline with the version and threshold in force."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -20,15 +20,15 @@ from scoreback.deployment import DetectorNeeds, ModelResource, NativePoint
 
 
 class Native:
-    """What the pipelines of one cluster go by."""
+    """The pipelines that one cluster scores with."""
 
     def __init__(self, client: Client, settings: ElasticSettings) -> None:
-        """Keep it through *client*, under the names that *settings* say."""
+        """Access them through *client*, under the names in *settings*."""
         self._client, self._settings = client, settings
         self._names = PipelineNames(settings.namespace)
 
     def in_force(self) -> Mapping[str, NativePoint]:
-        """The points that are there; one that somebody changed by hand is as good as none."""
+        """The stored points; one that somebody edited counts as missing."""
         listed = self._client.call(
             "GET",
             f"{PATH}{self._names.prefix}*",
@@ -58,11 +58,11 @@ class Native:
         self._client.call("PUT", PATH + quote(name, safe=""), body)
 
     def hindrances(self, needs: DetectorNeeds) -> Sequence[str]:
-        """Why the cluster cannot score by the model of *needs*, a clause each; none: it can."""
+        """Why the cluster cannot score the detector of *needs*, a clause each; empty if it can."""
         return hindrances(self._client, self._settings, needs)
 
     def tried(
         self, wanted: ModelResource, events: Sequence[TrialEvent], threshold: float, cut: float
     ) -> NativeAnswer | None:
-        """What the cluster itself scores *events* by *wanted*; nothing is stored."""
+        """The scores that the cluster gives *events* with *wanted*; nothing is stored."""
         return answer(self._client, wanted, events, threshold, cut)

@@ -1,4 +1,4 @@
-"""Why a cluster cannot score a detector itself: its nodes, or where the fields of events are."""
+"""Why a cluster cannot score a detector itself: its nodes, or the location of fields."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,10 +15,10 @@ _NEEDED = ("pipeline", "script", "set")
 
 
 def hindrances(client: Client, settings: ElasticSettings, needs: DetectorNeeds) -> Sequence[str]:
-    """Why the cluster cannot score by the model of *needs*, a clause each; none: it can.
+    """Why the cluster cannot score with the model of *needs*, a clause each; empty if it can.
 
     Raises:
-        SiemUnavailable: it does not answer.
+        SiemUnavailable: the cluster does not answer.
     """
     if needs.model is None:
         return ()
@@ -28,13 +28,14 @@ def hindrances(client: Client, settings: ElasticSettings, needs: DetectorNeeds) 
 
 
 def _without_processors(client: Client) -> Iterator[str]:
-    """Nodes that take events in, and lack what a pipeline of ours is made of."""
+    """Ingest nodes that lack a processor which Scoreback's pipelines need."""
     path = "/_nodes/ingest"
     kept = {"filter_path": "nodes.*.name,nodes.*.roles,nodes.*.ingest.processors.type"}
     try:
         nodes = client.call("GET", path, params=kept)["nodes"].values()
     except (SiemRefused, KeyError):
-        return  # the right to monitor is missing, or it is serverless: the trial will tell
+        # the privilege to monitor is missing, or the cluster is serverless: the trial will find out
+        return
     for node in nodes:
         there = {one["type"] for one in node.get("ingest", {}).get("processors", ())}
         missing = [name for name in _NEEDED if name not in there]
@@ -49,7 +50,7 @@ def _without_processors(client: Client) -> Iterator[str]:
 def _elsewhere(
     client: Client, settings: ElasticSettings, needs: DetectorNeeds, names: Sequence[str]
 ) -> Iterator[str]:
-    """Fields that an event does not have yet while it comes in: the indices know them alone."""
+    """Fields that an event does not have yet during ingest, because only the indices know them."""
     selection = Selection.of(needs.selection, settings.clusters)
     try:
         there = mapped(client, selection, names)
@@ -58,8 +59,8 @@ def _elsewhere(
     for name in names:
         if name in there.paths:
             yield (
-                f"{name} is an alias in the indices, and an event that comes in has no aliases:"
-                f" name {there.paths[name]} in its place"
+                f"{name} is an alias in the indices, and an incoming event has no aliases:"
+                f" use {there.paths[name]} instead"
             )
         elif name in there.asked:
-            yield f"{name} is in the indices' mappings alone, not in events that come in"
+            yield f"{name} is only in the indices' mappings, not in incoming events"

@@ -1,6 +1,6 @@
-"""Models as ingest pipelines: what stands there, and what `apply` and `remove` do about it.
+"""Models as ingest pipelines: their state in the cluster, and how to apply and remove them.
 
-A pipeline tells in its description what we wrote, so that a change by anybody is seen.
+A pipeline's description records what Scoreback wrote, so that any edit is noticed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from scoreback.deployment import MODEL, DetectorNeeds, Found, ModelResource, Res
 from scoreback.errors import SiemRefused
 from scoreback.portable.model import PortableModel
 
-PIPELINE = "ingest_pipeline"  # the kind of the one that users call
+PIPELINE = "ingest_pipeline"  # the kind of pipeline that users call
 PATH = "/_ingest/pipeline/"
 
 
@@ -28,11 +28,11 @@ class Models:
     """The pipelines of one namespace."""
 
     def __init__(self, client: Client, names: PipelineNames) -> None:
-        """Keep them through *client*."""
+        """Access them through *client*."""
         self._client, self._names = client, names
 
     def resource(self, needs: DetectorNeeds, model: PortableModel) -> ModelResource:
-        """The *model* of what *needs* is about, as a pipeline."""
+        """The *model* for *needs*, as a pipeline."""
         body = model_pipeline(model, times_of(needs))
         return ModelResource(
             kind=MODEL,
@@ -50,9 +50,10 @@ class Models:
         if there is None:
             return Found(standing=Standing.ABSENT)
         now, mark = digest_of(there.get("processors")), mark_of(there.get("description"))
-        if wanted.kind == PIPELINE:  # it is written whenever something changes, and by no `apply`
+        # it is written whenever something changes, and never by `apply`
+        if wanted.kind == PIPELINE:
             return Found(standing=Standing.FOREIGN if mark is None else Standing.CURRENT)
-        told = wanted.body.get("digest")  # of one that `made` found
+        told = wanted.body.get("digest")  # found by `made`
         will = str(told) if told else digest_of(wanted.body["processors"])
         differences = () if now == will else (f"digest: {now[:16]} -> {will[:16]}",)
         if set(there) & {"on_failure", "deprecated"}:
@@ -67,26 +68,26 @@ class Models:
         )
 
     def apply(self, wanted: Resource) -> None:
-        """Write *wanted*; events that come meanwhile are scored by the one before, or by it."""
+        """Write *wanted*; the old or the new pipeline scores events that arrive meanwhile."""
         self._client.call("PUT", PATH + quote(wanted.name, safe=""), wanted.body)
 
     def remove(self, resource: Resource) -> None:
-        """Take it out, unless another pipeline calls it: events that come there would be refused.
+        """Remove it, unless another pipeline calls it: that pipeline would then refuse events.
 
         Raises:
-            SiemRefused: one does, and would not do without it.
+            SiemRefused: another pipeline calls it and would fail without it.
         """
         callers = sorted(self._callers(resource.name))
         if callers:
             raise SiemRefused(
                 f"the pipeline {callers[0]} calls {resource.name}, and would refuse events"
                 " without it",
-                hint="take it out there first, or say ignore_missing_pipeline: true there",
+                hint="remove the call there first, or set ignore_missing_pipeline: true there",
             )
         self._client.call("DELETE", PATH + quote(resource.name, safe=""), absent=(404,))
 
     def made(self) -> Sequence[Resource]:
-        """All that are there: of each detector its models, then the pipeline that calls them."""
+        """All that exist: for each detector its models, then the pipeline that calls them."""
         found = self._client.call(
             "GET",
             f"{PATH}{self._names.prefix}*",
@@ -111,7 +112,7 @@ class Models:
         return found.get(name) if found else None
 
     def _callers(self, name: str) -> Iterator[str]:
-        """Pipelines, other than our own, that would refuse an event if *name* were not there."""
+        """Pipelines, other than Scoreback's, that would refuse events if *name* did not exist."""
         answer = self._client.call(
             "GET",
             "/_ingest/pipeline",
@@ -133,7 +134,7 @@ class Models:
 
 
 def times_of(needs: DetectorNeeds) -> Times:
-    """The time fields of the events that *needs* is about."""
+    """The time fields of the events for *needs*."""
     selection = Selection.of(needs.selection)
     return Times(selection.time, selection.arrival)
 

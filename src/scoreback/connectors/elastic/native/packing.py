@@ -1,7 +1,7 @@
-"""A portable model as the parameters of the scripts: numbers as lists, trees as one string.
+"""Packs a portable model into script parameters: numbers as lists, trees as one string.
 
-A script's parameters are not limited in size, its text is. A node of a tree is three characters,
-which the script reads as numbers without making an object of any: see `source`.
+A script's text is limited in size, its parameters are not. A tree's node is three characters, which
+the script reads as numbers without creating an object: see `source`.
 """
 
 import struct
@@ -15,49 +15,49 @@ from scoreback.connectors.json.flatten import spellings
 from scoreback.portable.model import Linear, PortableFeature, PortableModel, Trees
 from scoreback.portable.reading import TIMES
 
-MOST_NODES = 150_000  # of all trees: more than 1 MB that every node of the cluster keeps
-MOST_PARTS = 6  # of a field's name, between dots: the ways to write it double with each
-# From there on halves of pairs begin, which no JSON holds alone. Where all are below 256, as with
-# XGBoost's own bins, Java keeps the string in a byte each.
+MOST_NODES = 150_000  # of all trees together: more than 1 MB in the memory of every node
+MOST_PARTS = 6  # dots in a field's name: the ways to write it double with each
+# Here surrogates begin, which JSON cannot hold alone. If all are below 256, as with XGBoost's own
+# bins, Java keeps the string with one byte each.
 _HIGHEST = 0xD7FF
 _TIMED = ("hour_of_day", "day_of_week")
 
 
 class Times(NamedTuple):
-    """Which fields of an event say when it was and when it arrived."""
+    """The fields with an event's own time and its arrival time."""
 
     time: str
     arrival: str
 
 
 class Script(NamedTuple):
-    """One script processor's text and what it works with."""
+    """The text of one script processor and its parameters."""
 
     source: str
     params: Mapping[str, object]
 
 
 def too_much(model: PortableModel) -> tuple[str, ...]:
-    """Why a cluster cannot score by *model*, a clause each; none: it can."""
+    """Why a cluster cannot score with *model*, a clause each; empty if it can."""
     found = []
     for feature in model.features:
         if any(name.count(".") >= MOST_PARTS for name in (feature.field, feature.divisor or "")):
             found.append(
-                f"{feature.name!r} reads a field whose name has more than {MOST_PARTS} parts, which"
-                " events can write in too many ways"
+                f"{feature.name!r} reads a field with more than {MOST_PARTS} parts in its name,"
+                " which events can write in too many ways"
             )
         if any(map(_sorted_otherwise, feature.vocabulary or ())):
-            found.append(f"{feature.name!r} knows lists of texts that Java sorts otherwise")
+            found.append(f"{feature.name!r} knows lists of texts that Java sorts differently")
     if model.trees is not None:
         found += _too_large(model.trees, len(model.features))
     return tuple(found)
 
 
 def scripts(model: PortableModel, times: Times) -> list[Script]:
-    """The scripts that score by *model*, in their order; the last one writes the score.
+    """The scripts that score with *model*, in order; the last one writes the score.
 
-    A model whose features need more text than a script may have reads some of them in scripts of
-    their own before.
+    If a model's features need more text than a script may have, earlier scripts compute some of
+    them.
     """
     linear = model.linear is not None
     firsts = all(f.take == "first" for f in model.features if f.kind in ("number", "ratio"))
@@ -82,7 +82,7 @@ def scripts(model: PortableModel, times: Times) -> list[Script]:
 
 
 def _packed(kinds: Sequence[str], *, firsts: bool) -> list[list[str]]:
-    """*kinds* in as few scripts as they have room in, each kind in the first that has some."""
+    """*kinds* in as few scripts as they fit into, each kind in the first script with room."""
     found = list[list[str]]()
     for kind in kinds:
         for some in found:
@@ -97,9 +97,9 @@ def _packed(kinds: Sequence[str], *, firsts: bool) -> list[list[str]]:
 def _fields_and_columns(
     model: PortableModel, kinds: Sequence[str], times: Times, *, kept: bool
 ) -> dict[str, Any]:
-    """Where a script looks for values, and what it makes of them.
+    """Where a script looks for values, and the columns that it computes.
 
-    One whose columns are *kept* makes those of *kinds*; the last one makes all.
+    A script whose columns are *kept* computes those of *kinds*; the last one computes all.
     """
     made = [f for f in model.features if f.kind in kinds]
     timed = any(f.kind in _TIMED for f in made)
@@ -118,7 +118,7 @@ def _fields_and_columns(
         if feature.kind in kinds or not kept
     ]
     return {
-        # Each column names a field, so that there has to be one.
+        # Each column names a field, so there must be one.
         "fields": [[list(pointer) for pointer in spellings(name)] for name in fields] or [[]],
         "columns": columns,
     }
@@ -156,7 +156,7 @@ def _packed_trees(trees: Trees, width: int) -> dict[str, Any]:
             feature, missing = trees.feature[node], trees.missing_left[node]
             right = trees.right[node]
             if place[right] != place[left] + 1:
-                raise AssertionError("the children of a node do not follow each other")
+                raise AssertionError("the children of a node are not adjacent")
             codes += [
                 1 + 2 * feature + (not missing),
                 bisect_left(cuts[feature], trees.threshold[node]),
@@ -169,7 +169,7 @@ def _packed_trees(trees: Trees, width: int) -> dict[str, Any]:
 
 
 def _adjacent(trees: Trees, root: int) -> tuple[list[int], int]:
-    """The nodes of a tree, level by level, so that siblings follow each other; and its depth."""
+    """The nodes of a tree, level by level, so that siblings are adjacent; and its depth."""
     order, level, depth = [root], [root], 0
     while True:
         level = [
@@ -185,7 +185,7 @@ def _adjacent(trees: Trees, root: int) -> tuple[list[int], int]:
 
 
 def _cuts(trees: Trees, width: int) -> list[list[float]]:
-    """The thresholds of each column, sorted, each once."""
+    """The thresholds of each column, sorted and distinct."""
     found = [set[float]() for _ in range(width)]
     for feature, threshold, left in zip(trees.feature, trees.threshold, trees.left, strict=True):
         if left >= 0:
@@ -196,17 +196,17 @@ def _cuts(trees: Trees, width: int) -> list[list[float]]:
 def _too_large(trees: Trees, width: int) -> list[str]:
     nodes = len(trees.left)
     if nodes > MOST_NODES:
-        return [f"its trees have {nodes:,} nodes, and a cluster is to keep {MOST_NODES:,} at most"]
+        return [f"its trees have {nodes:,} nodes, and a cluster can hold {MOST_NODES:,} at most"]
     sizes = [end - root for root, end in pairwise([*trees.roots, nodes])]
     if max(sizes) > _HIGHEST:
-        return [f"one of its trees has {max(sizes):,} nodes; {_HIGHEST:,} have room"]
+        return [f"one of its trees has {max(sizes):,} nodes; the maximum is {_HIGHEST:,}"]
     if max(map(len, _cuts(trees, width))) >= _HIGHEST:
-        return [f"it asks a feature for more than {_HIGHEST:,} thresholds"]
+        return [f"it compares a feature with more than {_HIGHEST:,} thresholds"]
     return []
 
 
 def _short(leaf: float) -> float:
-    """The number with the fewest digits that is *leaf* in single precision."""
+    """The number with the fewest digits that equals *leaf* in single precision."""
     stored = struct.pack("<f", leaf)
     for digits in range(6, 10):
         found = float(f"{leaf:.{digits}g}")
@@ -225,7 +225,7 @@ def _terms(linear: Linear) -> dict[str, Any]:
 
 
 def _sorted_otherwise(known: str) -> bool:
-    """Whether Java, which sorts halves of pairs, may sort the texts of a list otherwise."""
+    """Whether Java, which sorts by UTF-16 code units, may sort a list's texts differently."""
     return (
         ", " in known and any(s > "\uffff" for s in known)
         and any("\ue000" <= s <= "\uffff" for s in known)

@@ -1,8 +1,8 @@
-"""The ingest pipelines: one for each model, and one for each detector that users call.
+"""The ingest pipelines: one for each model, and for each detector one that users call.
 
-That of a detector hands the event to that of the model in force, with the threshold in force; it is
-replaced at once and as a whole, so no event sees half a change. What we have to know of a pipeline
-again stands as JSON at the end of its description, which every server keeps.
+A detector's pipeline passes the event to the pipeline of the model in force, with the threshold in
+force; it is replaced in one step, so no event sees half a change. What Scoreback must know about a
+pipeline later is JSON at the end of its description, which every server keeps.
 """
 
 import hashlib
@@ -20,18 +20,19 @@ from scoreback.portable.model import PortableModel
 
 ERROR = "the pipeline failed: see this pipeline in the ingest statistics of the cluster"
 _OWN = ("description", "processors", "on_failure")
-_PASSED = "_scoreback"  # field by which one processor tells the next; the last one removes it
+# field that passes data from one processor to the next; the last one removes it
+_PASSED = "_scoreback"
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineNames:
-    """What pipelines are called in one namespace."""
+    """The names of pipelines in one namespace."""
 
     namespace: str
 
     @property
     def prefix(self) -> str:
-        """How the names of all of them begin, and of no other namespace's."""
+        """The prefix of all their names, and of no other namespace's."""
         own = "" if self.namespace == "default" else f".{self.namespace}"
         return f"scoreback-native{own}-"
 
@@ -45,7 +46,7 @@ class PipelineNames:
 
 
 def model_pipeline(model: PortableModel, times: Times) -> dict[str, Any]:
-    """The pipeline that scores by *model*; the detector's calls it."""
+    """The pipeline that scores with *model*; the detector's pipeline calls it."""
     processors = [_script(source, params) for source, params in scripts(model, times)]
     mark = {
         "detector": model.detector, "version": model.version, "digest": digest_of(processors),
@@ -59,15 +60,15 @@ def model_pipeline(model: PortableModel, times: Times) -> dict[str, Any]:
 
 
 def detector_pipeline(point: NativePoint, names: PipelineNames) -> dict[str, Any]:
-    """The pipeline that scores events by what is in force; one that does nothing where none is."""
+    """The pipeline that scores events with the point in force, or does nothing if there is none."""
     mark = {
         "detector": point.detector, "version": point.version, "entity_field": point.entity_field,
         "digest": point.digest, "threshold": point.threshold, "cut": point.cut, "why": point.why,
         "updated_at": point.updated_at.isoformat(),
     }  # fmt: skip
     words = (
-        f"Writes the score of the detector {point.detector} onto events. Written by Scoreback,"
-        " whenever version or threshold change: call it, and do not edit it."
+        f"Writes the score of the detector {point.detector} onto events. Scoreback rewrites it"
+        " whenever the version or threshold changes: call it, and do not edit it."
     )
     if point.why:
         return {"description": _described(words, mark), "processors": []}
@@ -84,20 +85,20 @@ def detector_pipeline(point: NativePoint, names: PipelineNames) -> dict[str, Any
 
 
 def in_force(detector: str, version: str, threshold: float, cut: float) -> dict[str, Any]:
-    """The processor that tells a model's scripts whose score they write, and when it is an alert.
+    """The processor that tells a model's scripts whose score they write and when it is an alert.
 
     Args:
-        detector: its name; like *version* it holds no braces, which would be a template.
-        version: of the model.
-        threshold: as it is written beside the score.
-        cut: the same as log-odds.
+        detector: its name; like *version* it contains no braces, which would be a template.
+        version: the model's version.
+        threshold: as written beside the score.
+        cut: the threshold as log-odds.
     """
     told = {"detector": detector, "version": version, "threshold": threshold, "cut": cut}
     return {"set": {"field": _PASSED, "value": told}}
 
 
 def mark_of(description: object) -> Mapping[str, Any] | None:
-    """What we wrote at the end of a *description*; None where it is not ours."""
+    """Scoreback's JSON at the end of a *description*; None if there is none."""
     _, begin, told = str(description).partition(" {")
     try:
         found = json.loads(begin + told)
@@ -107,13 +108,13 @@ def mark_of(description: object) -> Mapping[str, Any] | None:
 
 
 def times_of(description: object) -> Times:
-    """The time fields of the events that a `model_pipeline` of this *description* reads."""
+    """The time fields of events, from the *description* of a `model_pipeline`."""
     mark = mark_of(description) or {}
     return Times(str(mark.get("time", "@timestamp")), str(mark.get("arrival", "event.ingested")))
 
 
 def point_of(mark: Mapping[str, Any]) -> NativePoint | None:
-    """The point that `detector_pipeline` wrote; None where somebody changed it."""
+    """The point that `detector_pipeline` wrote; None if somebody changed it."""
     try:
         return NativePoint(
             detector=str(mark["detector"]),
@@ -130,7 +131,7 @@ def point_of(mark: Mapping[str, Any]) -> NativePoint | None:
 
 
 def digest_of(processors: object) -> str:
-    """The name of exactly these processors, as they are sent and as servers give them back."""
+    """A digest of exactly these processors, equal for the form sent and the form returned."""
     text = json.dumps(processors, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -144,5 +145,5 @@ def _described(words: str, mark: Mapping[str, object]) -> str:
 
 
 def same(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a pipeline that a server gave back is the one *wanted*; it adds dates of its own."""
+    """Whether a pipeline that a server returned is the *wanted* one; the server adds dates."""
     return all(there.get(key) == wanted.get(key) for key in _OWN)

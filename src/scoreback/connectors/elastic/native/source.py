@@ -1,25 +1,26 @@
-"""The Painless text of the scorer: the same for all models, but for the parts that one needs.
+"""The Painless text of the scorer: the same for all models, except for parts that few need.
 
-What a detector, a model or an event says comes in by ``params`` and ``ctx`` alone, never by text.
-It is the language of Elasticsearch 7.10, which later versions and OpenSearch read alike. It has no
-regular expression, as clusters may forbid them, and no loop over more than one text or tree.
+Data of a detector, a model or an event enters only through ``params`` and ``ctx``, never as text.
+The language is that of Elasticsearch 7.10, which later versions and OpenSearch read alike. It uses
+no regular expressions, because clusters may forbid them, and no loop over more than one text or
+tree.
 
-What each part computes is defined in `scoreback.portable`, in plain Python.
+`scoreback.portable` defines in plain Python what each part computes.
 """
 
 import re
 from collections.abc import Sequence
 
-LIMIT = 2_000  # characters of one script
-# Kinds of features, in the order in which they find room beside the trees. A script of its own
-# costs each event about as much as a few features.
+LIMIT = 2_000  # characters per script
+# Kinds of features, in the order in which they get room beside the trees. A separate script costs
+# each event about as much as a few features.
 ORDER = (
     "number", "category", "ratio", "length", "digits", "hour_of_day", "day_of_week", "entropy",
     "is_private_ip",
 )  # fmt: skip
-GIVEN = "given"  # the kind of a column that an earlier script has read
+GIVEN = "given"  # the kind of a column that an earlier script has computed
 
-# All values of one field: below `here`, by the keys of `path` from `at` on, into `found`.
+# Adds all values of one field to `found`: from `here` down, along the keys of `path` from `at` on.
 _VALUES = """
 void values(def here, List path, int at, List found) {
   int n = path.size();
@@ -28,7 +29,7 @@ void values(def here, List path, int at, List found) {
   else if (at == n && here != null && !(here instanceof Map || ''.equals(here))) found.add(here);
 }
 """
-# Infinity is missing, by `d + (d - d)`; what is sought in a text that ends there, too.
+# `d + (d - d)` turns infinity into missing; so does an invalid index in a text that ends there.
 _NUMBER = """
 double number(def v) {
   double d = Double.NaN;
@@ -114,7 +115,7 @@ double local(String s) {
       || i > 2 && 'fe8 fe9 fea feb'.contains(s.substring(0, 3))) ? 1 : 0;
 }
 """
-# Milliseconds; a time that is written in no way that is known ends the script.
+# Milliseconds; a time in an unknown format ends the script.
 _TIME = """
 double time(def v) {
   if (v instanceof Number) return ((Number) v).doubleValue();
@@ -158,7 +159,7 @@ for (Map q : params.columns) {
   List o = f.get(q.f);
   double d = Double.NaN;
 """
-# What one kind makes of the values `o` of its field; there are some, but for those of times.
+# For each kind, how it reads the values `o` of its field; only time features may have none.
 _COLUMN = {
     "number": "if (k == 'number') d = taken(o, q.t);",
     "ratio": """
@@ -199,10 +200,11 @@ _KEPT = """
   r.put(q.c, d);
 }
 """
-# Numbers are looked up among the thresholds of their column once, not in each tree: after a zero,
-# `b` has two places for each column, first as questions see it whose missing go left. A tree is its
-# depth, nodes and leaves, then for each node: place, threshold, nodes to the left child; the right
-# one is the next. A leaf leads to itself. Sums are in single precision, as XGBoost's.
+# Each number is looked up among its column's thresholds once, not in each tree: after a zero, `b`
+# has two places per column, first for questions that send missing numbers left. A tree is its
+# depth, its numbers of nodes and leaves, then for each node: place, threshold, nodes to the left
+# child; the right child is the next one. A leaf leads to itself. Sums are in single precision, as
+# in XGBoost.
 _TREES = """
   int c = 1 + 2 * n++;
   if (d == d) {
@@ -246,7 +248,7 @@ if (s instanceof Map) {
   s.detectors.put(r.remove('detector'), r);
 }
 """
-# In place of a score: what the event had there before it came to us is not ours.
+# Instead of a score: an event's own score from before this pipeline is not Scoreback's.
 FAILED = """
 ctx.remove('_scoreback');
 def s = ctx.scoreback;
@@ -263,22 +265,22 @@ if (s instanceof Map) {
 
 
 def reading(kinds: Sequence[str], *, firsts: bool) -> str:
-    """The script that keeps columns of *kinds* for a later one.
+    """The script that keeps columns of *kinds* for a later script.
 
-    With *firsts*, of several numbers the first is always taken.
+    With *firsts*, a field with several numbers always gives the first.
     """
     return compact(_functions(kinds, firsts=firsts) + _BEGIN + _EACH + _columns(kinds) + _KEPT)
 
 
 def scoring(kinds: Sequence[str], *, linear: bool, firsts: bool) -> str:
-    """The script that reads columns of *kinds*, scores and writes onto the event."""
+    """The script that reads columns of *kinds*, computes the score and writes it onto the event."""
     before, after = (_BEFORE_LINEAR, _LINEAR) if linear else (_BEFORE_TREES, _TREES)
     functions, columns = _functions(kinds, firsts=firsts), _columns(kinds)
     return compact(functions + _BEGIN + before + _EACH + columns + after + _RESULT)
 
 
 def compact(source: str) -> str:
-    """*source* without the blanks that only people need; texts within it stay."""
+    """*source* without the white space that only people need; texts within it stay."""
     found, apart = "", False
     for token in re.findall(r"'(?:\\.|[^'\\])*'|\w+|\s+|[^\w\s]", source):
         if token.isspace():

@@ -1,10 +1,10 @@
 """A portable model as a trained model of Elasticsearch's own inference (Platinum and above).
 
-The body of ``PUT _ml/trained_models/ID``, as the reference documents it: trees in an ensemble whose
-sum goes through a logistic function. Nodes say how many rows came there in training, from which
-Elasticsearch reckons feature importance; known values of a category become numbers by a
-preprocessor. An inference processor names fields as they are, so only numbers and categories can
-be told it, and of a field with several values it makes nothing.
+This is the body of ``PUT _ml/trained_models/ID``, as documented in the reference: trees in an
+ensemble whose sum goes through a logistic function. Nodes say how many training rows reached them,
+from which Elasticsearch computes feature importance; a preprocessor turns known values of a
+category into numbers. An inference processor takes fields by name, so only numbers and categories
+can be used, and a field with several values is ignored.
 """
 
 import base64
@@ -17,10 +17,10 @@ from typing import Any
 from scoreback.errors import ConfigError
 from scoreback.portable.model import PortableFeature, PortableModel, Trees
 
-LABELS = ("benign", "attack")  # of the classes 0 and 1
-IMPORTANT = 5  # features that Elasticsearch is to tell of each event
+LABELS = ("benign", "attack")  # for the classes 0 and 1
+IMPORTANT = 5  # how many features Elasticsearch reports for each event
 _KINDS = ("number", "category")
-_SAMPLES = 1_000_000_000  # at the root: rows are told as shares of these
+_SAMPLES = 1_000_000_000  # at the root: row counts are given as shares of these
 
 
 def trained_model(
@@ -29,17 +29,17 @@ def trained_model(
     """*model* as the body of a request.
 
     Args:
-        model: of trees, and of numbers and categories alone.
-        covers: of each of its nodes, the weight of the training rows that came there.
-        compressed: give the definition gzipped, in base64.
+        model: a model of trees with only number and category features.
+        covers: for each of its nodes, the weight of the training rows that reached it.
+        compressed: write the definition gzipped, in base64.
 
     Raises:
-        ConfigError: inference cannot compute a feature, or has no such model.
+        ConfigError: inference cannot compute a feature, or does not support the model.
     """
     if model.trees is None:
         raise ConfigError(
             f"{model.detector!r} cannot be a trained model: its {model.algorithm} has no trees",
-            hint="let train.algorithms name xgboost, or use the ingest pipelines of `apply`",
+            hint="put xgboost into train.algorithms, or use the ingest pipelines of `apply`",
         )
     _refuse_others(model)
     definition = {
@@ -83,17 +83,17 @@ def _refuse_others(model: PortableModel) -> None:
             raise ConfigError(
                 f"{model.detector!r} cannot be a trained model: its feature {feature.name!r} is of"
                 f" kind {feature.kind}, which inference does not compute",
-                hint="use the ingest pipelines of `apply`, or number and category alone",
+                hint="use the ingest pipelines of `apply`, or only number and category features",
             )
 
 
 def _column(feature: PortableFeature, place: int) -> str:
-    """The name of a column; a category's is not that of its field, which stays a text."""
+    """The name of a column; a category's differs from its field's, which stays text."""
     return feature.field if feature.kind == "number" else f"{feature.field}__scoreback_{place}"
 
 
 def _encoded(feature: PortableFeature, place: int) -> dict[str, Any]:
-    """A value that is known becomes its number, any other 0; one that is absent stays missing."""
+    """A known value becomes its number, any other 0; a missing one stays missing."""
     return {
         "target_mean_encoding": {
             "field": feature.field,

@@ -1,7 +1,7 @@
-"""Asks the cluster itself what it would score: its own answer, before events go that way.
+"""Asks the cluster what it would score, before events are scored there.
 
-Nothing is stored. Events are written in each of the ways in which events come: objects, dotted
-names, both; lists; whole numbers as numbers.
+Nothing is stored. Events are written in all the forms in which events arrive: objects, dotted
+names, both; lists; integers as numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.deployment import ModelResource
 from scoreback.errors import SiemRefused
 
-TOGETHER = 500  # events of one request
+TOGETHER = 500  # events per request
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 2**63 - 1
 _NOTHING = object()
@@ -28,11 +28,12 @@ def answer(
     threshold: float,
     cut: float,
 ) -> NativeAnswer:
-    """What the cluster scores *events* by the pipeline *wanted*.
+    """The scores that the cluster gives *events* with the pipeline *wanted*.
 
     Raises:
-        SiemRefused: it cannot run the pipeline, or fails on an event; the text says why.
-        SiemUnavailable: it does not answer.
+        SiemRefused: the cluster cannot run the pipeline, or fails on an event; the message says
+            why.
+        SiemUnavailable: the cluster does not answer.
     """
     times = times_of(wanted.body["description"])
     processors = [
@@ -56,7 +57,7 @@ def answer(
 
 
 def document(event: TrialEvent, form: int, times: Times) -> dict[str, Any]:
-    """*event* as a document; *form* chooses how it is written."""
+    """*event* as a document; *form* decides how it is written."""
     made: dict[str, Any] = {}
     values: dict[str, Any] = {
         name: _value(given, form) for name, given in event.values.items() if given
@@ -70,7 +71,7 @@ def document(event: TrialEvent, form: int, times: Times) -> dict[str, Any]:
         for part in parts[:cut]:
             below = place.setdefault(part, {})
             if not isinstance(below, dict):
-                place, last = made, name  # a field above has a value: only a dotted name has room
+                place, last = made, name  # a parent field has a value: only a dotted name fits
                 break
             place = below
         if place.get(last, _NOTHING) is not _NOTHING:
@@ -87,7 +88,7 @@ def _value(given: Sequence[str], form: int) -> object:
 
 
 def _typed(text: str) -> str | int:
-    """A number where its text says the same."""
+    """A number where the text is exactly how it is written."""
     whole = text.removeprefix("-")
     if whole.isascii() and whole.isdigit() and len(whole) < 19 and str(int(text)) == text:
         return int(text)
@@ -108,7 +109,7 @@ def _result(name: str, one: Mapping[str, Any]) -> Mapping[str, Any]:
     if document is None:
         why = " / ".join(_reasons(one.get("error")))
         raise SiemRefused(
-            f"pipeline {name} fails on a drawn event: {why}"[:500],
+            f"pipeline {name} fails on a synthetic event: {why}"[:500],
             hint="the service scores as before; please report this with the cluster's version",
         )
     told: Mapping[str, Any] = document["_source"]["scoreback"]
@@ -116,7 +117,7 @@ def _result(name: str, one: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _reasons(error: object) -> Iterator[str]:
-    """What an error says, and what led to it."""
+    """The message of an error, and of its causes."""
     while isinstance(error, dict):
         yield str(error.get("reason") or error.get("type") or "no reason was given")
         error = error.get("caused_by")

@@ -1,1 +1,1 @@
-"""Events out of the cluster: selections, fields, slices, pages of hits."""
+"""Reads events from the cluster: selections, fields, slices, pages of hits."""

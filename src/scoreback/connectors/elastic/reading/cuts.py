@@ -1,7 +1,7 @@
-"""Where to cut a window so that about as many events lie between each two cuts.
+"""Cuts a window so that about equally many events are between neighbouring cuts.
 
-A chunk between two cuts is read in any order, sorted here and given on whole, so memory holds a few
-chunks however long the window is. Only events of one millisecond cannot be cut apart.
+A chunk between two cuts is read in any order, sorted here and yielded as a whole, so memory holds a
+few chunks however long the window is. Only events of one millisecond cannot be cut apart.
 """
 
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.connectors.elastic.wire.point_in_time import PointInTime
 
-BUCKETS = 500  # of a histogram; the server allows 65,536
+BUCKETS = 500  # buckets of a histogram; the server allows 65,536
 _US = timedelta(microseconds=1)
 _MS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """When events arrived, as queries and aggregations have it."""
+    """The arrival times of events, in queries and aggregations."""
 
     selection: Selection
-    lag: timedelta  # how long after its time an event without arrival time counts as arrived
+    lag: timedelta  # how long after its own time an event without an arrival time counts as arrived
 
     def query(self, since: int, until: int) -> dict[str, Any]:
-        """The query for ``[since, until)``, microseconds; it may find some more."""
+        """The query for ``[since, until)``, microseconds; it may find slightly more."""
         return self.selection.on_arrival(since, until, self.lag)
 
     def aggregations(self, interval: int) -> dict[str, Any]:
-        """Histograms of *interval* milliseconds: of arrival times, and of what stands in."""
+        """Histograms of *interval* milliseconds: of arrival times, and of their stand-ins."""
         undated = {"bool": {"must_not": [{"exists": {"field": self.selection.arrival}}]}}
         of_time = {"of": _histogram(self.selection.time, interval)}
         return {
@@ -40,7 +40,7 @@ class Clock:
         }
 
     def counted(self, found: dict[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Starts of buckets, microseconds, ascending, and how many events each has."""
+        """Starts of buckets in microseconds, ascending, and the number of events in each."""
         shift = self.lag // _US
         counts: dict[int, int] = {}
         for bucket in found["known"]["buckets"]:
@@ -53,7 +53,7 @@ class Clock:
 
 
 def cut(pit: PointInTime, clock: Clock, since: int, until: int, rows: int) -> list[int]:
-    """Ascending cuts, microseconds, with about *rows* events between each two."""
+    """Ascending cuts in microseconds, with about *rows* events between neighbours."""
     if until <= since:
         return [since, until]
     interval = max(1, -(-(until - since) // _MS // BUCKETS))
@@ -80,7 +80,7 @@ def cut(pit: PointInTime, clock: Clock, since: int, until: int, rows: int) -> li
 
 
 def quantiles(pit: PointInTime, clock: Clock, since: int, until: int, parts: int) -> list[int]:
-    """Cuts of ``[since, until)`` into *parts* of about as many events, by one histogram."""
+    """Cuts of ``[since, until)`` into *parts* with about equally many events, by a histogram."""
     if parts == 1 or until <= since:
         return [since, *[until] * parts]
     interval = max(1, -(-(until - since) // _MS // BUCKETS))

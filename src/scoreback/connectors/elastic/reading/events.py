@@ -1,8 +1,8 @@
-"""Reads events: a window is cut into chunks, each read over a point in time and sorted here.
+"""Reads events: cuts a window into chunks, reads each over a point in time, and sorts it.
 
-Pages follow each other by ``_shard_doc``, the cheapest order for the server; a chunk is bounded, so
-ordering it costs little and the next one is read meanwhile. What broke off is read again from the
-last whole chunk: nothing is missing and nothing comes twice.
+Pages are ordered by ``_shard_doc``, the cheapest order for the server; a chunk is bounded, so
+sorting it costs little and the next one is read meanwhile. After a failure, reading resumes from
+the last complete chunk: no event is missing or repeated.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,24 +28,24 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import EVENT_COLUMNS, TIME, EventBatch, EventQuery, TimeWindow
 from scoreback.times import micros, moment, span
 
-# Events ordered at once. Documents at a chunk's edges lie between those of others, and the server
-# reads what does not lie together from its store several times slower: few edges, then.
+# Events sorted at once. Documents at a chunk's edges are stored among others, and the server reads
+# scattered documents several times slower: hence few edges.
 CHUNK_ROWS = 30_000
-PAGE_ROWS = 5_000  # 1,000 cost the server half as much again; more gain nothing
-PAGE_BYTES = 16_000_000  # a page of long documents has fewer
-READERS = 2  # chunks on their way at once: the server works while we decode
-RENEWALS = 3  # of a point in time without any progress
+PAGE_ROWS = 5_000  # hits per page: 1,000 cost the server half as much again; more gain nothing
+PAGE_BYTES = 16_000_000  # a page of long documents has fewer hits
+READERS = 2  # chunks requested at once: the server works while this process decodes
+RENEWALS = 3  # renewals of a point in time without any progress
 
 
 class Events:
-    """The door to events."""
+    """The events door."""
 
     def __init__(self, client: Client, settings: ElasticSettings) -> None:
         """Read through *client*."""
         self._client, self._settings = client, settings
 
     def slices(self, query: EventQuery, window: TimeWindow, parts: int = 1) -> Sequence[Slice]:
-        """Cut *query* over *window* into *parts* slices of about as many events."""
+        """Cut *query* over *window* into *parts* slices with about equally many events."""
         if parts < 1:
             raise SiemRefused(f"cannot cut a window into {parts} parts", hint="ask for 1 or more")
         clock = self._clock(query)
@@ -63,22 +63,22 @@ class Events:
         ]
 
     def fields(self, selection: Mapping[str, object]) -> tuple[str, ...]:
-        """Names of the fields that events of *selection* have, sorted."""
+        """Sorted names of the fields that events of *selection* have."""
         return mapped(self._client, self.selection(selection)).names
 
     def refuse_selection(self, selection: Mapping[str, object]) -> None:
-        """Refuse a *selection* that is none of Elasticsearch's, or runs a script."""
+        """Refuse a *selection* that is not valid for Elasticsearch, or runs a script."""
         self.selection(selection)
 
     def selection(self, selection: Mapping[str, object]) -> Selection:
-        """*selection*, read and checked."""
+        """*selection*, parsed and checked."""
         return Selection.of(selection, self._settings.clusters)
 
     def read(self, piece: Slice) -> Iterator[EventBatch]:
         """Yield the events of *piece* in order of (arrival_time, event_id).
 
         Raises:
-            SiemRefused: some index has the time of events as something else than a date.
+            SiemRefused: in some index the time field of events is not a date.
         """
         query = piece.query
         fields = tuple(dict.fromkeys(query.fields))
@@ -107,7 +107,7 @@ class _Chunks:
     numbers: frozenset[str]
     there: Mapped
     page_rows: int = PAGE_ROWS
-    decoders: dict[tuple[str, ...], HitDecoder] = field(default_factory=dict)  # by asked fields
+    decoders: dict[tuple[str, ...], HitDecoder] = field(default_factory=dict)  # by requested fields
 
     def read(self, since: int, until: int) -> Iterator[pa.Table]:
         """The events of ``[since, until)`` in order, some thousands at a time."""
@@ -129,7 +129,7 @@ class _Chunks:
                     ) from error
 
     def _over(self, pit: PointInTime, since: int, until: int) -> Iterator[tuple[pa.Table, int]]:
-        """Each chunk's events, and the time up to which all has been given."""
+        """Each chunk's events, and the time up to which all events have been yielded."""
         cuts = list(pairwise(cut(pit, self.clock, since, until, CHUNK_ROWS)))
         with ThreadPoolExecutor(READERS, thread_name_prefix="scoreback-read") as pool:
             ahead: list[Future[pa.Table]] = []
@@ -196,7 +196,7 @@ class _Chunks:
             after = page.after
 
     def _decoder(self, asked: Sequence[str]) -> HitDecoder:
-        """One for all pages, as it learns from them."""
+        """One decoder for all pages, because it learns from them."""
         path, key = self.there.path, tuple(asked)
         if key not in self.decoders:
             decoder = HitDecoder(
@@ -223,10 +223,10 @@ class _Chunks:
         }
         columns |= {name: page.columns[self.there.path(name)] for name in self.fields}
         table = pa.table(columns)
-        if table["arrival_time"].null_count:  # has no time, and is not an event then
+        if table["arrival_time"].null_count:  # documents without a time, which are not events
             table = table.filter(pc.is_valid(table["arrival_time"]))
         return table.cast(pa.schema([*EVENT_COLUMNS, *list(table.schema)[len(EVENT_COLUMNS) :]]))
 
 
 class _NoSource(Exception):
-    """Documents come without their source: every field has to be asked for."""
+    """Documents come without their source, so every field must be requested."""

@@ -1,4 +1,4 @@
-"""What the indices of a selection know of fields: which exist, of which kind, under which name."""
+"""What the indices of a selection know about fields: existence, types, and names."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,30 +13,32 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused
 
 _NO_VALUES = frozenset({"object", "nested"})
-_IN_ONE_LINE = 2_000  # characters of names in an address; the server takes 4,096 in all
+_IN_ONE_LINE = 2_000  # characters of names per address; the server accepts 4,096 in all
 _EXACT_TO = {"date": 1_000, "date_nanos": 1}
 _ISO = "strict_date_optional_time"
-# What a mapping of a date may have beside, as it changes nothing of what is read.
+# Mapping parameters of a date that do not change how it is read.
 _WITHOUT_EFFECT = frozenset({"type", "format", "index", "doc_values", "store", "meta",
                              "ignore_malformed"})  # fmt: skip
-_NOT_IN_DOCUMENTS = frozenset({"constant_keyword"})  # the mapping knows the value
+_NOT_IN_DOCUMENTS = frozenset({"constant_keyword"})  # the mapping has the value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
     """The fields of a selection's indices."""
 
-    names: tuple[str, ...]  # of fields that events have, sorted
-    kinds: Mapping[str, tuple[str, ...]]  # types of the asked fields, several where indices differ
-    asked: tuple[str, ...] = ()  # those of the asked fields that the server has to look up
-    sequence: bool = False  # whether events are written to, so their sequence numbers are needed
-    paths: Mapping[str, str] = field(default_factory=dict)  # alias → where the value is
-    shown: bool = True  # whether documents show all that was put into them
-    valued: frozenset[str] = frozenset()  # fields whose values are kept beside the documents
-    # Time fields of which documents themselves tell what the server knows, and how finely it does:
-    # in microseconds. A server cuts off what is finer.
+    names: tuple[str, ...]  # fields that events have, sorted
+    # types of the requested fields; several where indices differ
+    kinds: Mapping[str, tuple[str, ...]]
+    asked: tuple[str, ...] = ()  # those of the requested fields that the server has to look up
+    # whether scores are written onto events, so that sequence numbers are needed
+    sequence: bool = False
+    paths: Mapping[str, str] = field(default_factory=dict)  # alias → path of the value
+    shown: bool = True  # whether documents are returned with their whole content
+    valued: frozenset[str] = frozenset()  # fields whose values are stored as doc values
+    # Time fields that documents hold as the server understands them, with the server's resolution
+    # in microseconds: it truncates finer times.
     told: Mapping[str, int] = field(default_factory=dict)
-    # Time fields that some index has as something else than a date, with their types.
+    # Time fields that are not a date in some index, with their types.
     no_dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
@@ -51,15 +53,15 @@ def mapped(
     *,
     all_there: bool = False,
 ) -> Mapped:
-    """What there is of *fields*; without them, of all.
+    """What exists of *fields*, or of all fields if none are given.
 
     Raises:
-        SiemRefused: no index matches; or, where they shall be *all_there*, no event of the
-            selection has one of the fields.
+        SiemRefused: no index matches; or, with *all_there*, no event of the selection has one of
+            the fields.
     """
     if fields is None:
         return Mapped(names=_names(_capabilities(client, selection, ["*"])), kinds={})
-    # Our own fields on events are absent before the first score is written.
+    # Scoreback's own fields on events are missing before the first score is written.
     known = [name for name in fields if not name.startswith(OWN)]
     above = {name.rsplit(".", n)[0] for name in known for n in range(1, name.count(".") + 1)}
     kinds: dict[str, tuple[str, ...]] = {}
@@ -67,7 +69,7 @@ def mapped(
     asked = sorted({*known, *above})
     for start in range(0, max(1, len(asked)), 250):
         some = asked[start : start + 250] or [selection.time]
-        below = [f"{name}.*" for name in some]  # objects are told of only with what they hold
+        below = [f"{name}.*" for name in some]  # objects are listed only with their content
         found = _capabilities(client, selection, [*some, *below], empty=True)
         found = {name: types for name, types in found.items() if name in some}
         kinds |= {name: tuple(sorted(types)) for name, types in found.items()}
@@ -98,7 +100,7 @@ def mapped(
 def _capabilities(
     client: Client, selection: Selection, fields: Sequence[str], *, empty: bool = False
 ) -> dict[str, Any]:
-    """Field → type → what it can do, of the indices that match."""
+    """Field → type → capabilities, in the indices that match."""
     found = client.call(
         "POST",
         f"/{selection.index}/_field_caps",
@@ -129,7 +131,7 @@ def _require(
         return
     if types:
         raise SiemRefused(
-            f"field {name!r} is an object that holds fields, not a value",
+            f"field {name!r} is an object with fields, not a value",
             hint="name one of the fields in it",
         )
     there = _names(_capabilities(client, selection, ["*"]))
@@ -143,7 +145,7 @@ def _require(
 def _leaves(
     client: Client, selection: Selection, fields: Iterable[str]
 ) -> dict[str, list[list[Mapping[str, Any]]]]:
-    """Of each of *fields* how each index maps it: not at all, or by one definition."""
+    """For each of *fields*, how each index maps it: not at all, or by one definition."""
     found: dict[str, list[list[Mapping[str, Any]]]] = {}
     for some in _in_lines(list(fields)):
         names = ",".join(quote(name, safe="") for name in some)
@@ -158,9 +160,9 @@ def _leaves(
 def _stored(
     leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
 ) -> tuple[dict[str, str], set[str]]:
-    """Aliases and where they lead, and the fields that documents hold under their own names.
+    """Aliases with their targets, and the fields that documents hold under their own names.
 
-    What is an alias in some indices and something else in others is in neither.
+    A field that is an alias only in some indices is in neither.
     """
     alike: dict[str, str] = {}
     for name, of_indices in leaves.items():
@@ -173,7 +175,7 @@ def _stored(
 
 
 def no_date(name: str, types: Iterable[str]) -> tuple[str, str]:
-    """What is wrong where the time field *name* has *types* that are none of times, and the fix."""
+    """What is wrong where the time field *name* has *types* other than times, and the fix."""
     return (
         f"{name} is {', '.join(sorted(types))} in some of the indices, not a date",
         "leave those indices out of the selection, or map the field as a date",
@@ -193,7 +195,7 @@ def _no_dates(
 
 
 def _told(leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> dict[str, int]:
-    """The time fields that every index has as a plain date, with the default format."""
+    """The time fields that every index maps as a plain date with the default format."""
     found: dict[str, int] = {}
     for name, of_indices in leaves.items():
         units = {_unit(leaf) for index in of_indices for leaf in index or [{}]}
@@ -204,9 +206,9 @@ def _told(leaves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> dict[s
 
 
 def _unit(leaf: Mapping[str, Any]) -> int | None:
-    """Microseconds that a date of this mapping is exact to; None where it may say something else.
+    """The resolution of a date with this mapping in microseconds; None if only the server knows.
 
-    A format of its own, a value that stands in for null or a script: then only the server knows.
+    Only the server knows where there is a custom format, a value that replaces null, or a script.
     """
     unit = _EXACT_TO.get(leaf.get("type", ""))
     own = leaf.keys() - _WITHOUT_EFFECT
@@ -214,7 +216,7 @@ def _unit(leaf: Mapping[str, Any]) -> int | None:
 
 
 def _in_lines(names: Sequence[str]) -> Iterator[list[str]]:
-    """*names* in groups that an address has room for."""
+    """*names* in groups that fit into an address."""
     some, held = list[str](), 0
     for name in names:
         length = len(quote(name, safe="")) + 1
@@ -228,7 +230,7 @@ def _in_lines(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _shown(client: Client, selection: Selection) -> bool:
-    """Whether every index keeps documents, and all of them."""
+    """Whether every index stores whole documents."""
     found = client.call(
         "GET", f"/{selection.index}/_mapping", params={"filter_path": "*.mappings._source"}
     )

@@ -1,4 +1,4 @@
-"""A page whose values have any types: decoded into objects, then column by column."""
+"""Decodes a page whose values have arbitrary types: into objects, then column by column."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -19,12 +19,12 @@ from scoreback.multivalue import cell
 
 
 class LooseHits:
-    """Decodes pages of one query, hit by hit where one has no type."""
+    """Decodes pages of one query, hit by hit where no type fits."""
 
     def __init__(
         self, selection: Selection, fields: Sequence[str], asked: Sequence[str] = ()
     ) -> None:
-        """Prepare for *fields* of the sources, and *asked* ones that the server looked up."""
+        """Prepare for *fields* in the sources, and for *asked* ones that the server looked up."""
         self._asked = tuple(asked)
         self._sources = FieldDecoder(fields)
         wanted = [selection.time, selection.arrival, *self._asked]
@@ -39,16 +39,16 @@ class LooseHits:
         self._loose = _decoder(looked_up, msgspec.Raw)
 
     def decode(self, body: bytes) -> Page:
-        """The page that *body* holds.
+        """The page in *body*.
 
         Raises:
-            SiemUnavailable: the answer is cut short, or no answer of a search.
+            SiemUnavailable: the answer is incomplete, or not an answer to a search.
         """
         with COLLECTION.paused():
             return self._decode(body)
 
     def documents(self, body: bytes, most: int | None) -> list[Any]:
-        """Documents of the page that *body* holds, as plain values; none if it is not a page."""
+        """The documents of the page in *body*, as plain values; empty if it is not a page."""
         try:
             hits = self._loose.decode(body).hits.hits[:most]
             return [msgspec.json.decode(hit.source) for hit in hits if hit.source is not None]
@@ -61,14 +61,14 @@ class LooseHits:
             try:
                 found = self._typed.decode(body)
             except (msgspec.DecodeError, RecursionError):
-                found = None  # some document has no type; all are read one by one
+                found = None  # the type does not fit some document, so all are read one by one
         loose = found is None
         try:
             answer = self._loose.decode(body) if found is None else found
         except (msgspec.DecodeError, RecursionError) as error:
             raise SiemUnavailable(
                 f"an answer to a search broke off or cannot be read: {error}",
-                hint="the same request is made again; nothing is lost",
+                hint="the request is repeated; nothing is lost",
             ) from error
         hits = answer.hits.hits
         columns = self._columns(hits, body, loose=loose)
@@ -127,7 +127,7 @@ def _document(hit: Any) -> str:  # noqa: ANN401 - a type made above
 
 
 def _refs(hits: Sequence[Any]) -> list[str]:
-    """Where each event is, and which state of it was read, where that was asked for."""
+    """The index of each event and, if requested, the document version that was read."""
     if not hits or hits[0].seq_no is None:
         return list(map(attrgetter("index"), hits))
     return [f"{hit.index} {hit.seq_no} {hit.primary_term}" for hit in hits]
@@ -144,5 +144,5 @@ def _text_column(looked_up: Sequence[Any], member: str) -> pa.Array:
 
 
 def _cell(values: list[Any] | None) -> str | None:
-    """What the server gives of one field, as a cell."""
+    """What the server returned for one field, as a cell."""
     return cell(text_of(value) for value in items(values) if value is not None)

@@ -1,10 +1,10 @@
 """Decodes pages of search hits into columns.
 
-Fields come from ``_source`` (measured cheaper for client and server than asking for each by
-``fields``), but for those that a document need not hold: constant keywords and runtime fields.
-Times are what the server itself understands of them, however they are written: its doc values.
-Where mappings say that documents tell the same in ISO 8601, that is read instead, which costs both
-sides less; from a document on that writes another form, doc values are asked for.
+Fields come from ``_source`` (measured cheaper for client and server than requesting each by
+``fields``), except those that a document need not hold: constant keywords and runtime fields. Times
+are as the server understands them, whatever their format: its doc values. Where mappings guarantee
+that documents hold the same time in ISO 8601, that is read instead, which is cheaper for both
+sides; after the first document with another format, doc values are requested.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -20,16 +20,16 @@ from scoreback.connectors.elastic.reading.typed_hits import TypedHits
 from scoreback.connectors.json.typed import Shapes
 
 LOOKED_UP = "docvalue_fields"
-FIRST = 500  # documents that are learnt from at first; all of the page after one that did not fit
-ATTEMPTS = 3  # pages in a row that Arrow refuses: then documents have no types worth learning
+FIRST = 500  # documents to learn from at first; after a page that did not fit, all of it
+ATTEMPTS = 3  # after this many refused pages in a row, documents have no types worth learning
 
 
 class TimesUnclear(Exception):
-    """Documents do not tell their times as the server understands them."""
+    """Documents do not hold their times as the server understands them."""
 
 
 class HitDecoder:
-    """Decodes pages of one query, by the types that values had so far; several threads may."""
+    """Decodes pages of one query with the types seen so far; safe for several threads."""
 
     def __init__(
         self,
@@ -42,15 +42,15 @@ class HitDecoder:
         told: Mapping[str, int] = MappingProxyType({}),
         sequence: bool = False,
     ) -> None:
-        """Prepare for *fields* of the sources, and *asked* ones that the server looks up.
+        """Prepare for *fields* in the sources, and for *asked* ones that the server looks up.
 
-        Those that are *valued* are looked up in what is kept beside the documents. Of fields in
-        *numbers* only the number counts: they may come as float64. *told* are time fields that
-        documents tell, and the microseconds that the server keeps them exact to. With *sequence*
-        the server is asked for the states of documents, which somebody writes to.
+        Fields in *valued* are looked up in doc values. For fields in *numbers* only the number
+        matters: they may come as float64. *told* are time fields that documents hold, with the
+        server's resolution in microseconds. With *sequence*, the server is asked for document
+        versions, because scores are written onto the documents.
         """
         times = (selection.time, selection.arrival)
-        # Times are looked up anyway, in milliseconds: their texts are made of these.
+        # Times are looked up anyway, in milliseconds: their texts are made from these.
         self._of_times = [name for name in times if name in asked]
         self._asked = tuple(name for name in asked if name not in times)
         self._selection, self._valued = selection, valued
@@ -64,7 +64,7 @@ class HitDecoder:
         self._trusted = not asked and told.keys() >= set(times)
 
     def request(self) -> dict[str, Any]:
-        """What a search has to ask for, beside query, order and size."""
+        """The parts of a search request beside query, order and size."""
         times = (self._selection.time, self._selection.arrival)
         body: dict[str, Any] = {"track_total_hits": False}
         if not self._trusted:
@@ -79,11 +79,11 @@ class HitDecoder:
         return body
 
     def decode(self, body: bytes, *, looked_up: bool = True) -> Page:
-        """The page that *body* holds, whose request asked for `LOOKED_UP` or did not.
+        """The page in *body*, whose request asked for `LOOKED_UP` or not.
 
         Raises:
-            TimesUnclear: the times have to be looked up; the same page is to be asked for again.
-            SiemUnavailable: the answer is cut short, or no answer of a search.
+            TimesUnclear: the times have to be looked up; request the same page again.
+            SiemUnavailable: the answer is incomplete, or not an answer to a search.
         """
         if self._left > 0:
             typed = self._typed or self._learnt(body)
@@ -102,16 +102,16 @@ class HitDecoder:
         return page
 
     def _with_times(self, page: Page) -> Page:
-        """*page* with the texts of times that were asked for as fields."""
+        """*page* with the texts of times that were requested as fields."""
         given = {self._selection.arrival: page.arrival, self._selection.time: page.time}
         texts = {name: text_of_time(given[name]) for name in self._of_times}
         return replace(page, columns={**page.columns, **texts}) if texts else page
 
     def _count(self, typed: TypedHits, *, fits: bool) -> None:
-        """After a page that does not fit, the next one is learnt from; once for all threads."""
+        """After a page that does not fit, learn from the next one; once for all threads."""
         with self._lock:
             if self._typed is not typed:
-                return  # other types have been learnt meanwhile
+                return  # other types were learnt meanwhile
             if fits:
                 self._left = ATTEMPTS
             else:
@@ -121,7 +121,7 @@ class HitDecoder:
     def _learnt(self, body: bytes) -> TypedHits | None:
         with self._lock:
             if self._typed is not None or self._left <= 0:
-                return self._typed  # another thread has learnt, or given up, meanwhile
+                return self._typed  # another thread learnt, or gave up, meanwhile
             documents = self._loose.documents(body, FIRST if self._left == ATTEMPTS else None)
             if not documents:
                 return None  # nothing to learn from

@@ -1,4 +1,4 @@
-"""What a page of search hits gives, whoever decodes it."""
+"""The content of a page of search hits, whichever decoder read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,39 +9,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _US_OF_MS, _NS_OF_US = 1_000, 1_000
-_EXACT = pa.decimal128(25, 6)  # milliseconds with their nanoseconds
+_EXACT = pa.decimal128(25, 6)  # milliseconds with nanoseconds as decimals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The events of one answer, in its order."""
+    """The events of one answer, in the answer's order."""
 
     ids: pa.Array
     refs: pa.Array  # index, or index, sequence number and primary term
-    time: pa.Array  # microseconds, int64; null where a document has none
+    time: pa.Array  # microseconds, int64; null where a document has no time
     arrival: pa.Array
-    columns: Mapping[str, pa.Array]  # text, or float64 of a number; null where absent
+    columns: Mapping[str, pa.Array]  # text, or float64 for a number; null where missing
     pit: str
-    after: list[Any] | None  # where the next page begins; None: this was the last
+    after: list[Any] | None  # where the next page begins; None: this was the last one
     without_source: bool  # some document came without its source
 
 
 def micros_of(milliseconds: pa.Array) -> pa.Array:
-    """Doc values in milliseconds, with decimals where the field has finer ones, as microseconds.
+    """Doc values in milliseconds, possibly with decimals, as microseconds.
 
-    What is finer is cut off, never rounded: an event would leave the window that it is asked for by
-    and not reach the next one.
+    Finer times are truncated, never rounded: a rounded event would leave the window in which it is
+    found without reaching the next one.
     """
     try:
         return pc.multiply(milliseconds.cast(pa.int64()), _US_OF_MS)
     except pa.ArrowInvalid:
         exact = milliseconds.cast(_EXACT)
-    nanos = np.frombuffer(exact.buffers()[1], np.int64)[::2]  # of 128 bits the lower half
+    nanos = np.frombuffer(exact.buffers()[1], np.int64)[::2]  # the lower half of 128 bits
     return pa.array(nanos // _NS_OF_US, mask=pc.is_null(exact).to_numpy(zero_copy_only=False))
 
 
 def text_of_time(micros: pa.Array) -> pa.Array:
-    """Times as the server writes dates that it is asked for: ``2024-05-01T00:00:00.000Z``."""
+    """Times as the server writes dates: ``2024-05-01T00:00:00.000Z``."""
     exact = pc.all(pc.equal(micros, pc.multiply(pc.divide(micros, _US_OF_MS), _US_OF_MS))).as_py()
     unit = "ms" if exact is not False else "us"
     times = micros.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"))
@@ -49,10 +49,10 @@ def text_of_time(micros: pa.Array) -> pa.Array:
 
 
 def micros_of_text(texts: pa.Array, unit: int) -> pa.Array:
-    """Times in ISO 8601 with their zone as microseconds; what is finer than *unit* is cut off.
+    """Times in ISO 8601 with their zone as microseconds, truncated to *unit*.
 
     Raises:
-        ValueError: some text is no such time.
+        ValueError: a text is not such a time.
     """
     try:
         exact, of_unit = texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), unit

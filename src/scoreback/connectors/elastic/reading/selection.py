@@ -1,4 +1,4 @@
-"""A detector's selection in Elasticsearch's words: indices, a Lucene query, a Query DSL filter."""
+"""A detector's selection in Elasticsearch: indices, a Lucene query, a Query DSL filter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,23 @@ from scoreback.errors import SiemRefused
 from scoreback.times import span
 
 HINT = "write elastic: {index: logs-NAME-*, query: 'event.kind: \"alert\"'}"
-_MS = 1_000  # microseconds; a `date` field knows no finer time
+_MS = 1_000  # microseconds; a `date` field has no finer time
 _SCRIPTED = ("script", "script_score", "function_score", "percolate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which documents are events, and which of their fields say when."""
+    """Which documents are events, and which of their fields are times."""
 
-    index: str  # an expression: names, aliases, data streams, patterns, clusters; by comma
+    # an index expression: names, aliases, data streams, patterns, clusters; comma-separated
+    index: str
     filters: tuple[Mapping[str, Any], ...]
     time: str = "@timestamp"
     arrival: str = "event.ingested"
 
     @classmethod
     def of(cls, selection: Mapping[str, object], clusters: Sequence[str] = ()) -> Self:
-        """Read the keys of *selection*; *clusters* are read beside each other, '' being ours.
+        """Read and check the keys of *selection*; reads all *clusters*, where '' is the local one.
 
         Raises:
             SiemRefused: a key is missing, unknown or of the wrong type.
@@ -33,7 +34,7 @@ class Selection:
         unknown = sorted(set(selection) - set(KEYS))
         if unknown:
             raise SiemRefused(
-                f"a selection of Elasticsearch has no key {unknown[0]!r}",
+                f"a selection for Elasticsearch has no key {unknown[0]!r}",
                 hint=f"keys that exist: {', '.join(sorted(KEYS))}",
             )
         filters: list[Mapping[str, Any]] = []
@@ -85,7 +86,7 @@ class Selection:
 
 
 def _range(field: str, since: int, until: int) -> dict[str, Any]:
-    """Whole milliseconds around the bounds, as a `date` field drops what is finer."""
+    """Whole milliseconds around the bounds, because a `date` field drops anything finer."""
     bounds = {"gte": since // _MS, "lt": -(-until // _MS), "format": "epoch_millis"}
     return {"range": {field: bounds}}
 
@@ -106,13 +107,13 @@ def _index(asked: object, clusters: Sequence[str]) -> str:
 
 
 def _refuse_scripts(query: object) -> None:
-    """A selection selects: scripts may cost anything and change with the server's settings."""
+    """Refuse scripts: they may cost anything and depend on the server's settings."""
     if isinstance(query, dict):
         for key, below in query.items():
             if key in _SCRIPTED:
                 raise SiemRefused(
-                    f"filter has {key!r}: a selection runs no script",
-                    hint="select by fields alone, or let an ingest pipeline write a field",
+                    f"filter has {key!r}: a selection cannot run scripts",
+                    hint="select only by fields, or let an ingest pipeline write a field",
                 )
             _refuse_scripts(below)
     elif isinstance(query, list):

@@ -1,4 +1,4 @@
-"""A page whose values have the types that were learnt: Arrow reads it in one call."""
+"""Decodes a page whose values have the learnt types: Arrow reads it in one call."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,49 +15,49 @@ _STATE = ("_seq_no", "_primary_term")
 
 
 class TypedHits:
-    """Decodes pages of one layout, on any thread."""
+    """Decodes pages of one layout, in any thread."""
 
     def __init__(
         self, selection: Selection, layout: Layout, units: Mapping[str, int], *, sequence: bool
     ) -> None:
-        """Prepare to find the fields of *layout*, the times of *selection* among them.
+        """Prepare to find the fields of *layout*, among them the times of *selection*.
 
-        Where documents tell times, *units* are the microseconds that the server keeps of each.
-        With *sequence*, the server was asked for the states of documents.
+        Where documents hold times, *units* are the server's resolutions in microseconds. With
+        *sequence*, the server was asked for document versions.
         """
         self._layout, self._units = layout, units
         self._times = (selection.time, selection.arrival)
-        self._looked_up = list(dict.fromkeys(self._times))  # both clocks may be one field
+        self._looked_up = list(dict.fromkeys(self._times))  # both times may be one field
         hit = {
             "_id": pa.string(), "_index": pa.string(), "_source": layout.type,
             "sort": pa.list_(pa.int64()),
         }  # fmt: skip
         if sequence:
             hit |= dict.fromkeys(_STATE, pa.int64())
-        # What an answer does not hold is not looked for: Arrow would fill it in for every hit.
+        # Arrow would fill in a missing column for every hit, so only expected ones are read.
         self._told = _schema(hit)
         times = pa.struct([(name, _TEXTS) for name in self._looked_up])
         self._with_times = _schema(hit | {"fields": times})
 
     def decode(self, body: bytes, *, looked_up: bool) -> Page:
-        """The page that *body* holds.
+        """The page in *body*.
 
         Args:
             body: the answer.
             looked_up: whether it has the times as the server understands them; otherwise the
-                documents' own count.
+                documents' own times count.
 
         Raises:
-            ValueError: some value has another type, or this is not an answer of a search.
+            ValueError: a value has another type, or *body* is not an answer to a search.
         """
         pit, outer = read(body, self._with_times if looked_up else self._told).flatten()
         (lists,) = outer.flatten()
         if lists.null_count:
-            raise ValueError("no hits, and no list of none")
+            raise ValueError("no list of hits")
         hits = lists.flatten()
         found = dict(zip((field.name for field in hits.type), hits.flatten(), strict=True))
         if found["_id"].null_count or found["_index"].null_count:
-            raise ValueError("a hit without a name")
+            raise ValueError("a hit without an id")
         columns = self._layout.columns(found["_source"])
         if looked_up:
             values = found["fields"].flatten()
@@ -66,7 +66,7 @@ class TypedHits:
         elif self._layout.listed.isdisjoint(self._looked_up):
             times = {n: micros_of_text(columns[n], self._units[n]) for n in self._looked_up}
         else:
-            raise ValueError("several times, of which the server takes the first by time")
+            raise ValueError("several times, of which the server takes the earliest")
         return Page(
             ids=found["_id"],
             refs=_refs(found),
@@ -80,13 +80,13 @@ class TypedHits:
 
 
 def _schema(hit: Mapping[str, pa.DataType]) -> pa.Schema:
-    """What is read of an answer with such hits."""
+    """What to read of an answer with such hits."""
     hits = pa.struct([("hits", pa.list_(pa.struct(hit.items())))])
     return pa.schema([("pit_id", pa.string()), ("hits", hits)])
 
 
 def _refs(hit: dict[str, pa.Array]) -> pa.Array:
-    """Where each event is, and which state of it was read, where that was asked for."""
+    """The index of each event and, if requested, the document version that was read."""
     states: list[Any] = [hit[name] for name in _STATE if name in hit]
     if not states or states[0].null_count == len(states[0]):
         return hit["_index"]

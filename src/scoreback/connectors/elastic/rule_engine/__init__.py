@@ -1,1 +1,1 @@
-"""Alerts where no Kibana raises them: rules, alerts and verdicts in indices of ours."""
+"""Alerts without Kibana: rules, alerts and verdicts in Scoreback's own indices."""

@@ -1,4 +1,4 @@
-"""Fields of the events that opened alerts, as their stored scores carry them."""
+"""Reads the fields of the events that opened alerts, as their stored scores hold them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.records import SHOWN_STAGES, Alert
 
-_AT_ONCE = 500  # alerts in one query
-_OF_EVENT = f"{OWN}event."  # copied fields that are called like one of the score's own
+_AT_ONCE = 500  # alerts per query
+_OF_EVENT = f"{OWN}event."  # copied fields with the name of a score's own field
 _OURS = frozenset(
     {"@timestamp", "event.ingested", "event.kind", "event.reason", "event.risk_score",
      "event.severity", "ecs.version", f"{_OF_EVENT}id", f"{_OF_EVENT}index"}
@@ -17,12 +17,12 @@ _OURS = frozenset(
 
 
 def fields_of(client: Client, names: Names, alerts: Sequence[Alert]) -> dict[str, dict[str, str]]:
-    """By alert id, what was copied from its opening event; alerts without a field are left out."""
+    """By alert id, the fields copied from its opening event; alerts without any are left out."""
     told: dict[tuple[str, str, str], dict[str, str]] = {}
     for start in range(0, len(alerts), _AT_ONCE):
         some = alerts[start : start + _AT_ONCE]
         body = {
-            "size": 6 * len(some),  # three stages of each, and each perhaps once more
+            "size": 6 * len(some),  # three stages of each, and perhaps a copy of each
             "query": {
                 "bool": {
                     "filter": [

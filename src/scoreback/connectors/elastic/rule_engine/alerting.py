@@ -1,8 +1,9 @@
-"""Raises alerts from live scores, where no rule engine of the SIEM does it.
+"""Raises alerts from live scores where the SIEM has no rule engine.
 
-An alert is a document of our own index. Its id follows from its rule and the score that opened it,
-so that raising alerts again, after a crash say, changes nothing. A score that is in an alert is
-marked with the alert's id: it is not looked at again, and says how many scores an alert stands for.
+An alert is a document in Scoreback's own index. Its id follows from its rule and the score that
+opened it, so raising alerts again, for example after a crash, changes nothing. A score in an alert
+is marked with the alert's id, so that it is not evaluated again and an alert's scores can be
+counted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,8 @@ from scoreback.suppression import DAY_US, OpenAlert, hits_of, place
 from scoreback.times import micros, moment
 
 PAGE = 10_000
-MAX_ENTITIES = 10_000  # asked for by name; more, and all alerts of the days are read
+# how many alerts are requested by id; for more, all alerts of the days are read
+MAX_ENTITIES = 10_000
 SEVERITIES = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
 
 _HITS = pa.schema(
@@ -60,7 +62,7 @@ class RuleEngine:
         self._client, self._names, self._rules = client, names, rules
 
     def evaluate(self, *, since: datetime, at: datetime) -> int:
-        """Let every enabled rule look at scores that came at or after *since*; alerts opened."""
+        """Run every enabled rule on scores received since *since*; returns the alerts opened."""
         rules = self._of_kind(RuleKind.SCORE)
         if not rules:
             return 0
@@ -77,7 +79,7 @@ class RuleEngine:
         return opened
 
     def evaluate_health(self, documents: Sequence[HealthDocument], *, at: datetime) -> int:
-        """Let the enabled rules about health look at *documents*; alerts opened."""
+        """Run the enabled health rules on *documents*; returns the alerts opened."""
         opened = 0
         for rule in self._of_kind(RuleKind.HEALTH):
             hits = health_hits(rule, documents)
@@ -92,7 +94,7 @@ class RuleEngine:
         return [r for r in self._rules.enabled() if r.kind is kind and not r.paused]
 
     def _unseen(self, rules: Sequence[AlertRule], since: datetime) -> Iterator[dict[str, Any]]:
-        """Scores that one of *rules* is to alert of, and that are in no alert yet."""
+        """Scores on which one of *rules* should alert, and which are in no alert yet."""
         either = [{"bool": {"filter": _looked_at(rule)}} for rule in rules]
         body: dict[str, Any] = {
             "size": PAGE,
@@ -117,7 +119,7 @@ class RuleEngine:
             body["search_after"] = found[-1]["sort"]
 
     def _raise(self, rule: AlertRule, copies: pa.Table, at: datetime) -> int:
-        """Open an alert for each hit or let it join one, as `scoreback.suppression` defines."""
+        """Open an alert for each hit or add it to one, as `scoreback.suppression` defines."""
         hits = _first_of_each(copies)
         placed = place(rule, hits, self._alerts_of_days(rule.name, hits))
         opening = hits.take(pa.array(placed.new, pa.int64()))
@@ -126,7 +128,7 @@ class RuleEngine:
         return len(placed.new)
 
     def _mark(self, copies: pa.Table, alerts: Mapping[str, str]) -> None:
-        """Write onto each score which alert it is in; what changed meanwhile is marked later."""
+        """Write its alert onto each score; scores that changed meanwhile are marked later."""
         ids = copies["score_id"].to_pylist()
         named = pa.array([alerts[score_id] for score_id in ids], pa.string())
         changes = documents({"scoreback.alert_id": named}, {})
@@ -138,7 +140,7 @@ class RuleEngine:
         }
         lines = actions("update", heads, _partial(changes))
         report = bulk.send(self._client, "/_bulk", lines)
-        _refuse(report.refused, "marks on scores", "may this key write into the stream of scores?")
+        _refuse(report.refused, "marks on scores", "may this key write to the stream of scores?")
 
     def _store(self, rule: AlertRule, hits: pa.Table, ids: list[str], at: datetime) -> None:
         if not ids:
@@ -177,11 +179,11 @@ class RuleEngine:
         path = f"/{self._names.alerts}/_bulk"
         report = bulk.send(self._client, path, lines, params={"refresh": True})
         _refuse(
-            report.refused, "alerts", "run `scoreback plan`: is their index mapped as it should be?"
+            report.refused, "alerts", "run `scoreback plan` to check the mapping of their index"
         )
 
     def _alerts_of_days(self, rule: str, hits: pa.Table) -> Iterator[OpenAlert]:
-        """The rule's alerts on the days of *hits*, by time of opening."""
+        """The rule's alerts that opened on the days of *hits*."""
         times = hits["event_time"].cast(pa.int64()).to_numpy()
         entities = hits["entity"].to_pylist()
         first = int(times.min()) // DAY_US * DAY_US
@@ -214,7 +216,7 @@ def _looked_at(rule: AlertRule) -> list[dict[str, Any]]:
 
 
 def _of_entities(asked: list[str]) -> dict[str, Any]:
-    """The query for alerts of the entities *asked*; it finds all whose name no search knows."""
+    """The query for alerts of the entities *asked*; also finds all with unsearchable names."""
     known = {"terms": {"scoreback.entity": [e for e in asked if len(e) <= LONGEST_KEYWORD]}}
     if all(len(entity) <= LONGEST_KEYWORD for entity in asked):
         return known
@@ -223,7 +225,7 @@ def _of_entities(asked: list[str]) -> dict[str, Any]:
 
 
 def flat(source: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """A document's values under dotted names, however it nests them."""
+    """A document's values under dotted names, however it is nested."""
     found: dict[str, Any] = {}
     for key, value in source.items():
         name = f"{above}{key}"
@@ -254,14 +256,14 @@ _OWN = (
 
 
 def _first_of_each(hits: pa.Table) -> pa.Table:
-    """Each score once: a stream may hold one again, after a rollover."""
+    """Each score once: after a rollover a stream may hold a copy."""
     ids = hits["score_id"].to_pylist()
     first = {score_id: row for row, score_id in reversed(list(enumerate(ids)))}
     return hits if len(first) == len(ids) else hits.take(pa.array(sorted(first.values())))
 
 
 def _partial(changes: pa.Array) -> pa.Array:
-    """Partial updates that put *changes* onto documents."""
+    """Partial updates that merge *changes* into documents."""
     return pc.binary_join_element_wise('{"doc":', changes, "}", "")
 
 

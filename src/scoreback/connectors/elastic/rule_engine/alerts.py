@@ -1,4 +1,4 @@
-"""What analysts do with alerts of our own index: list, close, reopen, tag."""
+"""What analysts do with alerts in Scoreback's index: list, close, reopen and tag them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,18 +17,18 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 from scoreback.records import Alert, Severity, Verdict
 
 PAGE = 5_000
-ATTEMPTS = 5  # at closing an alert that others change at the same moment
+ATTEMPTS = 5  # attempts to close an alert that others change at the same moment
 
 
 class Alerts:
     """The alerts of one namespace."""
 
     def __init__(self, client: Client, names: Names, verdicts: Verdicts) -> None:
-        """Work on alerts through *client*; closings are told to *verdicts*."""
+        """Work on alerts through *client*; closings are recorded in *verdicts*."""
         self._client, self._names, self._verdicts = client, names, verdicts
 
     def find(self, query: AlertQuery = AlertQuery()) -> Iterator[Alert]:  # noqa: B008 - frozen
-        """Yield the alerts of *query*, by the time of their opening event, oldest first."""
+        """Yield the alerts of *query*, ordered by the time of their opening event, oldest first."""
         wanted: list[dict[str, Any]] = [
             {"term": {f"scoreback.{name}": value}}
             for name, value in (("detector", query.detector), ("version", query.version))
@@ -53,7 +53,7 @@ class Alerts:
             body["search_after"] = hits[-1]["sort"]
 
     def close(self, alert_id: str, verdict: Verdict, *, labeller: str, at: datetime) -> Alert:
-        """Close the alert with *verdict*; the same again changes nothing."""
+        """Close the alert with *verdict*; repeating it changes nothing."""
 
         def closing(alert: Alert) -> dict[str, Any]:
             refuse_before_event(alert, at)
@@ -68,7 +68,7 @@ class Alerts:
         return self._changed(alert_id, closing)
 
     def tag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Put *tag* on alerts, once each; how many have it newly."""
+        """Put *tag* on alerts, once each; returns how many got it."""
         count = 0
         for alert_id in dict.fromkeys(alert_ids):
             found = self._document(alert_id)
@@ -79,7 +79,7 @@ class Alerts:
         return count
 
     def untag(self, alert_ids: Sequence[str], tag: str) -> int:
-        """Take *tag* off alerts; how many had it."""
+        """Remove *tag* from alerts; returns how many had it."""
         count = 0
         for alert_id in dict.fromkeys(alert_ids):
             found = self._document(alert_id)
@@ -90,11 +90,11 @@ class Alerts:
         return count
 
     def fields_of(self, alerts: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-        """By alert id, the fields of its opening event that were copied onto its score."""
+        """By alert id, the fields of its opening event that the score copied."""
         return fields_of(self._client, self._names, alerts)
 
     def reopen(self, alert_id: str, *, at: datetime) -> Alert:
-        """Open the alert again: the verdicts that stand on it are withdrawn."""
+        """Reopen the alert and withdraw the verdicts that stand on it."""
 
         def opening(alert: Alert) -> dict[str, Any]:
             self._verdicts.withdraw(alert.alert_id, at)
@@ -108,7 +108,7 @@ class Alerts:
         return found if found and found.get("found") else None
 
     def _changed(self, alert_id: str, change: Callable[[Alert], dict[str, Any]]) -> Alert:
-        """The alert after what *change* says of it was written onto it, and onto no other state."""
+        """The alert after *change* was applied to the state that was read, and to no other."""
         for _ in range(ATTEMPTS):
             found = self._document(alert_id)
             if found is None:
@@ -131,7 +131,7 @@ class Alerts:
             if done is not None:
                 return self._with_counts([flat(found["_source"]) | flat(own)])[0]
         raise SiemUnavailable(
-            f"alert {alert_id} is being changed by somebody else", hint="try it again"
+            f"alert {alert_id} is being changed by somebody else", hint="try again"
         )
 
     def _with_counts(self, sources: Sequence[Mapping[str, Any]]) -> list[Alert]:

@@ -1,4 +1,4 @@
-"""Keeps alert rules as documents of our own index: theirs is whether one is enabled."""
+"""Keeps alert rules as documents in Scoreback's index: users decide whether one is enabled."""
 
 import hashlib
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from scoreback.deployment import (
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAX_RULES = 10_000
-ATTEMPTS = 5  # at writing a rule that somebody changes at the same moment
+ATTEMPTS = 5  # attempts to write a rule that somebody changes at the same moment
 
 
 class Rules:
@@ -42,7 +42,7 @@ class Rules:
         return None if found is None else _rule(name, _kept(found))
 
     def standing(self, wanted: AlertRule) -> Found:
-        """How *wanted* stands; a document whose digest is not its rule's was edited by hand."""
+        """How *wanted* stands; a document whose digest does not match its rule was edited."""
         found = self._document(wanted.name)
         if found is None:
             return Found(standing=Standing.ABSENT)
@@ -61,7 +61,7 @@ class Rules:
         return Found(standing=kind, differences=differences)
 
     def apply(self, rule: AlertRule) -> None:
-        """Create or replace *rule*; whether it is enabled stays as the user left it."""
+        """Create or replace *rule*; the user's choice whether it is enabled stays."""
         require(self._client, self._index)
         body = rule_body(rule)
         for _ in range(ATTEMPTS):
@@ -73,7 +73,7 @@ class Rules:
                 "rule": body,
                 "_digest": _digest(body),
             }
-            # Only over what was read: a switch-off of this moment is not overruled.
+            # Only over the version that was read, so that a user's switch at this moment is kept.
             only = {"op_type": "create"} if there is None else {
                 "if_seq_no": there["_seq_no"], "if_primary_term": there["_primary_term"]
             }  # fmt: skip
@@ -85,13 +85,13 @@ class Rules:
         )
 
     def remove(self, name: str) -> None:
-        """Remove the rule called *name*, if it is there."""
+        """Remove the rule called *name*, if it exists."""
         self._client.call(
             "DELETE", f"/{self._index}/_doc/{name}", absent=(404,), params={"refresh": True}
         )
 
     def enabled(self) -> list[AlertRule]:
-        """The rules that are switched on, by name; none where nothing was applied yet."""
+        """The enabled rules, by name; none before the first apply."""
         body = {"size": MAX_RULES, "query": {"term": {"enabled": True}}, "sort": ["name"]}
         found = self._client.search(self._index, body, absent=(404,))
         if found is None:
@@ -103,13 +103,13 @@ class Rules:
         return None if found is None else found["_source"]
 
     def _there(self, name: str) -> dict[str, Any] | None:
-        """The document, and which state of it that is."""
+        """The document, and its version."""
         found = self._client.call("GET", f"/{self._index}/_doc/{name}", absent=(404,))
         return found if found and found.get("found") else None
 
 
 def _kept(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The rule in *document*; empty where somebody's hand left none."""
+    """The rule in *document*; empty if somebody's edit removed it."""
     found = document.get("rule")
     return found if isinstance(found, dict) else {}
 
@@ -120,7 +120,7 @@ def _rule(name: str, body: Mapping[str, Any]) -> AlertRule:
     except (KeyError, TypeError, ValueError) as error:
         raise SiemRefused(
             f"the alert rule {name!r} was edited so that it cannot be read: {error}",
-            hint="see `scoreback plan`; `scoreback apply --take-over` writes it anew",
+            hint="see `scoreback plan`; `scoreback apply --take-over` rewrites it",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The verdicts of analysts, as documents of our own index: one for each, none replaced."""
+"""The verdicts of analysts as documents in Scoreback's index: one each, never replaced."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ from scoreback.records import (
 
 PAGE = min(BATCH_ROWS, 10_000)
 _TIMES = ("since", "until", "label_time")
-_LATER = ("alert_id", "withdrawn")  # columns that documents of earlier versions lack
-_UNNAMED = ("rule", "propensity")  # say more of a verdict, and are no part of its name
+_LATER = ("alert_id", "withdrawn")  # columns missing in documents of earlier versions
+_UNNAMED = ("rule", "propensity")  # details of a verdict that are not part of its identity
 
 
 class Verdicts:
@@ -42,7 +42,7 @@ class Verdicts:
         self._client, self._index = client, names.verdicts
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
-        """Yield the verdicts that *query* asks for, in order of label time."""
+        """Yield the verdicts of *query*, in order of label time."""
         times = {"gte": text(query.since)}
         if query.until is not None:
             times["lt"] = text(query.until)
@@ -53,9 +53,9 @@ class Verdicts:
             yield LabelBatch(_batch(sources))
 
     def close(self, alert: Alert, verdict: Verdict, labeller: str, at: datetime) -> datetime:
-        """Add the closing of *alert*; its label time, later than that of any before.
+        """Record the closing of *alert*; returns its label time, later than that of any before.
 
-        The same closing told again while it stands is one.
+        Repeating a closing that stands adds nothing.
         """
         history = [_closing(source) for source in self._told(alert.alert_id)]
         before = repeated(history, verdict.value, labeller)
@@ -77,7 +77,7 @@ class Verdicts:
         return at
 
     def withdraw(self, alert_id: str, at: datetime) -> None:
-        """Take back the verdicts that stand on an alert; none that do is not an error."""
+        """Withdraw the verdicts that stand on an alert; it is no error if there are none."""
         told = self._told(alert_id)
         history = [_closing(source) for source in told]
         for place in standing(history):
@@ -86,7 +86,7 @@ class Verdicts:
             self._create(_key({k: v for k, v in row.items() if k not in _UNNAMED}), row)
 
     def add(self, batch: LabelBatch) -> WriteReport:
-        """Add verdicts that analysts gave elsewhere; the same verdict again changes nothing."""
+        """Add verdicts that analysts gave elsewhere; adding one again changes nothing."""
         require(self._client, self._index)
         table = pa.Table.from_batches([batch.batch]).select(LABEL_COLUMNS.names)
         rows = table.to_pylist()
@@ -109,7 +109,7 @@ class Verdicts:
         )
 
     def told_of(self, alert_ids: Sequence[str]) -> dict[str, list[Closing]]:
-        """The closings of each of *alert_ids* that anything was told of, in order of label time."""
+        """The closings of each of *alert_ids* that has any, in order of label time."""
         found: dict[str, list[Closing]] = {}
         for start in range(0, len(alert_ids), PAGE):
             some = list(alert_ids[start : start + PAGE])
@@ -119,7 +119,7 @@ class Verdicts:
         return found
 
     def _told(self, alert_id: str) -> list[dict[str, Any]]:
-        """All that was told of one alert, in order of label time."""
+        """All closings of one alert, in order of label time."""
         pages = self._pages({"term": {"alert_id": alert_id}})
         return [source for page in pages for source in page]
 
@@ -145,7 +145,7 @@ def _key(row: Mapping[str, Any]) -> str:
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, str]:
-    """What names an imported verdict: columns that came later count only where they say more."""
+    """The identity of an imported verdict: newer columns count only where they have a value."""
     later = {name for name in _LATER if not row[name]}
     return {k: str(v) for k, v in row.items() if k not in later and k != "rule"}
 

@@ -1,4 +1,4 @@
-"""Sigma rules as Elasticsearch's ``query_string`` selects their events."""
+"""Translates Sigma rules into Elasticsearch's ``query_string``."""
 
 from scoreback.connectors.elastic.sigma.translator import ElasticSigma
 

@@ -1,4 +1,4 @@
-"""The names of ECS for the fields of Sigma rules, by the product that a rule is about."""
+"""ECS names for the fields of Sigma rules, by the product of the rule."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,8 @@ from sigma.pipelines.elasticsearch import ecs_kubernetes, ecs_macos_esf, ecs_win
 from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
 from sigma.processing.transformations import FieldMappingTransformation
 
-# Sigma's names for web, network, DNS and processes outside Windows; pySigma has no pipeline there.
+# Sigma's names for web, network, DNS and processes outside Windows, for which pySigma has no
+# pipeline.
 _ECS: dict[str | None, str | list[str]] = {
     "c-uri": "url.original", "c-uri-query": "url.query", "c-uri-stem": "url.path",
     "cs-uri-query": "url.query", "cs-uri-stem": "url.path", "cs-host": "url.domain",
@@ -30,7 +31,7 @@ _PIPELINES: Mapping[str, Callable[[], ProcessingPipeline]] = {
 
 
 def pipeline_of(product: str | None) -> ProcessingPipeline:
-    """The mapping of the fields of rules about *product*."""
+    """The field mapping for rules about *product*."""
     if product is not None and product in _PIPELINES:
         return _PIPELINES[product]()
     return ProcessingPipeline(items=[ProcessingItem(FieldMappingTransformation(_ECS))])

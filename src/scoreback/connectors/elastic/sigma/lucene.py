@@ -1,4 +1,4 @@
-"""pySigma's backend for Lucene, where its words would mean something else to a ``query_string``."""
+"""pySigma's backend for Lucene, corrected where a ``query_string`` reads its output differently."""
 
 import re
 
@@ -14,10 +14,10 @@ _OPERATORS = frozenset(("AND", "OR", "NOT", "TO"))
 
 
 class Lucene(LuceneBackend):
-    """Quotes what reads as an operator, and searches by regular expressions as Sigma does."""
+    """Quotes what looks like an operator, and searches with regular expressions as Sigma does."""
 
     def convert_value_str(self, s: SigmaString, state: ConversionState) -> str:
-        """Quote what reads as an operator, or as a range, which no escaping prevents."""
+        """Quote what looks like an operator or a range, which escaping cannot prevent."""
         plain = str(s)
         if not s.contains_special() and (plain in _OPERATORS or plain[:1] in ("<", ">")):
             inner = re.sub(r'(["\\])', r"\\\1", plain)
@@ -27,7 +27,7 @@ class Lucene(LuceneBackend):
     def convert_condition_field_eq_val_re(
         self, cond: ConditionFieldEqualsValueExpression, state: ConversionState
     ) -> str:
-        """Search, as Sigma does: Lucene matches whole values."""
+        """Search within values, as Sigma does: Lucene matches whole values."""
         del state
         value = cond.value
         if not isinstance(value, SigmaRegularExpression):

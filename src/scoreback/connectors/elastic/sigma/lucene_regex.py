@@ -1,13 +1,14 @@
-"""Regular expressions as Sigma means them, written for Lucene.
+"""Rewrites regular expressions from Sigma's dialect to Lucene's.
 
-Sigma searches; Lucene matches the whole value, has no anchors, flags or shorthands of classes, and
-reads ``@ # & < > ~ "`` as operators of its own. What has no equal there is refused, never bent.
+Sigma searches; Lucene matches the whole value, has no anchors, flags or class shorthands, and reads
+``@ # & < > ~ "`` as its own operators. An expression without an exact equivalent is refused, never
+approximated.
 """
 
 import re
 from collections.abc import Iterator
 
-_OWN = frozenset('@#&<>~"/')  # plain in other languages; the slash would end the expression
+_OWN = frozenset('@#&<>~"/')  # literal in other languages; a slash would end the expression
 _PLAIN = frozenset(".*+?|()[]{}\\^$-") | _OWN
 _SETS = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \t\n\r\f\v"}
 _CHARACTERS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
@@ -23,18 +24,18 @@ _REPEAT = re.compile(r"\{(?:(\d+)(,(\d*))?|(,)(\d+))\}")
 
 
 class NotInLucene(ValueError):
-    """Lucene has no equal for it; says for what."""
+    """Lucene has no equivalent; the message says for what."""
 
 
 def lucene_regex(pattern: str, *, ignore_case: bool = False) -> str:
-    """An expression that matches a whole value where *pattern* is found in it.
+    """An expression that matches a whole value if *pattern* is found in it.
 
     Args:
-        pattern: as Python's ``re`` reads it.
-        ignore_case: let small and capital letters of ASCII be the same.
+        pattern: in the syntax of Python's ``re``.
+        ignore_case: ignore the case of ASCII letters.
 
     Raises:
-        NotInLucene: it looks ahead or back, names groups, refers back or anchors half-way.
+        NotInLucene: it has look-arounds, named groups, back-references or anchors in the middle.
     """
     pieces = _PIECE.findall(pattern)
     begins = bool(pieces) and pieces[0] == "^"
@@ -85,7 +86,7 @@ def _refuse(piece: str) -> str:
 
 
 def _repeated(piece: str) -> str:
-    """A repetition: how greedy it is does not change whether there is a match."""
+    """A repetition; greediness does not change whether there is a match."""
     lazy = piece[-1] == "?" and len(piece) > 1
     if piece[-1] == "+" and len(piece) > 1:
         raise NotInLucene(f"the possessive {piece}")
@@ -142,10 +143,10 @@ def _class(piece: str, *, ignore_case: bool) -> str:
         found.append(_range(low, high))
         if ignore_case and low.isascii() and low.isalpha():
             if not (high.isascii() and high.isalpha()) or low.isupper() != high.isupper():
-                raise NotInLucene(f"the range {low}-{high} without regard to case")
+                raise NotInLucene(f"the range {low}-{high} with case ignored")
             found.append(_range(low.swapcase(), high.swapcase()))
         elif ignore_case and low != high:
-            raise NotInLucene(f"the range {low}-{high} without regard to case")
+            raise NotInLucene(f"the range {low}-{high} with case ignored")
     return f"[{'^' if negated else ''}{''.join(found)}]"
 
 

@@ -1,4 +1,4 @@
-"""Translates a Sigma rule into a selection of Elasticsearch and its fields into those of ECS."""
+"""Translates a Sigma rule into an Elasticsearch selection, and its fields into ECS names."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,23 +9,23 @@ from scoreback.connectors.doors import SigmaTranslation
 if TYPE_CHECKING:
     from sigma.rule import SigmaDetectionItem
 
-# Multi-fields: searched under that name, but no part of the event itself.
+# Multi-fields: searchable under this name, but not part of the event itself.
 _MULTI_FIELD = re.compile(r"\.(caseless|text|keyword)$")
 _NARROW = "narrow the index to the data streams of this log source"
 _CASE = (
-    "Sigma ignores case; a keyword or wildcard field matches as it is written here, and a text"
-    " field holds single words, so a pattern across blanks or slashes finds nothing in it"
+    "Sigma ignores case, but a keyword or wildcard field matches only the case written here; a"
+    " text field holds single words, so a pattern with blanks or slashes never matches it"
 )
 _SLOW = "it looks for words in every field, which is slow; name the field"
 
 
 class ElasticSigma:
-    """Selects by a Lucene query; its events have the names of ECS."""
+    """Selects with a Lucene query; its events have ECS names."""
 
     needs: ClassVar[tuple[str, ...]] = ("sigma.backends.elasticsearch",)
 
     def translate(self, rule: Mapping[str, object]) -> SigmaTranslation:
-        """The rule's query, and the names of its fields in ECS."""
+        """The rule's query, and the ECS names of its fields."""
         from scoreback.connectors.elastic.sigma.ecs import pipeline_of
         from scoreback.connectors.elastic.sigma.lucene import Lucene
         from scoreback.connectors.sigma_rules import converted, items, left_out, parsed, unmapped
@@ -61,6 +61,6 @@ def _has_keywords(items: Iterable["SigmaDetectionItem"]) -> bool:
 
 
 def _names(fields: Iterable[str], mapped: Mapping[str, str]) -> dict[str, str]:
-    """Where nothing maps a multi-field, its rule was written for ECS and only the end goes."""
+    """ECS names; a rule with an unmapped multi-field is in ECS already: drop only the suffix."""
     multi = {name: name for name in fields if _MULTI_FIELD.search(name)}
     return {name: _MULTI_FIELD.sub("", to) for name, to in {**multi, **mapped}.items()}

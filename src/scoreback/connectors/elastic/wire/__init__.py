@@ -1,1 +1,1 @@
-"""How the cluster is spoken to: transport, retries, bulk, points in time, failures in our words."""
+"""Communication with the cluster: transport, retries, bulk, points in time, readable failures."""

@@ -1,4 +1,4 @@
-"""Bulk requests: bounded, repeated where that helps, item by item, and never lost in silence."""
+"""Bulk requests: bounded, repeated item by item where that helps, never lost silently."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +17,9 @@ from scoreback.errors import SiemUnavailable
 from scoreback.records import Refused
 
 MAX_ITEMS = 5_000
-MAX_BYTES = 8_000_000  # of one request; the server takes 100 MB, proxies in between often less
-AT_ONCE = 2  # requests: the cluster writes one while we make the next
-ATTEMPTS = 8  # for items that the server had no room for
+MAX_BYTES = 8_000_000  # bytes per request; the server accepts 100 MB, proxies in between often less
+AT_ONCE = 2  # requests: the cluster writes one while the next one is prepared
+ATTEMPTS = 8  # for items that a busy server did not accept
 _FULL = frozenset({429, 503})
 _FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 _log = logging.getLogger(__name__)
@@ -27,11 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class BulkReport:
-    """What became of the items, by their position in what was given."""
+    """What happened to the items, by their position in the input."""
 
     done: list[int] = field(default_factory=list)
-    conflicts: list[int] = field(default_factory=list)  # there already, or changed meanwhile
-    refused: dict[int, str] = field(default_factory=dict)  # why the server will never take it
+    conflicts: list[int] = field(default_factory=list)  # exists already, or changed meanwhile
+    refused: dict[int, str] = field(default_factory=dict)  # why the server will never accept it
 
 
 class _Error(msgspec.Struct):
@@ -60,18 +60,18 @@ def send(
     confirm: Callable[[Sequence[int]], set[int]] | None = None,
     params: Mapping[str, object] | None = None,
 ) -> BulkReport:
-    """Send *lines*, the actions of a bulk request, one text an item.
+    """Send *lines*, the actions of a bulk request, one text per item.
 
     Args:
-        client: of the connection.
-        path: of the bulk endpoint.
-        lines: what `scoreback.connectors.elastic.wire.documents.actions` gives.
-        confirm: asked after an answer got lost: which of some items are there. Without it they are
-            sent again, which suits items that change nothing the second time.
-        params: of the query.
+        client: the connection's client.
+        path: the path of the bulk endpoint.
+        lines: the result of `scoreback.connectors.elastic.wire.documents.actions`.
+        confirm: called after an answer was lost, returns which items are stored. Without it all are
+            sent again, which is right for items that change nothing the second time.
+        params: query parameters.
 
     Raises:
-        SiemUnavailable: the server has no room or does not answer; items that it took are stored,
+        SiemUnavailable: the server is busy or does not answer; items that it accepted are stored,
             and sending all of them again changes nothing.
         SiemRefused: the server refused the request as a whole.
     """
@@ -100,7 +100,7 @@ def _send(
     confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
 ) -> None:
-    """Send *items*, and those among them again that there was no room for."""
+    """Send *items*, and repeat those for which the server was too busy."""
     why = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -124,10 +124,12 @@ def _send(
         items, why = _told(answer.body, items, report)
         if not len(items):
             return
-        _log.warning("%d of the items found no room; they are sent again: %s", len(items), why)
+        _log.warning(
+            "the server was too busy for %d items; they are sent again: %s", len(items), why
+        )
         client.wait(attempt)
     raise SiemUnavailable(
-        f"the server had no room for {len(items)} documents in {ATTEMPTS} attempts: {why}",
+        f"the server was too busy for {len(items)} documents in {ATTEMPTS} attempts: {why}",
         hint=full_disk(why) or "its write queues are full; nothing is lost, try again later",
     )
 
@@ -141,16 +143,16 @@ def _halves(
     confirm: Callable[[Sequence[int]], set[int]] | None,
     params: Mapping[str, object] | None,
 ) -> None:
-    """A request that is too large is sent as two."""
+    """Send a request that is too large in two halves."""
     if len(items) == 1:
-        report.refused[int(items[0])] = "the server takes no request as large as this document"
+        report.refused[int(items[0])] = "the document is larger than the server's request limit"
         return
     for half in np.array_split(items, 2):
         _send(client, path, lines, half, report, confirm, params)
 
 
 def _told(body: bytes, items: Positions, report: BulkReport) -> tuple[Positions, str]:
-    """Sort *items* by what the server said; those to send again, and why."""
+    """Sort *items* by the server's answers; returns those to send again, and why."""
     if body.startswith(b'{"errors":false'):
         report.done.extend(items.tolist())
         return items[:0], ""
@@ -171,21 +173,22 @@ def _told(body: bytes, items: Positions, report: BulkReport) -> tuple[Positions,
 
 
 def _answered(body: bytes, count: int) -> list[dict[str, _Item]]:
-    """What an answer says of each of *count* items."""
+    """The answer for each of *count* items."""
     try:
         found = _DECODER.decode(body).items
     except msgspec.DecodeError:
         found = []
     if len(found) != count:
         raise SiemUnavailable(
-            f"the answer to a bulk request of {count} documents speaks of {len(found)}",
-            hint="is a proxy between us and the cluster in trouble? Writing again changes nothing",
+            f"the answer to a bulk request of {count} documents is about {len(found)}",
+            hint="is there a failing proxy between this machine and the cluster? Writing again is"
+            " safe",
         )
     return found
 
 
 def refusals(ids: Sequence[str], lines: pa.Array, report: BulkReport) -> tuple[Refused, ...]:
-    """The items that were refused, with their documents, for the dead-letter file."""
+    """The refused items with their documents, for the dead-letter file."""
     return tuple(
         Refused(item_id=ids[number], reason=why, document=lines[number].as_py().split("\n")[1])
         for number, why in sorted(report.refused.items())

@@ -1,8 +1,8 @@
-"""Talks to Elasticsearch: bytes in, bytes out, through the official client.
+"""Talks to Elasticsearch through the official client: bytes in, bytes out.
 
-The client does nodes, TLS and authentication. It decodes nothing here: a page of events is decoded
-straight into columns elsewhere, and short answers by `Client.call`. Retries are ours, as the
-client's do not honour ``Retry-After``: every call that is made here can be made twice.
+The client handles nodes, TLS and authentication, and decodes nothing: pages of events are decoded
+straight into columns elsewhere, and short answers by `Client.call`. Retries are Scoreback's own,
+because the client's ignore ``Retry-After``: every call made here can safely be repeated.
 """
 
 import time
@@ -22,19 +22,19 @@ from scoreback.errors import SiemRefused, SiemUnavailable
 
 MAJORS = (8, 9)
 _AGAIN = frozenset({429, 502, 503, 504})
-_FROM_A_GATEWAY = frozenset({502, 503, 504})  # what is behind it may have acted all the same
+_FROM_A_GATEWAY = frozenset({502, 503, 504})  # the server behind a gateway may still have acted
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered; never a failure that a later attempt could mend."""
+    """The server's answer; never a failure that a later attempt could cure."""
 
     status: int
     body: bytes
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - JSON
-        """The body, decoded."""
+        """The decoded body."""
         return msgspec.json.decode(self.body) if self.body else None
 
 
@@ -52,16 +52,16 @@ class Client:
         self._name, self._settings, self._sleep = name, settings, sleep
         self._failures = Failures(name, settings)
         self._client = connect(settings)
-        self.made: set[str] = set()  # indices of ours that are known to be there
+        self.made: set[str] = set()  # Scoreback's indices that are known to exist
         self.version = ""
         self.flavor = ""
 
     def open(self) -> None:
-        """Ask who answers, and speak its version from now on.
+        """Check who answers, and use its version from now on.
 
         Raises:
-            SiemUnavailable: nobody answers.
-            SiemRefused: it is not an Elasticsearch, or of a version that is not supported.
+            SiemUnavailable: no server answers.
+            SiemRefused: the server is not Elasticsearch, or its version is not supported.
         """
         settings = self._settings
         with unanswered(
@@ -74,7 +74,7 @@ class Client:
             major = int(self.version.split(".")[0])
         except (TypeError, KeyError, ValueError) as error:
             raise SiemRefused(
-                f"connection {self._name!r}: the answer to GET / is not Elasticsearch's",
+                f"connection {self._name!r}: the answer to GET / is not from Elasticsearch",
                 hint="check the address; is a proxy or another product answering?",
             ) from error
         if major not in MAJORS:
@@ -87,7 +87,7 @@ class Client:
             transport.major = major
 
     def close(self) -> None:
-        """Let go of sockets; safe to call twice."""
+        """Close all sockets; can safely be called twice."""
         self._client.close()
 
     def call(
@@ -101,11 +101,11 @@ class Client:
     ) -> Any:  # noqa: ANN401 - JSON
         """Make a request with a JSON *body* and decode its answer.
 
-        A status among *absent* gives None.
+        For a status in *absent*, the result is None.
 
         Raises:
-            SiemUnavailable: no answer, or no room, after all attempts.
-            SiemRefused: the server said no.
+            SiemUnavailable: no answer, or the server is busy, after all attempts.
+            SiemRefused: the server refused the request.
         """
         data = None if body is None else msgspec.json.encode(body)
         answer = self.send(method, path, data, good=absent, params=params)
@@ -119,11 +119,11 @@ class Client:
     def search(
         self, index: str, body: Mapping[str, object], *, absent: tuple[int, ...] = ()
     ) -> Any:  # noqa: ANN401 - JSON
-        """Search *index*; an answer that lacks a shard's part is none.
+        """Search *index*; an answer without all shards counts as no answer.
 
         Raises:
             SiemUnavailable: no answer, or not from every shard.
-            SiemRefused: the server said no.
+            SiemRefused: the server refused the request.
         """
         whole = {"allow_partial_search_results": False}
         return self.call("POST", f"/{index}/_search", body, absent=absent, params=whole)
@@ -140,22 +140,23 @@ class Client:
         attempts: int | None = None,
         params: Mapping[str, object] | None = None,
     ) -> Answer:
-        """Make a request, again while that can help; the body comes undecoded.
+        """Make a request, repeated while that can help; the body is not decoded.
 
         Args:
-            method: of HTTP.
-            path: of the endpoint.
-            body: sent as it is.
-            content: type of the body.
-            good: statuses that are answers beside those from 200 to 299.
-            doubtful: say so, rather than try again, when the server may have acted unheard.
-            attempts: in place of those of the settings.
-            params: of the query; those that are None are left out.
+            method: the HTTP method.
+            path: the endpoint's path.
+            body: sent unchanged.
+            content: the content type of the body.
+            good: statuses that are answers, beside 200 to 299.
+            doubtful: raise instead of retrying when the server may have acted and the answer is
+                lost.
+            attempts: overrides the number in the settings.
+            params: query parameters; None values are left out.
 
         Raises:
-            InDoubtError: *doubtful*, and the answer got lost.
-            SiemUnavailable: no answer, or no room, after all attempts.
-            SiemRefused: the server said no.
+            InDoubtError: *doubtful*, and the answer was lost.
+            SiemUnavailable: no answer, or the server is busy, after all attempts.
+            SiemRefused: the server refused the request.
         """
         headers = {"accept": JSON} | ({} if body is None else {"content-type": content})
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
@@ -197,11 +198,11 @@ class Client:
         raise AssertionError("unreachable")
 
     def wait(self, attempt: int, retry_after: str | None = None) -> None:
-        """Sleep before attempt *attempt* + 1: longer each time, and as the server asks."""
+        """Sleep before attempt *attempt* + 1: longer each time, or as long as the server asks."""
         self._sleep(pause(attempt, self._settings.longest_wait, retry_after))
 
     def _tell(self, what: str, attempt: int, attempts: int, began: float) -> None:
-        """Say what went wrong with the first attempt, as others follow."""
+        """Log what went wrong with the first attempt, because others follow."""
         if attempt == 1:
             tell(what, attempts, self._settings.longest_wait, time.monotonic() - began)
 

@@ -1,4 +1,4 @@
-"""Lines of bulk requests, column by column: no object per row is made."""
+"""Lines of bulk requests, made column by column without an object per row."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from scoreback.connectors.json.documents import joined, object_parts
 def actions(
     kind: str, columns: Mapping[str, pa.Array | pa.ChunkedArray], sources: pa.Array
 ) -> pa.Array:
-    """Lines of a bulk request: *kind* with its metadata, then the source; one text a row."""
+    """Lines of a bulk request: *kind* with its metadata, then the source; one text per row."""
     head = object_parts(columns, {}, ())
     return joined([f'{{"{kind}":', *head, "}\n", sources, "\n"], len(sources))
 
@@ -20,7 +20,7 @@ def creations(
     columns: Mapping[str, pa.Array | pa.ChunkedArray],
     constants: Mapping[str, object],
 ) -> pa.Array:
-    """What `actions` gives for creating the documents under *ids*, written in one go."""
+    """The result of `actions` for creating the documents *ids*, written in one go."""
     head = object_parts({"_id": ids}, {}, ())
     source = object_parts(columns, constants, ())
     return joined(['{"create":', *head, "}\n", *source, "\n"], len(ids))

@@ -1,4 +1,4 @@
-"""What a failed request means, in words for a person: what is wrong with what, and what to do."""
+"""The meaning of failed requests in words for people: what went wrong, and what to do."""
 
 import ssl
 from collections.abc import Iterator
@@ -10,47 +10,47 @@ from scoreback.connectors.elastic.settings import ElasticSettings
 from scoreback.connectors.secret_mask import SecretMask
 from scoreback.errors import ConfigError, SiemError, SiemRefused, SiemUnavailable
 
-DISK_FULL = "its disks are too full: free some space there or add a node; nothing is lost"
+DISK_FULL = "the cluster's disks are too full: free some space there or add a node; nothing is lost"
 _HINTS = {
     401: "check the API key or password of the connection; has it expired?",
-    403: "give the connection's user or API key the right that is named",
-    404: "run `scoreback apply` if it is one of ours; `scoreback check` tells what else is missing",
-    413: "the server takes smaller requests only: raise http.max_content_length there",
+    403: "give the connection's user or API key the privilege that is named",
+    404: "if it is Scoreback's, run `scoreback apply`; `scoreback check` says what is missing",
+    413: "the server accepts only smaller requests: raise its http.max_content_length",
 }
 _NEVER_SENT = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
 _BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)
 
 
 class InDoubtError(SiemUnavailable):
-    """A request may have reached the server, but its answer did not reach us."""
+    """A request may have reached the server, but its answer did not arrive."""
 
-    retry_after: str | None = None  # what a gateway asked for
+    retry_after: str | None = None  # the pause that a gateway asked for
 
 
 class Failures:
-    """Failures of one connection, as errors."""
+    """Makes errors from the failures of one connection."""
 
     def __init__(self, name: str, settings: ElasticSettings) -> None:
-        """Speak of the connection called *name*."""
+        """Prepare errors about the connection called *name*."""
         self._who, self._settings = f"connection {name!r}", settings
         self._mask = SecretMask(settings)
 
     def other_product(self) -> SiemRefused:
-        """Something answers, but not Elasticsearch."""
+        """The error for a server that is not Elasticsearch."""
         return SiemRefused(
-            f"{self._who}: another product than Elasticsearch answers",
+            f"{self._who}: the server that answers is not Elasticsearch",
             hint="check the address: Elasticsearch 8.19 or later, or 9.x, is supported",
         )
 
     def refused(self, method: str, path: str, status: int, body: bytes) -> SiemRefused:
-        """The server said no."""
+        """The error for a refused request."""
         return SiemRefused(
             f"{self._who}: {method} {path} was refused with {status}: {self._reason(body)}",
             hint=_HINTS.get(status, "run `scoreback check` for what is missing"),
         )
 
     def busy(self, method: str, path: str, status: int, body: bytes) -> SiemUnavailable:
-        """The server has no room, however often it was asked."""
+        """The error for a server that stays busy."""
         why = self._reason(body)
         return SiemUnavailable(
             f"{self._who}: {method} {path} got {status} in each of"
@@ -60,10 +60,10 @@ class Failures:
         )
 
     def gave_up(self, method: str, path: str, status: int, after: str | None) -> InDoubtError:
-        """A gateway between us and the server answered in its place."""
+        """The error for a gateway that answered instead of the server."""
         error = InDoubtError(
             f"{self._who}: {method} {path} got {status}, so the server may have acted",
-            hint="is the cluster overloaded, or a gateway before it impatient? Nothing is lost",
+            hint="is the cluster overloaded, or is a gateway's timeout too short? Nothing is lost",
         )
         error.retry_after = after
         return error
@@ -71,34 +71,34 @@ class Failures:
     def silence(
         self, error: elastic_transport.TransportError, kind: type[SiemUnavailable] = SiemUnavailable
     ) -> SiemError | ConfigError:
-        """No answer came."""
+        """The error for a missing answer."""
         if isinstance(error, elastic_transport.TlsError) and not _within(error, _BROKE_OFF):
             return ConfigError(
                 f"{self._who}: the server's certificate is not trusted",
-                hint="name its authority with ca_file or fingerprint",
+                hint="set ca_file or fingerprint to its authority",
             )
         late = isinstance(error, elastic_transport.ConnectionTimeout)
         what = f"no answer within {self._settings.timeout:g} s" if late else "no connection"
         where = ", ".join(self._settings.hosts) or "the cloud deployment"
         return kind(
             f"{self._who}: {what}",
-            hint=f"is {where} up, and does a firewall let us through? Nothing is lost",
+            hint=f"is {where} up, and does a firewall block the connection? Nothing is lost",
         )
 
     def unreadable(self, method: str, path: str) -> SiemUnavailable:
-        """An answer is not JSON, as it broke off or something else gave it."""
+        """The error for an answer that is not JSON, because it broke off or came from elsewhere."""
         return SiemUnavailable(
             f"{self._who}: the answer to {method} {path} is not JSON",
-            hint="is a proxy between us and the cluster in trouble? Nothing is lost",
+            hint="is there a failing proxy between this machine and the cluster? Nothing is lost",
         )
 
     def _reason(self, body: bytes) -> str:
-        """Why the server refused; whatever answers may repeat what we sent, but not our secrets."""
+        """Why the server refused, with secrets masked: answers may repeat what was sent."""
         return self._mask.hide(reason(body))
 
 
 def reason(body: bytes) -> str:
-    """Why the server refused, in its own words, short."""
+    """The server's own short reason for the refusal."""
     try:
         found = msgspec.json.decode(body)
         error = found["error"]
@@ -111,12 +111,12 @@ def reason(body: bytes) -> str:
 
 
 def full_disk(why: str) -> str:
-    """What to do where *why* says that the disks are too full, else nothing."""
+    """The remedy if *why* says that the disks are too full, otherwise ""."""
     return DISK_FULL if "disk usage" in why or "read-only-allow-delete" in why else ""
 
 
 def never_sent(error: elastic_transport.TransportError) -> bool:
-    """Whether the request cannot have reached a server."""
+    """Whether the request certainly did not reach a server."""
     return any(type(cause).__name__ in _NEVER_SENT for cause in _causes(error))
 
 
@@ -125,7 +125,7 @@ def _within(error: BaseException, kinds: tuple[type[BaseException], ...]) -> boo
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What *error* was made of, wherever a library kept it."""
+    """All causes of *error*, wherever a library keeps them."""
     waiting: list[object] = [*getattr(error, "errors", ()), error.__cause__]
     seen: set[int] = set()
     while waiting:

@@ -1,7 +1,7 @@
 """Pauses Python's cyclic garbage collection while a page is decoded.
 
-Decoding makes hundreds of thousands of objects that hold no cycle. Each few hundred of them start a
-collection that walks them all: measured, nearly half the time of decoding.
+Decoding creates hundreds of thousands of objects without any cycle. Every few hundred of them start
+a collection that walks them all: nearly half of the decoding time, as measured.
 """
 
 import gc
@@ -11,17 +11,17 @@ from threading import Lock
 
 
 class Collection:
-    """The collector of this process; pauses of several threads may overlap."""
+    """This process's collector; pauses of several threads may overlap."""
 
     def __init__(self) -> None:
-        """Nobody has paused it yet."""
+        """Start without a pause."""
         self._lock = Lock()
         self._pauses = 0
         self._was_enabled = False
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No collection starts meanwhile; afterwards all is as it was."""
+        """Prevent collections while the block runs, then restore the previous state."""
         with self._lock:
             if self._pauses == 0:
                 self._was_enabled = gc.isenabled()

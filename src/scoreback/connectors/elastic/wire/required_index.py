@@ -1,14 +1,14 @@
-"""Whether an index of ours was made: else the first document would make one of whatever shape."""
+"""Checks that Scoreback's index exists: otherwise the first document would create a wrong one."""
 
 from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused
 
 
 def require(client: Client, index: str) -> None:
-    """Refuse to write into *index* before it was applied; asked once in the life of *client*.
+    """Refuse to write into *index* before `apply` created it; asks once per *client*.
 
     Raises:
-        SiemRefused: it is not there.
+        SiemRefused: the index does not exist.
     """
     if index in client.made:
         return
@@ -17,7 +17,7 @@ def require(client: Client, index: str) -> None:
     )
     if found is None:
         raise SiemRefused(
-            f"index {index} is not there",
+            f"index {index} does not exist",
             hint="run `scoreback apply` once with a key that may create indices",
         )
     client.made.add(index)

@@ -1,4 +1,4 @@
-"""The official client, set up: nodes, TLS, authentication, proxy, and the wire version."""
+"""Sets up the official client: nodes, TLS, authentication, proxy, and the wire version."""
 
 import base64
 import re
@@ -19,27 +19,27 @@ _WIRE = re.compile(r"application/vnd\.elasticsearch\+([a-z-]+); ?compatible-with
 
 
 def connect(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
-    """A client for *settings* that decodes nothing and tries everything once; nothing is sent.
+    """A client for *settings* that decodes nothing and never retries; sends nothing yet.
 
     Raises:
-        ConfigError: the library cannot use what they say: a cloud id, a file of certificates.
+        ConfigError: the library cannot use a setting: a cloud id, a certificate file.
     """
     if settings.ca_file:
         try:
             with open_regular(settings.ca_file):
-                pass  # the library would wait for a pipe
+                pass  # the library would wait for input from a pipe
             ssl.create_default_context(cafile=settings.ca_file)
-        except OSError as error:  # SSLError is one, too
+        except OSError as error:  # SSLError is an OSError, too
             raise ConfigError(
                 f"ca_file {settings.ca_file} cannot be used: {error.strerror}",
-                hint="name a file of certificates in PEM",
+                hint="set ca_file to a file with certificates in PEM format",
             ) from error
     try:
         return _client(settings)
     except ValueError as error:
-        said = "" if settings.proxy else f": {error}"  # it may quote the proxy
+        said = "" if settings.proxy else f": {error}"  # the error may quote the proxy's address
         raise ConfigError(
-            f"the connection cannot be made from its settings{said}",
+            f"the settings do not give a working connection{said}",
             hint="check cloud_id, hosts, ca_file and fingerprint",
         ) from None
 
@@ -65,7 +65,7 @@ def _client(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
     if key:
         options["api_key"] = key
     elif settings.user and password:
-        both = f"{settings.user}:{password}".encode()  # the library itself takes ASCII alone
+        both = f"{settings.user}:{password}".encode()  # the library itself accepts only ASCII
         options["basic_auth"] = base64.b64encode(both).decode()
     if settings.proxy:
         options["node_class"] = _through(settings.proxy.get_secret_value())
@@ -75,7 +75,7 @@ def _client(settings: ElasticSettings) -> elasticsearch.Elasticsearch:
 
 
 class _Undecoded(Serializer):
-    """Hands bytes through in both directions."""
+    """Passes bytes through in both directions."""
 
     def dumps(self, data: Any) -> bytes:  # noqa: ANN401 - as the base class has it
         return bytes(data)
@@ -85,9 +85,9 @@ class _Undecoded(Serializer):
 
 
 class WireTransport(Transport):
-    """Speaks the server's own major version: a client of version 9 cannot otherwise talk to 8."""
+    """Speaks the server's major version, without which a version 9 client cannot talk to 8."""
 
-    major: int | None = None  # not known before the first answer, which any version gives
+    major: int | None = None  # unknown before the first answer, which any version gives
 
     def perform_request(self, method: str, target: str, **options: Any) -> Any:  # noqa: ANN401
         """Make a request with the version in its headers."""
@@ -109,7 +109,7 @@ def _through(proxy: str) -> type[RequestsHttpNode]:
     class Proxied(RequestsHttpNode):
         def __init__(self, config: NodeConfig) -> None:
             super().__init__(config)
-            if config.ssl_assert_fingerprint:  # else only direct connections would compare it
+            if config.ssl_assert_fingerprint:  # otherwise only direct connections would compare it
                 adapter = self.session.get_adapter("https://")
                 adapter.proxy_manager_for = partial(  # type: ignore[attr-defined]
                     adapter.proxy_manager_for,  # type: ignore[attr-defined]
@@ -124,6 +124,6 @@ def _through(proxy: str) -> type[RequestsHttpNode]:
 
 
 def _with_port(host: str) -> str:
-    """The client insists on a port; Elasticsearch's own is 9200."""
+    """The URL with a port, which the client requires; Elasticsearch's default is 9200."""
     parts = urlsplit(host)
     return host if parts.port else f"{parts.scheme}://{parts.netloc}:9200{parts.path}"

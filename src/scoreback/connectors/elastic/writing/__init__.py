@@ -1,1 +1,1 @@
-"""Scores, enrichments and health into the cluster."""
+"""Writes scores, enrichments and health to the cluster."""

@@ -1,8 +1,8 @@
-"""What is wrong with a detector, as a document of its own once a day: what a detection rule raises.
+"""A detector's condition as a separate document once a day, which a detection rule reads.
 
-A status says the same every hour, and rules of Kibana cannot hold back the rest of a day without a
-licence for it. So the first status of a UTC day that says it leaves one document more, under an id
-that the others of the day would have, too.
+A status repeats the condition every hour, and Kibana's rules cannot suppress the rest of a day
+without a licence for it. So the first status of a UTC day with the condition adds one more
+document, under an id that repetitions on that day would have, too.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from typing import Any
 from scoreback.connectors.elastic.times import text
 from scoreback.health import OWN, Condition, HealthDocument, Kind
 
-CONDITION = "condition"  # the kind of such documents; no reader of health takes them for one
+CONDITION = "condition"  # the kind of such documents; readers of health ignore them
 
 
 def conditions(documents: Sequence[HealthDocument]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Id and source of a document for each condition that one of *documents* says holds."""
+    """Id and source of a document for each condition that one of *documents* reports."""
     for document in documents:
         for condition in Condition if document.kind is Kind.STATUS else ():
             if document.figures.get(condition) == 1:

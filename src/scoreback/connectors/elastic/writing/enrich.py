@@ -1,8 +1,8 @@
-"""Puts scores where searches of events find them: lookup indices, or the events themselves.
+"""Adds scores to events in searches: by lookup indices, or on the events themselves.
 
 A lookup index is for ``LOOKUP JOIN`` in ES|QL: by event (``scoreback.event.index`` and
-``scoreback.event.id``) or by entity (``scoreback.entity``). Its documents carry the time of the
-score as their version, so the newest one stays, whatever order writes come in.
+``scoreback.event.id``) or by entity (``scoreback.entity``). Its documents use the score's time as
+their version, so the newest one stays, in whatever order writes arrive.
 """
 
 import hashlib
@@ -96,7 +96,7 @@ class Enrichments:
 
 
 def _latest_of_entities(table: pa.Table) -> pa.Table:
-    """Of each detector, stage and entity the score of the latest event; none without an entity."""
+    """For each detector, stage and entity, the score of the latest event that has an entity."""
     known = table.filter(pc.is_valid(table["entity"]))
     order = [("event_time", "ascending"), ("score_id", "ascending")]
     known = known.sort_by(order)
@@ -106,7 +106,7 @@ def _latest_of_entities(table: pa.Table) -> pa.Table:
 
 
 def _digests(keys: Iterable[pa.ChunkedArray]) -> pa.Array:
-    """One id a row, of the length-prefixed parts."""
+    """One id per row, from the length-prefixed parts."""
     found = []
     for parts in zip(*(key.to_pylist() for key in keys), strict=True):
         text = "".join(f"{len(part)}:{part}" for part in parts)

@@ -22,14 +22,14 @@ PAGE = 5_000
 
 
 class Health:
-    """The door to health of one namespace."""
+    """The health door of one namespace."""
 
     def __init__(self, client: Client, names: Names, *, for_rules: bool = False) -> None:
-        """Write through *client*; *for_rules*: also what detection rules about health read."""
+        """Write through *client*; *for_rules* adds the documents that health rules read."""
         self._client, self._names, self._for_rules = client, names, for_rules
 
     def write(self, documents: Sequence[HealthDocument]) -> None:
-        """Store *documents*, each under its own id: one that is there already is the same."""
+        """Store *documents*, each under its own id; an existing one is the same."""
         if not documents:
             return
         written = [(document.health_id, _source(document)) for document in documents]
@@ -44,11 +44,11 @@ class Health:
         if report.refused:
             raise SiemRefused(
                 f"health documents were refused: {next(iter(report.refused.values()))}",
-                hint="run `scoreback plan`; `scoreback apply` makes the templates of health data",
+                hint="run `scoreback plan`; `scoreback apply` creates the templates of health data",
             )
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[HealthDocument]:
-        """Yield the documents of *detector* in *window*, by moment, kind and subject."""
+        """Yield the documents of *detector* in *window*, ordered by moment, kind and subject."""
         moments = {"gte": text(window.since), "lt": text(window.until)}
         body: dict[str, Any] = {
             "size": PAGE,
@@ -75,7 +75,7 @@ class Health:
             hits = answer["hits"]["hits"] if answer else []
             for hit in hits:
                 document = health_document(flat(hit["_source"]))
-                if document.health_id != before:  # a stream may hold one again, after a rollover
+                if document.health_id != before:  # after a rollover a stream may hold a copy
                     yield document
                 before = document.health_id
             if len(hits) < PAGE:
@@ -84,7 +84,7 @@ class Health:
 
 
 def _source(document: HealthDocument) -> dict[str, Any]:
-    """*document* with its dotted names as objects, as the mapping has them."""
+    """*document* with its dotted names as objects, as in the mapping."""
     found: dict[str, Any] = {}
     for name, value in fields_of(document).items():
         *above, last = name.split(".")

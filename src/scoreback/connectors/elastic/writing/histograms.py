@@ -26,9 +26,9 @@ class Histograms:
         self._client, self._names = client, names
 
     def write(self, histograms: Sequence[Histogram]) -> None:
-        """Store *histograms*, each document under an id that follows from slice and hour.
+        """Store *histograms*, each document under an id derived from its slice and hour.
 
-        A slice is counted once and never changes, so a document that is there already is the same.
+        A slice is counted once and never changes, so an existing document is the same.
         """
         hours = [(one, hour) for one in histograms for hour in sorted(one.counts)]
         if not hours:
@@ -40,12 +40,12 @@ class Histograms:
         report = bulk.send(self._client, path, lines, params={"require_data_stream": True})
         if report.refused:
             raise SiemRefused(
-                f"the counts of a run were refused: {next(iter(report.refused.values()))}",
-                hint="run `scoreback plan`; `scoreback apply` makes the templates of health data",
+                f"the cluster refused the counts of a run: {next(iter(report.refused.values()))}",
+                hint="run `scoreback plan`; `scoreback apply` creates the templates of health data",
             )
 
     def read(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        """Yield the histograms of slices that begin in *window*, each once, by slice."""
+        """Yield the histograms of slices that begin in *window*, each once, in order of slice."""
         begins = {"gte": text(window.since), "lt": text(window.until)}
         wanted: list[Mapping[str, Any]] = [
             {"term": {"scoreback.detector": detector}},
@@ -62,7 +62,8 @@ class Histograms:
                 since=parsed(told[0]["since"]),
                 until=parsed(told[0]["until"]),
                 edges=tuple(told[0].get("edges") or EQUAL_EDGES),
-                counts={each["hour"]: each["counts"] for each in told},  # a copy says the same
+                # a copy has the same content
+                counts={each["hour"]: each["counts"] for each in told},
             )
 
     def _sources(self, wanted: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Writes scores onto their events: a partial update of the backing index, where it differs.
+"""Writes scores onto their events, as partial updates in the backing index where they differ.
 
-Off unless a detector asks for it: an update makes the server write the whole document again, and a
-detection rule whose window still holds the event raises a second alert for its new version.
+Off unless a detector asks for it: an update makes the server rewrite the whole document, and a
+detection rule whose window still contains the event raises a second alert for the new version.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from scoreback.connectors.elastic.wire.documents import actions
 from scoreback.connectors.json.documents import documents
 from scoreback.records import Refused, WriteReport
 
-ROUNDS = 3  # for events that somebody changed between our reading and our writing
+ROUNDS = 3  # for events that somebody changed between Scoreback's read and write
 
 
 def update_events(client: Client, events: pa.Table) -> WriteReport:
     """Write the scores of *events* onto them.
 
     Args:
-        client: of the connection.
-        events: what `members.events_of` gives, with what each event
-            had when it was read in ``scoreback.detectors.NAME.score`` and ``.version``.
+        client: the connection's client.
+        events: the result of `members.events_of`, with what each event had in
+            ``scoreback.detectors.NAME.score`` and ``.version`` when it was read.
 
     Raises:
-        SiemUnavailable: what was written stays; writing all again changes nothing.
+        SiemUnavailable: scores written so far stay; writing all again changes nothing.
     """
     changed = _changed(events)
     unchanged = events.num_rows - changed.num_rows
@@ -43,12 +43,14 @@ def update_events(client: Client, events: pa.Table) -> WriteReport:
         again = changed.take(pa.array(sorted(report.conflicts), pa.int64()))
         if turn == ROUNDS - 1:
             refused.extend(
-                Refused(item_id=event, reason="the event is changed again and again by others")
+                Refused(item_id=event, reason="others keep changing the event")
                 for event in again["event_id"].to_pylist()
             )
             break
         changed, gone = _read_again(client, again)
-        refused.extend(Refused(item_id=event, reason="the event is gone") for event in gone)
+        refused.extend(
+            Refused(item_id=event, reason="the event no longer exists") for event in gone
+        )
     return WriteReport(written=written, already_there=unchanged, refused=tuple(refused))
 
 
@@ -71,13 +73,13 @@ def _changed(events: pa.Table) -> pa.Table:
 
 
 def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What the server wrote: 1.0E-5 where we write 1e-05; what is not a number is missing."""
+    """Numbers as the server writes them, 1.0E-5 for 1e-05; text that is not a number is missing."""
     number = pc.match_substring_regex(texts, r"^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$")
     return pc.if_else(number, texts, None).cast(pa.float64())
 
 
 def _updates(events: pa.Table) -> pa.Array:
-    """Lines of a bulk request; the sequence numbers keep us from writing onto another event."""
+    """Lines of a bulk request; sequence numbers prevent writing onto a changed event."""
     score = documents(
         {
             "score": events["score"],
@@ -106,7 +108,7 @@ def _updates(events: pa.Table) -> pa.Array:
 
 
 def _read_again(client: Client, events: pa.Table) -> tuple[pa.Table, list[str]]:
-    """*events* with their newest sequence numbers, and the ids of those that are gone."""
+    """*events* with their newest sequence numbers, and the ids of those that no longer exist."""
     if not events.num_rows:
         return events, []
     asked = [

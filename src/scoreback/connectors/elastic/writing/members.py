@@ -1,4 +1,4 @@
-"""The events that scores are about, taken out of their references."""
+"""The events of scores, parsed from the scores' references."""
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,9 @@ _STATE = r"^(?P<index>[^ ]+) (?P<seq_no>[0-9]+) (?P<primary_term>[0-9]+)$"
 def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
     """*scores* with the columns ``event_index``, ``seq_no`` and ``primary_term`` of their events.
 
-    The last two are null where events were read without them, as nothing is written onto events. A
-    unit of several events has a row for each that its reference names; without *all_members* it
-    has its one row, of no index.
+    The last two are null where events were read without them, because nothing is written onto the
+    events. A unit of several events has a row for each event in its reference; without
+    *all_members* it has a single row without an index.
     """
     refs = scores["event_ref"]
     units = pc.starts_with(refs, UNIT_REF)
@@ -39,7 +39,7 @@ def events_of(scores: pa.Table, *, all_members: bool = True) -> pa.Table:
 
 
 def _members(scores: pa.Table) -> pa.Table:
-    """A row for each event; those of a unit have its score."""
+    """A row for each event; events of a unit have the unit's score."""
     rows, refs, ids = [], [], []
     pairs = zip(scores["event_ref"].to_pylist(), scores["event_id"].to_pylist(), strict=True)
     for row, (ref, event_id) in enumerate(pairs):

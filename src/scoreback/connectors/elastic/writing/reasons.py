@@ -1,4 +1,4 @@
-"""The reasons of alerts in words, as ECS has them: searched, counted and shown without JSON."""
+"""The reasons of alerts in words, as in ECS, so that they can be searched and counted."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _WORDS = "text"
 
 
 def sentences(reasons: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A list of sentences for each of *reasons*, a JSON list of them; null where there is none."""
+    """A list of sentences for each of *reasons*, a JSON list; null where there are none."""
     return pa.array([_sentences(found) for found in reasons.to_pylist()], pa.list_(pa.string()))
 
 

@@ -1,4 +1,4 @@
-"""The door to scores: written into their data stream, each once as read."""
+"""The scores door: writes scores to their data stream; each is read once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -24,13 +24,13 @@ from scoreback.multivalue import real_lists
 from scoreback.records import SCORE_COLUMNS, TIME, Histogram, ScoreBatch, TimeWindow, WriteReport
 
 ECS_VERSION = "9.2.0"
-# Documents written out at once, a third cheaper than all of a step: for each of the requests that
-# are on their way together as many as it takes.
+# Documents serialised at once, a third cheaper than a whole step: for each concurrent request as
+# many as it takes.
 PART_ROWS = bulk.AT_ONCE * bulk.MAX_ITEMS
-LOOKUP_IDS = 5_000  # ids in one query; the server takes 65,536
-READ_ROWS = 5_000  # scores in one answer
+LOOKUP_IDS = 5_000  # ids per query; the server accepts 65,536
+READ_ROWS = 5_000  # scores per answer
 _NOTHING: dict[str, Any] = {"hits": {"hits": []}}
-# Columns that nearly always have one value for a whole batch.
+# Columns that nearly always have a single value in a batch.
 _SHARED = frozenset(
     {
         "event.ingested", "event.severity", "scoreback.alert", "scoreback.chance",
@@ -39,7 +39,7 @@ _SHARED = frozenset(
         "scoreback.version",
     }
 )  # fmt: skip
-# Elastic's canonical scores for low, medium, high and critical, which severity overrides match.
+# Elastic's canonical scores for low, medium, high and critical, used by severity overrides.
 _SEVERITIES = ((99.0, 99), (73.0, 73), (47.0, 47), (0.0, 21))
 
 
@@ -52,11 +52,11 @@ class Scores:
         self._histograms = Histograms(client, names)
 
     def write(self, scores: ScoreBatch, *, at: datetime) -> WriteReport:
-        """Store *scores*, sent *at* that time; what is there already is counted.
+        """Store *scores*, sent *at* this time; existing ones are counted.
 
         Raises:
-            SiemUnavailable: what was stored stays; writing all again changes nothing.
-            SiemRefused: nothing can be written, a right or the templates are missing.
+            SiemUnavailable: scores stored so far stay; writing all again changes nothing.
+            SiemRefused: nothing can be written, because a privilege or the templates are missing.
         """
         if not scores.num_rows:
             return WriteReport(written=0)
@@ -94,7 +94,7 @@ class Scores:
         )
 
     def existing(self, scores: ScoreBatch) -> set[str]:
-        """The ids of those of *scores* that are stored, in whichever backing index."""
+        """The ids of those of *scores* that are stored, in any backing index."""
         return self._stored(scores.batch.column("score_id").to_pylist())
 
     def read(self, query: ScoreQuery) -> Iterator[ScoreBatch]:
@@ -109,7 +109,7 @@ class Scores:
             "query": {"bool": {"filter": wanted}},
             "sort": ["@timestamp", *order],
         }
-        latest: set[str] = set()  # ids of the last page: a copy of a score sorts beside it
+        latest: set[str] = set()  # ids of the last page: a copy of a score sorts next to it
         while True:
             answer = self._client.search(self._names.scores, body, absent=(404,)) or _NOTHING
             hits = answer["hits"]["hits"]
@@ -123,11 +123,11 @@ class Scores:
             body["search_after"] = hits[-1]["sort"]
 
     def write_histograms(self, histograms: Sequence[Histogram], *, at: datetime) -> None:  # noqa: ARG002 - a count's time is that of its events
-        """Store *histograms*; the same id again changes nothing."""
+        """Store *histograms*; storing an id again changes nothing."""
         self._histograms.write(histograms)
 
     def histograms(self, detector: str, window: TimeWindow) -> Iterator[Histogram]:
-        """Yield the histograms of slices that begin in *window*, each once, by slice."""
+        """Yield the histograms of slices that begin in *window*, each once, in order of slice."""
         return self._histograms.read(detector, window)
 
     def _stored(self, ids: Sequence[str]) -> set[str]:
@@ -139,7 +139,7 @@ class Scores:
             return set()  # no stream yet: nothing is stored
         if refreshed["_shards"]["failed"]:
             raise SiemUnavailable(
-                f"not every shard of {stream} can be read: what is stored there is not known",
+                f"not every shard of {stream} can be read, so it is unknown what is stored there",
                 hint="wait until the cluster's health is green or yellow; nothing is lost",
             )
         found: set[str] = set()
@@ -155,12 +155,12 @@ class Scores:
         hits = answer.get("hits", {}).get("hits", [])
         if len(hits) < size or len(ids) == 1:
             return {hit["_id"] for hit in hits}
-        middle = len(ids) // 2  # so many copies that some id's may be beyond the answer
+        middle = len(ids) // 2  # so many copies that the answer may lack some id's
         return self._there(ids[:middle]) | self._there(ids[middle:])
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:
-    """Each id once, as a batch may hold one twice."""
+    """Each id once, because a batch may contain one twice."""
     ids = table["score_id"].to_pylist()
     if len(set(ids)) == len(ids):
         return table
@@ -169,7 +169,7 @@ def _first_of_each(table: pa.Table) -> pa.Table:
 
 
 def _row(hit: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored score as `SCORE_COLUMNS` have it; its event's ref leads to the event's index."""
+    """A stored score in `SCORE_COLUMNS`; its event's ref leads to the event's index."""
     values = flat(hit["_source"])
     own = {k.removeprefix(OWN): v for k, v in values.items() if k.startswith(OWN)}
     ingested = parsed(values["event.ingested"])
@@ -184,10 +184,10 @@ def _row(hit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _received(alerts: pa.ChunkedArray, at: datetime) -> pa.Array:
-    """When the cluster got each score: *at*, and of what is to alert each a millisecond later.
+    """When the cluster received each score: *at*, plus a millisecond more for each alerting one.
 
-    Kibana's rules page through hits by this time alone, and lose those that share the time of the
-    last of a page.
+    Kibana's rules page through hits by this time only, and lose hits that share the time of the
+    last one on a page.
     """
     before = np.cumsum(alerts.to_numpy()) - 1
     if not len(before) or before[-1] < 1:
@@ -223,14 +223,14 @@ def _creations(table: pa.Table, received: pa.Array) -> pa.Array:
     }
     if table["reasons"].null_count < table.num_rows:
         columns[REASON] = sentences(table["reasons"])
-    ours = {*columns, *constants, *RULE, REASON}  # of these names the score's own value counts
+    ours = {*columns, *constants, *RULE, REASON}  # for these names the score's own value counts
     columns |= {
         f"{OWN}event.{name}" if name in ours else name: real_lists(table[name])
         for name in table.column_names
         if name not in SCORE_COLUMNS.names and not name.startswith(OWN)
     }
     for key in [key for key in columns if key in _SHARED]:
-        if len(pc.unique(columns[key])) == 1:  # written once, not once a row
+        if len(pc.unique(columns[key])) == 1:  # written once, not per row
             constants[key] = columns.pop(key)[0].as_py()
     return creations(table["score_id"], columns, constants)
 
@@ -242,7 +242,7 @@ def _severity(risk: pa.ChunkedArray) -> pa.Array:
 
 
 def _refuse_missing_templates(refused: dict[int, str]) -> None:
-    """Without our template a document would make an index of whatever shape."""
+    """Without its template, the first document would create an index with a wrong mapping."""
     why = next(iter(refused.values()), "")
     if why.startswith("index_not_found_exception"):
         raise SiemRefused(

@@ -14,7 +14,7 @@ def test_a_version_is_read_from_its_numbers(text: str, version: tuple[int, int, 
 
 
 def test_what_is_not_a_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="'newest' is not a version"):
+    with pytest.raises(ValueError, match="'newest' is not a valid version"):
         Version.of("newest")
 
 

@@ -1,6 +1,7 @@
 """Dashboards as bodies of Kibana's Dashboards API, which is supported from 9.5 on.
 
-The shapes are those that Elastic documents for 9.5; no Kibana of that version has confirmed them.
+The shapes are those that Elastic documents for 9.5; they were never tried on a Kibana of that
+version.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ _OPERATIONS = {"last": "last_value", "max": "max", "unique": "unique_count", "co
 
 
 def dashboard_body(dashboard: Dashboard, space: str = "default") -> dict[str, Any]:
-    """What ``PUT /api/dashboards/{id}`` takes for *dashboard* in *space*."""
+    """The body of ``PUT /api/dashboards/{id}`` for *dashboard* in *space*."""
     views = data_views(space)
     return {
         "title": dashboard.title,
@@ -175,7 +176,7 @@ _CONFIGS: Mapping[Show, Callable[[Panel, DataView], dict[str, Any]]] = {
 
 def _layer(panel: Panel, view: DataView) -> dict[str, Any]:
     source = {"data_source": {"type": "data_view_reference", "ref_id": view.id}}
-    # A choice of a detector would empty what has no such field.
+    # Choosing a detector would empty panels whose data has no such field.
     alone = {"ignore_global_filters": True} if panel.data == Data.ALERTS else {}
     return {**source, **alone}
 
@@ -229,7 +230,7 @@ def _operation(value: Formula | Measure, figure: Figure) -> dict[str, Any]:
 
 
 def _colours(steps: Steps, kind: str) -> dict[str, Any]:
-    """Colours from the first value on that has one; what lies below has none."""
+    """Colours from the first value that has one; lower values have none."""
     shown = [(value, FILLS[colour]) for value, colour in steps if colour != CALM]
     made: list[dict[str, Any]] = []
     for number, (value, colour) in enumerate(shown):

@@ -1,8 +1,8 @@
-"""What a colour says; one that reads on light and on dark."""
+"""The meaning of colours, which can be read on light and dark backgrounds."""
 
 from collections.abc import Mapping
 
-# Behind the text of a cell or tile, and of bars. Kibana picks the text's own colour to fit.
+# For the background of a cell or tile, and for bars. Kibana picks a matching text colour.
 FILLS: Mapping[str, str] = {
     "good": "#24C292",
     "watch": "#FCD883",

@@ -1,4 +1,4 @@
-"""The columns of a layer as Lens keeps them in saved objects, under ids that stay the same."""
+"""The columns of a layer as Lens stores them in saved objects, under stable ids."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,12 +19,12 @@ _LENS = {"last": "last_value", "max": "max", "unique": "unique_count", "count": 
 
 
 def row_id(number: int) -> str:
-    """The column of a panel's rows."""
+    """The id of the column with a panel's rows."""
     return f"row{number}"
 
 
 def figure_id(number: int) -> str:
-    """The column of a panel's figure."""
+    """The id of the column with a panel's figure."""
     return f"figure{number}"
 
 
@@ -32,12 +32,12 @@ SPLIT = "split"
 
 
 def columns_of(panel: Panel) -> dict[str, dict[str, Any]]:
-    """The columns of *panel*, buckets first, those that a formula is made of before it."""
+    """The columns of *panel*: buckets first, and the parts of a formula before it."""
     found: dict[str, dict[str, Any]] = {}
     for number, rows in enumerate(panel.rows):
         found[row_id(number)] = _bucket(rows)
     if panel.split is not None:
-        # Documents are split first: a series has a value for each hour, not each hour its series.
+        # Documents are split first, so that each series has a value for each hour.
         found = {SPLIT: _bucket(panel.split), **found}
     for number, figure in enumerate(panel.figures):
         found |= dict(_figure(figure_id(number), figure))
@@ -122,7 +122,7 @@ def _figure(column: str, figure: Figure) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _syntax(formula: Formula, column: str, parts: dict[str, Measure]) -> dict[str, Any]:
-    """The tree of *formula* as Kibana's parser leaves it; its measures go to *parts*."""
+    """The tree of *formula* as Kibana's parser builds it; adds its measures to *parts*."""
     arguments: list[Any] = []
     for argument in formula.arguments:
         if isinstance(argument, Formula):

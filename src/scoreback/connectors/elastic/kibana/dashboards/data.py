@@ -1,4 +1,4 @@
-"""What panels read: data views, which documents of them count, and the types of their fields."""
+"""What panels read: data views, which of their documents count, and the types of fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ class Data(StrEnum):
 
     SCORES = "scores"
     HEALTH = "health"
-    ALERTS = "alerts"  # of Elastic Security
+    ALERTS = "alerts"  # alerts of Elastic Security
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataView:
-    """Indices under one name, as Kibana has it."""
+    """Indices under one name, as Kibana stores them."""
 
     id: str
     name: str
     title: str  # the index pattern
 
 
-# Live scores over the threshold in force, and alerts of our rules that nobody has closed; of health
-# a panel says by its figures which kinds of documents it reads.
+# Live scores over the threshold in force, and open alerts of Scoreback's rules; a panel about
+# health chooses the kinds of documents through its figures.
 ONLY: Mapping[Data, Mapping[str, Value | tuple[Value, ...]]] = {
     Data.SCORES: {"scoreback.stage": "live", "scoreback.alert": True},
     Data.HEALTH: {},
@@ -40,13 +40,13 @@ ONLY: Mapping[Data, Mapping[str, Value | tuple[Value, ...]]] = {
         "kibana.alert.workflow_status": ("open", "acknowledged"),
     },
 }
-# What is shown to be judged is no finding: panels of alerts leave it out, unless they ask for it.
+# Alerts that are shown only to be judged are not findings: panels leave them out by default.
 WITHOUT: Mapping[Data, Mapping[str, tuple[Value, ...]]] = {
     Data.SCORES: {},
     Data.HEALTH: {},
     Data.ALERTS: {"kibana.alert.rule.tags": (STAGE_TAG + "Audit", STAGE_TAG + "Explore")},
 }
-# Fields of Kibana's own alerts; they are not in our templates.
+# Fields of Kibana's own alerts, which are not in Scoreback's templates.
 _ALERTS: Mapping[str, str] = {
     TIME_FIELD: "date",
     "kibana.alert.building_block_type": "keyword",
@@ -64,7 +64,7 @@ _KINDS = {
 
 
 def data_views(space: str) -> Mapping[Data, DataView]:
-    """The data views of *space*: an id of Kibana's is one for all spaces."""
+    """The data views of *space*: Kibana's ids are shared by all spaces."""
     return {
         Data.SCORES: DataView(
             id=in_space("scoreback-scores", space),
@@ -85,26 +85,26 @@ def data_views(space: str) -> Mapping[Data, DataView]:
 
 
 def in_space(name: str, space: str) -> str:
-    """The id of what is called *name* in *space*."""
+    """The id in *space* of the object called *name*."""
     return name if space == "default" else f"{name}-{space}"
 
 
 def type_of(data: Data, field: str) -> str:
-    """How Kibana types *field*: string, number, date or boolean.
+    """Kibana's type for *field*: string, number, date or boolean.
 
     Raises:
-        KeyError: no template of ours has it, so that no panel could show it.
+        KeyError: no template has the field, so no panel can show it.
     """
     return _KINDS[fields_of(data)[field]]
 
 
 def fields_of(data: Data) -> Mapping[str, str]:
-    """The fields of *data* that a panel may use, each with its type in Elasticsearch."""
+    """The fields of *data* that a panel may use, each with its Elasticsearch type."""
     return _FIELDS[data]
 
 
 def _usable(mapping: Mapping[str, Any]) -> Mapping[str, str]:
-    """Fields that can be counted and sorted by."""
+    """Fields that can be counted and sorted."""
     return {
         name: about["type"]
         for name, about in dotted(mapping["properties"]).items()

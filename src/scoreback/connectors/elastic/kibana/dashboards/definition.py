@@ -1,11 +1,11 @@
-"""What the dashboards show, read from ``definitions/*.yml``: the one source of all renderings.
+"""What the dashboards show, read from ``definitions/*.yml``, the source of all renderings.
 
 A panel says what it reads (``data``), into which ``rows`` it sorts documents, how it may ``split``
-each row, and which ``figures`` it shows of them (``show``: figure, table, lines, columns, bars).
-A figure is the ``last`` value of a field, its ``max``, how many ``unique`` values it has, the
-``count`` of documents, or a ``formula`` of such. ``only`` asks for other values of fields than
-panels of that data usually do. ``labels.open_alerts`` is the figure of that name
-in docs/health.md. ``at`` is x, y, width and height on Kibana's grid of 48 columns.
+each row, and which ``figures`` it shows of them (``show``: figure, table, lines, columns, bars). A
+figure is the ``last`` value of a field, its ``max``, the number of its ``unique`` values, the
+``count`` of documents, or a ``formula`` of these. ``only`` selects other field values than panels
+of that data usually do. ``labels.open_alerts`` is the figure with that name in docs/health.md.
+``at`` is x, y, width and height on Kibana's grid of 48 columns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +27,8 @@ from scoreback.health import FIGURES, OWN
 
 Show = Literal["figure", "table", "lines", "columns", "bars"]
 Operation = Literal["last", "max", "unique", "count"]
-Steps = tuple[tuple[float, str], ...]  # from which value on there is which colour
-COLUMNS = 48  # of Kibana's grid
+Steps = tuple[tuple[float, str], ...]  # value → colour from that value on
+COLUMNS = 48  # position on Kibana's grid
 _OPERATIONS: tuple[Operation, ...] = ("last", "max", "unique", "count")
 _KIND = f"{OWN}.kind"
 _NOT_OPEN = "kibana.alert.building_block_type"
@@ -36,53 +36,53 @@ _NOT_OPEN = "kibana.alert.building_block_type"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One value of many documents."""
+    """One value calculated from many documents."""
 
     operation: Operation
-    field: str = ""  # none: documents themselves
+    field: str = ""  # none: counts documents
     type: str = "number"
-    kind: str = ""  # of the health documents that it is of, where a panel reads several kinds
+    kind: str = ""  # the health documents that it reads, where a panel reads several kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formula:
     """Arithmetic on measures."""
 
-    function: str  # as Kibana's formulas and its parser call it
+    function: str  # name in Kibana's formulas and in its parser
     arguments: tuple["Formula | Measure | float", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A named value, and how it looks."""
+    """A named value, and its format."""
 
     name: str
     value: Formula | Measure
-    percent: int | None = None  # decimals of a share that is shown in percent
+    percent: int | None = None  # decimals of a share shown in percent
     decimals: int | None = None
     unit: str = ""
     colours: Steps = ()
     colour: str = ""
     width: int = 0
-    right: bool = False  # its axis is the right one
-    list: bool = False  # all values of a list are shown
+    right: bool = False  # uses the right axis
+    list: bool = False  # show all values of a list
 
     @property
     def type(self) -> str:
-        """string, number, date or boolean."""
+        """The type: string, number, date or boolean."""
         return self.value.type if isinstance(self.value, Measure) else "number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """By what documents are sorted into rows: the values of a field, or hours."""
+    """How documents are sorted into rows: by the values of a field, or by hour."""
 
     name: str
     field: str
     hours: int = 0
     size: int = 0
-    by: int | None = None  # which figure ranks them; none: the alphabet
-    filter: bool = False  # a click on one filters the dashboard
+    by: int | None = None  # the figure that ranks them; none: alphabetical order
+    filter: bool = False  # a click on a row filters the dashboard
     width: int = 0
 
 
@@ -91,7 +91,7 @@ class Panel:
     """One panel."""
 
     id: str
-    answers: tuple[str, ...]  # questions of packaging/dashboards/questions.yml
+    answers: tuple[str, ...]  # numbers of questions in packaging/dashboards/questions.yml
     title: str
     description: str
     x: int
@@ -100,22 +100,22 @@ class Panel:
     height: int
     show: Show
     data: Data
-    kinds: tuple[str, ...]  # of health documents
+    kinds: tuple[str, ...]  # for health documents
     rows: tuple[Rows, ...]
     split: Rows | None
     figures: tuple[Figure, ...]
-    collapse: str = ""  # over detectors: sum or max; none: one tile each
+    collapse: str = ""  # how to combine detectors: sum or max; none: one tile each
     bar: bool = False  # as far as the second figure
     colours: Steps = ()
     axis: str = ""
     right_axis: str = ""
     range: tuple[float | None, float | None] | None = None
-    sort: int | None = None  # by which figure, the highest first
+    sort: int | None = None  # sorted by this figure, highest first
     only: Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
 
     @property
     def query(self) -> str:
-        """Which documents it reads, in Kibana's query language."""
+        """The documents that it reads, in Kibana's query language."""
         only = {**ONLY[self.data], **self.only}
         if self.kinds:
             only[_KIND] = self.kinds if len(self.kinds) > 1 else self.kinds[0]
@@ -138,14 +138,14 @@ class Dashboard:
 
 
 def query_of(measure: Measure) -> str:
-    """Which of a panel's documents *measure* is of, in Kibana's query language; all: empty."""
+    """Which of a panel's documents *measure* reads, in Kibana's query language; "" for all."""
     return kql({_KIND: measure.kind}) if measure.kind else ""
 
 
 @cache
 def dashboards() -> tuple[Dashboard, ...]:
     """The dashboards, by name."""
-    import yaml  # deploying needs it, scoring does not
+    import yaml  # imported here because deploying needs it and scoring does not
 
     found = files(__package__).joinpath("definitions").iterdir()
     texts = sorted((one.name, one.read_text(encoding="utf-8")) for one in found)
@@ -153,10 +153,10 @@ def dashboards() -> tuple[Dashboard, ...]:
 
 
 def dashboard_of(given: Mapping[str, Any]) -> Dashboard:
-    """The dashboard that a definition says.
+    """The dashboard of a definition.
 
     Raises:
-        KeyError, TypeError, ValueError: it says it in a way that nothing understands.
+        KeyError, TypeError, ValueError: the definition is not valid.
     """
     return Dashboard(
         name=given["dashboard"],
@@ -170,7 +170,7 @@ def dashboard_of(given: Mapping[str, Any]) -> Dashboard:
 
 
 def measures_of(value: "Formula | Measure | float") -> Iterator[Measure]:
-    """The measures that *value* is made of, in order."""
+    """The measures in *value*, in order."""
     if isinstance(value, Measure):
         yield value
     elif isinstance(value, Formula):
@@ -282,7 +282,7 @@ def _measure(given: Mapping[str, Any], data: Data, *, several: bool) -> Measure:
 
 
 def _kinds(figures: object) -> list[str]:
-    """The kinds of health documents that *figures* are of, in order."""
+    """The kinds of health documents that *figures* need, in order."""
     found: dict[str, None] = {}
     waiting = [figures]
     while waiting:

@@ -1,4 +1,4 @@
-"""Data views and dashboards as resources: planned, applied, and told from what somebody edited."""
+"""Data views and dashboards as resources: planned, applied, and checked for edits."""
 
 from collections.abc import Sequence
 
@@ -28,18 +28,18 @@ KINDS = frozenset({DATA_VIEW, DASHBOARD})
 
 
 class Dashboards:
-    """The data views and dashboards of one space, whatever its detectors."""
+    """The data views and dashboards of one space, for all its detectors."""
 
     def __init__(self, kibana: Kibana, client: Client, index: str) -> None:
-        """Put them there through *kibana*; what was written is kept in *index* of the cluster."""
+        """Write them through *kibana*; *index* of the cluster records what was written."""
         self._kibana = kibana
         self._marks = Marks(client, index)
 
     def require_place(self) -> None:
-        """See that the space is there.
+        """Check that the space exists.
 
         Raises:
-            SiemRefused: it is not.
+            SiemRefused: it does not exist.
         """
         self._kibana.require_space()
 
@@ -47,7 +47,7 @@ class Dashboards:
         """Data views, then the dashboards that read them.
 
         Raises:
-            SiemUnavailable, SiemRefused: Kibana's version is not known.
+            SiemUnavailable, SiemRefused: Kibana's version is unknown.
         """
         space = self._kibana.space
         views = [
@@ -86,7 +86,7 @@ class Dashboards:
         return Found(standing=kind, differences=outdated)
 
     def apply(self, wanted: Resource) -> None:
-        """Create or replace it; a write that Kibana refuses leaves what was known of it."""
+        """Create or replace it; a write that Kibana refuses leaves the record as it was."""
         if wanted.kind == DASHBOARD:
             self._kibana.require_space()
         way = self._way(wanted.kind)
@@ -108,7 +108,7 @@ class Dashboards:
         there = way.read(wanted.name)
         if there is None:
             raise SiemUnavailable(
-                f"Kibana took {wanted.kind.replace('_', ' ')} {wanted.name} but does not show it",
+                f"Kibana took {wanted.kind.replace('_', ' ')} {wanted.name} but does not return it",
                 hint="run `scoreback plan`, then `scoreback apply` again",
             )
         self._marks.save(
@@ -122,7 +122,7 @@ class Dashboards:
         )
 
     def remove(self, resource: Resource) -> None:
-        """Take it out of the space."""
+        """Remove it from the space."""
         self._way(resource.kind).remove(resource.name)
         self._marks.delete(resource.kind, resource.name)
 
@@ -150,16 +150,16 @@ class Dashboards:
 
 
 def _as_written(mark: Mark, there: There) -> bool:
-    """Whether nobody saved it since we did: an upgrade of Kibana may have rewritten its parts."""
+    """Whether nobody saved it since Scoreback did; Kibana's upgrades may rewrite parts."""
     saved_by_us = bool(mark.updated_at) and mark.updated_at == there.updated_at
     return saved_by_us or dict(there.parts) == dict(mark.seen)
 
 
 def _unconfirmed(mark: Mark, there: There) -> Found:
-    """How something stands of which a write was begun and nobody knows how it ended."""
+    """How an object stands if a write was begun and its end is unknown."""
     ours = dict(there.parts) == dict(mark.seen)
     if mark.before and dict(there.parts) == dict(mark.before) and not ours:
-        # What we meant to take over still stands: it is as little ours as it was.
+        # A take-over that was intended is still due: the object is as foreign as before.
         kind = Standing.EDITED if mark.seen else Standing.FOREIGN
         differences = changed(there.parts, mark.written, ("there", "wanted"))
         return Found(standing=kind, differences=differences)

@@ -1,4 +1,4 @@
-"""Formulas in the text that Kibana reads."""
+"""Formulas in the text form that Kibana reads."""
 
 from scoreback.connectors.elastic.kibana.dashboards.definition import (
     Formula,
@@ -11,7 +11,7 @@ _FUNCTIONS = {"last": "last_value", "max": "max", "unique": "unique_count", "cou
 
 
 def text_of(value: Formula | Measure | float) -> str:
-    """*value* as somebody would type it into Kibana's formula editor."""
+    """*value* as a user would type it into Kibana's formula editor."""
     if isinstance(value, Measure):
         return _measure(value)
     if isinstance(value, Formula):

@@ -1,4 +1,4 @@
-"""What we put into Kibana, kept in an index of ours: Kibana's objects have no room for a mark."""
+"""Records of what was put into Kibana, in a separate index: its objects have no room for marks."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,14 +12,14 @@ from scoreback.connectors.elastic.wire.required_index import require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What was written under one id, and how it stood there right after."""
+    """What was written under one id, and how it looked there right afterwards."""
 
     kind: str
     name: str
     written: Parts
     seen: Parts = field(default_factory=dict)
     updated_at: str = ""
-    # While a write is not confirmed: what stood there before it; None: it is.
+    # Until a write is confirmed: what was there before; None: the write is confirmed.
     before: Parts | None = None
 
 
@@ -31,7 +31,7 @@ class Marks:
         self._client, self._index = client, index
 
     def get(self, kind: str, name: str) -> Mark | None:
-        """The mark of *name*; None: there is none, or no index yet."""
+        """The mark of *name*; None if there is none, or no index yet."""
         answer = self._client.call("GET", self._path(kind, name), absent=(404,))
         if not answer or not answer.get("found"):
             return None
@@ -46,10 +46,10 @@ class Marks:
         )
 
     def save(self, mark: Mark) -> None:
-        """Keep *mark*, at once.
+        """Store *mark*, visible at once.
 
         Raises:
-            SiemRefused: the index is not there, or a right is missing.
+            SiemRefused: the index does not exist, or a privilege is missing.
         """
         require(self._client, self._index)
         body: dict[str, Any] = {
@@ -64,7 +64,7 @@ class Marks:
         self._client.call("PUT", self._path(mark.kind, mark.name), body)
 
     def delete(self, kind: str, name: str) -> None:
-        """Forget it; it need not be there."""
+        """Delete the mark; it need not exist."""
         self._client.call("DELETE", self._path(kind, name), absent=(404,))
 
     def _path(self, kind: str, name: str) -> str:

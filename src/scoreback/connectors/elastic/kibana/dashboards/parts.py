@@ -1,12 +1,12 @@
-"""What stands in Kibana, in parts: by their digests an edit is told from an earlier version."""
+"""Objects in Kibana as parts, whose digests tell an edit from an earlier version."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Parts = Mapping[str, str]  # what it is called -> digest
-# What somebody sees and can change of a dashboard, beside its panels.
+Parts = Mapping[str, str]  # name of the part → digest
+# What a user can see and change of a dashboard, beside its panels.
 _OF_SAVED = ("title", "description", "controlGroupInput", "timeFrom", "timeTo", "optionsJSON")
 _OF_BODY = ("title", "description", "pinned_panels", "query", "filters", "time_range", "options")
 _OF_DATA_VIEW = ("title", "name", "timeFieldName")
@@ -22,13 +22,13 @@ def of_saved(saved: Mapping[str, Any]) -> Parts:
         found["filters"] = _digest(_read(search))
     for panel in _list(_read(attributes.get("panelsJSON", "[]"))):
         found[_panel(str(panel.get("panelIndex", "")))] = _digest(_read(panel))
-    # By whose names panels find their data; the order in which Kibana lists them says nothing.
+    # The names by which panels find their data; the order in which Kibana lists them is arbitrary.
     named = {str(one["name"]): str(one["id"]) for one in saved.get("references", [])}
     return found | {"data views": _digest(named)}
 
 
 def of_body(body: Mapping[str, Any]) -> Parts:
-    """The parts of a dashboard of the Dashboards API."""
+    """The parts of a dashboard in the Dashboards API."""
     found = {name: _digest(body[name]) for name in _OF_BODY if name in body}
     for panel in _list(body.get("panels", [])):
         found[_panel(str(panel.get("id") or panel.get("title") or ""))] = _digest(panel)
@@ -36,12 +36,12 @@ def of_body(body: Mapping[str, Any]) -> Parts:
 
 
 def of_data_view(view: Mapping[str, Any]) -> Parts:
-    """The parts of a data view that are ours; formats and runtime fields are the user's."""
+    """The parts of a data view that are Scoreback's; formats and runtime fields are the user's."""
     return {name: str(view[name]) for name in _OF_DATA_VIEW if name in view}
 
 
 def changed(before: Parts, after: Parts, words: tuple[str, str]) -> tuple[str, ...]:
-    """A line for each part that *before* and *after* have otherwise, as *words* call the two."""
+    """A line for each part that differs between *before* and *after*, which *words* describe."""
     absent = "absent"
     return tuple(
         f"{name}: {words[0] if name in before else absent}"
@@ -56,7 +56,7 @@ def _panel(name: str) -> str:
 
 
 def _read(value: object) -> object:
-    """*value* with JSON that is kept as text read, so that how it is written does not count."""
+    """*value* with stored JSON texts parsed, so that their formatting does not count."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return _read(json.loads(value))

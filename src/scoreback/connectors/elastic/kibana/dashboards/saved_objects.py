@@ -1,4 +1,4 @@
-"""Dashboards and data views as saved objects, which Kibana 8.19 to 9.4 import."""
+"""Dashboards and data views as saved objects, which Kibana 8.19 to 9.4 imports."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from scoreback.connectors.elastic.kibana.dashboards.visualizations import (
 
 DASHBOARD, INDEX_PATTERN = "dashboard", "index-pattern"
 REFRESH = 300_000  # milliseconds
-# The oldest shapes that Kibana 8.19 knows: it and all later versions bring them up to theirs.
+# The oldest shapes that Kibana 8.19 accepts; it and all later versions migrate them.
 _DASHBOARD_SHAPE = {"coreMigrationVersion": "8.8.0", "typeMigrationVersion": "10.2.0"}
 _DATA_VIEW_SHAPE = {"coreMigrationVersion": "8.8.0", "typeMigrationVersion": "8.0.0"}
 _REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
@@ -30,7 +30,7 @@ _CONTROL = "detector"
 
 
 def dashboard_object(dashboard: Dashboard, space: str = "default") -> dict[str, Any]:
-    """*dashboard* as a saved object of *space*; what holds JSON as text is text in it."""
+    """*dashboard* as a saved object of *space*, with JSON texts inside where Kibana wants them."""
     views = data_views(space)
     panels = [_panel(panel, views) for panel in dashboard.panels]
     references = [
@@ -83,7 +83,7 @@ def data_view_object(view: DataView) -> dict[str, Any]:
 
 
 def data_view_attributes(view: DataView) -> dict[str, Any]:
-    """What a data view says of itself."""
+    """The attributes of a data view."""
     return {
         "title": view.title,
         "name": view.name,
@@ -100,14 +100,14 @@ def line(saved: Mapping[str, Any]) -> str:
 def _panel(panel: Panel, views: Mapping[Data, DataView]) -> dict[str, Any]:
     type_of, look = visualization_of(panel)
     columns = columns_of(panel)
-    if panel.bar:  # a dimension of its own, as each of Lens's has one column
+    if panel.bar:  # a separate dimension, because each of Lens's has one column
         columns[LIMIT] = columns[figure_id(1)]
     layer = {
         "columns": columns,
         "columnOrder": list(columns),
         "incompleteColumns": {},
         "sampling": 1,
-        # A choice of a detector would empty what has no such field.
+        # Choosing a detector would empty panels whose data has no such field.
         "ignoreGlobalFilters": panel.data == Data.ALERTS,
     }
     attributes = {

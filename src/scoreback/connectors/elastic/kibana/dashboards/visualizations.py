@@ -1,4 +1,4 @@
-"""How a panel looks, as Lens keeps it in saved objects: figures, tables and charts."""
+"""The look of a panel as Lens stores it in saved objects: figures, tables and charts."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -9,7 +9,7 @@ from scoreback.connectors.elastic.kibana.dashboards.columns import SPLIT, figure
 from scoreback.connectors.elastic.kibana.dashboards.definition import Panel, Show, Steps
 
 LAYER = "layer"
-LIMIT = "limit"  # the column that a bar goes up to
+LIMIT = "limit"  # the column with the maximum of a bar
 ROWS_A_PAGE = 20
 _SERIES = {"lines": "line", "columns": "bar_stacked", "bars": "bar_horizontal_stacked"}
 
@@ -118,7 +118,7 @@ def _width(pixels: int) -> dict[str, Any]:
 
 
 def _palette(steps: Steps, *, percent: bool = False) -> dict[str, Any]:
-    """Colours from the first value on that has one; what lies below has none."""
+    """Colours from the first value that has one; lower values have none."""
     shown = [(value, FILLS[colour]) for value, colour in steps if colour != CALM]
     ends = [above for (_, _), (above, _) in pairwise(shown)]
     ends.append(shown[-1][0] + 1)

@@ -1,4 +1,4 @@
-"""How things are read from, put into and taken out of Kibana; the version decides the way."""
+"""How objects are read, written and removed in Kibana, which depends on its version."""
 
 import json
 from collections.abc import Mapping
@@ -13,51 +13,51 @@ from scoreback.connectors.elastic.kibana.dashboards import parts
 from scoreback.connectors.elastic.kibana.dashboards.saved_objects import DASHBOARD, line
 from scoreback.errors import SiemRefused
 
-_FILE = "scoreback.ndjson"  # Kibana goes by how its name ends
+_FILE = "scoreback.ndjson"  # Kibana recognises the format by the end of the file name
 _NDJSON = "application/ndjson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class There:
-    """Something in Kibana, as it stands there."""
+    """An object in Kibana, as it is there."""
 
     parts: parts.Parts
-    updated_at: str = ""  # when somebody last saved it; an upgrade of Kibana is not saving
+    updated_at: str = ""  # when somebody last saved it; Kibana's upgrades do not count
 
 
 class Way(Protocol):
-    """A way to one kind of thing."""
+    """How to handle one kind of object."""
 
     def read(self, name: str) -> There | None:
-        """What stands under the id *name*; None: nothing."""
+        """The object with the id *name*; None if there is none."""
         ...
 
     def wanted(self, body: Mapping[str, object]) -> parts.Parts:
-        """The parts of what *body* asks for."""
+        """The parts that *body* wants."""
         ...
 
     def write(self, name: str, body: Mapping[str, object], *, there: bool) -> None:
-        """Create it, or replace what is *there*.
+        """Create the object, or replace the one *there*.
 
         Raises:
-            SiemRefused: Kibana did not take it; nothing of it is half there.
+            SiemRefused: Kibana did not accept it, and wrote no part of it.
         """
         ...
 
     def remove(self, name: str) -> None:
-        """Take it away; it need not be there."""
+        """Remove the object; it need not exist."""
         ...
 
 
 class SavedDashboards:
-    """Dashboards as saved objects: exported, imported whole."""
+    """Dashboards as saved objects: exported, and imported as a whole."""
 
     def __init__(self, kibana: Kibana) -> None:
-        """Go through *kibana*."""
+        """Connect through *kibana*."""
         self._kibana = kibana
 
     def read(self, name: str) -> There | None:
-        """What an export gives."""
+        """The object, read by an export."""
         asked = {"objects": [{"type": DASHBOARD, "id": name}], "excludeExportDetails": True}
         answer = self._kibana.send("POST", "/api/saved_objects/_export", asked, good=(400,))
         if answer.status == 400:
@@ -65,7 +65,7 @@ class SavedDashboards:
                 return None
             raise SiemRefused(
                 f"Kibana did not export dashboard {name}: {_said(answer.body)}",
-                hint="see whether it opens in Kibana; remove it there, then apply again",
+                hint="check whether it opens in Kibana; if not, remove it there and apply again",
             )
         for text in answer.body.splitlines():
             saved = msgspec.json.decode(text) if text.strip() else {}
@@ -80,7 +80,7 @@ class SavedDashboards:
         return parts.of_saved(body)
 
     def write(self, name: str, body: Mapping[str, object], *, there: bool) -> None:
-        """Import it alone: it is taken whole, or refused with why."""
+        """Import it alone: Kibana accepts it as a whole, or refuses it with a reason."""
         file = line({"type": DASHBOARD, "id": name, **body}).encode()
         answer = self._kibana.call(
             "POST",
@@ -93,7 +93,7 @@ class SavedDashboards:
         why = "; ".join(_import_error(one) for one in answer.get("errors") or ()) or "no reason"
         raise SiemRefused(
             f"Kibana did not import dashboard {name}: {why}",
-            hint="nothing of it was made; see `scoreback plan` for what is there",
+            hint="Kibana wrote no part of it; see `scoreback plan` for what exists",
         )
 
     def remove(self, name: str) -> None:
@@ -107,11 +107,11 @@ class ApiDashboards:
     """Dashboards by their own API."""
 
     def __init__(self, kibana: Kibana) -> None:
-        """Go through *kibana*."""
+        """Connect through *kibana*."""
         self._kibana = kibana
 
     def read(self, name: str) -> There | None:
-        """What the API gives."""
+        """The object, read by the API."""
         found = self._kibana.call("GET", _dashboard(name), absent=(404,))
         if found is None:
             return None
@@ -123,7 +123,7 @@ class ApiDashboards:
         return parts.of_body(body)
 
     def write(self, name: str, body: Mapping[str, object], *, there: bool) -> None:  # noqa: ARG002 - one call does both
-        """Put it under its id."""
+        """Write it under its id."""
         self._kibana.call("PUT", _dashboard(name), body)
 
     def remove(self, name: str) -> None:
@@ -135,11 +135,11 @@ class DataViews:
     """Data views by their API, which all versions have."""
 
     def __init__(self, kibana: Kibana) -> None:
-        """Go through *kibana*."""
+        """Connect through *kibana*."""
         self._kibana = kibana
 
     def read(self, name: str) -> There | None:
-        """What the API gives; when it was saved says nothing, as use alone saves it anew."""
+        """The object; its time of saving is ignored, because use alone saves a data view."""
         found = self._kibana.call("GET", _data_view(name), absent=(404,))
         return None if found is None else There(parts=parts.of_data_view(found["data_view"]))
 
@@ -148,7 +148,7 @@ class DataViews:
         return parts.of_data_view(body)
 
     def write(self, name: str, body: Mapping[str, object], *, there: bool) -> None:
-        """Create it; one that is there keeps what others added."""
+        """Create it; an existing one keeps what others added."""
         if there:
             ours = {key: body[key] for key in parts.of_data_view(body)}
             self._kibana.call("POST", _data_view(name), {"data_view": ours})
@@ -170,7 +170,7 @@ def _data_view(name: str) -> str:
 
 
 def _not_there(body: bytes, name: str) -> bool:
-    """Whether a refused export says that *name* is not there, as Kibana lists what it missed."""
+    """Whether a refused export says that *name* does not exist: Kibana lists what is missing."""
     try:
         missed = msgspec.json.decode(body)["attributes"]["objects"]
         return any(
@@ -182,7 +182,7 @@ def _not_there(body: bytes, name: str) -> bool:
 
 
 def _import_error(one: Mapping[str, Any]) -> str:
-    """What Kibana says of one object, with the references that it missed."""
+    """What Kibana says about one object, with the references that are missing."""
     error = one.get("error") or {}
     missed = ", ".join(
         f"{found.get('type')} {found.get('id')}" for found in error.get("references") or ()

@@ -1,1 +1,1 @@
-"""What analysts said of Elastic Security's alerts, as labels."""
+"""Analysts' verdicts on Elastic Security's alerts, as labels."""

@@ -1,4 +1,4 @@
-"""What `check` says of verdicts: closings that nobody has told us the meaning of."""
+"""Findings of `check` about verdicts: closings whose meaning nobody has configured."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,15 +11,15 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.errors import SiemRefused
 from scoreback.records import Finding
 
-MOST = 100  # values that are looked at
-SHOWN = 5  # of them, in one finding
+MOST = 100  # how many values are examined
+SHOWN = 5  # how many of them a finding lists
 
 _CLOSED = {"term": {STATUS: CLOSED}}
 _BLOCK = {"exists": {"field": BLOCK}}
 
 
 def verdict_findings(client: Client, space: str, meanings: Meanings) -> Iterator[Finding]:
-    """Yield what is not known of the closings of *space*; a space without alerts has none.
+    """Yield what is unclear about closings in *space*; a space without alerts has nothing.
 
     Raises:
         SiemUnavailable: the cluster did not answer.
@@ -28,9 +28,8 @@ def verdict_findings(client: Client, space: str, meanings: Meanings) -> Iterator
         yield from _findings(client, alerts_index(space), meanings)
     except SiemRefused as error:
         yield Finding(
-            what=f"alerts of space {space!r} cannot be read, so their verdicts cannot: "
-            + error.message,
-            fix=f"give the connection's key the right `read` on {alerts_index(space)}",
+            what=f"alerts of space {space!r} and their verdicts cannot be read: " + error.message,
+            fix=f"give the connection's key the privilege `read` on {alerts_index(space)}",
             fatal=False,
         )
 
@@ -57,8 +56,8 @@ def _findings(client: Client, index: str, meanings: Meanings) -> Iterator[Findin
     if reasons:
         yield Finding(
             what=f"alerts were closed with reasons that have no meaning here: {_shown(reasons)}",
-            fix="say under `verdicts` in the connection's settings what they mean: true_positive,"
-            " benign_positive, false_positive, undetermined or ignore. Until then they are"
+            fix="set their meaning under `verdicts` in the connection's settings: true_positive,"
+            " benign_positive, false_positive, undetermined or ignore. Until then they count as"
             " undetermined",
             fatal=False,
         )
@@ -69,17 +68,17 @@ def _findings(client: Client, index: str, meanings: Meanings) -> Iterator[Findin
     ]
     if tags:
         yield Finding(
-            what="alerts that were closed without a reason bear tags that have no meaning here:"
+            what="alerts that were closed without a reason have tags that have no meaning here:"
             f" {_shown(tags)}",
-            fix="where a tag says how an alert was judged, give it a meaning under `verdicts` in"
-            " the connection's settings; the others may stay as they are",
+            fix="if a tag is a verdict, set its meaning under `verdicts` in the connection's"
+            " settings; leave the others as they are",
             fatal=False,
         )
     if count := int(found["timeless"]["doc_count"]):
         yield Finding(
-            what=f"{count:,} closed alerts do not say when they were closed, as Kibana before 8.10"
-            " left them: they give no labels",
-            fix="nothing is wrong; close those again that are worth learning from",
+            what=f"{count:,} closed alerts do not say when they were closed, because they are from"
+            " Kibana before 8.10: they give no labels",
+            fix="this is no error; close again those that the detector should learn from",
             fatal=False,
         )
 

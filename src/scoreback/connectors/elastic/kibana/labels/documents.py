@@ -1,7 +1,7 @@
-"""Looks up the documents that alerts were made of: which are still there, their times and scores.
+"""Looks up the documents behind alerts: which still exist, their times and their scores.
 
-They lie in the indices that alerts name, backing indices of data streams mostly, which age out by
-themselves; what is gone is not an error, and what we may not read counts as gone.
+They are in the indices that alerts name, mostly backing indices of data streams, which expire; a
+missing document is not an error, and one that Scoreback may not read counts as missing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,29 +14,30 @@ from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.rule_engine.alerting import flat
 from scoreback.connectors.elastic.wire.client import Client
 
-SOME = 5_000  # ids in one search
-_PATH = 2_000  # characters of index names in one path; a request's first line has 4,096
+SOME = 5_000  # ids per search
+_PATH = 2_000  # characters of index names per path; a request's first line has 4,096
 _WHOLE = {"ignore_unavailable": True, "allow_no_indices": True,
           "allow_partial_search_results": False}  # fmt: skip
 
-_HIDDEN = (403, 404)  # our key reads the detectors' own events; alerts are of any rule
+# Scoreback's key can read the detectors' own events, but alerts come from any rule
+_HIDDEN = (403, 404)
 
 Place = tuple[str, str]  # index and id of a document
 
 
 class Documents:
-    """Documents of one cluster."""
+    """The documents of one cluster."""
 
     def __init__(self, client: Client, names: Names) -> None:
-        """Look through *client*."""
+        """Search through *client*."""
         self._client, self._names = client, names
 
     def there(self, places: Iterable[Place]) -> set[str]:
-        """The ids of those of *places* that still hold a document."""
+        """The ids of those of *places* whose document still exists."""
         return {str(hit["_id"]) for hit in self._hits(places, source=False)}
 
     def times(self, places: Iterable[Place]) -> dict[str, int]:
-        """The times of those documents of *places* that are there, in microseconds, by id."""
+        """The times of the existing documents of *places*, in microseconds, by id."""
         found = {}
         for hit in self._hits(places, source=["@timestamp"]):
             at = micros_of(only(flat(hit.get("_source") or {}).get("@timestamp")))
@@ -45,11 +46,11 @@ class Documents:
         return found
 
     def scores(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """The score documents of those of *ids* that are stored, flat, by id."""
+        """The stored score documents of *ids*, with flat names, by id."""
         found: dict[str, Mapping[str, Any]] = {}
         for start in range(0, len(ids), SOME):
             body = {
-                "size": 2 * SOME,  # after a rollover a score may be there twice
+                "size": 2 * SOME,  # after a rollover a score may be stored twice
                 "query": {"ids": {"values": ids[start : start + SOME]}},
             }
             answer = self._client.search(self._names.scores, body, absent=(404,)) or {}
@@ -67,7 +68,7 @@ class Documents:
             for start in range(0, len(ids), SOME):
                 some = ids[start : start + SOME]
                 body = {
-                    "size": min(10_000, 2 * len(some)),  # some id may be in two of the indices
+                    "size": min(10_000, 2 * len(some)),  # an id may exist in both indices
                     "_source": source,
                     "query": {"ids": {"values": some}},
                     "track_total_hits": False,
@@ -79,7 +80,7 @@ class Documents:
 
 
 def _portions(indices: Sequence[str]) -> Iterator[Sequence[str]]:
-    """*indices* in portions whose names fit into a path."""
+    """*indices* in groups whose names fit into a path."""
     some: list[str] = []
     for index in indices:
         if some and sum(map(len, some)) + len(some) + len(index) > _PATH:

@@ -1,10 +1,10 @@
-"""The door to labels: what analysts said of the alerts of one space of Kibana.
+"""The labels door: analysts' verdicts on the alerts of one space of Kibana.
 
-Kibana keeps of each alert its latest state and nothing of the one before, and drops the reason when
-an alert is opened again. So each alert whose status was changed in the asked time is told as it
-stands: closed with a verdict, that is a label; anything else ends what was told of it before. Two
-more sources are told beside: duplicates, which follow another alert, and our own collection, which
-has what was said through us, by whom and when.
+Kibana keeps only the latest state of each alert, and drops the reason when an alert is reopened. So
+each alert whose status changed in the requested time becomes a row for its present state: closed
+with a verdict, it is a label; anything else ends its earlier labels. Two more sources are added:
+duplicates, which follow another alert, and Scoreback's own collection, which records who closed
+what through Scoreback, and when.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.records import LABEL_COLUMNS, LabelBatch, LabelQuery, Verdict
 from scoreback.times import micros, moment
 
-# A verdict that a tag says came to be known after the closing that the tag may have followed.
-_TICK = 1  # microsecond
-_NOTHING_HOLDS = Verdict.UNDETERMINED.value  # of a row that ends what was told of its alert
+# A verdict by tag gets a later time than the closing that the tag may have followed.
+_TICK = 1  # one microsecond
+_NOTHING_HOLDS = Verdict.UNDETERMINED.value  # labeller of a row that ends the labels of its alert
 
 
 class Labels:
@@ -48,7 +48,7 @@ class Labels:
         meanings: Meanings,
         verdicts: Verdicts,
     ) -> None:
-        """Read the alerts of *space*, whose closings mean what *meanings* say, and *verdicts*."""
+        """Read the alerts of *space*, with *meanings* for its closings, and *verdicts*."""
         self._names, self._meanings, self._verdicts = names, meanings, verdicts
         self._pages = AlertPages(client, space)
         self._documents = Documents(client, names)
@@ -56,7 +56,7 @@ class Labels:
         self._own = OwnActions(client, names)
 
     def read(self, query: LabelQuery) -> Iterator[LabelBatch]:
-        """Yield the verdicts that *query* asks for, in order of label time."""
+        """Yield the verdicts of *query*, in order of label time."""
         subjects = SubjectReader(self._documents, self._names, query.window)
         streams = (
             self._of_alerts(query, subjects),
@@ -71,7 +71,8 @@ class Labels:
         until = None if query.until is None else micros(query.until)
         asked = Changed(since=max(0, since - _TICK), until=until)
         ours = self._own.since(moment(asked.since // 1_000 * 1_000))
-        held = LABEL_COLUMNS.empty_table()  # said by tags: a moment later than what may follow
+        # verdicts by tag: a moment later than the closing that they may follow
+        held = LABEL_COLUMNS.empty_table()
         for page in self._pages.read(asked, query.entity):
             rows = pa.Table.from_batches([self._rows(page, query, subjects, ours)])
             if held.num_rows:
@@ -83,9 +84,9 @@ class Labels:
     def _rows(
         self, page: Page, query: LabelQuery, subjects: SubjectReader, ours: dict[str, Done]
     ) -> pa.RecordBatch:
-        """What is told of the alerts of *page*, column by column."""
+        """The rows for the alerts of *page*, column by column."""
         hits, changed = page.hits, page.changed
-        said: dict[int, str] = {}  # verdicts of those that are labels, by row
+        said: dict[int, str] = {}  # verdicts of rows that are labels, by row
         ended: list[int] = []
         late = set[int]()
         for n, hit in enumerate(hits):
@@ -138,7 +139,7 @@ def _inside(rows: pa.Table, since: int, until: int | None) -> pa.Table:
 
 
 def _cut(rows: pa.Table, last: int) -> tuple[pa.Table, pa.Table]:
-    """*rows*, which are in order, up to the moment *last*, and those after it."""
+    """*rows*, which are in order, up to the moment *last*, and the rows after it."""
     times = rows.column("label_time").cast(pa.int64()).to_numpy()
     count = int((times <= last).sum())
     return rows.slice(0, count), rows.slice(count)

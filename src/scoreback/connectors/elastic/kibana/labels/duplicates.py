@@ -1,8 +1,8 @@
-"""Alerts that were closed as duplicates follow the verdict on the alert that they repeat.
+"""Alerts closed as duplicates, which take the verdict of the alert that they repeat.
 
-Kibana does not say which one that is. It is the alert of the same rule about the same entity that
-is nearest in time and has a verdict; there is no label where there is none. The label comes to
-exist when both had been closed, and ends when the other is opened again.
+Kibana does not say which alert that is. It is taken to be the alert of the same rule about the same
+entity that is nearest in time and has a verdict; without one there is no label. The label begins
+when both alerts are closed, and ends when the other is reopened.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,9 +30,9 @@ from scoreback.connectors.elastic.wire.client import Client
 from scoreback.records import LABEL_COLUMNS, LabelQuery, Verdict
 from scoreback.times import micros, span
 
-LATE = timedelta(days=30)  # how long after its duplicates an alert may be closed
-NEAR = timedelta(days=7)  # how far apart an alert and its duplicate may have happened
-_TICK = 1  # microsecond
+LATE = timedelta(days=30)  # an alert can be closed this long after its duplicates
+NEAR = timedelta(days=7)  # an alert and its duplicate can have happened this far apart
+_TICK = 1  # one microsecond
 
 _Group = tuple[str, str]  # rule and entity
 
@@ -43,15 +43,15 @@ class _Duplicate:
 
     hit: Hit
     changed: int
-    at: int  # of its event
+    at: int  # time of its event
     about: Row
-    nearest: int = span(NEAR) + 1  # how far away the best of its siblings is
+    nearest: int = span(NEAR) + 1  # distance in time of the best sibling
     verdict: Verdict | None = None
-    given: int = 0  # when the sibling was closed
-    reopened: int = 0  # when some sibling was opened again, at last
+    given: int = 0  # when that sibling was closed
+    reopened: int = 0  # when any sibling was last reopened
 
     def meet(self, at: int, changed: int, said: object) -> None:
-        """Look at a sibling that happened *at* and of which something was *said* at *changed*."""
+        """Consider a sibling that happened *at* and got the verdict *said* at *changed*."""
         apart = abs(at - self.at)
         if apart > span(NEAR):
             return
@@ -74,11 +74,11 @@ class Duplicates:
     """The duplicates of one space."""
 
     def __init__(self, client: Client, pages: AlertPages, meanings: Meanings) -> None:
-        """Read *pages*, whose closings mean what *meanings* say."""
+        """Read *pages*, with *meanings* for their closings."""
         self._client, self._pages, self._meanings = client, pages, meanings
 
     def read(self, query: LabelQuery, subjects: SubjectReader) -> Iterator[pa.RecordBatch]:
-        """What is told of duplicates, in order of label time, at once: they are few."""
+        """All labels of duplicates in order of label time; they are few."""
         since = micros(query.since)
         until = None if query.until is None else micros(query.until)
         asked = Changed(
@@ -121,7 +121,7 @@ class Duplicates:
     def _resolve(
         self, found: Sequence[tuple[_Duplicate, _Group]], entity: str, until: int | None
     ) -> None:
-        """Let each duplicate meet its siblings."""
+        """Let each duplicate consider its siblings."""
         groups: dict[_Group, list[_Duplicate]] = {}
         for duplicate, group in found:
             if all(group):
@@ -154,14 +154,14 @@ class Duplicates:
                         duplicate.meet(at, page.changed[n], said)
 
     def _said(self, hit: Hit) -> object:
-        """The verdict on *hit*; None where it was opened again."""
+        """The verdict on *hit*; None if it was reopened."""
         if hit.source.status != CLOSED:
             return None
         said = self._meanings.of(hit.source.reason, hit.source.tags)
         return IGNORE if said is Verdict.UNDETERMINED else said
 
     def _is_mapped(self, field: str) -> bool:
-        """Whether alerts can be searched by *field*: Kibana maps ECS alone."""
+        """Whether alerts can be searched by *field*: Kibana maps only ECS fields."""
         params = {"fields": field, "ignore_unavailable": True}
         path = f"/{self._pages.index}/_field_caps"
         found = self._client.call("GET", path, params=params, absent=(404,))

@@ -1,9 +1,9 @@
-"""Alerts as labels need them: what is asked of their documents, and typed decoding of the answer.
+"""Alerts in the form that labels need: which fields to request, and typed decoding.
 
-Kibana's own fields have flat dotted names in a document and the event's copy is nested as it came;
-some versions and pipelines write them otherwise. A page that fits the usual shape is decoded into
-typed values in one go; of another one each document is flattened first. Everything is read from the
-document itself, never by the mapping, which differs between versions.
+Kibana's own fields have flat dotted names in a document, and the event's copy is nested as in the
+event; some versions and pipelines differ. A page of the usual shape is decoded into typed values in
+one go; for other pages each document is flattened first. All values come from the document itself,
+never through the mapping, which differs between versions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ CLOSED = "closed"
 
 
 class Ancestor(msgspec.Struct, gc=False):
-    """What an alert was made of."""
+    """A document that an alert was made from."""
 
     id: str | None = None
     index: str | None = None
@@ -35,7 +35,7 @@ class Ancestor(msgspec.Struct, gc=False):
 
 
 class Threshold(msgspec.Struct, gc=False, rename={"since": "from"}):
-    """What a threshold rule counted."""
+    """The counts of a threshold rule."""
 
     since: str | None = None
 
@@ -76,14 +76,14 @@ class OwnEvent(msgspec.Struct, gc=False):
 
 
 class Own(msgspec.Struct, gc=False):
-    """``scoreback`` as an object: the copy of a score document in an alert."""
+    """``scoreback`` as an object: an alert's copy of a score document."""
 
     event: OwnEvent | None = None
     event_id: str | None = msgspec.field(default=None, name="event.id")
 
 
 class Source(msgspec.Struct, gc=False, rename=_NAMES):
-    """The part of an alert's document that labels are made of."""
+    """The part of an alert's document that labels need."""
 
     status: str | None = None
     reason: str | None = None
@@ -107,14 +107,14 @@ class Source(msgspec.Struct, gc=False, rename=_NAMES):
 
     @property
     def event_of_score(self) -> str | None:
-        """The event that our score is of, as the alert's copy of the score says it."""
+        """The event of Scoreback's score, as the alert's copy of the score names it."""
         if self.own_event is not None or self.own is None:
             return self.own_event
         return self.own.event.id if self.own.event is not None else self.own.event_id
 
 
 class Hit(msgspec.Struct, gc=False, rename={"id": "_id", "index": "_index", "source": "_source"}):
-    """One alert of a page; ``sort[0]`` is when its status was changed, in milliseconds."""
+    """One alert of a page; ``sort[0]`` is the time of its status change, in milliseconds."""
 
     id: str
     index: str
@@ -154,32 +154,32 @@ _LOOSE = msgspec.json.Decoder(_LoosePage)
 
 
 def asked(entity: str) -> list[str]:
-    """What is asked of each document; *entity* is the event field that entities are named by."""
+    """The fields to request of each document; *entity* is the event field that names entities."""
     left_out = {"parameters", "own", "threshold"}
     names = [name for member, name in _NAMES.items() if member not in left_out]
     return [*names, THRESHOLD + ".from", RULE + "parameters.from", entity]
 
 
 def decoded(body: bytes) -> tuple[list[Hit], str]:
-    """The alerts of a page, and the point in time that the next one is asked of.
+    """The alerts of a page, and the point in time for requesting the next one.
 
     Raises:
-        SiemUnavailable: the answer is cut short, or not an answer to a search.
+        SiemUnavailable: the answer is incomplete, or not an answer to a search.
     """
     try:
         page = _TYPED.decode(body)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
         return _loose(body)
     hits = page.hits.hits
-    if any(hit.source.status is None for hit in hits):  # written otherwise, as nested objects
+    if any(hit.source.status is None for hit in hits):  # a different form, such as nested objects
         return _loose(body)
     return hits, page.pit_id
 
 
 def entities(body: bytes, field: str, rows: Sequence[int]) -> dict[int, str]:
-    """The value of the event field *field* in the documents of *rows* of a page that have one.
+    """The event field *field* by row, for those of *rows* of a page that have one value.
 
-    Of several values nobody knows which was meant.
+    With several values, it is unclear which was meant.
     """
     hits = _LOOSE.decode(body).hits.hits
     found = {}
@@ -191,7 +191,7 @@ def entities(body: bytes, field: str, rows: Sequence[int]) -> dict[int, str]:
 
 
 def only(value: object) -> str | None:
-    """*value* as text, or that of a list of one; nothing of several."""
+    """*value* as text, or the item of a list of one; None for several."""
     if isinstance(value, list):
         return only(value[0]) if len(value) == 1 else None
     if isinstance(value, bool):
@@ -205,7 +205,7 @@ def _loose(body: bytes) -> tuple[list[Hit], str]:
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
         raise SiemUnavailable(
             f"an answer to a search of alerts broke off or cannot be read: {error}",
-            hint="is a proxy between us and the cluster in trouble? Nothing is lost",
+            hint="is there a failing proxy between this machine and the cluster? Nothing is lost",
         ) from error
     hits = [
         Hit(id=hit.id, index=hit.index, source=source_of(hit.source), sort=hit.sort)
@@ -215,7 +215,7 @@ def _loose(body: bytes) -> tuple[list[Hit], str]:
 
 
 def source_of(document: Mapping[str, Any]) -> Source:
-    """What labels need of *document*, however it is nested and whatever its values are."""
+    """The parts of *document* that labels need, whatever its nesting and its values."""
     values = flat(document)
 
     def texts(name: str) -> list[str]:
@@ -259,7 +259,7 @@ def source_of(document: Mapping[str, Any]) -> Source:
 
 
 def _of_parts(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One ancestor that is an object, and not in a list."""
+    """A single ancestor given as an object instead of a list."""
     name = ANCESTORS + "."
     one = {k.removeprefix(name): v for k, v in values.items() if k.startswith(name)}
     return [one] if one else []

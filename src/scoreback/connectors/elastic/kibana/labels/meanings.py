@@ -1,7 +1,7 @@
-"""What a closing of Elastic Security means: Elastic's reasons and tags, and the connection's own.
+"""The meaning of closings in Elastic Security: Elastic's reasons and tags, and configured ones.
 
-A reason that stands in no table is never guessed at: it says that somebody looked and could not
-tell, and `scoreback check` names it.
+Scoreback never guesses a reason that is in no table: it counts as undetermined, and `scoreback
+check` names it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,23 +13,23 @@ Meaning = Verdict | Literal["ignore"]  # ignore: no label, as if the alert had n
 
 IGNORE: Literal["ignore"] = "ignore"
 DUPLICATE, AUTOMATED, OTHER = "duplicate", "automated_closure", "other"
-NONE = "none"  # the alert was closed, and nothing says why
+NONE = "none"  # for alerts closed without a reason
 
-# Elastic's own reasons (9.2 and later) and the tags that it offers. Both are compared without case.
+# Elastic's own reasons (9.2 and later) and the tags that it offers, compared without case.
 SHIPPED: Mapping[str, Meaning] = {
     "true_positive": Verdict.TRUE_POSITIVE,
     "benign_positive": Verdict.BENIGN_POSITIVE,
     "false_positive": Verdict.FALSE_POSITIVE,
-    AUTOMATED: IGNORE,  # nobody looked
+    AUTOMATED: IGNORE,  # nobody looked at it
     OTHER: Verdict.UNDETERMINED,
     NONE: Verdict.UNDETERMINED,
     "true positive": Verdict.TRUE_POSITIVE,
     "benign positive": Verdict.BENIGN_POSITIVE,
     "false positive": Verdict.FALSE_POSITIVE,
 }
-# Tags that Elastic offers and that say nothing of what an alert was.
+# Tags that Elastic offers and that are no verdict.
 SILENT_TAGS = frozenset({"further investigation required", DUPLICATE})
-TAGS: Mapping[Verdict, str] = {  # how we say a verdict where there are no reasons
+TAGS: Mapping[Verdict, str] = {  # how Scoreback writes a verdict where there are no reasons
     Verdict.TRUE_POSITIVE: "True Positive",
     Verdict.BENIGN_POSITIVE: "Benign Positive",
     Verdict.FALSE_POSITIVE: "False Positive",
@@ -43,17 +43,17 @@ REASONS: Mapping[Verdict, str] = {
 
 
 class Meanings:
-    """What reasons and tags mean in one connection."""
+    """The meanings of reasons and tags in one connection."""
 
     def __init__(self, own: Mapping[str, Meaning]) -> None:
-        """Know Elastic's own, and what the connection's settings say, which counts more."""
+        """Use Elastic's own meanings, overridden by the connection's settings."""
         self._table = {**SHIPPED, **{name.strip().lower(): said for name, said in own.items()}}
         self._known: dict[tuple[str | None, tuple[str, ...]], Meaning | Literal["duplicate"]] = {}
 
     def of(self, reason: str | None, tags: Iterable[str] = ()) -> Meaning | Literal["duplicate"]:
-        """What a closing with *reason* says; where there is none, what the alert's *tags* say.
+        """The meaning of a closing with *reason* or, if there is none, of the alert's *tags*.
 
-        ``duplicate`` stands for another alert's verdict, unless the table says otherwise.
+        ``duplicate`` means the verdict of another alert, unless the table says otherwise.
         """
         key = (reason or None, () if reason else tuple(tags))
         found = self._known.get(key)
@@ -79,10 +79,10 @@ class Meanings:
         return "duplicate" if DUPLICATE in names else self._table[NONE]
 
     def speak(self, tags: Iterable[str]) -> bool:
-        """Whether some of *tags* stand in the table, so that they say what a closing means."""
+        """Whether some of *tags* are in the table and therefore decide what a closing means."""
         return any(tag.strip().lower() in self._table for tag in tags)
 
     def knows(self, name: str) -> bool:
-        """Whether the table says what the reason *name* means."""
+        """Whether the table has a meaning for the reason *name*."""
         lower = name.strip().lower()
         return lower in self._table or lower == DUPLICATE

@@ -1,4 +1,4 @@
-"""Several streams of labels, each in order of label time, as one."""
+"""Merges several streams of labels, each in order of label time, into one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from scoreback.records import LABEL_COLUMNS
 
 
 def merged(streams: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of all *streams* in order of label time, a batch of each in memory at a time.
+    """Yield the rows of all *streams* by label time, with a batch of each in memory at a time.
 
     Batches have at most `BATCH_ROWS` rows, and at least one.
     """
@@ -19,7 +19,7 @@ def merged(streams: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBat
         if len(heads) == 1:
             yield from _bounded(heads[0].take_all())
             continue
-        # Up to here every stream has been read; what is later may follow in a batch to come.
+        # Every stream has been read up to here; a later row may be in a batch to come.
         known = min(head.last for head in heads)
         parts = [head.take(known) for head in heads]
         table = pa.Table.from_batches([part for part in parts if part.num_rows])
@@ -28,14 +28,14 @@ def merged(streams: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBat
 
 
 class _Head:
-    """What was read of one stream and not taken yet."""
+    """What was read of one stream and not yielded yet."""
 
     def __init__(self, stream: Iterator[pa.RecordBatch]) -> None:
         self._stream = stream
         self._rows: pa.RecordBatch = pa.RecordBatch.from_pylist([], schema=LABEL_COLUMNS)
 
     def more(self) -> bool:
-        """Whether there are rows; reads on where there are none."""
+        """Whether there are rows; reads the next batch if necessary."""
         while not self._rows.num_rows:
             found = next(self._stream, None)
             if found is None:
@@ -53,7 +53,7 @@ class _Head:
         return found
 
     def take(self, until: int) -> pa.RecordBatch:
-        """The rows whose time is not after *until*."""
+        """Take out the rows up to and including the time *until*."""
         times = self._rows.column("label_time").cast(pa.int64())
         count = pc.sum(pc.less_equal(times, until)).as_py() or 0
         found, self._rows = self._rows.slice(0, count), self._rows.slice(count)

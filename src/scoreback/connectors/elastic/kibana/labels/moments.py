@@ -1,4 +1,4 @@
-"""Times as alerts tell them, in whole microseconds."""
+"""Times in alerts, as whole microseconds."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _BACK = re.compile(r"now-(\d{1,9})([smhdw])")
 
 
 def micros_of(text: str | None) -> int | None:
-    """A time in ISO 8601 or in milliseconds since 1970; None where *text* is no such."""
+    """A time in ISO 8601 or in milliseconds since 1970; None if *text* is neither."""
     if not text:
         return None
     try:
@@ -24,6 +24,6 @@ def micros_of(text: str | None) -> int | None:
 
 
 def look_back(text: str | None) -> int | None:
-    """How far ``now-9m`` lies back, in microseconds; None where *text* is not of that form."""
+    """The length of ``now-9m`` in microseconds; None if *text* has another form."""
     found = _BACK.fullmatch(text or "")
     return None if found is None else int(found[1]) * UNITS[found[2]] * 1_000_000

@@ -1,8 +1,8 @@
-"""What we did to alerts ourselves, written down in our own index: never told by a user's name.
+"""Scoreback's own changes to alerts, recorded in its own index and not known by a user's name.
 
-Kibana keeps of an alert only its latest state. So each closing and reopening of ours is written
-down before it is asked for, and with the time that Kibana gave it afterwards: an alert that was
-changed at such a time says what we said, and our own collection of verdicts tells it already.
+Kibana keeps only the latest state of an alert. So each closing and reopening by Scoreback is
+recorded before the request, and again with the time that Kibana gave it: the state of an alert that
+changed at that time is Scoreback's, and its collection of verdicts has it already.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,28 +26,28 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A change that we asked for, and whose time we have not seen."""
+    """A change that was requested and whose time is not known yet."""
 
     status: str
     reason: str | None
-    before: int | None  # when the alert was changed last before, in microseconds
+    before: int | None  # the alert's last change before it, in microseconds
 
     def explains(self, status: str | None, reason: str | None, changed: int | None) -> bool:
-        """Whether an alert of that state is as we asked for it, and not as it was before."""
+        """Whether an alert in this state shows the requested change, and not its previous state."""
         same = (status, reason or None) == (self.status, self.reason)
         return same and changed is not None and changed != self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What we did to one alert."""
+    """What Scoreback did to one alert."""
 
     changed: frozenset[int] = frozenset()  # when, by Kibana's clock, in microseconds
-    tags: tuple[str, ...] = ()  # that are ours
+    tags: tuple[str, ...] = ()  # tags that Scoreback added
     pending: Pending | None = None
 
     def is_ours(self, status: str | None, reason: str | None, changed: int | None) -> bool:
-        """Whether an alert's latest state is what we made of it."""
+        """Whether an alert's latest state is Scoreback's change."""
         if changed in self.changed:
             return True
         return self.pending is not None and self.pending.explains(status, reason, changed)
@@ -57,14 +57,14 @@ NOTHING = Done()
 
 
 class OwnActions:
-    """The index of what we did to alerts."""
+    """The index of Scoreback's changes to alerts."""
 
     def __init__(self, client: Client, names: Names) -> None:
         """Write through *client*."""
         self._client, self._index = client, names.alerts
 
     def of(self, alert_ids: Sequence[str]) -> dict[str, Done]:
-        """What was done to those of *alert_ids* that anything was done to."""
+        """The recorded changes of those of *alert_ids* that have any."""
         found = {}
         for start in range(0, len(alert_ids), PAGE):
             some = list(alert_ids[start : start + PAGE])
@@ -74,7 +74,7 @@ class OwnActions:
         return found
 
     def since(self, since: datetime) -> dict[str, Done]:
-        """What was done from *since* on, or may have been, by alert."""
+        """Changes made from *since* on, or possibly made, by alert."""
         found: dict[str, Done] = {}
         asked = [
             {"range": {"scoreback.changed_at": {"gte": text(since)}}},
@@ -93,20 +93,20 @@ class OwnActions:
             body["search_after"] = hits[-1]["sort"]
 
     def begin(self, alert_id: str, pending: Pending) -> None:
-        """Write down that a change is about to be asked for."""
+        """Record that a change is about to be requested."""
         asked = {"status": pending.status, "reason": pending.reason, "before": pending.before}
         self._change(alert_id, {"pending": True, "asked": asked})
 
     def done(self, alert_id: str, changed: int) -> None:
-        """Write down when Kibana made the change that was begun."""
+        """Record when Kibana made the pending change."""
         self._change(alert_id, {"pending": False}, changed=changed)
 
     def refused(self, alert_id: str) -> None:
-        """Write down that the change that was begun is not made."""
+        """Record that Kibana did not make the pending change."""
         self._change(alert_id, {"pending": False})
 
     def tagged(self, alert_ids: Iterable[str], tag: str) -> None:
-        """Write down that *tag* on *alert_ids* is ours."""
+        """Record that Scoreback added *tag* to *alert_ids*."""
         for alert_id in alert_ids:
             self._change(alert_id, {}, tag=tag)
 
@@ -117,7 +117,7 @@ class OwnActions:
     def _change(
         self, alert_id: str, more: Mapping[str, Any], *, changed: int | None = None, tag: str = ""
     ) -> None:
-        """Write *more* onto the document of one alert, and onto no other state of it."""
+        """Merge *more* into the document of one alert, unless the document changed meanwhile."""
         name = quote(alert_id, safe="")
         for _ in range(ATTEMPTS):
             found = self._client.call("GET", f"/{self._index}/_doc/{name}", absent=(404,))
@@ -143,8 +143,8 @@ class OwnActions:
             if written is not None:
                 return
         raise SiemUnavailable(
-            f"what we did to alert {alert_id} is being written by somebody else, too",
-            hint="try it again",
+            f"another process is also recording changes to alert {alert_id}",
+            hint="try again",
         )
 
 

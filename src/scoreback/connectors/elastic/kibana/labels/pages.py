@@ -1,7 +1,7 @@
-"""Reads the alerts of a space whose status was changed in a time, page by page, in that order.
+"""Reads the alerts of a space by the time of their last status change, page by page.
 
-Over a point in time, through Elasticsearch: a page is in memory, never more. Ten thousand alerts
-that were closed at once have one time; the server's own order decides among them.
+It reads through Elasticsearch over a point in time, with at most one page in memory. Ten thousand
+alerts that were closed at once share one time; the server decides their order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,42 +22,42 @@ from scoreback.connectors.elastic.wire.point_in_time import Expired, PointInTime
 from scoreback.errors import SiemRefused, SiemUnavailable
 
 PAGE_ROWS = 5_000
-RENEWALS = 3  # of a point in time without any progress
-_MS = 1_000  # microseconds; Kibana writes no finer time
+RENEWALS = 3  # renewals of a point in time without any progress
+_MS = 1_000  # in microseconds; Kibana writes no finer time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """Alerts whose status was changed in ``[since, until)``, microseconds; *filters* narrow it."""
+    """Alerts whose status changed in ``[since, until)``, microseconds; restricted by *filters*."""
 
     since: int
     until: int | None
     filters: tuple[Mapping[str, Any], ...] = ()
 
     def query(self) -> dict[str, Any]:
-        """In Elasticsearch's words: whole milliseconds, the last one included."""
+        """In Elasticsearch's query language: whole milliseconds, the last one included."""
         bounds = {"gte": self.since // _MS, "format": "epoch_millis"}
         if self.until is not None:
             bounds["lt"] = -(-self.until // _MS)
         return {
             "bool": {
                 "filter": [{"range": {UPDATED: bounds}}, *self.filters],
-                # Kept for others to be made of; analysts are shown those, and judge them.
+                # Building blocks; analysts see and judge the alerts made from them.
                 "must_not": [{"exists": {"field": BLOCK}}],
             }
         }
 
 
 class Page:
-    """Some alerts."""
+    """A page of alerts."""
 
     def __init__(self, hits: list[Hit], body: bytes, entity: str) -> None:
-        """Of an answer whose *body* was decoded into *hits*; *entity* names a field of events."""
+        """From *hits* decoded from *body*; *entity* is the event field that names entities."""
         self.hits, self._body, self._entity = hits, body, entity
-        self._places: Sequence[int] = range(len(hits))  # in the answer
+        self._places: Sequence[int] = range(len(hits))  # position in the answer
 
     def without(self, seen: set[str]) -> "Page":
-        """The same but for the alerts that were *seen*."""
+        """The same page without the alerts that were *seen*."""
         left = Page([], self._body, self._entity)
         left._places = [row for row in self._places if self.hits[row].id not in seen]
         left.hits = [self.hits[row] for row in left._places]
@@ -65,11 +65,11 @@ class Page:
 
     @cached_property
     def changed(self) -> list[int]:
-        """When the status of each was changed, in microseconds."""
+        """When the status of each alert changed, in microseconds."""
         return [int(hit.sort[0]) * _MS for hit in self.hits]
 
     def entities(self, rows: Sequence[int]) -> Mapping[int, str]:
-        """The entity that the copy of its event in each alert of *rows* names, where it does."""
+        """By row, the entity in the alert's copy of its event, for *rows* that have one."""
         if not rows:
             return {}
         places = {self._places[row]: row for row in rows}
@@ -85,20 +85,20 @@ class AlertPages:
         self._client, self.index = client, alerts_index(space)
 
     def read(self, changed: Changed, entity: str) -> Iterator[Page]:
-        """Yield the alerts of *changed* in order of their change; *entity* as in `Page`.
+        """Yield the alerts of *changed* in order of their change; *entity* as for `Page`.
 
-        A space in which no rule ever was has none.
+        A space that never had a rule has none.
 
         Raises:
             SiemUnavailable: the cluster did not answer.
-            SiemRefused: it refused; a right is missing.
+            SiemRefused: the cluster refused; a privilege is missing.
         """
         renewed, seen = 0, set[str]()
         while True:
             try:
                 for page in self._over(changed, entity):
                     at = page.changed[-1]
-                    # Those of the last millisecond come again after a renewal.
+                    # After a renewal, alerts of the last millisecond are returned again.
                     fresh = page.without(seen) if seen else page
                     kept = seen if at == changed.since else set()
                     seen = kept | {
@@ -114,7 +114,7 @@ class AlertPages:
                 if renewed > RENEWALS:
                     raise SiemUnavailable(
                         "points in time expire faster than they can be read",
-                        hint="the cluster is overloaded; try later, nothing is lost",
+                        hint="the cluster is overloaded; try again later, nothing is lost",
                     ) from error
             else:
                 return
@@ -147,5 +147,5 @@ class AlertPages:
 
 
 def alerts_index(space: str) -> str:
-    """Where the alerts of *space* are read."""
+    """The index for reading the alerts of *space*."""
     return f".alerts-security.alerts-{space}"

@@ -11,16 +11,16 @@ from scoreback.records import LABEL_COLUMNS, UNKNOWN_LABELLER, LabelQuery, Verdi
 
 SOURCE = "verdict"
 
-Row = dict[str, Any]  # by the names of `LABEL_COLUMNS`; times are microseconds
+Row = dict[str, Any]  # keyed by the names in `LABEL_COLUMNS`; times are microseconds
 
 
 def batch(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    """*rows*, whole, as columns."""
+    """*rows* as whole columns."""
     return batch_of({name: [row[name] for row in rows] for name in LABEL_COLUMNS.names})
 
 
 def batch_of(columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
-    """*columns* of plain values, times in microseconds, as `LABEL_COLUMNS`."""
+    """*columns* of plain values, with times in microseconds, as `LABEL_COLUMNS`."""
     arrays = [
         pa.array(columns[field.name], pa.int64()).cast(field.type)
         if pa.types.is_timestamp(field.type)
@@ -31,7 +31,7 @@ def batch_of(columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
 
 
 def row(alert_id: str, source: Source, at: int, **more: object) -> Row:
-    """What is told of one alert at *at*; without *more*, that nothing told before holds on."""
+    """A row for one alert at *at*; without *more*, it ends all earlier labels of the alert."""
     return {
         "event_id": None, "entity": None, "since": None, "until": None,
         "verdict": Verdict.UNDETERMINED.value, "label_time": at, "labeller": labeller(source),
@@ -41,7 +41,7 @@ def row(alert_id: str, source: Source, at: int, **more: object) -> Row:
 
 
 def rule_of(source: Source) -> str:
-    """The name of the rule: ours by our own name for it."""
+    """The rule's name: for Scoreback's rules, the name that Scoreback uses."""
     for tag in source.rule_tags:
         if tag.startswith(DETECTOR_TAG):
             return tag.removeprefix(DETECTOR_TAG)
@@ -49,9 +49,9 @@ def rule_of(source: Source) -> str:
 
 
 def labeller(source: Source) -> str:
-    """Who changed the alert's status: the id of a user's profile.
+    """Who changed the alert's status: the id of a user profile.
 
-    Only a session at Kibana's pages has one: what was closed with a password or an API key in each
+    Only a login session in Kibana has one: an alert that was closed with a password or API key per
     request, or by a case, names nobody.
     """
     user = source.user
@@ -68,7 +68,7 @@ def is_asked(source: Source, query: LabelQuery) -> bool:
 
 
 def within(rows: Iterable[Row], query_since: int, query_until: int | None) -> list[Row]:
-    """Those of *rows* that came to exist in ``[since, until)``."""
+    """Those of *rows* with a label time in ``[since, until)``."""
     return [
         one
         for one in rows

@@ -1,9 +1,9 @@
-"""What a verdict on an alert is about: an event, or an entity and a time.
+"""Finds the subject of a verdict on an alert: an event, or an entity and a time.
 
-An alert about one document names it among its ancestors, and an event has the name that its
-document has. An alert of ours is about a score, and leads through that to the event. What a rule
-has aggregated (a threshold, a sequence, statistics) names no single event: its verdict is about the
-entity that the alert names, for as long as what was counted lasted.
+An alert about one document has it among its ancestors, and the document's id is the event's. An
+alert of Scoreback is about a score, which names the event. A rule that aggregates (a threshold, a
+sequence, statistics) has no single event: the verdict is about the entity that the alert names, for
+the time that was counted.
 """
 
 import re
@@ -18,34 +18,34 @@ from scoreback.connectors.elastic.kibana.labels.moments import look_back, micros
 from scoreback.connectors.elastic.names import Names
 from scoreback.times import span
 
-# Rules whose alerts' one ancestor is made up (a digest of what was counted), or is an anomaly.
+# Rules whose alerts have an artificial ancestor (a digest of what was counted) or an anomaly.
 _AGGREGATING = frozenset({"threshold", "machine_learning"})
-_TICK = 1  # microsecond: a span's end is not part of it
+_TICK = 1  # one microsecond; a span excludes its end
 
-Entities = Callable[[Sequence[int]], Mapping[int, str]]  # rows of a page to values
+Entities = Callable[[Sequence[int]], Mapping[int, str]]  # row of a page → value
 
 
 class Origin(Enum):
-    """What lies in an index."""
+    """What an index contains."""
 
-    SCORES = auto()  # ours
-    HEALTH = auto()  # ours: no verdict on it says anything of an event
+    SCORES = auto()  # Scoreback's scores
+    HEALTH = auto()  # other indices of Scoreback: a verdict on them says nothing about an event
     EVENTS = auto()
 
 
 @dataclass(slots=True)
 class Subjects:
-    """What the alerts of one page are about, by row; in neither: nothing that can be said."""
+    """The subjects of one page's alerts, by row; a row in neither mapping has none."""
 
     events: dict[int, str] = field(default_factory=dict)
     spans: dict[int, tuple[str, int, int]] = field(default_factory=dict)  # entity, since, until
 
 
 class Origins:
-    """Tells our own indices from others."""
+    """Tells Scoreback's indices from others."""
 
     def __init__(self, names: Names) -> None:
-        """Know the streams of *names*."""
+        """Use the streams of *names*."""
         self._ours = {
             origin: re.compile(rf"(?:^|[-:])(?:\.ds-)?{re.escape(stream)}(?:-|$)")
             for origin, stream in ((Origin.SCORES, names.scores), (Origin.HEALTH, names.health))
@@ -53,7 +53,7 @@ class Origins:
         self._known: dict[str, Origin] = {}
 
     def of(self, index: str | None) -> Origin:
-        """What lies in *index*, an index behind one of our streams or any other."""
+        """What *index* contains: a backing index of Scoreback's streams, or any other index."""
         name = index or ""
         found = self._known.get(name)
         if found is None:
@@ -63,25 +63,26 @@ class Origins:
 
 
 class SubjectReader:
-    """Finds what alerts are about."""
+    """Finds the subjects of alerts."""
 
     def __init__(self, documents: Documents, names: Names, window: timedelta | None) -> None:
-        """Look up what alerts do not tell in *documents*.
+        """Look up in *documents* what alerts do not contain.
 
         Args:
-            documents: of the cluster.
-            names: of ours.
-            window: how long before and after an event whose document is gone its entity is meant.
+            documents: the documents of the cluster.
+            names: the names of Scoreback's indices.
+            window: how long before and after an event, whose document is gone, the verdict is about
+                its entity.
         """
         self._documents, self._origins, self._window = documents, Origins(names), window
 
     def of(self, hits: Sequence[Hit], rows: Sequence[int], entities: Entities) -> Subjects:
-        """What the alerts of *rows* among *hits* are about.
+        """The subjects of the alerts *rows* among *hits*.
 
         Args:
             hits: a page of alerts.
-            rows: of those that something is to be told of.
-            entities: gives the entity that an alert's own copy of its event names.
+            rows: the rows that need a subject.
+            entities: returns the entity in an alert's own copy of its event.
         """
         found, scores = Subjects(), dict[int, str]()
         places: dict[int, Place] = {}
@@ -114,7 +115,7 @@ class SubjectReader:
         return found
 
     def _through_scores(self, scores: Mapping[int, str], found: Subjects) -> None:
-        """Where an alert has no copy of its score: what the score itself says."""
+        """For alerts without a copy of their score: the subject from the score itself."""
         stored = self._documents.scores(sorted(set(scores.values())))
         for row, name in scores.items():
             event = stored.get(name, {}).get("scoreback.event.id")
@@ -124,7 +125,7 @@ class SubjectReader:
     def _of_copies(
         self, hits: Sequence[Hit], places: Mapping[int, Place], found: Subjects, entities: Entities
     ) -> None:
-        """Events whose documents are gone are told by their copies: as entities around a time."""
+        """For events without documents: the entity in the alert's copy, around the event."""
         there = self._documents.there(place for place in places.values() if place[0])
         gone = [row for row, (_, name) in places.items() if name not in there]
         reach = span(self._window or timedelta(0))
@@ -158,10 +159,10 @@ class SubjectReader:
 
 
 def lasting(source: Source) -> tuple[int, int] | None:
-    """When what an aggregating alert tells of began and ended, in microseconds, the end excluded.
+    """The start and end of what an aggregating alert covers, in microseconds; excludes the end.
 
-    A threshold says when its count began, and its last event is the alert's own time. Else it is
-    what the rule looked at when it ran: from its look-back on.
+    A threshold rule says when its count began, and its last event has the alert's own time. Other
+    rules cover the time that the run looked at: from its look-back on.
     """
     original = micros_of(source.original)
     ran = micros_of(source.intended) or micros_of(source.created)

@@ -1,4 +1,4 @@
-"""MITRE ATT&CK techniques as a detection rule lists them: under their tactics, with names."""
+"""MITRE ATT&CK techniques in the form of a detection rule: under their tactics, with names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,9 +27,9 @@ _SITE = "https://attack.mitre.org"
 
 
 def threat(ids: Iterable[str]) -> list[dict[str, Any]]:
-    """The ``threat`` of a rule about the techniques *ids*; those that are unknown are left out.
+    """The ``threat`` of a rule for the techniques *ids*; unknown ids are left out.
 
-    A technique stands under each of its tactics, a sub-technique below its technique.
+    A technique appears under each of its tactics, and a sub-technique below its technique.
     """
     known = techniques()
     by_tactic: dict[str, dict[str, list[str]]] = {}
@@ -45,7 +45,7 @@ def threat(ids: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def tactic_names(ids: Iterable[str]) -> list[str]:
-    """The names of the tactics of *ids*, in the matrix's order."""
+    """The names of the tactics of *ids*, in the order of the matrix."""
     return [entry["tactic"]["name"] for entry in threat(ids)]
 
 

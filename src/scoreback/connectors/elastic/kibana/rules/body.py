@@ -1,9 +1,9 @@
 """An alert rule as the body of a detection rule.
 
-Two kinds of keys. *Ours* are compared, and written by every apply: what it looks at, what an alert
-is worth, what it tells people. *Followed* are written until the user changes them: schedule, notes,
-tags, suppression. All others are the user's and never sent: whether the rule is enabled,
-exceptions, actions, filters, what they set beside.
+There are three kinds of keys. *Ours* are compared, and each apply writes them: what the rule reads,
+what an alert is worth, what it tells people. *Followed* keys are written until the user changes
+them: schedule, notes, tags, suppression. All others belong to the user and are never sent: whether
+the rule is enabled, exceptions, actions, filters, other settings.
 """
 
 import math
@@ -25,13 +25,14 @@ from scoreback.deployment import AlertRule, Delivery, Reads, RuleKind
 from scoreback.records import Severity, Stage
 
 EVERY = timedelta(minutes=5)
-# What a rule reads again, by when the cluster got it: Kibana itself makes good four intervals that
-# it did not run, and no more. It raises no alert twice from one document, and hits are few, so that
-# reading hours again costs next to nothing and an outage of Kibana loses nothing.
+# How far back a rule reads again, by the time when the cluster received a score: Kibana itself
+# makes up for only four missed intervals. Kibana raises no alert twice from one document, and hits
+# are few, so reading hours again costs next to nothing, and an outage of Kibana loses nothing.
 READS_AGAIN = timedelta(hours=6)
-# Kibana raises no more in one run, whatever a rule says, unless its own settings are changed.
+# Kibana's limit per run, whatever a rule says, unless Kibana's own settings change it.
 MOST_SIGNALS, USUAL_SIGNALS = 1_000, 100
-CATCH_UP = 10  # days of the budget that one run may raise: what a late service writes at once
+# one run may raise this many days' budgets, for scores that a late service writes at once
+CATCH_UP = 10
 
 RISKS = {Severity.LOW: 21, Severity.MEDIUM: 47, Severity.HIGH: 73, Severity.CRITICAL: 99}
 FOLLOWED = ("interval", "from", "note", "alert_suppression", "tags")
@@ -42,7 +43,8 @@ _USE_CASES = {
     "vulnerability_management": "Vulnerability",
 }
 
-_OURS = uuid.UUID("4f1d0c52-0f0e-5a57-9a9b-2d0f8f6b6f31")  # names what we name within it
+# namespace for Scoreback's names within it
+_OURS = uuid.UUID("4f1d0c52-0f0e-5a57-9a9b-2d0f8f6b6f31")
 _SHOWN = (
     "event.reason", "event.risk_score", "scoreback.entity", "scoreback.score",
     "scoreback.threshold", "scoreback.detector", "scoreback.version", "scoreback.event.id",
@@ -56,7 +58,7 @@ _SHOWN_OF_HEALTH = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The detection rule of an alert rule as it is wanted; None: the key is to be absent."""
+    """The detection rule that Scoreback wants for an alert rule; None: the key must be absent."""
 
     rule_id: str
     ours: Mapping[str, Any]
@@ -64,13 +66,13 @@ class Wanted:
 
     @property
     def body(self) -> dict[str, Any]:
-        """All of it, as a new rule gets it."""
+        """All keys, as for a new rule."""
         whole = {"rule_id": self.rule_id, **self.ours, **self.followed}
         return {key: value for key, value in whole.items() if value is not None}
 
 
 def rule_id(names: Names, rule: str) -> str:
-    """The id of the detection rule of the alert rule called *rule*, for ever the same."""
+    """The permanent id of the detection rule for the alert rule called *rule*."""
     return str(uuid.uuid5(_OURS, f"{len(names.namespace)}:{names.namespace}{rule}"))
 
 
@@ -82,12 +84,12 @@ def wanted(
     suppresses: bool,
     clusters: Sequence[str] = (),
 ) -> Wanted:
-    """The detection rule of *rule* in a *kibana*, whose licence has alert suppression or not.
+    """The detection rule of *rule* for this *kibana*; *suppression* depends on the licence.
 
-    Of events in *clusters* beside the local one nothing is read where the rule reads events.
+    A rule that reads events reads none in *clusters* other than the local one.
 
     Raises:
-        SiemRefused: it cannot be one.
+        SiemRefused: the rule cannot become a detection rule.
     """
     looks = (
         _at_events(rule, names, kibana, clusters)
@@ -112,7 +114,7 @@ def wanted(
             "related_integrations": [],
             "author": ["Scoreback"],
             "license": "Apache-2.0",
-            # A building block adds to its entity's risk and is not in the list of alerts.
+            # A building block adds to its entity's risk and does not appear in the list of alerts.
             "building_block_type": "default" if rule.delivery is Delivery.RISK else None,
         },
         followed={
@@ -131,10 +133,10 @@ def _at_our_documents(rule: AlertRule, names: Names) -> dict[str, Any]:
         "language": "kuery",
         "index": [names.health if rule.kind is RuleKind.HEALTH else names.scores],
         "query": kql(rule),
-        # When the cluster got the score: an event that was scored late is not missed.
+        # The time when the cluster received the score, so that an event scored late is not missed.
         "timestamp_override": "event.ingested",
-        # Every score has it. With a second time Kibana would page by that, too, and it cannot by
-        # our times of events, which have nanoseconds.
+        # Every score has it. With a second time Kibana would page by that, too, which fails for
+        # event times, because these have nanoseconds.
         "timestamp_override_fallback_disabled": True,
     }
 
@@ -154,12 +156,12 @@ def _at_events(
 
 
 def look_back(every: timedelta) -> str:
-    """From when a rule that runs *every* so often reads."""
+    """The start of the time that a rule reads if it runs *every* so often."""
     return f"now-{text_of(every + READS_AGAIN)}"
 
 
 def text_of(span: timedelta) -> str:
-    """*span* as Kibana writes it, in whole seconds, minutes or hours."""
+    """*span* in Kibana's notation, in whole seconds, minutes or hours."""
     seconds = math.ceil(span.total_seconds())
     for unit, length in (("h", 3600), ("m", 60)):
         if seconds % length == 0:
@@ -168,15 +170,15 @@ def text_of(span: timedelta) -> str:
 
 
 def max_signals(rule: AlertRule) -> int:
-    """How many alerts one run raises at most; what is over waits for the next runs.
+    """The maximum number of alerts per run; the rest waits for the next runs.
 
-    A run takes the oldest first, and those that read it again raise the rest.
+    A run raises the oldest first, and later runs that read the same scores raise the rest.
     """
     return min(MOST_SIGNALS, max(USUAL_SIGNALS, math.ceil(rule.budget * CATCH_UP)))
 
 
 def tags(rule: AlertRule) -> list[str]:
-    """In the form that Elastic's own rules have."""
+    """Tags in the style of Elastic's own rules."""
     if rule.kind is RuleKind.HEALTH:
         return [OUR_TAG, "Scoreback Health", "Data Source: Scoreback"]
     return [
@@ -191,7 +193,7 @@ def tags(rule: AlertRule) -> list[str]:
 
 
 def limits(rule: AlertRule, clusters: Sequence[str] = ()) -> tuple[str, ...]:
-    """What *rule* asks for and Kibana does not do, one sentence each."""
+    """What *rule* asks for and Kibana cannot do, one sentence each."""
     found = [
         f"alert rule {rule.name!r} names {name}, which ATT&CK {VERSION} does not have: it is left"
         " out of the rule in Kibana"
@@ -199,27 +201,27 @@ def limits(rule: AlertRule, clusters: Sequence[str] = ()) -> tuple[str, ...]:
     ]
     if rule.reads is Reads.EVENTS:
         found.append(
-            f"alert rule {rule.name!r} looks at events: one that is scored more than"
+            f"alert rule {rule.name!r} reads events: one that is scored more than"
             f" {text_of(READS_AGAIN)} after it arrived raises no alert"
         )
         found += [
-            f"alert rule {rule.name!r} does not look at {name}, which lies in another cluster than"
+            f"alert rule {rule.name!r} does not read {name}, which is in another cluster than"
             " the scores"
             for name in remote(rule, clusters)
         ]
     if rule.kind is RuleKind.SCORE and rule.budget * 2 > MOST_SIGNALS:
         found.append(
             f"alert rule {rule.name!r} may raise more than {MOST_SIGNALS:,} alerts at once after a"
-            " catch-up, and Kibana raises no more in one run: what is over waits for the next"
-            f" runs, for {text_of(READS_AGAIN)} at most"
+            f" catch-up, but Kibana raises no more in one run: the rest waits for the next runs,"
+            f" for {text_of(READS_AGAIN)} at most"
         )
     return tuple(found)
 
 
 def _worth(rule: AlertRule) -> dict[str, Any]:
-    """Risk and severity: those of the score, of which the file's severity is the least.
+    """Risk and severity: those of the score, with the file's severity as the minimum.
 
-    An audit is worth what the rule says: it is shown because it was drawn, not for its score.
+    An audit has the rule's own values: it is shown because it was drawn, not for its score.
     """
     risk = RISKS[rule.severity]
     if rule.kind is RuleKind.HEALTH or rule.stage is Stage.AUDIT:
@@ -250,7 +252,7 @@ def _worth(rule: AlertRule) -> dict[str, Any]:
 
 
 def _shown(rule: AlertRule) -> list[str]:
-    """Which fields an analyst sees first."""
+    """The fields that an analyst sees first."""
     if rule.kind is RuleKind.HEALTH:
         return list(_SHOWN_OF_HEALTH)
     entity = [rule.entity_field] if rule.entity_field else []
@@ -259,7 +261,7 @@ def _shown(rule: AlertRule) -> list[str]:
 
 
 def _suppression(rule: AlertRule) -> dict[str, Any] | None:
-    """Hits of an entity that follow an alert closely join it; no entity, no grouping."""
+    """Hits soon after an alert of the same entity join it; without entity, no grouping."""
     if not rule.throttle:
         return None
     text = text_of(rule.throttle)

@@ -1,4 +1,4 @@
-"""The door to alert rules: detection rules of one space of Kibana."""
+"""The alert rules door: detection rules of one space of Kibana."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,9 +28,11 @@ from scoreback.deployment import (
 )
 from scoreback.errors import SiemRefused, SiemUnavailable
 
-ATTEMPTS = 5  # at writing a rule that somebody makes, changes or removes at the same moment
+# attempts to write a rule that somebody creates, changes or removes at the same moment
+ATTEMPTS = 5
 PATH = "/api/detection_engine/rules"
-PATCHWORK = frozenset({"tags", "note"})  # of both hands, so that what Kibana has is not ours alone
+# edited by both Scoreback and users, so Kibana's value is not Scoreback's alone
+PATCHWORK = frozenset({"tags", "note"})
 _CHANGED_MEANWHILE = (404, 409)
 
 
@@ -48,9 +50,9 @@ class Rules:
         has_suppression: Callable[[], bool],
         clusters: Sequence[str] = (),
     ) -> None:
-        """Keep rules through *kibana*, and what was written of them through *client*.
+        """Keep rules through *kibana*, and records of what was written through *client*.
 
-        Events lie in *clusters*, as the connection says.
+        Events are in *clusters*, as the connection says.
         """
         self._kibana, self._client, self._names = kibana, client, names
         self._marks = Marks(client, names, kibana.space)
@@ -58,7 +60,7 @@ class Rules:
 
     @property
     def suppresses(self) -> frozenset[Suppress]:
-        """What detection rules hold back: a throttle, where the licence has alert suppression."""
+        """What detection rules suppress: a throttle, if the licence has alert suppression."""
         return frozenset({Suppress.THROTTLE}) if self._has_suppression() else frozenset()
 
     def current(self, name: str) -> AlertRule | None:
@@ -70,20 +72,20 @@ class Rules:
             return rule_from(found.mark.rule if found.mark else {})
         except (KeyError, TypeError, ValueError) as error:
             raise SiemRefused(
-                f"the alert rule {name!r} is in Kibana, but what Scoreback knew of it is lost from"
+                f"the alert rule {name!r} is in Kibana, but Scoreback's record of it is missing in"
                 f" {self._names.rules}",
-                hint="see `scoreback plan`; `scoreback apply --take-over` writes it anew",
+                hint="see `scoreback plan`; `scoreback apply --take-over` rewrites it",
             ) from error
 
     def standing(self, rule: AlertRule) -> Found:
-        """How *rule* stands; what is the user's is not looked at."""
+        """How *rule* stands; the user's keys are not compared."""
         told = limits(rule, self._clusters)
         there = self._read(rule.name)
         if there is None:
             mark = self._marks.read(rule.name)
             if mark is None or not mark.anew:
                 return Found(standing=Standing.ABSENT, limits=told)
-            broke_off = ("type: absent -> as it was begun to be made anew",)
+            broke_off = ("type: absent -> its replacement was begun",)
             return Found(standing=Standing.OUTDATED, differences=broke_off, limits=told)
         found = there.standing(self._wanted(rule, there.mark), paused=rule.paused)
         if found.standing != Standing.CURRENT and self._kibana.known_version is None:
@@ -91,7 +93,7 @@ class Rules:
         return replace(found, limits=told)
 
     def apply(self, rule: AlertRule) -> None:
-        """Create or replace the detection rule of *rule*; what is the user's stays."""
+        """Create or replace the detection rule of *rule*; the user's keys stay."""
         require(self._client, self._names.rules)
         will = self._wanted(rule)
         for _ in range(ATTEMPTS):
@@ -104,11 +106,11 @@ class Rules:
         )
 
     def rule_file(self, rule: AlertRule, *, created: date, updated: date) -> str:
-        """The detection rule of *rule* as a file of Elastic's detection-rules, in TOML."""
+        """The detection rule of *rule* as a TOML file for Elastic's detection-rules."""
         return rule_file(self._wanted(rule).body, created=created, updated=updated)
 
     def remove(self, name: str) -> None:
-        """Switch the detection rule of the rule called *name* off, then remove it."""
+        """Disable the detection rule of the rule called *name*, then remove it."""
         found = self._read(name)
         if found is not None:
             if found.there.get("enabled"):
@@ -136,7 +138,7 @@ class Rules:
         return True
 
     def _take_away(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> None:
-        """Remove a rule of another type, and keep what of it goes into the next."""
+        """Remove a rule of another type, and record what its replacement takes over."""
         switch = there.switch(paused=rule.paused)
         enabled = bool(there.there.get("enabled")) if switch is None else switch
         was = there.mark
@@ -148,7 +150,7 @@ class Rules:
     def _update(self, rule: AlertRule, will: Wanted, there: DetectionRule) -> bool:
         if there.there.get("type") != will.ours["type"]:
             self._take_away(rule, will, there)
-            return False  # so it is not there, and is made
+            return False  # so it does not exist, and is created
         changes, switch = there.changes(will), there.switch(paused=rule.paused)
         anew = there.has_lost_its_rights
         was = there.mark
@@ -161,7 +163,7 @@ class Rules:
                 mark,
                 stored_before=before[0],
                 sent_before=before[1],
-                # Until Kibana has answered, the rule may be as it was: then it is switched again.
+                # Until Kibana has answered, the rule may be unchanged: then it is switched again.
                 paused=mark.paused and switch is None,
                 off=off or (was is not None and was.off),
             )
@@ -193,10 +195,10 @@ class Rules:
         *,
         whole: bool,
     ) -> Mapping[str, Any] | None:
-        """Write *changes*; None where the rule was removed or changed at the same moment.
+        """Write *changes*; None if the rule was removed or changed at the same moment.
 
-        What is named alone cannot undo what somebody changes beside it. Taking a key away, and in
-        some versions switching the rule, needs the rule as a whole.
+        Sending only single keys cannot undo what somebody else changes beside them. Removing a key,
+        and in some versions switching the rule, needs the whole rule.
         """
         if whole or switch is not None or any(value is None for value in changes.values()):
             if self._is_changed(there):
@@ -214,15 +216,15 @@ class Rules:
     def _is_changed(self, there: DetectionRule) -> bool:
         """Whether somebody has changed or removed the rule since it was read.
 
-        Kibana replaces a rule whatever was changed meanwhile, so it is asked just before. What
-        somebody changes between that answer and our request is still lost.
+        Kibana replaces a rule whatever was changed meanwhile, so this check comes just before the
+        write. A change between this check and the write is still lost.
         """
         params = {"id": there.there["id"]}
         now = self._kibana.call("GET", PATH, params=params, absent=(404,)) or {}
         return any(now.get(key) != there.there.get(key) for key in ("revision", "updated_at"))
 
     def _wanted(self, rule: AlertRule, mark: Mark | None = None) -> Wanted:
-        """The detection rule of *rule*; for the version of *mark*, if nobody asked Kibana yet."""
+        """The detection rule of *rule*; for the version in *mark* if Kibana was not asked yet."""
         version = self._kibana.known_version
         if version is None:
             version = Version.of(mark.kibana) if mark and mark.kibana else self._kibana.version
@@ -243,7 +245,7 @@ class Rules:
         return DetectionRule(self._kibana.decode("GET", PATH, answer), self._marks.read(name))
 
     def _refuse_absent_route(self, answer: Answer) -> None:
-        """Tell a rule that is not there from a Kibana that has no rules at all."""
+        """Tell a missing rule from a Kibana without any rules feature."""
         try:
             told = msgspec.json.decode(answer.body)
         except msgspec.DecodeError:

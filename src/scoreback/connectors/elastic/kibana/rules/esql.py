@@ -1,6 +1,7 @@
-"""A rule over events that have a score beside them, in ES|QL: the lookup index of events joined.
+"""A rule over events with a score beside them, in ES|QL: joins events with the lookup index.
 
-The join alone says which events are the detector's: who was not scored by it has no score there.
+The join alone decides which events are the detector's: an event that it did not score has no score
+there.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from scoreback.connectors.elastic.reading.selection import Selection
 from scoreback.deployment import AlertRule
 from scoreback.errors import SiemRefused
 
-SEVERITY = "scoreback.severity"  # of the score, as `event.severity` is the event's own
+SEVERITY = "scoreback.severity"  # of the score, because `event.severity` is the event's own
 _INDEX, _ID = "scoreback.event.index", "scoreback.event.id"
 _SEEN = ("_id", "_index", "_version", "@timestamp", "scoreback.*")
 
@@ -25,17 +26,17 @@ def esql(
     severities: Sequence[int],
     clusters: Sequence[str] = (),
 ) -> str:
-    """The events of *rule* whose score is to alert, oldest first, each with its score.
+    """The events of *rule* whose score should alert, oldest first, each with its score.
 
     Args:
-        rule: reads events.
-        names: of ours.
-        kibana: what its version can.
-        severities: numbers of `SEVERITY`, of which the highest that the risk reaches counts.
-        clusters: of the connection, for the selection.
+        rule: a rule that reads events.
+        names: the names of Scoreback's indices.
+        kibana: what its version supports.
+        severities: numbers of `SEVERITY`; the highest one that the risk reaches counts.
+        clusters: the connection's clusters, for the selection.
 
     Raises:
-        SiemRefused: all events lie in remote clusters, where there is nothing to join.
+        SiemRefused: all events are in remote clusters, where no scores can be joined.
     """
     index = ", ".join(text_of(name) for name in _local(rule, clusters))
     if kibana.joins_fields:
@@ -46,7 +47,8 @@ def esql(
     cases = "".join(f"scoreback.risk >= {n}, {n}, " for n in sorted(severities, reverse=True)[:-1])
     return "\n".join(
         [
-            # With these three Kibana raises one alert from one event, however often it reads it.
+            # With these three fields, Kibana raises one alert per event, however often it reads the
+            # event.
             f"FROM {index} METADATA _id, _index, _version",
             f"| EVAL {made}",
             f"| LOOKUP JOIN {names.events_lookup} ON {join}",
@@ -59,7 +61,7 @@ def esql(
 
 
 def remote(rule: AlertRule, clusters: Sequence[str] = ()) -> list[str]:
-    """Names of indices of *rule* that lie in other clusters: no alert comes from their events."""
+    """Names of indices of *rule* in other clusters: their events raise no alert."""
     return [name for name in _indices(rule, clusters) if ":" in name]
 
 
@@ -67,8 +69,8 @@ def _local(rule: AlertRule, clusters: Sequence[str]) -> list[str]:
     found = [name for name in _indices(rule, clusters) if ":" not in name]
     if not found:
         raise SiemRefused(
-            f"alert rule {rule.name!r} cannot look at events of remote clusters: their scores are"
-            " in this one",
+            f"alert rule {rule.name!r} cannot read events of remote clusters, because their scores"
+            " are in the local one",
             hint="write alerts: {reads: scores} in the detector's file",
         )
     return found

@@ -1,6 +1,6 @@
-"""Which scores or health documents a rule looks at, in Kibana's query language and in ES|QL.
+"""Which scores or health documents a rule reads, in Kibana's query language and in ES|QL.
 
-Nothing that comes from a file is written into a query but as a quoted value.
+A value from a file enters a query only as a quoted value.
 """
 
 from scoreback.connectors.elastic.kibana.kql import text_of
@@ -15,7 +15,7 @@ def kql(rule: AlertRule) -> str:
 
 
 def esql_condition(rule: AlertRule) -> str:
-    """The same for ``WHERE`` of ES|QL, once scores are joined."""
+    """The same for ``WHERE`` in ES|QL, after the scores are joined."""
     return " AND ".join(f"{field} == {value}" for field, value in _terms(rule))
 
 
@@ -25,7 +25,7 @@ def _terms(rule: AlertRule) -> list[tuple[str, str]]:
             ("scoreback.health.kind", text_of(CONDITION)),
             ("scoreback.health.subject", text_of(condition_of(rule))),
         ]
-    # What is in force: another version's scores, and those for trying it, are not alerts.
+    # Only what is in force: scores of other versions, and those for trials, are not alerts.
     return [
         ("scoreback.detector", text_of(rule.detector)),
         *([("scoreback.version", text_of(rule.version))] if rule.version else []),

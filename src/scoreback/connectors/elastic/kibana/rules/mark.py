@@ -1,7 +1,7 @@
-"""What was written of a detection rule, kept in the cluster: not every Kibana keeps marks.
+"""Records of detection rules as written, kept in the cluster: not every Kibana can keep marks.
 
-It has what was sent and what Kibana made of it, so that a change by somebody's hand is told from an
-earlier version of our own, and from what Kibana itself adds.
+A record has what was sent and what Kibana made of it. This tells a user's edit from an earlier
+version by Scoreback, and from what Kibana itself adds.
 """
 
 import hashlib
@@ -15,30 +15,29 @@ import msgspec
 from scoreback.connectors.elastic.names import Names
 from scoreback.connectors.elastic.wire.client import Client
 
-_MOST = 10_000  # rules of a space: as many as one search gives
+_MOST = 10_000  # maximum rules of a space: as many as one search returns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What was written of one rule."""
+    """The record of one rule."""
 
-    rule: Mapping[str, Any]  # the alert rule, as `rule_body` has it
-    sent: Mapping[str, Any]  # keys that are ours or followed, as we want them
-    # Those of them that are as we sent them, as Kibana answered; empty until it did.
+    rule: Mapping[str, Any]  # the alert rule, in the form of `rule_body`
+    sent: Mapping[str, Any]  # Scoreback's and followed keys, with the wanted values
+    # Those of them that Kibana returned as they were sent; empty until it answered.
     stored: Mapping[str, Any] = field(default_factory=dict)
-    # The same two of the mark before, while Kibana has not answered: a write may break off.
+    # The previous values of these two until Kibana has answered, because a write may break off.
     sent_before: Mapping[str, Any] = field(default_factory=dict)
     stored_before: Mapping[str, Any] = field(default_factory=dict)
-    kibana: str = ""  # its version then
-    # What of a rule that was taken away goes into the one that is made in its place: a rule's type
-    # is for its life.
+    kibana: str = ""  # Kibana's version at that time
+    # What a replacement takes over from a removed rule, because a rule's type cannot be changed.
     anew: Mapping[str, Any] = field(default_factory=dict)
     paused: bool = False
-    off: bool = False  # we switched the rule off, so we switch it on again
+    off: bool = False  # Scoreback disabled the rule, so it enables it again
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self | None:
-        """From a document of the index; None where somebody's hand left no mark."""
+        """From a document of the index; None if somebody edited it so that it has no record."""
         body = document.get("rule")
         if not isinstance(body, dict) or document.get("_digest") != _digest(body):
             return None
@@ -57,12 +56,12 @@ class Marks:
         self._client, self._index, self._space = client, names.rules, space
 
     def read(self, rule: str) -> Mark | None:
-        """The mark of the rule called *rule*."""
+        """The record of the rule called *rule*."""
         found = self._client.call("GET", self._path(rule), absent=(404,))
         return Mark.of(found["_source"]) if found and found.get("found") else None
 
     def write(self, rule: str, mark: Mark) -> None:
-        """Keep *mark*, in place of an earlier one."""
+        """Store *mark*, replacing an earlier one."""
         body = asdict(mark)
         document = {
             "name": f"{self._space}/{rule}",
@@ -73,11 +72,11 @@ class Marks:
         self._client.call("PUT", self._path(rule), document)
 
     def remove(self, rule: str) -> None:
-        """Forget the rule."""
+        """Delete the record of the rule."""
         self._client.call("DELETE", self._path(rule), absent=(404,))
 
     def names(self) -> list[str]:
-        """The names of the rules that there are marks of, sorted."""
+        """Sorted names of the rules that have records."""
         query = {"prefix": {"name": {"value": f"{self._space}/"}}}
         self._client.call("POST", f"/{self._index}/_refresh", absent=(404,))
         body = {"query": query, "size": _MOST, "_source": ["name"], "sort": [{"name": "asc"}]}
@@ -86,7 +85,8 @@ class Marks:
         return [str(hit["_source"]["name"]).partition("/")[2] for hit in hits]
 
     def _path(self, rule: str) -> str:
-        # Without `enabled`, and under an id that no detector has: our own engine runs none of them.
+        # Without `enabled`, and under an id that no detector has, so that Scoreback's own engine
+        # runs none.
         return f"/{self._index}/_doc/{quote(f'kibana:{self._space}:{rule}', safe='')}"
 
 

@@ -1,4 +1,4 @@
-"""Whose a detection rule's keys are: what is ours to write, and what the user's to keep."""
+"""The owners of a detection rule's keys: what Scoreback writes, and what the user keeps."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,30 +11,31 @@ from scoreback.connectors.elastic.kibana.rules.body import READS_AGAIN, Wanted, 
 from scoreback.connectors.elastic.kibana.rules.mark import Mark
 from scoreback.deployment import Found, Standing
 
-# What Kibana keeps of a rule beside our keys; a request that replaces the rule repeats it.
+# Keys that Kibana stores beside Scoreback's; a request that replaces the rule repeats them.
 THEIRS = (
     "actions", "exceptions_list", "filters", "meta", "namespace", "outcome", "response_actions",
     "rule_name_override", "saved_id", "throttle", "timeline_id", "timeline_title",
 )  # fmt: skip
-_OF_THE_TYPE = frozenset({"filters", "outcome", "saved_id"})  # of those: not every type has them
+# some of those: not every type has them
+_OF_THE_TYPE = frozenset({"filters", "outcome", "saved_id"})
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NO_RIGHTS = re.compile(
     r"unable to authenticate|security_exception|unauthori[sz]ed|api key", re.IGNORECASE
 ).search
-_LONGEST = 60  # characters of a value that a difference shows
+_LONGEST = 60  # characters of a value shown in a difference
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionRule:
-    """A detection rule as it is in Kibana, and what we know of having written it."""
+    """A detection rule as it is in Kibana, and the record of what Scoreback wrote."""
 
     there: Mapping[str, Any]
     mark: Mark | None
 
     def changes(self, wanted: Wanted) -> dict[str, Any]:
-        """What has to be written for the rule to be as *wanted*; None: the key is to go.
+        """The keys to write to make the rule as *wanted*; None: remove the key.
 
-        What is the user's, or was changed by them and is theirs to change, is not in it.
+        It leaves out the user's keys, and followed keys that the user changed.
         """
         found = {
             key: value
@@ -45,7 +46,7 @@ class DetectionRule:
         return found | {k: v for k, v in followed.items() if not self._stands(k, v)}
 
     def standing(self, wanted: Wanted, *, paused: bool) -> Found:
-        """How it stands to *wanted*, which is *paused* by us or not."""
+        """How it compares with *wanted*, which Scoreback has *paused* or not."""
         differences = [
             f"{key}: {_change(self.there.get(key), value)}"
             for key, value in sorted(self.changes(wanted).items())
@@ -54,7 +55,7 @@ class DetectionRule:
         if switch is not None:
             differences.append(f"enabled: {not switch} -> {switch}")
         if not differences and self.has_lost_its_rights:
-            rights = "rights: of a key that works no more -> of this connection"
+            rights = "rights: of a key that no longer works -> of this connection"
             return Found(standing=Standing.OUTDATED, differences=(rights,))
         if not differences:
             return Found(standing=Standing.CURRENT)
@@ -65,7 +66,7 @@ class DetectionRule:
         return Found(standing=kind, differences=told)
 
     def switch(self, *, paused: bool) -> bool | None:
-        """Whether the rule has to be switched on or off by us; None: it stays as it is."""
+        """Whether Scoreback must enable (True) or disable (False) the rule; None: leave it."""
         enabled = bool(self.there.get("enabled"))
         was_paused = self.mark is not None and self.mark.paused
         if paused and not was_paused and enabled:
@@ -76,9 +77,10 @@ class DetectionRule:
 
     @property
     def has_lost_its_rights(self) -> bool:
-        """Whether its last run failed for the key that it runs with, and nobody wrote it since.
+        """Whether its last run failed because of its key, and nobody has written the rule since.
 
-        A rule runs with the rights of who wrote it last: writing it again gives it ours.
+        A rule runs with the rights of whoever last wrote it: writing it again gives it those of
+        this connection.
         """
         last = (self.there.get("execution_summary") or {}).get("last_execution") or {}
         failed = last.get("status") == "failed" and bool(self.there.get("enabled"))
@@ -86,26 +88,26 @@ class DetectionRule:
         return failed and since and bool(_NO_RIGHTS(str(last.get("message") or "")))
 
     def whole(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """The body of a request that replaces the rule: *changes* made, all else repeated."""
+        """The body of a request that replaces the rule: *changes* applied, all else repeated."""
         kept = {
             key: self.there[key]
             for key in (*THEIRS, *self._keys(), "enabled", "rule_id")
             if self.there.get(key) is not None
         }
-        if self.there.get("required_fields"):  # Kibana itself says which of them ECS has
+        if self.there.get("required_fields"):  # Kibana itself decides which of them are ECS
             kept["required_fields"] = [
                 {"name": one["name"], "type": one["type"]} for one in self.there["required_fields"]
             ]
         return {k: v for k, v in {**kept, **changes}.items() if v is not None}
 
     def anew(self, wanted: Wanted, *, enabled: bool) -> dict[str, Any]:
-        """What goes into a rule of another type that is made in place of this one."""
+        """What a rule of another type takes over when it replaces this one."""
         theirs = {key: self.there.get(key) for key in THEIRS if key not in _OF_THE_TYPE}
         kept = theirs | self._followed(wanted) | {"enabled": enabled}
         return {key: value for key, value in kept.items() if value is not None}
 
     def _stands(self, key: str, value: object) -> bool:
-        """Whether a followed key has *value*; people order tags as they like."""
+        """Whether a followed key has *value*; the order of tags does not matter."""
         there = self.there.get(key)
         if key == "tags" and isinstance(there, list) and isinstance(value, list):
             return sorted(there) == sorted(value)
@@ -115,7 +117,7 @@ class DetectionRule:
         return tuple(key for key in self.there if key in _WRITTEN)
 
     def _as_sent(self, key: str, value: object) -> bool:
-        """Whether it is what Kibana made of *value* when we sent it."""
+        """Whether it is what Kibana made of *value* when Scoreback sent it."""
         mark = self.mark
         return (
             mark is not None
@@ -126,14 +128,14 @@ class DetectionRule:
         )
 
     def _untouched(self, wanted: Wanted) -> bool:
-        """Whether our keys are as we wrote them: now, or before a write that broke off."""
+        """Whether Scoreback's keys are as written: now, or before a write that broke off."""
         return any(
             all(same(self.there.get(key), found.get(key)) for key in wanted.ours if key in found)
             for found in self._written()
         )
 
     def _followed(self, wanted: Wanted) -> dict[str, Any]:
-        """The followed keys as they are to be: ours, unless somebody changed them."""
+        """The wanted followed keys: Scoreback's values, unless somebody changed them."""
         found: dict[str, Any] = {}
         for key, value in wanted.followed.items():
             if key == "tags":
@@ -144,13 +146,13 @@ class DetectionRule:
                 found[key] = self.there.get(key) if self.is_changed(key) else value
         every = _span(found["interval"])
         if every is not None and not self.is_changed("from"):
-            # Who runs it more seldom looks back further; as Kibana wrote it, if it is the same.
+            # A rule that runs less often looks back further; Kibana's notation is kept if equal.
             looks_back = _back(self.there.get("from")) == every + READS_AGAIN
             found["from"] = self.there["from"] if looks_back else look_back(every)
         return found
 
     def is_changed(self, key: str) -> bool:
-        """Whether somebody changed a followed key; without a mark, it is theirs as it is."""
+        """Whether somebody changed a followed key; without a record, it counts as the user's."""
         now = self.there.get(key)
         if key == "from" and self.mark is not None:
             every = _span(self.there.get("interval"))
@@ -159,7 +161,7 @@ class DetectionRule:
         return not any(same(now, known.get(key)) for known in self._written())
 
     def _written(self) -> list[Mapping[str, Any]]:
-        """All that may stand there by our hand, the latest first."""
+        """All values that Scoreback may have written there, the latest first."""
         if self.mark is None:
             return []
         known = (
@@ -168,7 +170,7 @@ class DetectionRule:
         return [found for found in known if found]
 
     def _tags(self, wanted: Sequence[str]) -> list[str]:
-        """Ours, but for those that somebody took off, and then theirs."""
+        """Scoreback's tags, except those that somebody removed, then the user's."""
         there = list(self.there.get("tags") or [])
         mark = self.mark
         arrived = (mark.sent if mark.stored else mark.sent_before) if mark else {}
@@ -178,7 +180,7 @@ class DetectionRule:
         return [*ours, *(tag for tag in there if tag not in ever_ours and tag not in ours)]
 
     def _note(self, wanted: str) -> str | None:
-        """Ours with what somebody wrote around it; theirs alone where they rewrote it."""
+        """Scoreback's note with users' text around it; only theirs if they rewrote it."""
         there = str(self.there.get("note") or "")
         for known in (*self._written(), {"note": wanted}):
             written = known.get("note")
@@ -199,7 +201,7 @@ _WRITTEN = frozenset(
 
 
 def same(now: object, wanted: object) -> bool:
-    """Whether *now* is *wanted*, whatever Kibana adds to objects; absent and empty are alike."""
+    """Whether *now* equals *wanted*, whatever Kibana adds to objects; absent equals empty."""
     if wanted in (None, [], "", {}):
         return now in (None, [], "", {})
     if isinstance(wanted, Mapping):
@@ -224,7 +226,7 @@ def _back(text: object) -> timedelta | None:
 
 
 def _change(now: object, wanted: object) -> str:
-    """What becomes of a value, short: from where the two differ, if they are long."""
+    """A value's change, shortened: if the values are long, from where they differ."""
     before, after = _told(now), _told(wanted)
     start = 0
     if max(len(before), len(after)) > _LONGEST:

@@ -1,4 +1,4 @@
-"""What a detection rule tells people: how to judge an alert of it, and what it needs to work."""
+"""The texts of a detection rule: how to judge its alerts, and what it needs to work."""
 
 import re
 
@@ -16,12 +16,12 @@ def plain(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    """*text* as one line of which markdown makes nothing else: no link, no HTML, no plug-in."""
+    """*text* as one line that Markdown shows literally: no link, no HTML, no plug-in."""
     return _MARKDOWN.sub(r"\\\1", plain(text))
 
 
 def title(rule: AlertRule) -> str:
-    """What the rule is called in Kibana."""
+    """The rule's name in Kibana."""
     if rule.kind is RuleKind.HEALTH:
         return f"Scoreback: {plain(rule.description)}"
     beside = {Stage.AUDIT: ", audit", Stage.EXPLORE: ", explore"}.get(rule.stage, "")
@@ -34,9 +34,11 @@ def about(rule: AlertRule) -> str:
         return plain(rule.description)
     said = plain(rule.description) or f"what the detector {plain(rule.detector)} finds"
     if rule.stage is Stage.AUDIT:
-        return f"A sample of what the detector {plain(rule.detector)} did not alert of: {said}."
+        return f"Sampled events without an alert by the detector {plain(rule.detector)}: {said}."
     if rule.stage is Stage.EXPLORE:
-        return f"What a shadow of the detector {plain(rule.detector)} alone would show: {said}."
+        return (
+            f"Events that only a shadow of the detector {plain(rule.detector)} alerts on: {said}."
+        )
     return f"Scores of the detector {plain(rule.detector)} at or above its threshold: {said}."
 
 
@@ -47,8 +49,9 @@ def note(rule: AlertRule, kibana: Differences) -> str:
         return (
             "## Triage\n\n"
             "The alert is about a detector, not about an event: `scoreback.detector` names it, and"
-            f" `event.reason` says why. It is raised once a day while it lasts. What to do is in"
-            f" {where} of Scoreback's documentation. How you close the alert teaches nothing."
+            f" `event.reason` says why. It is raised once a day while the condition lasts. For"
+            f" what to do, see {where} of Scoreback's documentation. The detector learns nothing from how you"
+            " close this alert."
         )
     owner = f"\n\nOwner of the detector: {in_markdown(rule.owner)}." if rule.owner else ""
     more = f"\n\n{in_markdown(rule.notes)}" if rule.notes else ""
@@ -71,7 +74,7 @@ def note(rule: AlertRule, kibana: Differences) -> str:
 def _closing(kibana: Differences) -> str:
     if kibana.closing_reasons:
         own = (
-            " Reasons of your own count as the connection's `verdicts` say."
+            " For your own reasons, the connection's `verdicts` set the meaning."
             if kibana.custom_reasons
             else ""
         )
@@ -95,7 +98,7 @@ def _closing(kibana: Differences) -> str:
 
 
 def setup(rule: AlertRule) -> str:
-    """What has to be there."""
+    """What the rule needs to work."""
     if rule.kind is RuleKind.HEALTH:
         return (
             "## Setup\n\nScoreback writes how its detectors do while `scoreback serve` runs with"
@@ -103,7 +106,7 @@ def setup(rule: AlertRule) -> str:
         )
     what = "the data stream of scores"
     if rule.reads is Reads.EVENTS:
-        what = "events beside which Scoreback has put their scores, and the lookup index of these"
+        what = "the events that Scoreback scored, and the lookup index of their scores"
     return (
         "## Setup\n\n"
         "The rule reads scores that Scoreback writes: run `scoreback serve` with this connection."
@@ -115,13 +118,14 @@ def setup(rule: AlertRule) -> str:
 
 
 def false_positives(rule: AlertRule) -> list[str]:
-    """What it finds that is harmless."""
+    """Harmless activity that the rule finds."""
     if rule.kind is RuleKind.HEALTH:
-        return ["A source that is meant to be quiet for a while."]
+        return ["A source that is expected to be quiet for a while."]
     if rule.stage is Stage.AUDIT:
-        return ["Nearly all: the sample is there to find the few attacks that were missed."]
+        return ["Nearly all of them: the sample exists to find the few attacks that were missed."]
     harmless = (
-        "What is unusual and allowed. Close such an alert as a benign or false positive: the next"
-        " version of the detector learns from it. An exception hides it from this rule alone."
+        "Unusual but permitted activity. Close such an alert as a benign or false positive: the"
+        " next"
+        " version of the detector learns from it. An exception hides it only from this rule."
     )
     return [harmless]

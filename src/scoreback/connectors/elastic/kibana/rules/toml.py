@@ -1,6 +1,6 @@
-"""A detection rule as a file of Elastic's detection-rules: ``[metadata]`` and ``[rule]`` in TOML.
+"""A detection rule as a TOML file for Elastic's detection-rules: ``[metadata]`` and ``[rule]``.
 
-The same keys as over Kibana's API, but for those that such files do not have.
+The keys are those of Kibana's API, except those that such files do not have.
 """
 
 import json
@@ -14,7 +14,7 @@ _NOT_IN_FILES = frozenset({"timestamp_override_fallback_disabled"})
 
 
 def rule_file(body: Mapping[str, Any], *, created: date, updated: date) -> str:
-    """The file of the rule that *body* makes."""
+    """The file for the rule of *body*."""
     metadata = {
         "creation_date": f"{created:%Y/%m/%d}",
         "maturity": "production",

@@ -67,11 +67,10 @@ def test_events_of_other_clusters_are_left_out_and_told() -> None:
     assert body(of, clusters=("", "east"))["query"].startswith('FROM "logs-a", "logs-b" METADATA')
     told = limits(of, ("", "east"))
     assert [text for text in told if "another cluster" in text] == [
-        f"alert rule 'exfil_dns' does not look at {name}, which lies in another cluster than the"
-        " scores"
+        f"alert rule 'exfil_dns' does not read {name}, which is in another cluster than the scores"
         for name in ("east:logs-a", "east:logs-b")
     ]
-    with pytest.raises(SiemRefused, match="cannot look at events of remote clusters"):
+    with pytest.raises(SiemRefused, match="cannot read events of remote clusters"):
         body(of, clusters=("east",))
 
 
