@@ -1,9 +1,9 @@
-"""Makes the views of the Splunk app from the panels under splunk/: Dashboard Studio, two themes.
+"""Renders the views of the Splunk app from the panels in splunk/: Dashboard Studio, two themes.
 
-``python packaging/dashboards/render.py`` writes them; with ``--check`` it only says which differ.
-Each panel says where its rows come from (``from``), what is done with them (``then``) and how they
-are shown (``show``); everything that all panels have in common is here, so that no panel can forget
-to drop repeated documents or to listen to the chosen detector.
+``python packaging/dashboards/render.py`` writes them; with ``--check`` it only reports which
+differ. Each panel says where its rows come from (``from``), what is done with them (``then``) and
+how they are shown (``show``); everything that all panels share is here, so that no panel can forget
+to drop repeated documents or to follow the chosen detector.
 """
 
 import argparse
@@ -23,21 +23,21 @@ Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTH, COLUMNS = 1200, 12
 
-# What a colour says, as text or line on each theme's background.
+# The meanings of colours, for text or lines on each theme's background.
 INKS: Mapping[Theme, Mapping[str, str]] = {
     "light": {"good": "#118832", "watch": "#A35F00", "bad": "#C81E1E", "worst": "#7A0F4B",
               "calm": "#31373E", "grey": "#6B7785", "one": "#0051B5", "two": "#7B56DB"},
     "dark": {"good": "#5CC05C", "watch": "#F8BE34", "bad": "#FF6B66", "worst": "#FF5CA8",
              "calm": "#E3E6EA", "grey": "#9BA5B1", "one": "#4DA3FF", "two": "#B79BFF"},
 }  # fmt: skip
-# Of bars, which have figures in the theme's own colour on them.
+# For bars, which have figures in the theme's text colour on them.
 BARS: Mapping[Theme, Mapping[str, str]] = {
     "light": {"good": "#7FD38F", "watch": "#FFCE6B", "bad": "#FF9A92", "grey": "#C3CAD3",
               "two": "#C6B4FF"},
     "dark": {"good": "#118832", "watch": "#A35F00", "bad": "#C81E1E", "grey": "#5A6572",
              "two": "#6B47C9"},
 }  # fmt: skip
-# Behind the text of a cell, which has the theme's own colour there.
+# For cell backgrounds, which have text in the theme's text colour.
 FILLS: Mapping[Theme, Mapping[str, str]] = {
     "light": {"good": "#D9F2DF", "watch": "#FFECC2", "bad": "#FFD5D2", "worst": "#F3BBD6",
               "calm": "#FFFFFF00"},
@@ -49,7 +49,7 @@ SCORES = (
     "`scoreback_index` sourcetype=scoreback:score {stage} scoreback_alert=true "
     "scoreback_detector={detector} | dedup scoreback_score_id"
 )
-# Of what is over its threshold or drawn: what raises alerts, and what is shown apart from that.
+# Scores over the threshold or drawn: those that raise alerts, and those shown apart from them.
 STAGES = {
     "alerts": "scoreback_stage=live",
     "beside": "scoreback_stage IN (audit, explore)",
@@ -59,8 +59,8 @@ HEALTH = (
     "`scoreback_index` sourcetype=scoreback:health scoreback_health_kind IN ({kinds}) "
     "scoreback_detector={detector} | dedup scoreback_health_id"
 )
-# Of each detector, kind and subject the document of its latest look; a figure that is not known
-# then is absent, whatever was known before.
+# For each detector, kind and subject, the latest document; a figure that is missing there is
+# unknown, whatever earlier documents said.
 NEWEST = "sort 0 - _time | dedup scoreback_detector scoreback_health_kind scoreback_health_subject"
 DETECTORS = (
     "`scoreback_index` sourcetype=scoreback:health scoreback_health_kind=status "
@@ -76,7 +76,7 @@ DETECTOR_LINK = "/app/scoreback/scoreback_well{suffix}?form.detector=$row.Detect
 
 
 def views() -> Iterator[tuple[str, str]]:
-    """Each view's name and XML."""
+    """The name and XML of each view."""
     for source in sorted((HERE / "splunk").glob("*.yml")):
         view = yaml.safe_load(source.read_text())
         for theme in THEMES:
@@ -290,7 +290,7 @@ _SHOWN = {
 
 
 def _input(name: str) -> dict[str, Any]:
-    """A choice at the top of a view; its token is the first word of *name*."""
+    """An input at the top of a view; its token is the first word of *name*."""
     if name.startswith("time"):
         default = "-7d@h,now" if name == "time_week" else "-24h@h,now"
         return {
@@ -339,7 +339,7 @@ def _columns(panels: list[Mapping[str, Any]]) -> list[int]:
 
 
 def _ranges(steps: list[list[Any]], colours: Mapping[str, str]) -> list[dict[str, Any]]:
-    """``[[0, good], [80, bad]]``: from which value on there is which colour."""
+    """``[[0, good], [80, bad]]``: each value with the colour that begins there."""
     made: list[dict[str, Any]] = []
     for number, (value, colour) in enumerate(steps):
         one: dict[str, Any] = {"value": colours[colour]}
@@ -372,7 +372,7 @@ def _xml(view: Mapping[str, Any], theme: Theme, definition: Mapping[str, Any]) -
 
 
 def definition_in(xml: str) -> dict[str, Any]:
-    """The Studio definition that a view's XML carries."""
+    """The Studio definition in a view's XML."""
     found = re.search(r"<definition><!\[CDATA\[(.*?)\]\]></definition>", xml, re.DOTALL)
     if found is None:
         raise ValueError("this is not a Dashboard Studio view")
@@ -381,7 +381,7 @@ def definition_in(xml: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write the views, or say which differ from what they should be."""
+    """Write the views, or report which are out of date."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where any differs")
     check = parser.parse_args().check

@@ -1,7 +1,8 @@
-"""Builds the integration package for Elastic, from the templates and dashboards of the product.
+"""Builds the integration package for Elastic from the product's templates and dashboards.
 
-`make packages` runs it with the Python that has the product. The same sources give the same bytes.
-Nothing of the package is written by hand but what is in `static`: it can't differ from `apply`'s.
+`make packages` runs it with the Python environment of the product. The same sources give the same
+bytes. Nothing in the package is written by hand except `static`, so it cannot differ from what
+`apply` writes.
 """
 
 import argparse
@@ -33,7 +34,7 @@ STREAMS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "scores": ("Scores of detectors", SCORES),
     "health": ("Health of detectors", HEALTH),
 }
-# Every stream of Elastic's has these; the first three are the same in all its documents.
+# Every data stream of Elastic has these; the first three have one value in all its documents.
 BASE = (
     {"name": "data_stream.type", "type": "constant_keyword", "description": "Data stream type."},
     {
@@ -48,11 +49,11 @@ BASE = (
     },
 )
 _FILTER = "kibanaSavedObjectMeta.searchSourceJSON.filter[0].meta.index"
-_MOMENT = (2020, 1, 1, 0, 0, 0)  # of every file in the archive
+_MOMENT = (2020, 1, 1, 0, 0, 0)  # timestamp of every file in the archive
 
 
 def main() -> None:
-    """Build as the command line says."""
+    """Build what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "elastic")
     parser.add_argument("--archives", type=Path, default=ROOT / "dist")
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def build(folder: Path) -> Path:
-    """The package's folder, made anew within *folder*."""
+    """The package's folder, created afresh in *folder*."""
     package = folder / PACKAGE
     shutil.rmtree(package, ignore_errors=True)
     shutil.copytree(HERE / "static", package)
@@ -74,7 +75,7 @@ def build(folder: Path) -> Path:
 
 
 def archive(package: Path, folder: Path) -> Path:
-    """The zip of *package*, as Kibana's upload takes it."""
+    """The zip of *package*, in the form that Kibana's upload accepts."""
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f"{PACKAGE}-elastic-{__version__}.zip"
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
@@ -88,7 +89,7 @@ def archive(package: Path, folder: Path) -> Path:
 
 
 def _made() -> Iterator[tuple[str, str]]:
-    """Each generated file's place and text."""
+    """The path and text of each generated file."""
     yield "manifest.yml", _yaml(_manifest())
     yield "changelog.yml", _yaml(_changelog())
     for name, (title, mapping) in STREAMS.items():
@@ -126,7 +127,8 @@ def _changelog() -> list[dict[str, Any]]:
     found = re.search(r"https://\S+", text)
     link = found[0] if found else "https://github.com/scoreback/scoreback/pull/1"
     change = {
-        "description": "Dashboards and templates, as the service of the same version has them.",
+        "description": "Dashboards and templates, the same as those of the service in this"
+        " version.",
         "type": "enhancement",
         "link": link,
     }
@@ -134,7 +136,7 @@ def _changelog() -> list[dict[str, Any]]:
 
 
 def _stream(name: str, title: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """A data stream of type metrics: Elastic's own rules over ``logs-*`` do not read it."""
+    """A data stream of type metrics, which Elastic's own rules over ``logs-*`` do not read."""
     mappings: dict[str, Any] = {"dynamic": mapping.get("dynamic", True)}
     if "subobjects" in mapping:
         mappings["subobjects"] = mapping["subobjects"]
@@ -149,12 +151,12 @@ def _stream(name: str, title: str, mapping: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _texts(templates: list[dict[str, Any]]) -> dict[str, Any]:
-    """The rule for copied texts; that for addresses is more than a package may say."""
+    """The rule for copied texts; packages cannot express the rule for addresses."""
     return next(one for one in templates if "texts" in one)
 
 
 def _fields(mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The fields of a template of ours, as the package has them."""
+    """The fields of one of Scoreback's templates, in the package's format."""
     return [*BASE, *(_field(name, about) for name, about in dotted(mapping["properties"]).items())]
 
 
@@ -163,17 +165,17 @@ def _field(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
     if "doc_values" in about:
         kept["doc_values"] = about["doc_values"]
     if name == "@timestamp":
-        kept["type"] = "date"  # a package may have no other; ours has nanoseconds
+        kept["type"] = "date"  # a package may have no other type; Scoreback's has nanoseconds
     return {"name": name, **kept, "description": _words(name)}
 
 
 def _words(name: str) -> str:
-    """What a field is, in words: the rest says docs/health.md."""
+    """A short description of a field; docs/health.md has the details."""
     return name.replace("scoreback.", "").replace(".", " ").replace("_", " ").capitalize() + "."
 
 
 def _pipeline(name: str) -> dict[str, Any]:
-    """A document is stored under its own id, and with the time when the cluster got it."""
+    """Stores a document under its own id, with the time when the cluster received it."""
     arrival = {"set": {"field": "event.ingested", "value": "{{{_ingest.timestamp}}}"}}
     processors: list[dict[str, Any]] = [
         {"set": {"field": "ecs.version", "value": "8.11.0", "override": False}}
@@ -197,14 +199,14 @@ def _pipeline(name: str) -> dict[str, Any]:
     for number, one in enumerate(processors):
         next(iter(one.values()))["tag"] = f"{name}_{number}"
     return {
-        "description": f"Documents of {PACKAGE}.{name}, each once and with its arrival",
+        "description": f"Documents of {PACKAGE}.{name}, each once and with its arrival time",
         "processors": processors,
         "on_failure": failed,
     }
 
 
 def _dashboard(saved: dict[str, Any]) -> dict[str, Any]:
-    """*saved* as a package has it: with a filter, so that it reads no documents of others."""
+    """*saved* in the package's format, with a filter so that it reads only its own documents."""
     view = data_views("default")[Data.HEALTH].id
     meta = {
         "alias": None, "disabled": False, "negate": False, "type": "exists", "key": DETECTOR,

@@ -1,7 +1,7 @@
-"""What MkDocs asks while it builds the site: parts made from the code, links that leave the docs.
+"""MkDocs hooks for building the site: generated parts, and links that leave the docs.
 
-A page says ``<!-- made: NAME -->`` where a part of `made.PARTS` belongs. It is made each time that
-the site is built, so no copy of it can be stale.
+A page has ``<!-- made: NAME -->`` where a part of `made.PARTS` belongs. It is generated at each
+build of the site, so no copy can be out of date.
 """
 
 import posixpath
@@ -20,14 +20,14 @@ _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """The page with its made parts, and with names of files where a link would leave the docs."""
+    """The page with its generated parts, and with file names instead of links out of the docs."""
     folder = posixpath.dirname(page.file.src_uri)
     made = _MADE.sub(lambda found: PARTS[found[1]](), markdown)
     return _LINK.sub(lambda found: _inside(found, folder), made)
 
 
 def _inside(link: re.Match[str], folder: str) -> str:
-    """A link to a file of the repository that is not a page becomes the file's name."""
+    """Replace a link to a repository file that is not a page by the file's name."""
     text, target = link[1], link[2]
     path = posixpath.normpath(posixpath.join("docs", folder, target))
     if "://" in target or path.startswith("docs/"):

@@ -1,4 +1,4 @@
-"""Parts of the reference that are made from the code: keys, features, commands, settings."""
+"""Parts of the reference that are generated from the code: keys, features, commands, settings."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,21 +16,21 @@ _TYPES = {"array": "list", "object": "keys", "string": "text", "boolean": "true 
 
 
 def detector_keys() -> str:
-    """A table of every key of a detector file: what it takes, its default, what it means."""
+    """A table of every key of a detector file: its type, its default and its meaning."""
     schema = json_schema()
     rows = [(f"`{key}`", *_described(entry, needed)) for key, entry, needed in _keys(schema)]
     return _table(("key", "takes", "default", "means"), rows)
 
 
 def overridable_keys() -> str:
-    """A table of the keys that settings may change while a detector runs."""
+    """A table of the keys that settings can change while a detector runs."""
     described = {key: entry for key, entry, _ in _keys(json_schema())}
     rows = [(f"`{key}`", *_described(described[key], needed=True)[::2]) for key in OVERRIDABLE]
     return _table(("key", "takes", "means"), rows)
 
 
 def features() -> str:
-    """A table of every feature: how it is written and what its value is."""
+    """A table of every feature: how to write it, and its value."""
     schema: Schema = json_schema()
     kinds = schema["properties"]["features"]["items"]["allOf"]
     forms = [kind["then"] for kind in kinds if "properties" in kind["then"]]
@@ -48,14 +48,14 @@ def features() -> str:
 
 
 def commands() -> str:
-    """Each command as its ``--help`` has it."""
+    """The ``--help`` of each command."""
     group = typer.main.get_command(app)
     root = group.make_context("scoreback", [], resilient_parsing=True)
     return "\n\n".join(_commands(group, root))
 
 
 def settings() -> str:
-    """A table of the settings of the environment."""
+    """A table of the settings in the environment."""
     rows = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
@@ -74,7 +74,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def _keys(schema: Schema) -> Iterator[tuple[str, Schema, bool]]:
-    """Keys with dots, depth first, in the file's order; and whether they are needed."""
+    """Dotted keys, depth first, in the file's order, and whether each is required."""
 
     def within(part: Schema, prefix: str) -> Iterator[tuple[str, Schema, bool]]:
         for name, entry in part["properties"].items():
@@ -87,7 +87,7 @@ def _keys(schema: Schema) -> Iterator[tuple[str, Schema, bool]]:
 
 
 def _parts(schema: Schema, entry: Schema) -> Iterator[Schema]:
-    """The parts with keys of their own that *entry* may be."""
+    """The parts with their own keys that *entry* may be."""
     for choice in [entry, *entry.get("anyOf", ()), *entry.get("oneOf", ())]:
         if "$ref" in choice:
             found = schema["$defs"][choice["$ref"].rpartition("/")[2]]

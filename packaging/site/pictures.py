@@ -1,7 +1,7 @@
-"""Draws the README's picture and those of the tutorial: what the shown commands really print.
+"""Draws the pictures of the README and the tutorial from what the commands really print.
 
-Plays the README's commands in a folder of its own; then the terminal as SVG (with rich) and the
-report as PNG (with Chromium). Run by hand after a change of the screen or the report:
+It runs the README's commands in a separate folder, then draws the terminal as SVG (with rich) and
+the report as PNG (with Chromium). Run it by hand after a change of the output or the report:
 
     python packaging/site/pictures.py
 """
@@ -28,7 +28,7 @@ SHOWN = {  # picture: the command that it shows
     "terminal-score": "scoreback score queue.yml --until 2026-02-23",
     "terminal-verdict": "scoreback verdict --limit 3",
 }
-# No font from elsewhere: a terminal's own.
+# No downloaded font: a terminal's own.
 _FORMAT = re.sub(r"@font-face {{.*?}}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
     "font-family: Fira Code, monospace", "font-family: monospace"
 )

@@ -1,4 +1,4 @@
-"""Builds the Splunk app: the add-on generator's settings page, and our own files over it.
+"""Builds the Splunk app: the add-on generator's settings page, with Scoreback's files on top.
 
 `make packages` runs it with the Python of `.venv-splunk-app`. The same sources give the same bytes:
 no time, no random number and no name of this machine gets in.
@@ -23,7 +23,7 @@ ROOT = HERE.parents[1]
 APP = "scoreback"
 GENERATED_FROM = ("app.manifest", "bin/scoreback_changes.py", "lib/requirements.txt")
 PIP = "24.3.1"
-# Pure Python for every Python of Splunk, whatever Python builds.
+# Pure Python for every Python in Splunk, whichever Python builds the app.
 PIP_FLAGS = "--no-deps --no-compile --ignore-requires-python --only-binary=:all:"
 # Of these libraries only what the handlers import; of all others everything.
 KEPT = {
@@ -31,14 +31,14 @@ KEPT = {
     "splunklib": lambda path: str(path) in ("__init__.py", "binding.py", "client.py", "data.py"),
     "splunktaucclib": lambda path: path.parts[0] in ("__init__.py", "rest_handler"),
 }
-# The generator specifies a file of accounts, which the app has none of.
+# The generator writes a spec for an accounts file, which the app does not have.
 NOT_GENERATED = ("README/scoreback_account.conf.spec",)
 NOT_SHIPPED = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "top_level.txt")
 STANZA = re.compile(r"^\[(.*)\]\s*$", re.MULTILINE)
 
 
 def main() -> None:
-    """Build as the command line says."""
+    """Build what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "splunk")
     parser.add_argument("--archives", type=Path, default=ROOT / "dist")
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def version() -> str:
-    """The version of the service, which is the app's."""
+    """The version of the service, which is also the app's."""
     text = (ROOT / "src" / "scoreback" / "__init__.py").read_text()
     found = re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE)
     if found is None:
@@ -57,7 +57,7 @@ def version() -> str:
 
 
 def build(folder: Path) -> Path:
-    """The app's folder, made anew within *folder*."""
+    """The app's folder, created afresh in *folder*."""
     app = folder / APP
     shutil.rmtree(app, ignore_errors=True)
     with tempfile.TemporaryDirectory() as aside:
@@ -75,7 +75,7 @@ def build(folder: Path) -> Path:
 
 
 def generate(aside: Path, version: str) -> Path:
-    """What the add-on generator makes of its configuration and the few sources it needs."""
+    """Run the add-on generator with its configuration and the few sources that it needs."""
     shutil.copy(HERE / "globalConfig.json", aside)
     for name in GENERATED_FROM:
         (aside / "package" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def generate(aside: Path, version: str) -> Path:
 
 
 def prune(lib: Path) -> None:
-    """Take out of *lib* what no handler imports, and what pip noted for itself."""
+    """Remove from *lib* what no handler imports, and pip's own records."""
     for path in sorted(lib.rglob("*"), reverse=True):
         inside = path.relative_to(lib)
         if path.is_dir():
@@ -114,7 +114,7 @@ def prune(lib: Path) -> None:
 
 
 def overlay(ours: Path, app: Path) -> None:
-    """Put our files over the generated ones; stanzas of a conf file that both have are joined."""
+    """Copy Scoreback's files over the generated ones; joins the stanzas of a conf file in both."""
     for path in sorted(ours.rglob("*")):
         inside = path.relative_to(ours)
         if path.is_symlink():  # to the package that the service and the search command share
@@ -131,20 +131,20 @@ def overlay(ours: Path, app: Path) -> None:
         generated, own = there.read_text(), path.read_text()
         twice = set(STANZA.findall(generated)) & set(STANZA.findall(own))
         if twice:
-            raise SystemExit(f"{inside}: the add-on generator makes {', '.join(sorted(twice))} too")
+            raise SystemExit(f"{inside}: the generator also writes {', '.join(sorted(twice))}")
         there.write_text(
             f"{own.rstrip()}\n\n# The settings page, by the add-on generator.\n{generated.lstrip()}"
         )
 
 
 def check_certificates(app: Path) -> None:
-    """Have the generated scripts, which import this file first, check splunkd's certificate."""
+    """Make the generated scripts, which import this file first, check splunkd's certificate."""
     first = app / "bin" / "import_declare_test.py"
     first.write_text(f"{first.read_text().rstrip()}\n\nimport scoreback_trust\n")
 
 
 def name_version(app: Path, version: str) -> None:
-    """Write the service's version where the app's sources have none."""
+    """Write the service's version into sources that have none."""
     conf = app / "default" / "app.conf"
     conf.write_text(conf.read_text().replace("version = 0.0.0", f"version = {version}"))
     manifest = json.loads((app / "app.manifest").read_text())
@@ -153,7 +153,7 @@ def name_version(app: Path, version: str) -> None:
 
 
 def number_builds(app: Path) -> None:
-    """Number the build by what is in it; browsers keep the page's files by this number."""
+    """Number the build by its content; browsers cache the page's files under this number."""
     page = app / "appserver" / "templates" / "base.html"
     page.write_text(re.sub(r"static/@\d+/", "static/@0/", page.read_text()))
     whole = hashlib.sha256()

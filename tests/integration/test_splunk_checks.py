@@ -116,7 +116,7 @@ def test_a_certificate_that_is_not_checked_is_told(simulator: Simulator) -> None
 
 def test_a_connection_that_cannot_write_is_told(simulator: Simulator) -> None:
     told = findings(simulator, hec_url=None, hec_token=None)
-    assert found(told, "there is no event collector").fatal
+    assert found(told, "the connection has no event collector").fatal
     away = findings(simulator, hec_url="http://127.0.0.1:9", attempts=1)
     assert found(away, "no connection").fatal
 
@@ -139,7 +139,7 @@ def test_events_that_their_id_does_not_tell_apart_are_told(simulator: Simulator)
     told = findings(simulator, {**SELECTION, "id": ["src", "nothing"]})
     assert "20 of 20 events have no 'nothing'" in found(told, "'nothing'").what
     told = findings(simulator, {**SELECTION, "id": ["src"]})
-    assert "20 events have 9 ids" in found(told, "ids: of events").what
+    assert "20 events have 9 ids" in found(told, "ids: of several events").what
 
 
 def test_events_that_are_out_of_reach_are_told(simulator: Simulator) -> None:
@@ -159,5 +159,5 @@ def test_a_field_that_few_events_have_is_told(simulator: Simulator) -> None:
 
 
 def test_a_selection_that_is_refused_is_a_finding(simulator: Simulator) -> None:
-    refused = found(findings(simulator, {"search": "index=x | delete"}), "not understood")
+    refused = found(findings(simulator, {"search": "index=x | delete"}), "is not valid")
     assert refused.fatal

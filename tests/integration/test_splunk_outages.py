@@ -80,7 +80,9 @@ def test_a_token_is_taken_in_place_of_a_user(simulator: Simulator, names: list[s
             ids(splunk)
 
 
-@pytest.mark.parametrize(("status", "said"), [(403, "capability"), (404, "app"), (409, "there")])
+@pytest.mark.parametrize(
+    ("status", "said"), [(403, "capability"), (404, "app"), (409, "exists already")]
+)
 def test_what_splunk_refuses_is_told_with_a_remedy_and_not_tried_again(
     simulator: Simulator, splunk: SplunkConnector, naps: list[float], status: int, said: str
 ) -> None:

@@ -171,7 +171,7 @@ def test_a_collector_without_room_for_ever_is_unavailable(
     simulator: Simulator, splunk: SplunkConnector, code: int
 ) -> None:
     simulator.faults.add("hec", path=COLLECTOR, method="POST", code=code)
-    with pytest.raises(SiemUnavailable, match=f"no room in 4 attempts: {CODES[code][1]}"):
+    with pytest.raises(SiemUnavailable, match=f"was busy in all 4 attempts: {CODES[code][1]}"):
         write(splunk, scores(range(5)))
 
 

@@ -241,7 +241,7 @@ def test_a_wrong_parameter_is_named(run: Run, change: dict[str, str], said: str)
     ("change", "said"),
     [
         ({"scoreback_score_id": ""}, "a result of 'alert triage' has no scoreback_score_id"),
-        ({"orig_time": "yesterday"}, "has the time 'yesterday', not epoch seconds"),
+        ({"orig_time": "yesterday"}, "has the time 'yesterday', not in epoch seconds"),
     ],
 )
 def test_a_wrong_result_is_named(run: Run, change: dict[str, str], said: str) -> None:

@@ -268,12 +268,12 @@ def test_it_says_where_it_runs_and_what_it_needs(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "no detector is named"),
+        ([], "no detector is given"),
         (["hard"], "'hard' is not an argument"),
         (["detector=hard", "reason=2"], "'reason=2' is not an argument"),
         (["detector=hard", "detector=x"], "given twice"),
         (["detector=hard", "reasons=many"], "not a number from 0 to 10"),
-        (["detector=nobody"], "no detector 'nobody' is in force"),
+        (["detector=nobody"], "detector 'nobody' is not in force"),
         (["detector=hard", "version=v9"], "version 'v9' of detector 'hard' is not in this Splunk"),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_detector_that_no_search_can_score_says_why(splunk: Splunk, newest: Pa
     )
     told = answer(newest, splunk.said("detector=windows")).error
     assert why in told
-    assert "`scoreback(windows)` has its scores" in told
+    assert "`scoreback(windows)` returns its scores" in told
 
 
 Damage = Callable[[Splunk], None]
@@ -320,7 +320,7 @@ def _without_a_threshold(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_without_a_part, "is not whole: part 1 of 4 is missing"),
+        (_without_a_part, "is incomplete: part 1 of 4 is missing"),
         (_changed, "its digest is another"),
         (_without_a_threshold, "has no threshold"),
     ],
@@ -372,7 +372,7 @@ def test_the_version_and_threshold_in_force_are_followed(
 
 
 def test_what_is_no_chunk_is_told(newest: Path) -> None:
-    assert "which is not the head of a chunk" in answer(newest, b"GET / HTTP/1.1\n").error
+    assert "which is not a valid chunk header" in answer(newest, b"GET / HTTP/1.1\n").error
     assert "sent 3 bytes of 9" in answer(newest, b"chunked 1.0,9,0\nabc").error
 
 

@@ -117,5 +117,5 @@ def test_who_may_not_judge_is_told(page: Page, splunk: Simulator) -> None:
 
 def test_a_page_about_nothing_asks_nothing(page: Page, splunk: Simulator) -> None:
     _open(page, splunk, "scoreback_verdict?event_id=$scoreback_event_id$", "ann", "analyst!1")
-    expect(page.get_by_role("status")).to_contain_text("it names none")
+    expect(page.get_by_role("status")).to_contain_text("names no event")
     expect(page.get_by_role("button", name="Record verdict")).to_be_hidden()

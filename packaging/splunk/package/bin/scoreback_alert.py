@@ -1,8 +1,8 @@
-"""The alert action: opens an alert for each hit of a rule, or lets the hit join one.
+"""The alert action: opens an alert for each hit of a rule, or adds the hit to one.
 
-Splunk runs it with ``--execute`` and tells it on standard input where the results lie. It can run
-again over the same results: an alert and a hit are there once, and what an analyst has done with an
-alert stays. Python 3.9 and 3.13.
+Splunk runs it with ``--execute`` and passes the location of the results on standard input. It may
+run again over the same results: alerts and hits are stored once, and an analyst's work on an alert
+is kept. Python 3.9 and 3.13.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from scoreback_splunkd import Collection, Document, Splunkd, SplunkdError
 Hit = dict[str, Any]
 
 _MICROS = 1_000_000
-_FIELD_BYTES = 10_000_000  # of one value in the results
-_HITS_KEPT = 90 * 86_400  # seconds; by then nobody asks which alert a score joined
-_CLOSED_BY_OTHERS = ("finding", "risk")  # Enterprise Security throttles: each hit is its own
+_FIELD_BYTES = 10_000_000  # maximum characters of a value in the results
+_HITS_KEPT = 90 * 86_400  # seconds; after this nobody asks which alert a score joined
+# Enterprise Security throttles, so each hit becomes its own alert
+_CLOSED_BY_OTHERS = ("finding", "risk")
 
 
 class WrongInput(Exception):
-    """What Splunk handed over is not what a rule of ours gives."""
+    """The input from Splunk is not that of one of Scoreback's rules."""
 
 
 def main(arguments: Sequence[str], standard_input: IO[str]) -> int:
-    """Put the hits of one run of a rule into the collections; the exit status."""
+    """Write the hits of one run of a rule into the collections; returns the exit status."""
     if arguments[1:] != ["--execute"]:
         _log("FATAL", "Splunk runs this as an alert action, with --execute")
         return 2
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str], standard_input: IO[str]) -> int:
         splunkd = Splunkd(payload["server_uri"], payload["session_key"])
         opened = record(splunkd, rule, hits, time.time())
     except KeyError as error:
-        _log("ERROR", f"the alert action was handed no {error}")
+        _log("ERROR", f"the alert action got no {error}")
         return 3
     except (WrongInput, SplunkdError, OSError, ValueError) as error:
         _log("ERROR", str(error))
@@ -53,13 +54,13 @@ def main(arguments: Sequence[str], standard_input: IO[str]) -> int:
 
 
 class Rule:
-    """What the saved search says about its alerts."""
+    """The saved search's settings for its alerts."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         """Read the action's *parameters*.
 
         Raises:
-            WrongInput: one is missing or no number; it says which.
+            WrongInput: a parameter is missing or not a number; the message names it.
         """
         self.name = parameters.get("rule", "")
         if not self.name:
@@ -73,7 +74,7 @@ class Rule:
     def place(
         self, hits: Sequence[Hit], before: Sequence[Placeable]
     ) -> tuple[list[str], list[int]]:
-        """Where each of *hits* goes, as `scoreback_placing.place` says it."""
+        """Where each of *hits* goes, according to `scoreback_placing.place`."""
         if self.delivery in _CLOSED_BY_OTHERS:
             there = {name for name, _, _ in before}
             alerts = [alert_id(self.name, hit["score_id"]) for hit in hits]
@@ -86,7 +87,7 @@ def read_hits(path: str, rule: Rule) -> list[Hit]:
     """The hits in the results at *path*, each score once, by time.
 
     Raises:
-        WrongInput: a result lacks what names a score, or has a time that is none.
+        WrongInput: a result has no score id, or no valid time.
     """
     csv.field_size_limit(_FIELD_BYTES)
     hits: dict[str, Hit] = {}
@@ -94,9 +95,7 @@ def read_hits(path: str, rule: Rule) -> list[Hit]:
         for row in csv.DictReader(lines):
             score_id = row.get("scoreback_score_id", "")
             if not score_id:
-                raise WrongInput(
-                    f"a result of {rule.name!r} has no scoreback_score_id: which score is it?"
-                )
+                raise WrongInput(f"a result of {rule.name!r} has no scoreback_score_id")
             hits.setdefault(score_id, _hit(row, score_id, rule))
     return sorted(hits.values(), key=lambda hit: (hit["time"], hit["score_id"]))
 
@@ -106,7 +105,7 @@ def _hit(row: Mapping[str, str], score_id: str, rule: Rule) -> Hit:
     try:
         moment = int(decimal.Decimal(text) * _MICROS)
     except (decimal.InvalidOperation, ValueError) as error:
-        raise WrongInput(f"score {score_id} has the time {text!r}, not epoch seconds") from error
+        raise WrongInput(f"score {score_id} has the time {text!r}, not in epoch seconds") from error
     return {
         "score_id": score_id,
         "time": moment,
@@ -123,7 +122,7 @@ def _hit(row: Mapping[str, str], score_id: str, rule: Rule) -> Hit:
 
 
 def _known(text: str) -> float | None:
-    """*text* as a number; None where it is none."""
+    """*text* as a number; None if it is not one."""
     try:
         return float(text)
     except ValueError:
@@ -131,16 +130,16 @@ def _known(text: str) -> float | None:
 
 
 def _reasons(text: str) -> str:
-    """JSON text of a list, whether Splunk gave that or the list's lines."""
+    """The JSON text of a list, whether Splunk returned that or the list's lines."""
     if text.startswith("["):
         return text
     return json.dumps([line for line in text.split("\n") if line], ensure_ascii=False)
 
 
 def record(splunkd: Splunkd, rule: Rule, hits: Sequence[Hit], now: float) -> int:
-    """Write the alerts and hits that are not there yet; how many alerts were opened.
+    """Write the alerts and hits that are not stored yet; returns how many alerts were opened.
 
-    Alerts first: a run that breaks off between the two finds its alerts again.
+    Alerts first: after a run that broke off in between, the next run finds its alerts.
     """
     alerts = Collection(splunkd, "scoreback_alerts")
     members = Collection(splunkd, "scoreback_alert_hits")
@@ -151,7 +150,8 @@ def record(splunkd: Splunkd, rule: Rule, hits: Sequence[Hit], now: float) -> int
     names, new = rule.place(hits, _alerts_of_days(alerts, rule, hits))
     opened = sum(alerts.insert(_alert(rule, names[n], hits[n], now)) for n in new)
     members.save([_member(rule, name, hit, now) for name, hit in zip(names, hits)])
-    # A rule that finds an older score again asks its alerts, which stay: it opens none twice.
+    # A rule that finds an older score again looks up its alerts, which stay, so it opens none
+    # twice.
     members.remove({"recorded_at": {"$lt": now - _HITS_KEPT}})
     return opened
 
@@ -223,7 +223,7 @@ def _number(parameters: Mapping[str, str], name: str, default: str) -> decimal.D
 
 
 def _log(level: str, message: str) -> None:
-    print(level, message, file=sys.stderr)  # Splunk writes it into splunkd.log
+    print(level, message, file=sys.stderr)  # Splunk writes this to splunkd.log
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Keeps who changed what on the settings page, and when.
+"""Records who changed what on the settings page, and when.
 
-The add-on generator's handlers call it for each change of a detector's settings. What a browser
-sends of these stamps is thrown away. Python 3.9 and 3.13.
+The add-on generator's handlers call it for each change of a detector's settings. Author and time
+sent by a browser are discarded. Python 3.9 and 3.13.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from solnlib.user_access import get_current_username
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-KEPT = 100  # changes of a detector that its history keeps, the latest
+KEPT = 100  # how many of a detector's latest changes its history keeps
 STAMPS = ("changed_by", "changed_at", "history")
 _NOT_SETTINGS = (*STAMPS, "reason", "name", "disabled")
 
@@ -25,7 +25,7 @@ class ChangesHandler(AdminExternalHandler):
     """The settings of detectors, with their history."""
 
     def handleCreate(self, confInfo: object) -> object:  # noqa: N802, N803 - Splunk's names
-        """Take on the settings of a detector that had none here."""
+        """Accept the settings of a detector that had none here."""
         self.payload = stamped(self.payload, {}, self._user(), _now())
         return super().handleCreate(confInfo)
 
@@ -36,9 +36,9 @@ class ChangesHandler(AdminExternalHandler):
         return super().handleEdit(confInfo)
 
     def handleRemove(self, confInfo: object) -> object:  # noqa: N802, N803, ARG002
-        """Refuse: what is deleted has no author any more."""
+        """Refuse, because a deleted entry would no longer name its author."""
         raise RestError(
-            400, "Settings are not deleted: empty a field to let the detector's file say it again."
+            400, "Settings are not deleted: empty a field to use the value in the detector's file."
         )
 
     def _user(self) -> str:
@@ -48,7 +48,7 @@ class ChangesHandler(AdminExternalHandler):
 def stamped(
     payload: Mapping[str, str], before: Mapping[str, str], user: str, now: str
 ) -> dict[str, str]:
-    """*payload* with the stamps that *user* at *now* leaves on what stood there *before*."""
+    """*payload* with the author *user*, the time *now* and the history since *before*."""
     payload = {key: value for key, value in payload.items() if key not in STAMPS}
     reason = payload.get("reason", "")
     changes = [
@@ -64,7 +64,7 @@ def stamped(
 
 
 def _history(before: Mapping[str, str]) -> list[dict[str, str]]:
-    """What was kept so far; nothing where somebody spoilt it by hand."""
+    """The history so far; empty if somebody damaged it by hand."""
     try:
         found = json.loads(before.get("history") or "[]")
     except ValueError:

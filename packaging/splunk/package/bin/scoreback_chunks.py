@@ -25,17 +25,17 @@ class Chunk(NamedTuple):
 
 
 def read_chunk(source: BinaryIO) -> Chunk | None:
-    """The next message of *source*; None where it ends.
+    """The next message from *source*; None at its end.
 
     Raises:
-        Garbled: it is none.
+        Garbled: it is not a valid message.
     """
     head = source.readline()
     if not head:
         return None
     match = _HEAD.fullmatch(head)
     if match is None:
-        raise Garbled(f"splunkd sent {head[:80]!r}, which is not the head of a chunk")
+        raise Garbled(f"splunkd sent {head[:80]!r}, which is not a valid chunk header")
     metadata, body = (_exactly(source, int(length)) for length in match.groups())
     return Chunk(json.loads(metadata) if metadata else {}, body)
 
@@ -50,7 +50,7 @@ def write_chunk(sink: BinaryIO, metadata: dict[str, Any], body: bytes = b"") -> 
 
 
 def failed(message: str) -> dict[str, Any]:
-    """The metadata that ends a search with an error that its user reads."""
+    """The metadata that ends a search with an error message for its user."""
     return {
         "finished": True,
         "error": message,
@@ -61,5 +61,5 @@ def failed(message: str) -> dict[str, Any]:
 def _exactly(source: BinaryIO, length: int) -> bytes:
     content = source.read(length)
     if len(content) != length:
-        raise Garbled(f"splunkd sent {len(content)} bytes of {length}")
+        raise Garbled(f"splunkd sent only {len(content)} of {length} bytes")
     return content

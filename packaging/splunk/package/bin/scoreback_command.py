@@ -1,9 +1,9 @@
 """`| scoreback detector=NAME [reasons=N] [version=V]`: scores events as the service does.
 
 It adds `scoreback_score`, `scoreback_threshold` (the one in force), `scoreback_alert` (0 or 1: the
-score reaches the threshold), `scoreback_version` and, of alerts, `scoreback_reasons`. Everything
-that it needs comes with Python 3.9 or later. It runs on the search head, as indexers cannot read
-the collections that the model and the threshold are in.
+score reaches the threshold), `scoreback_version` and, for alerts, `scoreback_reasons`. It needs
+only Python 3.9 or later. It runs on the search head, because indexers cannot read the collections
+that hold the model and the threshold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scoreback_models import InForce, Refused, fetched
 from scoreback_rows import Rows, Unreadable
 from scoreback_splunkd import Collection, Splunkd, SplunkdError
 
-REASONS = 3  # told of an alert, where nothing else is said
+REASONS = 3  # reasons shown for an alert by default
 USAGE = "write | scoreback detector=NAME [reasons=0 to 10] [version=VERSION]"
 
 
@@ -33,10 +33,10 @@ class Asked(NamedTuple):
 
 
 def arguments(given: list[str]) -> Asked:
-    """The arguments of the command line in a search.
+    """The command's arguments in a search.
 
     Raises:
-        Refused: one is missing, unknown or out of range.
+        Refused: an argument is missing, unknown or out of range.
     """
     found: dict[str, str] = {}
     for each in given:
@@ -47,7 +47,7 @@ def arguments(given: list[str]) -> Asked:
             raise Refused(f"{name} is given twice: {USAGE}")
         found[name] = value
     if "detector" not in found:
-        raise Refused(f"no detector is named: {USAGE}")
+        raise Refused(f"no detector is given: {USAGE}")
     reasons = found.get("reasons", str(REASONS))
     if not (reasons.isdigit() and reasons.isascii() and int(reasons) <= 10):
         raise Refused(f"reasons={reasons} is not a number from 0 to 10: {USAGE}")
@@ -55,7 +55,7 @@ def arguments(given: list[str]) -> Asked:
 
 
 def prepared(searchinfo: dict[str, Any]) -> Rows:
-    """What scores the rows of the search that *searchinfo* describes.
+    """The scorer for the rows of the search that *searchinfo* describes.
 
     Raises:
         Refused: the arguments are wrong, or the detector cannot be scored here.
@@ -73,8 +73,8 @@ def prepared(searchinfo: dict[str, Any]) -> Rows:
 
 
 def main() -> int:
-    """Answer splunkd's chunks until it says that there are no more; the process's exit status."""
-    gc.disable()  # rows come and go without cycles, and looking for some takes half the time
+    """Answer splunkd's chunks until the last one; returns the process's exit status."""
+    gc.disable()  # rows have no cycles, and looking for some takes half the time
     try:
         _answer(sys.stdin.buffer, sys.stdout.buffer)
     except (Refused, SplunkdError, Unreadable, Garbled) as error:
@@ -91,7 +91,7 @@ def _answer(source: BinaryIO, sink: BinaryIO) -> None:
             write_chunk(sink, {"type": "stateful", "required_fields": rows.required})
             continue
         if rows is None:
-            raise Garbled("splunkd sent rows before it said which search they are of")
+            raise Garbled("splunkd sent rows before it described the search")
         finished = bool(chunk.metadata.get("finished"))
         write_chunk(sink, {"finished": finished}, rows.scored(chunk.body))
         if finished:

@@ -1,8 +1,8 @@
-"""The model and threshold in force of a detector, from the app's collections; models are cached.
+"""A detector's model and threshold in force, from the app's collections; models are cached.
 
-`scoreback_in_force` has a document for each detector: which version, which threshold, and the
-digest of the version's text; or why the detector cannot be scored by a search. `scoreback_models`
-has that text in parts. The text is ``{"model": ..., "names": {field: [names in Splunk]}}``.
+`scoreback_in_force` has a document for each detector: the version, the threshold and the digest of
+the version's text; or why a search cannot score the detector. `scoreback_models` has that text in
+parts. The text is ``{"model": ..., "names": {field: [names in Splunk]}}``.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ from typing import Any, NamedTuple
 from scoreback_portable.model import PortableModel, digest, from_content
 from scoreback_splunkd import Collection
 
-_KEPT = 30 * 86_400  # seconds that a model stays on disk without being used
+_KEPT = 30 * 86_400  # seconds that an unused model stays on disk
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Refused(Exception):
-    """The search asks for what cannot be; the message says what to do about it."""
+    """The search cannot be answered; the message says what to do."""
 
 
 class InForce(NamedTuple):
-    """What scores, and from where on a score is an alert."""
+    """What to score with, and the score from which an event is an alert."""
 
     model: PortableModel
     names: Mapping[
         str, Sequence[str]
-    ]  # field → its names in Splunk, the first that is there counts
+    ]  # field → its names in Splunk; the first one that an event has counts
     threshold: float
     cut: float  # the threshold as log-odds
 
 
 def fetched(in_force: Collection, models: Collection, detector: str, version: str) -> InForce:
-    """What scores *detector*; by default the *version* in force.
+    """What to score *detector* with; the default is the *version* in force.
 
     Raises:
-        Refused: there is no such detector or version, or a search cannot score it.
+        Refused: the detector or version does not exist, or a search cannot score it.
         SplunkdError: the collections cannot be read.
     """
     point = in_force.get(detector)
     if point is None:
         raise Refused(
-            f"no detector {detector!r} is in force in this Splunk; detectors are listed by"
-            " | inputlookup scoreback_in_force, and put there by `scoreback apply`"
+            f"detector {detector!r} is not in force in this Splunk; | inputlookup"
+            " scoreback_in_force lists those that are, and `scoreback apply` adds them"
         )
     if point.get("why") and not version:
         raise Refused(
-            f"a search cannot score detector {detector!r}: {point['why']}; the service does, and"
-            f" `scoreback({detector})` has its scores"
+            f"a search cannot score detector {detector!r}: {point['why']}; the service scores it,"
+            f" and `scoreback({detector})` returns its scores"
         )
     wanted = version or str(point.get("version", ""))
     expected = str(point.get("digest", "")) if wanted == point.get("version") else ""
@@ -67,7 +67,7 @@ def fetched(in_force: Collection, models: Collection, detector: str, version: st
 
 
 def _joined(models: Collection, detector: str, version: str, expected: str) -> str:
-    """The text of a version, of all its parts; it has the digest that was *expected*."""
+    """The text of a version, joined from its parts and compared with the *expected* digest."""
     what = f"version {version!r} of detector {detector!r}"
     first = models.get(f"{detector}:{version}:0")
     if first is None:
@@ -77,15 +77,15 @@ def _joined(models: Collection, detector: str, version: str, expected: str) -> s
         part = models.get(f"{detector}:{version}:{number}")
         if part is None:
             raise Refused(
-                f"{what} is not whole: part {number} of {int(first['parts'])} is missing;"
+                f"{what} is incomplete: part {number} of {int(first['parts'])} is missing;"
                 " `scoreback apply` puts it there"
             )
         parts.append(part)
     text = "".join(str(part["text"]) for part in parts)
     if digest(text) != (expected or first["digest"]):
         raise Refused(
-            f"{what} is not the one that is in force: its digest is another; somebody changed it,"
-            " or it is just being replaced. Try again, then `scoreback apply`"
+            f"{what} is not the one in force, because its digest differs: somebody changed it, or"
+            " it is just being replaced. Try again; if that fails, run `scoreback apply`"
         )
     _remember(text)
     return text
@@ -101,7 +101,7 @@ def _read(text: str, detector: str, version: str) -> tuple[PortableModel, Mappin
             " older than the service that wrote it"
         ) from error
     if (model.detector, model.version) != (detector, version):
-        raise Refused(f"what is kept as {version!r} of {detector!r} is another model")
+        raise Refused(f"what is stored as {version!r} of {detector!r} is another model")
     return model, names
 
 
@@ -116,13 +116,13 @@ def _number(point: Mapping[str, Any], name: str) -> float:
 
 
 def _folder() -> Path | None:
-    """Where models are cached; None where Splunk does not say where it lives."""
+    """The folder for cached models; None if Splunk does not say where it is installed."""
     home = os.environ.get("SPLUNK_HOME")
     return Path(home, "var", "run", "splunk", "scoreback_models") if home else None
 
 
 def _cached(expected: str) -> str:
-    """The text with that digest, if it is on disk as it was written."""
+    """The text with this digest, if it is on disk and unchanged."""
     folder = _folder()
     if folder is None or not _DIGEST.fullmatch(expected):
         return ""
@@ -139,7 +139,7 @@ def _cached(expected: str) -> str:
 
 
 def _remember(text: str) -> None:
-    """Keep *text* on disk for the next search, if there is room; forget what nobody used."""
+    """Cache *text* on disk for the next search, if there is room; delete unused texts."""
     folder = _folder()
     if folder is None:
         return

@@ -1,10 +1,10 @@
 """Which hits of a rule open an alert, and which join one.
 
-Here is written once more, for Splunk's Python, what the service's ``scoreback/suppression.py``
-defines; a test holds both to the same answers. Hits are taken in order of time. A hit joins its
-entity's latest alert of the same UTC day when it comes within the throttle of that alert's
-opening, or when the entity has used up its alerts of the day. Otherwise it opens one. A hit
-without an entity always opens one. Times are microseconds since 1970.
+This repeats, for Splunk's Python, what the service's ``scoreback/suppression.py`` defines; a test
+compares their answers. Hits are taken in order of time. A hit joins its entity's latest alert of
+the same UTC day if it comes within the throttle after that alert opened, or if the entity has used
+up its alerts of the day. Otherwise it opens one. A hit without an entity always opens one. Times
+are microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Openings = dict[tuple[str, int], list[Opening]]  # by entity and day
 
 
 def alert_id(rule: str, score_id: str) -> str:
-    """The name of the alert of *rule* that the score *score_id* opened: the same for ever."""
+    """The permanent id of the alert of *rule* that the score *score_id* opened."""
     data = f"{len(rule)}:{rule}{score_id}".encode()
     return hashlib.sha256(data).hexdigest()[:24]
 
@@ -37,16 +37,16 @@ def place(
     """Let each of *hits* open an alert of *rule* or join one.
 
     Args:
-        rule: the rule's name, part of each alert's.
+        rule: the rule's name, part of each alert's id.
         hits: (score_id, time, entity or None), by time.
         before: (alert_id, time, entity or None) of the rule's alerts on the days of *hits*, by
             time.
-        per_entity: alerts of one entity and day, at most.
-        throttle: microseconds.
+        per_entity: maximum alerts of one entity and day.
+        throttle: in microseconds.
 
     Returns:
-        For each hit the name of its alert, and the positions of those that open one that was not
-        among *before*.
+        For each hit the id of its alert, and the positions of hits that open an alert which is not
+        in *before*.
     """
     own = [alert_id(rule, score_id) for score_id, _, _ in hits]
     here = set(own)
@@ -73,7 +73,7 @@ def place(
 
 
 def _of(openings: Openings, entity: str | None, time: int) -> list[Opening]:
-    """The alerts of *entity* on the day of *time*; without an entity nobody's."""
+    """The alerts of *entity* on the day of *time*; without an entity, an empty list of its own."""
     return [] if entity is None else openings.setdefault((entity, time // DAY), [])
 
 

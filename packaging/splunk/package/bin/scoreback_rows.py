@@ -1,9 +1,9 @@
-"""Rows of a search as the model takes them, and what it says of them beside each row.
+"""Rows of a search in the model's form, and the model's results added to each row.
 
-A row is passed on as it came, with the new fields at its end: writing all of its fields anew would
-cost as much as scoring it. A chunk is read in blocks that stay in the processor's cache; of a block
-only its lines and features are kept until there are enough rows to be scored together. The few that
-alert are read once more, for their reasons.
+A row is passed on as it came, with the new fields at its end: rewriting all its fields would cost
+as much as scoring it. A chunk is read in blocks that fit into the processor's cache; of a block
+only its lines and features are kept until there are enough rows to score together. The few alerts
+are read once more, for their reasons.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ADDED = (
     "scoreback_score", "scoreback_threshold", "scoreback_alert", "scoreback_version",
     "scoreback_reasons",
 )  # fmt: skip
-NULL = "null"  # what Splunk makes of JSON's null; the service takes it for missing, too
-MOST_TEXT = 1_000_000  # characters; the service takes a longer field for a missing one
+NULL = "null"  # Splunk's text for JSON's null; the service treats it as missing, too
+MOST_TEXT = 1_000_000  # characters; the service treats a longer field as missing
 BLOCK = 1_000  # rows that are read at once
-TOGETHER = 5_000  # rows, about, that are scored at once
-_SEVERAL = "$;$"  # between the values of a field that has several
+TOGETHER = 5_000  # about how many rows are scored at once
+_SEVERAL = "$;$"  # between the values of a field with several
 _VALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
-_RAGGED = "splunkd sent a row with fewer fields than it has names"
+_RAGGED = "splunkd sent a row with fewer fields than the header"
 
 csv.field_size_limit(2**31 - 1)
 
@@ -44,7 +44,7 @@ class Rows:
     """Scores the rows of one search."""
 
     def __init__(self, in_force: InForce, reasons: int) -> None:
-        """Prepare to score by *in_force*, and to tell so many *reasons* of an alert."""
+        """Prepare to score with *in_force*, and to give *reasons* reasons for an alert."""
         model = in_force.model
         self._scorer, self._cut, self._reasons = Scorer(model), in_force.cut, reasons
         read = [f for f in model.fields if f not in TIMES]
@@ -55,7 +55,7 @@ class Rows:
 
     @property
     def required(self) -> list[str]:
-        """The fields that the search has to give: all that the model may find its own under."""
+        """The fields that the search must return: all names that the model may read."""
         names = {name for names in self._names.values() for name in names}
         return sorted(names | ({"_time", "_indextime"} if self._timed else set()))
 
@@ -63,7 +63,7 @@ class Rows:
         """The rows of *body*, each with the new fields.
 
         Raises:
-            Unreadable: they are not CSV.
+            Unreadable: the rows are not CSV.
         """
         text = body.decode("utf-8", "surrogateescape")
         made: list[str] = []
@@ -124,11 +124,11 @@ class _Read(NamedTuple):
 
     lines: list[str]
     features: list[list[float]]
-    again: Callable[[list[str]], _Block]  # reads some of its lines once more
+    again: Callable[[list[str]], _Block]  # reads some of its lines again
 
 
 class _Block:
-    """Some rows of a chunk: as text, and as their fields."""
+    """Some rows of a chunk, as text and as fields."""
 
     def __init__(
         self, header: Sequence[str], head: str, rows: list[list[str]], lines: list[str]
@@ -139,11 +139,11 @@ class _Block:
         self._header = header
         self._places = {name: place for place, name in enumerate(header)}
         self._picked: dict[str, Sequence[str]] = {}
-        self.has_lists = self.has_nulls = True  # until somebody says that there are none
+        self.has_lists = self.has_nulls = True  # until there is proof that there are none
         self._longest = max(map(len, lines), default=0)
 
     def pick(self, names: Iterable[str]) -> None:
-        """Have the fields called so at hand: all at once is quicker than one by one."""
+        """Extract the fields with these names: all at once is faster than one by one."""
         there = [name for name in names if name in self._places]
         if len(there) < 2:
             return
@@ -154,13 +154,13 @@ class _Block:
             raise Unreadable(_RAGGED) from error
 
     def columns(self, names: Mapping[str, Sequence[str]]) -> Fields:
-        """What gives a field as a column: one that is called by any of its *names*."""
+        """A function that returns the field with any of *names* as a column."""
         found = {field: self.column(each) for field, each in names.items()}
         return found.__getitem__
 
     @property
     def again(self) -> Callable[[list[str]], _Block]:
-        """What reads some of the lines once more, and does not hold this block's own rows."""
+        """A function that reads some lines again without keeping this block's rows in memory."""
         header, head = self._header, self.head
 
         def read(lines: list[str]) -> _Block:
@@ -170,7 +170,7 @@ class _Block:
         return read
 
     def column(self, names: Sequence[str]) -> Column:
-        """The field that is called by one of *names*: of each row the first that it has."""
+        """The field under any of *names*: for each row the first one that it has."""
         there = [name for name in names if name in self._places]
         if not there:
             return Column([""] * len(self.rows))
@@ -181,7 +181,7 @@ class _Block:
         return found
 
     def times(self) -> Times:
-        """When the events happened, which is never after they were indexed, and when that was."""
+        """When the events happened (never after they were indexed), and when they were indexed."""
         happened = [_micros(text) for text in self._texts("_time")]
         arrived = [_micros(text) for text in self._texts("_indextime")]
         clamped = [
@@ -226,7 +226,7 @@ class _Block:
             raise Unreadable(_RAGGED) from error
 
     def _without_ours(self, header: list[str]) -> list[str]:
-        """Leave out what an earlier use of the command in the same search has added."""
+        """Drop what an earlier use of the command in the same search added."""
         ours = {*ADDED, *("__mv_" + name for name in ADDED)}
         kept = [place for place, name in enumerate(header) if name not in ours]
         text = io.StringIO(newline="")
@@ -238,13 +238,13 @@ class _Block:
 
 
 def _blocks(text: str, names: Sequence[str]) -> Iterator[_Block]:
-    """The rows of a chunk, block by block; none where there is nothing but a header."""
+    """The rows of a chunk, block by block; none if there is only a header."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     if lines and lines[0].endswith("\r"):
         lines = [line[:-1] if line.endswith("\r") else line for line in lines]
-    # Python before 3.11 reads no NUL; no number, address or known value has one.
+    # Python's csv before 3.11 cannot read NUL; no number, address or known value contains one.
     readable = text.replace("\0", "\ufffd") if "\0" in text else text
     reader = csv.reader(io.StringIO(readable, newline="\n"), strict=True)
     header = next(reader, [])
@@ -255,7 +255,7 @@ def _blocks(text: str, names: Sequence[str]) -> Iterator[_Block]:
         if not rows:
             return
         own = lines[seen : reader.line_num]
-        if len(own) != len(rows):  # a field goes on in the next line
+        if len(own) != len(rows):  # a field continues on the next line
             own = _whole(own)
         seen = reader.line_num
         if not all(rows):  # empty lines
@@ -268,14 +268,14 @@ def _blocks(text: str, names: Sequence[str]) -> Iterator[_Block]:
 
 
 def _whole(lines: Sequence[str]) -> list[str]:
-    """The rows that *lines* hold, of which some go on in the next line."""
+    """The rows in *lines*, some of which continue on the next line."""
     reader = csv.reader(line.replace("\0", "\ufffd") + "\n" for line in lines)
     ends = [0, *(reader.line_num for _ in reader)]
     return ["\n".join(lines[a:b]) for a, b in zip(ends, ends[1:])]
 
 
 def _filled(column: Column, other: Column) -> Column:
-    """*column*, with what *other* has where it has nothing."""
+    """*column* with its gaps filled from *other*."""
     texts, several = list(column.texts), dict(column.several)
     for row, text in enumerate(texts):
         if not text and row not in several:
@@ -286,7 +286,7 @@ def _filled(column: Column, other: Column) -> Column:
 
 
 def _micros(text: str) -> int | None:
-    """Epoch seconds as text in whole microseconds, what is below cut off."""
+    """Epoch seconds as text, in whole microseconds; finer digits are dropped."""
     whole, _, part = text.partition(".")
     try:
         return int(whole) * 1_000_000 + int((part + "000000")[:6])
@@ -295,5 +295,5 @@ def _micros(text: str) -> int | None:
 
 
 def _quoted(text: str) -> str:
-    """*text* as a field of CSV."""
+    """*text* quoted as a CSV field."""
     return '"' + text.replace('"', '""') + '"' if re.search(r'[",\r\n]', text) else text

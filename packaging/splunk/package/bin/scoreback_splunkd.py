@@ -1,8 +1,8 @@
-"""Calls from inside Splunk to its own splunkd, with what Python brings along.
+"""Calls from inside Splunk to its own splunkd, with Python's standard library.
 
-Python 3.9 and 3.13. TLS is checked against the authority that Splunk's own certificate comes from.
-Its name is not: Splunk's default certificate bears none of the machine it runs on, and the call
-does not leave that machine.
+Python 3.9 and 3.13. TLS is checked against the authority that signed Splunk's own certificate. The
+host name is not checked: Splunk's default certificate does not name the machine that it runs on,
+and the call does not leave that machine.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 Document = dict[str, Any]
 
-TIMEOUT = 60.0  # seconds that splunkd may take to answer
-BATCH = 1000  # documents of one batch_save: what every supported version takes
+TIMEOUT = 60.0  # seconds to wait for splunkd's answer
+BATCH = 1000  # documents per batch_save: accepted by every supported version
 APP = "scoreback"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -38,23 +38,23 @@ class Splunkd:
     """One splunkd, with the rights of one session."""
 
     def __init__(self, uri: str, session_key: str) -> None:
-        """Call *uri*, such as ``https://127.0.0.1:8089``, as whoever *session_key* stands for."""
+        """Call *uri*, such as ``https://127.0.0.1:8089``, as the user of *session_key*."""
         self._uri = uri.rstrip("/")
         self._headers = {"Authorization": "Splunk " + session_key}
         self._tls = trusted(uri) if uri.startswith("https:") else None
 
     def get(self, path: str, **parameters: object) -> Any:  # noqa: ANN401
-        """What is at *path* as JSON; None where nothing is."""
+        """The JSON at *path*; None if there is nothing."""
         parameters = {"output_mode": "json", **parameters}
         path = path + "?" + urllib.parse.urlencode(parameters)
         return self._call("GET", path, None, absent=(404,))
 
     def post(self, path: str, body: object, absent: Sequence[int] = ()) -> Any:  # noqa: ANN401
-        """Send *body* as JSON; the answer, or None where its status is one of *absent*."""
+        """Send *body* as JSON; returns the answer, or None for a status in *absent*."""
         return self._call("POST", path, json.dumps(body).encode(), absent)
 
     def delete(self, path: str, **parameters: object) -> None:
-        """Remove what is at *path*, if anything is."""
+        """Delete what is at *path*, if there is anything."""
         self._call("DELETE", path + "?" + urllib.parse.urlencode(parameters), None, absent=(404,))
 
     def _call(self, method: str, path: str, body: bytes | None, absent: Sequence[int]) -> Any:  # noqa: ANN401
@@ -91,7 +91,7 @@ class Collection:
         self._path = f"/servicesNS/nobody/{APP}/storage/collections/data/{name}"
 
     def find(self, query: Document, sort: str = "_key") -> Iterator[Document]:
-        """Yield the documents that *query* asks for, in order of *sort*."""
+        """Yield the documents that match *query*, in order of *sort*."""
         skip = 0
         while True:
             found = self._splunkd.get(
@@ -105,28 +105,28 @@ class Collection:
             skip += len(found)
 
     def get(self, key: str) -> Document | None:
-        """The document *key*, or None."""
+        """The document with *key*, or None."""
         return self._splunkd.get(self._path + "/" + urllib.parse.quote(key, safe=""))
 
     def insert(self, document: Document) -> bool:
-        """Add *document*, which has a ``_key``; False where one of that key is there already."""
+        """Add *document*, which has a ``_key``; False if one with that key exists already."""
         return self._splunkd.post(self._path, document, absent=(409,)) is not None
 
     def replace(self, key: str, document: Document) -> None:
-        """Put *document* in the place of the one that *key* names."""
+        """Replace the document with the key of *document*."""
         self._splunkd.post(self._path + "/" + urllib.parse.quote(key, safe=""), document)
 
     def save(self, documents: Sequence[Document]) -> None:
-        """Add *documents*, each with a ``_key``, or put them in the place of those there are."""
+        """Store *documents*, each with a ``_key``, replacing those with the same key."""
         for start in range(0, len(documents), BATCH):
             self._splunkd.post(self._path + "/batch_save", documents[start : start + BATCH])
 
     def remove(self, query: Document) -> None:
-        """Remove the documents that *query* asks for."""
+        """Delete the documents that match *query*."""
         self._splunkd.delete(self._path, query=json.dumps(query))
 
     def known(self, keys: Sequence[str]) -> set[str]:
-        """Those of *keys* that documents have."""
+        """Those of *keys* that have documents."""
         found: set[str] = set()
         for start in range(0, len(keys), BATCH):
             some = [{"_key": key} for key in keys[start : start + BATCH]]
@@ -137,7 +137,7 @@ class Collection:
 
 
 def trusted(uri: str) -> ssl.SSLContext:
-    """What checks the certificate of the splunkd at *uri*."""
+    """A TLS context that checks the certificate of the splunkd at *uri*."""
     context = ssl.create_default_context()
     for path in _authorities():
         if os.path.isfile(path):
@@ -148,7 +148,7 @@ def trusted(uri: str) -> ssl.SSLContext:
 
 
 def _authorities() -> Iterator[str]:
-    """Where the certificates may be that splunkd's own was signed with."""
+    """Possible paths of the certificates that signed splunkd's own."""
     home = os.environ.get("SPLUNK_HOME", "/opt/splunk")
     yield os.path.join(home, "etc", "auth", "cacert.pem")
     config = configparser.RawConfigParser(strict=False, allow_no_value=True)

@@ -1,7 +1,7 @@
-"""Makes the add-on generator's libraries check splunkd's certificate, as our own calls do.
+"""Makes the add-on generator's libraries check splunkd's certificate, as Scoreback's calls do.
 
-They check none by themselves, and have no setting for it. The build has every script of theirs
-import this file first. Python 3.9 and 3.13.
+By themselves they check no certificate, and they have no setting for it. The build makes each of
+their scripts import this file first. Python 3.9 and 3.13.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from splunklib import binding
 
 
 def checking(context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - what splunklib calls a handler
-    """What sends requests to splunkd, with the *context* that a caller of the libraries gives."""
+    """Send requests to splunkd with the *context* that a caller of the libraries passes."""
     senders: dict[str, Any] = {}
 
     def send(url: str, message: Mapping[str, Any], **more: Any) -> Any:  # noqa: ANN401

@@ -1,8 +1,8 @@
-"""Takes what an analyst said about an alert, an event or an entity, and keeps it.
+"""Receives and stores an analyst's verdict on an alert, an event or an entity.
 
-Splunk runs it for ``POST /services/scoreback/verdict``. It writes with Splunk's own rights, so
-analysts need none on the collections, and nobody can speak in another's name: who spoke is the user
-of the session. Python 3.9 and 3.13.
+Splunk runs it for ``POST /services/scoreback/verdict``. It writes with Splunk's own permissions, so
+analysts need none on the collections, and nobody can write in another person's name: the author is
+the user of the session. Python 3.9 and 3.13.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Refused(Exception):
 
 
 class VerdictHandler(PersistentServerConnectionApplication):
-    """The endpoint, as Splunk starts it."""
+    """The endpoint, in the form that Splunk starts."""
 
     def __init__(self, command_line: object = None, command_arg: object = None) -> None:  # noqa: ARG002
-        """Be started by Splunk, which says how; nothing of that is needed."""
+        """Accept Splunk's start arguments, none of which are needed."""
         super().__init__()
 
     def handle(self, in_string: str) -> dict[str, Any]:
@@ -52,11 +52,11 @@ class VerdictHandler(PersistentServerConnectionApplication):
 
 
 def answer(request: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Keep the verdict of *request*; what was recorded.
+    """Store the verdict of *request*; returns what was recorded.
 
     Raises:
-        Refused: it is not a verdict, or about nothing.
-        SplunkdError: the KV store did not take it.
+        Refused: the request is not a valid verdict, or has no subject.
+        SplunkdError: the KV store did not accept it.
     """
     if request.get("method") != "POST":
         raise Refused("send the verdict by POST", 405)
@@ -67,7 +67,7 @@ def answer(request: Mapping[str, Any], now: float) -> dict[str, Any]:
     verdict = said.get("verdict", "")
     if verdict not in (*VERDICTS, REOPEN):
         raise Refused(
-            "verdict is {!r}; it is one of {}".format(verdict, ", ".join((*VERDICTS, REOPEN)))
+            "verdict is {!r}; it must be one of {}".format(verdict, ", ".join((*VERDICTS, REOPEN)))
         )
     splunkd = Splunkd(request["server"]["rest_uri"], request["system_authtoken"])
     desk = Desk(splunkd, labeller, said.get("comment", "")[:_COMMENT], now)
@@ -79,7 +79,7 @@ def answer(request: Mapping[str, Any], now: float) -> dict[str, Any]:
         alerts = []
     if verdict == REOPEN:
         if not alerts:
-            raise Refused("only an alert can be reopened; say which by alert_id")
+            raise Refused("only an alert can be reopened; name it with alert_id")
         return {"withdrawn": sum(desk.reopen(alert) for alert in alerts), "alerts": _names(alerts)}
     if alerts:
         return {
@@ -91,19 +91,19 @@ def answer(request: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 
 class Desk:
-    """One analyst at work, at one moment."""
+    """One analyst at one moment."""
 
     def __init__(self, splunkd: Splunkd, labeller: str, comment: str, now: float) -> None:
-        """Keep what *labeller* says at *now*, epoch seconds."""
+        """Write verdicts as *labeller* at *now*, epoch seconds."""
         self._alerts = Collection(splunkd, "scoreback_alerts")
         self._verdicts = Collection(splunkd, "scoreback_verdicts")
         self._labeller, self._comment, self._now = labeller, comment, now
 
     def alert(self, alert_id: str) -> Document:
-        """The alert of that name.
+        """The alert with this id.
 
         Raises:
-            Refused: there is none.
+            Refused: there is no such alert.
         """
         found = self._alerts.get(alert_id)
         if found is None:
@@ -111,16 +111,16 @@ class Desk:
         return found
 
     def opened_by(self, event_id: str, detector: str) -> list[Document]:
-        """The alerts that the event opened, of *detector* where one is named."""
+        """The alerts that the event opened, only of *detector* if one is given."""
         query = {"event_id": event_id}
         if detector:
             query["detector"] = detector
         return list(self._alerts.find(query))
 
     def close(self, alert: Document, verdict: str) -> int:
-        """Close *alert* with *verdict*; 1, or 0 where that was the last word already."""
+        """Close *alert* with *verdict*; returns 1, or 0 if that is its verdict already."""
         if self._now < float(alert["event_time"]):
-            raise Refused("the alert {} is about a later time than now".format(alert["alert_id"]))
+            raise Refused("the event of alert {} is later than now".format(alert["alert_id"]))
         history = self._history(alert)
         last = history[-1] if history else None
         if (
@@ -141,7 +141,7 @@ class Desk:
         return 1
 
     def reopen(self, alert: Document) -> int:
-        """Open *alert* again: the verdicts on it are taken back; how many were."""
+        """Reopen *alert* and withdraw its verdicts; returns how many there were."""
         history = self._history(alert)
         at = self._after(history)
         stands = _standing(history)
@@ -152,14 +152,14 @@ class Desk:
         return len(stands)
 
     def say(self, subject: Document, verdict: str) -> None:
-        """Keep *verdict* on what no alert is about."""
+        """Store *verdict* on a subject without an alert."""
         self._add({**subject, "verdict": verdict, "label_time": self._now, "withdrawn": False})
 
     def _history(self, alert: Document) -> list[Document]:
         return list(self._verdicts.find({"alert_id": alert["alert_id"]}, sort="label_time,_key"))
 
     def _after(self, history: Sequence[Document]) -> float:
-        """Now, but after the last word, even where the clock was set back."""
+        """Now, or just after the last verdict if the clock was set back."""
         return max([self._now, *(float(row["label_time"]) + _TICK for row in history)])
 
     def _add(self, row: Document, labeller: str | None = None) -> None:
@@ -170,7 +170,7 @@ class Desk:
 
 
 def _standing(history: Sequence[Document]) -> list[Document]:
-    """Those of *history* that were not taken back."""
+    """Those of *history* that were not withdrawn."""
     ended = {
         (row["verdict"], row["labeller"]): float(row["label_time"])
         for row in history
@@ -193,17 +193,17 @@ def _names(alerts: Sequence[Document]) -> list[str]:
 
 
 def _subject(said: Mapping[str, str], now: float) -> Document:
-    """What a verdict without an alert is about.
+    """The subject of a verdict without an alert.
 
     Raises:
-        Refused: about nothing, or about times that are none.
+        Refused: there is no subject, or its times are not valid.
     """
     detector = said.get("detector") or None
     if said.get("event_id"):
         return {"event_id": said["event_id"], "detector": detector}
     if not said.get("entity"):
         raise Refused(
-            "say what the verdict is about: alert_id, event_id, or entity with since and until"
+            "name the subject of the verdict: alert_id, event_id, or entity with since and until"
         )
     try:
         since, until = float(said["since"]), float(said["until"])
@@ -217,7 +217,7 @@ def _subject(said: Mapping[str, str], now: float) -> Document:
 
 
 def _fields(request: Mapping[str, Any]) -> dict[str, str]:
-    """The request's form or JSON object, as text by name."""
+    """The fields of the request's form or JSON object, as text."""
     text = request.get("payload") or ""
     if text.lstrip().startswith("{"):
         try:

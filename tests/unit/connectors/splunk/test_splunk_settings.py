@@ -20,7 +20,7 @@ GOOD = {"url": "https://splunk:8089", "token": "abc"}
         ({"url": "https://splunk:notaport"}, "not https://HOST:PORT"),
         ({"hec_url": "https://splunk:8088"}, "hec_url needs hec_token_file"),
         ({"web_url": "splunk:8000"}, "web_url is not https://HOST:PORT"),
-        ({"web_url": "https://ada:x@splunk:8000"}, "web_url holds a user"),
+        ({"web_url": "https://ada:x@splunk:8000"}, "web_url contains a user"),
         ({"user": "ada"}, "both given"),
         ({"token": None}, "name token_file"),
         ({"token": None, "user": "ada"}, "a user needs password_file"),

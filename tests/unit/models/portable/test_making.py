@@ -92,13 +92,13 @@ def test_trees_that_lead_nowhere_are_refused(hard_artifact: MakeArtifact) -> Non
 def test_window_features_are_refused_by_name(training: Training) -> None:
     with pytest.raises(NotPortable, match="'count' looks at earlier events") as raised:
         portable_model(training.artifact, "v1")
-    assert "the service scores it all the same" in raised.value.hint
+    assert "the service still scores it" in raised.value.hint
 
 
 @pytest.mark.parametrize(
     ("given_feature", "why"),
     [
-        ({"kind": "ngrams", "field": "url.path"}, "hashed parts"),
+        ({"kind": "ngrams", "field": "url.path"}, "hashes parts"),
         ({"kind": "matches", "field": "url.path", "pattern": "x$"}, "RE2"),
         ({"kind": "hour_of_day", "field": "file.created"}, "text of file.created"),
         ({"kind": "day_of_week", "field": "file.created"}, "text of file.created"),

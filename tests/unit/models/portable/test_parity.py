@@ -47,7 +47,7 @@ def test_the_gate_sees_a_lost_intercept(hard_artifact: MakeArtifact) -> None:
     artifact = hard_artifact("xgboost")
     model = portable_model(artifact, "v1")
     assert abs(model.intercept) > 0.01
-    with pytest.raises(ParityBroken, match="v1 of 'hard' does not go into the SIEM"):
+    with pytest.raises(ParityBroken, match="v1 of 'hard' was not put into the SIEM"):
         require_parity(artifact, replace(model, intercept=0.0))
 
 

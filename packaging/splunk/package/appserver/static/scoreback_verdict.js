@@ -10,7 +10,7 @@
 
   SUBJECTS.forEach(function (name) {
     var value = asked.get(name);
-    if (value && value.charAt(0) !== '$') { // a field that the event lacks stays "$field$"
+    if (value && value.charAt(0) !== '$') { // for a missing field, Splunk leaves "$field$"
       said[name] = value;
     }
   });
@@ -56,7 +56,7 @@
           form.hidden = true;
           outcome.textContent = told.recorded
             ? 'Recorded. You can close this page.'
-            : 'That was your last word on it already. You can close this page.';
+            : 'You had recorded this verdict already. You can close this page.';
         } else {
           outcome.textContent = 'Not recorded: ' + (told.error || answer.status + ' ' + answer.statusText);
         }
@@ -73,6 +73,6 @@
     form.addEventListener('submit', send);
   } else {
     form.hidden = true;
-    outcome.textContent = 'This page is opened from the menu of an event of Scoreback: it names none.';
+    outcome.textContent = 'This page names no event. Open it from the menu of one of Scoreback\'s events.';
   }
 }());

@@ -80,7 +80,7 @@ def test_what_only_a_shadow_would_show_is_a_finding_of_no_version() -> None:
     ours = with_es(explore)
     assert "scoreback_stage=explore" in ours["search"]
     assert "scoreback_version" not in ours["search"]
-    assert "would show it" in ours["action.escu.known_false_positives"]
+    assert "would raise this alert" in ours["action.escu.known_false_positives"]
     metadata = json.loads(ours["action.correlationsearch.metadata"])
     assert metadata["detection_version"] == "1"
 

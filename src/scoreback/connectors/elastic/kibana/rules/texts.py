@@ -50,8 +50,8 @@ def note(rule: AlertRule, kibana: Differences) -> str:
             "## Triage\n\n"
             "The alert is about a detector, not about an event: `scoreback.detector` names it, and"
             f" `event.reason` says why. It is raised once a day while the condition lasts. For"
-            f" what to do, see {where} of Scoreback's documentation. The detector learns nothing from how you"
-            " close this alert."
+            f" what to do, see {where} of Scoreback's documentation. The detector learns nothing"
+            " from how you close this alert."
         )
     owner = f"\n\nOwner of the detector: {in_markdown(rule.owner)}." if rule.owner else ""
     more = f"\n\n{in_markdown(rule.notes)}" if rule.notes else ""
