@@ -175,7 +175,9 @@ class ElasticSettings(ConnectionSettings):
                 " cluster"
             )
         if re.search(r"/s/[^/]+/?$|/app(/|$)", parts.path):
-            raise ValueError("kibana contains a page or a space; write the space under space")
+            raise ValueError(
+                "kibana contains a path to a page or a space; write the space under space"
+            )
 
     @property
     def has_credentials(self) -> bool:

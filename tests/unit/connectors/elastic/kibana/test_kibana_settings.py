@@ -16,7 +16,7 @@ GOOD = {"hosts": ["https://es:9200"], "api_key": "abc", "kibana": "https://kiban
         ({"kibana": "https://kibana/?a=1"}, "kibana is not https://HOST:PORT"),
         ({"kibana": "https://ada:x@kibana"}, "kibana contains a user or password"),
         ({"kibana": "https://kibana/s/soc"}, "write the space under space"),
-        ({"kibana": "https://kibana/app/security"}, "kibana names a page"),
+        ({"kibana": "https://kibana/app/security"}, "kibana contains a path to a page"),
         ({"space": "Soc 1"}, "space: write the id of a space: lower-case letters, digits, _ and -"),
         (
             {"verdicts": {"approved": "maybe"}},
