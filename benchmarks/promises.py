@@ -16,6 +16,10 @@ Figures: the share of promises whose interval held what came, the median of prom
 precision, and alerts a day that the threshold of the training would have raised, against the
 budget. A training that was refused promises nothing; it is counted and named.
 
+An interval is for days like the judged ones. So the share is also given for those promises alone
+after which scoring would not have said that the version is not at home: the same comparison is made
+of the days that came.
+
 Needs the data folder for the sets (read only; the workspaces are temporary folders), about 2 GB of
 memory and, all told, some ten minutes on two cores.
 
@@ -46,9 +50,12 @@ from scoreback.errors import TrainingRefused
 from scoreback.models.artifact.scoring import Scorer
 from scoreback.models.detector.file import load_detector
 from scoreback.models.detector.spec import Detector
+from scoreback.models.judging.home import compare
+from scoreback.models.judging.reference import ENTITY
 from scoreback.models.judging.threshold import openings, suppression_of
 from scoreback.models.labels.truths import truths_as_of
-from scoreback.models.training.training import train
+from scoreback.models.training.training import Training, train
+from scoreback.multivalue import firsts
 from scoreback.records import EventBatch, LabelBatch
 from scoreback.service.app import App, opened
 from scoreback.service.demo.company import Company
@@ -98,6 +105,7 @@ class Promise:
     came_recall: float | None = None  # positives that are part of these alerts
     alerts: int = 0
     threshold_alerts: float | None = None  # a day, by the threshold of the training
+    drift: tuple[str, ...] = ()  # why scoring would say that the version is not at home
 
     @property
     def held(self) -> bool | None:
@@ -160,7 +168,19 @@ def kept(history: History, as_of: datetime, ahead: timedelta) -> Promise:
         came_recall=_share(np.isin(np.flatnonzero(truth == 1), hits)),
         alerts=len(shown),
         threshold_alerts=len(units.opened(over)) / days,
+        drift=_drift(training, after, scored.scores),
     )
+
+
+def _drift(training: Training, rows: pa.Table, scores: NDArray[np.float64]) -> tuple[str, ...]:
+    """Why scoring *rows* would say that the version is not at home; nothing where it is."""
+    reference = training.artifact.reference
+    if reference is None or not rows.num_rows:
+        return ()
+    rows = rows.append_column(ENTITY, firsts(rows["entity"]))
+    counts = reference.counted(rows, scores, ENTITY)
+    home = compare(reference, counts)
+    return () if home is None else home.reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,12 +298,15 @@ def summary(promises: Sequence[Promise]) -> dict[str, dict[str, float | int | No
     found = {}
     for name, mine in (*groups.items(), ("all", list(promises))):
         held = [p.held for p in mine if p.held is not None]
+        at_home = [p.held for p in mine if p.held is not None and not p.drift]
         ratios = [p.ratio for p in mine if p.ratio is not None]
         rates = [p.threshold_alerts / p.budget for p in mine if p.threshold_alerts is not None]
         found[name] = {
             "promises": len(held),
             "refused": sum(1 for p in mine if p.refused),
             "held": sum(held) / len(held) if held else None,
+            "at_home": len(at_home),
+            "held_at_home": sum(at_home) / len(at_home) if at_home else None,
             "median_ratio": statistics.median(ratios) if ratios else None,
             "median_alerts_to_budget": statistics.median(rates) if rates else None,
         }
@@ -306,12 +329,13 @@ def table(promises: Sequence[Promise]) -> None:
         held = "-" if p.held is None else "yes" if p.held else "NO"
         print(
             f"{begin}{said:<20}{_two(p.came):>6}{held:>6}{_two(p.ratio):>7}{recall:>15}"
-            f"{_two(p.threshold_alerts):>13}  {p.chosen}"
+            f"{_two(p.threshold_alerts):>13}  {p.chosen}{', not at home' if p.drift else ''}"
         )
     for name, found in summary(promises).items():
         print(
             f"{name}: {found['promises']} promises ({found['refused']} refused), held"
-            f" {_two(found['held'])}, median of promised to realised precision"
+            f" {_two(found['held'])} ({found['at_home']} at home: {_two(found['held_at_home'])}),"
+            f" median of promised to realised precision"
             f" {_two(found['median_ratio'])}, of alerts by the threshold to the budget"
             f" {_two(found['median_alerts_to_budget'])}"
         )
