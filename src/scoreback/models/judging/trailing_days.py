@@ -21,17 +21,17 @@ def trailing_of(
     The first day of *past* is not whole: scoring began in it. Where a cold start is shorter than a
     day, all of it stands for any part of a day of its length.
     """
-    scored = _whole_days(past, start, day)
-    days = scored[1:][-TRAILING_DAYS:]
+    days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
+    own = _knows_a_day(past, start, day)
     missing = TRAILING_DAYS - len(days)
     if cold_start is None or not missing or not cold_start.hours:
-        return Trailing(days, own=bool(scored))
+        return Trailing(days, own=own)
     filling = _whole_days([cold_start], start, max(cold_start.hours) + HOUR_US)
     whole = filling[1:-1] if len(filling) > 2 else []
     if whole or days:
-        return Trailing([*whole[-missing:], *days], own=bool(scored))
+        return Trailing([*whole[-missing:], *days], own=own)
     stretch = (max(cold_start.hours) + HOUR_US - min(cold_start.hours)) / DAY_US
-    return Trailing(filling, own=bool(scored), stretch=stretch)
+    return Trailing(filling, own=own, stretch=stretch)
 
 
 def units_a_day(past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int) -> float:
@@ -55,6 +55,20 @@ def days_with_units(past: Sequence[Past], start: DayStart, until: int) -> list[t
     starts = start.between(hours[0], until)
     days = np.unique(np.searchsorted(starts, hours, side="right") - 1).tolist()
     return [(starts[day], starts[day + 1]) for day in days if starts[day + 1] <= until]
+
+
+def _knows_a_day(past: Sequence[Past], start: DayStart, day: int) -> bool:
+    """Whether the model has scored at least half of a day before *day*.
+
+    One that was promoted in the evening has scored minutes of that day, or what came late: what is
+    worse than its other days it knows no better than one that begins at midnight.
+    """
+    scored = days_with_units(past, start, day)
+    if not scored:
+        return False
+    since, until = scored[0]
+    began = min(hour for one in past for hour in one.hours if hour >= since)
+    return len(scored) > 1 or began - since <= (until - since) / 2
 
 
 def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:

@@ -220,6 +220,19 @@ def test_until_a_model_has_scored_a_day_the_budget_is_all_that_a_day_opens(
     assert at_once.held_back + later.held_back > 0
 
 
+@pytest.mark.parametrize(("began", "most"), [(23.9, 10), (13.0, 10), (11.0, 15), (0.0, 15)])
+def test_a_model_that_begins_in_the_evening_opens_no_burst_on_its_first_whole_day(
+    began: float, most: int
+) -> None:
+    pacer = Pacer(pace(10), DayStart(), BORN, cold_start=cold_start_of(days_of(9)))
+    start = START + 9 * DAY + int(began * HOUR)
+    pacer.judge(units_of([start, START + 10 * DAY - 1], [0.1, 0.1]))
+    at = START + 10 * DAY + 10 * HOUR
+    busy = pacer.judge(units_of(at + np.arange(400), np.full(400, 0.9)))
+    worst = pacer.judge(units_of(at + 5 * HOUR + np.arange(400), np.full(400, 0.998)))
+    assert opened(busy) + opened(worst) == most
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 399), max_size=4))
 def test_a_busy_hour_gives_the_same_alerts_however_it_is_cut(seed: int, cuts: list[int]) -> None:
