@@ -7,7 +7,8 @@ COLUMNS: Mapping[str, str] = {
     "shown a day": "alerts that there were; fewer where the days held too few units",
     "share true": "alerts whose opening event is a positive, of all shown. An alert without a label"
     " counts as false, so it is a floor. Beside it the 90 % interval for as many days to come,"
-    " a week at most",
+    " a week at most, if they are like the judged ones: alerts of one day or one entity are drawn"
+    " together, as they are true or false together",
     "among labelled": "the same, of those alerts alone that have a label",
     "labelled": "alerts that have a label, of all shown",
     "positives covered": "positive events that are part of an alert, of all positives",

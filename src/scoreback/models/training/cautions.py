@@ -94,7 +94,7 @@ def _volume(detector: Detector, own: Evaluation) -> Pitfall:
         "alerts a day",
         f"{shown:.1f}",
         abs(shown - budget) <= OFF * budget,
-        f"on the judged days, for a budget of {budget:g}. Off by more than {OFF:.0%} there were"
+        f"on the judged days, for a budget of {budget:,.14g}. Off by more than {OFF:.0%} there were"
         " fewer units than the budget takes: every one would be an alert",
     )
 
@@ -105,8 +105,8 @@ def _busy_days(detector: Detector, own: Evaluation) -> Pitfall:
         "days over budget",
         f"{at.days_over_budget} of {at.days:.0f}",
         at.busiest_day <= most,
-        f"judged days have more than {detector.alerts.budget:g} of the best alerts, the busiest"
-        f" {at.busiest_day}. A day opens at most {most:g}: the rest is not shown",
+        f"judged days have more than {detector.alerts.budget:,.14g} of the best alerts, the busiest"
+        f" {at.busiest_day}. A day opens at most {most:,.14g}: the rest is not shown",
     )
 
 

@@ -69,7 +69,7 @@ def warnings_of(
     if threshold.silent:
         found.append(
             f"no alert would be raised: the highest score is shared by more units than the budget "
-            f"of {detector.alerts.budget:g} a day takes; add features that tell them apart"
+            f"of {detector.alerts.budget:,.14g} a day takes; add features that tell them apart"
         )
     elif threshold.next_lower is None:
         found.append("every unit fits into the budget, so the threshold is the lowest score seen")

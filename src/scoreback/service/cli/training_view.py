@@ -89,7 +89,7 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
         )
     days = training.evaluation.at_budget.days
     show.table(
-        f"At {detector.alerts.budget:g} alerts a day, on {days:.0f} unseen days from"
+        f"At {detector.alerts.budget:,.14g} alerts a day, on {days:.0f} unseen days from"
         f" {' to '.join(training.judged_days)}",
         ("", "true alerts", "precision (90 % interval)", "labelled only", "labelled share",
          "alerts a day", "incidents found", "average precision"),
@@ -129,7 +129,7 @@ def _budgets(evaluation: Evaluation) -> None:
          "hours to first alert", "days over"),
         [
             (
-                f"{at.budget:g}/day",
+                f"{at.budget:,.14g}/day",
                 f"{at.alerts_per_day:.1f}",
                 _with_interval(at),
                 show.figure(at.precision_labelled, 2),

@@ -83,9 +83,9 @@ def _over_budget(alerts: Figures) -> str:
     budget, share = number(alerts, "budget"), number(alerts, "share_of_budget")
     last = number(alerts, "last_day")
     if share > FAR_OVER:
-        return f"{number(alerts, 'per_day'):.1f} alerts a day for a budget of {budget:g}"
+        return f"{number(alerts, 'per_day'):.1f} alerts a day for a budget of {budget:,.14g}"
     if last > FAR_OVER_IN_A_DAY * budget:
-        return f"{last:.0f} alerts in 24 hours for a budget of {budget:g} a day"
+        return f"{last:.0f} alerts in 24 hours for a budget of {budget:,.14g} a day"
     return ""
 
 

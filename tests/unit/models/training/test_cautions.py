@@ -64,6 +64,15 @@ def test_each_asks_for_a_look_from_its_limit_on(
     assert found(make_detector(), with_figures(own, **figures))[name].fine is fine
 
 
+def test_a_budget_of_a_million_is_written_out(
+    make_detector: Callable[..., Detector], own: Evaluation
+) -> None:
+    detector = make_detector()
+    alerts = detector.alerts.model_copy(update={"budget": 1_000_000.0})
+    huge = detector.model_copy(update={"alerts": alerts})
+    assert "for a budget of 1,000,000." in found(huge, own)["alerts a day"].sentence
+
+
 def test_candidates_that_nothing_tells_apart_need_more_positives_and_are_named(
     make_detector: Callable[..., Detector], own: Evaluation
 ) -> None:
