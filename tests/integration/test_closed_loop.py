@@ -95,6 +95,8 @@ def test_a_shadow_is_promoted_and_a_bad_version_taken_back_with_its_alerts(loop:
     assert recalled <= {one.alert_id for one in raised[1:]}
     assert done.choice.counts["touched"] >= 1
     assert tagged(loop) == recalled
+    there = {one.alert_id: one.verdict for one in loop.alerts(loop.wrong)}
+    assert {there[name] for name in recalled} == {None}  # closed with --close alone
     assert loop.rule == (loop.sound, False)
 
     # Undone, it is as before; done again with --close, the alerts are closed, and make no label.
