@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,9 @@ from pathlib import Path
 if not __package__:  # run by its file name: tests are found from the top of the repository
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.elasticsearch.assembly import MAIN_CLASS, assembled, class_path
+from tests.elasticsearch.assembly import assembled
 from tests.elasticsearch.java import Java, Missing, java
+from tests.elasticsearch.server_folder import MAIN_CLASS, class_path
 
 ADDRESS = "SCOREBACK_TEST_ELASTICSEARCH"
 # A third less CPU to start, and no threads that compete with the tests for few cores. What runs
@@ -79,23 +80,43 @@ def running(
     home, runtime = assembled(), java()
     with tempfile.TemporaryDirectory(prefix="scoreback-node-") as folder:
         run = Path(folder)
-        log = run / "console.log"
         pairs = [f"{name}={value}" for name, value in (settings or {}).items()]
         command = _command(runtime, home, run, heap, jvm_options)
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, str(home), str(run), *pairs],
-                cwd=home,  # the class path is relative to it
-                stdin=subprocess.PIPE,  # closed when we end, however we end: it then stops too
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl+C is ours to handle
-            )
-        try:
-            port = green_port(process, run, log, time.monotonic() + start_within)
-            yield Node("127.0.0.1", port, process.pid, log)
-        finally:
-            stop(process)
+        with booted(command, home, run, pairs, start_within=start_within) as node:
+            yield node
+
+
+@contextmanager
+def booted(
+    command: Sequence[str], home: Path, run: Path, pairs: Sequence[str], *, start_within: float
+) -> Iterator[Node]:
+    """Run *command*, a Java with ``Boot``, until it is green; stop it at the end.
+
+    Args:
+        command: Java, its options and the class to run.
+        home: The server's folder.
+        run: The node's own folder, empty.
+        pairs: Node settings, ``NAME=VALUE``.
+        start_within: Seconds until it must be green.
+
+    Raises:
+        NodeFailed: It ended before it was green, or took too long.
+    """
+    log = run / "console.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, str(home), str(run), *pairs],
+            cwd=home,  # the class path is relative to it
+            stdin=subprocess.PIPE,  # closed when we end, however we end: it then stops too
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl+C is ours to handle
+        )
+    try:
+        port = _green_port(process, run, log, time.monotonic() + start_within)
+        yield Node("127.0.0.1", port, process.pid, log)
+    finally:
+        _stop(process)
 
 
 def _command(
@@ -118,7 +139,7 @@ def _command(
     return [runtime.java, *options, *jvm_options, "-cp", path, MAIN_CLASS]
 
 
-def green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline: float) -> int:
+def _green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline: float) -> int:
     """The port, once the node says that it is green."""
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -136,7 +157,7 @@ def green_port(process: subprocess.Popen[bytes], run: Path, log: Path, deadline:
     raise NodeFailed("\n".join([f"The node {how}. The end of its log:", *said]))
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     """By its process id: asked first, killed if it does not listen."""
     process.terminate()
     try:

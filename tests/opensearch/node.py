@@ -1,16 +1,15 @@
 """One OpenSearch node on 127.0.0.1, stopped by whoever started it."""
 
 import os
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.elasticsearch.java import java
-from tests.elasticsearch.node import QUICK, Node, green_port, stop
-from tests.opensearch.assembly import MAIN_CLASS, assembled, class_path
+from tests.elasticsearch.node import QUICK, Node, booted
+from tests.elasticsearch.server_folder import MAIN_CLASS, class_path
+from tests.opensearch.assembly import assembled
 
 
 @contextmanager
@@ -31,23 +30,10 @@ def running(
     home, runtime = assembled(), java()
     with tempfile.TemporaryDirectory(prefix="scoreback-opensearch-") as folder:
         run = Path(folder)
-        log = run / "console.log"
         command = [
             runtime.java, f"-Xms{heap}", f"-Xmx{heap}", f"-Djava.io.tmpdir={run}",
             "--enable-native-access=ALL-UNNAMED", *jvm_options,
             "-cp", os.pathsep.join(class_path(home)), MAIN_CLASS,
         ]  # fmt: skip
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, str(home), str(run)],
-                cwd=home,  # the class path is relative to it
-                stdin=subprocess.PIPE,  # closed when we end, however we end: it then stops too
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl+C is ours to handle
-            )
-        try:
-            port = green_port(process, run, log, time.monotonic() + start_within)
-            yield Node("127.0.0.1", port, process.pid, log)
-        finally:
-            stop(process)
+        with booted(command, home, run, (), start_within=start_within) as node:
+            yield node
