@@ -222,10 +222,10 @@ def test_the_module_is_the_same_command() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--since", "2026-02-01", "--until", "2026-01-01"], "--since has to be before --until"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "--since must be before --until"),
         (["--since", "2026-01-01", "--every", "5h"], "--every '5h' is not a day or more"),
-        (["--since", "2026-01-01", "--fail-below", "accuracy=0.9"], "is not a figure and a number"),
-        (["--since", "2026-01-01", "--fail-below", "precision=30"], "is not a figure and a number"),
+        (["--since", "2026-01-01", "--fail-below", "accuracy=0.9"], "must be a figure and a number"),
+        (["--since", "2026-01-01", "--fail-below", "precision=30"], "must be a figure and a number"),
     ],
 )
 def test_a_backtest_that_cannot_be_is_wrong_usage(
@@ -255,7 +255,7 @@ def test_a_backtest_fails_below_what_is_asked_where_no_version_was_kept(
     assert "positive" in found["versions"][0]["refused"]
     assert [day["version"] for day in found["days"]] == [None] * 3
     assert found["missed"] == {
-        "precision": "precision cannot be told, 0.1 is the least: there was no alert"
+        "precision": "precision is unknown, as there was no alert; the minimum is 0.1"
     }
     assert 'failures="1"' in (tmp_path / "out.xml").read_text()
     shown = scoreback("backtest", detector, *window, "--out", tmp_path / "page.html")

@@ -152,7 +152,7 @@ def test_where_all_stands_as_wanted_plan_ends_with_0_and_apply_changes_nothing(
     ended = scoreback("plan", file)
     assert ended.code == 0, ended.err
     assert detector.name in ended.out
-    assert "Everything in the SIEM is as it should be." in ended.out
+    assert "Everything in the SIEM is up to date." in ended.out
     assert scoreback("apply", file).code == 0
     with opened(Settings(home=workspace)) as app:
         assert {entry.action for entry in audit_log(app.state)} <= {"register", "promote"}
@@ -315,7 +315,7 @@ def test_removing_a_rule_leaves_its_alerts_and_only_apply_brings_it_back(
         assert siem_of(app).rules.current(detector.name) is None
         assert list(siem_of(app).alerts.find(AlertQuery(detector=detector.name)))
         assert audit_log(app.state)[0].action == "remove"
-    assert "Nothing of Scoreback's" in scoreback("remove", file, "--yes").out
+    assert "nothing of Scoreback's" in scoreback("remove", file, "--yes").out
     assert scoreback("score", file, "--until", end.isoformat()).code == 0
     with opened(Settings(home=workspace)) as app:
         assert not reconcile(app, detector, at=end, warn=lambda _: None)

@@ -299,7 +299,7 @@ def test_a_key_that_may_not_be_made_leaves_no_file(
     ("arguments", "words"),
     [
         ((), "no kind of key"),
-        (("--elastic", "--create"), "needs a user who may make keys"),
+        (("--elastic", "--create"), "needs a user who may create keys"),
         (("--elastic", "--expires", "soon"), "'soon' is not how long"),
     ],
 )

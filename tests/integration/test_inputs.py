@@ -100,7 +100,7 @@ def test_a_second_export_of_days_that_were_scored_is_scored_at_the_next_run(
     run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
     assert (run["scored"], run["late"], run["never_scored"]) == (161, 0, 0)
     loaded = scoreback("load", second, *COLUMNS)
-    assert "160 events are older than what has been scored already" in loaded.out
+    assert "160 events are older than those already scored" in loaded.out
     run = json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)
     assert (run["scored"], run["never_scored"]) == (161, 0)
     assert json.loads(scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json").out)[
@@ -155,7 +155,7 @@ def test_events_that_are_never_scored_are_told_by_load_score_and_check(
     scoreback("load", first, *COLUMNS)
     scoreback("score", "alert_queue.yml", "--until", UNTIL)
     loaded = scoreback("load", second, *COLUMNS, "--arrival", "raised_at")
-    assert "160 events arrived, as the export says, before what has been scored" in loaded.out
+    assert "160 events arrived, according to the export, before events that are already scored" in loaded.out
     run = scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json")
     assert json.loads(run.out)["never_scored"] == 160
     assert "160 events of alert_queue came in after" in run.err
@@ -237,7 +237,7 @@ def test_check_counts_labels_and_says_which_values_match_nothing(scoreback: Run)
     checked = scoreback("check", "alert_queue.yml")
     assert checked.code == 0
     assert "Labels of alert_queue in 'closed.as'" in checked.out
-    assert "in no event looked at: 'harm*'; values are compared whole" in checked.out
+    assert "in none of these events: 'harm*'; values are compared as a whole" in checked.out
     entry = json.loads(scoreback("check", "alert_queue.yml", "--json").out)[-1]
     values = {one["value"]: one["events"] for one in entry["labels"]["values"]}
     assert entry["labels"]["positive"] == values["true positive"] > 100
@@ -285,7 +285,7 @@ def test_a_file_of_verdicts_closes_many_alerts_or_none(scoreback: Run) -> None:
     by = {alert["alert_id"]: alert["labeller"] for alert in listed if alert["verdict"]}
     assert by == {first["alert_id"]: "dana", second["alert_id"]: "ada"}
     again = scoreback("verdict", "--file", file, "--by", "dana")
-    assert "0 alerts are closed; 2 were closed so already" in again.out
+    assert "0 alerts closed; 2 had this verdict already" in again.out
     assert scoreback("verdict", first["alert_id"], "--file", file).code == 2
 
 

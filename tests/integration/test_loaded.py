@@ -68,7 +68,7 @@ def test_a_load_is_taken_back_whole_and_can_be_loaded_again(scoreback: Run, name
         first.rename("moved.csv")
     gone = scoreback("unload", sha[:8] if named == "its checksum" else "a.csv", "--stream", "s")
     assert gone.code == 0, gone.err
-    assert "a.csv: 3 events taken out of s; 2 stay there" in gone.out
+    assert "a.csv: 3 events removed from s; 2 stay" in gone.out
     assert rows(scoreback) == 2
     assert scoreback("unload", "a.csv", "--stream", "s").code == 1
     load(scoreback, export("a.csv", range(1, 4)))

@@ -410,7 +410,7 @@ def test_the_command_says_what_a_rollback_did_that_could_not_say_it(
     one.roll_back()
     said = CliRunner().invoke(command_line, command)
     assert said.exit_code == 0, said.output
-    assert "This rollback was done already" in said.stdout
+    assert "This rollback was already done" in said.stdout
     assert champion_of(one.app, one.detector).version == one.good.version
     said = CliRunner().invoke(command_line, command)
     assert isinstance(said.exception, StateError)

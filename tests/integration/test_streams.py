@@ -45,7 +45,7 @@ def test_a_reader_that_is_gone_is_said_in_words(tmp_path: Path, arguments: list[
     finally:
         os.close(writer)
     assert code == 1
-    assert said.startswith("scoreback: standard output was closed before all was written")
+    assert said.startswith("scoreback: standard output was closed before everything was written")
     assert len(said.splitlines()) == 2
 
 

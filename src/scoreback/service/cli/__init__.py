@@ -37,7 +37,8 @@ from scoreback.service.serving.allocators import keep_memory_flat
 
 EXIT_CODES = (
     "0 done; 1 could not be done; 2 wrong usage;"
-    " 3 done in part, or something to do (rejected rows, a finding that must be fixed, a plan)"
+    " 3 done in part, or something is left to do (rejected rows, a finding that must be fixed, a"
+    " plan)"
 )
 
 app = typer.Typer(
@@ -93,7 +94,7 @@ def main() -> None:
         fail(error)
         wrong_usage = isinstance(error, UsageError | NotThere)
         raise SystemExit(WRONG_USAGE if wrong_usage else FAILED) from None
-    except (OSError, SystemExit):  # of both, the library that parses arguments hides the reason
+    except (OSError, SystemExit):  # the library that parses arguments hides the reason of both
         with suppress(OSError):
             sys.stdout.flush()
         if out is not None and out.failure is not None:

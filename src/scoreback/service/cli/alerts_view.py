@@ -1,4 +1,4 @@
-"""Alerts for people: which one a short id means, and the list of them, by risk."""
+"""Alerts for people: the list, by risk, and which alert a short id means."""
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ from scoreback.service.cli import show
 from scoreback.service.cli.reasons import in_words
 from scoreback.service.cli.usage import UsageError
 
-_NAMED = 10  # of the alerts that an ambiguous id may mean
+_NAMED = 10  # alerts that the error about an ambiguous id names
 
 _COLUMNS = ("alert", "risk", "time", "entity", "events", "verdict", "rule")
 
 
 def riskiest(found: Iterable[Alert], limit: int, since: datetime | None = None) -> list[Alert]:
-    """At most *limit* of *found*, the highest risk first; of equal risk, the newest first.
+    """At most *limit* of the alerts *found*: highest risk first, then newest first.
 
     Args:
         found: the alerts.
-        limit: of the list.
+        limit: the most alerts to return.
         since: only alerts on events from this time on.
     """
     wanted = (one for one in found if since is None or one.event_time >= since)
@@ -30,13 +30,13 @@ def riskiest(found: Iterable[Alert], limit: int, since: datetime | None = None) 
 
 
 def named(alerts: AlertsDoor, given: str) -> str:
-    """The whole id of the alert that *given* means: an id, or its beginning.
+    """The full id of the alert that *given* means: an id, or the beginning of one.
 
-    Every alert is looked at, so ask only for what is not an id as it stands.
+    This reads every alert, so call it only when *given* is not a full id.
 
     Raises:
-        UsageError: more than one alert's id begins so; names them.
-        SiemRefused: none does.
+        UsageError: the ids of several alerts begin with *given*; the error names them.
+        SiemRefused: no alert's id begins with *given*.
     """
     meant = set()
     if given:
@@ -48,7 +48,8 @@ def named(alerts: AlertsDoor, given: str) -> str:
     if len(meant) > 1:
         listed = ", ".join(sorted(meant)[:_NAMED])
         raise UsageError(
-            f"{len(meant)} alerts have an id that begins with {given!r}", hint=f"name one: {listed}"
+            f"{len(meant)} alerts have an id that begins with {given!r}",
+            hint=f"name one of: {listed}",
         )
     if not meant:
         raise SiemRefused(
@@ -59,12 +60,12 @@ def named(alerts: AlertsDoor, given: str) -> str:
 
 
 def fields_of(alerts: AlertsDoor, listed: Sequence[Alert]) -> Mapping[str, Mapping[str, str]]:
-    """By alert id, what `write.copy_fields` copied from its event, where the SIEM can say it."""
+    """The fields that `write.copy_fields` copied, by alert id; empty if the SIEM cannot say."""
     return alerts.fields_of(listed) if isinstance(alerts, AlertFields) else {}
 
 
 def links_of(alerts: AlertsDoor, listed: Sequence[Alert]) -> Mapping[str, str]:
-    """By alert id, the page of the SIEM that shows it, where it has one."""
+    """The SIEM's page of each alert, by alert id; alerts without a page are left out."""
     if not isinstance(alerts, AlertLinks):
         return {}
     links = {one.alert_id: alerts.link_of(one) for one in listed}
@@ -76,7 +77,7 @@ def show_alerts(
     fields: Mapping[str, Mapping[str, str]],
     links: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """One block each on a narrow screen, one row each on a wide one."""
+    """Print one block per alert on a narrow screen, one row per alert on a wide one."""
     names = sorted({name for said in fields.values() for name in said})
     show.table(
         "Alerts, by risk",

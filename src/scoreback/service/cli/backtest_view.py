@@ -8,7 +8,7 @@ Account = dict[str, Any]
 
 
 def show_backtest(account: Account) -> None:
-    """Print the account of a backtest."""
+    """Print what a backtest found."""
     found = account["figures"]
     show.say(
         f"{account['detector']} from {account['since']:%Y-%m-%d} to {account['until']:%Y-%m-%d}:"
@@ -20,11 +20,11 @@ def show_backtest(account: Account) -> None:
     if len(account["starts"]) > 1:
         _spread(account)
     else:
-        show.say("One start day tells little: --starts 3 shows how far the figures depend on it")
+        show.say("The figures may depend on the start day; add --starts 3 to see how much")
     if found["counts"]["unlabelled"]:
         show.say(
             f"Alerts without a verdict so far: {found['counts']['unlabelled']}; precision counts"
-            " them as false, the share among labelled alerts leaves them out"
+            " them as false, 'among labelled alerts' leaves them out"
         )
 
 
@@ -82,9 +82,9 @@ def _days(account: Account) -> None:
 def _figures(account: Account) -> None:
     paced, fixed = account["figures"], account["fixed_threshold"]
     value, whose = fixed["value"], fixed["whose"]
-    said = "In all, beside a fixed threshold"
+    said = "All days, beside a fixed threshold"
     if value is not None:
-        said += f": {value:.4f}, that {whose}"
+        said += f" of {value:.4f}, the threshold {whose}"
     show.say(said)
     rows = [
         ("alerts a day", show.figure(paced["alerts_per_day"], 1),
@@ -126,8 +126,8 @@ def _spread(account: Account) -> None:
     spread = account["spread"]["precision"]
     if spread["middle"] is not None:
         show.say(
-            f"precision lies between {spread['least']:.2f} and {spread['most']:.2f}, by the start"
-            f" day alone; {spread['middle']:.2f} is the middle"
+            f"precision lies between {spread['least']:.2f} and {spread['most']:.2f}, depending"
+            f" only on the start day; the median is {spread['middle']:.2f}"
         )
 
 

@@ -18,20 +18,20 @@ _NAMED = {"incidents": "incidents_share", "aut": "area_under_time"}
 
 def backtest(
     file: options.DetectorFile,
-    since: Annotated[str, typer.Option(help="First day that is replayed.", metavar="TIME")],
+    since: Annotated[str, typer.Option(help="First day to replay.", metavar="TIME")],
     until: Annotated[
         str | None, typer.Option(help="End of the last day (else now).", metavar="TIME")
     ] = None,
     every: Annotated[
         str | None,
         typer.Option(
-            help="How often to train, as 7d (else as schedule.train says).", metavar="SPAN"
+            help="How often to train, such as 7d (else as schedule.train says).", metavar="SPAN"
         ),
     ] = None,
     starts: Annotated[
         int,
         typer.Option(
-            help="Start days, to see how far figures depend on them.",
+            help="How many start days to try, to see how much the figures depend on them.",
             metavar="COUNT",
             min=1,
             max=31,
@@ -40,8 +40,9 @@ def backtest(
     fail_below: Annotated[
         list[str] | None,
         typer.Option(
-            help="Exit with 3 where the middle of the start days is below, as precision=0.3:"
-            " precision, precision_labelled, recall, incidents or aut. Repeat it.",
+            help="Exit with 3 if the median over the start days is lower, such as precision=0.3."
+            " Figures: precision, precision_labelled, recall, incidents, aut. Can be"
+            " repeated.",
             metavar="FIGURE=LEAST",
         ),
     ] = None,
@@ -53,9 +54,9 @@ def backtest(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Replay a detector over past days as it would have been: trainings, labels, alerts.
+    """Replay a detector over past days: its trainings, labels and alerts as they would have been.
 
-    Each training knows what was known then. Nothing is written to the SIEM or to the workspace.
+    Each training sees only what was known then. Nothing is written to the SIEM or the workspace.
     """
     from scoreback.service.backtesting.backtest import Wish
     from scoreback.service.backtesting.backtest import backtest as replay
@@ -67,7 +68,7 @@ def backtest(
     begin, end = options.moment(since, "--since"), options.moment(until, "--until") or now
     if begin is None or begin >= end or end > now:
         raise UsageError(
-            "--since has to be before --until, and --until not after now",
+            "--since must be before --until, and --until must not be in the future",
             hint="for example --since 2026-01-01 --until 2026-03-01",
         )
     least = _least(fail_below or [])
@@ -100,7 +101,10 @@ def _span(text: str | None) -> timedelta | None:
         return None
     found = duration(text)
     if not found or found.total_seconds() < 86_400:
-        raise UsageError(f"--every {text!r} is not a day or more", hint="write 7d, 1w")
+        raise UsageError(
+            f"--every {text!r} is not a time span of at least one day",
+            hint="write for example 7d or 1w",
+        )
     return found
 
 
@@ -117,7 +121,7 @@ def _least(given: list[str]) -> dict[str, float]:
             value = -1.0
         if figure not in COMPARED or not 0 <= value <= 1:
             raise UsageError(
-                f"--fail-below {name}={text} is not a figure and a number from 0 to 1",
+                f"--fail-below {name}={text} must be a figure and a number from 0 to 1",
                 hint=f"figures: {', '.join(['incidents', 'aut', *COMPARED[:3]])}",
             )
         found[figure] = value
@@ -125,14 +129,14 @@ def _least(given: list[str]) -> dict[str, float]:
 
 
 def _missed(account: dict[str, Any], least: dict[str, float]) -> dict[str, str]:
-    """Of each figure that is too low, how low it is."""
+    """A sentence for each figure that is below its minimum."""
     found = {}
     for name, value in least.items():
         middle = account["spread"][name]["middle"]
         if middle is None:
-            found[name] = f"{name} cannot be told, {value:g} is the least: there was no alert"
+            found[name] = f"{name} is unknown, as there was no alert; the minimum is {value:g}"
         elif middle < value:
-            found[name] = f"{name} is {middle:.3f}, {value:g} is the least"
+            found[name] = f"{name} is {middle:.3f}, below the minimum of {value:g}"
     return found
 
 

@@ -1,4 +1,4 @@
-"""How shadows do beside the champion, as a table and as JSON."""
+"""How shadows compare with the champion, as a table and as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from scoreback.service.state.gate_verdicts import DECISIONS, GateVerdict
 
 
 def compare_versions(file: Path, detector: Detector, home: Path | None, json: bool) -> None:
-    """Compare the shadows of *detector* with its champion; changes nothing."""
+    """Compare the shadows of *detector* with its champion; change nothing."""
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.comparing.gate_job import run_gate
     from scoreback.service.state.audit import audit_log
@@ -43,7 +43,7 @@ def compare_versions(file: Path, detector: Detector, home: Path | None, json: bo
 
 
 def _as_json(verdict: GateVerdict, decision: AuditEntry | None) -> dict[str, object]:
-    """A verdict that was written down, and who decided what after it: null where nobody has."""
+    """A recorded verdict, and who decided what after it (null while nobody has)."""
     return {
         **asdict(verdict),
         "decision": None if decision is None else decision.action,

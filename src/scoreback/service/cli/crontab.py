@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from scoreback.models.detector.spec import Detector
 
-if TYPE_CHECKING:  # who only validates needs no settings
+if TYPE_CHECKING:  # `validate` without --crontab needs no settings
     from scoreback.service.settings import Settings
 
 _PATHS = frozenset({"connection_file"})
 
 
 def lines(file: Path, detector: Detector, settings: "Settings") -> list[str]:
-    """When *detector* is scored and trained, one line each.
+    """One line for scoring *detector* and one for training it.
 
-    A line names the command, *file* and the workspace by their absolute paths, as cron starts in
-    the home folder and knows few places of commands. It also names the settings that are in the
-    environment now. Connections take their secrets from the environment, too: those are not
-    written here, and cron needs a file for them.
+    Each line names the command, *file* and the workspace by absolute paths, as cron starts in the
+    home folder with a short PATH. It also names the settings that are in the environment now.
+    Secrets of connections are not written here, even if they are in the environment: cron needs a
+    file for them.
     """
     environment = [f"{name}={shlex.quote(text)}" for name, text in _environment(settings).items()]
     home = f"--home {_quoted(settings.home)}"
@@ -33,7 +33,7 @@ def lines(file: Path, detector: Detector, settings: "Settings") -> list[str]:
 
 
 def _environment(settings: "Settings") -> Mapping[str, str]:
-    """Settings that were given as variables, except the workspace, which is an option."""
+    """The settings that are environment variables, except the workspace, which is an option."""
     from scoreback.service.settings import PREFIX
 
     found = {}
@@ -47,7 +47,7 @@ def _environment(settings: "Settings") -> Mapping[str, str]:
 
 
 def _command() -> str:
-    """The command that runs now, by its whole path."""
+    """The absolute path of the command that is running."""
     called = shutil.which(sys.argv[0])
     if called is not None and Path(called).name == "scoreback":
         return _quoted(Path(called))
@@ -55,10 +55,10 @@ def _command() -> str:
 
 
 def _quoted(path: Path) -> str:
-    # A link stays a link: it may be what leads to the newest.
+    # Links are kept: a link may point to the newest installation.
     return shlex.quote(os.path.abspath(path))  # noqa: PTH100
 
 
 def _escaped(command: str) -> str:
-    """To cron a ``%`` is the end of a line."""
+    """Cron takes ``%`` as the end of the line."""
     return command.replace("%", "\\%")

@@ -1,4 +1,4 @@
-"""Commands that bring events in and check that they can be used."""
+"""Commands that load events and check that detectors can use them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,9 @@ def load(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="CSV, TSV, JSON or Parquet; also gz and zip.", metavar="FILES", show_default=False
+            help="CSV, TSV, JSON or Parquet; also as gz or zip.",
+            metavar="FILES",
+            show_default=False,
         ),
     ],
     stream: Annotated[
@@ -32,47 +34,50 @@ def load(
     id_column: Annotated[
         str | None,
         typer.Option(
-            "--id", help="Column of the event id (else the row's content).", metavar="COLUMN"
+            "--id",
+            help="Column of the event id (else the id is made from the row's content).",
+            metavar="COLUMN",
         ),
     ] = None,
     arrival: Annotated[
         str | None,
         typer.Option(
-            help="Column of the arrival time. Without it, the event time, or right after what has"
-            " been scored already.",
+            help="Column of the arrival time (else the event time, or just after what has been"
+            " scored already).",
             metavar="COLUMN",
         ),
     ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(
-            help="Field to keep, as NAME=COLUMN; repeat it. Without any, all columns.",
+            help="Field to keep, as NAME=COLUMN (else all columns). Can be repeated.",
             metavar="NAME=COLUMN",
         ),
     ] = None,
     strip: Annotated[
         str | None,
         typer.Option(
-            help="What each event is wrapped in, such as _source or result.", metavar="NAME"
+            help="Key that each event is wrapped in, such as _source or result.", metavar="NAME"
         ),
     ] = None,
     time_format: Annotated[
         str | None,
         typer.Option(
-            help="How times are written, as for strptime: '%d.%m.%Y %H:%M'.", metavar="FORMAT"
+            help="Format of the times, as for strptime: '%d.%m.%Y %H:%M'.", metavar="FORMAT"
         ),
     ] = None,
     timezone: Annotated[
         str | None,
         typer.Option(
-            help="Zone of times without an offset, such as Europe/Berlin (else UTC).",
+            help="Time zone of times without an offset, such as Europe/Berlin (else UTC).",
             metavar="ZONE",
         ),
     ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Field that holds labels; repeat it. Without any, those that changed and look so.",
+            help="Field that holds labels (else changed fields that look like labels). Can be"
+            " repeated.",
             metavar="FIELD",
         ),
     ] = None,
@@ -81,8 +86,8 @@ def load(
 ) -> None:
     """Load an export into the embedded SIEM, to try a detector on it.
 
-    Loading a file again changes nothing; with labels filled in, it updates the labels of events
-    that are there. Rows that cannot be used are kept beside, with reasons.
+    Loading a file again changes nothing, except that labels filled in since then are updated. Rows
+    that cannot be used are kept in a file of rejected rows, with the reasons.
     """
     from dataclasses import asdict
 
@@ -102,8 +107,8 @@ def load(
         exports = app.connector.exports
         if exports is None:
             raise ConfigError(
-                "only the embedded SIEM takes exports; yours gets its events by its own means",
-                hint="unset SCOREBACK_CONNECTOR, or name another --home",
+                "only the embedded SIEM can load exports; your SIEM ingests its events itself",
+                hint="unset SCOREBACK_CONNECTOR, or choose another --home",
             )
         for file in files:
             with show.stages("loading", in_bytes=True) as stage:
@@ -140,13 +145,14 @@ def _show(
     )
     for name, update in report.labels.items():
         show.beneath(
-            f"{report.already_there:,} known, {update.new:,} labels new, {update.changed:,}"
-            f" changed in {name}: the next training learns from them"
+            f"{name}: {report.already_there:,} events known, {update.new:,} labels new,"
+            f" {update.changed:,} changed; the next training learns from them"
         )
     for name, count in report.other_values.items():
         show.beneath(
-            f"{count:,} events that were there have another {name} now; events never change, so"
-            f" it stays as it was (if it is a label, load again with --label {name})"
+            f"{count:,} events loaded before have another {name} in this file; events never"
+            f" change, so the old value stays (if {name} is a label, load again with --label"
+            f" {name})"
         )
     if report.alike is not None:
         _show_alike(stream, report.alike, before)
@@ -154,45 +160,46 @@ def _show(
         show.beneath(f"{report.without_offset:,} times had no offset and were taken as {zone}")
     for column, order in report.orders.items():
         show.beneath(
-            f"dates in {column} were read with the {order}; if they are not written so, load"
-            " them into another stream with --time-format"
+            f"dates in {column} were read with the {order}; if that is wrong, load the file into"
+            " another stream with --time-format"
         )
     for column, field in report.renamed.items():
         show.beneath(
-            f"column {column!r} is field {field!r}, as another column differs from it only in case"
+            f"column {column!r} became field {field!r}, as another column differs from it only"
+            " in case"
         )
     if report.clamped:
         show.beneath(
-            f"{report.clamped:,} events have a time after their arrival; they count as of"
-            " their arrival"
+            f"{report.clamped:,} events have a time after their arrival; their arrival time is"
+            " used instead"
         )
     if report.behind and report.never_scored:
         show.beneath(
-            f"{report.behind:,} events arrived, as the export says, before what has been scored"
-            " already: they are learnt from, but never scored"
+            f"{report.behind:,} events arrived, according to the export, before events that are"
+            " already scored: training learns from them, but they are never scored"
         )
     elif report.behind:
         show.beneath(
-            f"{report.behind:,} events are older than what has been scored already; they count as"
-            " arrived after it, and the next run scores them"
+            f"{report.behind:,} events are older than those already scored; they are treated as"
+            " arriving after them, and the next run scores them"
         )
     if report.rejected:
         _show_rejected(report)
 
 
 def _show_alike(stream: str, alike: tuple[str, int], files: "Sequence[str]") -> None:
-    """That events were loaded twice, and what makes them one again."""
+    """Say that events were loaded twice, and how to merge them."""
     column, count = alike
     show.beneath(
-        f"{count:,} of them look like events that were there, by {column} and time, with something"
-        f" changed: both are events now. To have each once and its labels updated, take the loads"
-        f" back and load them again, in this order, with --id {column}:"
+        f"{count:,} of them have the {column} and time of an event loaded before, but other"
+        " content, so each is now there twice. To have each event once, with its labels updated,"
+        f" unload the files and load them again, in this order, with --id {column}:"
     )
     show.say(f"    scoreback unload {' '.join(files)} --stream {stream}")
 
 
 def _show_rejected(report: "LoadReport") -> None:
-    """Reasons, where the rows are and, last, what to do where most rows were rejected."""
+    """Print the reasons, where the rows are kept and, if most were rejected, what to do."""
     most = report.rejected * 2 > report.rows
     for reason, rejected in report.reasons.items():
         show.beneath(f"rejected, {rejected.count:,} rows: {reason}")
@@ -209,28 +216,28 @@ _ROW_SHOWN = 60  # characters of a rejected row
 
 
 def _remedy(report: "LoadReport") -> str:
-    """What to do where most rows were rejected."""
+    """What to do if most rows were rejected."""
     from scoreback.timestamps import FORMATS
 
     often = max(report.reasons, key=lambda reason: report.reasons[reason].count)
     if "no time" in often and report.time_form:
-        return f"Times seem to be written otherwise: add --time-format '{report.time_form}'"
+        return f"The times seem to have another format: add --time-format '{report.time_form}'"
     if "no time" in often:
         return (
-            f"Read are {FORMATS}. Name another column with --time, or say how times are written,"
-            " for example with --time-format '%Y%m%d%H%M'"
+            f"Times can be {FORMATS}. Name another column with --time, or give the format of the"
+            " times, for example --time-format '%Y%m%d%H%M'"
         )
     if "no id" in often:
-        return "Name another column with --id, or leave --id out"
+        return "Name another column with --id, or omit --id"
     if "columns" in often or "CSV" in often:
-        return "Export the table again as CSV with quotes around texts, or as JSON"
+        return "Export the table again as CSV with quoted texts, or as JSON"
     if "UTF-8" in often:
         return (
-            "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it: "
-            "iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+            "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it:"
+            " iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
         )
     if "not an object with" in often:
-        return "Name what the events are in with --strip, or leave --strip out"
+        return "Name the key that each event is wrapped in with --strip, or omit --strip"
     return "Look at the first reason above, and export the file again"
 
 
@@ -245,9 +252,9 @@ def check(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Say what is missing in the SIEM for these detectors, with fixes, and count their labels.
+    """List what these detectors lack in the SIEM, with fixes, and count their labels.
 
-    Ends with 3 where one of the findings must be fixed; those that are only to look at leave it 0.
+    Exits with 3 if a finding must be fixed; findings that only need a look leave it at 0.
     """
     from dataclasses import asdict
 
@@ -288,7 +295,7 @@ def check(
 
 
 def _cases(detectors: "Sequence[str]", found: "Sequence[tuple[str, Finding]]") -> list[Case]:
-    """One case for each detector, or file that describes none; what is not fatal fails none."""
+    """One case per detector, or per file without a valid one; only fatal findings fail it."""
     fatal: dict[str, list[Finding]] = {name: [] for name in detectors}
     for name, finding in found:
         if finding.fatal:

@@ -23,7 +23,8 @@ def demo(
     elastic: Annotated[
         str | None,
         typer.Option(
-            help="Play it on this Elasticsearch, in a new namespace: a test cluster's address.",
+            help="Play it on this Elasticsearch (the address of a test cluster), in a new"
+            " namespace.",
             metavar="URL",
         ),
     ] = None,
@@ -33,15 +34,15 @@ def demo(
     exports: Annotated[
         Path | None,
         typer.Option(
-            help="Play nothing; write two example exports here, closed.csv and open.csv.",
+            help="Only write two example exports into this folder, closed.csv and open.csv.",
             metavar="FOLDER",
         ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Play the main job with a simulated company (a few minutes), on the embedded SIEM by default.
+    """Play the whole cycle with a simulated company in a few minutes, on the embedded SIEM.
 
-    On a cluster it writes to data streams, indices and templates of a namespace of its own.
+    With --elastic, all data streams, indices and templates are in a new namespace of the cluster.
     """
     import tempfile
 
@@ -54,7 +55,8 @@ def demo(
     if home is not None:
         if home.exists() and any(home.iterdir()):
             raise ConfigError(
-                f"{home} is not empty", hint="name a new folder: the demo writes a whole SIEM there"
+                f"{home} is not empty",
+                hint="name a new folder: the demo writes a whole SIEM into it",
             )
         _play(home, reports, elastic, seed, json)
         if not json:
@@ -111,32 +113,33 @@ def _play(home: Path, reports: Path, elastic: str | None, seed: int, json: bool)
             page = reports / f"{name}.html"
             pages.append(write_report(app, name, version, page, SYNTHETIC_NOTICE))
             if not json:
-                show.say(f"{name}: played; analysts closed {story.closed} of its alerts")
+                show.say(f"{name}: done; analysts closed {story.closed} of its alerts")
     if json:
         told = [story_json(s) | {"report": str(p)} for s, p in zip(stories, pages, strict=True)]
         show.as_json({"notice": SYNTHETIC_NOTICE, "stories": told})
     else:
         summary(stories)
-        show.say("The report of each last training, to open in a browser:")
+        show.say("Reports of the last trainings, to open in a browser:")
         for page in pages:
             show.say(f"  {page}")
 
 
 def _begin(detectors: int, reports: Path, elastic: str | None) -> None:
-    """What the next minutes are for, before the first of them has passed."""
+    """Say what happens in the next minutes before it begins."""
     where = "the embedded SIEM, in a folder" if elastic is None else elastic
     show.say(
         f"Forty days of a simulated company, on {where}: {detectors} detectors, one after another."
     )
     show.say(
-        "Each learns from labels, scores what comes in and raises alerts; analysts close them. The"
-        " company changes; each is trained again. With the first, a bad model is promoted by"
-        f" mistake, and rolled back. This takes about two minutes; the reports go to {reports}."
+        "Each detector learns from labels, scores new events and raises alerts, which analysts"
+        " close. Then the company changes, and each detector is trained again. For the first"
+        " one, somebody promotes a bad model by mistake and rolls it back. This takes about two"
+        f" minutes; the reports go to {reports}."
     )
 
 
 def _connection(elastic: str | None, namespace: str | None) -> "Connection | None":
-    """The test cluster at *elastic*; its events are all there before they are read."""
+    """The test cluster at *elastic*, without settle time: all events are there before a read."""
     if elastic is None:
         return None
     from scoreback.service.connections import Connection

@@ -1,4 +1,4 @@
-"""Alerts of each day as two rows of bars: those that were true, and those that were not."""
+"""The alerts of each day as two rows of bars: true alerts, and the others."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ _NAMES = 8  # columns that the rows' names take
 
 
 def picture(days: Sequence[DayCount]) -> Iterator[str]:
-    """Lines to print; each begins with a space, so that none is wrapped."""
+    """The lines to print; each begins with a space, so that `show.say` does not wrap it."""
     true = [one.true_alerts for one in days]
     false = [one.alerts - one.true_alerts for one in days]
     most = max([*true, *false, 1])
@@ -25,7 +25,7 @@ def _line(name: str, cells: Sequence[str]) -> str:
 
 
 def _bar(count: int, most: int) -> str:
-    """One bar; none for nothing."""
+    """The bar for *count*; blank for 0."""
     if not count:
         return ""
     return _BARS[min(len(_BARS) - 1, count * len(_BARS) // most)] * (_WIDE - 1)

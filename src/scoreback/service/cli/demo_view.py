@@ -12,11 +12,11 @@ from scoreback.service.demo import SYNTHETIC_NOTICE
 from scoreback.service.demo.story import Chapter, Phase, Story
 from scoreback.service.state.gate_verdicts import GateVerdict
 
-_MOST_LISTED = 5  # of the alerts that were taken back
+_MOST_LISTED = 5  # alerts taken back that are listed
 
 
 def summary(stories: Sequence[Story]) -> None:
-    """Print, of each detector, a table of its days and what it says."""
+    """Print a table of each detector's days, and sentences about what happened."""
     for story in stories:
         show.say()
         _table(story)
@@ -28,19 +28,19 @@ def summary(stories: Sequence[Story]) -> None:
         _taken_back(story)
     show.say()
     show.say(
-        "An alert is true when the event that opened it is part of an attack. At best: what a"
-        " ranking by the exact odds that the generator drew from would have had, at as many alerts;"
-        " it knows which attacks are running. No model does better over many days."
+        "An alert is true when the event that opened it is part of an attack. 'at best' is what a"
+        " ranking that knows the simulation's true odds would have reached with as many alerts;"
+        " over many days, no model does better."
     )
     show.say(
-        "The company was made to change much in few days, so that it shows. How soon drift is seen"
-        " where less changes: benchmarks/drift.py."
+        "The company changes a lot within a few days, so that the demo can show it."
+        " benchmarks/drift.py shows how soon smaller changes are noticed."
     )
     show.say(f"All figures: {SYNTHETIC_NOTICE}.")
 
 
 def whats_next(home: Path | None) -> None:
-    """Print what to try now: the workspace in *home* if it was kept, then one's own export."""
+    """Print what to try next: the workspace in *home* if it was kept, then your own export."""
     show.say()
     show.say("What to do next:")
     if home is None:
@@ -55,7 +55,7 @@ def whats_next(home: Path | None) -> None:
 
 
 def story_json(story: Story) -> dict[str, Any]:
-    """One detector's story as plain values."""
+    """One detector's story as JSON values."""
     back = story.taken_back
     return {
         "detector": story.detector.name,
@@ -104,12 +104,12 @@ def _what(phase: Phase, story: Story) -> str:
     version, second = short(phase.version), short(story.second.version.version)
     bad = "" if story.taken_back is None else short(story.taken_back.done.bad)
     return {
-        Chapter.LEARNING: "the team labels events, as it does anyway",
-        Chapter.FIRST: f"{version} has learnt from that, and raises alerts",
-        Chapter.CHANGE: "new software, and a new kind of attack",
-        Chapter.SHADOW: f"trained again: {second} scores beside it, in shadow",
+        Chapter.LEARNING: "the team labels events as usual; nothing scores yet",
+        Chapter.FIRST: f"{version} has learnt from those labels and raises alerts",
+        Chapter.CHANGE: "new software and a new kind of attack appear",
+        Chapter.SHADOW: f"{second} is trained and scores in shadow, without alerts",
         Chapter.SECOND: f"{version} takes over",
-        Chapter.MISTAKE: f"{version} is bad, and was promoted by hand",
+        Chapter.MISTAKE: f"somebody promotes {version}, a bad version",
         Chapter.BACK: f"{bad} is rolled back",
     }[phase.chapter]
 
@@ -118,9 +118,10 @@ def _sentences(story: Story) -> Iterator[str]:
     if story.drift is not None:
         psi, usual = (show.figure(one, 2) for one in (story.drift.psi, story.drift.usual_psi))
         yield (
-            f"Day {story.drift.day}: Scoreback sees that events are no longer like those that"
-            f" {short(story.first.version.version)} learnt from: the PSI of its scores is {psi},"
-            f" and was at most {usual} in training."
+            f"Day {story.drift.day}: Scoreback reports drift: events no longer look like those"
+            f" that {short(story.first.version.version)} learnt from. The score drift (PSI: how"
+            f" far the distribution of scores has moved since training) is {psi}; within training"
+            f" it was at most {usual}."
         )
     ends = [one for one in story.gate if one.outcome != "waiting"]
     if ends:
@@ -128,28 +129,29 @@ def _sentences(story: Story) -> Iterator[str]:
     second = story.phase(Chapter.SECOND)
     if second is not None and second.judged is not None and story.stayed is not None:
         yield (
-            f"Days {second.since} to {second.until - 1}: {short(second.version)} had"
+            f"Days {second.since} to {second.until - 1}: of the alerts of"
+            f" {short(second.version)},"
             f" {compared(second.judged.precision, story.stayed.precision)}, at the same"
             f" {second.judged.alerts_per_day:.0f} alerts a day."
         )
     if story.example is not None:
         alert = story.example
-        yield f"For example {alert.entity}, risk {alert.risk:.0f}: {in_words(alert.reasons)}"
+        yield f"An example alert: {alert.entity}, risk {alert.risk:.0f}: {in_words(alert.reasons)}"
 
 
 def _taken_back(story: Story) -> None:
     if story.refused is not None:
         show.say(
-            "Somebody meant to promote a version that learnt from the first days only; training"
-            f" refuses it: {story.refused}."
+            "Somebody tried to train a version on the first days only, by mistake; training"
+            f" refused: {story.refused}."
         )
     back = story.phase(Chapter.BACK)
     if story.taken_back is None or back is None:
         return
     bad = story.taken_back.done.bad
     show.say(
-        f"Day {back.since}: somebody sees what {short(bad)} raises, and rolls it back. What it"
-        " alone raised and nobody has touched is tagged and closed:"
+        f"Day {back.since}: somebody notices the alerts of {short(bad)} and rolls it back. Alerts"
+        f" that only {short(bad)} raised and that nobody has touched are tagged and closed:"
     )
     taking_back_view.say(story.detector.name, story.taken_back.done, "rollback", most=_MOST_LISTED)
 
@@ -160,22 +162,22 @@ def _gate(verdict: GateVerdict, day: int) -> str:
         return f"Day {day}: the gate compares {ours} with {champion}: {verdict.why}."
     pair = verdict.body["against"]["champion"]
     return (
-        f"Day {day}: the gate compares {ours} with {champion} at {pair['ours']['alerts']} alerts of"
-        f" the same days. By the verdicts so far {pair['ours']['precision']:.0%} of those of {ours}"
-        f" are true and {pair['theirs']['precision']:.0%} of those of {champion}: better, beyond"
-        " chance. A person promotes it."
+        f"Day {day}: the gate compares {ours} with {champion} at {pair['ours']['alerts']} alerts"
+        f" each, on the same days. By the verdicts so far, {pair['ours']['precision']:.0%} of the"
+        f" alerts of {ours} are true, and {pair['theirs']['precision']:.0%} of those of"
+        f" {champion}: better, and not by chance. Somebody promotes {ours}."
     )
 
 
 def compared(second: float, stayed: float) -> str:
-    """The second version's precision beside that of the first, had it stayed, in words."""
+    """Compare the second version's precision with what the first would have had, in words."""
     now, before = f"{second:.0%}", f"{stayed:.0%}"
     if now == before:
-        return f"{now} true alerts, as many as the first would have had"
+        return f"{now} were true, the same share as the first version would have had"
     word = "more" if second > stayed else "fewer"
-    return f"{now} true alerts, {word} than the {before} that the first would have had"
+    return f"{now} were true, {word} than the {before} that the first version would have had"
 
 
 def short(version: str | None) -> str:
-    """``v2`` of ``v2-7180eb06``."""
+    """The short form of a version: ``v2`` of ``v2-7180eb06``."""
     return (version or "").partition("-")[0]

@@ -1,4 +1,4 @@
-"""Commands that say what would change in the SIEM, and that change it."""
+"""Commands that show what would change in the SIEM, and that change it."""
 
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Detector files, or folders of them; without any, only what the connection needs.",
+        help="Detector files, or folders of them (else only what the connection needs).",
         metavar="DETECTORS",
         show_default=False,
     ),
@@ -29,7 +29,7 @@ def plan(
         Path | None,
         typer.Option(
             "--toml",
-            help="Also write the alert rules into this folder, as files of Elastic's"
+            help="Also write the alert rules into this folder, in the format of Elastic's"
             " detection-rules.",
             metavar="FOLDER",
             show_default=False,
@@ -38,9 +38,9 @@ def plan(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Say what would change in the SIEM, and change nothing there.
+    """Show what `apply` would change in the SIEM; change nothing.
 
-    Ends with 0 when all stands as wanted, and with 3 when there is something to do.
+    Exits with 0 if nothing would change, and with 3 if something would.
     """
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.deploying.plan_apply import plan as plan_changes
@@ -62,15 +62,17 @@ def apply(
     files: Files = None,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Replace also what was edited by hand or is not ours."),
+        typer.Option(
+            "--take-over", help="Also replace what was edited by hand or is not Scoreback's."
+        ),
     ] = False,
     by: options.By = "",
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Create in the SIEM what is wanted there, and bring up to date what is ours.
+    """Create in the SIEM what detectors need, and update what Scoreback created before.
 
-    Ends with 3 when something was left alone, as somebody edited it by hand or made it themselves.
+    Exits with 3 if something was left as it is, because somebody edited or created it by hand.
     """
     from scoreback.service.app import opened
     from scoreback.service.deploying.plan_apply import apply as apply_changes
@@ -88,7 +90,9 @@ def apply(
     _show(found, json)
     if found.todo:
         if not json:
-            show.say("What is not Scoreback's alone was left as it is; to replace it: --take-over")
+            show.say(
+                "What others edited or created was left as it is; add --take-over to replace it"
+            )
         raise typer.Exit(show.PARTLY)
 
 
@@ -102,20 +106,22 @@ def remove(
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="All rules of the workspace's detectors, and what the connection needs."
+            "--all",
+            help="Remove all rules of the workspace's detectors, and what the connection needs.",
         ),
     ] = False,
     with_data: Annotated[
-        bool, typer.Option("--with-data", help="With --all: also what holds scores and counts.")
+        bool,
+        typer.Option("--with-data", help="With --all: also remove what holds scores and counts."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     by: options.By = "",
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Take alert rules, or everything of ours, out of the SIEM; alerts stay.
+    """Remove alert rules, or everything of Scoreback's, from the SIEM; alerts stay.
 
-    Ends with 3 when something stays that was asked for.
+    Exits with 3 if something could not be removed.
     """
     from scoreback.service.app import opened
     from scoreback.service.cli.usage import UsageError
@@ -127,8 +133,8 @@ def remove(
         raise UsageError("no detector file is named", hint="name detector files, or add --all")
     if with_data and not everything:
         raise UsageError(
-            "--with-data goes with --all: alert rules hold no data",
-            hint="add --all, or leave --with-data out",
+            "--with-data needs --all, as alert rules hold no data",
+            hint="add --all, or omit --with-data",
         )
     names = [detector.name for detector in read_detectors(files or ()).values()]
     with opened(options.settings(home)) as app:
@@ -175,9 +181,9 @@ def _show(found: "Plan", json: bool) -> None:
     for note in found.notes:
         show.say(f"{note}.")
     for name in found.not_scoring:
-        show.say(f"{name} has no version that scores yet, so it has no alert rule.")
+        show.say(f"{name} has no version that scores yet, so it gets no alert rule.")
     if not found.todo:
-        show.say("Everything in the SIEM is as it should be.")
+        show.say("Everything in the SIEM is up to date.")
 
 
 def _word(item: "Item") -> str:
@@ -194,13 +200,13 @@ def _ask(found: Sequence["Removal"]) -> None:
 
     if not sys.stdin.isatty():
         raise ConfigError(
-            "remove asks before it removes anything, and nobody can answer here",
-            hint="add --yes to remove without being asked",
+            "remove asks for confirmation, and there is no terminal to ask on",
+            hint="add --yes to remove without confirmation",
         )
     for removal in found:
         fate = f"stays: {removal.stays}" if removal.stays else "is removed"
         complain(f"{removal.kind} {removal.name} {fate}")
-    typer.confirm("Go on?", abort=True, err=True)
+    typer.confirm("Remove these?", abort=True, err=True)
 
 
 def _show_removed(found: Sequence["Removal"], json: bool) -> None:
@@ -213,7 +219,7 @@ def _show_removed(found: Sequence["Removal"], json: bool) -> None:
         )
         return
     if not found:
-        show.say("Nothing of Scoreback's is there.")
+        show.say("The SIEM has nothing of Scoreback's.")
         return
     rows = [(r.kind, r.name, f"stays: {r.stays}" if r.stays else "removed") for r in found]
     show.table("In the SIEM", ("kind", "name", "fate"), rows, prose=("fate",))

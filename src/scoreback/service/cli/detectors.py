@@ -19,7 +19,8 @@ def new(
     select: Annotated[
         list[str],
         typer.Option(
-            help="Which events, as KEY=VALUE in the words of the SIEM: stream=alerts. Repeat it.",
+            help="Which events, as KEY=VALUE with the SIEM's own keys, such as stream=alerts. Can"
+            " be repeated.",
             metavar="KEY=VALUE",
         ),
     ],
@@ -27,7 +28,7 @@ def new(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Draft a detector file from a sample of events, and say what became of each field."""
+    """Draft a detector file from a sample of events, and say how it uses each field."""
     from dataclasses import asdict
 
     from scoreback.models.detector.file import load_detector
@@ -45,17 +46,17 @@ def new(
         _show_choices(f"Fields of the sample, as {path} uses them", found)
         if not found.complete:
             show.say(
-                "No label was found: the file says where answers can come from. Train once alerts"
-                " on these events were closed (see: scoreback verdict --help)."
+                "No label was found; the file says where labels can come from. Train once"
+                " analysts have closed alerts on these events (see: scoreback verdict --help)."
             )
-        show.say(f"Read {path} and change it; then: scoreback train {path}")
+        show.say(f"Read {path} and edit it, then run: scoreback train {path}")
         if found.complete and found.as_of is not None:
             day = f"{found.as_of:%Y-%m-%d}"
             show.say(
-                f"The events are old. To play what came after them, train as of their end instead:"
+                "The events are old. To replay what came after them, train as of their last day:"
                 f" --as-of {day}"
             )
-    load_detector(path)  # what was drafted has to be valid
+    load_detector(path)  # a draft has to be valid
 
 
 def import_sigma(
@@ -64,12 +65,14 @@ def import_sigma(
     ],
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the detector (else after the rule's title).", metavar="NAME"),
+        typer.Option(
+            help="Name of the detector (else made from the rule's title).", metavar="NAME"
+        ),
     ] = None,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Draft a detector file from a Sigma rule: its selection, and features by its fields."""
+    """Draft a detector file from a Sigma rule: its selection, and features of its fields."""
     from dataclasses import asdict
 
     from scoreback.connectors.registry import connector_names
@@ -82,7 +85,7 @@ def import_sigma(
         show.as_json({"file": str(path)} | asdict(found))
         return
     _show_choices(f"Fields of the rule, as {path} uses them", found)
-    show.say("The selection was not run. Choose in the file where labels come from, then:")
+    show.say("Nothing was searched yet. Choose in the file where labels come from, then run:")
     show.say(f"  scoreback validate {path} && scoreback check {path}")
 
 
@@ -91,7 +94,7 @@ def _new_file(out: Path | None, name: str) -> Path:
 
     path = out or Path(f"{name}.yml")
     if path.exists():
-        raise ConfigError(f"{path} is there already", hint="name another file with --out")
+        raise ConfigError(f"{path} already exists", hint="name another file with --out")
     return path
 
 
@@ -126,20 +129,20 @@ def validate(
         bool, typer.Option("--explain", help="Print every key with its value or default.")
     ] = False,
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema for editors, and stop.")
+        bool, typer.Option("--schema", help="Print the JSON Schema for editors, and exit.")
     ] = False,
     tests_schema: Annotated[
         bool,
-        typer.Option("--tests-schema", help="Print the JSON Schema of NAME.tests.yml, and stop."),
+        typer.Option("--tests-schema", help="Print the JSON Schema of NAME.tests.yml, and exit."),
     ] = False,
     crontab: Annotated[
-        bool, typer.Option("--crontab", help="Print the lines for cron, and nothing else.")
+        bool, typer.Option("--crontab", help="Print only the lines for cron.")
     ] = False,
     junit: Junit = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Check detector files and their tests; errors name file, line, key and remedy."""
+    """Check detector files and their tests; errors name the file, line, key and remedy."""
     from scoreback.errors import ConfigError
     from scoreback.models.detector import file as detector_file
     from scoreback.models.detector.fixture_file import tests_of

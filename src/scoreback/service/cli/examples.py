@@ -38,7 +38,7 @@ _EXAMPLES = {
 
 
 def example(command: str) -> str:
-    """What ``--help`` of *command* ends with.
+    """The example at the end of *command*'s ``--help``.
 
     Raises:
         KeyError: the command has no example.

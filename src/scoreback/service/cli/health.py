@@ -1,4 +1,4 @@
-"""The command that says how detectors are doing."""
+"""The command that shows how detectors are doing."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def health(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Say how detectors are doing: what `serve` tells the SIEM every hour.
+    """Show how detectors are doing: what `serve` writes to the SIEM every hour.
 
-    Ends with 3 where one needs attention or does not score yet; docs/runbook says what to do.
+    Exits with 3 if one needs attention or does not score yet; docs/runbook says what to do.
     """
     from scoreback.health import Kind, fields_of
     from scoreback.service.cli.looking import looked_at
@@ -60,7 +60,7 @@ def health(
 
 
 def _show(found: Mapping[str, Sequence[HealthDocument]]) -> None:
-    """A row for each detector; of a single one, every figure below."""
+    """Print a row for each detector; if there is only one, also all of its figures."""
     rows = [_row(name, documents) for name, documents in found.items()]
     show.table("Health", _COLUMNS, rows, numbers="   rrrrr")
     from scoreback.health import Kind
@@ -118,7 +118,7 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
     names = ("psi", "usual_psi", "missing", "expected_missing", "unseen", "usual_unseen")
     if features:
         show.table(
-            "Features, beside training",
+            "Features, compared with training",
             ("feature", *(name.replace("_", " ") for name in names), "unusual"),
             [
                 (d.subject, *(_figure(d.figures.get(n)) for n in names), d.figures.get("why", ""))
@@ -130,7 +130,7 @@ def _show_all(documents: Sequence[HealthDocument]) -> None:
 
 
 def _text(name: str, value: Figure) -> str:
-    """A figure for people: a time to the second, a length of time in its largest unit."""
+    """A figure as text: times to the second, durations in their largest unit."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, str):
@@ -142,7 +142,7 @@ def _text(name: str, value: Figure) -> str:
     return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
 
 
-# Figures that are seconds: see docs/health.md.
+# Figures in seconds: see docs/health.md.
 _LENGTHS = frozenset(
     ("event_lag", "read_lag", "tolerated_lag", "oldest_open", "label_lag", "age", "seconds",
      "scored_together", "scored_together_wanted")

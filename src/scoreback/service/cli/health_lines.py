@@ -1,4 +1,4 @@
-"""What health documents say of shadows, of versions taken back and of missed attacks, in words."""
+"""Health documents in words: shadows, versions rolled back and missed attacks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from scoreback.service.cli import show
 
 Figures = Mapping[str, Figure]
 
-_NOT_IN_WHY = ("waiting", "unusable")  # outcomes whose reason does not say them
+_NOT_IN_WHY = ("waiting", "unusable")  # outcomes that their reason does not mention
 
 
 def say(detector: str, documents: Sequence[HealthDocument]) -> None:
-    """A sentence for each shadow, recall and estimate of *detector*."""
+    """Print a sentence for each shadow, rollback and estimate of *detector*."""
     for sentence in sentences(documents):
         show.say(f"{detector}: {sentence}")
 
 
 def sentences(documents: Sequence[HealthDocument]) -> Iterator[str]:
-    """What is to be said of *documents*, in their order."""
+    """The sentences about *documents*, in their order."""
     for one in documents:
         if one.kind is Kind.PRECISION and "missed_attacks" in one.figures:
             yield _missed(one.figures)
@@ -33,8 +33,8 @@ def sentences(documents: Sequence[HealthDocument]) -> Iterator[str]:
 def _missed(figures: Figures) -> str:
     low, high = (_count(figures.get(f"missed_attacks_{end}")) for end in ("low", "high"))
     found = (
-        f"about {_count(figures.get('missed_attacks'))} attacks raised no alert ({low} to {high}),"
-        f" by {_count(figures.get('audits_judged'))} judged audits"
+        f"about {_count(figures.get('missed_attacks'))} attacks raised no alert ({low} to"
+        f" {high}), estimated from {_count(figures.get('audits_judged'))} judged audits"
     )
     why = figures.get("recall_why")
     return f"{found}; {why}" if why else found
@@ -49,9 +49,9 @@ def _gate(version: str, figures: Figures) -> str:
 
 
 def _recall(version: str, figures: Figures) -> str:
-    undone = "; this was undone" if figures.get("undone") else ""
+    undone = "; this rollback was undone" if figures.get("undone") else ""
     said = (
-        f"{figures.get('by')} took {version} back for {figures.get('restored')},"
+        f"{figures.get('by')} rolled {version} back to {figures.get('restored')},"
         f" {_moment(figures.get('at'))}"
     )
     if "recalled" not in figures:
@@ -59,7 +59,9 @@ def _recall(version: str, figures: Figures) -> str:
     raised, alone, tagged, closed = (
         _count(figures.get(name)) for name in ("alerts", "recalled", "tagged", "closed")
     )
-    return f"{said}: {alone} of {raised} alerts recalled, {tagged} tagged, {closed} closed{undone}"
+    return (
+        f"{said}: {alone} of {raised} alerts taken back, {tagged} tagged, {closed} closed{undone}"
+    )
 
 
 def _count(value: Figure | None) -> str:

@@ -1,4 +1,4 @@
-"""What a command found, as JUnit XML: the form that CI systems show results of tests in."""
+"""What a command found, as JUnit XML, which CI systems show as test results."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ Junit = Annotated[
     ),
 ]  # fmt: skip
 
-# What XML 1.0 has no way to hold.
+# Characters that XML 1.0 cannot hold.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     group: str  # a detector or a file
     name: str
-    failure: str = ""  # why it is not as it should be
-    error: str = ""  # why it could not be looked at
+    failure: str = ""  # what is wrong with it
+    error: str = ""  # why it could not be checked
     skipped: str = ""
     hint: str = ""
     seconds: float = 0.0
@@ -37,7 +37,7 @@ class Case:
 
 
 def write_junit(path: Path | None, suite: str, cases: Sequence[Case]) -> None:
-    """Write *cases* of *suite* to *path*; nothing where it is None.
+    """Write *cases* of *suite* to *path*; do nothing if it is None.
 
     Raises:
         ConfigError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The command that prints or makes the keys that a connection should have."""
+"""The command that prints or creates the API keys that a connection should have."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,39 +21,43 @@ def keys(
         ),
     ],
     elastic: Annotated[
-        bool, typer.Option("--elastic", help="API keys of Elasticsearch and Kibana.")
+        bool, typer.Option("--elastic", help="API keys for Elasticsearch and Kibana.")
     ] = False,
     kibana_version: Annotated[
         str | None,
         typer.Option(
-            help="Version of Kibana, whose rights differ by it (else Kibana is asked).",
+            help="Version of Kibana, as its privileges depend on it (else Kibana is asked).",
             metavar="VERSION",
         ),
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option(help="When the running key ends, 90d say (else never).", metavar="DURATION"),
+        typer.Option(
+            help="When the service's key expires, such as 90d (else never).", metavar="DURATION"
+        ),
     ] = None,
     create: Annotated[
-        bool, typer.Option("--create", help="Make the keys, and keep each in a file.")
+        bool, typer.Option("--create", help="Create the keys, and write each into a file.")
     ] = False,
     admin: Annotated[
         str | None,
         typer.Option(
-            help=f"User who may make keys; the password comes from {PASSWORD}, or is asked for.",
+            help=f"User who may create keys; the password comes from {PASSWORD}, or is asked for.",
             metavar="USER",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the files (else keys, in the workspace).", metavar="FOLDER"),
+        typer.Option(
+            help="Folder of the files (else the folder keys in the workspace).", metavar="FOLDER"
+        ),
     ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Print the requests that make a connection's keys with the least rights, or make the keys.
+    """Print the requests that create keys with least privileges, or create the keys.
 
-    A key is never printed: with --create it goes into a file that only its owner can read.
+    A key is never printed: --create writes it into a file that only its owner can read.
     """
     from json import dumps
 
@@ -62,9 +66,9 @@ def keys(
     from scoreback.service.detectors.detector_files import read_detectors
 
     if not elastic:
-        raise UsageError("no kind of key is named", hint="scoreback keys --elastic FILE...")
+        raise UsageError("no kind of key was given", hint="scoreback keys --elastic FILE...")
     if admin is None and create:
-        raise UsageError("--create needs a user who may make keys", hint="add --admin USER")
+        raise UsageError("--create needs a user who may create keys", hint="add --admin USER")
     settings = options.settings(home)
     connection, maker = service.makes_keys(settings, "elastic")
     detectors = read_detectors(files)
@@ -99,7 +103,7 @@ def keys(
 
 
 def _admin(user: str) -> "Admin":
-    """Who makes keys; the password is never an argument, as others could see it there."""
+    """The user who creates keys; the password is never an argument, as others could see it."""
     import os
     import sys
     from getpass import getpass
@@ -111,7 +115,7 @@ def _admin(user: str) -> "Admin":
     if password is None:
         if not sys.stdin.isatty():
             raise ConfigError(
-                f"the password of {user!r} is not known", hint=f"set {PASSWORD} in the environment"
+                f"the password of {user!r} is missing", hint=f"set {PASSWORD} in the environment"
             )
         password = getpass(f"Password of {user}: ")
     if not password:

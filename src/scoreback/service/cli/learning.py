@@ -1,4 +1,4 @@
-"""Commands that train, and that say what came of it."""
+"""Commands that train, and that show versions and reports."""
 
 from typing import Annotated
 
@@ -11,15 +11,17 @@ def train(
     file: options.DetectorFile,
     as_of: Annotated[
         str | None,
-        typer.Option(help="Train as of this time, with what was known then.", metavar="TIME"),
+        typer.Option(
+            help="Train as of this time (else now), with only what was known then.", metavar="TIME"
+        ),
     ] = None,
     promote: Annotated[
-        bool, typer.Option("--promote", help="Let the new version score at once.")
+        bool, typer.Option("--promote", help="Promote the new version at once.")
     ] = False,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Train a detector; the winner is registered as a candidate."""
+    """Train a detector and register the best model as a candidate."""
     from dataclasses import asdict
 
     from scoreback.service.app import opened
@@ -67,13 +69,13 @@ def versions(
     compare: Annotated[
         bool,
         typer.Option(
-            "--compare", help="Compare shadows with the champion by now; changes nothing."
+            "--compare", help="Compare shadows with the champion as of now; change nothing."
         ),
     ] = False,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """List the versions of a detector: what each promised, and what came of its alerts.
+    """List a detector's versions: what each promised, and how its alerts turned out.
 
     With --compare: shadows beside the champion, on the units that both have scored.
     """
@@ -113,7 +115,7 @@ def versions(
         return
     if not found:
         show.say(f"{detector.name} has no version yet in {where}")
-        show.say(f"  make one with: scoreback train {file}")
+        show.say(f"  train one with: scoreback train {file}")
         return
     show.table(
         f"Versions of {detector.name}",
@@ -164,7 +166,7 @@ def report(
     version: Annotated[
         str | None,
         typer.Argument(
-            help=f"Version{options.SHORT_VERSION}; else the one that scores, else the newest.",
+            help=f"Version{options.SHORT_VERSION}. Default: the one that scores, else the newest.",
             metavar="VERSION",
         ),
     ] = None,
@@ -172,7 +174,7 @@ def report(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Write the report of a training as one HTML page."""
+    """Write the training report of a version as one HTML page."""
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.monitoring.promises import promises
     from scoreback.service.state.versions import Versions
@@ -196,7 +198,7 @@ def export_model(
     version: Annotated[
         str | None,
         typer.Argument(
-            help=f"Version{options.SHORT_VERSION}; else the one that scores.", metavar="VERSION"
+            help=f"Version{options.SHORT_VERSION}. Default: the one that scores.", metavar="VERSION"
         ),
     ] = None,
     compressed: Annotated[
@@ -208,7 +210,7 @@ def export_model(
 ) -> None:
     """Write a version for Elasticsearch's own inference: the body of PUT _ml/trained_models/ID.
 
-    Only numbers and categories can be told it; the licence has to have machine learning.
+    The model can only use numbers and categories, and the licence must include machine learning.
     """
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.deploying.trained_models import write_trained_model

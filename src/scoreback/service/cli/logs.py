@@ -1,6 +1,6 @@
-"""How `serve` speaks: one line an event on standard error, for people or for machines.
+"""The log of `serve`: one line per event on standard error, as text or as JSON.
 
-Commands that end by themselves say of all that only for how long they wait for a SIEM.
+Other commands log only how long they wait for a SIEM that does not answer.
 """
 
 import json
@@ -12,7 +12,7 @@ from enum import StrEnum
 from scoreback.service.cli.streams import complain
 
 _QUIET = 30.0  # seconds
-_PATIENCE = "scoreback.connectors.patience"  # named, as its module loads much
+_PATIENCE = "scoreback.connectors.patience"  # by name, as importing the module is slow
 
 _USER_IN_URL = re.compile(r"(://)[^/@\s]+@")
 
@@ -25,9 +25,9 @@ class LogFormat(StrEnum):
 
 
 def start_logging(form: LogFormat) -> None:
-    """Write our own events, and other libraries' errors, to standard error.
+    """Log our own events, and the errors of libraries, to standard error.
 
-    What libraries warn of, a retry say, becomes a trouble of ours when it does not go by itself.
+    Warnings of libraries, such as retries, are left out: if one persists, we log it ourselves.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(form))
@@ -41,17 +41,17 @@ def start_logging(form: LogFormat) -> None:
 
 
 def formatter(form: LogFormat) -> logging.Formatter:
-    """Makes the lines of *form*."""
+    """The formatter of *form*."""
     return _Json() if form == LogFormat.JSON else _Text()
 
 
 def tell_of_patience() -> None:
-    """Say on standard error when a SIEM does not answer, and how long it is waited for."""
+    """Say on standard error when a SIEM does not answer, and how long the command will wait."""
     log = logging.getLogger(_PATIENCE)
     _leave_to_others(log)
     log.addHandler(_Aside())
     log.setLevel(logging.INFO)
-    # A library would say the same, in its own words.
+    # The library would say the same in its own words.
     logging.getLogger("elastic_transport").addHandler(logging.NullHandler())
 
 
@@ -61,7 +61,7 @@ def _leave_to_others(log: logging.Logger) -> None:
 
 
 class _Aside(logging.Handler):
-    """Says each line at most once in `_QUIET` seconds: many requests may fail alike."""
+    """Prints each line at most once in `_QUIET` seconds, as many requests may fail alike."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class _Text(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         found = {
@@ -105,7 +105,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """In one line, without what a URL says of its user, which no error of ours holds."""
+    """The message as one line, without user names and passwords in URLs."""
     text = record.getMessage()
     if record.exc_info and record.exc_info[0] is not None:
         text += f" ({record.exc_info[0].__name__}: {record.exc_info[1]})"

@@ -1,4 +1,4 @@
-"""The workspace of a command that makes none: it reads only, or changes what is there."""
+"""Opens a workspace for commands that do not create one: they read it, or change what is there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from scoreback.service.connections import connection_of
 
 @contextmanager
 def looked_at(home: Path | None, clock: Callable[[], datetime] | None = None) -> Iterator[App]:
-    """Open the workspace; where there is none, say so and look at an empty one that is let go of.
+    """Open the workspace; if there is none, say so and open an empty temporary one.
 
-    So a SIEM that the environment names can be looked at before there is a workspace.
+    So a command can read a SIEM that the environment names before there is a workspace.
 
     Raises:
         ConfigError: as `opened` says.
@@ -26,34 +26,35 @@ def looked_at(home: Path | None, clock: Callable[[], datetime] | None = None) ->
         with opened(settings, clock=clock) as app:
             yield app
         return
-    connection_of(settings)  # what is wrong is told with the workspace's own paths
+    connection_of(settings)  # errors name the paths of the workspace
     with TemporaryDirectory(prefix="scoreback-") as folder:
         empty = settings.model_copy(update={"home": Path(folder)})
         with opened(empty, clock=clock) as app:
             show.warn(
-                f"there is no workspace in {place(settings.home)}; none is made by looking",
-                hint="name another with --home or SCOREBACK_HOME",
+                f"there is no workspace in {place(settings.home)}, and this command does not"
+                " create one",
+                hint="name one with --home or SCOREBACK_HOME",
             )
             yield app
 
 
 @contextmanager
 def existing(home: Path | None, clock: Callable[[], datetime] | None = None) -> Iterator[App]:
-    """Open the workspace, to change what is there.
+    """Open the workspace, which must exist.
 
     Raises:
-        ConfigError: there is none; else as `opened` says.
+        ConfigError: there is no workspace, or as `opened` says.
     """
     settings = options.settings(home)
     if not settings.home.exists():
         raise ConfigError(
             f"there is no workspace in {place(settings.home)}",
-            hint="name another with --home or SCOREBACK_HOME",
+            hint="name one with --home or SCOREBACK_HOME",
         )
     with opened(settings, clock=clock) as app:
         yield app
 
 
 def place(home: Path) -> str:
-    """Where a workspace is, as a person finds it from any folder."""
+    """The absolute path of a workspace."""
     return str(home.absolute())

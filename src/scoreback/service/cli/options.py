@@ -28,27 +28,29 @@ By = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="File to write (else called after what it holds).", metavar="FILE", show_default=False
+        help="File to write (else named after its content).", metavar="FILE", show_default=False
     ),
 ]
 DetectorFile = Annotated[
     Path, typer.Argument(help="Detector file.", metavar="DETECTOR", show_default=False)
 ]
-SHORT_VERSION = " (its number, as in v2, or how its name begins)"  # for the help of a version
+SHORT_VERSION = (
+    " (its number, such as v2, or the beginning of its name)"  # for the help of a version
+)
 
-# Python reads 1772452800000, milliseconds since 1970, as a day of the year 1772.
+# Python takes 1772452800000, which is milliseconds since 1970, for a day of the year 1772.
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}($|T)")
 
 
 def settings(home: Path | None) -> Settings:
-    """Settings from the environment, with *home* on top."""
+    """Settings from the environment; *home*, if given, overrides the workspace."""
     from scoreback.service.settings import Settings
 
     return Settings.read(home)
 
 
 def detector(path: Path) -> Detector:
-    """The detector of *path*, refused where it names a SIEM that is not installed."""
+    """The detector of *path*; an error if it names a SIEM whose connector is not installed."""
     from scoreback.service.detectors.detector_files import read_detector
 
     return read_detector(path)
@@ -64,7 +66,7 @@ def files_there(paths: Iterable[Path]) -> None:
 
 
 def moment(text: str | None, option: str) -> datetime | None:
-    """A time from the command line; a date is its midnight, and without an offset it is UTC."""
+    """A time from the command line; a date means its midnight, and times without offset are UTC."""
     if text is None:
         return None
     try:
@@ -91,12 +93,12 @@ def pairs(given: list[str], option: str, example: str) -> dict[str, str]:
 
 
 def now() -> datetime:
-    """The clock, asked once by a command and passed on."""
+    """The current time, which a command reads once and passes on."""
     return datetime.now(UTC)
 
 
 def user() -> str:
-    """Who runs the command, as the operating system knows them."""
+    """The operating system's name of the user who runs the command."""
     import getpass
 
     return getpass.getuser()

@@ -1,4 +1,4 @@
-"""Progress of long work where no person watches: a line on standard error every ten seconds."""
+"""Progress of long work without a terminal: a line on standard error every ten seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,36 +12,36 @@ _MEGABYTE = 1_000_000
 
 
 class Work:
-    """What is being done, and how far it is; of several, the one that was heard of last goes on."""
+    """A piece of work and its progress; of several, only the one that reported last is shown."""
 
     latest: "Work | None" = None
 
     def __init__(
         self, what: str, total: int | None, began: float, *, in_bytes: bool = False
     ) -> None:
-        """Begin *what*, of *total* steps or bytes, at *began* on the monotonic clock."""
+        """Start *what*, with *total* steps or bytes, at *began* on the monotonic clock."""
         self._what, self._began, self._in_bytes = what, began, in_bytes
         self.total, self.done, self.stage, self.counted = total, 0, "", False
 
     def advance(self, more: int) -> None:
-        """*more* steps are done."""
+        """Count *more* steps as done."""
         self.done += more
         self.counted = True
         Work.latest = self
 
     def at(self, done: int, steps: int, stage: str) -> None:
-        """*done* of *steps* (0: unknown), in this *stage*."""
+        """Set the progress to *done* of *steps* (0: unknown), in this *stage*."""
         self.done, self.total, self.stage = done, steps or None, stage
         self.counted = bool(steps)
         Work.latest = self
 
     @property
     def goes_on(self) -> bool:
-        """Whether no other work was heard of since this one was."""
+        """Whether no other work has reported since this one."""
         return Work.latest is None or Work.latest is self
 
     def line(self, now: float) -> str:
-        """How far it is at *now*, for a person."""
+        """The progress at *now*, in words."""
         about = f"{self._what}: {self.stage}" if self.stage else self._what
         far = f", {self._far()}" if self.counted else ""
         seconds = int(now - self._began)
@@ -56,21 +56,21 @@ class Work:
 
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Tells of *what* as it goes on; what it gives is told how many steps more are done."""
+    """Report the progress of *what*; call what this yields with the number of steps just done."""
     with _told(Work(what, total, time.monotonic())) as work:
         yield work.advance
 
 
 @contextmanager
 def stages(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int, str], None]]:
-    """The same of steps done, of how many (0: unknown), and the name of the stage."""
+    """The same, called with the steps done, the total (0: unknown) and the name of the stage."""
     with _told(Work(what, None, time.monotonic(), in_bytes=in_bytes)) as work:
         yield work.at
 
 
 @contextmanager
 def _told(work: Work) -> Iterator[Work]:
-    """A thread of its own tells, as a long step says nothing meanwhile."""
+    """Report from a separate thread, as a long step makes no calls meanwhile."""
     ended = Event()
 
     def tell() -> None:

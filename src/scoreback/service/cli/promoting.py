@@ -1,4 +1,4 @@
-"""Commands by which a person says which version scores."""
+"""Commands by which a person decides which version scores."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def promote(
 ) -> None:
     """Let a version score and raise alerts from now on.
 
-    Of two people who promote at once, one wins and the other is told.
+    If two people promote at the same time, one succeeds and the other gets an error.
     """
     from dataclasses import asdict
 
@@ -52,7 +52,7 @@ def promote(
     elif shadow:
         show.say(f"{made.version} of {detector.name} scores in shadow from now on.")
     elif before is not None and before.version == made.version:
-        show.say(f"{made.version} of {detector.name} scores already; nothing is changed.")
+        show.say(f"{made.version} of {detector.name} scores already; nothing has changed.")
     else:
         show.say(f"{made.version} of {detector.name} scores from now on.")
 
@@ -72,9 +72,9 @@ def retire(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Let a version that is a candidate or in shadow score no more, and be compared no more.
+    """Stop scoring and comparing a version that is a candidate or in shadow.
 
-    The version that scores is not retired: promote another, or roll back.
+    The version that scores cannot be retired: promote another one, or roll back.
     """
     from dataclasses import asdict
 
@@ -92,6 +92,6 @@ def retire(
     if json:
         show.as_json(asdict(made))
     elif wanted.status == "retired":
-        show.say(f"{made.version} of {detector.name} is retired already; nothing is changed.")
+        show.say(f"{made.version} of {detector.name} is already retired; nothing has changed.")
     else:
         show.say(f"{made.version} of {detector.name} is retired: it was {wanted.status}.")

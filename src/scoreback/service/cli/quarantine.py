@@ -1,4 +1,4 @@
-"""Commands about verdicts that are doubted: listed, accepted, rejected."""
+"""Commands that list, accept and reject doubtful verdicts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 quarantine = typer.Typer(
     cls=WholeHelp,
-    help="Show verdicts that training leaves out as they are doubted, and decide about them.",
+    help="Show doubtful verdicts, which training leaves out, and decide about them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-_Case = Annotated[str, typer.Argument(help="The case, or how it begins; list shows them.")]
+_Case = Annotated[str, typer.Argument(help="Id of the case, or the beginning of one.")]
 _UNKNOWN = (
     "unknown: the SIEM does not say who gave these verdicts, so several people may count as one"
     " here."
@@ -34,8 +34,8 @@ def list_cases(
 ) -> None:
     """Show floods of one person's verdicts, and verdicts that others contradict.
 
-    Floods are as the label ledger has them, contradictions as the last training found them. Ends
-    with 3 where somebody has to decide.
+    Floods are read from the label ledger, contradictions from the last training. Exits with 3 if
+    somebody has to decide.
     """
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.labels.quarantine import in_quarantine
@@ -69,7 +69,7 @@ def accept(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Let training learn from the verdicts of a case, as far as they were given by now."""
+    """Let training learn from the verdicts of a case that were given until now."""
     from scoreback.service.state.quarantine_log import ACCEPTED
 
     _decide(file, case, ACCEPTED, reason, by, home, json)
@@ -84,7 +84,7 @@ def reject(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Leave the verdicts of a case out for good; nobody is asked about it any more."""
+    """Leave the verdicts of a case out for good; nobody will be asked about it again."""
     from scoreback.service.state.quarantine_log import REJECTED
 
     _decide(file, case, REJECTED, reason, by, home, json)
@@ -112,7 +112,9 @@ def _decide(
         show.as_json(_as_json(held))
         return
     count = held.case.labels
-    left = "learnt from at the next training" if decision == "accepted" else "left out for good"
+    left = (
+        "the next training learns from them" if decision == "accepted" else "no training uses them"
+    )
     by = "people whom the SIEM does not name" if held.by_unknown else held.case.labeller
     show.say(f"{count} verdicts of {by}: {decision}, {left}.")
 

@@ -31,15 +31,17 @@ def score(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Where a first run begins (else where training ended).", metavar="TIME"),
+        typer.Option(
+            help="Where the first run begins (else where training ended).", metavar="TIME"
+        ),
     ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
     """Score what arrived since the last run, write scores back and raise alerts.
 
-    Of several detectors, those that select the same events share one read of them. A broken file
-    among them keeps no other detector from being scored.
+    Detectors that select the same events share one read of them. A broken file does not keep the
+    other detectors from being scored.
     """
     from scoreback.service.app import opened
     from scoreback.service.cli.scoring_view import say_not_at_home, say_unusable
@@ -102,7 +104,7 @@ def _one(file: Path, run: LiveRun, json: bool, now: datetime) -> None:
 def _several(
     runs: Mapping[Path, LiveRun], wrong: Mapping[Path, ConfigError], json: bool, now: datetime
 ) -> None:
-    """A row each; what went wrong with some ends with 3, with all of them with 1 or 2."""
+    """Print a row each; exit with 3 if some detectors failed, with 1 or 2 if all did."""
     from scoreback.errors import ScorebackError
     from scoreback.service.cli import scoring_view as view
 
@@ -126,7 +128,7 @@ def _several(
             show.fail(ScorebackError(named, hint=error.hint))
     for error in failed:
         if not isinstance(error, ScorebackError):
-            raise error  # a mistake of ours: with all that says where
+            raise error  # a bug: show the traceback
     if len(failed) == len(runs):
         raise typer.Exit(show.code_of(wrong.values()) if not runs else show.FAILED)
     if failed or wrong or any(view.needs_a_look(run) for run in runs.values()):
@@ -136,12 +138,12 @@ def _several(
 def _say_beside(run: LiveRun) -> None:
     from scoreback.service.cli.scoring_view import say_history_only
 
-    if run.detector.group is None:  # events of units that are open are scored with them
+    if run.detector.group is None:  # events of open units are scored when those close
         say_history_only(run)
     for name, count in run.outcome.uncast.items():
         show.say(f"feature {name}: {count} values could not be read and count as missing")
     if run.paused:
-        show.say(f"{run.detector.name} is paused: it raises no alert; see scoreback versions")
+        show.say(f"{run.detector.name} is paused: it raises no alerts; see scoreback versions")
     if run.waiting is not None:
         show.say(run.waiting.in_words(run.detector.name, run.detector.lag))
 
@@ -150,7 +152,8 @@ def verdict(
     alert: Annotated[
         str | None,
         typer.Argument(
-            help="Alert to close, by its id or how that begins; without it, alerts are listed.",
+            help="Id of the alert to close, or the beginning of one. Without it, alerts are"
+            " listed.",
             metavar="ALERT",
         ),
     ] = None,
@@ -165,8 +168,8 @@ def verdict(
     file: Annotated[
         Path | None,
         typer.Option(
-            help="Close many alerts: a CSV file with columns alert and verdict, and at and by where"
-            " they differ.",
+            help="Close many alerts: a CSV file with columns alert and verdict, and optionally at"
+            " and by.",
             metavar="FILE",
         ),
     ] = None,
@@ -178,9 +181,11 @@ def verdict(
         str | None,
         typer.Option(help="Only alerts on events from this time on.", metavar="TIME"),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Alerts listed at most.", metavar="COUNT", min=1)] = 20,
+    limit: Annotated[
+        int, typer.Option(help="How many alerts to list at most.", metavar="COUNT", min=1)
+    ] = 20,
     at: Annotated[
-        str | None, typer.Option(help="When it was closed (else now).", metavar="TIME")
+        str | None, typer.Option(help="When the alert was closed (else now).", metavar="TIME")
     ] = None,
     home: options.Home = None,
     json: options.Json = False,
@@ -201,14 +206,14 @@ def verdict(
         alerts = app.connector.alerts
         if alerts is None:
             raise ConfigError(
-                "this SIEM shows its alerts to nobody but its own users",
-                hint="close alerts where the SIEM shows them",
+                "Scoreback cannot read or close alerts of this SIEM",
+                hint="close alerts in the SIEM itself",
             )
         if file is not None:
             if alert is not None or at is not None:
                 raise UsageError(
                     "--file takes neither an alert nor --at",
-                    hint="the file names the alerts, and in a column `at` when each was closed",
+                    hint="the file names the alerts, and its column `at` says when each was closed",
                 )
             _close_all(app, file, by, json)
             return
@@ -233,8 +238,8 @@ def verdict(
         names = [v.value for v in Verdict]
         if verdict is None:
             raise UsageError(
-                f"alert {alert!r} is named without a verdict",
-                hint=f"add one of: {', '.join(names)}; to list alerts, name none",
+                f"alert {alert!r} needs a verdict",
+                hint=f"add one of: {', '.join(names)}; to list alerts, name no alert",
             )
         if verdict not in names:
             raise UsageError(
@@ -245,13 +250,13 @@ def verdict(
         if moment > now:
             raise UsageError(
                 f"--at {at!r} is in the future: a verdict cannot be known before it is given",
-                hint="leave --at out for now, or name the time at which it was given",
+                hint="omit --at to close it now, or give the time of the verdict",
             )
         labeller = by or options.user()
         try:
             closed = alerts.close(alert, Verdict(verdict), labeller=labeller, at=moment)
         except SiemRefused:
-            whole = named(alerts, alert)  # by a short id
+            whole = named(alerts, alert)  # *alert* may be a short id
             if whole == alert:
                 raise
             closed = alerts.close(whole, Verdict(verdict), labeller=labeller, at=moment)
@@ -271,7 +276,7 @@ def _close_all(app: App, file: Path, by: str, json: bool) -> None:
         show.as_json(asdict(closed))
         return
     show.say(
-        f"{file.name}: {closed.closed:,} alerts are closed; {closed.unchanged:,} were closed so"
+        f"{file.name}: {closed.closed:,} alerts closed; {closed.unchanged:,} had this verdict"
         " already"
     )
     for verdict, count in closed.verdicts.items():

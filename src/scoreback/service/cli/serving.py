@@ -1,4 +1,4 @@
-"""The command that runs detectors by itself."""
+"""The command that runs detectors on their schedule."""
 
 import logging
 import os
@@ -20,18 +20,18 @@ def serve(
         ),
     ] = None,
     log_format: Annotated[
-        logs.LogFormat, typer.Option(help="Log lines for people (text) or for machines (json).")
+        logs.LogFormat, typer.Option(help="Format of the log: lines of text, or JSON.")
     ] = logs.LogFormat.TEXT,
     home: options.Home = None,
 ) -> None:
     """Score and train detectors on their schedule, until SIGTERM or Ctrl-C.
 
-    Files may change meanwhile, and new ones may come into a folder: they are read again every half
-    minute. Ending, also by a kill, loses and repeats nothing.
+    It reads detector files again every half minute, so they may change, and folders may get new
+    ones. Stopping it, even with SIGKILL, loses and repeats nothing.
     """
     from scoreback.service.stopping import signals
 
-    with signals() as wait:  # first of all, so that no thread of a library misses it
+    with signals() as wait:  # before any library starts a thread
         from scoreback.service.serving.serve import serve as serve_detectors
 
         logs.start_logging(log_format)
@@ -45,6 +45,6 @@ def serve(
 
 
 def _abandon() -> None:
-    """End at once: what is still computing can be computed again."""
+    """Exit at once: what is unfinished can be computed again."""
     logging.shutdown()
     os._exit(0)

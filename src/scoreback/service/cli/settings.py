@@ -10,7 +10,7 @@ from scoreback.service.cli.whole_help import WholeHelp
 
 settings = typer.Typer(
     cls=WholeHelp,
-    help="List, set and remove what is in force instead of a detector file's own values.",
+    help="List, set and remove overrides: values in force instead of those in a detector file.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -25,7 +25,7 @@ _Reason = Annotated[str, typer.Option(help="Why, for the audit log.", metavar="T
 def list_settings(
     file: options.DetectorFile, home: options.Home = None, json: options.Json = False
 ) -> None:
-    """Show what settings can change, what the file says, and what is in force."""
+    """Show the keys that can be overridden: the file's value and the one in force."""
     from dataclasses import asdict
 
     from scoreback.models.detector.alerts import OVERRIDABLE
@@ -69,7 +69,7 @@ def list_settings(
     )
     for refused in now.refused:
         one = refused.override
-        show.say(f"{one.key} of {one.author} does not count: {refused.reason}")
+        show.say(f"{one.author}'s override of {one.key} is ignored: {refused.reason}")
 
 
 def _as_written(value: object) -> str:
@@ -84,13 +84,14 @@ def set_setting(
     file: options.DetectorFile,
     key: _Key,
     value: Annotated[
-        str, typer.Argument(help="The value, as the file writes it: 40/day.", metavar="VALUE")
+        str,
+        typer.Argument(help="The value, written as in the file, such as 40/day.", metavar="VALUE"),
     ],
     reason: _Reason = "",
     by: options.By = "",
     home: options.Home = None,
 ) -> None:
-    """Put a value in force instead of the file's own; from the next step of scoring on."""
+    """Override a key of the detector file, from the next step of scoring on."""
     _change(file, key, value, reason, by, home)
 
 
@@ -102,7 +103,7 @@ def remove_setting(
     by: options.By = "",
     home: options.Home = None,
 ) -> None:
-    """Put the file's own value in force again."""
+    """Remove an override, so that the file's value is in force again."""
     _change(file, key, None, reason, by, home)
 
 

@@ -1,4 +1,4 @@
-"""How the command line speaks: tables for people, JSON for machines, progress on standard error."""
+"""Output of the command line: sentences, tables, JSON, and progress on standard error."""
 
 import io
 import json
@@ -24,14 +24,14 @@ from scoreback.errors import NotThere, ScorebackError
 from scoreback.service.cli import progress_lines, tables
 from scoreback.service.cli.streams import complain, write
 
-_IN_A_FILE = 160  # columns of a table that no terminal limits; more where it needs them
+_IN_A_FILE = 160  # columns of a table without a terminal; a table that needs more gets more
 DONE, FAILED, WRONG_USAGE, PARTLY = 0, 1, 2, 3
 
 
 def say(text: str = "") -> None:
-    """One sentence to standard output; on a narrow screen it goes on in the next line.
+    """Print one sentence to standard output, wrapped to the screen.
 
-    What begins with a space is to be copied, a command say, and stays one line.
+    Text that begins with a space, such as a command to copy, stays on one line.
     """
     width = _width()
     if width is not None and len(text) > width and "\n" not in text and not text.startswith(" "):
@@ -40,7 +40,7 @@ def say(text: str = "") -> None:
 
 
 def beneath(text: str) -> None:
-    """A sentence that belongs to the one above: it is indented, and goes on so."""
+    """Print a sentence that belongs to the one above, indented and wrapped."""
     width = _width()
     if width is not None:
         text = tables.wrapped(text, width - 2)
@@ -48,17 +48,17 @@ def beneath(text: str) -> None:
 
 
 def line(text: str) -> None:
-    """One line to standard output as it is, however narrow the screen: for other programs."""
+    """Print one line to standard output without wrapping, for other programs."""
     write(f"{text}\n")
 
 
 def as_json(value: object) -> None:
-    """*value* as indented JSON to standard output: see `plain`."""
+    """Print *value* as indented JSON to standard output: see `plain`."""
     write(json.dumps(plain(value), indent=2, default=str, allow_nan=False) + "\n")
 
 
 def plain(value: object) -> object:
-    """*value* as JSON has it: times as ISO 8601 in UTC, null for a figure that does not exist."""
+    """*value* as JSON values: times in ISO 8601 and UTC, null for a missing figure."""
     if isinstance(value, datetime):
         moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return moment.isoformat().replace("+00:00", "Z")
@@ -80,7 +80,7 @@ def table(
     prose: Collection[str] = (),
     blocks: bool = False,
 ) -> None:
-    """A table to standard output: see `tables.Rows`; None is an empty cell."""
+    """Print a table to standard output: see `tables.Rows`; None is an empty cell."""
     shown = tables.Rows(
         title=title,
         columns=columns,
@@ -95,19 +95,19 @@ def table(
 
 
 def fail(error: ScorebackError) -> None:
-    """What went wrong and what to do, to standard error."""
+    """Print what went wrong and what to do, to standard error."""
     warn(error.message, error.hint)
 
 
 def code_of(errors: Iterable[ScorebackError]) -> int:
-    """The exit code where nothing could be done: 2 where all was called by a wrong name."""
+    """The exit code if nothing could be done: 2 if no file exists under the given names, else 1."""
     return WRONG_USAGE if all(isinstance(error, NotThere) for error in errors) else FAILED
 
 
 def warn(text: str, hint: str = "") -> None:
-    """What somebody should know although it went on, and what to do, to standard error.
+    """Print a warning and what to do, to standard error; the command goes on.
 
-    On a narrow screen both go on in the next line.
+    On a narrow screen, both are wrapped.
     """
     for begins, said in (("scoreback: ", text), ("  try: ", hint)):
         if said:
@@ -117,7 +117,7 @@ def warn(text: str, hint: str = "") -> None:
 
 @contextmanager
 def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error that counts upwards; a line now and then in a pipe."""
+    """A counter on standard error; in a pipe, a line every ten seconds."""
     if not _watched():
         with progress_lines.counting(what, total) as count:
             yield count
@@ -136,9 +136,9 @@ def counting(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 @contextmanager
 def stages(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on standard error that names the stage it is in: steps done, of how many, which.
+    """A progress bar on standard error: steps done, their total, and the name of the stage.
 
-    In a pipe it is a line now and then; where the steps are bytes, it tells megabytes.
+    In a pipe, a line every ten seconds; if the steps are bytes, it shows megabytes.
     """
     if not _watched():
         with progress_lines.stages(what, in_bytes=in_bytes) as tell_line:
@@ -155,12 +155,14 @@ def stages(what: str, *, in_bytes: bool = False) -> Iterator[Callable[[int, int,
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A figure for a table; a dash where there is none."""
-    return "-" if value is None or value != value else f"{value:.{digits}f}"  # NaN is not itself
+    """A figure for a table; a dash if there is none."""
+    return (
+        "-" if value is None or value != value else f"{value:.{digits}f}"
+    )  # NaN is not equal to itself
 
 
 def pairs(title: str, values: Mapping[str, object]) -> None:
-    """Names and values, one a line."""
+    """Print names and values, one pair per line."""
     table(title, ("", ""), list(values.items()))
 
 
@@ -171,9 +173,9 @@ def _console(into: IO[str], needed: int) -> Console:
 
 
 def _width(of: IO[str] | None = None) -> int | None:
-    """Columns of the screen; None in a file or a pipe, unless somebody says how many.
+    """Columns of the screen; None in a file or a pipe, unless COLUMNS is set.
 
-    *of* is standard output, or standard error.
+    *of* is standard output (the default) or standard error.
     """
     if (of or sys.stdout).isatty():
         return Console(file=of or sys.stdout).width

@@ -1,4 +1,4 @@
-"""Commands about what lies in the embedded SIEM: listed, and taken out again."""
+"""Commands that list what is stored in the embedded SIEM, and that unload exports."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ def streams(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """List what was loaded: streams with rows, times and files, and fields with examples."""
+    """List loaded streams: their rows, times and files, and their fields with examples."""
     from scoreback.errors import ConfigError
     from scoreback.service.cli.looking import looked_at
     from scoreback.service.detectors.unload_job import exports_door
@@ -40,7 +40,7 @@ def streams(
         show.as_json([_as_json(stream) for stream in wanted])
         return
     if not wanted:
-        show.say("No streams: nothing was loaded. See: scoreback load --help")
+        show.say("No streams yet: nothing has been loaded. See: scoreback load --help")
     for stream in wanted:
         _show(stream)
 
@@ -49,7 +49,7 @@ def unload(
     exports: Annotated[
         list[str],
         typer.Argument(
-            help="Files that were loaded, their names, or beginnings of their checksums.",
+            help="Loaded files: their paths, their names, or beginnings of their checksums.",
             metavar="EXPORTS",
             show_default=False,
         ),
@@ -60,7 +60,7 @@ def unload(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Take loaded exports back, as long as nothing was scored from their events."""
+    """Remove loaded exports again, as long as none of their events was scored."""
     from dataclasses import asdict
 
     from scoreback.service.cli.looking import existing
@@ -73,19 +73,22 @@ def unload(
         show.as_json(asdict(gone))
         return
     names = ", ".join(export.name for export in gone.exports)
-    show.say(f"{names}: {gone.rows:,} events taken out of {stream}; {gone.left:,} stay there.")
+    show.say(f"{names}: {gone.rows:,} events removed from {stream}; {gone.left:,} stay.")
     if gone.left:
-        show.say("  Events that other exports had as well are gone, too: load those again.")
+        show.say("  Events that other exports also had are gone too: load those exports again.")
     if trained:
-        show.say(f"  Versions of {', '.join(trained)} keep what they may have learnt from them.")
+        show.say(
+            f" Versions of {', '.join(trained)} may have learnt from these events; they do not"
+            " change."
+        )
 
 
 def _show(stream: "StoredStream") -> None:
     first, last = (f"{time:%Y-%m-%d %H:%M:%S}" for time in stream.event_times)
     came, ended = (f"{time:%Y-%m-%d %H:%M:%S}" for time in stream.arrival_times)
-    show.say(f"{stream.name}: {stream.rows:,} events of {first} to {last} UTC")
+    show.say(f"{stream.name}: {stream.rows:,} events, from {first} to {last} UTC")
     if stream.arrival_times != stream.event_times:
-        show.say(f"  arrived {came} to {ended} UTC")
+        show.say(f"  arrived from {came} to {ended} UTC")
     files = ", ".join(map(_file, stream.exports)) or "none: a program added the events"
     show.say(f"  files: {files}")
     rows = [(field.name, f"{field.filled:,}", _shortened(field.example)) for field in stream.fields]

@@ -1,4 +1,4 @@
-"""Standard output and error, which may be closed, full, or read by nobody any more."""
+"""Standard output and error, which may be closed, full or a broken pipe."""
 
 import io
 import os
@@ -14,7 +14,7 @@ _STANDARD = (0, 1, 2)  # input, output and error
 
 
 class Output(io.TextIOWrapper):
-    """Standard output that remembers why it could not be written, whoever caught the error."""
+    """Standard output that remembers why a write failed, even if a library hid the error."""
 
     failure: OSError | None = None
 
@@ -27,7 +27,7 @@ class Output(io.TextIOWrapper):
             raise
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what is buffered."""
         try:
             super().flush()
         except OSError as error:
@@ -36,13 +36,14 @@ class Output(io.TextIOWrapper):
 
 
 def open_streams() -> Output | None:
-    """Make standard output one that remembers; None where it is not the process's own.
+    """Replace standard output by an `Output`; None if something else replaced it already.
 
-    Streams that this process was started without get a place to go. Else the next file that is
-    opened, a database say, would be in their place, and get what a library prints.
+    If the process was started without standard streams, they go to the null device. Otherwise the
+    next file that is opened, such as a database, would take their place and get what libraries
+    print.
     """
     while True:
-        descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+        descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free one
         if descriptor > _STANDARD[-1]:
             os.close(descriptor)
             break
@@ -63,10 +64,10 @@ def open_streams() -> Output | None:
 
 
 def write(text: str) -> None:
-    """*text* to standard output.
+    """Write *text* to standard output.
 
     Raises:
-        ConfigError: it cannot be written there; from then on nothing is.
+        ConfigError: it cannot be written; later writes are dropped.
     """
     try:
         typer.echo(text, nl=False)
@@ -75,23 +76,23 @@ def write(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """One line to standard error, if that can be written."""
+    """Write one line to standard error, if possible."""
     with suppress(OSError):
         typer.echo(text, err=True)
 
 
 def lost(error: OSError) -> ConfigError:
-    """What is to be said where standard output cannot be written; nothing goes there any more."""
-    with suppress(OSError, ValueError):  # what is left in the buffer would fail again at the end
+    """The error for a standard output that cannot be written; from now on its text is dropped."""
+    with suppress(OSError, ValueError):  # else the rest of the buffer would fail again at exit
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, sys.stdout.fileno())
         os.close(silent)
     if isinstance(error, BrokenPipeError):
         return ConfigError(
-            "standard output was closed before all was written",
-            hint="read it to its end, or write it into a file",
+            "standard output was closed before everything was written",
+            hint="read the output to its end, or write it into a file",
         )
     return ConfigError(
         f"standard output cannot be written: {error.strerror or error}",
-        hint="free some space, or send it somewhere else",
+        hint="free some disk space, or redirect the output elsewhere",
     )

@@ -1,6 +1,6 @@
 """Tables that fit the screen: ids, names and numbers stay whole, only sentences wrap.
 
-What does not fit beside each other is shown below each other, one block a row.
+A table that does not fit is shown as one block per row.
 """
 
 import re
@@ -14,31 +14,31 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-BLOCKS_BELOW = 120  # columns: what has one block a row on a narrow screen
-_GLUE = "\ue000"  # no text has it: it is private
+BLOCKS_BELOW = 120  # columns of the screen: below, tables with `blocks` have one block per row
+_GLUE = "\ue000"  # a private-use character, which no text contains
 _VALUE = r"(?:'[^'\n]*'|[\w@%/.](?:[\w@%/.:=+-]*[\w@%/])?)"
 _OPTION = rf"--[\w-]+(?: {_VALUE})?"
 _WORD = rf"(?:{_OPTION}|'[^'\n]*'|v\d+\b|[A-Z][A-Z.]+\b|[\w/-]*[./=]{_VALUE})"
 _COPIED = re.compile(
     rf"`[^`\n]+`|\b(?:scoreback|pip|jq|iconv|make|chmod) [a-z-]+(?: {_WORD})*|(?<!\S){_OPTION}"
 )
-_LEAST = 24  # columns that a sentence gets, at least
+_LEAST = 24  # columns that a sentence gets at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What is to be shown."""
+    """The content of a table."""
 
     title: str
     columns: Sequence[str]
     cells: Sequence[Sequence[str]]
     numbers: str = ""  # ``r`` at the position of each column that aligns right
-    prose: frozenset[str] = frozenset()  # columns of sentences: only these wrap
-    blocks: bool = False  # one block a row where the screen is narrower than `BLOCKS_BELOW`
+    prose: frozenset[str] = frozenset()  # names of the columns with sentences: only these wrap
+    blocks: bool = False  # one block per row if the screen is narrower than `BLOCKS_BELOW`
 
 
 def show(rows: Rows, console: Console) -> None:
-    """Print *rows* as a table where the console is wide enough, else as blocks."""
+    """Print *rows* as a table if the console is wide enough, else as blocks."""
     made = None
     if not (rows.blocks and console.width < BLOCKS_BELOW):
         made = _table(rows, console.width, compact=False) or _table(
@@ -51,7 +51,7 @@ def show(rows: Rows, console: Console) -> None:
 
 
 def needed(rows: Rows) -> int:
-    """The width at which every heading is one line, and only sentences wrap."""
+    """The width at which every heading fits on one line, and only sentences wrap."""
     whole, least = _needs(rows)
     prose = [name in rows.prose for name in rows.columns]
     beside = [low if wraps else wide for low, wide, wraps in zip(least, whole, prose, strict=True)]
@@ -59,7 +59,7 @@ def needed(rows: Rows) -> int:
 
 
 def wrapped(text: str, width: int) -> str:
-    """*text* in lines of *width*, broken between words alone, and in no command to be copied."""
+    """*text* in lines of *width*, broken only between words, and never inside a command to copy."""
     return "\n".join(
         part.replace(_GLUE, " ")
         for line in _glued(text).splitlines()
@@ -71,17 +71,17 @@ def wrapped(text: str, width: int) -> str:
 
 
 def hanging(text: str, indent: int, width: int) -> str:
-    """*text* in lines of *width*, all but the first of them indented; it begins behind *indent*."""
+    """*text* in lines of *width*, to be printed after *indent* columns; later lines are indented."""
     return wrapped(text, width - indent).replace("\n", "\n" + " " * indent)
 
 
 def _glued(text: str) -> str:
-    """*text* with another sign for the spaces in what is copied as it stands."""
+    """*text* with the spaces inside commands and options replaced, so that they do not wrap."""
     return _COPIED.sub(lambda found: found[0].replace(" ", _GLUE), text)
 
 
 def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
-    """The table, if it fits *width*; a compact one has less between its columns."""
+    """The table, or None if it does not fit *width*; *compact* puts less space between columns."""
     count = len(rows.columns)
     between = 2 * (count - 1) if compact else 3 * count + 1
     widths = _widths(rows, width - between)
@@ -99,21 +99,21 @@ def _table(rows: Rows, width: int, *, compact: bool) -> Table | None:
             justify="right" if right else "left",
             no_wrap=True,
             width=wide,
-            overflow="fold",  # nothing is left to fold: see `_widths`
+            overflow="fold",  # nothing needs folding: see `_widths`
         )
     for row in rows.cells:
         shown = (
             wrapped(cell, wide) if name in rows.prose else cell
             for name, cell, wide in zip(rows.columns, row, widths, strict=True)
         )
-        # Text: what a SIEM or a file says, [host.name] say, may look like markup.
+        # Text, as what a SIEM or a file says, such as [host.name], may look like markup.
         made.add_row(*map(Text, shown))
     made.title = Text(wrapped(rows.title, width))
     return made
 
 
 def _widths(rows: Rows, room: int) -> list[int] | None:
-    """How wide each column is; None where they need more than *room*."""
+    """The width of each column; None if they need more than *room*."""
     whole, least = _needs(rows)
     if sum(whole) <= room:
         return whole
@@ -121,7 +121,7 @@ def _widths(rows: Rows, room: int) -> list[int] | None:
     if spare < 0:
         return None
     found = list(least)
-    # Headings first, then sentences, of these first those that need little.
+    # Headings get space first, then sentences, the shortest of them first.
     order = sorted(
         range(len(found)), key=lambda i: (rows.columns[i] in rows.prose, whole[i] - least[i])
     )
@@ -134,7 +134,7 @@ def _widths(rows: Rows, room: int) -> list[int] | None:
 
 
 def _needs(rows: Rows) -> tuple[list[int], list[int]]:
-    """How wide each column would be in one piece, and how narrow it can be."""
+    """The width of each column without wrapping, and its least width."""
     whole, least = [], []
     for index, name in enumerate(rows.columns):
         cells = [line for row in rows.cells for line in row[index].splitlines()]
@@ -154,7 +154,7 @@ def _needs(rows: Rows) -> tuple[list[int], list[int]]:
 
 def _blocks(rows: Rows, console: Console) -> None:
     console.print(Text(wrapped(rows.title, console.width), style="bold"), soft_wrap=True)
-    # A row that begins with its own name is headed by it; of others every cell has a label.
+    # The first cell is the heading of the block; the other cells have labels.
     first, *others = rows.columns
     widest = max(map(cell_len, others), default=0)
     for row in rows.cells:

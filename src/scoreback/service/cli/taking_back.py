@@ -1,4 +1,4 @@
-"""Commands that stop a detector's alerts, and that take a version and its alerts back."""
+"""Commands that pause a detector's alerts, and that roll back a version and its alerts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def pause(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Stop a detector's alerts, from the next step of scoring on; scores are kept.
+    """Stop a detector's alerts from the next step of scoring on; scores are still written.
 
-    Ends with 3 where alerts are paused here and the SIEM's rule could not follow.
+    Exits with 3 if alerts are paused here, but the SIEM's rule could not be changed.
     """
     from scoreback.service.deploying.pausing import pause as stop
 
@@ -52,9 +52,9 @@ def resume(
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Raise a detector's alerts again; what was scored meanwhile raises none.
+    """Raise a detector's alerts again; events scored during the pause raise none.
 
-    Ends with 3 where the SIEM's rule could not follow.
+    Exits with 3 if the SIEM's rule could not be changed.
     """
     from scoreback.service.deploying.pausing import resume as start
 
@@ -65,7 +65,9 @@ def resume(
     elif done.changed:
         show.say(f"{detector.name} raises alerts again.")
         if done.held_back:
-            show.say(f"Hits of the paused hours that stay without an alert: {done.held_back}.")
+            show.say(
+                f"Events above the threshold without an alert, due to the pause: {done.held_back}."
+            )
     else:
         show.say(f"Alerts of {detector.name} were not paused.")
     if not done.rule_follows:
@@ -109,18 +111,18 @@ def rollback(
         bool, typer.Option("--dry-run", help="List the alerts; change nothing.")
     ] = False,
     close: Annotated[
-        bool, typer.Option("--close", help="Close those alerts, too; that makes no label.")
+        bool, typer.Option("--close", help="Also close those alerts; that makes no labels.")
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take the last rollback back, and what it did to alerts.")
+        bool, typer.Option("--undo", help="Undo the last rollback, and what it did to alerts.")
     ] = False,
     by: options.By = "",
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Let the version before score again; tag the alerts that only the bad version raised.
+    """Let the previous version score again; tag the alerts that only the bad version raised.
 
-    Alerts that an analyst touched stay as they are. A rollback that broke off is finished first.
+    Alerts that an analyst touched stay as they are. An interrupted rollback is finished first.
     """
     from scoreback.service.cli import taking_back_view as view
     from scoreback.service.cli.looking import existing, looked_at
@@ -128,7 +130,7 @@ def rollback(
 
     if undo and (close or dry_run):
         raise UsageError(
-            "--undo cannot be given with --close or --dry-run", hint="give --undo alone"
+            "--undo cannot be combined with --close or --dry-run", hint="give --undo alone"
         )
     detector, by, at = options.detector(file), by or options.user(), options.now()
     done: RolledBack

@@ -1,4 +1,4 @@
-"""What a rollback did, or would do, for people and for machines."""
+"""What a rollback did, or would do, in words and as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,16 +8,16 @@ from scoreback.service.recalling.rollback import RolledBack
 from scoreback.service.recalling.taken_back import TAG
 from scoreback.service.state.recalls import RecalledAlert
 
-_SHORT = 12  # digits of an alert's id
+_SHORT = 12  # characters of an alert's id
 _NOT_TAKEN_BACK = {
-    "both": "the version that scores again would have raised, too",
+    "both": "the version that scores again would also have raised",
     "touched": "an analyst touched",
-    "undecided": "cannot be decided: their events are gone from the SIEM",
+    "undecided": "nobody can decide on, as their events are gone from the SIEM",
 }
 
 
 def as_json(done: RolledBack, act: str) -> dict[str, object]:
-    """The champion as ever; what was rolled back, and the alerts."""
+    """The champion as elsewhere in JSON, then what was rolled back, and the alerts."""
     return {
         **asdict(done.champion),
         "act": act,
@@ -31,11 +31,11 @@ def as_json(done: RolledBack, act: str) -> dict[str, object]:
 
 
 def say(detector: str, done: RolledBack, act: str, *, most: int | None = None) -> None:
-    """A sentence, and a row for each alert that is taken back, or for *most* of them."""
+    """Print a sentence, and a row for each alert taken back, but at most *most* rows."""
     if done.was_done:
-        show.say("This rollback was done already, and broke off before it could say so.")
+        show.say("This rollback was already done, but was interrupted before it could say so.")
     elif done.went_on:
-        show.say("An earlier rollback had broken off: this goes on with it.")
+        show.say("An earlier rollback was interrupted; this run finishes it.")
     alerts = done.choice.alerts
     name = done.champion.version
     if act == "undo":
@@ -56,9 +56,11 @@ def say(detector: str, done: RolledBack, act: str, *, most: int | None = None) -
         if most is not None and len(alerts) > most:
             show.say(f"And {len(alerts) - most} more.")
         if act == "dry_run":
-            show.say(f"These {len(alerts)} would be tagged {TAG}; --close closes them, too.")
+            show.say(
+                f"These {len(alerts)} alerts would be tagged {TAG}; --close would also close them."
+            )
         elif not closes:
-            show.say(f"They are tagged {TAG} and stay open.")
+            show.say(f"These alerts are tagged {TAG} and stay open.")
     else:
         show.say("No open alert is taken back.")
     _say_counts(done.choice.counts)

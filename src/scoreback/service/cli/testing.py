@@ -24,23 +24,26 @@ def run(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the model to test with, or of models, one called after each detector"
+            help="Folder of the model to test with, or of one folder per detector, named after it"
             " (else the version that scores in the workspace).",
             metavar="FOLDER",
             show_default=False,
         ),
     ] = None,
     without_model: Annotated[
-        bool, typer.Option("--without-model", help="Look at cells alone; the rest is left out.")
+        bool,
+        typer.Option(
+            "--without-model", help="Only test cells of the feature matrix; skip the rest."
+        ),
     ] = False,
     junit: Junit = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
-    """Run the tests of detectors: fixture events, and what is expected of them. Asks no SIEM.
+    """Run the tests of detectors on fixture events, without a SIEM.
 
-    Tests stand in the detector file under `tests`, or beside it in NAME.tests.yml. Cells of the
-    feature matrix need no model; alerts, scores and reasons do. Exit code 3: a test failed.
+    Tests are in the detector file under `tests`, or beside it in NAME.tests.yml. Tests of feature
+    cells need no model; tests of alerts, scores and reasons do. Exits with 3 if a test failed.
     """
     from scoreback.errors import ConfigError
     from scoreback.service.cli.usage import UsageError
@@ -48,7 +51,7 @@ def run(
     from scoreback.service.testing.run_tests import Result, run_tests
 
     if model is not None and without_model:
-        raise UsageError("--model and --without-model exclude each other", hint="use one of them")
+        raise UsageError("--model and --without-model cannot be combined", hint="use one of them")
     settings = options.settings(home)
     outcomes: list[Outcome] = []
     untested = []
@@ -65,7 +68,7 @@ def run(
                     untested.append(detector.name)
         if not outcomes:
             raise ConfigError(
-                f"no test was found for {', '.join(untested)}",
+                f"no tests found for {', '.join(untested)}",
                 hint="write tests under `tests` in the detector file, or beside it in"
                 " NAME.tests.yml",
             )

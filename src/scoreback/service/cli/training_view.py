@@ -1,4 +1,4 @@
-"""A training as tables for people."""
+"""A training as tables and sentences."""
 
 from dataclasses import asdict
 
@@ -13,7 +13,7 @@ from scoreback.service.training.train_job import TrainOutcome
 
 
 def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
-    """Print what was learnt from, how the candidates did, and what the winner promises."""
+    """Print the training data, how the candidates did, and what the winner promises."""
     training = outcome.training
     counts = training.counts
     units = "events" if detector.group is None else "units"
@@ -28,8 +28,8 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         days = training.immature_days
         shown = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
         show.say(
-            f"{counts['immature']:,} {units} of {shown} are too young to have their labels, and are"
-            " left out"
+            f"{counts['immature']:,} {units} of {shown} are too recent to have their labels, and"
+            " are left out"
         )
     for doubt in outcome.doubts:
         show.say(doubt)
@@ -37,14 +37,14 @@ def training_tables(detector: Detector, outcome: TrainOutcome) -> None:
         show.say(f"labels: {problem}")
     if outcome.history.ungrouped:
         show.say(
-            f"{outcome.history.ungrouped:,} events have none of the fields of unit.group, and are"
-            " in no unit"
+            f"{outcome.history.ungrouped:,} events have none of the fields of unit.group, so they"
+            " are in no unit"
         )
     for name, count in outcome.history.uncast.items():
         show.say(f"feature {name}: {count:,} values could not be read and count as missing")
     for warning in training.warnings:
         show.say(f"note: {warning}")
-    _held_out(outcome)  # first: days may be like those learnt from, a new network is not
+    _held_out(outcome)  # first, as a new network differs more than new days do
     _candidates(detector, outcome)
     _choice(outcome)
     if training.weighing is not None:
@@ -63,8 +63,8 @@ def _ledger(synced: Synced) -> None:
     show.say(f"The label ledger has {synced.labels:,} verdicts, {synced.new:,} new{withdrawn}")
     if synced.late:
         show.say(
-            f"{synced.late:,} of the new verdicts were given before the last training and reached"
-            " us after it: training as of an earlier time leaves them out"
+            f"{synced.late:,} of the new verdicts were given before the last training, but"
+            " reached Scoreback only after it: training as of an earlier time leaves them out"
         )
 
 
@@ -101,7 +101,8 @@ def _candidates(detector: Detector, outcome: TrainOutcome) -> None:
     gap = training.random_split_average_precision
     if own is not None and gap is not None:
         show.say(
-            f"average precision by time {own:.3f}; a random split would have claimed {gap:.3f}"
+            f"average precision on later days {own:.3f}; a random split would have claimed"
+            f" {gap:.3f}"
         )
 
 
@@ -110,14 +111,14 @@ def _choice(outcome: TrainOutcome) -> None:
     if training.choice.equals:
         equals = ", ".join(training.choice.equals)
         show.say(
-            f"nothing tells {training.chosen} apart from {equals}: the most robust that earns its"
-            " place is kept"
+            f"{training.chosen} and {equals} are equally good within chance: training keeps the"
+            " most robust that earns its place"
         )
     rule = training.plain_rule
     if rule.words:
         show.say(
             f"best single feature as a plain rule, {rule.words}: {rule.true_alerts} of"
-            f" {rule.alerts} alerts true; {training.chosen} at as many:"
+            f" {rule.alerts} alerts true; {training.chosen} with as many alerts:"
             f" {rule.against[training.chosen]}"
         )
 
@@ -149,7 +150,7 @@ def _held_out(outcome: TrainOutcome) -> None:
     if apart is None:
         return
     show.table(
-        f"Each {apart.field} judged by a model that never saw it",
+        f"Each {apart.field}, judged by a model that never saw it",
         (apart.field, "events", "positives", "precision", "alerts a day", "incidents found",
          "average precision", "best single feature"),
         [
@@ -172,7 +173,7 @@ def _held_out(outcome: TrainOutcome) -> None:
         f" worst {show.figure(apart.worst_average_precision)}"
     )
     if apart.skipped:
-        show.say(f"not held out, as too little else is labelled: {', '.join(apart.skipped)}")
+        show.say(f"not held out, as too few other events are labelled: {', '.join(apart.skipped)}")
 
 
 def _breakdown(found: Breakdown) -> None:
@@ -192,7 +193,7 @@ def _breakdown(found: Breakdown) -> None:
         show.say(
             f"{every.alerted:,} entities had alerts, mean precision"
             f" {show.figure(every.mean_precision, 2)}{worst if every.worst else ''};"
-            f" {every.found} of {every.attacked} attacked ones were found"
+            f" {every.found} of {every.attacked} attacked entities were found"
         )
 
 
@@ -209,7 +210,7 @@ def _cut(cut: Cut) -> tuple[object, ...]:
 
 
 def _pitfalls(outcome: TrainOutcome) -> None:
-    """Only those that ask for a look; the report and the JSON have them all."""
+    """Print only pitfalls that need a look; the report and the JSON have them all."""
     for pitfall in outcome.training.pitfalls:
         if not pitfall.fine:
             show.say(f"look at this: {pitfall.name}: {pitfall.figure} {pitfall.sentence}")

@@ -1,7 +1,7 @@
-"""Arguments that do not fit together, or that cannot be read: the command ends with 2."""
+"""Wrong arguments: the command exits with 2."""
 
 from scoreback.errors import ConfigError
 
 
 class UsageError(ConfigError):
-    """The command was called in a way that it cannot be called."""
+    """Arguments are invalid, or cannot be combined."""

@@ -1,4 +1,4 @@
-"""The list of commands in ``--help``: each with its whole first sentence, wrapped to the screen."""
+"""The list of commands in ``--help``, each with its complete first sentence."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from typer.core import TyperGroup
 
 
 class WholeHelp(TyperGroup):
-    """A group of commands whose summaries are not cut."""
+    """A group of commands that does not truncate their summaries."""
 
-    # The types of what comes are private to the library, and differ by its version.
+    # The types of the arguments are private to the library, and differ between its versions.
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Write each command and its first sentence."""
         rows = []

@@ -1,10 +1,11 @@
-"""The alert stream: what other rules raise all day, and somebody must triage (incident response).
+"""The alert stream: alerts of other rules that somebody must triage (incident response).
 
-A few noisy rules make most of the volume. ``R-310 Encoded command line`` is as good as its machine:
-often an attack on a server, a build script on nearly every developer's workstation; its name alone
-cannot win. From `Difficulty.drift_day` on, a software roll-out trips ``R-420 Scheduled task
-created`` and others on workstations; from `Difficulty.new_attack_day` on, thefts through cloud
-storage trip ``R-130 Large upload``, which was noise before.
+A few noisy rules make most of the volume. What ``R-310 Encoded command line`` means depends on the
+machine: on a server it is often an attack, on nearly every developer's workstation it is a build
+script, so the rule's name alone does not tell. From `Difficulty.drift_day` on, a software roll-out
+triggers ``R-420 Scheduled task created`` and others on workstations; from
+`Difficulty.new_attack_day` on, thefts through cloud storage trigger ``R-130 Large upload``, which
+was noise before.
 """
 
 from dataclasses import replace
@@ -32,15 +33,15 @@ RULES = {  # id → name, severity
 }
 NOISY_RULES = frozenset({"R-110", "R-120", "R-130", "R-140"})
 AMBIGUOUS_RULE = "R-310"
-# Campaigns raise fewer alerts than events.
+# A campaign raises fewer alerts than it makes events.
 _LATERAL_MOVEMENT = replace(LATERAL_MOVEMENT, an_hour=2.1)
 _SERVER_INTRUSION = replace(SERVER_INTRUSION, an_hour=2.1)
 _CLOUD_THEFT = replace(CLOUD_THEFT, an_hour=2.1)
-SHOWN_NOISY, SHOWN_OTHER = 0.45, 0.9  # share of alerts that anybody opens
+SHOWN_NOISY, SHOWN_OTHER = 0.45, 0.9  # share of alerts that somebody opens
 
 
 def alerts_stream(difficulty: Difficulty) -> Stream:
-    """The alert stream, drift and new attack as *difficulty* has them."""
+    """The alert stream, with drift and new attack as *difficulty* says."""
     noise = difficulty.drift_rate
     return Stream(
         name="alerts",

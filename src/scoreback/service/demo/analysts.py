@@ -1,7 +1,8 @@
-"""The people who close alerts: late, mostly right, not always, and not all of them.
+"""The people who close alerts: late, mostly right, and not all of them.
 
-A wrong verdict on an attack calls it false. A wrong verdict on anything else calls it an attack if
-it looked like one (the best possible score says how much), else it mixes up "false" and "allowed".
+A wrong verdict on an attack is "false positive". A wrong verdict on anything else is "true
+positive" if the event looked like an attack (by its best possible score), else it mixes up "false"
+and "benign".
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from scoreback.service.demo.difficulty import Difficulty
 
 PEOPLE = ("amara", "bogdan", "céline", "dai")
 HUNTERS = "incident-response"
-HUNT_DAYS = (1.0, 3.0)  # what nobody was shown takes an investigation to find
-LOOKS_LIKE_AN_ATTACK = -3.0  # log-odds at which every second mistake is a false alarm
+HUNT_DAYS = (1.0, 3.0)  # attacks without an alert take an investigation to find
+LOOKS_LIKE_AN_ATTACK = -3.0  # log-odds at which every second mistake calls the event an attack
 LONGEST_HOURS = 96.0
 
 _ATTACK, _ALLOWED, _FALSE, _UNDETERMINED = (
@@ -31,7 +32,7 @@ _VERDICTS = [v.value for v in (_ATTACK, _ALLOWED, _FALSE, _UNDETERMINED)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """How and when an analyst closed one alert."""
+    """How and when an analyst closed an alert."""
 
     verdict: Verdict
     label_time: datetime
@@ -39,20 +40,20 @@ class Closing:
 
 
 class Analysts:
-    """Closes the alerts that a detector raises, by the event that opened each."""
+    """Analysts who close a detector's alerts, judging each by the event that opened it."""
 
     def __init__(self, truth: pa.Table, difficulty: Difficulty, *, seed: int) -> None:
-        """Know the *truth* of one stream, and be as fallible as *difficulty* says."""
+        """Know the *truth* of one stream, and err as often as *difficulty* says."""
         self._rows = {e: i for i, e in enumerate(truth["event_id"].to_pylist())}
         self._truth, self._difficulty, self._seed = truth, difficulty, seed
 
     def verdict_for(self, event_id: str, *, shown_at: datetime) -> Closing | None:
-        """What becomes of an alert on *event_id* that was shown at *shown_at*; None: left open.
+        """How an alert on *event_id*, shown at *shown_at*, is closed; None: it stays open.
 
-        The same event gets the same answer, however often and in whatever order one asks.
+        The same event always gets the same answer, in whatever order the calls come.
 
         Raises:
-            KeyError: no such event ever happened.
+            KeyError: there is no such event.
         """
         row = self._truth.slice(self._rows[event_id], 1)
         rng = np.random.default_rng([self._seed, 5, crc32(event_id.encode())])
@@ -76,11 +77,11 @@ def team_history(
     day: int,
     hunted: bool,
 ) -> pa.Table:
-    """What the team found out by itself about one day's events, as labels.
+    """What the team itself found out about the events of a day, as labels.
 
-    Each event is shown with its chance ``shown`` (the label's propensity) and closed with
-    `Difficulty.closed_share`. With *hunted*, incident response also finds most attacks that nobody
-    was shown; by which chance is not known, so their propensity is null.
+    An event is shown with probability ``shown`` (the label's propensity), and closed with
+    probability `Difficulty.closed_share`. With *hunted*, incident response also finds most attacks
+    that nobody was shown; their propensity is null, as that probability is not known.
     """
     rng = np.random.default_rng([seed, 4, day, int(hunted)])
     rows = events.num_rows
@@ -110,7 +111,7 @@ def team_history(
 
 
 def _judge(truth: pa.Table, difficulty: Difficulty, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Positions in `_VERDICTS`, one for each row of *truth*."""
+    """Positions in `_VERDICTS`, one per row of *truth*."""
     rows = truth.num_rows
     attack = truth["attack"].to_numpy()
     allowed = truth["allowed"].to_numpy()
@@ -123,6 +124,6 @@ def _judge(truth: pa.Table, difficulty: Difficulty, rng: np.random.Generator) ->
 
 
 def _hours(rows: int, difficulty: Difficulty, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Hours from shown to closed: most within a day, some after three."""
+    """Hours from shown to closed: mostly within a day, some after three."""
     median, spread = difficulty.verdict_hours, difficulty.verdict_spread
     return np.minimum(median * np.exp(spread * rng.standard_normal(rows)), LONGEST_HOURS)

@@ -1,4 +1,4 @@
-"""Attack campaigns that show in more than one stream: same name, same plan, same machines."""
+"""Attack campaigns in more than one stream: same name, same plan, same machines."""
 
 from scoreback.service.demo.behaviour import Bursts
 

@@ -26,7 +26,7 @@ DAYS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What reached the SIEM on one day, and the truth about it, which the SIEM never sees."""
+    """What reached the SIEM on one day, and the truth about it, which the SIEM does not get."""
 
     index: int  # days since the start
     since: datetime
@@ -48,11 +48,11 @@ class Company:
         """Plan *days* from the UTC midnight *start* on; *scale* multiplies machines and events.
 
         Raises:
-            ValueError: *start* is not midnight UTC, or there are no days, or no company.
+            ValueError: *start* is not midnight UTC, or *days* or *scale* is not above 0.
         """
         self.start = utc(start)
         if self.start.replace(hour=0, minute=0, second=0, microsecond=0) != self.start:
-            raise ValueError(f"the company starts at a UTC midnight, not at {start}")
+            raise ValueError(f"start must be a UTC midnight, not {start}")
         if days < 1 or scale <= 0:
             raise ValueError(f"days is {days} and scale is {scale}; both must be above 0")
         self.seed, self.days_count, self.scale = seed, days, scale
@@ -65,7 +65,7 @@ class Company:
         }
 
     def days(self, stream: StreamName) -> Iterator[Day]:
-        """Yield what arrived on each day, by arrival; the last days' stragglers never arrive."""
+        """Yield what arrived on each day, by arrival; late events of the last days never arrive."""
         kind, spells = self._streams[stream], self._spells(stream)
         waiting: list[tuple[pa.Table, pa.Table]] = []
         for index in range(self.days_count):
@@ -92,9 +92,9 @@ class Company:
         return pa.concat_tables([day.truth for day in self.days(stream)])
 
     def verdicts(self, stream: StreamName) -> pa.Table:
-        """What the team itself found out over all the days, as labels in order of label time.
+        """What the team itself found out over all days, as labels in order of label time.
 
-        A verdict exists from its ``label_time`` on: whoever plays day D keeps the later ones out.
+        A verdict exists from its ``label_time`` on: when you play day D, leave out later ones.
         """
         if stream not in VERDICT_STREAMS:
             return LABEL_COLUMNS.empty_table()
@@ -107,7 +107,7 @@ class Company:
                                                  ("event_id", "ascending")])  # fmt: skip
 
     def analysts(self, stream: StreamName) -> Analysts:
-        """Those who close the alerts that a detector on *stream* raises."""
+        """The analysts who close the alerts of a detector on *stream*."""
         return Analysts(self.truth(stream), self.difficulty, seed=self.seed)
 
     def _spells(self, stream: StreamName) -> Spells:

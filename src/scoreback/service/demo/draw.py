@@ -1,21 +1,21 @@
-"""Draws a day of a stream, and with it the best possible score of every event.
+"""Draws the events of a day of a stream, and the best possible score of each.
 
 **How an event comes about.** In each cell (machine ``m``, hour ``t``) behaviour ``k`` happens as a
 Poisson process of rate ``r[k, m, t]``: its usual rate at that hour plus that of the bursts that
 fall into the cell. A behaviour then draws the event's choices ``x[f]``, its user ``u`` and its
-destination ``d``, each on its own: ``p[f](x | k)``, ``p(u | k, m)``, ``p(d | k, m)``.
+destination ``d`` independently: ``p[f](x | k)``, ``p(u | k, m)``, ``p(d | k, m)``.
 
-**The best possible score.** Rates and probabilities are known here, so the chance that the event
-is an attack follows without learning anything. Its log-odds are
+**The best possible score.** Rates and probabilities are known here, so the probability that the
+event is an attack follows without learning. Its log-odds are
 
     oracle = log Σ w[k] over attacks k  -  log Σ w[k] over the rest
     w[k]   = r[k, m, t] · Π p[f](x[f] | k) · p(u | k, m) · p(d | k, m)
 
-Given the rates (which bursts run where, which nobody who only sees events can know for certain)
-events are independent, so earlier and later events tell nothing that ``r`` does not. Blanked
-fields and lateness are drawn without regard to ``k``. Hence no score computed from the events, by
-whatever features and windows, ranks better in expectation; models that learn ``r`` from bursts and
-rarities come near. Fields that a kind of event does not write are left out of the product.
+Given the rates (which bursts run where, which the events alone never fully reveal), events are
+independent, so earlier and later events add nothing to ``r``. Blanked fields and lateness do not
+depend on ``k``. Hence no score computed from the events, by whatever features and windows, ranks
+better in expectation; models that learn ``r`` from bursts and rarities come near. Fields that a
+kind of event does not write are left out of the product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ from scoreback.service.demo.population import GROUPS, Population
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-_DELAY_S = (2.0, 25.0)  # shortest and mean time from an event to the SIEM, when not late
-_LONGEST_DELAY_S = 240.0  # stays below the usual lag of five minutes
+_DELAY_S = (2.0, 25.0)  # least and mean delay from an event to the SIEM, unless it is late
+_LONGEST_DELAY_S = 240.0  # below the usual lag of five minutes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,7 +43,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """One burst: where, and from which hour since the start to which (half-open)."""
+    """One burst: its machine, and its hours since the start, [from, to)."""
 
     host: int
     since: int
@@ -56,14 +56,16 @@ Spells = Mapping[str, Sequence[Spell]]  # behaviour → its bursts
 def plan_spells(
     behaviour: Behaviour, seed: int, days: int, scale: float, population: Population
 ) -> list[Spell]:
-    """All bursts of *behaviour*; streams that share its name and plan share its bursts."""
+    """All bursts of *behaviour*; streams with the same name and plan get the same bursts."""
     plan: Bursts | None = behaviour.bursts
     if plan is None:
         return []
     weights = np.array([plan.groups.get(GROUPS[g], 0.0) for g in population.groups])
     shape = _shape(behaviour, weekend=False, difficulty=None) / 24
     spells: list[Spell] = []
-    for day in range(behaviour.first_day, days):  # each by itself: more days change none of these
+    for day in range(
+        behaviour.first_day, days
+    ):  # one generator per day, so that more days change none of these
         rng = np.random.default_rng([seed, 2, crc32(behaviour.name.encode()), day])
         count = int(rng.poisson(plan.per_day * scale))
         hosts = rng.choice(len(weights), count, p=weights / weights.sum())
@@ -84,10 +86,11 @@ def draw_day(
     midnight_us: int,
     weekend: bool,
 ) -> tuple[pa.Table, pa.Table]:
-    """Events of one day by event time, and the truth about them, row by row.
+    """The events of one day in order of event time, and the truth about each row.
 
-    The truth has ``attack``, ``behaviour``, ``allowed``, ``incident`` (attacks of one burst share
-    one), ``shown`` (chance that the team looks at it) and ``oracle``.
+    The truth has ``attack``, ``behaviour``, ``allowed``, ``incident`` (shared by the attacks of one
+    burst), ``shown`` (probability that the team looks at it) and ``oracle``, the best possible
+    score.
     """
     rng = np.random.default_rng([seed, 3, crc32(stream.name.encode()), day])
     rates, burst_ids = _rates(stream, population, spells, day, weekend, difficulty)
@@ -132,7 +135,7 @@ def _rates(
     weekend: bool,
     difficulty: Difficulty,
 ) -> tuple[Floats, Ints]:
-    """Rate of each behaviour in each cell, (behaviours, hosts, 24), and the burst it is part of."""
+    """The rate of each behaviour in each cell, (behaviours, hosts, 24), and its burst."""
     shape = (len(stream.behaviours), len(population.hosts), 24)
     rates = np.zeros(shape)
     burst_ids = np.full(shape, -1, dtype=np.int64)
@@ -152,7 +155,7 @@ def _rates(
 
 
 def _shape(behaviour: Behaviour, weekend: bool, difficulty: Difficulty | None) -> Floats:
-    """How a day's events spread over its hours, 1 on average on a weekday."""
+    """The hourly profile of a day, (24,), with a mean of 1 on a weekday."""
     hours = np.arange(24)
     if behaviour.hours == "flat":
         return np.ones(24)
@@ -165,7 +168,7 @@ def _shape(behaviour: Behaviour, weekend: bool, difficulty: Difficulty | None) -
 
 
 def _table(stream: Stream, choice: str, blur: float) -> tuple[tuple[str, ...], Floats]:
-    """The values of *choice* and their chances, (behaviours, values), blurred."""
+    """The values of *choice* and their blurred probabilities, (behaviours, values)."""
     values = tuple(dict.fromkeys(v for b in stream.behaviours for v in b.values[choice]))
     table = np.array(
         [[float(b.values[choice].get(v, 0.0)) for v in values] for b in stream.behaviours]
@@ -175,7 +178,7 @@ def _table(stream: Stream, choice: str, blur: float) -> tuple[tuple[str, ...], F
 
 
 def _pick(chances: Floats, rng: np.random.Generator) -> Ints:
-    """One position per column of *chances*, (options, rows)."""
+    """One position per column of *chances*, which is (options, rows)."""
     below = rng.random(chances.shape[1]) > np.cumsum(chances, axis=0)[:-1]
     return np.asarray(below.sum(axis=0), dtype=np.int64)
 
@@ -186,7 +189,7 @@ def _written(
     codes: Mapping[str, Ints],
     options: Mapping[str, tuple[str, ...]],
 ) -> NDArray[np.bool_]:
-    """Which events write what *name* decides at all."""
+    """Which events write the field of choice *name*."""
     if name not in stream.absent:
         return np.array([True])
     other, values = stream.absent[name]
@@ -280,6 +283,6 @@ def _ids(stream: Stream, draws: Draws) -> pa.Array:
 
 
 def _log(values: Floats) -> Floats:
-    """The logarithm, and minus infinity without a warning where there is no chance."""
+    """The logarithm; minus infinity for 0, without a warning."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(values))

@@ -1,8 +1,8 @@
-"""The endpoint stream: what processes on machines start and connect to (threat detection).
+"""The endpoint stream: process starts and connections on machines (threat detection).
 
 Two kinds of event: a process starts (with its command line), or connects (with a destination).
-Attackers use the programs that administrators and developers use, so no program gives them away;
-what does is the mixture: whose account, how many new destinations within the hour, which shape of
+Attackers use the same programs as administrators and developers, so no program gives them away; the
+combination does: the account, the number of new destinations within the hour, and the shape of the
 command line. From `Difficulty.drift_day` on, a fleet-management agent runs encoded PowerShell on
 workstations; from `Difficulty.new_attack_day` on, attackers copy data to cloud storage.
 """
@@ -16,12 +16,12 @@ from scoreback.service.demo.campaigns import CLOUD_THEFT, LATERAL_MOVEMENT, SERV
 from scoreback.service.demo.difficulty import Difficulty
 from scoreback.service.demo.population import GROUPS
 
-TRIAGED = 0.25  # of all endpoint events, at random: what the team looks at in its weekly hunt
+TRIAGED = 0.25  # share of endpoint events, at random, that the team looks at in its weekly hunt
 
 _SITES = ("www.office.example", "mail.corp.example", "updates.vendor.example", "cdn.news.example",
           "repo.packages.example", "chat.corp.example", "api.payroll.example")  # fmt: skip
 
-_HANDS_ON: dict[str, Weights] = {  # an intruder at the keyboard, whatever the machine
+_HANDS_ON: dict[str, Weights] = {  # an intruder at the keyboard, on any machine
     "action": {"connect": 6, "start": 4},
     "process": {"powershell.exe": 36, "cmd.exe": 20, "wmiprvse.exe": 20,
     "rundll32.exe": 14, "ssh.exe": 6, "svchost.exe": 4},
@@ -34,7 +34,7 @@ _HANDS_ON: dict[str, Weights] = {  # an intruder at the keyboard, whatever the m
 
 
 def endpoint_stream(difficulty: Difficulty) -> Stream:
-    """The endpoint stream, drift and new attack as *difficulty* has them."""
+    """The endpoint stream, with drift and new attack as *difficulty* says."""
     noise = difficulty.drift_rate
     return Stream(
         name="endpoint",
@@ -195,7 +195,7 @@ def _write(draws: Draws) -> dict[str, pa.Array]:
 
 
 def _command_lines(draws: Draws) -> pa.Array:
-    """Program, then arguments in the drawn shape; their letters are drawn without regard to it."""
+    """Program, then arguments of the drawn shape, with random letters."""
     programs, shapes = draws.options["process"], draws.options["command"]
     letters = _random_text(draws, 96)
     length = draws.rng.integers(40, 96, len(letters)).tolist()
@@ -223,7 +223,7 @@ _MODES = ("daily", "überprüfung", "full", "同期", "repair", "delta")
 
 
 def _questions(draws: Draws) -> pa.Array:
-    """Names asked for: known sites, long names of content networks, generated names."""
+    """DNS names: known sites, long names of content networks, generated names."""
     kinds = draws.options["dns"]
     letters = _random_text(draws, 20)
     names: list[str | None] = []
@@ -244,7 +244,7 @@ def _questions(draws: Draws) -> pa.Array:
 
 
 def _random_text(draws: Draws, size: int) -> list[str]:
-    """A row of *size* random letters for each event."""
+    """*size* random letters for each event."""
     alphabet = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz0123456789", dtype="S1")
     picked = alphabet[draws.rng.integers(0, len(alphabet), (len(draws.host), size))]
     return [str(row, "ascii") for row in picked.view(f"S{size}").ravel().tolist()]

@@ -1,7 +1,7 @@
-"""Two example exports, closed.csv and open.csv: what a ticket system's export of alerts looks like.
+"""Two example exports of alerts, closed.csv and open.csv, as a ticket system writes them.
 
-Invented data, for the steps of the README and the tutorial. Six weeks of alerts that analysts have
-closed, and the week after them, which is still open. The same files each time.
+The data is invented, for the steps of the README and the tutorial: six weeks of alerts that
+analysts have closed, and one more week of open ones. The files are the same every time.
 """
 
 import csv
@@ -20,7 +20,7 @@ SCRIPT = "Script interpreter with an encoded command"
 LOGON = "Administrative logon outside office hours"
 SCAN = "Port scan inside the network"
 TRANSFER = "Large transfer to a new destination"
-DAILY = {  # what keeps the team busy: alerts a day of each rule on each group of machines
+DAILY = {  # everyday noise: alerts per day of each rule on each group of machines
     (TRANSFER, "workstation"): 14,
     (TRANSFER, "server"): 4,
     (LOGON, "server"): 9,
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """One alert as it really was."""
+    """One alert with the truth about it."""
 
     at: datetime
     rule: str
@@ -57,7 +57,7 @@ class Alert(NamedTuple):
 
 
 def write_exports(folder: Path) -> list[Path]:
-    """Write both files into *folder*, which is there, and give their paths."""
+    """Write both files into the existing *folder*; return their paths."""
     draw = random.Random(7)  # noqa: S311 - invented data, no secrets
     alerts: list[Alert] = []
     for day in range(CLOSED_DAYS + OPEN_DAYS):
@@ -121,7 +121,7 @@ def _row(draw: random.Random, number: int, alert: Alert) -> Row:
 
 
 def _closing(draw: random.Random, alert: Alert) -> tuple[str, str]:
-    """How the team closed it: one in ten never, three in a hundred wrongly, all a little later."""
+    """How the team closed it, some hours later: one in ten never, three in a hundred wrongly."""
     if draw.random() < 0.1:
         return "", ""
     right = draw.random() >= 0.03

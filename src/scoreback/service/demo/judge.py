@@ -1,4 +1,4 @@
-"""What analysts were shown in a period, held against the truth and the best possible score."""
+"""Compares the alerts of a period with the truth and with the best possible score."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Alerts of one period, by the truth that only the simulation knows."""
+    """The alerts of one period, judged by the truth that only the simulation knows."""
 
     days: int
     alerts_per_day: float
-    precision: float  # share of alerts whose opening event is part of an attack
+    precision: float  # share of alerts that were opened by an event of an attack
     incidents: int
     incidents_found: int
-    best_precision: float  # of the best possible score at as many alerts a day
+    best_precision: float  # of the best possible score, with as many alerts a day
     best_incidents_found: int
     average_precision: float | None
     best_average_precision: float
@@ -33,19 +33,19 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The units of some days, sorted by event time and id, and the truth about all events."""
+    """The units of a period, sorted by event time and id, and the truth about all events."""
 
     days: int
     units: pa.Table  # event_id, event_time, entity, attack, incident, oracle
-    truth: pa.Table  # event_id, attack, incident; also of other days
+    truth: pa.Table  # event_id, attack, incident; other days too
 
     def judge(self, opened: Collection[str], rule: Suppression, scores: Floats) -> Judged:
-        """Hold the alerts that the events *opened* started against the truth.
+        """Compare the alerts that the events *opened* started with the truth.
 
         Args:
             opened: ids of the events that opened the alerts.
-            rule: cap and throttle, for the best possible score's alerts.
-            scores: of all units, in their order.
+            rule: the cap and throttle for the alerts of the best possible score.
+            scores: the scores of all units, in their order.
         """
         shown = self.truth.filter(
             pc.is_in(self.truth["event_id"], value_set=pa.array(sorted(opened), pa.string()))
@@ -67,12 +67,12 @@ class Period:
         )
 
     def judge_at_rate(self, scores: Floats, rate: float, rule: Suppression) -> Judged:
-        """Hold what *scores* would have opened, at *rate* alerts a day, against the truth."""
+        """Compare the alerts that *scores* would have opened, at *rate* a day, with the truth."""
         ids = self.units["event_id"].take(pa.array(self.opened_by(scores, rate, rule)))
         return self.judge(ids.to_pylist(), rule, scores)
 
     def opened_by(self, scores: Floats, rate: float, rule: Suppression) -> NDArray[np.intp]:
-        """The places of the units that would have opened alerts by *scores*, at *rate* a day."""
+        """Positions of the units that would have opened alerts by *scores*, at *rate* a day."""
         entities = self.units["entity"].combine_chunks().dictionary_encode().indices
         units = ScoredUnits(
             times=self.units["event_time"].cast(pa.int64()).to_numpy(),
@@ -84,7 +84,7 @@ class Period:
 
 
 def _incidents(events: pa.Table) -> set[str]:
-    """Names of the attacks that *events* are part of."""
+    """The names of the attacks that *events* belong to."""
     return set(events.filter(events["attack"])["incident"].drop_null().to_pylist())
 
 

@@ -1,4 +1,4 @@
-"""Cuts the played days into phases, and holds each against the truth."""
+"""Cuts the played days into phases, and compares each with the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class Mark:
 
     chapter: Chapter
     day: int
-    version: ModelVersion | None  # that raises alerts from then on
+    version: ModelVersion | None  # the version that raises alerts from then on
 
 
 class Judge:
-    """Knows the truth about what *rounds* played up to day *end*."""
+    """Knows the truth about the days that were played."""
 
     def __init__(self, rounds: Rounds, end: int) -> None:
-        """Read the feature rows of all days again, to score them by whichever version."""
+        """Read the feature rows of all days up to *end*, so that any version can score them."""
         self._rounds, self._end = rounds, end
         self._rule = suppression_of(rounds.detector)
         data = read_training_data(rounds.app, rounds.detector, rounds.at(end))
@@ -38,7 +38,7 @@ class Judge:
         self._scorers: dict[str, Scorer] = {}
 
     def phases(self, marks: Sequence[Mark], alerts: Sequence[Alert]) -> tuple[Phase, ...]:
-        """A phase from each of *marks* to the next, with its share of *alerts*."""
+        """A phase from each of *marks* to the next, with those of *alerts* that are in it."""
         ends = [*(mark.day for mark in marks[1:]), self._end]
         return tuple(
             Phase(
@@ -53,9 +53,9 @@ class Judge:
         )
 
     def had_it_stayed(self, version: ModelVersion, phase: Phase) -> Judged:
-        """*version* over the days of *phase*, at as many alerts as were raised in these."""
+        """How *version* would have done in *phase*, with as many alerts as were raised there."""
         rows, period = self._period(phase.since, phase.until)
-        # At as many alerts: else whoever shows more finds more.
+        # As many alerts, because a version that shows more finds more.
         rate = phase.judged.alerts_per_day if phase.judged else self._rounds.detector.alerts.budget
         scores = self._scorer(version).score(rows).scores
         return period.judge_at_rate(scores, max(rate, 1 / period.days), self._rule)
@@ -85,7 +85,7 @@ class Judge:
         return period.judge(opened, self._rule, self._scorer(mark.version).score(rows).scores)
 
     def _day_of(self, alert: Alert) -> int:
-        """The day that *alert* was raised on: in its evening, or a little after midnight."""
+        """The day on which *alert* was raised: in its evening, or shortly after midnight."""
         return (alert.raised_at - self._rounds.company.start).days - 1
 
     def _scorer(self, version: ModelVersion) -> Scorer:

@@ -1,4 +1,4 @@
-"""The demo's story: learn, alert, see drift, learn again, pass the gate; and a mistake, undone."""
+"""The demo's story: learn, alert, notice drift, learn again, pass the gate, undo a mistake."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ WHO = "demo"
 
 
 def company(seed: int, scale: float = 1.0) -> Company:
-    """The company that the demo is played with."""
+    """The company of the demo."""
     return Company(seed=seed, start=START, scale=scale, difficulty=CHANGING)
 
 
@@ -62,24 +62,24 @@ def play(
     """Play the story of one detector over the company's days.
 
     Args:
-        app: the workspace, with a SIEM that takes sample events.
-        company: who plays.
-        stream: which of its streams.
-        file: the detector's, among `FILES`.
-        tell: told what comes next.
-        stage: where nothing is said, nothing happens in the SIEM by itself.
-        calendar: what happens when; by default, the first of `DETECTORS` is played whole.
+        app: the workspace; its SIEM must accept sample events.
+        company: the simulated company.
+        stream: the name of one of its streams.
+        file: the name of the detector file in `FILES`.
+        tell: is called with a sentence before each step.
+        stage: the SIEM's clock and people; by default, nothing happens in the SIEM by itself.
+        calendar: what happens when; by default, only the first of `DETECTORS` gets the whole story.
 
     Raises:
-        ConfigError: the SIEM takes no sample events.
+        ConfigError: the SIEM accepts no sample events.
     """
     detector = load_detector(FILES / file)
-    # The story is told of alerts, so each hit is to be one of its own, whatever is usual there.
+    # The story is about alerts, so each hit becomes an alert, whatever the SIEM's default is.
     alerts = detector.alerts.model_copy(update={"deliver": Delivery.FINDING.value})
     intake = app.connector.intake
     if intake is None or app.connector.alerts is None:
         raise ConfigError(
-            f"connection {app.connector.name!r} takes no sample events",
+            f"connection {app.connector.name!r} does not accept sample events",
             hint="play the demo on the embedded SIEM, or on a test cluster",
         )
     selection = {app.settings.connector: dict(intake.selection(stream))}
@@ -125,7 +125,7 @@ class _Play:
                 bad = self._mistake(evening)
             if bad is not None and evening == calendar.taken_back:
                 self._take_back(bad, evening)
-        self._tell("judging by the truth")
+        self._tell("comparing alerts with the truth")
         return self._told(first, second)
 
     def _train(self, evening: int, as_of: int | None = None) -> TrainOutcome:
@@ -136,7 +136,7 @@ class _Play:
         return train_detector(self._app, self._detector, as_of=known, now=at)
 
     def _promoted(self, trained: TrainOutcome, chapter: Chapter, day: int) -> TrainOutcome:
-        """A person promotes what was *trained*; *chapter* begins."""
+        """Promote the *trained* version as a person would, and begin *chapter*."""
         at = self._rounds.at(day) + RULES_LOOK
         version = promote(self._app, self._detector, trained.version.version, by=WHO, at=at)
         self._mark(chapter, day)
@@ -152,7 +152,7 @@ class _Play:
         return second
 
     def _look(self, evening: int) -> None:
-        """A look at the detector's health; when it first says so, drift was seen."""
+        """Look at the detector's health, and note when it first reports drift."""
         found = monitor(self._app, self._detector, now=self._rounds.at(evening) + RULES_LOOK)
         status = next((one.figures for one in found if one.kind is Kind.STATUS), {})
         if self._drift is None and status.get(Condition.DRIFTING.value):
@@ -165,7 +165,7 @@ class _Play:
             )
 
     def _ask_gate(self, evening: int) -> None:
-        """What the gate says of the shadow; a person promotes what is better."""
+        """Run the gate; if the shadow is better, promote it as a person would."""
         at = self._rounds.at(evening) + RULES_LOOK
         for verdict in run_gate(self._app, self._detector, now=at):
             self._gate.append(verdict)
@@ -175,7 +175,7 @@ class _Play:
                 self._mark(Chapter.SECOND, evening)
 
     def _mistake(self, evening: int) -> TrainOutcome | None:
-        """Somebody trains on the first days only, and promotes that past the gate."""
+        """Train on the first days only, and promote that version without the gate."""
         try:
             bad = self._train(evening, self._calendar.learnt_until)
         except TrainingRefused as error:
@@ -189,13 +189,13 @@ class _Play:
         self._stage.until(at)
         before = self._rule()
         done = roll_back(self._app, self._detector, by=WHO, at=at, close=True)
-        told(self._app, self._detector)  # by the story itself
+        told(self._app, self._detector)  # the story tells of it itself
         self._stage.leave([one.alert_id for one in done.choice.alerts])
         self._mark(Chapter.BACK, evening)
         self._taken_back = TakenBack(bad=bad, done=done, rules=(before, self._rule()))
 
     def _rule(self) -> str | None:
-        """The version that the SIEM's rule asks for."""
+        """The version in the condition of the SIEM's rule."""
         door = self._app.connector.rules
         rule = None if door is None else door.current(self._detector.name)
         return None if rule is None else rule.version

@@ -1,4 +1,4 @@
-"""The days of the simulated company, one after another: events, scores, alerts, analysts."""
+"""Plays the days of the simulated company: events, scores, alerts, analysts."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,22 +14,24 @@ from scoreback.service.demo.company import Company, Day, StreamName
 from scoreback.service.demo.stage import Stage
 from scoreback.service.scoring.champions import score_live
 
-RULES_LOOK = timedelta(minutes=10)  # after scores were written: rules of a SIEM have looked by then
+RULES_LOOK = timedelta(minutes=10)  # after scores are written, the SIEM's rules have run by then
 
 
 class Rounds:
-    """Plays days of one stream in one SIEM; each evening, what came in is scored."""
+    """Plays days of one stream in one SIEM; each evening, the day's events are scored."""
 
     def __init__(
         self, app: App, company: Company, stream: StreamName, detector: Detector, stage: Stage
     ) -> None:
-        """Play *stream* of *company* for *detector*; on *stage* its people close alerts.
+        """Prepare to play *stream* of *company* for *detector*; analysts on *stage* close alerts.
 
         Raises:
-            TypeError: the SIEM takes no sample events, or does not show its alerts.
+            TypeError: the SIEM accepts no sample events, or its alerts cannot be read.
         """
         if app.connector.intake is None or app.connector.alerts is None:
-            raise TypeError("the demo needs a SIEM that takes sample events and shows its alerts")
+            raise TypeError(
+                "the demo needs a SIEM that accepts sample events and lets its alerts be read"
+            )
         self.app, self.company, self.stream, self.detector = app, company, stream, detector
         self.stage = stage
         self._intake, self._alerts = app.connector.intake, app.connector.alerts
@@ -38,16 +40,16 @@ class Rounds:
         self._verdicts = company.verdicts(stream)
 
     def at(self, day: int) -> datetime:
-        """The midnight that *day* begins with."""
+        """The midnight at which *day* begins."""
         return self.company.start + timedelta(days=day)
 
     def history(self, days: int) -> None:
-        """The first *days* arrive, with what the team found out by itself meanwhile."""
+        """Let the first *days* arrive, with what the team found out by itself."""
         self._arrive(self._days[:days])
         self._hear(self.at(0), self.at(days))
 
     def play(self, day: int) -> None:
-        """*day* passes; in its evening what came in is scored, and analysts get the alerts."""
+        """Play *day*; in the evening its events are scored, and analysts get the alerts."""
         self._arrive(self._days[day : day + 1])
         evening = self.at(day + 1)
         self._hear(self.at(day), evening)
@@ -56,13 +58,13 @@ class Rounds:
         self.stage.until(evening + RULES_LOOK)
         for alert in self.alerts(still_open=True):
             if alert.raised_at < evening:
-                continue  # given to its analyst on its own day
+                continue  # an analyst got it on its own day
             closing = self._analysts.verdict_for(alert.event_id, shown_at=alert.raised_at)
             if closing is not None:
                 self.stage.close(alert, closing)
 
     def alerts(self, *, still_open: bool = False) -> list[Alert]:
-        """The detector's alerts as they are now, by the time of their events."""
+        """The detector's alerts as they are now, in order of event time."""
         mine = AlertQuery(detector=self.detector.name, still_open=still_open)
         return list(self._alerts.find(mine))
 
@@ -76,7 +78,7 @@ class Rounds:
                 self._intake.add_events(self.stream, EventBatch(batch))
 
     def _hear(self, since: datetime, until: datetime) -> None:
-        """The team's own verdicts of ``[since, until)`` reach the SIEM."""
+        """Send the team's own verdicts of ``[since, until)`` to the SIEM."""
         times = self._verdicts["label_time"]
         wanted = pc.and_(
             pc.greater_equal(times, pa.scalar(since, TIME)), pc.less(times, pa.scalar(until, TIME))

@@ -1,4 +1,4 @@
-"""Where the demo is played: what happens in a SIEM by itself, and analysts who come to alerts."""
+"""The stage of the demo: a SIEM's clock and rules, and the analysts who close alerts in it."""
 
 import heapq
 import itertools
@@ -13,40 +13,40 @@ from scoreback.service.demo.analysts import Closing
 
 
 class Stage(Protocol):
-    """A SIEM with its own clock and its people."""
+    """A SIEM with its clock and its analysts."""
 
     def until(self, at: datetime) -> None:
-        """Let time pass until *at*: rules run, and analysts close what they come to by then."""
+        """Let time pass until *at*: rules run, and analysts close the alerts that they reach."""
         ...
 
     def close(self, alert: Alert, closing: Closing) -> None:
-        """An analyst closes *alert* when they come to it."""
+        """Have an analyst close *alert* at the time of its closing."""
         ...
 
     def leave(self, alert_ids: Collection[str]) -> None:
-        """Nobody looks at the alerts *alert_ids* any more: they were taken back."""
+        """Keep analysts from closing *alert_ids*: these alerts were taken back."""
         ...
 
 
 class Meant:
-    """What analysts mean to close, by the time when they come to it."""
+    """The closings that analysts have planned, by their time."""
 
     def __init__(self) -> None:
-        """Nobody means to close anything yet."""
+        """Start without closings."""
         self._heap: list[tuple[datetime, int, Alert, Closing]] = []
         self._numbers = itertools.count()
         self._left: set[str] = set()
 
     def add(self, alert: Alert, closing: Closing) -> None:
-        """*alert* is to be closed at the closing's time."""
+        """Plan to close *alert* at the closing's time."""
         heapq.heappush(self._heap, (closing.label_time, next(self._numbers), alert, closing))
 
     def leave(self, alert_ids: Collection[str]) -> None:
-        """None of *alert_ids* is to be closed."""
+        """Drop the planned closings of *alert_ids*."""
         self._left.update(alert_ids)
 
     def due(self, at: datetime) -> Iterator[tuple[Alert, Closing]]:
-        """Take out what is to be closed by *at*, in order of time."""
+        """Remove and return what is to be closed by *at*, in order of time."""
         while self._heap and self._heap[0][0] <= at:
             _, _, alert, closing = heapq.heappop(self._heap)
             if alert.alert_id not in self._left:
@@ -55,22 +55,22 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class OwnAlerts:
-    """A SIEM where nothing happens by itself: alerts are closed by our own door to them."""
+    """A SIEM where nothing happens by itself: alerts are closed through the `alerts` door."""
 
     alerts: AlertsDoor
     meant: Meant = field(default_factory=Meant)
 
     def until(self, at: datetime) -> None:
-        """Close what analysts come to by *at*."""
+        """Close the alerts that analysts reach by *at*."""
         for alert, closing in self.meant.due(at):
             self.alerts.close(
                 alert.alert_id, closing.verdict, labeller=closing.labeller, at=closing.label_time
             )
 
     def close(self, alert: Alert, closing: Closing) -> None:
-        """Close *alert* when its analyst comes to it."""
+        """Plan to close *alert* at the closing's time."""
         self.meant.add(alert, closing)
 
     def leave(self, alert_ids: Collection[str]) -> None:
-        """Nobody closes these."""
+        """Drop the planned closings of these alerts."""
         self.meant.leave(alert_ids)

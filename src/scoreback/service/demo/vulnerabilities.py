@@ -1,13 +1,13 @@
 """The findings stream: flaws that a scanner found (vulnerability management).
 
-The label is a field: was the flaw exploited on that machine within `Difficulty.watch_days`? A
-"yes" exists from the day it was exploited on, a "no" only when that time has passed, and some
-machines are gone before. As in life, the score of a flaw says little about that: exposure, product,
-weakness and public exploits together say more, and intruders who work on a machine try many of its
-flaws. From `Difficulty.drift_day` on container images flood in with critical scores that nobody
-exploits; from `Difficulty.new_attack_day` on development tools are exploited, too.
+The label is a field: was the flaw exploited on that machine within `Difficulty.watch_days`? A "yes"
+exists from the day of the exploitation on, a "no" only once that time has passed, and some machines
+are gone before. As in reality, the severity score of a flaw says little about this: exposure,
+product, weakness and public exploits together say more, and intruders on a machine try many of its
+flaws. From `Difficulty.drift_day` on, many container images arrive with critical flaws that nobody
+exploits; from `Difficulty.new_attack_day` on, development tools are exploited too.
 
-Flaws bear numbers of our own, as real ones would claim things about real products.
+Flaws have made-up numbers, as real ones would make claims about real products.
 """
 
 import numpy as np
@@ -29,13 +29,13 @@ PRODUCTS = {  # package → vendor
 SCORES = {"low": (20, 40), "medium": (40, 70), "high": (70, 90), "critical": (90, 101)}  # tenths
 REFERENCES = {"none": (0, 1), "few": (1, 3), "some": (3, 8), "many": (8, 30)}
 AGES = {"fresh": (0, 7), "weeks": (7, 60), "months": (60, 365), "years": (365, 2500)}  # days
-EXPLOITED_AFTER_DAYS = 2.0  # mean, from finding to exploitation
-VARIANTS = 40  # flaws of each product and weakness
+EXPLOITED_AFTER_DAYS = 2.0  # mean from finding to exploitation
+VARIANTS = 40  # number of flaws per product and weakness
 DAY_US = 86_400_000_000
 
 
 def vulnerabilities_stream(difficulty: Difficulty) -> Stream:
-    """The findings stream, drift and new attack as *difficulty* has them."""
+    """The findings stream, with drift and new attack as *difficulty* says."""
     noise = difficulty.drift_rate
     return Stream(
         name="vulnerabilities",
@@ -183,20 +183,20 @@ def _write(draws: Draws, difficulty: Difficulty) -> dict[str, pa.Array]:
 def _within(
     draws: Draws, choice: str, limits: dict[str, tuple[int, int]]
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """A number evenly spread within the drawn class, so the class is all that it tells."""
+    """A number uniform within the drawn class, so it tells no more than the class."""
     spans = np.array([limits[v] for v in draws.options[choice]])[draws.codes[choice]]
     return np.asarray(draws.rng.integers(spans[:, 0], spans[:, 1]), dtype=np.int64)
 
 
 def _criticality(draws: Draws) -> pa.Array:
-    """What the machine is worth: a property of the machine, whatever happens on it."""
+    """The criticality of each machine, whatever happens on it."""
     levels = ["low_impact", "medium_impact", "high_impact", "extreme_impact"]
     server = draws.population.groups[draws.host] == GROUPS.index("server")
     return taken([*levels], np.where(server, 1, 0) + draws.host % 3)
 
 
 def _assessed(draws: Draws, difficulty: Difficulty) -> tuple[pa.Array, pa.Array]:
-    """Was it exploited, and since when is that known; both null where nobody ever will know."""
+    """Whether it was exploited, and since when that is known; both null if it never will be."""
     rng, rows = draws.rng, len(draws.host)
     noticed = draws.attack & (rng.random(rows) >= difficulty.wrong_share)
     sooner = np.minimum(rng.exponential(EXPLOITED_AFTER_DAYS, rows), difficulty.watch_days)

@@ -56,7 +56,7 @@ class Synced:
     """What a look at the SIEM's verdicts gave, and what the ledger holds since."""
 
     labels: int  # in the ledger
-    withdrawals: int  # in the ledger beside them
+    withdrawals: int  # of these labels, in the ledger
     new: int  # labels that this look added
     late: int  # of these, told after their time had been asked for
     own: int  # closings of our own that were left out
@@ -244,18 +244,30 @@ class LabelLedger:
         return own
 
     def _finish(self, detector: str, asked: datetime) -> tuple[int, int]:
-        """Write down for which moment labels are asked; the labels and withdrawals there are."""
-        t, of = tables.label_syncs, _ROWS.c
-        count = sa.select(sa.func.count(), sa.func.count().filter(of.withdrawn)).where(
-            of.connection == self._connection, of.detector == detector
+        """Note the moment for which labels are asked; count the labels and the withdrawals.
+
+        Where an alert that we closed is opened again, as an undone rollback does, the SIEM tells of
+        a withdrawal, too; it withdraws no verdict, so it is not counted.
+        """
+        t, of, ours = tables.label_syncs, _ROWS.c, tables.own_closures.c
+        own = sa.exists().where(
+            ours.connection == of.connection,
+            ours.alert_id == of.alert_id,
+            ours.verdict == of.verdict,
+            sa.type_coerce(ours.closed_at, sa.BigInteger) < of.label_time,
         )
+        count = sa.select(
+            sa.func.count(),
+            sa.func.count().filter(of.withdrawn),
+            sa.func.count().filter(of.withdrawn, ~own),
+        ).where(of.connection == self._connection, of.detector == detector)
         with self._database.writes() as transaction:
             latest = max(asked, self._asked(transaction, detector) or asked)
             row = {"connection": self._connection, "detector": detector, "asked": latest}
             adding = insert(t).values(row)
             transaction.execute(adding.on_conflict_do_update(["connection", "detector"], set_=row))
-            rows, withdrawals = transaction.execute(count).one()
-        return rows - withdrawals, withdrawals
+            rows, withdrawn, withdrawals = transaction.execute(count).one()
+        return rows - withdrawn, withdrawals
 
 
 def _of_events(labels: pa.RecordBatch) -> pa.RecordBatch:

@@ -54,7 +54,7 @@ def test_a_short_id_means_the_only_alert_that_begins_so() -> None:
 def test_an_ambiguous_short_id_names_the_alerts_it_may_mean() -> None:
     with pytest.raises(UsageError, match="2 alerts have an id that begins with 'ab'") as told:
         named(door("abd2", "abc1", "b"), "ab")
-    assert told.value.hint == "name one: abc1, abd2"
+    assert told.value.hint == "name one of: abc1, abd2"
 
 
 @pytest.mark.parametrize("given", ["", "x"])

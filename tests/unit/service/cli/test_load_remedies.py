@@ -60,5 +60,5 @@ def test_where_few_rows_were_rejected_examples_are_shown_with_their_lines(tmp_pa
 def test_what_load_says_goes_on_at_words_at_80_columns(tmp_path: Path) -> None:
     data = "time,host\n" + "01/02/2026 10:00:00,a\n" * 3
     result = load(tmp_path / "a.csv", data, "--time", "time")
-    assert "they are not written so" in " ".join(result.stdout.split())
+    assert "if that is wrong" in " ".join(result.stdout.split())
     assert max(map(len, result.stdout.splitlines())) <= 80
