@@ -1,4 +1,4 @@
-"""The account of a backtest as one page that needs nothing else: no network, no script."""
+"""The result of a backtest as one HTML page without scripts or network."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -9,7 +9,7 @@ from scoreback.models.report.columns import BACKTEST
 
 
 def backtest_page(account: Account) -> str:
-    """HTML of *account*, plain values with times as ISO text. The same account, the same page."""
+    """The HTML page of *account*, JSON values with times as ISO text; a pure function."""
     environment = Environment(
         loader=PackageLoader("scoreback.models.report", "."),
         autoescape=True,

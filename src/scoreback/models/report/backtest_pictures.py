@@ -1,15 +1,15 @@
-"""Pictures of a backtest as SVG, drawn by hand: bars a day, and a line of dots for start days.
+"""Pictures of a backtest as SVG: bars per day, and dots with intervals for start days.
 
-Text stays text. Each is drawn for the width of a phone; colours are those of the page.
+Text stays text. Pictures fit a phone's width, and use the page's colours.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-Account = Mapping[str, Any]  # of `scoreback backtest --json`
+Account = Mapping[str, Any]  # the output of `scoreback backtest --json`
 
-# What an alert turned out to be → class of its bar, from the bottom up.
+# How an alert turned out → the class of its bar, from the bottom up.
 KINDS = (("true", "true"), ("benign", "benign"), ("false", "false"), ("unlabelled", "none"))
 
 _WIDTH, _HEIGHT = 340, 150
@@ -17,7 +17,7 @@ _LEFT, _BOTTOM, _TOP = 28, 22, 8
 
 
 def pictures(account: Account) -> dict[str, str]:
-    """SVG by name; a picture that would hold nothing is left out."""
+    """SVG by name; empty pictures are left out."""
     days = account["days"]
     top = max([account["budget"], *(max(day["alerts"], day["fixed_alerts"]) for day in days), 1])
     paced = [[day[key] for key, _ in KINDS] for day in days]
@@ -33,7 +33,7 @@ def pictures(account: Account) -> dict[str, str]:
 
 
 def _bars(names: Sequence[str], stacks: Sequence[Sequence[int]], budget: float, top: float) -> str:
-    """A bar for each day, stacked, and the budget as a line across."""
+    """A stacked bar for each day, and a horizontal line at the budget."""
     wide = (_WIDTH - _LEFT) / max(len(stacks), 1)
     scale = (_HEIGHT - _BOTTOM - _TOP) / top
     base = _HEIGHT - _BOTTOM
@@ -59,7 +59,7 @@ def _bars(names: Sequence[str], stacks: Sequence[Sequence[int]], budget: float, 
 
 
 def _dots(starts: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """The precision of each start day, a line each, with its interval."""
+    """The precision of each start day with its interval, one row each."""
     row, left = 22, 90
     wide = _WIDTH - left - 24
     height = row * len(starts) + 24

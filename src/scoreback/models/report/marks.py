@@ -1,7 +1,7 @@
-"""The few marks that our pictures are made of, as SVG: bars, lines, dots, words and their axes.
+"""SVG marks of the report's pictures: bars, lines, dots, words and axes.
 
-Colours are classes of the page's style sheet, so a picture is dark where the page is, and prints.
-Every mark can hold a title, which a browser shows beside the pointer. Text stays text.
+Colours are classes of the page's style sheet, so pictures follow its dark and print styles. Marks
+can have a title, which browsers show as a tooltip. Text stays text.
 """
 
 import math
@@ -12,16 +12,16 @@ from typing import Self
 from markupsafe import escape
 
 WIDTH = 460.0
-LETTER = 6.1  # units that a letter takes on average
+LETTER = 6.1  # average width of a letter, in units
 _TOP, _RIGHT, _BOTTOM = 10.0, 14.0, 40.0
-_LINE = 18.0  # height of a line of the legend
+_LINE = 18.0  # height of a legend line
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a value to a place on the picture."""
+    """Maps values to coordinates in the picture."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The place of *value*; what is beyond the scale lies at its end."""
+        """The coordinate of *value*; values beyond the scale are put at its end."""
         low, high = self.low, self.high
         value = min(max(value, low), high)
         if self.log:
@@ -39,25 +39,27 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
     def decades(self) -> list[float]:
-        """The powers of ten within a logarithmic scale; its ends where there are fewer than two."""
+        """The powers of ten within a logarithmic scale, or its ends if there are fewer than two."""
         first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
         found = [10.0**power for power in range(first, last + 1)]
-        found = [mark for mark in found if self.low <= mark <= self.high]  # logarithms are rounded
+        found = [
+            mark for mark in found if self.low <= mark <= self.high
+        ]  # as logarithms are rounded
         return found if len(found) > 1 else [self.low, self.high]
 
 
 @dataclass(slots=True)
 class Picture:
-    """A picture that is being drawn: a frame with room for axes, and marks in it."""
+    """A picture: a frame with room for axes, and the marks added so far."""
 
     height: float
     left: float
-    legend: Sequence[tuple[str, str]] = ()  # shape and class, and what it stands for
+    legend: Sequence[tuple[str, str]] = ()  # shape and class → meaning
     marks: list[str] = field(default_factory=list)
 
     @property
     def top(self) -> float:
-        """Where the frame begins, below the legend."""
+        """The frame's upper edge, below the legend."""
         return _TOP + _LINE * len(_rows(self.legend))
 
     @property

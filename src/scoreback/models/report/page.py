@@ -1,4 +1,4 @@
-"""The account of a training as one page that needs nothing else: no network, no script."""
+"""The result of a training as one HTML page without scripts or network."""
 
 import math
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from scoreback.models.training.candidates import cheap_names
 from scoreback.models.training.cautions import PRECISION
 from scoreback.times import moment
 
-NONE = "-"  # there is nothing to divide by
-_ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for people who read alerts
-    SHAPLEY: "what a feature adds, averaged over all orders in which features could become known",
-    PATH: "what each question on an event's way through the trees changed, put down to the"
-    " feature that it asks about; they add up to the score as Shapley values do, but depend on"
-    " the order in which the trees ask",
+NONE = "-"  # shown if there is no figure
+_ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for analysts
+    SHAPLEY: "what a feature adds, averaged over all orders in which the features could be added",
+    PATH: "what each split on an event's path through the trees changed, credited to the feature"
+    " of that split; they add up to the score as Shapley values do, but depend on the order of"
+    " the splits",
     TERMS: "a feature's distance from its mean, times its coefficient",
 }
 
@@ -32,12 +32,11 @@ _ATTRIBUTIONS: Mapping[str, str] = {  # what each rule does, for people who read
 def report_page(
     account: Account, status: str, notice: str = "", came: Mapping[str, float] | None = None
 ) -> str:
-    """HTML of *account*, for a version that is now *status* (candidate, champion, retired).
+    """The HTML page of *account*, for a version whose status is now *status*.
 
-    *notice* stands on top; it says for example that the data are simulated. *came* is what analysts
-    said of the version's alerts by now: ``precision`` with its interval, ``labelled``, ``alerts``
-    and ``alerts_per_day``.
-    The same account gives the same page.
+    *notice* is shown at the top, for example that the data are simulated. *came* is how analysts
+    have closed the version's alerts so far: ``precision`` with its interval, ``labelled``,
+    ``alerts`` and ``alerts_per_day``. Equal accounts give equal pages.
     """
     environment = Environment(
         loader=PackageLoader("scoreback.models.report", "."),
@@ -53,7 +52,7 @@ def report_page(
     own, named = winner(account), _named(account)
     days = account.get("judged_days")
     footer = _css_string(f"{account['detector']['name']} {account['version']['version']}")
-    # Both are ours alone: numbers, and texts that `marks` and `_css_string` have escaped.
+    # Both are safe: numbers, and texts that `marks` and `_css_string` have escaped.
     style = Markup(environment.get_template("style.css.j2").render(footer=footer))  # noqa: S704
     drawn = {name: Markup(svg) for name, svg in pictures(account).items()}  # noqa: S704
     return environment.get_template("report.html.j2").render(
@@ -76,7 +75,7 @@ def report_page(
 
 
 def _says(account: Account, named: Mapping[str, str]) -> Mapping[str, Any]:
-    """What the page says in words beside its tables."""
+    """The sentences beside the page's tables."""
     return {
         "benign": sentences.benign(
             winner(account)["at_budget"], account["detector"].get("benign_positive")
@@ -92,12 +91,12 @@ def _says(account: Account, named: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _css_string(text: str) -> Markup:
-    """*text* as a string of a style sheet: what is not a plain letter is left out."""
+    """*text* as a CSS string; characters other than letters, digits and `` ._-`` are left out."""
     return Markup('"{}"').format("".join(c for c in text if c.isalnum() or c in " ._-"))
 
 
 def _named(account: Account) -> Mapping[str, str]:
-    """Candidates as people call them."""
+    """The names of candidates for people, by algorithm."""
     plain = {c["algorithm"]: c["algorithm"].replace("_", " ") for c in account["candidates"]}
     cheap = cheap_names(account["single_feature"], account["detector"]["today_queue"])
     return {**plain, **cheap}
@@ -116,7 +115,7 @@ def _count(value: float) -> str:
 
 
 def _hours(value: float | None) -> str:
-    """A wait in the unit that people would say it in."""
+    """A time span, in hours, as text in a fitting unit."""
     if value is None:
         return NONE
     if value == 0:
@@ -127,7 +126,7 @@ def _hours(value: float | None) -> str:
 
 
 def _moment(value: int | str) -> str:
-    """Microseconds since 1970 or an ISO time, to the minute in UTC."""
+    """Microseconds since 1970 or an ISO time as text, to the minute and in UTC."""
     if isinstance(value, int):
         found = moment(value)
     else:

@@ -1,7 +1,7 @@
-"""Pictures of a training's account as SVG, to be put into a page.
+"""Pictures of a training's result as SVG, for the page.
 
-Each is drawn for the width of a phone; wider pages put them side by side. What has a colour also
-has a shape or a word of its own.
+Each fits a phone's width; wider pages show them side by side. Colour is never the only difference
+between two marks: their shapes or words differ too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ from scoreback.models.judging.percent import percent
 from scoreback.models.judging.threshold import RISK_AT_THRESHOLD
 from scoreback.models.report.marks import Picture, Point, Scale, room_for, short
 
-Account = Mapping[str, Any]  # of `scoreback train --json`
+Account = Mapping[str, Any]  # the output of `scoreback train --json`
 
 _MOST_BARS = 20
 _QUARTERS = tuple((part / 4, f"{part / 4:.0%}") for part in range(5))
 
 
 def pictures(account: Account) -> Mapping[str, str]:
-    """SVG by name; a picture that would hold nothing is left out."""
+    """SVG by name; empty pictures are left out."""
     drawn = {name: draw(account) for name, draw in _DRAWN.items()}
     return {name: picture.drawn() for name, picture in drawn.items() if picture is not None}
 
 
 def winner(account: Account) -> Mapping[str, Any]:
-    """What the account says of the candidate that won."""
+    """The account's entry of the candidate that won."""
     found: Mapping[str, Any] = next(
         c for c in account["candidates"] if c["algorithm"] == account["chosen"]
     )
@@ -68,7 +68,7 @@ def _candidates(account: Account) -> Picture | None:
     picture = Picture(
         height=58 + 26 * len(rows),
         left=room_for(names),
-        legend=[("bar strong", "the one that is kept"), ("bar soft", "rivals")],
+        legend=[("bar strong", "the chosen one"), ("bar soft", "rivals")],
     )
     across = picture.across(0, 1)
     picture.x_axis(across, _QUARTERS, "share of alerts that are true, at the budget")
@@ -119,7 +119,9 @@ def _weeks(account: Account) -> Picture | None:
     picture.line([(across(i), ranking(p)) for i, p in known], "warn-line")
     for i, precision in known:
         picture.dot(across(i), ranking(precision), "warn", f"{weeks[i]['name']}: {precision:.2f}")
-    return picture.word((picture.left + picture.right) / 2, 284, "week that begins on (month-day)")
+    return picture.word(
+        (picture.left + picture.right) / 2, 284, "first day of the week (month-day)"
+    )
 
 
 def _sources(account: Account) -> Picture | None:
@@ -174,7 +176,7 @@ def _stairs(counts: Sequence[int], across: Scale, up: Scale) -> list[Point]:
 def _leanings(account: Account) -> Picture | None:
     found = account["behaviour"]["leanings"]
     return _bars(
-        [(row["feature"], row["share"]) for row in found], "share of what raised the alerts"
+        [(row["feature"], row["share"]) for row in found], "share of what raised the alerts' scores"
     )
 
 
@@ -185,17 +187,17 @@ def _calibration(account: Account) -> Picture | None:
     picture = Picture(
         height=250,
         left=66,
-        legend=[("dot strong", "what came true"), ("line dashed", "as the score said")],
+        legend=[("dot strong", "observed"), ("line dashed", "as predicted")],
     )
     low = min(min(b["true"], b["said"]) for b in bins) / 2
     across, up = picture.across(low, 1, log=True), picture.up(low, 1, log=True)
     ticks = [(share, f"{share * 100:.3g}%") for share in across.decades()]
-    picture.x_axis(across, ticks, "score: the chance that was said")
+    picture.x_axis(across, ticks, "score: the predicted probability")
     picture.y_axis(up, ticks, "share that was true")
     picture.line([(across(low), up(low)), (across(1), up(1))], "dashed")
     picture.line([(across(b["said"]), up(b["true"])) for b in bins], "strong-line")
     for b in bins:
-        title = f"said {b['said']:.1%}, true {b['true']:.1%} of {b['units']:,}"
+        title = f"predicted {b['said']:.1%}, true {b['true']:.1%} of {b['units']:,}"
         picture.dot(across(b["said"]), up(b["true"]), "strong", title)
     return picture
 

@@ -1,7 +1,7 @@
-"""What to do with a version, and why: the page begins with it.
+"""The recommendation at the top of the page: what to do with a version, and why.
 
-A person decides. The advice weighs what the account has: the version that scores now, the cheap
-rivals at the same number of alerts, and the cautions that training computed.
+A person decides. The advice weighs the version that scores now, cheap rivals at the same number of
+alerts, and the cautions that training computed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ HEADINGS: Mapping[Advice, str] = {
     "scores": "It scores now",
     "past": "It scored before",
 }
-# Cautions that may turn the whole promise: the others are told, and change no advice.
+# Cautions that may overturn the whole promise; the others do not change the advice.
 _WEIGHTY = (
     "label in disguise", "filled in after the fact", "snooping in time", "positives to judge by",
     "promised precision", "never seen",
@@ -30,7 +30,7 @@ _WEIGHTY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """The advice, what speaks for it, and what to look at before following it."""
+    """The advice, the reasons for it, and what to look at before following it."""
 
     advice: Advice
     why: tuple[str, ...]
@@ -48,9 +48,9 @@ def recommend(
     named: Mapping[str, str],
     came: Mapping[str, float] | None = None,
 ) -> Recommendation:
-    """What to do with the version of *account*, which is now *status*.
+    """The recommendation for the version of *account*, whose status is now *status*.
 
-    *named* are the candidates as people call them; *came* is what analysts said of its alerts.
+    *named* has the candidates' names for people; *came* is how analysts closed its alerts.
     """
     by_name = {c["algorithm"]: c for c in account["candidates"]}
     at = by_name[account["chosen"]]["at_budget"]
@@ -68,29 +68,35 @@ def recommend(
         )
         why.append(told)
         if rival["true_alerts"] > at["true_alerts"]:
-            against.append(f"{_upper(_the(named[name], name))} finds more, and needs no model.")
+            against.append(
+                f"{_upper(_the(named[name], name))} finds more true alerts, and needs no model."
+            )
         elif not ahead:
             look.append(
-                f"Nothing tells it apart from {_the(named[name], name)} at this number of alerts."
+                f"At this number of alerts it is not surely better than {_the(named[name], name)}."
             )
     rule = account.get("plain_rule")
     if rule and rule["words"]:
         why.append(sentences.plain_rule(account, named))
         if rule["true_alerts"] > rule["against"][account["chosen"]]:
-            against.append("A plain rule finds more at its own number of alerts.")
+            against.append("A plain rule finds more true alerts at the rule's number of alerts.")
     found = account.get("beside")
     if found and status not in ("champion", "retired"):
         why.append(sentences.beside(found))
         if found["why_not"]:
-            look.append(f"Nothing says how it does beside {found['version']}, which scores now.")
+            look.append(f"It could not be compared with {found['version']}, which scores now.")
         elif found["finds_fewer"]:
-            against.append(f"{found['version']}, which scores now, finds more beyond chance.")
+            against.append(
+                f"{found['version']}, which scores now, finds more true alerts, beyond chance."
+            )
         elif found["true_alerts"] < found["incumbent_true_alerts"]:
-            look.append(f"{found['version']}, which scores now, finds more, but not surely.")
+            look.append(
+                f"{found['version']}, which scores now, finds more true alerts, but not surely."
+            )
     if came:
         why.append(outcome(at, came))
     weighty = [p for p in account["pitfalls"] if not p["fine"] and _is_weighty(p["name"])]
-    if at["positives"] >= FEW:  # more of them would only tell equal candidates apart
+    if at["positives"] >= FEW:  # more would only help to tell equal candidates apart
         weighty = [p for p in weighty if p["name"] != "positives to judge by"]
     look += [f"{_upper(p['name'])}: {p['figure']} {p['sentence']}." for p in weighty]
     return Recommendation(advice=_advice(status, against, look), why=(*against, *why),
@@ -98,7 +104,7 @@ def recommend(
 
 
 def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
-    """What analysts said of the version's alerts, beside what training promised."""
+    """How analysts closed the version's alerts, beside what training promised."""
     low, high = came["precision_low"], came["precision_high"]
     judged, shown = (
         f"{came[which]:,.0f} alert{'' if came[which] == 1 else 's'}"
@@ -124,7 +130,7 @@ def outcome(at: Mapping[str, Any], came: Mapping[str, float]) -> str:
 
 
 def _ahead(account: Mapping[str, Any], rival: str) -> bool:
-    """Whether it finds more than *rival* beyond chance; accounts of before knew of all only."""
+    """Whether it finds more than *rival* beyond chance; old accounts say so for all rivals only."""
     choice = account.get("choice") or {}
     if "ahead_of" in choice:
         return rival in choice["ahead_of"]

@@ -1,7 +1,7 @@
-"""What the page says in words, each sentence made from the figures that stand beside it.
+"""The sentences of the page, made from the figures beside them.
 
-No sentence claims more than its figures: who shows more, who ranks best and what falls is compared
-here and nowhere taken for granted.
+No sentence claims more than its figures: which model shows more, which ranks best and what falls is
+compared here, never assumed.
 """
 
 import math
@@ -11,15 +11,15 @@ from typing import Any
 from scoreback.models.judging.percent import percent
 from scoreback.models.training.candidates import CHEAP
 
-Figures = Mapping[str, Any]  # a part of an account
+Figures = Mapping[str, Any]  # part of an account
 
-FALL = 0.1  # of average precision between two weeks; less is not news
+FALL = 0.1  # of average precision between two weeks; less is not mentioned
 _SURE = 2.0  # standard deviations
-_FACTOR = 1.5  # between what was said and what was true
+_FACTOR = 1.5  # between the predicted and the observed share
 
 
 def lead(at: Figures, days: Sequence[str] | None = None) -> str:
-    """What a team would have seen: *at* is the winner's budget, *days* the first and last."""
+    """What a team would have seen; *at* is the winner at its budget, *days* the first and last."""
     whole = f"{at['days']:.0f} {'day' if at['days'] < 1.5 else 'days'}"
     named = "" if not days else f" ({days[0]} to {days[1]})"
     judged = f"On {whole}{named} that it had not learnt from, it would have shown"
@@ -32,9 +32,9 @@ def lead(at: Figures, days: Sequence[str] | None = None) -> str:
 
 
 def against(own: tuple[int, int], other: tuple[int, int], name: str, *, sure: bool) -> str:
-    """What another, called *name*, shows: true alerts, of how many; and whether *own* is more.
+    """Compare *own* with *other*, called *name*; both are (true alerts, alerts).
 
-    *sure* says that whatever difference there is, is beyond chance.
+    *sure* says that the difference, if there is one, is beyond chance.
     """
     word = "as many" if own[0] == other[0] else "more" if own[0] > other[0] else "fewer"
     chance = ""
@@ -47,12 +47,12 @@ def against(own: tuple[int, int], other: tuple[int, int], name: str, *, sure: bo
 
 
 def chosen(account: Figures, named: Mapping[str, str]) -> str:
-    """Why the candidate that is kept was kept."""
+    """Why the chosen candidate was chosen."""
     models = [c for c in account["candidates"] if c["algorithm"] not in CHEAP]
     own = next(c for c in models if c["algorithm"] == account["chosen"])
     name, true = named[own["algorithm"]], own["at_budget"]["true_alerts"]
     if len(models) == 1:
-        return f"{_upper(name)} was the only model that was tried."
+        return f"{_upper(name)} was the only model tried."
     most = max(c["at_budget"]["true_alerts"] for c in models)
     rivals = [c for c in models if c is not own]
     if true == most:
@@ -63,7 +63,7 @@ def chosen(account: Figures, named: Mapping[str, str]) -> str:
         first = next(c for c in rivals if c["at_budget"]["true_alerts"] == most)
         said = (
             f"{_upper(named[first['algorithm']])} shows more true alerts ({most:,}) than"
-            f" {name} ({true:,}), which may be chance alone"
+            f" {name} ({true:,}), which may be mere chance"
         )
     ranking = own["average_precision"]
     known = [c["average_precision"] for c in rivals if c["average_precision"] is not None]
@@ -73,13 +73,14 @@ def chosen(account: Figures, named: Mapping[str, str]) -> str:
     if equals:
         others = ", ".join(named[e] for e in equals)
         said += (
-            f"; nothing tells it apart from {others}: the most robust that earns its place is kept"
+            f"; it is equal to {others} within chance: training keeps the most robust that earns"
+            " its place"
         )
     return said + "."
 
 
 def plain_rule(account: Figures, named: Mapping[str, str]) -> str:
-    """The best single feature as a rule that needs no model; "" where there is none."""
+    """The best single feature as a rule that needs no model; "" if there is none."""
     rule = account.get("plain_rule")
     if not rule or not rule["words"]:
         return ""
@@ -92,14 +93,15 @@ def plain_rule(account: Figures, named: Mapping[str, str]) -> str:
         else "fewer"
     )
     return (
-        f"The plain rule {rule['words']} needs no model and shows {rule['true_alerts']:,} true of"
-        f" {rule['alerts']:,} alerts; {named[account['chosen']]} at as many shows {word}"
+        f"The plain rule {rule['words']} needs no model, and {rule['true_alerts']:,} of its"
+        f" {rule['alerts']:,} alerts are true; {named[account['chosen']]} with as many alerts"
+        f" shows {word}"
         f"{'' if word == 'as many' else f' ({own:,})'}."
     )
 
 
 def beside(found: Figures) -> str:
-    """The model beside the version that scores now, on days that neither had learnt from."""
+    """Compare the model with the version that scores now, on days that neither had learnt from."""
     version = found["version"]
     if found["why_not"]:
         return (
@@ -116,38 +118,38 @@ def beside(found: Figures) -> str:
             " count as not true."
         )
         behind, ahead = sorted((own[0], other[0]))
-        unknown = its if own[0] > other[0] else mine  # of the one that is behind
+        unknown = its if own[0] > other[0] else mine  # of the version with fewer true alerts
         if behind < ahead <= behind + unknown:
-            told += " These may turn it."
+            told += " Their verdicts could reverse the order."
     return (
-        f"{told} Both are asked for the days from {found['since']} to {found['until']}, which"
+        f"{told} Both were judged on the days from {found['since']} to {found['until']}, which"
         " neither had learnt from."
     )
 
 
 def benign(at: Figures, counts_as: str | None) -> str:
-    """How much hangs on benign-positives; "" where there are none among the alerts."""
+    """How much depends on benign positives; "" if no alert is one."""
     true, false = at["precision_benign_true"], at["precision_benign_false"]
     if true is None or false is None or true == false:
         return ""
     here = f" This page counts them as {counts_as}." if counts_as else ""
     return (
-        "Right alerts on allowed activity (benign-positives) decide much here: where they count as"
-        f" true, {percent(true)} of the alerts are true; where they count as false,"
+        "Much depends on benign positives, which are correct alerts on permitted activity: if"
+        f" they count as true, {percent(true)} of the alerts are true; if they count as false,"
         f" {percent(false)}.{here}"
     )
 
 
 def ageing(weeks: Sequence[Figures]) -> str:
-    """What becomes of the ranking week by week; "" with fewer than two weeks that have one."""
+    """How the ranking changes from week to week; "" if fewer than two weeks have one."""
     found = [w["average_precision"] for w in weeks if w["average_precision"] is not None]
     if len(found) < 2:
         return ""
     first, last = found[0], found[-1]
     if last < first - FALL:
         return (
-            f"Ranking falls from {first:.2f} in the first week to {last:.2f} in the last: what was"
-            " learnt ages, so train more often."
+            f"Ranking falls from {first:.2f} in the first week to {last:.2f} in the last: the"
+            " model ages, so train more often."
         )
     if last > first + FALL:
         return f"Ranking rises from {first:.2f} in the first week to {last:.2f} in the last."
@@ -158,34 +160,35 @@ def ageing(weeks: Sequence[Figures]) -> str:
 
 
 def calibration(groups: Sequence[Figures]) -> tuple[str, bool]:
-    """Whether scores are what they say, and whether that is fine; "" where nothing tells."""
+    """A sentence on whether scores are probabilities, and whether they are; "" if unknown."""
     known = [g for g in groups if g["units"]]
     if not known:
         return "", True
     off = [g for g in known if _off(g)]
     if not off:
         many = f"all {len(known)} groups" if len(known) > 1 else "the one group"
-        return f"Scores are what they say: in {many} about as many were true as was said.", True
+        said = f"Scores can be read as probabilities: in {many}, about as many events were true"
+        return f"{said} as predicted.", True
     worst = max(off, key=lambda g: g["units"] * abs(g["true"] - g["said"]))
     over = sum(g["true"] < g["said"] for g in off)
     word = (
-        "too much"
+        "too high"
         if over == len(off)
-        else "too little"
+        else "too low"
         if not over
-        else "now too much, now too little"
+        else "partly too high and partly too low"
     )
     said = (
-        f"Scores say {word}: in {len(off)} of {len(known)} groups what came true differs. Where"
-        f" {_percent(worst['said'])} was said, {_percent(worst['true'])} of"
-        f" {worst['units']:,} were true. Order alerts by risk, and do not read a score as a"
-        " chance."
+        f"Scores are {word} as probabilities: in {len(off)} of {len(known)} groups, more or fewer"
+        f" events were true than predicted. Where {_percent(worst['said'])} was predicted,"
+        f" {_percent(worst['true'])} of {worst['units']:,} were true. Sort alerts by risk, and do"
+        " not read a score as a probability."
     )
     return said, False
 
 
 def entities(every: Figures, field: str) -> str:
-    """What holds of all entities, each weighing the same."""
+    """A summary of all entities, each with the same weight."""
     said = f"{every['alerted']:,} values of {field} had alerts"
     if every["mean_precision"] is not None:
         said += f"; on average {percent(every['mean_precision'])} of a value's alerts were true"
@@ -199,7 +202,7 @@ def entities(every: Figures, field: str) -> str:
 
 
 def _off(group: Figures) -> bool:
-    """Whether a group differs by more than chance, and by enough to matter."""
+    """Whether a group's shares differ by more than chance, and by enough to matter."""
     said, true = group["said"], group["true"]
     chance = math.sqrt(max(said * (1 - said), 1e-9) / group["units"])
     low, high = sorted((said, true))
@@ -211,7 +214,7 @@ def _percent(share: float) -> str:
 
 
 def _about_it(why: str) -> str:
-    """*why* says "it" of the version that scores now."""
+    """*why*, which begins with "it", as a sentence about the version that scores now."""
     return why.replace("it ", "that version ", 1) if why.startswith("it ") else why
 
 

@@ -1,4 +1,4 @@
-"""What a promise leaves open: said before anybody trusts it, each with its number."""
+"""Limits of a promise, shown before anybody trusts it, each with its number."""
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation
@@ -8,11 +8,11 @@ from scoreback.models.training.pitfalls import Pitfall
 from scoreback.models.training.plain_rule import PlainRule
 from scoreback.models.training.rivals import HeldOut
 
-UNSEEN = 2 / 3  # of the average precision by time that models of other entities should reach
-PRECISION = 0.1  # promised; less, and a team soon stops reading
-OFF = 0.25  # of the budget that alerts a day may differ from it
-FEW = 20  # judged positives: not enough to tell any two candidates apart
-_SOME = 50  # nor enough where candidates came out equal
+UNSEEN = 2 / 3  # share of the average precision by time to reach on entities never seen
+PRECISION = 0.1  # with a lower promise, a team soon stops reading
+OFF = 0.25  # share of the budget by which alerts a day may differ from it
+FEW = 20  # fewer judged positives cannot tell any two candidates apart
+_SOME = 50  # the same, if candidates came out equal
 
 
 def cautions(
@@ -23,7 +23,7 @@ def cautions(
     rule: PlainRule,
     apart: HeldOut | None,
 ) -> tuple[Pitfall, ...]:
-    """What to know of the promise of *own*, the winner's evaluation; the weightiest first."""
+    """Limits of the promise of *own*, the winner's evaluation; the most important first."""
     found = [
         _unseen(own, apart),
         _plain_rule(own, single, choice, rule),
@@ -44,9 +44,9 @@ def _unseen(own: Evaluation, apart: HeldOut | None) -> Pitfall | None:
         f"{apart.field} never seen",
         f"{unseen:.2f}",
         unseen >= UNSEEN * own.average_precision,
-        f"average precision where each {apart.field} is judged by a model that never saw it; by"
-        f" time it is {own.average_precision:.2f}. Below {UNSEEN:.0%} of that, expect the lower"
-        f" figure of any {apart.field} that is new",
+        f"is the average precision when each {apart.field} is judged by a model that never saw"
+        f" it; on later days it is {own.average_precision:.2f}. Below {UNSEEN:.0%} of that,"
+        f" expect the lower figure for any new {apart.field}",
     )
 
 
@@ -55,8 +55,8 @@ def _plain_rule(own: Evaluation, single: Evaluation, choice: Choice, rule: Plain
     alone = ""
     if rule.words:
         alone = (
-            f" As a rule, {rule.words}, it shows {rule.true_alerts} of {rule.alerts}, where"
-            f" {own.algorithm} shows {rule.against[own.algorithm]}."
+            f" As a plain rule, {rule.words}, it shows {rule.true_alerts} of {rule.alerts}, and"
+            f" {own.algorithm} shows {rule.against[own.algorithm]} with as many alerts."
         )
     return Pitfall(
         "the best single feature at the same number of alerts",
@@ -83,8 +83,9 @@ def _precision(own: Evaluation) -> Pitfall | None:
         "promised precision",
         f"{percent(at.precision)}",
         at.precision >= PRECISION,
-        f"of the alerts would be true{labelled}. Below {PRECISION:.0%} a team reads ten and more"
-        " for each that matters: lower the budget, or give it more to tell them apart by",
+        f"of the alerts would be true{labelled}. Below {PRECISION:.0%}, a team reads more than"
+        " ten alerts for each one that matters: lower the budget, or add features that separate"
+        " them",
     )
 
 
@@ -94,8 +95,8 @@ def _volume(detector: Detector, own: Evaluation) -> Pitfall:
         "alerts a day",
         f"{shown:.1f}",
         abs(shown - budget) <= OFF * budget,
-        f"on the judged days, for a budget of {budget:,.14g}. Off by more than {OFF:.0%} there were"
-        " fewer units than the budget takes: every one would be an alert",
+        f"on the judged days, for a budget of {budget:,.14g}. A difference above {OFF:.0%} means that"
+        " there were fewer units than the budget allows, so each of them would be an alert",
     )
 
 
@@ -106,7 +107,7 @@ def _busy_days(detector: Detector, own: Evaluation) -> Pitfall:
         f"{at.days_over_budget} of {at.days:.0f}",
         at.busiest_day <= most,
         f"judged days have more than {detector.alerts.budget:,.14g} of the best alerts, the busiest"
-        f" {at.busiest_day}. A day opens at most {most:,.14g}: the rest is not shown",
+        f" day {at.busiest_day}. At most {most:,.14g} a day are opened; the others are not shown",
     )
 
 
@@ -118,8 +119,9 @@ def _interval(own: Evaluation) -> Pitfall | None:
         "an interval of no width",
         f"{at.drawn_width:.2f}",
         at.drawn_width > 0,
-        "is how far precision moves when days and entities are drawn anew. At 0 all alerts are"
-        " alike, or of one day and one entity: other days may differ by more than any figure says",
+        "is how much precision varies when days and entities are resampled. At 0, all alerts are"
+        " alike, or from one day and one entity, so other days may differ more than these figures"
+        " show",
     )
 
 
@@ -131,7 +133,7 @@ def _positives(own: Evaluation, choice: Choice) -> Pitfall:
         f"{count:,}",
         count >= (_SOME if equals else FEW),
         "positives on the judged days."
-        + (f" Nothing tells {choice.chosen} apart from {equals}." if equals else "")
-        + f" Below {FEW} no two candidates can be told apart: the most robust that earns its place"
-        " is kept",
+        + (f" {choice.chosen} and {equals} are equally good within chance." if equals else "")
+        + f" With fewer than {FEW}, no two candidates can be told apart: training keeps the most"
+        " robust that earns its place",
     )

@@ -1,7 +1,7 @@
-"""The usual ways in which a model's figures deceive, each computed for the training at hand.
+"""Common ways in which a model's figures deceive, each computed for this training.
 
 After Arp et al., "Dos and Don'ts of Machine Learning in Computer Security" (USENIX Security 2022).
-A pitfall that is not fine is not a verdict: it says where somebody should look before trusting.
+A pitfall that is not fine is no proof: it says where to look before trusting the figures.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from scoreback.models.labels.dataset import Dataset, Known, Mask, row_digests
 from scoreback.models.training.leaks import DISGUISE, MANY, NEARLY_ALL, Leak
 from scoreback.models.training.splits import Origin
 
-SNOOPING_GAP = 0.1  # average precision that a random split may promise above the split by time
-SPURIOUS = 0.95  # share of the winner's average precision that one feature reaches
-REPEATED = 0.3  # share of judged positives that repeat a row that was learnt from
-_NAMED = 3  # leaks that are named; the rest are counted
-BASE_RATE = 3.0  # how many times more positives the learnt rows may hold than the judged ones
+SNOOPING_GAP = 0.1  # of average precision, random split over split by time
+SPURIOUS = 0.95  # share of the winner's average precision that one feature may reach
+REPEATED = 0.3  # share of judged positives that may repeat a row of the training data
+_NAMED = 3  # leaks that are named; the others are counted
+BASE_RATE = 3.0  # times that positives may be more frequent in training than in judging
 
 
 @dataclass(frozen=True, slots=True)
 class Pitfall:
-    """One way to be deceived, with its number."""
+    """One way in which figures can deceive, with its number."""
 
     name: str
     figure: str
@@ -42,7 +42,7 @@ def pitfalls(
     by_presence: Sequence[Leak],
     by_value: Sequence[Leak],
 ) -> tuple[Pitfall, ...]:
-    """What to look at before trusting *own*, the evaluation of the winner."""
+    """What to look at before trusting *own*, the winner's evaluation."""
     learnt = np.logical_or.reduce([origin.parts.all for origin in origins])
     judged = np.logical_or.reduce([origin.judged for origin in origins])
     found = [
@@ -63,22 +63,23 @@ def _snooping(own: float | None, random_split: float | None) -> Pitfall | None:
         "snooping in time",
         f"{random_split - own:+.2f}",
         random_split - own <= SNOOPING_GAP,
-        f"a random split would have promised an average precision of {random_split:.2f}; by time it"
-        f" is {own:.2f}. Beyond {SNOOPING_GAP:g}, days differ so much that what was learnt ages"
-        " fast, or near-copies of events lie on many days",
+        f"a random split would have promised an average precision of {random_split:.2f}; the"
+        f" split by time gives {own:.2f}. Above {SNOOPING_GAP:g}, either days differ so much that"
+        " models age fast, or events have near-copies on many days",
     )
 
 
 def _disguise(single: float | None, feature: str, leaks: Sequence[Leak]) -> Pitfall | None:
     if single is None:
         return None
-    also = f". Look so at these, too: {_listed(leaks)}" if leaks else ""
+    also = f". Also look at these: {_listed(leaks)}" if leaks else ""
     return Pitfall(
         "label in disguise",
         f"{single:.2f}",
         single < DISGUISE and not leaks,
-        f"average precision of {feature} alone. From {DISGUISE:g} on it may be the answer under"
-        " another name, or a plain rule does the job: look at where that field comes from" + also,
+        f"is the average precision of {feature} alone. From {DISGUISE:g} on, the field may be the"
+        " answer under another name, or a plain rule may be enough: find out where it comes from"
+        + also,
     )
 
 
@@ -88,8 +89,8 @@ def _filled_after(leaks: Sequence[Leak]) -> Pitfall:
         f"{leaks[0].positives:,} of {leaks[0].cases:,}" if leaks else "none",
         not leaks,
         (f"cases are positive: {_listed(leaks)}. " if leaks else "")
-        + f"A field whose presence, or absence, is positive in {NEARLY_ALL:.0%} of {MANY} cases or"
-        " more may have been filled in once the answer was known",
+        + f"A field whose presence or absence makes {NEARLY_ALL:.0%} of at least {MANY} events"
+        " positive may have been filled in after the answer was known",
     )
 
 
@@ -105,8 +106,8 @@ def _spurious(own: float | None, single: float | None, feature: str) -> Pitfall 
         "one feature does it all",
         f"{single / own:.0%}",
         single / own < SPURIOUS,
-        f"of the winner's average precision is reached by {feature} alone. From {SPURIOUS:.0%} on"
-        " the rest adds little that would hold",
+        f"of the winner's average precision is reached by {feature} alone. From {SPURIOUS:.0%}"
+        " on, the other features add little that would last",
     )
 
 
@@ -121,9 +122,10 @@ def _base_rate(known: Known, learnt: Mask, judged: Mask, own: Evaluation) -> Pit
         "base rate",
         f"1 in {1 / rate:,.0f}",
         learnt_rate <= BASE_RATE * rate,
-        f"judged units are positive, 1 in {1 / learnt_rate:,.0f} of those learnt from. A detector"
-        f" that is right about 99 % of the others would still raise {benign_a_day / 100:,.0f} false"
-        f" alerts a day. Beyond {BASE_RATE:g} times, labels are a biased sample of what happens",
+        f"judged units are positive, and 1 in {1 / learnt_rate:,.0f} of those in training. A"
+        " detector that is right about 99 % of the negatives would still raise"
+        f" {benign_a_day / 100:,.0f} false alerts a day. Above {BASE_RATE:g} times the judged"
+        " share, the labels of training are a biased sample",
     )
 
 
@@ -140,6 +142,6 @@ def _repeats(data: Dataset, known: Known, origins: Sequence[Origin]) -> Pitfall 
         "duplicates across the split",
         f"{repeated / positives:.0%}",
         repeated / positives <= REPEATED,
-        "of the judged positives have the features of a row that was learnt from. Beyond"
-        f" {REPEATED:.0%}, figures say more about memory than about new attacks",
+        "of the judged positives have exactly the features of a row in training. Above"
+        f" {REPEATED:.0%}, figures tell more about memory than about new attacks",
     )

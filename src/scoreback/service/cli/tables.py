@@ -71,7 +71,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def hanging(text: str, indent: int, width: int) -> str:
-    """*text* in lines of *width*, to be printed after *indent* columns; later lines are indented."""
+    """*text* in lines of *width*, to be printed after *indent* columns; later lines indented."""
     return wrapped(text, width - indent).replace("\n", "\n" + " " * indent)
 
 

@@ -83,8 +83,8 @@ def test_the_page_says_why_it_was_trained_and_what_became_of_weights(
     assert "UTC, because score drift 0.31 > 0.25" in text
     assert (
         "weights by chance of being shown: used, better on later days (0.72 against 0.65); 9,310"
-        " rows tell as much as 2,346 of equal weight; 1,204 of the events were drawn to be looked"
-        " at, none counts for more than 20"
+        " rows tell as much as 2,346 of equal weight; 1,204 of the events were drawn at"
+        " random for analysts to look at; none counts more than 20 times"
     ) in text
 
 
@@ -110,7 +110,7 @@ def test_the_page_says_what_the_account_says(account: dict[str, Any], training: 
 def test_the_page_names_the_rule_behind_the_reasons(account: dict[str, Any]) -> None:
     account["behaviour"]["attribution"] = "path contributions"
     text = _Page(report_page(account, "candidate")).text
-    assert "path contributions: what each question" in text
+    assert "path contributions: what each split" in text
     del account["behaviour"]["attribution"]  # as older versions are kept
     assert "contributions:" not in _Page(report_page(account, "candidate")).text
 

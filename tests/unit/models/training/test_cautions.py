@@ -79,7 +79,7 @@ def test_candidates_that_nothing_tells_apart_need_more_positives_and_are_named(
     choice = Choice(chosen="random_forest", equals=("xgboost",), finds_more=True)
     few = found(make_detector(), with_figures(own, positives=40), choice)["positives to judge by"]
     assert not few.fine
-    assert "tells random_forest apart from xgboost" in few.sentence
+    assert "random_forest and xgboost are equally good" in few.sentence
 
 
 def test_a_plain_rule_that_does_as_well_at_the_budget_is_shown(
@@ -93,7 +93,7 @@ def test_a_plain_rule_that_does_as_well_at_the_budget_is_shown(
     rule = said["the best single feature at the same number of alerts"]
     assert (rule.figure, rule.fine) == ("11 against 9", False)
     assert "no difference beyond chance" in rule.sentence
-    assert "size >= 3, it shows 8 of 20, where xgboost shows 10" in rule.sentence
+    assert "size >= 3, it shows 8 of 20, and xgboost shows 10" in rule.sentence
 
 
 @pytest.mark.parametrize(("unseen", "fine"), [(0.3, False), (0.65, True)])
