@@ -148,7 +148,7 @@ def test_each_field_is_used_for_what_it_is(
     if label.name == "is_bad":
         assert (label.positive, label.negative, label.time) == (["1"], ["0"], None)
         assert detector.entity == "event_id"
-        assert "hold nothing back" in found.text
+        assert "have no effect" in found.text
         assert (of["family"], of["batch"], of["ttl"]) == ("left out", "left out", "features")
         assert ("ngrams", "query") in {(f.kind, f.field) for f in detector.features}
     else:

@@ -47,12 +47,12 @@ def test_streams_tell_rows_times_files_and_fields_with_an_example(scoreback: Run
     assert (fields["host"]["filled"], fields["host"]["example"]) == (5, "h1")
     assert (fields["kind"]["filled"], fields["kind"]["example"]) == (2, "odd")
     shown = scoreback("streams", "s").out
-    assert "s: 5 events of 2026-01-01 00:00:00 to 2026-01-05 00:00:00 UTC" in shown
+    assert "s: 5 events, from 2026-01-01 00:00:00 to 2026-01-05 00:00:00 UTC" in shown
     assert "a.csv (" in shown
 
 
 def test_streams_of_an_empty_workspace_and_of_an_unknown_name(scoreback: Run) -> None:
-    assert "nothing was loaded" in scoreback("streams").out
+    assert "nothing has been loaded" in scoreback("streams").out
     refused = scoreback("streams", "t")
     assert refused.code == 1
     assert "no stream is called 't'" in refused.err

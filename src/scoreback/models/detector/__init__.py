@@ -1,1 +1,1 @@
-"""The detector file: what it may say, read and checked without the learning libraries."""
+"""The detector file: its keys, and how it is read and checked without the learning libraries."""

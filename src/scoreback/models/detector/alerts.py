@@ -1,4 +1,4 @@
-"""What a team can read of a detector's alerts, how it is told, and what settings may change."""
+"""The `alerts` key of a detector file: how many, how they look, and what settings may change."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -12,17 +12,18 @@ from scoreback.models.detector.wrong import WrongValue
 
 
 class Alerts(Part):
-    """What a team can read, and how it is told."""
+    """How many alerts the team can read, and how they look."""
 
     budget: PerDay = Field(description="alerts a day that the team can read", examples=["20/day"])
     day_starts: DayStarts = Field(
         default=DayStart(), description="when the team's day begins, and in which time zone"
     )
     burst: Share = Field(
-        default=0.5, description="share of the budget that a day may open beyond it, at most"
+        default=0.5, description="share of the budget by which a day may exceed it"
     )
     least_precision: Share = Field(
-        default=0.05, description="an alert's chance to be true, at least; below it none is raised"
+        default=0.05,
+        description="least probability that an alert is true; below it, none is raised",
     )
     per_entity: WholePerDay = Field(default=3.0, description="alerts a day for one entity, at most")
     throttle: Duration = Field(
@@ -30,19 +31,19 @@ class Alerts(Part):
     )
     audit: WholePerDay | None = Field(
         default=None,
-        description="units a day, drawn from those that raise no alert, that people are asked to"
-        " look at: from their verdicts it is told how many attacks are missed",
+        description="units a day, drawn from those without an alert, for analysts to look at;"
+        " their verdicts tell how many attacks are missed",
         examples=["2/day"],
     )
     deliver: Literal["finding", "risk"] | None = Field(
         default=None,
-        description="what analysts get of an alert: a finding of its own, or risk of its entity;"
-        " without it what is usual in the SIEM",
+        description="what an alert becomes: a finding, or risk of its entity; by default, what is"
+        " usual in the SIEM",
     )
     reads: Literal["scores", "events"] = Field(
         default="scores",
-        description="what the SIEM's alert rule looks at: scores; or the events themselves, with"
-        " their scores beside them, where the SIEM can and write.enrich is event",
+        description="what the SIEM's alert rule reads: scores, or the events with their scores"
+        " beside them, which needs a SIEM that can do so and write.enrich: event",
     )
     severity: Literal["low", "medium", "high", "critical"] = Field(
         default="medium", description="severity of the alerts"
@@ -52,7 +53,7 @@ class Alerts(Part):
     )
 
 
-# What settings in the SIEM may change of a file, unless it locks the key.
+# The keys of a file that settings in the SIEM may change, unless the file locks them.
 OVERRIDABLE = (
     *(
         f"alerts.{name}"

@@ -1,4 +1,4 @@
-"""Combinations that no single key shows to be wrong: labels as features, pipes in selections."""
+"""Checks of keys taken together, such as labels used as features, or pipes in selections."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from scoreback.models.detector.quantities import format_duration
 from scoreback.models.detector.spec import Detector
 from scoreback.models.detector.unit_checks import check_unit
 
-# Columns of a stored score: `scoreback.records.SCORE_COLUMNS`, as a test holds.
+# Columns of a stored score; a test compares them with `scoreback.records.SCORE_COLUMNS`.
 SCORE_NAMES = (
     "score_id", "event_id", "event_ref", "event_time", "scored_at", "entity", "detector", "version",
     "stage", "score", "risk", "threshold", "alert", "reasons", "chance",
@@ -45,7 +45,7 @@ def check_detector(detector: Detector) -> Iterator[Problem]:
 
 
 def check_tests(detector: Detector, tests: Sequence[FixtureTest]) -> Iterator[Problem]:
-    """What is wrong with *tests*, a list at the key ``tests``, as tests of *detector*."""
+    """What is wrong with *tests*, the list at the key ``tests`` of *detector*."""
     features = {feature.name: feature for feature in detector.features}
     for i, test in enumerate(tests):
         if test.name in {other.name for other in tests[:i]}:
@@ -65,11 +65,15 @@ def _label_as_input(detector: Detector) -> Iterator[Problem]:
         answers[labels.time] = "says when the label came to exist"
     for answer, why in answers.items():
         if is_or_is_under(detector.entity, answer):
-            yield Problem(("entity",), f"{detector.entity!r} {why}", "name whom alerts are about")
+            yield Problem(
+                ("entity",),
+                f"{detector.entity!r} {why}",
+                "name the field that says whom alerts are about",
+            )
         for i, feature in enumerate(detector.features):
             for name in _inputs(feature):
                 if is_or_is_under(name, answer):
-                    what = f"{name!r} {why}: as an input it would tell the answer"
+                    what = f"{name!r} {why}: as a feature it would give away the answer"
                     yield Problem(("features", i), what, "remove this feature")
 
 
@@ -77,8 +81,8 @@ def _nobody_as_entity(detector: Detector) -> Iterator[Problem]:
     if detector.entity in (*EVENT_TIMES, "event_ref"):
         yield Problem(
             ("entity",),
-            f"{detector.entity!r} is when or where an event was, not whom alerts are about",
-            "name a field of the events, or event_id where each event stands for itself",
+            f"{detector.entity!r} is the time or place of an event, not whom alerts are about",
+            "name a field of the events, or event_id if each event stands for itself",
         )
 
 
@@ -93,7 +97,7 @@ def _nothing_to_learn_from(detector: Detector) -> Iterator[Problem]:
         what = f"{format_duration(history)} of history, of which the last {format_duration(mature)}"
         yield Problem(
             ("train", "history"),
-            f"{what} are too young to learn from",
+            f"{what} are too recent to learn from",
             "write a longer history, or a shorter labels.mature_after",
         )
 
@@ -104,7 +108,7 @@ def _verdicts_that_never_come(detector: Detector) -> Iterator[Problem]:
         return
     yield Problem(
         ("train", "when", "verdicts"),
-        "it learns from no verdicts, so none will come",
+        "the detector does not learn from verdicts, so they have no effect",
         "add labels: {verdicts: {join: event}}, or remove this",
     )
 
@@ -113,7 +117,8 @@ def _unseen_units_twice(detector: Detector) -> Iterator[Problem]:
     if detector.train.propensity == "on" and detector.labels.unlabelled == "presumed_benign":
         yield Problem(
             ("train", "propensity"),
-            "units that nobody saw would count twice: presumed benign, and as what was drawn",
+            "units that nobody saw would count twice: as presumed benign, and through the drawn"
+            " ones",
             "remove it, or write labels: {unlabelled: ignore}",
         )
 
@@ -132,13 +137,12 @@ def _events_without_scores(detector: Detector) -> Iterator[Problem]:
         return
     key: Key = ("alerts", "reads")
     if detector.group is not None:
-        what = "an alert about each event of a group would be many where the budget counts one"
+        what = "an alert per event would make many alerts of a group, where the budget counts one"
         yield Problem(key, what, "write reads: scores, or unit: event")
     elif detector.write.enrich != "event":
         yield Problem(
             key,
-            f"events have no score of their own beside them with write.enrich"
-            f" {detector.write.enrich}",
+            f"write.enrich: {detector.write.enrich} puts no score on events themselves",
             "write reads: scores, or write: {enrich: event}",
         )
 

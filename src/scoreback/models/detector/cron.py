@@ -1,8 +1,8 @@
-"""Cron lines as every Unix reads them, made safe for APScheduler.
+"""Cron lines as Unix reads them, translated for APScheduler.
 
 APScheduler counts weekdays from Monday and joins day-of-month and day-of-week by "and"; cron counts
-from Sunday and joins them by "or". So weekdays are handed over by name, and a line that restricts
-both kinds of day is refused.
+from Sunday and joins them by "or". So weekdays are passed by name, and a line that restricts both
+is refused.
 """
 
 import re
@@ -16,10 +16,10 @@ _EXAMPLE = 'write five fields, minute hour day month weekday, for example "*/5 *
 
 
 def check_cron_line(line: str) -> str:
-    """*line* if a scheduler can run it.
+    """Return *line* if a scheduler can run it.
 
     Raises:
-        WrongValue: it has not five fields, a field is out of range, or it can never fire.
+        WrongValue: it does not have five fields, a field is out of range, or it can never fire.
     """
     from apscheduler.triggers.cron import CronTrigger
 
@@ -34,10 +34,10 @@ def check_cron_line(line: str) -> str:
 
 
 def apscheduler_line(line: str) -> str:
-    """*line* with its weekdays by name, so that 0 and 7 are Sunday as in every crontab.
+    """*line* with weekdays by name, so that 0 and 7 are Sunday as in every crontab.
 
     Raises:
-        WrongValue: it has not five fields, or restricts the day of month and of week at once.
+        WrongValue: it does not have five fields, or restricts the day of month and of week at once.
     """
     fields = line.split()
     if len(fields) != 5:
@@ -53,7 +53,7 @@ def apscheduler_line(line: str) -> str:
 def _by_name(part: str) -> str:
     match = _PART.fullmatch(part)
     if not match or part == "*":
-        return part  # names, and whatever APScheduler shall refuse
+        return part  # names, and whatever APScheduler will refuse
     first, last = (0, 6) if match[1] == "*" else (int(match[1][0]), int(match[1][-1]))
     if match[2] and len(match[1]) == 1 and match[1] != "*":
         last = 6  # "2/3" means from 2 on

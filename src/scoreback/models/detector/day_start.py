@@ -1,7 +1,7 @@
 """When a team's day begins, in its own time zone, and which day a moment belongs to.
 
-A budget is of a day as the team lives it. Where clocks change, a day has 23 or 25 hours; where they
-change at the hour at which days begin, it begins at the first of two, or when the gap has passed.
+A budget is for a day as the team lives it. When clocks change, a day has 23 or 25 hours. If they
+change at the hour when days begin, the day begins at the first of the two, or after the gap.
 """
 
 import re
@@ -25,18 +25,18 @@ class DayStart:
     zone: str = "UTC"
 
     def __str__(self) -> str:
-        """As a detector file writes it."""
+        """The value as a detector file writes it."""
         return f"{self.at:%H:%M} {self.zone}"
 
     def between(self, since: int, until: int) -> list[int]:
-        """Where days begin, from the last start at or before *since* to the first at *until*.
+        """The starts of days, from the last at or before *since* to the first at or after *until*.
 
         Args:
             since: microseconds since 1970, UTC.
             until: likewise, not before *since*.
 
         Returns:
-            Ascending microseconds; at least two, so that each moment between lies in a day.
+            Ascending microseconds; at least two, so that every moment in between is in a day.
         """
         zone = ZoneInfo(self.zone)
         first = moment(since).astimezone(zone).date() - timedelta(days=2)
@@ -55,7 +55,7 @@ def parse_day_start(text: object) -> DayStart:
     """``"06:00 Europe/Berlin"`` as a value; without a zone, UTC.
 
     Raises:
-        ValueError: it is not a time of day, or there is no such zone.
+        ValueError: it is not a time of day, or the zone does not exist.
     """
     if isinstance(text, DayStart):
         return text

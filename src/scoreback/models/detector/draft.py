@@ -1,7 +1,7 @@
-"""Drafts a detector file from a sample of events: a start to read and change, never a verdict.
+"""Drafts a detector file from a sample of events, for people to read and edit.
 
-Every field is either used, with what for, or left out, with why. Names, types, how often values
-come again and, where the sample holds a label, what they tell of it decide.
+Every field is either used or left out, each with a reason. The choice depends on names, types, how
+often values repeat and, if the sample has a label, how much they tell about it.
 """
 
 import re
@@ -38,19 +38,19 @@ _AFTERWARDS = frozenset(
      "note", "notes", "remark", "remarks", "justification", "closure", "resolver", "investigator",
      "investigation", "reviewer", "remediation", "conclusion", "determination", "adjudication")
 )  # fmt: skip
-_CODES = frozenset(("id", "uid", "code", "sid", "port", "dport"))  # numbers that name something
-_FEW_NUMBERS = 12  # values of a number that are learnt one by one
-_RARELY = 0.95  # share of events without a field, from which on it is left out
-_AGAIN = 0.5  # share of a category whose values have to come again
-_CATEGORY = 20  # events for each value, from which on a text is one of a few
-_TEXTS = 100  # values of a name, from which on its letters tell something too
-_MOST_FIELDS = 100  # that become features; those that tell most
-_MOST_WINDOWS = 3  # categories whose habits are followed
+_CODES = frozenset(("id", "uid", "code", "sid", "port", "dport"))  # words of numbers that are names
+_FEW_NUMBERS = 12  # most values of a number to be learnt one by one
+_RARELY = 0.95  # a field that is missing in this share of events is left out
+_AGAIN = 0.5  # share of a category's values that have to repeat
+_CATEGORY = 20  # events per value from which a text is a category
+_TEXTS = 100  # distinct values of a name from which its letters tell something too
+_MOST_FIELDS = 100  # fields that become features, the most telling ones
+_MOST_WINDOWS = 3  # categories that get window features
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What became of one field."""
+    """How the draft uses one field, and why."""
 
     field: str
     use: str  # label, label time, entity, features, refused as a label, or left out
@@ -59,12 +59,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A detector file, and what became of each field of the sample."""
+    """A drafted file, and how it uses each field of the sample."""
 
     text: str
     choices: tuple[Choice, ...]
-    complete: bool  # has a label; without one the file asks for it
-    as_of: datetime | None = None  # the events are old: when all their labels were known
+    complete: bool  # whether a label was found; else the file asks for one
+    as_of: datetime | None = None  # if the events are old: when all their labels were known
 
 
 def draft(
@@ -78,18 +78,18 @@ def draft(
     events: int | None = None,
     values_of: ValuesOf | None = None,
 ) -> Draft:
-    """Draft the file of the detector *name* for *selection* in *siem*.
+    """Draft a file for the detector *name*.
 
     Args:
-        name: of the detector.
-        siem: the connector.
-        selection: what selects the events there.
-        sample: of the events, in order of time; *names* are columns of text, ``event_time`` is
-            looked at where it is there.
-        names: the fields.
-        now: the clock; without it nothing is said about the age of the events.
-        events: how many there are, if that is known.
-        values_of: counts the values of a field in all events, or gives None.
+        name: the detector's name.
+        siem: the name of the connector.
+        selection: selects the events in that SIEM.
+        sample: events in order of time; *names* are text columns, and ``event_time`` is used if it
+            is there.
+        names: the names of the fields.
+        now: the current time; without it, the draft ignores the age of the events.
+        events: how many events there are in all, if known.
+        values_of: counts a field's values in all events, or returns None.
     """
     fields = profile(sample, [n for n in names if re.fullmatch(FIELD_NAME, n)])
     times = flat(sample["event_time"]) if "event_time" in sample.column_names else None
@@ -122,7 +122,7 @@ def draft(
 def windows(
     entity: str, categories: Sequence[str], overs: tuple[str, str] = ("1h", "7d")
 ) -> list[dict[str, object]]:
-    """Window features that follow the habits of *entity*, over a short and a long time."""
+    """Window features of *entity* and its *categories*, over a short and a long window."""
     short, long = overs
     found: list[dict[str, object]] = [{"count": "events", "by": entity, "over": short}]
     for name in categories[:_MOST_WINDOWS]:
@@ -132,7 +132,7 @@ def windows(
 
 
 def _unnameable(sample: pa.Table, names: Sequence[str]) -> Iterable[Choice]:
-    """What to do with columns whose names a detector file cannot write."""
+    """Choices for columns with names that a detector file cannot write."""
     found = Labels.among(profile(sample, names))
     labels = {a.field.name for a in (found.chosen, *found.others) if a is not None}
     for name in names:
@@ -146,7 +146,7 @@ def _uses(
     fields: Sequence[Field], labels: Labels, time: Field | None, entity: Entity,
     left_out: Mapping[str, str], told: Mapping[str, float],
 ) -> tuple[list[dict[str, object]], list[Choice], list[str]]:  # fmt: skip
-    """Event features, what became of each field, and categories: the most telling first."""
+    """Event features, a choice for each field, and categories, the most telling first."""
     choices: list[Choice] = []
     features: list[dict[str, object]] = []
     categories: list[str] = []
@@ -186,7 +186,7 @@ def _left_out(
     fields: Sequence[Field], labels: Labels, later: Mapping[str, str],
     told: Mapping[str, float], truth: Truth | None,
 ) -> Iterable[tuple[str, str]]:  # fmt: skip
-    """The fields that are not input, and why."""
+    """The fields that are not features, and why."""
     answers = {answer.field.name for answer in labels.others} | set(labels.refused)
     rest: list[str] = []
     for field in fields:
@@ -195,24 +195,31 @@ def _left_out(
         elif why := _useless(field):
             yield field.name, why
         elif field.name in answers:
-            yield field.name, "it may tell the answer too; a feature only if it is known in time"
+            yield (
+                field.name,
+                "it may also give away the answer; make it a feature only if it is known in time",
+            )
         elif field.name in later:
-            yield field.name, f"by its name it is as late as {later[field.name]!r}, after the event"
+            yield (
+                field.name,
+                f"by its name it is written as late as {later[field.name]!r}, after the event",
+            )
         elif truth is not None and only_positives_have(field, truth):
-            yield field.name, "only positives have it: filled in once the answer was known?"
+            yield field.name, "only positives have it: was it filled in after the answer was known?"
         elif told.get(field.name, 0.0) >= DISGUISE:
             yield (
                 field.name,
                 (
-                    f"it takes away {told[field.name]:.0%} of the doubt about the label: the answer"
-                    " under another name? Put it back if it is known when the event arrives"
+                    f"it removes {told[field.name]:.0%} of the uncertainty about the label: is it"
+                    " the answer under another name? Put it back if it is known when the event"
+                    " arrives"
                 ),
             )
         else:
             rest.append(field.name)
     rest.sort(key=lambda name: -told.get(name, 0.0))
     for name in rest[_MOST_FIELDS:]:
-        yield name, f"{_MOST_FIELDS} others tell as much or more"
+        yield name, f"{_MOST_FIELDS} other fields tell as much or more"
 
 
 def _never_entities(fields: Sequence[Field], labels: Labels) -> set[str]:
@@ -227,21 +234,21 @@ def _useless(field: Field) -> str:
     if field.distinct == 1 and not field.missing:
         return f"it is always {field.values[0]!r}"
     if field.kind == "identifier":
-        return "it names things: hashes, identifiers"
+        return "it holds identifiers or hashes"
     if field.kind == "time":
-        return "a time never comes again"
+        return "a time never repeats"
     if counts_up(field):
-        return "it counts the events one after the other: it tells when, not what"
+        return "it numbers the events one after the other: it tells when, not what"
     if any(is_or_is_under(field.name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
     if set(field.words) & _AFTERWARDS:
-        return "by its name it is written once the answer is known"
+        return "by its name it is written after the answer is known"
     if field.missing > _RARELY and field.kind != "number":
         return f"{field.missing:.0%} of events lack it"
     if field.kind == "name" and fills_a_time(field):
-        return "each value fills a time of its own, a file or a batch: no later event will have it"
+        return "each value belongs to one time, like a file or a batch: no later event will have it"
     if field.kind == "name" and field.again < _AGAIN:
-        return "its values hardly come again: it names, it does not tell"
+        return "its values hardly ever repeat, so it identifies events and predicts nothing"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The text of a drafted detector file: every guess beside its reason, as comments."""
+"""The text of a drafted detector file, with the reason of each guess as a comment."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from scoreback.models.detector.profile import Field
 from scoreback.models.detector.quantities import format_duration
 
 _NO_WRAPPING = 2**31
-_SHOWN = 8  # values in a comment
-_FIELDS = 6  # that may be the label
-_LONGEST = 40  # characters of each
+_SHOWN = 8  # values named in a comment
+_FIELDS = 6  # fields named that may be the label
+_LONGEST = 40  # characters of each value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a draft says."""
+    """The content of a draft."""
 
     name: str
     siem: str
@@ -36,10 +36,10 @@ class Contents:
 
 
 def file_text(contents: Contents) -> str:
-    """The file."""
+    """The file's text."""
     lines = [
         f"# Drafted from {contents.events:,} events. Read every line: names and values were looked",
-        "# at, not what the fields mean, nor when they are filled in.",
+        "# at, but nobody knows yet what the fields mean, nor when they are filled in.",
         f"name: {flow(contents.name)}",
         "use_case: threat_detection         # or incident_response, vulnerability_management",
         "events:",
@@ -51,13 +51,13 @@ def file_text(contents: Contents) -> str:
     label = contents.labels.chosen
     lines += _verdicts(contents.labels, contents.few) if label is None else _field(label, contents)
     mature = format_duration(contents.timing.mature_after)
-    lines.append(f"  mature_after: {mature:<18} # younger events are not used")
+    lines.append(f"  mature_after: {mature:<18} # more recent events are not used")
     lines += ["features:", *(f"  - {flow(dict(feature))}" for feature in contents.features)]
     if contents.timing.history is not None:
-        lines += ["# As far back as the events lie, seen from today, or their positives need:"]
+        lines += ["# As far back as the events are old, or as their positives need:"]
         lines += [f"train: {{history: {contents.timing.history}d}}"]
     budget = f"alerts: {{budget: {contents.budget}/day}}"
-    lines += [f"{budget:<34} # how many your team can read"]
+    lines += [f"{budget:<34} # how many alerts your team can read"]
     return "\n".join(lines) + "\n"
 
 
@@ -74,21 +74,21 @@ def _field(label: Answer, contents: Contents) -> Iterator[str]:
         yield f"    # {label.rows(label.negative):,} of them; any other value is unlabelled"
         yield f"    negative: {flow(list(label.negative))}"
     if label.open:
-        yield f"    # neither, so unlabelled until you say: {_listed(label.open)}"
+        yield f"    # neither, so unlabelled until you decide: {_listed(label.open)}"
     if contents.time is not None:
         yield f"    time: {flow(contents.time.name)}"
     delay = format_duration(contents.timing.delay)
     where = "where there is no time, " if contents.time is not None else ""
     yield f"    delay: {delay:<23} # {where}how long after the event it is known: ASSUMED"
     if not label.negative:
-        yield "  unlabelled: presumed_benign      # only positives are written down"
+        yield "  unlabelled: presumed_benign      # only positives are recorded"
 
 
 def _verdicts(labels: Labels, few: Sequence[Field]) -> Iterator[str]:
     yield from _wrapped(
-        "No field of the sample was found to be a label, so the answer has to come from people:"
-        " from how analysts close the alerts on these events, in the SIEM or with `scoreback"
-        " verdict`. Until some were closed, training refuses. Or say here what you know already:",
+        "No field of the sample looks like a label, so labels have to come from people: from how"
+        " analysts close the alerts on these events, in the SIEM or with `scoreback verdict`."
+        " Training refuses until some are closed. Or name here what you already have:",
         "  # ",
     )
     for field in few[:_FIELDS]:
@@ -110,7 +110,7 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def _said(value: str) -> str:
-    """*value* in a comment: on one line, and not longer than that."""
+    """*value* for a comment: on one line, and cut if it is long."""
     return repr(value if len(value) <= _LONGEST else value[:_LONGEST] + "...")
 
 
@@ -120,7 +120,7 @@ def _wrapped(text: str, begin: str) -> list[str]:
 
 
 def flow(value: object) -> str:
-    """*value* as YAML on one line, as long as no text in it holds a line break."""
+    """*value* as YAML on one line, if no text in it has a line break."""
     text: str = yaml.safe_dump(
         value, default_flow_style=True, sort_keys=False, width=_NO_WRAPPING, allow_unicode=True
     )

@@ -1,7 +1,7 @@
-"""What the times of a sample say of a draft: how far back to learn, when labels are known.
+"""What a draft takes from a sample's times: how far back to learn, and when labels are known.
 
-An export is often old: then the history has to reach from now back into it, as nothing in the
-file says what day it is.
+An export is often old. Then the history has to reach from now back into it, as nothing in the
+detector file says what day it is.
 """
 
 import math
@@ -19,23 +19,23 @@ from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment
 
 _HISTORY = 90  # days: the default of `train.history`
-_ENOUGH = 100  # positives that the history should hold
-_LONG = 28.0  # days; a shorter history cannot spare a week of young labels
+_ENOUGH = 100  # positives that the history should have
+_LONG = 28.0  # days; a shorter history cannot do without a week of recent events
 _OVERS = ((1 / 24, ("1h", "7d")), (1.0, ("1d", "30d")), (7.0, ("7d", "90d")))
 _LEAST_ALERTS, _MOST_ALERTS = 5, 20  # a day
-_WANTED = 1.0  # events of an entity, in the mean, within the short window
+_WANTED = 1.0  # mean number of an entity's events within the short window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Durations of a draft."""
+    """The durations of a draft."""
 
-    history: int | None  # days, if the default does not do
+    history: int | None  # days, if the default is not enough
     delay: timedelta
     mature_after: timedelta
-    as_of: datetime | None  # where the events are old: when all their labels were known
-    days: float | None  # that the sample spans
-    learnt: int  # days before the newest event that are learnt from
+    as_of: datetime | None  # if the events are old: when all their labels were known
+    days: float | None  # days that the sample spans
+    learnt: int  # days before the newest event to learn from
     events: float | None  # for each event of the sample
 
     @classmethod
@@ -46,7 +46,7 @@ class Timing:
         truth: Truth | None,
         events: int | None,
     ) -> Self:
-        """What *times*, the event times of the sample, ask for as of *now*."""
+        """The durations for *times*, the event times of the sample, as of *now*."""
         if times is None or not len(times):
             return cls(history=None, delay=timedelta(days=1), mature_after=timedelta(days=7),
                        as_of=None, days=None, events=None, learnt=_HISTORY)  # fmt: skip
@@ -82,14 +82,15 @@ class Timing:
         )
 
     def budget(self, times: pa.Array | None, truth: Truth | None, entity: pa.Array | None) -> int:
-        """Alerts a day: as many as the labels know entities with positives, within reason.
+        """Alerts a day: the number of entities with positives a day, within limits.
 
-        A budget far above that shows every candidate's true alerts, and tells none from another.
+        With a budget far above that, every candidate shows all true alerts, and none can be
+        preferred.
 
         Args:
-            times: event times of the sample.
-            truth: of its events.
-            entity: of its events; None where each stands for itself.
+            times: the event times of the sample.
+            truth: the truth of each event.
+            entity: the entity of each event; None if each event stands for itself.
         """
         if times is None or truth is None or self.days is None:
             return _MOST_ALERTS
@@ -104,7 +105,7 @@ class Timing:
         return int(np.clip(round(a_day), _LEAST_ALERTS, _MOST_ALERTS))
 
     def overs(self, repeats: float) -> tuple[str, str]:
-        """A short and a long window for an entity with *repeats* events in the sample."""
+        """A short and a long window for entities with *repeats* events each in the sample."""
         if self.days is None or self.events is None:
             return _OVERS[0][1]
         a_day = repeats * self.events / self.days

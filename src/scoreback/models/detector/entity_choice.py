@@ -1,16 +1,16 @@
-"""Which field of a sample names whom alerts are about: what caps, groups and windows go by."""
+"""Chooses the field of a sample that names whom alerts are about."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from scoreback.models.detector.profile import Field
 
-ITSELF = "event_id"  # of an event that stands for itself; every event has it
+ITSELF = "event_id"  # each event stands for itself; every event has this column
 _FIRST = (
     "host.name", "source.ip", "user.name", "host.ip", "destination.ip", "host.id", "user.id",
     "process.entity_id", "vulnerability.id",
 )  # fmt: skip
-# How exports call machines, addresses and people; names are compared by their last words.
+# Names of machines, addresses and people in exports; compared by their last words.
 _CALLED = (
     ("host name", "hostname", "host", "computer name", "computername", "computer", "device name",
      "device", "machine name", "machine", "workstation", "endpoint", "asset", "server"),
@@ -21,15 +21,15 @@ _CALLED = (
     ("ip", "ip address", "ipaddress", "address", "dst ip", "dest ip", "dstip", "destip",
      "destination ip", "destination address", "dest", "dst", "resp h"),
 )  # fmt: skip
-# Numbers that name somebody: a user may be a number of users, a user id hardly.
+# Numbers that identify somebody: "users" may be a count, "user id" hardly.
 _NUMBERED = (
     "host id", "hostid", "device id", "deviceid", "asset id", "assetid", "endpoint id",
     "user id", "userid", "uid", "account id", "accountid", "employee id", "employee number",
     "customer id", "customerid", "client id", "subscriber id", "card id",
 )  # fmt: skip
-_RARELY = 0.5  # share of events without a field, from which on it cannot be the entity
-_HARDLY = 1.5  # events for each value, below which it comes again too seldom to cap anything
-_DIFFER, _REPEAT = 5, 3  # values, and events for each, of a field that nobody would call an entity
+_RARELY = 0.5  # a field missing in this share of events cannot be the entity
+_HARDLY = 1.5  # events per value; with fewer, a cap would have no effect
+_DIFFER, _REPEAT = 5, 3  # distinct values, and events per value, of a field that is no entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,13 @@ class Entity:
 def entity_among(
     fields: Sequence[Field], left_out: Collection[str], told: Mapping[str, float]
 ) -> Entity:
-    """The entity among *fields*: by its name, else what comes again, else each event itself.
+    """Choose the entity among *fields*: by its name, else one that repeats, else each event itself.
 
     Args:
-        fields: of the sample.
-        left_out: names that may not be it: labels, times, what is known afterwards.
-        told: how much each field tells of the label; the most telling is better a feature.
+        fields: the fields of the sample.
+        left_out: names that cannot be the entity: labels, times, what is known afterwards.
+        told: how much each field tells about the label; the most telling one is better as a
+            feature.
     """
     able = [
         f for f in fields
@@ -66,11 +67,11 @@ def entity_among(
     ]  # fmt: skip
     if coming_again:
         found = max(coming_again, key=lambda f: (f.kind == "address", f.distinct))
-        return Entity(found.name, f"a GUESS, as its values come again: {_counted(found)}")
+        return Entity(found.name, f"a GUESS, as its values repeat: {_counted(found)}")
     return Entity(
         ITSELF,
-        "no field names whom alerts are about, so each event stands for itself, and"
-        " alerts.per_entity and throttle hold nothing back",
+        "no field seems to name whom alerts are about, so each event stands for itself, and"
+        " alerts.per_entity and throttle have no effect",
     )
 
 
@@ -97,13 +98,15 @@ def _by_last_words(fields: Sequence[Field], names: Sequence[str]) -> Field | Non
 
 def _counted(field: Field) -> str:
     if field.repeats < _HARDLY:
-        return "nearly every event has its own, so alerts.per_entity and throttle hold nothing back"
-    return f"{field.distinct:,} differ, each in about {field.repeats:,.0f} events of the sample"
+        return (
+            "nearly every event has its own value, so alerts.per_entity and throttle have no effect"
+        )
+    return f"{field.distinct:,} values, each in about {field.repeats:,.0f} events of the sample"
 
 
 def _aside(field: Field, best: str) -> str:
     if field.kind == "number":
-        return "; it is a NUMBER: does it name anybody?"
+        return "; it is a NUMBER: does it identify anybody?"
     if field.name == best:
-        return "; it also tells most of the label: add it as a category if it is known in time"
+        return "; it also tells most about the label: add it as a category if it is known in time"
     return ""

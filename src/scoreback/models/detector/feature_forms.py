@@ -1,4 +1,4 @@
-r"""The short forms of features in a detector file, read into what models carry.
+r"""Reads the short forms of features in a detector file into the features that models have.
 
 ::
 
@@ -29,12 +29,12 @@ from scoreback.models.detector.quantities import format_duration
 Feature = EventFeature | WindowFeature
 
 KINDS = EVENT_KINDS + WINDOW_KINDS
-OF_EVENTS = ("count", "since_last")  # window kinds that read no field
+OF_EVENTS = ("count", "since_last")  # window kinds without a field
 _EXAMPLE = "write for example - category: rule.id"
 
 
 def read_features(value: object, key: Key) -> tuple[list[Feature], list[Problem]]:
-    """The features of the list *value*, which stands at *key*, and what is wrong with the rest."""
+    """The features in the list *value*, found at *key*, and the problems of the others."""
     if not isinstance(value, list) or not value:
         found = kind_of(value) if value else "none"
         return [], [Problem(key, f"expected a list of features, found {found}", _EXAMPLE)]
@@ -95,21 +95,21 @@ def _misplaced(kind: str, item: dict[str, object], key: Key) -> Iterator[Problem
         if name in allowed:
             continue
         if name in ("by", "over"):
-            what = f"{kind} looks at one event, so it takes no {name}"
+            what = f"{kind} reads one event, so it takes no {name}"
             hint = f"remove {name}, or use a window feature: {', '.join(WINDOW_KINDS)}"
             yield Problem((*key, name), what, hint)
         elif name == "pattern":
             yield Problem((*key, name), f"{kind} takes no pattern", "use matches")
         elif name == "take":
             hint = f"remove take; it is for {', '.join(TAKING_KINDS)}"
-            yield Problem((*key, name), f"{kind} has no number to take", hint)
+            yield Problem((*key, name), f"{kind} reads no number, so take has no meaning", hint)
         else:
             yield Problem((*key, name), "unknown key", closest(name, allowed))
 
 
 def _build(kind: str, item: dict[str, object], key: Key) -> Feature | list[Problem]:
     if kind in OF_EVENTS and item[kind] != "events":
-        what = f"{kind} looks at events, not at {kind_of(item[kind])}"
+        what = f"{kind} counts events, not {kind_of(item[kind])}"
         hint = f"write {kind}: events; for the values of a field use distinct or rarity"
         return [Problem((*key, kind), what, hint)]
     field, divisor = item[kind], None
@@ -121,10 +121,10 @@ def _build(kind: str, item: dict[str, object], key: Key) -> Feature | list[Probl
     given: dict[str, object] = {"kind": kind, "field": None if kind in OF_EVENTS else field}
     if "take" in item and kind in TAKING_KINDS:
         if item["take"] not in TAKES:
-            what = f"no number to take is called {item['take']!r}"
+            what = f"take: {item['take']!r} is not known"
             return [Problem((*key, "take"), what, closest(str(item["take"]), TAKES))]
         given["take"] = item["take"]
-    given["name"] = item.get("name", "unnamed")  # a readable one is found when all are known
+    given["name"] = item.get("name", "unnamed")  # see `_named`
     model: type[Feature]
     if kind in WINDOW_KINDS:
         model = WindowFeature
@@ -141,7 +141,7 @@ def _build(kind: str, item: dict[str, object], key: Key) -> Feature | list[Probl
 
 
 def _named(features: list[Feature]) -> list[Feature]:
-    """Names for those without: a number or category is called by its field where that is clear."""
+    """Name unnamed features; a number or category gets its field's name if that is unique."""
     bare = Counter(
         str(f.field) for f in features if not f.name and f.kind in ("number", "category")
     )

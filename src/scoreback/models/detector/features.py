@@ -1,7 +1,7 @@
-"""One feature as models carry it: what is computed, from which fields, under which name.
+"""One feature of a model: what is computed, from which fields, and its name.
 
-The file writes features in a short form; `feature_forms` beside this reads that into these.
-What would tell the answer, or name one event only, is not a feature: it is refused here.
+Detector files have a short form of features, which `feature_forms` reads into these classes. Fields
+that give away the answer, or identify a single event, are refused here.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +19,7 @@ from pydantic import (
 from scoreback.models.detector.quantities import FieldName, FieldNames, OverDuration, Pattern
 from scoreback.models.detector.wrong import WrongValue
 
-# Written after an alert is closed, or by ourselves: as inputs they would tell the answer.
+# Written after an alert is closed, or by Scoreback: as features they would give away the answer.
 WRITTEN_AFTER_CLOSING = (
     "status",
     "owner",
@@ -36,7 +36,7 @@ WRITTEN_AFTER_CLOSING = (
     "signal.status",
     "event.outcome_label",
 )
-# Columns of every event beside its fields: `scoreback.records.EVENT_COLUMNS`, as a test holds.
+# Columns of every event beside its fields; a test compares them with `EVENT_COLUMNS`.
 EVENT_TIMES = ("event_time", "arrival_time")
 EVENT_NAMES = ("event_id", "event_ref")
 
@@ -45,21 +45,21 @@ EVENT_KINDS = (
     "hour_of_day", "day_of_week", "is_private_ip", "ngrams",
 )  # fmt: skip
 WINDOW_KINDS = ("count", "distinct", "rarity", "sum", "mean", "since_last")
-TAKING_KINDS = ("number", "ratio", "sum", "mean")  # they read one number of each field
+TAKING_KINDS = ("number", "ratio", "sum", "mean")  # kinds that read one number of each field
 TAKES = ("first", "min", "max", "sum")
 
 
 def is_or_is_under(field: str, parent: str) -> bool:
-    """Whether *field* is *parent* or one of its sub-fields, whatever the case of letters."""
+    """Whether *field* is *parent* or one of its sub-fields, ignoring case."""
     return (field.lower() + ".").startswith(parent.lower() + ".")
 
 
 def _known_in_time(field: str) -> str:
-    """Refuse as an input what names one event only, or is written once the answer is known."""
+    """Refuse fields that identify a single event, or are written after the answer is known."""
     if field in EVENT_NAMES:
         raise WrongValue(
-            f"{field!r} names one event, and says nothing about the next",
-            hint="use a field whose values come again",
+            f"{field!r} identifies one event, and says nothing about the next",
+            hint="use a field with values that repeat",
         )
     if is_or_is_under(field, "scoreback"):
         raise WrongValue(
@@ -69,7 +69,7 @@ def _known_in_time(field: str) -> str:
     for written in WRITTEN_AFTER_CLOSING:
         if is_or_is_under(field, written):
             raise WrongValue(
-                f"{field!r} is written after an alert is closed: it would tell the answer",
+                f"{field!r} is written after an alert is closed: it would give away the answer",
                 hint="remove it; use fields that the event has when it arrives",
             )
     return field
@@ -78,7 +78,7 @@ def _known_in_time(field: str) -> str:
 def _no_time(field: str) -> str:
     if field in EVENT_TIMES:
         raise WrongValue(
-            f"{field!r} never comes again, so nothing can be learnt from it",
+            f"{field!r} never repeats, so nothing can be learnt from it",
             hint=f"write hour_of_day: {field} or day_of_week: {field}",
         )
     return field
@@ -99,18 +99,18 @@ FeatureName = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\
 
 Take = Annotated[
     Literal["first", "min", "max", "sum"],
-    Field(description="which number counts where a field has several values"),
+    Field(description="which number to use if a field has several values"),
 ]
 
 
 class Part(BaseModel):
-    """A part of a detector: frozen, and without keys that nobody reads."""
+    """Base of a detector's parts: frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Reading(Part):
-    """What both kinds of features say of fields with several values."""
+    """The option that both kinds of features have for fields with several values."""
 
     kind: str
     take: Take = "first"
@@ -119,14 +119,14 @@ class _Reading(Part):
     def _takes_of_numbers(self) -> Self:
         if self.take != "first" and self.kind not in TAKING_KINDS:
             raise WrongValue(
-                f"{self.kind} has no number to take",
+                f"{self.kind} reads no number, so take has no meaning",
                 hint=f"remove take; it is for {', '.join(TAKING_KINDS)}",
             )
         return self
 
     @model_serializer(mode="wrap")
     def _short(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the default: a model that was learnt before there was a choice stays the same."""
+        """Leave out the default, so that models learnt before the option existed stay the same."""
         found: dict[str, Any] = written(self)
         if found.get("take") == "first":
             del found["take"]
@@ -134,7 +134,7 @@ class _Reading(Part):
 
 
 class EventFeature(_Reading):
-    """A feature that needs one event: its kind and its field."""
+    """A feature of a single event: its kind and its field."""
 
     kind: Literal[
         "number", "category", "length", "entropy", "digits", "matches", "ratio",
@@ -145,7 +145,7 @@ class EventFeature(_Reading):
     pattern: Pattern | None = Field(
         default=None, description="regular expression (RE2) that matches searches for"
     )
-    name: FeatureName = Field(description="what reports and reasons call it")
+    name: FeatureName = Field(description="its name in reports and reasons")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -177,7 +177,7 @@ class WindowFeature(_Reading):
         description="field or fields that earlier events must share", examples=["source.ip"]
     )
     over: OverDuration = Field(description="how far back the window reaches", examples=["1h"])
-    name: FeatureName = Field(description="what reports and reasons call it")
+    name: FeatureName = Field(description="its name in reports and reasons")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

@@ -1,8 +1,7 @@
-"""Reads a detector file: every error with its line, its key, what is wrong and what to write.
+"""Reads a detector file; each error has its line, its key, what is wrong and what to write.
 
-The file's keys are those of `scoreback.models.detector.spec`; features come in short forms.
-Importing this loads no learning library, so that files are checked fast, also in an editor or in
-CI.
+The keys of the file are those of `scoreback.models.detector.spec`; features have short forms.
+Importing this module loads no learning library, so that files are checked fast.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,19 +23,19 @@ __all__ = ["Setting", "explain", "json_schema", "load_detector", "parse_detector
 
 
 class Setting(NamedTuple):
-    """One key of a detector as it stands: given by the file, or by default."""
+    """One key of a detector and its value, from the file or by default."""
 
     key: str  # "alerts.budget", "features[0]"
-    value: str  # as the file would write it
+    value: str  # the value as a file writes it
     is_default: bool
 
 
 def load_detector(path: Path) -> Detector:
-    """The detector that the file *path* describes; files that it names lie beside it.
+    """Load the detector file *path*; files that it names are beside it.
 
     Raises:
-        ConfigError: the file cannot be read or is wrong; the message has one line for each
-            problem (file, line, key, what is wrong), the hint the remedies.
+        ConfigError: the file cannot be read or is wrong; the message has one line per problem
+            (file, line, key, what is wrong), the hint has the remedies.
     """
     detector = parse_detector(read_text(path), str(path))
     named = {"incidents": detector.labels.incidents, "golden": detector.labels.golden}
@@ -47,7 +46,7 @@ def load_detector(path: Path) -> Detector:
 
 
 def parse_detector(text: str, source: str = "detector") -> Detector:
-    """The detector that the YAML *text* describes; errors call it *source*.
+    """Parse the detector in the YAML *text*; errors name it *source*.
 
     Raises:
         ConfigError: as `load_detector`.
@@ -65,7 +64,7 @@ def parse_detector(text: str, source: str = "detector") -> Detector:
 
 
 def explain(detector: Detector) -> list[Setting]:
-    """Every key of *detector* in the order of the file, and whether it was left to its default."""
+    """Every key of *detector* in the file's order, its value, and whether it is the default."""
     return list(_settings(detector, "", given=True))
 
 
@@ -75,7 +74,7 @@ def _build(document: Document) -> tuple[list[Feature], Detector | None, list[Pro
     raw = dict(document.root)
     if "features" in raw:
         features, problems = read_features(raw["features"], ("features",))
-        # One sound feature stands in for broken ones, so that the other keys are judged too.
+        # A valid feature replaces broken ones, so that the other keys are checked too.
         raw["features"] = features or [_STAND_IN]
     try:
         return features, Detector.model_validate(raw), problems
@@ -85,7 +84,7 @@ def _build(document: Document) -> tuple[list[Feature], Detector | None, list[Pro
 
 _STAND_IN = EventFeature(kind="category", field="stand.in", name="stand.in")
 
-# Values of the design that a later version understands: refused by name, never ignored.
+# Values that a later version may understand: refused by name, never ignored.
 _LATER_VALUES: dict[Key, tuple[Callable[[object], bool], str]] = {
     ("alerts", "deliver"): (lambda v: v == "rank", "write deliver: finding, or risk"),
     ("write", "copy_fields"): (lambda v: v == "default", "list the fields: [host.name, user.name]"),
@@ -96,7 +95,7 @@ def _not_built(root: dict[str, object]) -> Iterator[Problem]:
     for key, (is_later, hint) in _LATER_VALUES.items():
         value = _at(root, key)
         if is_later(value):
-            yield Problem(key, f"{value!r} is not built yet", hint)
+            yield Problem(key, f"{value!r} is not supported yet", hint)
 
 
 def _at(root: dict[str, object], key: Key) -> object:

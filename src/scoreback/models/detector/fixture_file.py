@@ -1,4 +1,4 @@
-"""The tests of a detector: those of its own file, and those of NAME.tests.yml beside it."""
+"""Finds a detector's tests: in its own file, and in NAME.tests.yml beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +16,17 @@ TESTS_SUFFIXES = (".tests.yml", ".tests.yaml")
 
 
 class FoundTest(NamedTuple):
-    """A test, and the file that it stands in."""
+    """A test, and the file that it is in."""
 
     test: FixtureTest
     file: Path
 
 
 def tests_of(path: Path, detector: Detector) -> list[FoundTest]:
-    """The tests of *detector*, which the file *path* describes; none where it has none.
+    """The tests of *detector*, whose file is *path*; empty if it has none.
 
     Raises:
-        ConfigError: the file beside cannot be read or is wrong: file, line, key and remedy.
+        ConfigError: NAME.tests.yml cannot be read or is wrong; names file, line, key and remedy.
     """
     own = [FoundTest(test, path) for test in detector.tests]
     return own + [FoundTest(test, file) for file in files_beside(path) for test in _read(
@@ -35,12 +35,12 @@ def tests_of(path: Path, detector: Detector) -> list[FoundTest]:
 
 
 def is_tests_file(path: Path) -> bool:
-    """Whether *path* is called as files of tests are, so that it is not a detector file."""
+    """Whether *path* has the name of a file of tests, so it is not a detector file."""
     return path.name.endswith(TESTS_SUFFIXES)
 
 
 def files_beside(path: Path) -> list[Path]:
-    """The files of tests of the detector file *path* that are there."""
+    """The existing files of tests of the detector file *path*."""
     names = (path.with_name(path.stem + suffix) for suffix in TESTS_SUFFIXES)
     return [name for name in names if name.exists()]
 
@@ -60,5 +60,5 @@ def _read(file: Path, detector: Detector, there: set[str]) -> list[FixtureTest]:
 def _named_twice(tests: list[FixtureTest], there: set[str]) -> Iterator[Problem]:
     for i, test in enumerate(tests):
         if test.name in there:
-            what = f"{test.name!r} is there already, in the detector's own file"
+            what = f"a test {test.name!r} already exists in the detector's own file"
             yield Problem(("tests", i, "name"), what, "rename it")

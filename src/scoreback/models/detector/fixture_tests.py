@@ -1,4 +1,4 @@
-"""Tests of a detector as its file writes them: fixture events, and what is expected of them."""
+"""The tests in a detector file: fixture events, and what is expected of them."""
 
 import math
 import re
@@ -10,12 +10,12 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from scoreback.models.detector.features import Part
 from scoreback.models.detector.wrong import WrongValue
 
-# Keys of a fixture event that are not fields of it.
+# Keys of a fixture event that are not fields.
 EVENT_ID, EVENT_TIME, ARRIVAL_TIME = "event_id", "event_time", "arrival_time"
 TIME_NAMES = (EVENT_TIME, "@timestamp")
 
 _COMPARISON = re.compile(r"(>=|<=|!=|>|<)\s*(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)")
-_CLOSE = 1e-6  # of two numbers, relative or of a number near zero
+_CLOSE = 1e-6  # tolerance between two numbers, relative, or absolute near zero
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": lambda a, b: a >= b,
     "<=": lambda a, b: a <= b,
@@ -29,14 +29,14 @@ _ONE_VALUE = {**_SCALAR, "description": 'a value, null for missing, or a compari
 
 
 class Wanted(NamedTuple):
-    """What a value is expected to be: equal to something, or on one side of a number."""
+    """An expected value: equal to something, or a comparison with a number."""
 
     written: str
     value: float | str | None = None
-    comparison: str = ""  # empty where equality is meant
+    comparison: str = ""  # empty if equality is meant
 
     def holds(self, found: float | str | None) -> bool:
-        """Whether *found*, None where it is missing, is as expected."""
+        """Whether *found* is as expected; None means missing."""
         if self.comparison:
             bound = self.value
             return (
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
 
 
 def wanted(written: object) -> Wanted:
-    """What *written*, a value of a file, expects: ``3``, ``cmd.exe``, ``null``, ``">= 0.5"``."""
+    """Read *written*, a value of a file: ``3``, ``cmd.exe``, ``null``, ``">= 0.5"``."""
     if written is None:
         return Wanted("missing")
     text = str(written).lower() if isinstance(written, bool) else str(written)
@@ -73,7 +73,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def _ids(value: object) -> object:
-    """Ids as text, one or several: events without an id of their own are called 1, 2, 3."""
+    """One or several ids as text; events without an id are named 1, 2, 3."""
     listed = [value] if isinstance(value, str | int) else value
     if not isinstance(listed, list):
         return listed
@@ -97,7 +97,7 @@ Cells = Annotated[
 
 
 class Expect(Part):
-    """What is expected of the events of a test. Events are named by their ids, or 1, 2, 3."""
+    """What is expected of a test's events, which are named by their ids, or 1, 2, 3."""
 
     cells: dict[str, Cells] | None = Field(
         default=None,
@@ -112,7 +112,7 @@ class Expect(Part):
     )
     reasons: dict[str, Ids] | None = Field(
         default=None,
-        description="features that have to be among the reasons of an event; needs a model",
+        description="features that must be among the reasons of an event; needs a model",
     )
 
     @model_validator(mode="after")
@@ -134,11 +134,11 @@ class Expect(Part):
 
     @property
     def needs_model(self) -> bool:
-        """Whether cells are not all that is expected."""
+        """Whether anything but cells is expected."""
         return any(one is not None for one in (self.alerts, self.scores, self.reasons))
 
     def events(self) -> set[str]:
-        """The events that something is expected of."""
+        """The events about which something is expected."""
         named = {*(self.cells or ()), *(self.scores or ()), *(self.reasons or ())}
         return named | set(self.alerts or ())
 
@@ -151,13 +151,14 @@ class FixtureTest(Part):
     )
     events: list[dict[str, Any]] = Field(
         default=[],
-        description="fixture events, one mapping each: @timestamp, fields by their names, and"
-        " event_id where something is expected of it; {repeat: 50, every: 1s, event: {...}} is 50"
-        " of them",
+        description="fixture events, one mapping each: @timestamp, fields by name, and event_id"
+        " if something is expected of the event;"
+        " {repeat: 50, every: 1s, event: {...}} makes 50 of them",
     )
     events_file: str | None = Field(
         default=None,
-        description="NDJSON file of fixture events, beside the file of the test; before `events`",
+        description="NDJSON file of fixture events, beside the file of the test; they come before"
+        " `events`",
     )
     expect: Expect = Field(description="what is expected", examples=["{alerts: [1]}"])
 
@@ -173,15 +174,17 @@ class FixtureTest(Part):
 class TestFile(Part):
     """A file of tests beside a detector file."""
 
-    __test__ = False  # for pytest, which collects classes by such names
+    __test__ = False  # for pytest, which collects classes with such names
 
     tests: list[FixtureTest] = Field(
-        min_length=1, description="tests of the detector file beside", examples=["[{name: ...}]"]
+        min_length=1,
+        description="tests of the detector file beside this one",
+        examples=["[{name: ...}]"],
     )
 
 
 def unknown_features(test: FixtureTest, known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Event and name of the features that *test* expects something of, and that are not *known*."""
+    """(event, name) of the features that *test* expects something of, but that are not *known*."""
     for event, cells in (test.expect.cells or {}).items():
         yield from ((event, name) for name in cells if name not in known)
     for event, names in (test.expect.reasons or {}).items():

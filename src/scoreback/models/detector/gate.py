@@ -1,4 +1,4 @@
-"""What a candidate has to pass before it scores: shadow, comparison, a person's word."""
+"""The `gate` key: what a candidate has to pass before it scores."""
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -9,7 +9,7 @@ from scoreback.models.detector.features import Part
 from scoreback.models.detector.quantities import Duration, Share, format_duration
 from scoreback.models.detector.wrong import WrongValue
 
-LONGEST_SHADOW = timedelta(days=14)  # batches are remembered for a month
+LONGEST_SHADOW = timedelta(days=14)  # as batches are kept for a month
 
 
 def _not_too_long(value: timedelta) -> timedelta:
@@ -34,34 +34,34 @@ def _half_at_most(share: float) -> float:
 
 
 class Gate(Part):
-    """What a freshly trained candidate has to pass before it scores."""
+    """What a newly trained candidate has to pass before it scores."""
 
     shadow: Annotated[Duration, AfterValidator(_not_too_long)] = Field(
         default=timedelta(days=3),
-        description="how long a candidate scores beside the champion, without alerts of its own,"
+        description="how long a candidate scores beside the champion, without raising alerts,"
         " before both are compared; 0s: not at all",
     )
     explore: Annotated[Share, AfterValidator(_half_at_most)] = Field(
         default=0.1,
-        description="share of the alert budget that shows what only a shadow would show, while one"
-        " scores beside the champion: else nobody ever labels it; 0% turns it off",
+        description="share of the alert budget for alerts that only a shadow would raise, so that"
+        " somebody labels them; 0% turns it off",
     )
     min_verdicts: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
         default=50,
-        description="labelled alerts of either version that a comparison needs, at least",
+        description="least number of labelled alerts of each version that a comparison needs",
     )
     min_precision: Share | None = Field(
-        default=None, description="share of true alerts that a shadow has to reach, at least"
+        default=None, description="least share of true alerts that a shadow has to reach"
     )
     beat: Annotated[list[Rival], Field(min_length=1)] = Field(
         default=["champion", "today_queue", "best_single_feature"],
-        description="what a shadow is compared with: it has to do better than the champion, and not"
-        " worse than the rest",
+        description="what a shadow is compared with: it must do better than the champion, and no"
+        " worse than the others",
     )
     approval: Literal["manual", "automatic"] = Field(
         default="manual",
-        description="who promotes: a person; or the service itself, the first version at once and a"
-        " later one once it did better than the champion",
+        description="who promotes: a person, or the service itself: the first version at once,"
+        " later ones after they did better than the champion",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
-"""Which field of a sample is the label, what its values mean, and when it came to exist.
+"""Chooses the field of a sample that is the label, and what its values mean.
 
-Values decide first: a field that says *benign* and *malicious* is a label, whatever it is called.
-Where values say only yes and no, or nothing that is known, the name has to say that it is one.
+Values decide first: a field with *benign* and *malicious* is a label, whatever its name. If values
+are only yes and no, or unknown words, the name has to say that it is a label.
 """
 
 import re
@@ -24,22 +24,22 @@ _LABEL_WORDS = frozenset(
      "incident", "positive", "y", "groundtruth", "compromised", "threat", "result", "grade",
      "triage", "determination", "judgement", "judgment", "adjudication", "conclusion")
 )  # fmt: skip
-# Of these, some also name what an event is about; values that mean nothing make no label of them.
+# Some of these also name what an event is about, so they need values with a known meaning.
 _HOLDS_ANYTHING = frozenset(
     ("label", "verdict", "disposition", "truth", "classification", "class", "target", "outcome",
      "resolution", "groundtruth", "result", "grade", "triage", "determination", "judgement",
      "judgment", "adjudication", "conclusion")
 )  # fmt: skip
-_NO_LABEL = frozenset(  # names of things that such words describe
+_NO_LABEL = frozenset(  # things that such words describe
     ("type", "category", "severity", "rule", "signature", "technique", "tactic", "priority", "name")
 )  # fmt: skip
-_TURNED = frozenset(("benign",))  # a yes to such a name means no attack
+_TURNED = frozenset(("benign",))  # names where "yes" means no attack
 _DONE = frozenset(
     ("success", "failure", "succeeded", "failed", "error", "denied", "allowed", "allow", "deny",
      "block", "blocked", "permit", "permitted", "accept", "accepted", "drop", "dropped", "pass",
      "passed")
 )  # fmt: skip
-_USUAL_FLAGS = frozenset(  # what events say yes or no to, that is not a verdict
+_USUAL_FLAGS = frozenset(  # yes-or-no fields of events that are not verdicts
     ("tls", "ssl", "https", "signed", "signature", "admin", "privileged", "elevated", "root",
      "internal", "external", "private", "remote", "encrypted", "enabled", "disabled",
      "success", "successful", "error", "login", "interactive", "cached", "weekend", "vpn", "mfa",
@@ -47,10 +47,10 @@ _USUAL_FLAGS = frozenset(  # what events say yes or no to, that is not a verdict
      "tag", "automatable", "patched", "inbound", "outbound", "proxied", "authenticated", "allowed",
      "blocked", "rejected", "established", "recursion", "syn", "ack", "fin")
 )  # fmt: skip
-_ENOUGH = 50  # positives of the sample, from which on a label is easily learnt,
+_ENOUGH = 50  # number of positives from which a label is easy to learn,
 _LEAST_SHARE, _MOST_SHARE = 0.01, 0.6  # if this share of the events is positive
-_COVERED = 0.6  # share of the rows with a value whose meaning is known
-_FEW = 12  # values, where the name does not say that it is a label
+_COVERED = 0.6  # share of rows with a value that has a known meaning
+_FEW = 12  # most values, if the name does not say that it is a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class Answer:
 
     field: Field
     positive: tuple[str, ...]
-    negative: tuple[str, ...]  # empty where positives alone are written down
+    negative: tuple[str, ...]  # empty if only positives are recorded
     open: tuple[str, ...]
-    sure: int  # how much speaks for it; the most is chosen
-    why: str  # in words, for the draft
+    sure: int  # rank of the evidence; the highest is chosen
+    why: str  # the reason, for the draft
 
     @property
     def positives(self) -> int:
@@ -76,12 +76,12 @@ class Answer:
 
     @property
     def learnable(self) -> bool:
-        """Whether a first model can be learnt from it: positives are neither too few nor most."""
+        """Whether a first model can learn from it: positives are not too few, and no majority."""
         share = self.positives / max(self.field.rows, 1)
         return self.positives >= _ENOUGH and _LEAST_SHARE <= share <= _MOST_SHARE
 
     def truth(self) -> Truth:
-        """Of each row of the sample: 1, 0, or -1 where it says nothing."""
+        """The truth of each row of the sample: 1, 0, or -1 if unknown."""
         texts = self.field.texts
         positive = pc.is_in(texts, value_set=pa.array(self.positive, pa.string()))
         if self.negative:
@@ -94,15 +94,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What was found: the label, others that may hold the answer too, and refused ones."""
+    """The label, other fields that may hold the answer too, and refused ones."""
 
     chosen: Answer | None
     others: tuple[Answer, ...]
-    unclear: tuple[Answer, ...]  # without a chosen one: fields of yes and no, that may mean it
-    refused: dict[str, str]  # field → why
+    unclear: tuple[Answer, ...]  # if none is chosen: yes-or-no fields that may be the label
+    refused: dict[str, str]  # field → why not not
 
     def of_few_values(self, fields: Sequence[Field]) -> list[Field]:
-        """Those of *fields* that could be the label if somebody knew what their values mean."""
+        """Fields that could be the label, if somebody knew what their values mean."""
         taken = {answer.field.name for answer in (*self.others, *self.unclear)}
         few = [
             f for f in fields
@@ -113,7 +113,7 @@ class Labels:
 
     @classmethod
     def among(cls, fields: Sequence[Field]) -> Self:
-        """The label among *fields*; of several as likely, a learnable one with fewer positives."""
+        """Find the label among *fields*; of equal ones, a learnable one with fewer positives."""
         found: list[Answer] = []
         refused: dict[str, str] = {}
         for field in fields:
@@ -126,7 +126,7 @@ class Labels:
         likely = [answer for answer in found if answer.sure > _YES_OR_NO]
         if likely:
             return cls(chosen=likely[0], others=tuple(likely[1:]), unclear=(), refused=refused)
-        # Yes or no in a field whose name says nothing: a label only if no other could be meant.
+        # A yes-or-no field with a name that says nothing is the label only if it is the only one.
         rare = [a for a in found if a.positives <= a.rows(a.negative)]
         alone = found if len(found) == 1 else rare
         if len(alone) == 1 and not set(alone[0].field.words) & _USUAL_FLAGS:
@@ -134,13 +134,13 @@ class Labels:
         return cls(chosen=None, others=(), unclear=tuple(found), refused=refused)
 
 
-ValuesOf = Callable[[str], Mapping[str, int] | None]  # how often each value of a field is there
+ValuesOf = Callable[[str], Mapping[str, int] | None]  # counts the values of a field
 
 
 def with_all_values(label: Answer, values_of: ValuesOf) -> Answer:
-    """*label* with the values of all events, where they can be counted: a sample misses rare ones.
+    """*label* with the values of all events, if they can be counted: a sample misses rare ones.
 
-    They say the same of the field as the sample did, or it stays as it was.
+    If these values lead to another conclusion than the sample, *label* stays as it is.
     """
     counted = values_of(label.field.name)
     if counted is None or not 0 < len(counted) <= MOST_VALUES:
@@ -155,7 +155,7 @@ _SAYS_ITSELF_AND_NAMED, _NAMED, _SAYS_ITSELF, _ONE_SIDE, _ODD, _YES_OR_NO = rang
 
 
 def _answer(field: Field) -> Answer | str:
-    """*field* as a label; else why not, empty where nothing suggests that it is one."""
+    """*field* as a label, or why it is none; "" if nothing suggests that it is one."""
     named = _is_named(field)
     hopeless = _hopeless(field)
     if hopeless:
@@ -187,7 +187,7 @@ def _answer(field: Field) -> Answer | str:
         if clear:
             return answer(_SAYS_ITSELF, "its values say so", positive, negative)
         if field.distinct - len(undecided) == 2:
-            why = "no other field could be one: it says yes and no, though its name tells nothing"
+            why = "it is the only yes-or-no field, though its name does not say that it is a label"
             return answer(_YES_OR_NO, why, positive, negative)
         return ""
     if not named:
@@ -199,29 +199,31 @@ def _answer(field: Field) -> Answer | str:
             return answer(_ONE_SIDE, "its name says so; only positives have it", positive, ())
         return f"its only value is {field.values[0]!r}"
     if set(told.values()) <= {None, "open"} and set(map(str.lower, field.values)) & _DONE:
-        return "it says how the event itself ended, not what it was"
+        return "it says how the event ended, not whether it was an attack"
     if field.noun not in _HOLDS_ANYTHING:
         if field.distinct == 2 and all(map(_is_number, field.values)):
             no, yes = sorted(field.values, key=float)
             if field.noun in _TURNED:
                 no, yes = yes, no
-            why = f"its name says so; a GUESS: of two numbers the greater, {yes!r}, means yes"
+            why = f"its name says so; a GUESS: of its two numbers, {yes!r} means an attack"
             return answer(_ODD, why, (yes,), (no,))
-        return "no value of it is known to mean an attack; name it yourself if one does"
+        return "none of its values is known to mean an attack; if one does, name the field yourself"
     if negative and unknown:
-        why = "its name says so; what is not called harmless is taken for an attack"
+        why = "its name says so; values that are not called harmless are taken for attacks"
         return answer(_ONE_SIDE, why, (*positive, *unknown), negative)
     if positive and unknown:
-        why = "its name says so; what is not called an attack is taken for harmless"
+        why = "its name says so; values that are not called attacks are taken for harmless"
         return answer(_ONE_SIDE, why, positive, unknown)
     if len(unknown) > 1 and len(unknown) <= _FEW:
-        why = f"its name says so; a GUESS: {unknown[0]!r} is most frequent, so the rest are attacks"
+        why = (
+            f"its name says so; a GUESS: {unknown[0]!r} is most frequent, so the others are attacks"
+        )
         return answer(_ODD, why, unknown[1:], unknown[:1])
-    return "no value of it is known to mean an attack; name it yourself if one does"
+    return "none of its values is known to mean an attack; if one does, name the field yourself"
 
 
 def _told(values: Sequence[str]) -> dict[str, Meaning | None]:
-    """What each of *values* means; of numbers, a 1 says yes only beside a number that says no."""
+    """The meaning of each of *values*; a 1 means yes only beside a number that means no."""
     told = {value: meaning_of(value) for value in values}
     numbers = [value for value in values if _is_number(value)]
     if len(numbers) > 1 and all(told[value] != "negative" for value in numbers):
@@ -241,7 +243,7 @@ def _hopeless(field: Field) -> str:
     if not field.present:
         return "it is empty in the sample"
     if field.distinct > MOST_VALUES:
-        return f"{field.distinct:,} values differ; a label has few"
+        return f"it has {field.distinct:,} values; a label has few"
     if field.kind in ("time", "address"):
         return "it is a time" if field.kind == "time" else "it is an address"
     return ""

@@ -1,4 +1,4 @@
-"""Which field of a sample says when the label came to exist, and which are as late as a label."""
+"""Finds the field that says when the label came to exist, and fields that are as late."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,17 +21,17 @@ _OF_ANYTHING = frozenset(
      "at", "timestamp", "ts", "is", "kibana", "signal", "data", "vulnerability", "name", "id")
 )  # fmt: skip
 _CLOCK = frozenset(("time", "timestamp", "date", "ts", "at"))
-_DAY_US = 86_400_000_000  # a date without a clock may lie this much before its event
-_SOME, _TOGETHER = 0.02, 0.99  # share of events without a value; and alike in having one
-_MOSTLY = 0.9  # share of the positives that need a time, and of the times not before their event
+_DAY_US = 86_400_000_000  # a date without time of day may be this much before its event
+_SOME, _TOGETHER = 0.02, 0.99  # share of events without a value; share alike in two fields
+_MOSTLY = 0.9  # share of positives with a time, and of times not before their event
 
 
 def label_time(
     label: Answer, fields: Sequence[Field], event_times: pa.Array | None
 ) -> Field | None:
-    """The time of *label*: there for positives, not before the event, and likely its own.
+    """The time field of *label*: positives have it, and it is not before the event.
 
-    So it is by its name, or as it is there for those events alone that have a label.
+    Its name has to fit, or only events with a label have it.
     """
     own = set(label.field.words) - _OF_ANYTHING
     found = []
@@ -45,9 +45,9 @@ def label_time(
 
 
 def decided_later(fields: Sequence[Field], event_times: pa.Array | None) -> dict[str, str]:
-    """Fields that were filled in after the event, by a time that bears their name: field → time.
+    """Fields filled in after the event, as a time field with their name tells: field → time.
 
-    All of ``ssvc_`` is as old as ``ssvc_timestamp``.
+    For example, all fields of ``ssvc_`` were filled in at ``ssvc_timestamp``.
     """
     found: dict[str, str] = {}
     if event_times is None:
@@ -65,7 +65,7 @@ def decided_later(fields: Sequence[Field], event_times: pa.Array | None) -> dict
 
 
 def _filled_together(one: Field, other: Field) -> bool:
-    """Whether two fields lack their values in the same events, and in some at least."""
+    """Whether two fields are missing in the same events, of which there are some."""
     if min(one.missing, other.missing) < _SOME:
         return False
     same = pc.equal(pc.is_valid(one.texts), pc.is_valid(other.texts))
@@ -73,7 +73,7 @@ def _filled_together(one: Field, other: Field) -> bool:
 
 
 def _lags(field: Field, event_times: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """How long after its event each time of *field* lies that can be read, in microseconds."""
+    """The delay of each readable time of *field* after its event, in microseconds."""
     with closing(TimeReader()) as reader:
         times = reader.read(field.texts).values
     there = times.is_valid()

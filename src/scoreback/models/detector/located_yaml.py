@@ -1,8 +1,8 @@
-"""YAML of a file that a stranger may have written, as plain values that know their lines.
+"""Reads untrusted YAML as plain values with their line numbers.
 
-Only mappings, lists and plain values: no tags, anchors, aliases or merge keys, so nothing is built
-that the text does not show, and nothing grows. Plain values are read as YAML 1.2 does, as editors
-do: ``no`` and ``on`` are text, and so is any number that would not be written back the same.
+Only mappings, lists and plain values are allowed: no tags, anchors, aliases or merge keys, so the
+text can neither create objects nor expand. Plain values are read as in YAML 1.2, like editors do:
+``no`` and ``on`` are text, and so is any number that would not be written back unchanged.
 """
 
 from collections.abc import Mapping
@@ -14,34 +14,34 @@ import yaml
 from scoreback.errors import ConfigError, NotThere
 from scoreback.regular_file import read_regular
 
-LARGEST_FILE = 256 * 1024  # a detector file is a page or two
+LARGEST_FILE = 256 * 1024  # detector files are a page or two
 _DEEPEST = 20
-_MOST_VALUES = 20_000  # keeps the slowest file to about a second
+_MOST_VALUES = 20_000  # so that the slowest file takes about a second
 
-Key = tuple[str | int, ...]  # where a value stands: ("alerts", "budget"), ("features", 3, "over")
+Key = tuple[str | int, ...]  # the path of a value: ("alerts", "budget"), ("features", 3, "over")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML file: its plain values, and on which line each key stands."""
+    """One YAML file: its plain values, and the line of each key."""
 
     source: str
     root: dict[str, object]
     lines: Mapping[Key, int]
 
     def line(self, key: Key) -> int:
-        """The line of *key*, or of the closest thing around it."""
+        """The line of *key*, or of the nearest enclosing one."""
         while key not in self.lines:
             key = key[:-1]
         return self.lines[key]
 
 
 def read_text(path: Path) -> str:
-    """The text of *path*.
+    """Read the text of *path*.
 
     Raises:
         NotThere: it does not exist, or is a folder.
-        ConfigError: it is no regular file, too large, or not UTF-8 text.
+        ConfigError: it is not a regular file, is too large, or is not UTF-8 text.
     """
     try:
         data = read_regular(path, LARGEST_FILE + 1)
@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
 
 
 def _near(path: Path) -> str:
-    """Which file is probably meant by *path*, which does not exist."""
+    """A hint: the file that was probably meant by *path*, which does not exist."""
     for suffix in (".yml", ".yaml"):
         meant = path.with_name(path.name + suffix)
         if meant.is_file():
@@ -76,10 +76,10 @@ def _near(path: Path) -> str:
 
 
 def parse(text: str, source: str) -> Document:
-    """The one YAML mapping in *text*; *source* names it in errors.
+    """Parse *text*, which must be one YAML mapping; errors name it *source*.
 
     Raises:
-        ConfigError: it is not YAML, not one mapping, or uses what is not allowed here.
+        ConfigError: it is not YAML, not one mapping, or uses something not allowed here.
     """
     strange = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if strange:
@@ -115,7 +115,7 @@ class _Refused(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes, and refuses on the way what could surprise a reader."""
+    """Composes nodes, and refuses what is not allowed."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, object]]] = {}  # noqa: RUF012 - PyYAML's way
     depth = 0
@@ -127,13 +127,13 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise _Refused(
                 "anchors and aliases (& and *) are not allowed",
-                "write the value out; quote text that begins with & or *",
+                "write out the value; quote text that begins with & or *",
                 mark,
             )
         if getattr(event, "tag", None) is not None:
             raise _Refused(
                 f"the tag {event.tag} is not allowed",
-                "leave the tag out; quote text that begins with !",
+                "omit the tag; quote text that begins with !",
                 mark,
             )
         if self.depth >= _DEEPEST:
@@ -159,7 +159,7 @@ def _mapping(node: yaml.Node, key: Key, lines: dict[Key, int]) -> dict[str, obje
         if not isinstance(name, yaml.ScalarNode):
             raise _Refused("a key is not plain text", "write `key: value`", name.start_mark)
         if name.value == "<<" and name.style is None:
-            raise _Refused("merge keys (<<) are not allowed", "write the keys out", name.start_mark)
+            raise _Refused("merge keys (<<) are not allowed", "write out the keys", name.start_mark)
         below = (*key, name.value)
         if name.value in found:
             raise _Refused(

@@ -1,7 +1,7 @@
-"""What the values of a label mean: attack, no attack, or that nobody could tell.
+"""The meaning of label values: attack, no attack, or undecided.
 
-Words decide, as analysts and data sets write them: ``True Positive - Suspicious``,
-``not_malicious``, ``BTP``. Other values have no known meaning: nothing is guessed here.
+It is read from words that analysts and data sets use: ``True Positive - Suspicious``,
+``not_malicious``, ``BTP``. Other values have no known meaning; there is no guessing.
 """
 
 import re
@@ -30,7 +30,7 @@ _OPEN = frozenset(
      "unlabeled", "unreviewed", "duplicate")
 )  # fmt: skip
 _NOT = frozenset(("not", "non", "no", "never", "un", "without"))
-# Alone they answer what the name of the field asks; inside a longer text they say little.
+# As a whole value they answer the field's name; within a longer text they say little.
 _YES = frozenset(
     ("1", "true", "yes", "y", "t", "positive", "pos", "active", "poc", "confirmed", "escalated")
 )
@@ -40,7 +40,7 @@ _NOBODY_KNOWS = frozenset(("?", "n/a", "na", "null", "other", "new", "open", "in
 
 
 def meaning_of(value: str) -> Meaning | None:
-    """What *value* means as the value of a label; None if its words do not tell."""
+    """The meaning of *value* as a label; None if its words do not tell."""
     plain = " ".join(value.lower().split())
     if plain in _YES or plain in _YES_TOO:
         return "positive"
@@ -68,19 +68,19 @@ def meaning_of(value: str) -> Meaning | None:
 
 
 def says_itself(value: str) -> bool:
-    """Whether *value* tells what it means without the name of its field: ``benign``, not ``0``."""
+    """Whether *value* has a meaning without the field's name: ``benign`` does, ``0`` does not."""
     plain = " ".join(value.lower().split())
     return meaning_of(value) in ("positive", "negative") and plain not in _YES | _NO | _YES_TOO
 
 
 def words_of(text: str) -> list[str]:
-    """The words of *text* in small letters: ``isBad``, ``is_bad`` and ``is.bad`` are the same."""
+    """The words of *text* in lower case: ``isBad``, ``is_bad`` and ``is.bad`` are the same."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text)
     return [word for word in re.split(r"[^a-z0-9]+", split.lower()) if word]
 
 
 def _of_pairs(words: list[str]) -> Meaning | None:
-    """Words that say something else together than each alone: a false negative is an attack."""
+    """The meaning of pairs of words, such as "false negative", which is an attack."""
     pairs = list(pairwise(words))
     for pair in pairs:
         if pair in (("benign", "positive"), ("benign", "true"), ("true", "negative"),

@@ -1,4 +1,4 @@
-"""What is wrong in a file: each problem with its key, what is wrong, and what to write instead."""
+"""Problems of a file: each has its key, what is wrong, and what to write instead."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from scoreback.errors import ConfigError
 from scoreback.models.detector.located_yaml import Document, Key
 from scoreback.models.detector.wrong import WrongValue
 
-UNIT_TAGS = ("<event>", "<group>")  # by which pydantic tells the two forms of a unit apart
+UNIT_TAGS = ("<event>", "<group>")  # pydantic's tags for the two forms of a unit
 
 _EXPECTED = {
     "string_type": "text",
@@ -38,7 +38,7 @@ class Problem:
 
 
 def refuse(problems: Iterable[Problem], document: Document) -> ConfigError:
-    """One error for all *problems*, by line, each with the name of its key."""
+    """One error for all *problems*, in order of lines, each with its key."""
     ordered = sorted(problems, key=lambda problem: document.line(problem.key))
     messages, hints = [], []
     for problem in ordered:
@@ -50,13 +50,13 @@ def refuse(problems: Iterable[Problem], document: Document) -> ConfigError:
 
 
 def key_path(key: Key) -> str:
-    """*key* as people write it: ``alerts.budget``, ``features[3].over``."""
+    """*key* as text: ``alerts.budget``, ``features[3].over``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
     return text.removeprefix(".")
 
 
 def closest(word: object, known: Iterable[str]) -> str:
-    """A hint that offers the nearest of *known*, or lists them all."""
+    """A hint with the nearest of *known*, or with all of them."""
     known = list(known)
     near = _near(word, known)
     if near:
@@ -65,7 +65,7 @@ def closest(word: object, known: Iterable[str]) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What *value* is, in the words of a file's author."""
+    """The type of *value* in plain words, for the author of a file."""
     match value:
         case None:
             return "nothing"
@@ -87,19 +87,19 @@ def problems_of(
     root: Key = (),
     rename: Mapping[str, str] | None = None,
 ) -> Iterator[Problem]:
-    """The problems that *model* found in the value at *root*, in the words of its file.
+    """The problems that *model* found in the value at *root*, in plain words.
 
     Args:
-        error: what pydantic raised.
-        model: what it validated.
-        root: where the validated value stands in the file.
-        rename: names of the model's keys in the file, where they differ.
+        error: the error that pydantic raised.
+        model: the model that was validated.
+        root: the path of the validated value in the file.
+        rename: the names of the model's keys in the file, if they differ.
     """
     errors = [_without_tags(found) for found in error.errors(include_url=False)]
     misspelt = set(_misspelt(errors, model))
     for found in errors:
         if found["type"] == "missing" and found["loc"] in misspelt:
-            continue  # the unknown key beside it says what to do
+            continue  # the problem of the unknown key says what to do
         location = tuple(found["loc"])
         if rename and location and location[0] in rename:
             location = (rename[str(location[0])], *location[1:])
@@ -107,13 +107,13 @@ def problems_of(
 
 
 def _without_tags(found: ErrorDetails) -> ErrorDetails:
-    """*found* without what pydantic adds to its location and no file has."""
+    """*found* without the parts of its location that pydantic adds and no file has."""
     location = tuple(part for part in found["loc"] if part not in (*UNIT_TAGS, "[key]"))
     return {**found, "loc": location}
 
 
 def _misspelt(errors: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[Key]:
-    """Keys that an unknown key was probably meant to be."""
+    """Missing keys that an unknown key was probably meant to be."""
     for found in errors:
         if found["type"] == "extra_forbidden":
             *around, last = found["loc"]
@@ -146,7 +146,7 @@ def _problem(key: Key, found: ErrorDetails, model: type[BaseModel]) -> Problem:
         what = f"expected {_EXPECTED[kind]}, found {kind_of(value)}"
         return Problem(key, what, _example(key, field))
     if kind == "string_pattern_mismatch":
-        return Problem(key, f"{_short(value)} is not of the right form", _example(key, field))
+        return Problem(key, f"{_short(value)} is not valid here", _example(key, field))
     return Problem(key, f"{_short(value)}: {found['msg']}", _example(key, field))
 
 
@@ -181,7 +181,7 @@ def _model_at(model: type[BaseModel], location: Key) -> type[BaseModel] | None:
 
 
 def model_within(annotation: object) -> type[BaseModel] | None:
-    """The model that *annotation* is, or that it is when it is not None."""
+    """The model in *annotation*, which may be optional."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) is Annotated:

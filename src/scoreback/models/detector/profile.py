@@ -1,4 +1,4 @@
-"""What the fields of a sample of events hold: types, values that differ, what is missing."""
+"""Profiles the fields of a sample of events: types, distinct values, missing values."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,14 +17,14 @@ from scoreback.timestamps import TimeReader
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _ADDRESS = r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]+:[0-9a-fA-F:.]*)$"
 _IDENTIFIER = r"^[0-9a-fA-F]{8}[0-9a-fA-F-]{8,}$"  # a hash, a UUID
-_MOSTLY = 0.98  # share of the values that have to look like a type
-_LONG = 18.0  # characters in the mean: more is a text, not a name
-_EACH_ONCE = 0.9  # values that differ, by row: fewer come again
-_LOOKED_AT = 2_000  # values whose writing is looked at
-_SHAPES = 12  # ways of writing; the names that a machine gives have fewer
-_OFTEN = 5  # rows with a value, from which on it is one that comes again
+_MOSTLY = 0.98  # share of values that must look like a type
+_LONG = 18.0  # mean number of characters; above, a field is a text, not a name
+_EACH_ONCE = 0.9  # distinct values per row; below, values repeat
+_LOOKED_AT = 2_000  # values whose shape is examined
+_SHAPES = 12  # shapes; names that machines generate have fewer
+_OFTEN = 5  # rows with a value from which it counts as repeating
 _TIME_WORDS = frozenset(("time", "timestamp", "ts", "date", "at", "epoch", "when", "created"))
-MOST_VALUES = 40  # of a field that could be a label
+MOST_VALUES = 40  # most values kept of a field that could be a label
 
 Kind = Literal["number", "address", "time", "identifier", "text", "name", "empty"]
 
@@ -38,25 +38,29 @@ class Field:
     rows: int
     present: int
     distinct: int
-    values: tuple[str, ...]  # the most frequent first; at most `MOST_VALUES`; each of a list
-    counts: tuple[int, ...]  # how often each of `values` is there
-    again: float  # share of what is there whose value came at least `_OFTEN` times
-    spelt: bool  # put together of parts, each in another way: domains, paths, commands
-    texts: pa.Array = field(repr=False, compare=False)  # its column: first values, null if empty
+    values: tuple[
+        str, ...
+    ]  # most frequent first, at most `MOST_VALUES`; elements of lists count each
+    counts: tuple[int, ...]  # how often each of `values` occurs
+    again: float  # share of non-missing values that occur at least `_OFTEN` times
+    spelt: bool  # composed of parts in varying ways, such as domains, paths, commands
+    texts: pa.Array = field(
+        repr=False, compare=False
+    )  # the column: first values of lists, null if empty
 
     @property
     def missing(self) -> float:
-        """Share of events without it."""
+        """The share of events without it."""
         return 1 - self.present / max(self.rows, 1)
 
     @property
     def repeats(self) -> float:
-        """Events for each value that differs."""
+        """Events per distinct value."""
         return self.present / max(self.distinct, 1)
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of its name, in small letters."""
+        """The words of its name, in lower case."""
         return tuple(words_of(self.name))
 
     @property
@@ -66,7 +70,7 @@ class Field:
 
 
 def profile(sample: pa.Table, names: Sequence[str]) -> tuple[Field, ...]:
-    """The fields *names* of *sample*, whose columns hold text."""
+    """Profile the fields *names* of *sample*, which are columns of text."""
     return tuple(_field(name, flat(sample[name])) for name in names)
 
 
@@ -122,15 +126,17 @@ def _some(values: pa.Array) -> pa.Array:
 def _times(values: pa.Array) -> bool:
     begins = pc.mean(pc.match_substring_regex(values, r"^\s*([0-9]{9}|[0-9]{1,4}[-/])")).as_py()
     if begins < _MOSTLY:
-        return False  # no engine is opened for what is clearly none
+        return False  # opening the engine is slow, so skip what is clearly no time
     with closing(TimeReader()) as reader:
         unread: int = reader.read(values).values.null_count
     return unread <= (1 - _MOSTLY) * len(values)
 
 
 def _given_by_a_machine(values: pa.Array) -> bool:
-    """Whether *values* are numbers in a frame (``CVE-2024-0001``), or one long random word."""
-    in_one = pc.match_substring_regex(values, r"^[^\s/\\]*[0-9][^\s/\\]*$")  # no command, no path
+    """Whether *values* are numbers in a fixed pattern (``CVE-2024-0001``), or random words."""
+    in_one = pc.match_substring_regex(
+        values, r"^[^\s/\\]*[0-9][^\s/\\]*$"
+    )  # not a command or a path
     if pc.mean(in_one).as_py() < 0.8:
         return False
     one_word = pc.match_substring_regex(values, r"^[A-Za-z0-9]{12,}$")
@@ -144,6 +150,6 @@ def _spells(values: pa.Array) -> bool:
 
 
 def _shapes(values: pa.Array) -> pa.Array:
-    """How each of *values* is written: every letter as ``a``, every digit as ``0``."""
+    """The shape of each of *values*: every letter as ``a``, every digit as ``0``."""
     letters = pc.replace_substring_regex(values, "[A-Za-z]", "a")
     return pc.replace_substring_regex(letters, "[0-9]", "0")

@@ -1,7 +1,7 @@
-"""The small values of a detector file: durations, rates, shares, field names, patterns, cron lines.
+"""Value types of a detector file: durations, rates, shares, field names, patterns, cron lines.
 
-Each is written as people write it (``1h``, ``20/day``, ``0.1%``), read by a validator that says
-what it expected, and written back by a serializer in the same form.
+Each is written as people write it (``1h``, ``20/day``, ``0.1%``). A validator reads it and says
+what it expected; a serializer writes it back in the same form.
 """
 
 import re
@@ -18,7 +18,7 @@ from scoreback.times import UNITS, duration
 
 _PER_DAY = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)\s*/\s*day")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,8})?)\s*%")
-LONGEST = timedelta(days=3650)  # ten years; more is a slip of the finger
+LONGEST = timedelta(days=3650)  # ten years; more is a typing error
 
 
 def parse_duration(text: object) -> timedelta:
@@ -61,7 +61,7 @@ def _at_least(least: timedelta) -> AfterValidator:
 
 
 def _per_day(text: object) -> object:
-    if isinstance(text, float):  # given by code; a file's numbers arrive as int or text
+    if isinstance(text, float):  # from code; numbers of a file arrive as int or text
         return text
     match = _PER_DAY.fullmatch(text) if isinstance(text, str) else None
     if not match:
@@ -97,7 +97,7 @@ def _share(text: object) -> object:
         return text
     match = _SHARE.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise WrongValue(f"{text!r} is not a share", hint="write a percentage, for example 1%")
+        raise WrongValue(f"{text!r} is not a percentage", hint="write a percentage, for example 1%")
     return float(match[1]) / 100
 
 
@@ -141,7 +141,7 @@ def _texts(value: object) -> object:
 def _field_name(value: str) -> str:
     if not _FIELD_NAME.fullmatch(value):
         raise WrongValue(
-            f"{value!r} is not the name of a field",
+            f"{value!r} is not a valid field name",
             hint="write its ECS dotted name, for example source.ip",
         )
     return value

@@ -1,7 +1,7 @@
-"""Patterns of the `matches` feature: those that mean the same to RE2 and to most other engines.
+"""Checks patterns of the `matches` feature: they must mean the same in RE2 and most other engines.
 
-DuckDB searches with RE2. A detector file is checked without loading DuckDB, so what RE2 lacks or
-reads differently is refused here, by name; a property test holds this against DuckDB itself.
+DuckDB searches with RE2. Detector files are checked without loading DuckDB, so this module refuses
+by name what RE2 lacks or reads differently; a property test compares it with DuckDB.
 """
 
 import re
@@ -18,10 +18,10 @@ _HINT = "write a simpler pattern: no look-around, back-references or possessive 
 
 
 def check_pattern(pattern: str) -> str:
-    r"""*pattern* if RE2 can search with it.
+    r"""Return *pattern* if RE2 can search with it.
 
     Raises:
-        WrongValue: it is not a regular expression, or uses what RE2 does not have.
+        WrongValue: it is not a regular expression, or uses what RE2 does not support.
     """
     if not 0 < len(pattern) <= LONGEST_PATTERN:
         raise WrongValue(
@@ -45,14 +45,14 @@ def check_pattern(pattern: str) -> str:
 
 
 class _Scan:
-    """One walk over a pattern that Python understood, looking for what RE2 does not."""
+    """One pass over a pattern that Python accepts, looking for what RE2 does not."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
         self.open = [1]  # per open group: the largest repeat count inside it
-        self.last = 1  # repeat count within what a following quantifier would repeat
-        self.quantified = False  # the last thing read was a quantifier
+        self.last = 1  # repeat count inside what a following quantifier would repeat
+        self.quantified = False  # whether the last token was a quantifier
 
     def run(self) -> None:
         while self.at < len(self.pattern):
@@ -81,9 +81,11 @@ class _Scan:
         if sign in "123456789":
             self._refuse(f"the back-reference \\{sign}")
         if sign.isalnum() and (sign not in _ESCAPES or (in_set and sign == "b")):
-            self._refuse(f"\\{sign}, which RE2 reads differently", r"write the sign, \xHH or $")
+            self._refuse(
+                f"\\{sign}, which RE2 reads differently", r"write the character, \xHH or $"
+            )
         if ord(sign) > 126 or sign == "_":
-            self._refuse(f"a backslash before {sign!r}", "leave out the backslash")
+            self._refuse(f"a backslash before {sign!r}", "omit the backslash")
         self.at += 2
         self.last = 1
 
@@ -109,7 +111,7 @@ class _Scan:
             match = _GROUP.match(self.pattern, self.at)
             if not match:
                 found = "(" + self.pattern[self.at : self.at + 3]
-                self._refuse(f"{found!r}, which RE2 does not have")
+                self._refuse(f"{found!r}, which RE2 does not support")
                 return
             self.at = match.end()
             if match[0].endswith(")"):  # flags alone open no group

@@ -1,4 +1,4 @@
-"""The JSON Schema of detector files, so that editors complete and check them while one types."""
+"""The JSON Schema of detector files, with which editors complete and check them."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ from scoreback.models.detector.spec import Detector
 
 _KINDS = {
     "number": "the value as a number",
-    "category": "the value as one of a set, learnt in training; several values are one set",
-    "ngrams": "how much the parts of the text look like attacks, learnt in training; several values"
-    " are one text, with blanks in between",
+    "category": "the value as a category, learnt in training; several values make one set",
+    "ngrams": "how much the parts of the text look like attacks, learnt in training; several"
+    " values are joined by blanks",
     "length": "how many characters the text has",
     "entropy": "how random the characters of the text are, in bits",
     "digits": "how many digits the text has",
@@ -39,11 +39,11 @@ _KINDS = {
     "since_last": "seconds since the last event that shares the key",
 }
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_TAKE = "which number counts where the field has several values"
+_TAKE = "which number to use if the field has several values"
 
 
 def json_schema() -> dict[str, object]:
-    """The schema of a detector file as people write it, with descriptions and defaults."""
+    """The schema of a detector file, with descriptions and defaults."""
     schema = _described(Detector)
     definitions = schema["$defs"]
     for replaced in ("EventFeature", "WindowFeature"):
@@ -58,7 +58,7 @@ def json_schema() -> dict[str, object]:
 
 
 def tests_schema() -> dict[str, object]:
-    """The schema of a file of tests beside a detector file, NAME.tests.yml."""
+    """The schema of NAME.tests.yml, a file of tests beside a detector file."""
     schema = _described(TestFile)
     test, expect = (schema["$defs"][model.__name__] for model in (FixtureTest, Expect))
     test["anyOf"] = [{"required": ["events"]}, {"required": ["events_file"]}]
@@ -67,7 +67,7 @@ def tests_schema() -> dict[str, object]:
 
 
 def _described(root: type[BaseModel]) -> dict[str, Any]:
-    """The schema of *root*, with defaults as a file writes them and no titles of its keys."""
+    """The schema of *root*, with defaults as a file writes them, and without titles of keys."""
     schema = root.model_json_schema()
     for model in _models(root):
         described = schema if model is root else schema["$defs"][model.__name__]
@@ -80,7 +80,7 @@ def _described(root: type[BaseModel]) -> dict[str, Any]:
 
 
 def _feature(forms: list[dict[str, Any]]) -> dict[str, object]:
-    """One of *forms*, by the kind that it names: an error is about that form, not about all."""
+    """One of *forms*, chosen by the kind it names, so that errors are about that form only."""
     kinds = [form["required"][0] for form in forms]
     names = sorted({name for form in forms for name in form["properties"]})
     return {

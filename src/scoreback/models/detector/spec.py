@@ -1,8 +1,8 @@
 """A detector as its file describes it: every key typed, checked and defaulted here.
 
-The names are those of the file. `scoreback.models.detector.file` reads YAML into these and turns
-what they refuse into errors with file, line, key and remedy. The JSON Schema for editors comes
-from them, and so do the words of `validate --explain`.
+The names are those of the file. `scoreback.models.detector.file` reads YAML into these classes, and
+turns what they refuse into errors with file, line, key and remedy. The JSON Schema for editors and
+the texts of `validate --explain` are made from them.
 """
 
 from datetime import timedelta
@@ -58,12 +58,12 @@ class VerdictLabels(Part):
     def _window_of_an_entity(self) -> Self:
         if self.join == "entity" and self.window is None:
             raise WrongValue(
-                "join: entity needs to know which of the entity's events are meant",
+                "join: entity needs a window around the alert",
                 hint="write for example {join: entity, window: 1h}",
             )
         if self.join == "event" and self.window is not None:
             raise WrongValue(
-                "a window is of use with join: entity only", hint="remove it, or join by entity"
+                "window can only be used with join: entity", hint="remove it, or join by entity"
             )
         return self
 
@@ -76,7 +76,7 @@ class FieldLabels(Part):
     )
     positive: Texts = Field(description="values that mean attack", examples=["attack"])
     negative: Texts | None = Field(
-        default=None, description="values that mean no attack; without it, all others present"
+        default=None, description="values that mean no attack; by default, all other values present"
     )
     delay: Duration = Field(
         default=timedelta(0), description="how long after the event the label came to exist"
@@ -97,7 +97,7 @@ class FieldLabels(Part):
 
 
 class Labels(Part):
-    """Where labels come from and what they count as."""
+    """Where labels come from, and what they count as."""
 
     verdicts: VerdictLabels | None = Field(
         default=None, description="labels from how analysts closed alerts: {join: event}"
@@ -111,19 +111,21 @@ class Labels(Part):
         examples=["incidents.csv"],
     )
     benign_positive: Literal["negative", "positive", "ignore"] = Field(
-        default="negative", description="what a right rule on allowed activity counts as"
+        default="negative",
+        description="how a benign positive counts: a correct alert on permitted activity",
     )
     unlabelled: Literal["ignore", "presumed_benign"] = Field(
         default="ignore", description="what an event without a label counts as"
     )
     mature_after: Duration = Field(
-        default=timedelta(days=7), description="younger days are neither trained on nor judged"
+        default=timedelta(days=7),
+        description="days more recent than this are neither trained on nor judged",
     )
     flood: int = Field(
         default=100,
         ge=1,
-        description="verdicts of one person within an hour; those of more wait until somebody"
-        " accepts them",
+        description="verdicts that one person may give within an hour; if there are more, they"
+        " wait until somebody accepts them",
     )
     golden: str | None = Field(
         default=None,
@@ -136,7 +138,7 @@ class Labels(Part):
     def _some_source(self) -> Self:
         if self.verdicts is None and self.field is None and self.incidents is None:
             raise WrongValue(
-                "labels name no source",
+                "labels has no source",
                 hint="add verdicts: {join: event}, field: {name: ..., positive: [...]} or"
                 " incidents: FILE",
             )
@@ -144,60 +146,61 @@ class Labels(Part):
 
 
 class Accept(Part):
-    """What training keeps although it promises little."""
+    """When training keeps a model although it promises little."""
 
     precision: Share = Field(
-        default=0.02, description="share of true alerts that a training has to promise, at least"
+        default=0.02, description="least share of true alerts that a training has to promise"
     )
     equal_to_rule: bool = Field(
         default=False,
-        description="keep a model although the best single feature, as a plain rule, does as well"
+        description="keep a model even if the best single feature, as a plain rule, does as well"
         " within chance",
     )
 
 
 class Train(Part):
-    """How far back to learn from, and with what."""
+    """How far back to learn from, and with which algorithms."""
 
     history: DayDuration = Field(
-        default=timedelta(days=90), description="how far back events are learnt from"
+        default=timedelta(days=90), description="how far back to learn from events"
     )
     algorithms: Annotated[
         list[Literal["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"]],
         Field(min_length=1),
     ] = Field(
         default=["xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression"],
-        description="what competes",
+        description="the algorithms that compete",
     )
     today_queue: FieldName | None = Field(
         default=None,
-        description="number that analysts sort by today, a severity say; judged beside the rest",
+        description="number that analysts sort by today, such as a severity; judged beside the"
+        " candidates",
         examples=["event.severity"],
     )
     trials: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(
-        default=0, description="settings to try for each algorithm, beside its defaults"
+        default=0, description="how many settings to try for each algorithm, beside its defaults"
     )
-    search: Duration = Field(
-        default=timedelta(minutes=30), description="how long trials may take, at most"
-    )
+    search: Duration = Field(default=timedelta(minutes=30), description="most time for the trials")
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
-        default=7, description="where random draws start: same data and seed, same model"
+        default=7, description="seed of random draws: the same data and seed give the same model"
     )
     propensity: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="whether audits and explored alerts weigh by one over their chance of being"
-        " shown, at most 20; auto: where that surely ranks later days better",
+        description="whether audits and explored alerts weigh one over their probability of being"
+        " shown, at most 20; auto: only if that surely ranks later days better",
     )
-    accept: Accept = Field(default=Accept(), description="what is kept although it promises little")
+    accept: Accept = Field(
+        default=Accept(), description="when to keep a model although it promises little"
+    )
     when: When | None = Field(
         default=None,
-        description="what has it trained between the times of schedule.train, under serve",
+        description="what triggers a training between the times of schedule.train, under serve",
         examples=["{drift: 0.25, precision_drop: 0.1, verdicts: 200}"],
     )
 
 
 class Split(Part):
-    """How to judge beside the split by time."""
+    """How to judge models beside the split by time."""
 
     hold_out: Annotated[list[FieldName], Field(max_length=1)] = Field(
         default=[], description="judge each value of this field by a model that never saw it"
@@ -207,8 +210,10 @@ class Split(Part):
 class Keep(Part):
     """Which scores are stored; all are counted."""
 
-    top: PositiveShare = Field(default=0.01, description="share of highest scores that is stored")
-    sample: Share = Field(default=0.001, description="seeded sample of the rest that is stored")
+    top: PositiveShare = Field(default=0.01, description="share of the highest scores to store")
+    sample: Share = Field(
+        default=0.001, description="share of the others to store, as a seeded sample"
+    )
 
 
 class Write(Part):
@@ -217,8 +222,8 @@ class Write(Part):
     keep: Keep = Field(default=Keep(), description="which scores are stored; all are counted")
     enrich: Literal["none", "event", "entity", "in_place"] = Field(
         default="none",
-        description="where stored scores are put beside their history, if the SIEM can: a lookup"
-        " by event or by entity, or a field on the event itself",
+        description="where else to put stored scores, if the SIEM can: a lookup by event or by"
+        " entity, or a field on the event itself",
     )
     copy_fields: list[FieldName] = Field(
         default=[], description="event fields copied onto each score"
@@ -231,7 +236,7 @@ class Schedule(Part):
     score: CronLine = Field(default="*/5 * * * *", description="when new events are scored")
     train: CronLine = Field(default="0 3 * * 0", description="when a new version is trained")
     monitor: CronLine = Field(
-        default="15 * * * *", description="when the SIEM is told how the detector is doing"
+        default="15 * * * *", description="when the detector's health is written to the SIEM"
     )
 
 
@@ -259,9 +264,9 @@ class Detector(Part):
         examples=["suricata_triage"],
     )
     use_case: Literal["threat_detection", "incident_response", "vulnerability_management"] = Field(
-        default="threat_detection", description="what it is for"
+        default="threat_detection", description="what the detector is for"
     )
-    owner: str = Field(default="", description="who is asked when something is wrong with it")
+    owner: str = Field(default="", description="whom to ask when something is wrong with it")
     unit: Unit = Field(
         default="event",
         description="what is scored, budgeted and judged: event, or a group of events",
@@ -271,31 +276,36 @@ class Detector(Part):
         default=timedelta(minutes=5), description="an event that arrives later than this is late"
     )
     events: Annotated[dict[str, Selection], Field(min_length=1)] = Field(
-        description="which events, in the words of each SIEM: a selection only",
+        description="which events, as a selection in each SIEM's own language, without pipes",
         examples=["{local: {stream: alerts}}"],
     )
     entity: FieldName = Field(
-        description="what alerts are capped and grouped by", examples=["source.ip"]
+        description="the field that alerts are capped and grouped by", examples=["source.ip"]
     )
     labels: Labels = Field(
         description="where labels come from and what they count as",
         examples=["{verdicts: {join: event}}"],
     )
     features: Annotated[list[EventFeature | WindowFeature], Field(min_length=1, max_length=500)] = (
-        Field(description="what the model looks at", examples=["[category: rule.id]"])
+        Field(description="the inputs of the model", examples=["[category: rule.id]"])
     )
-    train: Train = Field(default=Train(), description="how far back to learn from, and with what")
-    split: Split = Field(default=Split(), description="how to judge beside the split by time")
+    train: Train = Field(
+        default=Train(), description="how far back to learn from, and with which algorithms"
+    )
+    split: Split = Field(
+        default=Split(), description="how to judge models beside the split by time"
+    )
     alerts: Alerts = Field(
-        description="what the team can read, and how it is told", examples=["{budget: 20/day}"]
+        description="how many alerts the team can read, and how they look",
+        examples=["{budget: 20/day}"],
     )
-    gate: Gate = Field(default=Gate(), description="what a candidate has to pass")
+    gate: Gate = Field(default=Gate(), description="what a candidate has to pass before it scores")
     write: Write = Field(default=Write(), description="what is written back")
-    schedule: Schedule = Field(default=Schedule(), description="when each job is due, UTC")
+    schedule: Schedule = Field(default=Schedule(), description="when each job is due, in UTC")
     enabled: bool = Field(
         default=True,
-        description="false: it is not scored for, and its rule raises nothing; `scoreback pause`"
-        " stops its alerts alone",
+        description="false: no events are scored, and its rule raises nothing; `scoreback pause`"
+        " stops only its alerts",
     )
     locked: list[OverridableKey] = Field(
         default=[], description="keys that settings outside this file cannot change"
@@ -303,10 +313,10 @@ class Detector(Part):
     tests: list[FixtureTest] = Field(
         default=[],
         description="fixture events and what is expected of them, for `scoreback test`; a file"
-        " NAME.tests.yml beside may have them too",
+        " NAME.tests.yml beside this one may have more",
     )
 
     @property
     def group(self) -> GroupUnit | None:
-        """The unit where it is a group of events; None where each event is one."""
+        """The unit if it is a group of events; None if each event is a unit."""
         return self.unit if isinstance(self.unit, GroupUnit) else None

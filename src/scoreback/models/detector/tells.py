@@ -1,9 +1,9 @@
-"""How much a field of the sample tells of the label by itself: to choose, and to see what leaks.
+"""How much a field of the sample alone tells about the label, to choose fields and notice leaks.
 
-The measure is the uncertainty coefficient (Theil's U): the share of the label's entropy that goes
-away when the field is known. Shares of positives are taken from every other stretch of rows and
-judged on the stretches between: neither chance, where a field has many values, nor one burst of
-equal rows makes it look good.
+The measure is the uncertainty coefficient (Theil's U): the share of the label's entropy that
+knowing the field removes. Shares of positives come from every other stretch of rows, and are judged
+on the stretches in between, so that neither chance in a field with many values nor one burst of
+equal rows makes a field look good.
 """
 
 import numpy as np
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from scoreback.models.detector.profile import Field
 
 DISGUISE = 0.95  # a field that tells more is the label under another name
-ONLY = 0.98  # share of positives where a field is there, from which on only they have it
-_STRETCHES = 20  # of rows, in order of time
-_BINS, _A_BIN = 100, 100  # of a number, about as many rows in each; and that many at least
-_SMOOTHING = 1.0  # rows of the overall share that each value's own share is mixed with
-_LEAST = 20  # rows; fewer show nothing
-_ONE_EACH = 0.98  # share of events with a number of their own, greater than that of the one before
+ONLY = 0.98  # share of positives among rows with a field, from which only positives have it
+_STRETCHES = 20  # stretches of rows, in order of time
+_BINS, _A_BIN = 100, 100  # bins of a number, at most; rows of each, at least
+_SMOOTHING = 1.0  # rows of the overall share that are mixed into each value's share
+_LEAST = 20  # with fewer rows, nothing is told
+_ONE_EACH = 0.98  # share of events with a number greater than that of the event before
 
-Truth = NDArray[np.int8]  # of each row of the sample: 1, 0, or -1 where nothing is known
+Truth = NDArray[np.int8]  # of each row of the sample: 1, 0, or -1 if unknown
 
 
 def told_by(field: Field, truth: Truth) -> float:
-    """Share of the label's entropy that *field* takes away, 0 to 1; that it is missing too."""
+    """The share of the label's entropy that *field* removes, 0 to 1; missing is a value."""
     known = truth >= 0
     codes, mine = _codes(field)[known], truth[known]
     if len(mine) < 2 * _STRETCHES:
@@ -44,7 +44,7 @@ def told_by(field: Field, truth: Truth) -> float:
 
 
 def only_positives_have(field: Field, truth: Truth) -> bool:
-    """Whether *field* is there for positives and, as good as, for nothing else."""
+    """Whether practically only positives have *field*."""
     there = pc.is_valid(field.texts).to_numpy(zero_copy_only=False) & (truth >= 0)
     rest = (truth >= 0) & ~there
     if there.sum() < _LEAST or rest.sum() < _LEAST:
@@ -53,7 +53,7 @@ def only_positives_have(field: Field, truth: Truth) -> bool:
 
 
 def fills_a_time(field: Field) -> bool:
-    """Whether each value fills a time of its own: the name of a file or a batch, not of a habit."""
+    """Whether each value belongs to one span of time, as names of files or batches do."""
     codes = pc.drop_null(field.texts).dictionary_encode().indices.to_numpy()
     changes = int((codes[1:] != codes[:-1]).sum())
     return field.distinct > 1 and field.repeats >= _LEAST and changes < field.distinct
@@ -70,7 +70,7 @@ def counts_up(field: Field) -> bool:
 
 
 def _codes(field: Field) -> NDArray[np.int64]:
-    """A place for each row: of its value or, for numbers, of its bin; the last is "missing"."""
+    """A code for each row: of its value or, for numbers, of its bin; the last one means missing."""
     if field.kind == "number" and field.distinct > _BINS:
         numbers = pc.cast(_numbers(field.texts), pa.float64()).to_numpy(zero_copy_only=False)
         bins = min(_BINS, max(len(numbers) // _A_BIN, 2))

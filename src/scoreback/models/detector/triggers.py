@@ -1,4 +1,4 @@
-"""What has a detector trained between the times of its schedule."""
+"""The `train.when` key: what triggers a training between scheduled times."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _DECIMAL = re.compile(r"\d{1,4}(\.\d{1,6})?")
 
 
 def _decimal(value: object) -> object:
-    if isinstance(value, float):  # given by code; a file's numbers arrive as int or text
+    if isinstance(value, float):  # from code; numbers of a file arrive as int or text
         return value
     if isinstance(value, bool) or not _DECIMAL.fullmatch(str(value)):
         raise WrongValue(f"{value!r} is not a number", hint="write for example 0.25")
@@ -38,39 +38,41 @@ def _number(low: float, high: float) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "minimum": low, "maximum": high})
 
 
-# Below 0.1 two populations count as the same: such a trigger would always be due.
+# A PSI below 0.1 counts as no change, so such a trigger would always be due.
 Psi = Annotated[float, _between(0.1, 100.0), BeforeValidator(_decimal), _number(0.1, 100)]
 Drop = Annotated[float, _between(0.0, 1.0), BeforeValidator(_decimal), _number(0, 1)]
 
 
 class When(Part):
-    """What has a detector trained between the times of its schedule, and how often at most."""
+    """What triggers a training between scheduled times, and how often at most."""
 
     drift: Psi | None = Field(
         default=None,
-        description="train when the scores have moved by more than this PSI from training's",
+        description="train when the scores have drifted from those of training by more than this"
+        " PSI",
         examples=["0.25"],
     )
     precision_drop: Drop | None = Field(
         default=None,
-        description="train when precision is this far below the promised one, beyond chance",
+        description="train when precision is this much below the promised one, beyond chance",
         examples=["0.1"],
     )
     verdicts: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
         default=None,
-        description="train when so many verdicts came that the last training did not know",
+        description="train when this many verdicts have come since the last training",
         examples=["200"],
     )
     at_most_every: DayDuration = Field(
         default=timedelta(days=3),
-        description="how long after any training, refused ones too, none is triggered",
+        description="least time after any training, even a refused one, before another is"
+        " triggered",
     )
 
     @model_validator(mode="after")
     def _some_reason(self) -> Self:
         if self.drift is None and self.precision_drop is None and self.verdicts is None:
             raise WrongValue(
-                "names nothing that a training is triggered by",
+                "names nothing that triggers a training",
                 hint="add drift: 0.25, precision_drop: 0.1 or verdicts: 200",
             )
         return self

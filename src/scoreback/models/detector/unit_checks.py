@@ -1,4 +1,4 @@
-"""What no single key shows to be wrong with a unit of groups: above all fields without reducer."""
+"""Checks units of groups against the other keys: above all, fields without a reducer."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ _OF_NAMES = ("category", "distinct", "rarity", "is_private_ip")
 
 
 class _Use(NamedTuple):
-    """A field that the file asks of its units, where it does, and a reducer that may fit."""
+    """A field that the file reads of units, the key that does, and a reducer that may fit."""
 
     key: Key
     field: str
@@ -23,7 +23,7 @@ class _Use(NamedTuple):
 
 
 def check_unit(detector: Detector) -> Iterator[Problem]:
-    """What is wrong with the unit of *detector* and what the other keys ask of it."""
+    """What is wrong with the unit of *detector* and with what other keys read of it."""
     unit = detector.group
     if unit is None:
         return
@@ -40,10 +40,10 @@ def _own_names(unit: GroupUnit) -> Iterator[Problem]:
     for each in unit.reduced:
         key: Key = ("unit", "fields", each.name)
         if each.name in unit.group:
-            what = f"{each.name!r} is part of the group's key: its events share one value"
+            what = f"{each.name!r} is part of the group's key, so its events share one value"
             yield Problem(key, what, "remove it, or give the reduced field a name of its own")
         elif each.name in (*EVENT_TIMES, *EVENT_NAMES) or each.field in EVENT_TIMES:
-            what = f"{each.name!r} is a time or a name that every unit has of its own"
+            what = f"{each.name!r} is a time or name that every unit already has"
             yield Problem(key, what, "remove it; hour_of_day: event_time reads a unit's time")
 
 
@@ -52,11 +52,13 @@ def _answers(detector: Detector, unit: GroupUnit) -> Iterator[Problem]:
     for answer in filter(None, (labels.name, labels.time) if labels else ()):
         for i, name in enumerate(unit.group):
             if is_or_is_under(name, answer):
-                what = f"{name!r} holds the label: units of it would tell the answer"
+                what = f"{name!r} holds the label, so units would give away the answer"
                 yield Problem(("unit", "group", i), what, "group by what is known in time")
         for each in unit.reduced:
             if is_or_is_under(each.field, answer):
-                what = f"{each.field!r} holds the label: a unit with it would tell the answer"
+                what = (
+                    f"{each.field!r} holds the label, so units with it would give away the answer"
+                )
                 hint = "remove it; a unit is positive when any of its events is"
                 yield Problem(("unit", "fields", each.name), what, hint)
 
@@ -65,7 +67,7 @@ def _times(detector: Detector, unit: GroupUnit) -> Iterator[Problem]:
     every = format_duration(unit.every)
     if unit.every + detector.lag >= detector.train.history:
         history = format_duration(detector.train.history)
-        what = f"windows of {every} do not fit into the {history} that are learnt from"
+        what = f"windows of {every} do not fit into the {history} of train.history"
         yield Problem(("unit", "every"), what, "write a shorter every, or a longer train.history")
 
 
@@ -73,9 +75,11 @@ def _uses_without_a_reducer(detector: Detector, unit: GroupUnit) -> Iterator[Pro
     uses = list(_uses(detector))
     for use in uses:
         if use.field not in unit.names:
-            what = f"a group's events may differ in {use.field!r}, and unit.fields does not name it"
+            what = (
+                f"events of a group may differ in {use.field!r}, but unit.fields does not name it"
+            )
             hint = (
-                f"say what becomes of it in a unit: fields: {{{use.field}: {use.reducer}}};"
+                f"reduce it to one value: fields: {{{use.field}: {use.reducer}}};"
                 f" reducers: {', '.join(REDUCERS)}"
             )
             yield Problem(use.key, what, hint)

@@ -1,4 +1,4 @@
-"""A group of events as the unit: its key, its window, and what each field of it becomes.
+"""A group of events as the unit: its key, its window, and how its fields are reduced.
 
 ::
 
@@ -6,9 +6,9 @@
       group: [host.name, rule.id]
       every: 1m
       fields:
-        network.bytes: sum                  # the field, reduced, under its own name
-        largest: {max: network.bytes}       # the same field once more, under another
-        alerts: {count: events}             # how many events the group has
+        network.bytes: sum                  # the field, reduced, under its own name largest: {max:
+        network.bytes}       # the same field again, under another name alerts: {count: events}
+        # how many events the group has
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -30,32 +30,32 @@ from scoreback.models.detector.wrong import WrongValue
 REDUCERS = (
     "first", "last", "min", "max", "sum", "mean", "count", "distinct", "any", "most_common",
 )  # fmt: skip
-EVENTS = "events"  # what count takes for all events, whatever fields they have
+EVENTS = "events"  # count counts all events, whatever fields they have
 _INPUT: TypeAdapter[str] = TypeAdapter(InputField)
 _EXAMPLE = "write for example network.bytes: sum, or largest: {max: network.bytes}"
 
 
 class Reduced(NamedTuple):
-    """One field of a unit: its name there, and what it is of which field of the events."""
+    """One field of a unit: its name, its reducer, and the field of the events."""
 
     name: str
     reducer: str
-    field: str  # EVENTS where it counts them
+    field: str  # EVENTS if it counts them
 
 
 class Reduction(Part):
-    """What a field becomes in a unit."""
+    """How a field becomes one value of a unit."""
 
     reducer: Literal[
         "first", "last", "min", "max", "sum", "mean", "count", "distinct", "any", "most_common",
     ] = Field(description="how the values of a group's events become one")  # fmt: skip
     field: FieldName | None = Field(
-        default=None, description="the field of the events, where it is not called as the unit's"
+        default=None, description="the field of the events, if its name differs"
     )
 
 
 def _read(value: object) -> object:
-    """The short form of a file as the keys of `Reduction`."""
+    """Read the short form of a file into the keys of `Reduction`."""
     if isinstance(value, Reduction):
         return value
     if isinstance(value, dict) and len(value) == 1:
@@ -64,7 +64,7 @@ def _read(value: object) -> object:
             raise WrongValue(f"expected the name of a field, found {kind_of(field)}", hint=_EXAMPLE)
         try:
             _INPUT.validate_python(field)
-        except ValidationError as error:  # here, so that the error's key is the one of the file
+        except ValidationError as error:  # checked here, so that the error names the file's key
             raise error.errors()[0]["ctx"]["error"] from error
     elif isinstance(value, str):
         reducer, field = value, None
@@ -99,25 +99,25 @@ _Reduction = Annotated[
 
 
 class GroupUnit(Part):
-    """Events that share the group's fields within one window of event time are one unit."""
+    """Events that share the group's fields in one window of event time are one unit."""
 
     group: InputFields = Field(
         description="field or fields that the events of a unit share",
         examples=["[host.name, rule.id]"],
     )
     every: WindowDuration = Field(
-        description="width of the windows that time is cut into", examples=["1m"]
+        description="length of the windows that time is divided into", examples=["1m"]
     )
     fields: dict[FieldName, _Reduction] = Field(
         default={},
-        description="what every other field becomes in the unit: a reducer, or {reducer: field};"
-        f" reducers: {', '.join(REDUCERS)}",
+        description="how every other field becomes one value of the unit: a reducer, or"
+        " {reducer: field}; reducers: " + ", ".join(REDUCERS),
         examples=["{network.bytes: sum}"],
     )
 
     @property
     def reduced(self) -> tuple[Reduced, ...]:
-        """The fields of a unit beside its key, by name: their order in the file means nothing."""
+        """The fields of a unit beside its key, by name: their order in the file has no meaning."""
         return tuple(
             Reduced(name, each.reducer, each.field or name)
             for name, each in sorted(self.fields.items())
@@ -125,11 +125,11 @@ class GroupUnit(Part):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every field that a unit has: its key, then what is reduced."""
+        """All fields of a unit: its key, then the reduced ones."""
         return (*self.group, *self.fields)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Every field of the events that units are made from, sorted."""
+        """All fields of events that units are made from, sorted."""
         read = {each.field for each in self.reduced if each.field != EVENTS}
         return tuple(sorted({*self.group, *read}))

@@ -68,11 +68,11 @@ def test_a_draft_is_a_valid_detector(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "why"),
     [
-        ("event.hash", "names"),
+        ("event.hash", "identifiers"),
         ("sensor", "always 's1'"),
         ("event.created", "time"),
-        ("ticket.resolution", "once the answer is known"),
-        ("analyst_notes", "once the answer is known"),
+        ("ticket.resolution", "after the answer is known"),
+        ("analyst_notes", "after the answer is known"),
         ("row_number", "one after the other"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_label_that_cannot_be_one_is_refused_with_its_reason() -> None:
     many = table.append_column("verdict", pa.array([f"case {i}" for i in range(ROWS)]))
     found = drafted(many.append_column("label", pa.array(["benign"] * ROWS)))
     refused = {c.field: c.why for c in found.choices if c.use == "refused as a label"}
-    assert "600 values differ" in refused["verdict"]
+    assert "it has 600 values" in refused["verdict"]
     assert "only value is 'benign'" in refused["label"]
     assert not found.complete
     assert "verdicts: {join: event}" in found.text

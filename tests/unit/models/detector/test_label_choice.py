@@ -110,7 +110,7 @@ def test_positives_alone_are_a_label_too() -> None:
 def test_without_a_label_none_is_made_up() -> None:
     none = labels()
     assert none.chosen is None
-    assert "not what it was" in none.refused["event.outcome"]
+    assert "not whether it was an attack" in none.refused["event.outcome"]
 
 
 def test_one_field_of_yes_and_no_is_taken_only_if_no_other_could_be_meant() -> None:
@@ -118,7 +118,7 @@ def test_one_field_of_yes_and_no_is_taken_only_if_no_other_could_be_meant() -> N
     table = pa.table({"proto": FEW["proto"], **odd})
     alone = Labels.among(profile(table, table.column_names))
     assert alone.chosen is not None
-    assert "no other field" in alone.chosen.why
+    assert "the only yes-or-no field" in alone.chosen.why
     beside = labels(**odd)
     assert beside.chosen is None
     assert {answer.field.name for answer in beside.unclear} >= {"qq", "ref_exploit_tag"}

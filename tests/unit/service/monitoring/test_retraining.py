@@ -267,7 +267,7 @@ def test_a_flood_in_quarantine_triggers_nothing(app: App) -> None:
 @pytest.mark.parametrize(
     ("when", "said", "hint"),
     [
-        ("{}", "names nothing that a training is triggered by", "add drift: 0.25"),
+        ("{}", "names nothing that triggers a training", "add drift: 0.25"),
         ("{drfit: 0.25}", "train.when.drfit: unknown key", "did you mean 'drift'?"),
         ("{drift: 25%}", "train.when.drift: '25%' is not a number", "write for example 0.25"),
         ("{drift: 0.02}", "0.02 is not within 0.1..100", "write at least 0.1"),
@@ -288,7 +288,7 @@ def test_a_trigger_that_means_nothing_is_refused_with_its_line_and_the_remedy(
 
 def test_verdicts_are_no_trigger_where_none_are_learnt_from() -> None:
     text = FILE.replace("verdicts: {join: event}", "field: {name: label, positive: [attack]}")
-    with pytest.raises(ConfigError, match="learns from no verdicts"):
+    with pytest.raises(ConfigError, match="does not learn from verdicts"):
         parse_detector(text.replace("WHEN", "{verdicts: 200}"))
 
 

@@ -84,7 +84,7 @@ def test_a_draft_has_what_the_rule_says_and_is_valid_once_labels_are_chosen(
 
 
 def test_a_draft_waits_for_the_choice_of_labels(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="labels name no source"):
+    with pytest.raises(ConfigError, match="labels has no source"):
         parse_detector(draft(tmp_path, RULE))
 
 
