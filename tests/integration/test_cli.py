@@ -223,9 +223,9 @@ def test_the_module_is_the_same_command() -> None:
     ("options", "says"),
     [
         (["--since", "2026-02-01", "--until", "2026-01-01"], "--since must be before --until"),
-        (["--since", "2026-01-01", "--every", "5h"], "--every '5h' is not a day or more"),
-        (["--since", "2026-01-01", "--fail-below", "accuracy=0.9"], "must be a figure and a number"),
-        (["--since", "2026-01-01", "--fail-below", "precision=30"], "must be a figure and a number"),
+        (["--since", "2026-01-01", "--every", "5h"], "--every '5h' is not a time span"),
+        (["--since", "2026-01-01", "--fail-below", "accuracy=0.9"], "must be a figure and"),
+        (["--since", "2026-01-01", "--fail-below", "precision=30"], "must be a figure and"),
     ],
 )
 def test_a_backtest_that_cannot_be_is_wrong_usage(

@@ -155,7 +155,7 @@ def test_events_that_are_never_scored_are_told_by_load_score_and_check(
     scoreback("load", first, *COLUMNS)
     scoreback("score", "alert_queue.yml", "--until", UNTIL)
     loaded = scoreback("load", second, *COLUMNS, "--arrival", "raised_at")
-    assert "160 events arrived, according to the export, before events that are already scored" in loaded.out
+    assert "160 events arrived, according to the export, before events that are" in loaded.out
     run = scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json")
     assert json.loads(run.out)["never_scored"] == 160
     assert "160 events of alert_queue came in after" in run.err
