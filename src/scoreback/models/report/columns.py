@@ -7,8 +7,8 @@ COLUMNS: Mapping[str, str] = {
     "shown a day": "alerts that were shown; fewer than the budget if the days had too few units",
     "share true": "the share of shown alerts that a positive event opened. Alerts without a label"
     " count as false, so the true share may be higher. Beside it, the 90 % interval for as many"
-    " future days, at most a week, if they are like the judged ones: alerts of one day or one entity"
-    " are drawn together, as they are true or false together",
+    " future days, at most a week, if they are like the judged ones: alerts of one day or one"
+    " entity are drawn together, as they are true or false together",
     "among labelled": "the same share, among alerts that have a label",
     "labelled": "the share of shown alerts that have a label",
     "positives covered": "the share of positive events that are part of an alert",

@@ -95,8 +95,8 @@ def _volume(detector: Detector, own: Evaluation) -> Pitfall:
         "alerts a day",
         f"{shown:.1f}",
         abs(shown - budget) <= OFF * budget,
-        f"on the judged days, for a budget of {budget:,.14g}. A difference above {OFF:.0%} means that"
-        " there were fewer units than the budget allows, so each of them would be an alert",
+        f"on the judged days, for a budget of {budget:,.14g}. A difference above {OFF:.0%} means"
+        " that there were fewer units than the budget allows, so each of them would be an alert",
     )
 
 
