@@ -1,9 +1,10 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from scoreback.models.judging.home import ENOUGH, Home, compare
-from scoreback.models.judging.reference import ENTITY, Reference
-from tests.unit.models.judging.test_reference import learnt, rows_of
+from scoreback.models.judging.reference import ENTITY, Reference, reference_of
+from tests.unit.models.judging.test_reference import FEATURES, learnt, rows_of
 
 
 def compared(rows: pa.Table, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Home | None:
@@ -60,3 +61,22 @@ def test_entities_that_nobody_ever_saw_are_not_at_home() -> None:
     home = compared(other, even(200))
     assert home is not None
     assert home.reasons == ("100% of rows have an entity that training never saw",)
+
+
+def close_together(count: int, base: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Scores of a model whose labels are rare: nearly all lie about *base*, in log-odds."""
+    draw = np.random.default_rng(count)
+    odds = base + draw.normal(scale=0.03, size=count)
+    odds[::20] = draw.uniform(-4, 4, len(odds[::20]))
+    return 1 / (1 + np.exp(-odds))
+
+
+@pytest.mark.parametrize(("base", "at_home"), [(-6.08, True), (-5.8, True), (-4.5, False),
+                                               (-8.0, False)])  # fmt: skip
+def test_what_a_refit_moves_is_no_other_home(base: float, *, at_home: bool) -> None:
+    rows = rows_of(2000, seed=3)
+    halves = np.concatenate([close_together(1000, -6.0), close_together(1000, -5.9)])
+    reference = reference_of(FEATURES, rows, rows[ENTITY].combine_chunks(), halves)
+    home = compare(reference, reference.counted(rows_of(900), close_together(900, base), ENTITY))
+    assert home is not None
+    assert home.at_home is at_home, home.reasons
