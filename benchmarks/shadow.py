@@ -1,15 +1,19 @@
 """What a shadow costs: a run that scores by champion and shadow against one by the champion alone.
 
 The simulated company's machines, trained twice by the product on its first days; what is scored is
-as if `SITES` such companies sent their events. A round scores the same events from copies of one
-workspace, without a shadow and with one, each way first in turn.
-CPU time of the process, all threads. What the shadow costs is the difference of both; a run of its
-own is the run without it. The claim: the median over rounds is under 35 % of a run of its own.
+as if `SITES` such companies sent their events: many events, and so few that what is paid once a
+run decides. A round scores the same events from copies of one workspace, without a shadow and with
+one, each way first in turn. CPU time of the process, all threads; what came before leaves nothing
+for Python to clear away, which takes as long as scoring few events does. What the shadow costs is
+the difference of both; a run of its own is the run without it. The claim: the median over rounds is
+under 35 % of a run of its own.
 
-``python benchmarks/shadow.py [--json] [--events N] [--rounds N]``
+``OMP_WAIT_POLICY=passive python benchmarks/shadow.py [--json] [--events N ...] [--rounds N]``;
+learning threads that spin, as they do without it, are not what the commands have.
 """
 
 import argparse
+import gc
 import json
 import shutil
 import statistics
@@ -18,6 +22,7 @@ import tempfile
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -78,6 +83,7 @@ def seconds(home: Path, clock: datetime, versions: int) -> tuple[float, int]:
         with opened(Settings(home=copy)) as app:
             if len(Versions(app.state).due(DETECTOR.name)) != versions:
                 sys.exit("the workspace is not as it was made")
+            gc.collect()
             began = time.process_time()
             run = score_live(app, DETECTOR, now=clock)
             took = time.process_time() - began
@@ -86,38 +92,45 @@ def seconds(home: Path, clock: datetime, versions: int) -> tuple[float, int]:
     return took, run.outcome.scored
 
 
-def main() -> None:
-    """Compare both, and print the ratio, or JSON; ends with 1 above the limit."""
-    parser = argparse.ArgumentParser(description="What a shadow costs.")
-    parser.add_argument("--events", type=int, default=60_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def compared(days: list[pa.Table], events: int, rounds: int) -> dict[str, Any]:
+    """What a shadow costs where so many *events* are scored."""
     with tempfile.TemporaryDirectory() as folder:
         alone, both = Path(folder) / "alone", Path(folder) / "both"
-        days, _ = days_of_company()
         workspace(alone, 0)
-        clock = sites(alone, days, arguments.events)
+        clock = sites(alone, days, events)
         shutil.copytree(alone, both)
         with_shadow(both)
         seconds(alone, clock, 1)  # imports, caches
-        rounds, rows = [], 0
-        for number in range(arguments.rounds):
+        found, rows = [], 0
+        for number in range(rounds):
             order = ((alone, 1), (both, 2)) if number % 2 else ((both, 2), (alone, 1))
             took = {}
             for home, versions in order:
                 took[versions], rows = seconds(home, clock, versions)
-            rounds.append({"alone_s": round(took[1], 3), "both_s": round(took[2], 3),
-                           "ratio": round(took[2] / took[1] - 1, 3)})  # fmt: skip
-    ratio = statistics.median(one["ratio"] for one in rounds)
+            found.append({"alone_s": round(took[1], 3), "both_s": round(took[2], 3),
+                          "ratio": round(took[2] / took[1] - 1, 3)})  # fmt: skip
+    ratio = statistics.median(one["ratio"] for one in found)
+    return {"rows": rows, "ratio": ratio, "limit": LIMIT, "rounds": found}
+
+
+def main() -> None:
+    """Compare both at each size, and print the ratios, or JSON; ends with 1 above the limit."""
+    parser = argparse.ArgumentParser(description="What a shadow costs.")
+    parser.add_argument("--events", type=int, nargs="+", default=[1_000, 60_000])
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    days, _ = days_of_company()
+    found = [compared(days, events, arguments.rounds) for events in arguments.events]
     if arguments.json:
-        print(json.dumps({"rows": rows, "ratio": ratio, "limit": LIMIT, "rounds": rounds}))
-    else:
-        for one in rounds:
+        print(json.dumps(found))
+    for size in () if arguments.json else found:
+        for one in size["rounds"]:
             print(f"alone {one['alone_s']:>7} s   with a shadow {one['both_s']:>7} s   "
                   f"{one['ratio']:>6.1%}")  # fmt: skip
-        print(f"{rows:,} rows: a shadow costs {ratio:.1%} of a run of its own (limit {LIMIT:.0%})")
-    sys.exit(0 if ratio < LIMIT else 1)
+        print(f"{size['rows']:,} rows: a shadow costs {size['ratio']:.1%} of a run of its own"
+              f" (limit {LIMIT:.0%})")  # fmt: skip
+    sys.exit(0 if all(size["ratio"] < LIMIT for size in found) else 1)
 
 
 if __name__ == "__main__":

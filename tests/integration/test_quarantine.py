@@ -107,6 +107,9 @@ def test_a_bulk_of_500_false_closes_is_left_out_until_somebody_accepts_it(floode
     assert learnt(flooded, NOW) == dict.fromkeys(HONEST, 100)  # as of then, nobody had accepted it
     entry = audit_log(flooded.state, LEARNS.name, 1)[0]
     assert (entry.actor, entry.action) == ("dana", "quarantine accepted")
+    again = decide_on(flooded, LEARNS, case, "accepted", by="eli", reason="", at=NOW + 2 * HOUR)
+    assert (again.decision is not None and again.decision.actor, again.left_out) == ("dana", 0)
+    assert audit_log(flooded.state, LEARNS.name, 1)[0] == entry
     decide_on(flooded, LEARNS, case, "rejected", by="dana", reason="", at=NOW + 3 * HOUR)
     assert "eve" not in learnt(flooded, NOW + 4 * HOUR)
     assert not in_quarantine(flooded, LEARNS, NOW + 4 * HOUR)[0].waits

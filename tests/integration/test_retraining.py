@@ -17,10 +17,11 @@ from scoreback.errors import TrainingRefused
 from scoreback.health import HealthDocument, Kind
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import EventBatch
+from scoreback.records import EventBatch, Verdict
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.artifacts import unusable_versions
 from scoreback.service.in_force.change import change
+from scoreback.service.labels.harvest import harvest
 from scoreback.service.monitoring.monitor import health_of
 from scoreback.service.scoring.champions import score_live
 from scoreback.service.serving.detector_watch import Served
@@ -227,3 +228,28 @@ def test_killed_in_the_middle_the_training_is_made_good_and_there_is_one_version
         assert second.trained_because.startswith("score drift ")
         assert unusable_versions(app, detector()) == {}
         assert app.settings.home.joinpath("accounts", NAME, f"{second.version}.json").is_file()
+
+
+def test_a_training_that_verdicts_asked_for_is_begun_again_though_its_version_was_registered(
+    home: Path, tmp_path: Path
+) -> None:
+    words = text("{verdicts: 5}").replace("labels: {", "labels: {verdicts: {join: event}, ")
+    file = tmp_path / "plain.yml"
+    file.write_text(words)
+    with opened(Settings(home=home)) as app:
+        for one in list(siem_of(app).alerts.find())[:8]:
+            siem_of(app).alerts.close(
+                one.alert_id, Verdict.FALSE_POSITIVE, labeller="ann", at=END + DAY
+            )
+        harvest(app, parse_detector(words), now=END + DAY)
+    with serving(home, file, NOW, "KILL", 1, "registered") as service:
+        assert service.ended() == -signal.SIGKILL, "".join(service.said)
+    with opened(Settings(home=home)) as app:
+        assert [one.status for one in Versions(app.state).list(NAME)] == ["champion", "candidate"]
+    with serving(home, file, NOW + timedelta(minutes=10), "-", 0, "registered") as service:
+        service.until("trained v2")
+        assert service.end() == 0
+    with opened(Settings(home=home)) as app:
+        first, second = Versions(app.state).list(NAME)
+        assert (first.status, second.status) == ("champion", "shadow")
+        assert second.trained_because == "8 new verdicts >= 5"

@@ -26,9 +26,7 @@ from scoreback.deployment import MODEL, DetectorNeeds, ModelResource, NativePoin
 from scoreback.errors import SiemRefused
 from scoreback.models.artifact.folder import Artifact
 from scoreback.models.learners.algorithms import algorithms
-from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.trees import TreeModel
-from scoreback.models.learners.ubjson import decode
 from scoreback.models.portable.hard_events import RawEvent, hard_events
 from scoreback.models.portable.making import portable_model
 from scoreback.models.portable.parity import (
@@ -130,7 +128,7 @@ def test_the_gate_sees_thresholds_in_single_precision(
     model = portable_model(artifact, "v1")
     assert isinstance(artifact.model, TreeModel)
     assert model.trees is not None
-    stored = Nodes.of(decode(artifact.model.stored)).threshold.astype(float)
+    stored = artifact.model.nodes.threshold.astype(float)
     in_single = np.where(np.isfinite(stored), stored, model.trees.threshold).tolist()
     wrong = replace(model, trees=replace(model.trees, threshold=in_single))
     scorer = native(opensearch, pipeline_of(opensearch, wrong))

@@ -8,7 +8,7 @@ a table holds each leaf's shares for all of them, and a row needs only its patte
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +60,12 @@ class ShapleyTables:
     asked: tuple[tuple[int, _Ints, _Ints], ...]
 
     @classmethod
-    def of(cls, document: Any, width: int) -> Self | None:  # noqa: ANN401 - see `Nodes.of`
-        """The tables of a decoded XGBoost model with *width* features.
+    def of(cls, nodes: Nodes, width: int) -> Self | None:
+        """The tables of an XGBoost model with these *nodes* and *width* features.
 
         None where they would be too large.
         """
-        paths = Paths.of(Nodes.of(document))
+        paths = Paths.of(nodes)
         if paths.width.max() > _MOST_FEATURES:
             return None
         if int((paths.width << paths.width).sum()) > MOST_CELLS:

@@ -1,7 +1,7 @@
 """Gradient boosted trees by XGBoost."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
@@ -22,6 +22,7 @@ from scoreback.models.learners.model import (
 )
 from scoreback.models.learners.shapley import ShapleyTables
 from scoreback.models.learners.tree_check import check_boosted_trees
+from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.ubjson import decode
 
 MAX_ROUNDS = 300
@@ -52,6 +53,7 @@ class TreeModel:
 
     booster: xgb.Booster
     stored: bytes
+    nodes: Nodes = field(repr=False, compare=False)  # the same, decoded
     algorithm: str = "xgboost"
 
     @classmethod
@@ -61,14 +63,15 @@ class TreeModel:
         Raises:
             ValueError: it is not a whole XGBoost model for two classes.
         """
-        check_boosted_trees(decode(stored))
+        document = decode(stored)
+        check_boosted_trees(document)
         try:
             booster = xgb.Booster({"nthread": threads})
             booster.load_model(bytearray(stored))
         except xgb.core.XGBoostError as error:
             raise ValueError("XGBoost cannot read it") from error
         booster.set_param({"nthread": threads})
-        return cls(booster, stored, algorithm)
+        return cls(booster, stored, Nodes.of(document), algorithm)
 
     @property
     def width(self) -> int:
@@ -113,7 +116,7 @@ class TreeModel:
 
         None for deep trees, as a forest has.
         """
-        return ShapleyTables.of(decode(self.stored), self.width)
+        return ShapleyTables.of(self.nodes, self.width)
 
     @cached_property
     def _base(self) -> float:

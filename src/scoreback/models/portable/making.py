@@ -12,7 +12,6 @@ from scoreback.models.learners.linear import FARTHEST, LinearModel
 from scoreback.models.learners.model import Floats
 from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.trees import TreeModel
-from scoreback.models.learners.ubjson import decode
 from scoreback.models.portable.portability import hindrances
 from scoreback.models.portable.thresholds import cut_of, in_doubles
 from scoreback.models.portable.words import words_of
@@ -48,7 +47,7 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
     _refuse(manifest.detector, hindrances(manifest.features, manifest.unit))
     trees, linear, intercept = None, None, 0.0
     if isinstance(artifact.model, TreeModel):
-        nodes = Nodes.of(decode(artifact.model.stored))
+        nodes = artifact.model.nodes
         if len(nodes.parent) > MOST_NODES:
             size = f"its {artifact.model.algorithm} has {len(nodes.parent):,} nodes"
             _refuse(manifest.detector, (f"{size}, and a search can read at most {MOST_NODES:,}",))
@@ -77,14 +76,14 @@ def portable_model(artifact: Artifact, version: str) -> PortableModel:
 
 def trees_of(model: TreeModel) -> Trees:
     """The trees of *model*, without its intercept."""
-    return _trees(Nodes.of(decode(model.stored)))
+    return _trees(model.nodes)
 
 
 def covers_of(artifact: Artifact) -> list[float]:
     """For each node of the trees, the weight of the training rows that reached it."""
     if not isinstance(artifact.model, TreeModel):
         return []
-    return [float(each) for each in Nodes.of(decode(artifact.model.stored)).cover]
+    return [float(each) for each in artifact.model.nodes.cover]
 
 
 def _refuse(detector: str, reasons: tuple[str, ...]) -> None:

@@ -103,7 +103,7 @@ def decide_on(
     """Accept or reject the case that *given* names, whole or by its beginning.
 
     An acceptance holds for the verdicts that were given until then; later ones of the same flood
-    are doubted anew.
+    are doubted anew. Where the same was decided already, nothing changes.
 
     Raises:
         StateError: no case, or more than one, is called so.
@@ -116,6 +116,9 @@ def decide_on(
             f"{len(meant)} cases of {detector.name!r} are called {given!r}",
             hint=f"name one of: {known}; see scoreback quarantine list",
         )
+    before = meant[0].decision
+    if before is not None and before.decision == decision and not meant[0].waits:
+        return meant[0]
     made = Decision(
         case_id=meant[0].case.case_id, decision=decision, at=at, actor=by, reason=reason
     )

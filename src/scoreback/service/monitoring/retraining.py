@@ -82,7 +82,7 @@ def due_by(
         when,
         by_kind.get(Kind.SCORES, {}),
         by_kind.get(Kind.PRECISION, {}),
-        0 if when.verdicts is None else _verdicts(subject),
+        0 if when.verdicts is None else _verdicts(subject, alone),
     )
     if not reasons:
         return None
@@ -194,11 +194,11 @@ def _too_soon(subject: Subject, when: When, alone: bool) -> str:
     )
 
 
-def _verdicts(subject: Subject) -> int:
+def _verdicts(subject: Subject, alone: bool) -> int:
     app, detector, now = subject.app, subject.detector, subject.now
     ledger = LabelLedger(app.state, app.connector.name)
     told = ledger.history(subject.name, since=now - detector.train.history)
-    return new_verdicts(app, detector, told, now=now, last=_last_learnt(subject))
+    return new_verdicts(app, detector, told, now=now, last=_last_learnt(subject, alone))
 
 
 def _usable(told: pa.Table, detector: Detector, as_of: datetime) -> pa.ChunkedArray:
@@ -209,10 +209,16 @@ def _usable(told: pa.Table, detector: Detector, as_of: datetime) -> pa.ChunkedAr
     )
 
 
-def _last_learnt(subject: Subject) -> datetime | None:
-    """As of when the last training was, one that was refused too."""
+def _last_learnt(subject: Subject, alone: bool) -> datetime | None:
+    """As of when the last training was, one that was refused too.
+
+    The version of one that was cut off before it was done does not count: whatever asked for it
+    still does, so that it is begun again and its version gets to the gate.
+    """
     state = subject.app.state
-    moments = [one.trained_as_of for one in Versions(state).list(subject.name)[-1:]]
+    unfinished = cut_off(subject.app, subject.name, subject.now) if alone else None
+    moments = [one.trained_as_of for one in Versions(state).list(subject.name)]
+    moments = [moment for moment in moments if moment != unfinished][-1:]
     trainings = runs(state, subject.name, _RUNS, kind="train")
     moments += [run.started_at for run in trainings if run.counts.get("refused")]
     return max(moments, default=None)

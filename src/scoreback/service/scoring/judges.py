@@ -20,7 +20,7 @@ from scoreback.service.scoring.outbox import Parcel
 from scoreback.service.scoring.pacing import Paced, Pacing
 from scoreback.service.scoring.plan import Model, Models, ScoreJob
 from scoreback.service.scoring.score_batch import histogram_of, kept_scores
-from scoreback.service.state.pacing_log import PacedStep
+from scoreback.service.state.pacing_log import PacedStep, join_old_steps
 from scoreback.service.state.scored_counts import ScoredHour
 
 
@@ -58,6 +58,7 @@ class Judges:
         """Let *models* score from now on."""
         self.models = models
         now, database = in_force(self._app.state, self._job.detector), self._app.state.database
+        join_old_steps(database, self._job.detector.name)
         self._judges: list[tuple[Model, Scorer, Pacing]] = []
         champion, *shadows = models
         for model in shadows:

@@ -29,7 +29,7 @@ from scoreback.service.in_force.operating_point import (
 )
 from scoreback.service.scoring.auditing import Auditing
 from scoreback.service.scoring.plan import Model
-from scoreback.service.state.pacing_log import PacedStep, join_old_steps, remembered
+from scoreback.service.state.pacing_log import PacedStep, remembered
 from scoreback.times import span
 
 
@@ -99,7 +99,6 @@ class Pacing:
             self._auditing = Auditing(app.state.database, detector, model.artifact)
         self._take(detector, spared)
         version, stage = model.version.version, model.stage
-        join_old_steps(app.state.database, detector.name)
         past = remembered(
             app.state.database, detector.name, version, stage, self._digest,
             joined=self._holding.joins,

@@ -15,7 +15,6 @@ from scoreback.models.learners.model import Floats, Matrix
 from scoreback.models.learners.shapley import ShapleyTables
 from scoreback.models.learners.translation import Tree, boosted, float32_below
 from scoreback.models.learners.trees import TreeModel
-from scoreback.models.learners.ubjson import decode
 
 WIDTH = 4
 CUTS = st.sampled_from([-1.0, 0.0, 0.5, 2.0])
@@ -56,7 +55,7 @@ matrices = st.integers(1, 12).flatmap(
 
 def made(grown: list[Tree], intercept: float = 0.5) -> tuple[TreeModel, ShapleyTables]:
     model = TreeModel.from_bytes(boosted(grown, WIDTH, intercept), 1, "random_forest")
-    tables = ShapleyTables.of(decode(model.stored), WIDTH)
+    tables = ShapleyTables.of(model.nodes, WIDTH)
     assert tables is not None
     return model, tables
 
@@ -117,7 +116,7 @@ def test_trees_that_need_too_much_room_have_path_contributions(
     with_tables = TreeModel.from_bytes(stored, 1)
     assert with_tables.attribution == "Shapley values"
     monkeypatch.setattr(shapley, "MOST_CELLS", 10)
-    assert ShapleyTables.of(decode(stored), WIDTH) is None
+    assert ShapleyTables.of(with_tables.nodes, WIDTH) is None
     without = TreeModel.from_bytes(stored, 1)
     assert without.attribution == "path contributions"
     shares, others = without.contributions(matrix), with_tables.contributions(matrix)

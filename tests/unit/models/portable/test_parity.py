@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from scoreback.models.learners.algorithms import algorithms
-from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.trees import TreeModel
-from scoreback.models.learners.ubjson import decode
 from scoreback.models.portable.making import portable_model
 from scoreback.models.portable.parity import (
     NativeScorer,
@@ -56,7 +54,7 @@ def test_the_gate_sees_thresholds_in_single_precision(hard_artifact: MakeArtifac
     model = portable_model(artifact, "v1")
     assert isinstance(artifact.model, TreeModel)
     assert model.trees is not None
-    as_stored = Nodes.of(decode(artifact.model.stored)).threshold.astype(float).tolist()
+    as_stored = artifact.model.nodes.threshold.astype(float).tolist()
     wrong = replace(model, trees=replace(model.trees, threshold=as_stored))
     with pytest.raises(ParityBroken, match="scores"):
         require_parity(artifact, wrong)
