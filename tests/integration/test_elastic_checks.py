@@ -49,7 +49,7 @@ def test_an_answer_that_is_not_elasticsearchs_is_refused(
     naps: list[float],
 ) -> None:
     elasticsearch_proxy.add(edits(lambda _: answer), path="^/$")
-    with pytest.raises(SiemRefused, match="not Elasticsearch's"):
+    with pytest.raises(SiemRefused, match="not from Elasticsearch"):
         opened(elasticsearch_proxy, naps)
 
 

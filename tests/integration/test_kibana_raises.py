@@ -227,7 +227,7 @@ def test_a_revoked_key_is_told_and_applying_again_gives_the_rule_ours(lab: Lab) 
     assert lab.run(of, NOW + timedelta(minutes=5))["created"] == 0
     (told,) = [one for one in lab.connector.check(_QUERY) if "ended its last run" in one.what]
     assert "unable to authenticate" in told.what
-    assert "`scoreback apply` gives it those" in told.fix
+    assert "run `scoreback apply` with a working key" in told.fix
     found = lab.connector.rules.standing(of)
     assert found.standing == Standing.OUTDATED
     assert found.differences == ("rights: of a key that no longer works -> of this connection",)

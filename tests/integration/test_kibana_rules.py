@@ -211,7 +211,7 @@ def test_a_rule_that_is_not_known_is_somebody_elses_until_it_is_taken_over(
     del body["data_view_id"]
     assert ask(kibana, "POST", PATH, body).status == 200
     assert connector.rules.standing(RULE).standing == Standing.FOREIGN
-    with pytest.raises(SiemRefused, match="what Scoreback knew of it is lost"):
+    with pytest.raises(SiemRefused, match="Scoreback's record of it is missing"):
         connector.rules.current(RULE.name)
     connector.rules.apply(RULE)
     assert connector.rules.standing(RULE).standing == Standing.CURRENT

@@ -240,8 +240,8 @@ def test_a_macro_is_what_it_stands_for_and_no_more(
     for search, why in (
         ("`deletes`", "another command"),
         ("`computed`", "computed"),
-        ("`circle`", "without an end"),
-        ("`no_such`", "is not there"),
+        ("`circle`", "in a loop"),
+        ("`no_such`", "does not exist"),
         ('`of_sig("3 | delete")`', "another command"),
     ):
         with pytest.raises(SiemRefused, match=why):

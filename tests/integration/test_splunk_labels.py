@@ -352,7 +352,7 @@ def test_who_may_not_edit_findings_tags_alerts_all_the_same(
     (alert,) = connector.alerts.find()
     splunk.faults.add("refuse", path="*/notable_update", status=403)
     assert connector.alerts.tag([alert.alert_id], TAG) == 1
-    assert "findings are not told" in caplog.text
+    assert "findings got no comment" in caplog.text
     (alert,) = connector.alerts.find()
     assert alert.tags == (TAG,)
 

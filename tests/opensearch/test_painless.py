@@ -117,7 +117,7 @@ def test_the_gate_sees_a_lost_intercept(
     artifact = hard_artifact("xgboost")
     model = portable_model(artifact, "v1")
     wrong = pipeline_of(opensearch, replace(model, intercept=0.0))
-    with pytest.raises(ParityBroken, match="does not go into the SIEM"):
+    with pytest.raises(ParityBroken, match="was not put into the SIEM"):
         require_parity(artifact, model, native(opensearch, wrong), rows=500)
 
 

@@ -133,7 +133,7 @@ def test_a_verdict_on_an_entity_names_its_time(desk: Desk) -> None:
         ({"alert_id": "a1", "verdict": "harmless"}, 400, "verdict is 'harmless'"),
         ({"alert_id": "a1"}, 400, "verdict is ''"),
         ({"alert_id": "zz", "verdict": "true_positive"}, 404, "there is no alert 'zz'"),
-        ({"verdict": "true_positive"}, 400, "say what the verdict is about"),
+        ({"verdict": "true_positive"}, 400, "name the subject of the verdict"),
         ({"entity": "e", "verdict": "true_positive"}, 400, "an entity needs since and until"),
         ({"entity": "e", "since": "2", "until": "1", "verdict": "true_positive"}, 400,
          "since must be before until"),
@@ -159,7 +159,7 @@ def test_an_alert_is_not_judged_before_its_event(desk: Desk, splunk: Simulator) 
     splunk.head.kv.put("scoreback", "scoreback_alerts", later, "nobody")
     answer = desk.says("ann", alert_id="a1", verdict="true_positive")
     assert answer.status_code == 400
-    assert "about a later time than now" in answer.json()["error"]
+    assert "is later than now" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
