@@ -132,7 +132,7 @@ def test_a_lasting_outage_while_writing_is_unavailable_and_writing_again_complet
 ) -> None:
     elasticsearch_proxy.add(rejects_items(range(10, 20)), path="_bulk")
     elasticsearch_proxy.add(rejects_items(range(20)), path="_bulk", skip=1, times=None)
-    with pytest.raises(SiemUnavailable, match="no room for 10 documents"):
+    with pytest.raises(SiemUnavailable, match="too busy for 10 documents"):
         elastic.scores.write(scores(range(20), of=name), at=NOW)
     elasticsearch_proxy.clear()
     again = elastic.scores.write(scores(range(20), of=name), at=NOW)

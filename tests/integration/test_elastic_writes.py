@@ -47,7 +47,7 @@ def test_full_disks_are_unavailable_with_advice_and_nothing_is_lost(
     block = "index.blocks.read_only_allow_delete"
     done(elasticsearch_url, "PUT", f"/{index}/_settings", {block: True})
     try:
-        with pytest.raises(SiemUnavailable, match="no room for 20 documents") as caught:
+        with pytest.raises(SiemUnavailable, match="too busy for 20 documents") as caught:
             elastic.scores.write(scores(range(20), of=name), at=NOW)
     finally:
         done(elasticsearch_url, "PUT", f"/{index}/_settings", {block: None})
