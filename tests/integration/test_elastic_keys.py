@@ -176,9 +176,9 @@ def test_a_key_that_ends_soon_is_named(
     soon = {**bodies(given, index)["run"], "expiration": "3d"}
     late = {**bodies(given, index)["run"], "expiration": "90d"}
     found = findings(elasticsearch_proxy, security.add_key(soon), index)
-    assert any("'scoreback-run-prod' ends on" in what for what in found)
+    assert any("'scoreback-run-prod' expires on" in what for what in found)
     found = findings(elasticsearch_proxy, security.add_key(late), index)
-    assert not any("ends on" in what for what in found)
+    assert not any("expires on" in what for what in found)
 
 
 def test_a_cluster_without_security_is_named(elastic: ElasticConnector, index: str) -> None:
@@ -300,7 +300,7 @@ def test_a_key_that_may_not_be_made_leaves_no_file(
     [
         ((), "no kind of key"),
         (("--elastic", "--create"), "needs a user who may create keys"),
-        (("--elastic", "--expires", "soon"), "'soon' is not how long"),
+        (("--elastic", "--expires", "soon"), "'soon' is not a valid lifetime"),
     ],
 )
 def test_wrong_usage_of_keys_says_what_to_do(
