@@ -96,7 +96,7 @@ def findings(proxy: Proxy, key: str, index: str, **settings: object) -> dict[str
     connector = ElasticConnector.open("found", given)
     try:
         query = EventQuery(selection={"index": index}, fields=())
-        return {one.what: one for one in connector.check(query) if "not there" not in one.what}
+        return {one.what: one for one in connector.check(query) if "does not exist" not in one.what}
     finally:
         connector.close_connection()
 
