@@ -139,8 +139,8 @@ def test_an_app_of_another_version_than_the_service_is_told_with_its_remedy(
     query = EventQuery(selection={"search": "index=ids", "id": ["id"]}, fields=())
     app = next(one for one in splunk.head.apps() if one.name == "scoreback")
     splunk.head.add_app(replace(app, version=scoreback.__version__))
-    assert not [one for one in connector.check(query) if "of version" in one.what]
+    assert not [one for one in connector.check(query) if "has version" in one.what]
     splunk.head.add_app(replace(app, version="0.0.7"))
-    (finding,) = (one for one in connector.check(query) if "of version" in one.what)
+    (finding,) = (one for one in connector.check(query) if "has version" in one.what)
     assert "0.0.7" in finding.what
     assert "install the app" in finding.fix

@@ -113,7 +113,7 @@ def test_somebody_elses_search_under_our_name_is_left_alone(connector: SplunkCon
     form = {"name": search_name(RULE.name), "search": "index=main"}
     connector.client.call("POST", path, form=form)
     assert connector.rules.standing(RULE).standing is Standing.FOREIGN
-    with pytest.raises(SiemRefused, match="not ours"):
+    with pytest.raises(SiemRefused, match="not made by Scoreback"):
         connector.rules.current(RULE.name)
 
 
