@@ -43,12 +43,12 @@ def _budgets(account: Account) -> Picture | None:
     picture.y_axis(up, _QUARTERS, "alerts that are true")
     for i, row in enumerate(rows):
         x = across(i)
-        picture.word(x, picture.bottom + 15, f"{row['budget']:g}", kind="tick")
+        picture.word(x, picture.bottom + 15, f"{row['budget']:,.14g}", kind="tick")
         if row["precision"] is None:
             continue
         own = row["budget"] == account["detector"]["budget"]
         y = up(row["precision"])
-        title = f"{percent(row['precision'])} at {row['budget']:g} alerts a day"
+        title = f"{percent(row['precision'])} at {row['budget']:,.14g} alerts a day"
         kind = "strong" if own else "soft"
         picture.bar(x - 22, y, 44, picture.bottom - y, kind, title)
         if row["precision_low"] is not None:

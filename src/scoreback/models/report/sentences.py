@@ -27,7 +27,7 @@ def lead(at: Figures, days: Sequence[str] | None = None) -> str:
         return f"{judged} no alert."
     return (
         f"{judged} {at['alerts_per_day']:.1f} alerts a day to a team that can read"
-        f" {at['budget']:g}: {at['true_alerts']:,} of {at['alerts']:,} were true."
+        f" {at['budget']:,.14g}: {at['true_alerts']:,} of {at['alerts']:,} were true."
     )
 
 

@@ -12,7 +12,7 @@ def show_backtest(account: Account) -> None:
     found = account["figures"]
     show.say(
         f"{account['detector']} from {account['since']:%Y-%m-%d} to {account['until']:%Y-%m-%d}:"
-        f" {account['units']:,} units, budget {account['budget']:g} alerts a day"
+        f" {account['units']:,} units, budget {account['budget']:,.14g} alerts a day"
     )
     _versions(account)
     _days(account)

@@ -75,7 +75,7 @@ def story_json(story: Story) -> dict[str, Any]:
 
 def _table(story: Story) -> None:
     show.table(
-        f"{story.detector.name}, for a team that reads {story.detector.alerts.budget:g} alerts"
+        f"{story.detector.name}, for a team that reads {story.detector.alerts.budget:,.14g} alerts"
         " a day",
         ("days", "what happens", "model", "alerts a day", "true", "at best", "attacks found"),
         [_row(phase, story) for phase in story.phases],

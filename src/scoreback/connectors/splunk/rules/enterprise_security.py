@@ -120,8 +120,8 @@ def _known(rule: AlertRule) -> str:
             " show which of the two is right."
         )
     return (
-        f"The detector is tuned to {rule.budget:g} alerts a day, so some of them are false: say so"
-        " when you close them, and the next version learns from it. Rare but permitted activity"
+        f"The detector is tuned to {rule.budget:,.14g} alerts a day, so some of them are false: say"
+        " so when you close them, and the next version learns from it. Rare but permitted activity"
         " scores high until it has been closed as benign a few times."
     )
 
