@@ -36,13 +36,15 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
 
 def columns_of(module: str, node: ast.expr) -> list[str]:
     """What the call names as its columns; what is only known at run time has a long name."""
-    if isinstance(node, ast.Tuple):
+    if isinstance(node, ast.Tuple | ast.List):
         found: list[str] = []
         for part in node.elts:
             if isinstance(part, ast.Constant):
                 found.append(str(part.value))
             elif isinstance(part, ast.Starred) and isinstance(part.value, ast.Name):
                 found += columns_of(module, part.value)
+            elif isinstance(part, ast.Starred) and isinstance(part.value, ast.IfExp):
+                found += columns_of(module, part.value.body)  # the wider of the two tables
             else:
                 found.append("process.command_line")
         return found
