@@ -57,4 +57,4 @@ def test_streams_that_were_closed_from_the_start_do_no_harm(tmp_path: Path, redi
 
 
 def test_an_error_that_nobody_can_read_still_has_its_exit_code(tmp_path: Path) -> None:
-    assert started(tmp_path, ["check", "nothing.yml"], "2>/dev/full >&-")[0] == 1
+    assert started(tmp_path, ["check", "nothing.yml"], "2>/dev/full >&-")[0] == 2

@@ -194,9 +194,12 @@ def entities(every: Figures, field: str) -> str:
         said += f"; on average {percent(every['mean_precision'])} of a value's alerts were true"
     said += f". Of {every['attacked']:,} that were attacked, {every['found']:,} were found."
     if every["worst"]:
+        others = every.get("worst_others", 0)
         said += (
-            f" Most alerts that were not true, {every['worst_false_alerts']:,}, are about"
-            f" {every['worst']}."
+            f" {every['worst']} has the most alerts that were not true,"
+            f" {every['worst_false_alerts']:,}"
+            + (f"; so {'has' if others == 1 else 'have'} {others:,} more" if others else "")
+            + "."
         )
     return said
 

@@ -47,6 +47,7 @@ class Entities:
     mean_precision: float | None  # over those with an alert
     worst: str  # the one with most alerts that were not true; "" where all were
     worst_false_alerts: int
+    worst_others: int = 0  # how many others have as many
     attacked: int
     found: int  # of those attacked, with a true alert
 
@@ -146,6 +147,7 @@ def _all_entities(judged: "_Judged", names: Sequence[object]) -> Entities:
         mean_precision=float((true[alerted] / alerts[alerted]).mean()) if alerted.any() else None,
         worst=str(names[worst]) if worst >= 0 else "",
         worst_false_alerts=int(wrong[worst]) if worst >= 0 else 0,
+        worst_others=int((wrong == wrong[worst]).sum()) - 1 if worst >= 0 else 0,
         attacked=int((attacked > 0).sum()),
         found=int((true[attacked > 0] > 0).sum()),
     )

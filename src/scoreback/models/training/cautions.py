@@ -133,7 +133,12 @@ def _positives(own: Evaluation, choice: Choice) -> Pitfall:
         f"{count:,}",
         count >= (_SOME if equals else FEW),
         "positives on the judged days."
-        + (f" {choice.chosen} and {equals} are equally good within chance." if equals else "")
+        + (
+            f" {choice.chosen} and {equals} are equally good within chance, which is common below"
+            f" {_SOME}."
+            if equals
+            else ""
+        )
         + f" With fewer than {FEW}, no two candidates can be told apart: training keeps the most"
         " robust that earns its place",
     )

@@ -108,12 +108,13 @@ def _refuse_chance(own: Evaluation, ranking: float, chance: Dealt) -> None:
     few = chance.tells and true <= (chance.usual_true_alerts if far else chance.true_alerts)
     if not few and ranking > dealt_ranking:
         return
+    above = ", which is beyond chance, but not far enough for so few alerts"
     raise TrainingRefused(
         f"the best candidate, {own.algorithm}, is not told apart from chance: {true} of"
         f" {own.at_budget.alerts} alerts true, where labels dealt at random give"
         f" {chance.usual_true_alerts:.0f} on average and up to {chance.true_alerts:.0f}; average"
         f" precision, by cases, {ranking:.3f}, where they give up to"
-        f" {dealt_ranking:.3f} (99 of 100 times)",
+        f" {dealt_ranking:.3f} (99 of 100 times){above if ranking > dealt_ranking else ''}",
         hint="look whether the labels say what they should; else add features that could tell, or"
         " collect more labels",
     )

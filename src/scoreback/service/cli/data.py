@@ -184,7 +184,7 @@ def _show(
             " arriving after them, and the next run scores them"
         )
     if report.rejected:
-        _show_rejected(report)
+        _show_rejected(report, file)
 
 
 def _show_alike(stream: str, alike: tuple[str, int], files: "Sequence[str]") -> None:
@@ -198,7 +198,7 @@ def _show_alike(stream: str, alike: tuple[str, int], files: "Sequence[str]") -> 
     show.say(f"    scoreback unload {' '.join(files)} --stream {stream}")
 
 
-def _show_rejected(report: "LoadReport") -> None:
+def _show_rejected(report: "LoadReport", file: Path) -> None:
     """Print the reasons, where the rows are kept and, if most were rejected, what to do."""
     most = report.rejected * 2 > report.rows
     for reason, rejected in report.reasons.items():
@@ -209,14 +209,16 @@ def _show_rejected(report: "LoadReport") -> None:
         show.say(f"  the rejected rows are kept in {report.rejects}")
     if most:
         show.say()
-        show.say(f"Most rows were rejected. {_remedy(report)}")
+        show.say(f"Most rows were rejected. {_remedy(report, file)}")
 
 
 _ROW_SHOWN = 60  # characters of a rejected row
 
 
-def _remedy(report: "LoadReport") -> str:
-    """What to do if most rows were rejected."""
+def _remedy(report: "LoadReport", file: Path) -> str:
+    """What to do with *file* if most of its rows were rejected."""
+    from shlex import quote
+
     from scoreback.timestamps import FORMATS
 
     often = max(report.reasons, key=lambda reason: report.reasons[reason].count)
@@ -234,7 +236,7 @@ def _remedy(report: "LoadReport") -> str:
     if "UTF-8" in often:
         return (
             "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it:"
-            " iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+            f" `iconv -f WINDOWS-1252 -t UTF-8 {quote(str(file))} > {quote(f'utf8-{file.name}')}`"
         )
     if "not an object with" in often:
         return "Name the key that each event is wrapped in with --strip, or omit --strip"
@@ -323,7 +325,5 @@ def _show_findings(found: "Sequence[tuple[str, Finding]]") -> None:
             prose=("what", "fix"),
             blocks=True,
         )
-        if not any(finding.fatal for _, finding in found):
-            show.say("None of these must be fixed before the detector can work.")
     else:
         show.say("Nothing is missing.")

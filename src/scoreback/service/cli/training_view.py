@@ -190,6 +190,7 @@ def _breakdown(found: Breakdown) -> None:
     every = found.all_entities
     if every.alerted:
         worst = f"; most false alerts: {every.worst_false_alerts} of {every.worst}"
+        worst += f" and {every.worst_others} more" if every.worst_others else ""
         show.say(
             f"{every.alerted:,} entities had alerts, mean precision"
             f" {show.figure(every.mean_precision, 2)}{worst if every.worst else ''};"

@@ -17,6 +17,7 @@ from scoreback.models.features.units import UnitPlan
 from scoreback.models.features.whole_units import Grouping
 from scoreback.models.labels.field_tally import FieldTally, LabelCount
 from scoreback.models.labels.truths import labels_from_field
+from scoreback.models.training.refusals import MIN_POSITIVES
 from scoreback.records import EventBatch, EventQuery, Finding, TimeWindow
 from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
@@ -169,12 +170,14 @@ def _of_events(
     tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
     keys, lists = _Keys(detector), ListTally(detector)
     later = None if tally is None else later_labels(app, detector)
+    whole = True  # whether all events were looked at
     try:
         for stretch in _stretches(app, query, now):
             if spec is not None and tally is not None:
                 for stored in stretch:
                     events = stored if later is None else later.current(stored)
                     tally.add(events, labels_from_field(events, spec))
+            whole = whole and sum(events.num_rows for events in stretch) < STRETCH
             for events in stretch:
                 lists.add(events)
             keys.add(stretch)
@@ -188,7 +191,25 @@ def _of_events(
         *lists.findings(),
         *(Finding(what=f"labels: {what}", fix=_FIX, fatal=False) for what in problems),
     ]
+    if tally is not None and whole and not problems:
+        found += _too_few(detector, tally.counted)
     return found, None if tally is None else tally.counted
+
+
+def _too_few(detector: Detector, labels: LabelCount) -> list[Finding]:
+    """That training would be refused for want of positives, as far as the field says."""
+    if labels.positive >= MIN_POSITIVES:
+        return []
+    others = [name for name in ("incidents", "verdicts") if getattr(detector.labels, name)]
+    beside = f", beside those of {' and '.join(others)}" if others else ""
+    return [
+        Finding(
+            what=f"labels: {labels.positive:,} positive{beside}; training refuses fewer than"
+            f" {MIN_POSITIVES}",
+            fix="label more true alerts, or select a longer history",
+            fatal=False,
+        )
+    ]
 
 
 _FIX = "write labels.field as the events have it, or correct what writes the field"

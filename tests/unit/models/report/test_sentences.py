@@ -262,3 +262,20 @@ def test_what_came_is_compared_with_what_was_promised(
         assert ("less than" in text) == less
         assert ("more than" in text) == more
         assert ("in keeping with" in text) == (not less and not more)
+
+
+@given(
+    wrong=st.lists(st.integers(0, 5), min_size=1, max_size=6),
+)
+def test_who_has_the_most_false_alerts_is_not_alone_where_others_have_as_many(
+    wrong: list[int],
+) -> None:
+    most = max(wrong)
+    every = {"alerted": len(wrong), "mean_precision": None, "attacked": 0, "found": 0,
+             "worst": "ws-1" if most else "", "worst_false_alerts": most,
+             "worst_others": wrong.count(most) - 1}  # fmt: skip
+    said = sentences.entities(every, "host")
+    assert ("has the most" in said) == (most > 0)
+    assert ("more." in said) == (most > 0 and wrong.count(most) > 1)
+    del every["worst_others"]  # an account of before
+    assert "more." not in sentences.entities(every, "host")

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import IO
 
 import pyarrow as pa
@@ -72,7 +73,7 @@ class CsvRows:
             raise DataError(
                 f"the first line of {self._path} is not a header of column names in UTF-8",
                 hint="save it as UTF-8 with column names in the first line and a newline after"
-                " each line",
+                " each line" + (_old_lines(self._path) if "\r" in first.rstrip("\r\n") else ""),
             )
         separator = _separator(first)
         if separator:
@@ -299,3 +300,9 @@ def _field_limit() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
+
+
+def _old_lines(path: Path) -> str:
+    """The command for lines that end in a carriage return alone, as old Macs wrote them."""
+    new = f"lines-{path.name}"
+    return f", for example with: `tr '\\r' '\\n' < {quote(str(path))} > {quote(new)}`"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -40,7 +40,9 @@ class JsonShape:
     """How an export holds its documents."""
 
     lines: bool = True  # one document per line
+    array: bool = False  # or all of them in one list
     lists: tuple[Pointer, ...] = ()  # the path to the list of documents in each top-level object
+    around: Pointer = ()  # the path to a list of objects in the only object: perhaps the events
     bulk: bool = False  # an action line before each document
     strip: Pointer = ()  # the path to the event in each document
     ids: bool = False  # whether documents have Elasticsearch's `_id` beside the event
@@ -64,11 +66,12 @@ def find_shape(sample: bytes, strip: str | None = None) -> JsonShape | None:
         if there and _single(text):
             shape = JsonShape(lines=False, lists=(there,))
             pointer = pointer[len(there) :]
+    if not shape.lists and not shape.array and _single(text):
+        shape = replace(shape, around=_any_list(text))
     if not pointer:
         return shape
-    return JsonShape(
-        lines=shape.lines,
-        lists=shape.lists,
+    return replace(
+        shape,
         strip=pointer,
         ids=all(isinstance(found.get("_id"), str) for found in _first(text, shape)),
     )
@@ -76,7 +79,7 @@ def find_shape(sample: bytes, strip: str | None = None) -> JsonShape | None:
 
 def _outer(text: bytes) -> JsonShape | None:
     if text.startswith((b"[", b"\x1e")):
-        return JsonShape(lines=False)
+        return JsonShape(lines=False, array=text.startswith(b"["))
     lines = [line for line in text.split(b"\n") if line.startswith(b"{")]
     if not lines:
         return None
@@ -131,6 +134,33 @@ def _list_in(text: bytes, answers: Mapping[Pointer, Collection[str] | None]) -> 
         return _walk(JsonText(BytesIO(text)), answers, ())
     except DataError:
         return ()
+
+
+def _any_list(text: bytes) -> Pointer:
+    """Where the object that *text* begins with has its first list of objects; () if nowhere."""
+    try:
+        return _walk_any(JsonText(BytesIO(text)), ())
+    except DataError:
+        return ()
+
+
+def _walk_any(text: JsonText, above: Pointer) -> Pointer:
+    for key in keys(text):
+        first = text.peek()
+        if first == "{":
+            found = _walk_any(text, (*above, key))
+            if found:
+                return found
+        elif first == "[":
+            text.take("[")
+            if text.peek() == "{":
+                return (*above, key)
+            while text.peek() not in ("]", ""):
+                text.value()
+            text.take("]")
+        else:
+            text.value()
+    return ()
 
 
 def _walk(

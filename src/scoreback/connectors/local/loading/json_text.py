@@ -20,7 +20,7 @@ BLOCK = 262_144  # bytes per read
 # blanks, commas, byte order marks and record separators
 _BETWEEN = re.compile("[ \t\r\n,\ufeff\x1e]*")
 _DECODER = json.JSONDecoder(strict=False)
-_CUT_OFF = "the text ends in the middle of a document"
+CUT_OFF = "the text ends in the middle of a document"
 
 Broken = Callable[[int, str, str], None]  # line where a document begins, what is wrong, its text
 
@@ -83,7 +83,7 @@ class JsonText:
                 if not self._more():
                     cut = error.pos >= len(self._text.rstrip()) or "Unterminated" in error.msg
                     line = self.line + self._text.count("\n", self._at, error.pos) * (not cut)
-                    reason = _CUT_OFF if cut else error.msg
+                    reason = CUT_OFF if cut else error.msg
                     raise DataError(f"line {line}: {reason}") from error
             except RecursionError as error:
                 raise DataError(f"line {self.line}: nested too deeply") from error

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.remedies import remedy
 from scoreback.connectors.local.loading.rows import RowReader, Rows, Wanted
 from scoreback.connectors.local.loading.time_guess import SAMPLES, form_of
+from scoreback.connectors.local.loading.whole_again import whole_again
 from scoreback.connectors.local.loading.zeek_rows import ZeekRows
 from scoreback.connectors.local.storage.contents import field_names
 from scoreback.connectors.local.storage.segments import Source
@@ -84,6 +86,7 @@ def load_file(
             mapping,
             rejects,
             export.kind == "json",
+            ".".join(export.shape.around) if export.shape is not None else "",
             _reader(mapping),
             CaseNames(field_names(store, stream)),
             KnownRows(addition.stored(), key, mapping.labels, _keys(mapping))
@@ -137,7 +140,8 @@ def _rows(
             kind = ZeekRows if export.kind == "zeek" else CsvRows
             reader = kind(export.path, content, wanted, rejects)
         else:
-            reader = NdjsonRows(export.path, content, wanted, rejects, export.shape)
+            remedy = partial(whole_again, export)
+            reader = NdjsonRows(export.path, content, wanted, rejects, export.shape, remedy)
         yield _told(reader, file.tell, export.size, progress)
 
 
@@ -171,6 +175,7 @@ class _Loading:
     mapping: LoadMapping
     rejects: Rejects
     json: bool
+    around: str  # where one object has a list of objects
     _times: TimeReader
     names: CaseNames
     _known: KnownRows | None  # None: a column holds the ids, or only some columns are read
@@ -234,7 +239,14 @@ class _Loading:
                 samples = {} if rows is None else _samples(rows.columns)
                 raise ConfigError(
                     f"{self.path} has no column {name!r}",
-                    hint=remedy(name, self.mapping, self._seen, samples, wrapped=self.json),
+                    hint=remedy(
+                        name,
+                        self.mapping,
+                        self._seen,
+                        samples,
+                        wrapped=self.json,
+                        around=self.around,
+                    ),
                 )
 
     def refuse_one_of_many(self) -> None:
@@ -242,8 +254,12 @@ class _Loading:
         above, dot, _name = self.mapping.time.rpartition(".")
         if self.staged == 1 and self._several > (1 if dot else _MOST_TIMES):
             hint = "export it again, with an object for each event"
+            if self.around:
+                above, dot = self.around, "."
             if dot:
-                hint = f"add --strip {above}, and remove {above + dot!r} from the column names"
+                use = f"--strip {above}"
+                use = f"say {use} instead" if self.mapping.strip else f"add {use}"
+                hint = f"{use}, and remove {above + dot!r} from the column names"
             raise DataError(
                 f"{self.path} holds one object with {self._several:,} values of"
                 f" {self.mapping.time!r}, which is probably a list of events",

@@ -1,6 +1,6 @@
 """Reads JSON: flattens objects to dotted names and keeps every value as its original text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -45,8 +45,13 @@ class NdjsonRows:
         wanted: Wanted,
         rejects: Rejects,
         shape: JsonShape = LINES,
+        remedy: Callable[[str], str] = str,
     ) -> None:
-        """Read *content* of the file called *path*, which holds its documents in *shape*."""
+        """Read *content* of the file called *path*, which holds its documents in *shape*.
+
+        *remedy* says what to do about text that is not JSON as a whole, for a given reason.
+        """
+        self._remedy = remedy
         self._path = path
         self._shape = shape
         self._content = content
@@ -176,8 +181,7 @@ class NdjsonRows:
         except DataError as error:
             raise DataError(
                 f"{self._path} is not JSON as a whole: {error.message}",
-                hint="export it again; or write one object per line, for example with `jq -c '.[]'"
-                " FILE`, so that only broken lines are left out",
+                hint=self._remedy(error.message),
             ) from error
 
     def _broken(self, line: int, reason: str, document: str) -> None:

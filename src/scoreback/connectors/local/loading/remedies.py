@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from scoreback.connectors.doors.intake import LoadMapping
 from scoreback.connectors.local.loading.time_guess import column_of_times
 from scoreback.connectors.local.loading.time_guess import options as time_options
+from scoreback.multivalue import values_of
 
 # Common column names for the time of an event, the likeliest first.
 TIMES = ("@timestamp", "_time", "timestamp", "TimeGenerated", "TimeGenerated [UTC]", "Timestamp",
@@ -30,6 +31,7 @@ def remedy(
     samples: Mapping[str, Sequence[str]],
     *,
     wrapped: bool,
+    around: str = "",
 ) -> str:
     """The remedy where the columns *there* do not include *name*, a column of *mapping*.
 
@@ -39,6 +41,7 @@ def remedy(
         there: the columns of the export.
         samples: some values of each column.
         wrapped: whether events may be wrapped in an object, as in JSON.
+        around: the path to a list of objects in a file that is one object: perhaps the events.
     """
     columns = sorted(there, key=lambda column: (column.count("."), column))
     listed = ", ".join(sorted(there)[:_SHOWN]) or "none"
@@ -46,7 +49,9 @@ def remedy(
         if wrapped and mark <= set(there):
             return f"{other}; columns that exist: {listed}"
     options = ""
-    if wrapped and mapping.strip is None:
+    if around and mapping.strip is None:
+        options = _of_a_list(name, mapping, around, columns, samples)
+    elif wrapped and mapping.strip is None:
         above = _wrapper(name, columns)
         options = f"--strip {above}" if above else ""
     if not options and name == mapping.time:
@@ -60,6 +65,27 @@ def remedy(
         )
     first = f"add {options}" if options else "name the column that holds it"
     return f"{first}; columns that exist: {listed}"
+
+
+def _of_a_list(
+    name: str,
+    mapping: LoadMapping,
+    around: str,
+    columns: Iterable[str],
+    samples: Mapping[str, Sequence[str]],
+) -> str:
+    """The options that take events out of the list at *around*, and name their column."""
+    begins = f"{around}."
+    inside = [column.removeprefix(begins) for column in columns if column.startswith(begins)]
+    options = f"--strip {around}"
+    if name in inside or name != mapping.time:
+        return options
+    cells = {
+        column: [value for cell in samples.get(begins + column, ()) for value in values_of(cell)]
+        for column in inside
+    }
+    time = _time(inside, wrapped=False) or _guessed(cells, wrapped=False)
+    return f"{options} {time}".rstrip()
 
 
 def _guessed(samples: Mapping[str, Sequence[str]], *, wrapped: bool) -> str:

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -244,11 +246,73 @@ def test_an_array_that_is_cut_off_or_broken_is_refused_with_the_line(
     in_one_line = json.dumps(EVENTS).replace('"n": 1.1', '"n": oops', 1)
     with pytest.raises(DataError, match="line 1: ") as refused:
         load(siem, tmp_path / "a.json", in_one_line)
-    assert "jq -c" in refused.value.hint
+    assert "have each object begin a line" in refused.value.hint
     cut = gzip.compress(json.dumps(EVENTS).encode(), mtime=0)[:-40]
     with pytest.raises(DataError, match="cut off"):
         load(siem, tmp_path / "a.json", cut)
     assert siem.store.streams() == []
+
+
+def shell(command: str, folder: Path) -> None:
+    """Run a command that an error proposes, as somebody does who copies it."""
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, check=False, capture_output=True)
+
+
+WRAPPED = json.dumps({"page": 1, "data": {"next": None, "events": EVENTS}}, indent=1)
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the command that is proposed needs jq")
+@pytest.mark.parametrize(
+    ("text", "strip", "coded"),
+    [
+        (json.dumps(EVENTS, indent=1), None, "utf-16"),
+        (json.dumps(EVENTS), None, "zip"),
+        ("".join(json.dumps(event, indent=2) for event in EVENTS), None, "utf-8"),
+        (json.dumps({"Records": EVENTS}), None, "gzip"),
+        (json.dumps({"took": 1, "hits": {"hits": HITS}}), "_source", "utf-8"),
+    ],
+    ids=["pretty", "one line", "one after another", "answer", "hits"],
+)
+def test_what_breaks_off_loads_without_its_end_as_the_error_proposes(
+    siem: LocalConnector, tmp_path: Path, text: str, strip: str | None, coded: str
+) -> None:
+    if coded == "zip" and shutil.which("unzip") is None:
+        pytest.skip("the command that is proposed needs unzip")
+    file = tmp_path / "it's cut.json"
+    file.write_bytes(packed(text[: -len(json.dumps(EVENTS[-1])) // 2], coded))
+    with pytest.raises(DataError, match="ends in the middle of a document") as refused:
+        load_file(siem.store, file, "s", LoadMapping(strip=strip))
+    shell(refused.value.hint.split("`")[1], tmp_path)
+    report = load_file(siem.store, tmp_path / "it's cut.whole.json", "s", LoadMapping(strip=strip))
+    assert (report.loaded, report.rejected) == (ROWS - 1, 0)
+
+
+def test_a_broken_list_in_one_line_loads_without_the_broken_object_as_the_error_proposes(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(EVENTS).replace('"n": 1.1', '"n": oops', 1))
+    with pytest.raises(DataError, match="line 1: ") as refused:
+        load_file(siem.store, file, "s", LoadMapping())
+    shell(refused.value.hint.split("`")[1], tmp_path)
+    report = load_file(siem.store, tmp_path / "a.whole.json", "s", LoadMapping())
+    assert (report.loaded, report.rejected) == (ROWS - 1, 1)
+
+
+def test_events_in_a_list_deep_in_one_object_load_as_the_error_proposes(
+    siem: LocalConnector, tmp_path: Path
+) -> None:
+    renamed = WRAPPED.replace('"@timestamp"', '"created"')
+    for text, options in ((WRAPPED, ""), (renamed, " --time created")):
+        with pytest.raises(ConfigError) as refused:
+            load(siem, tmp_path / "a.json", text)
+        assert refused.value.hint.startswith(f"add --strip data.events{options};")
+        time = options.removeprefix(" --time ") or "@timestamp"
+        with pytest.raises(DataError, match="a list of events") as again:
+            load(siem, tmp_path / "a.json", text, strip="data", time=f"events.{time}")
+        assert again.value.hint.startswith("say --strip data.events instead")
+        load(siem, tmp_path / "a.json", text, strip="data.events", time=time)
+    assert len(rows(siem)) == 2 * ROWS
 
 
 @pytest.mark.parametrize("broken", ['"n": oops', '"n": "1'])

@@ -1,11 +1,13 @@
 """Tables as tools export them: Zeek's logs, TSV, Excel's CSV; made here, in each tool's shape."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scoreback.connectors.doors import LoadMapping
 from scoreback.connectors.local import LocalConnector
+from scoreback.connectors.local.loading.load import load_file
 from scoreback.errors import DataError
 from tests.unit.connectors.local.loading.test_load import fields, load, reasons, rows
 
@@ -121,3 +123,12 @@ def test_a_table_of_command_lines_is_not_taken_for_json(
     report = load(siem, tmp_path / name, "\n".join(["command,ts", *lines, ""]), TS)
     assert (report.loaded, report.rejected) == (len(commands), 0)
     assert fields(siem, "command") == commands
+
+
+def test_lines_of_old_macs_load_as_the_error_proposes(siem: LocalConnector, tmp_path: Path) -> None:
+    text = "@timestamp,host\r2024-05-01T00:00:00Z,a\r2024-05-01T00:00:01Z,b\r"
+    with pytest.raises(DataError) as refused:
+        load(siem, tmp_path / "old.csv", text)
+    command = refused.value.hint.split("`")[1]
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True)
+    assert load_file(siem.store, tmp_path / "lines-old.csv", "s", LoadMapping()).loaded == 2
