@@ -32,7 +32,7 @@ _EXAMPLES = {
     "quarantine accept": "scoreback quarantine accept alert_queue.yml 3f9a1c --by dana",
     "quarantine reject": "scoreback quarantine reject alert_queue.yml 3f9a1c --by dana",
     "settings list": "scoreback settings list alert_queue.yml",
-    "settings set": "scoreback settings set alert_queue.yml alerts.budget 40/day --reason holidays",
+    "settings set": "scoreback settings set alert_queue.yml alerts.budget 40/day --by dana",
     "settings remove": "scoreback settings remove alert_queue.yml alerts.budget",
 }
 

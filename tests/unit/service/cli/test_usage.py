@@ -39,8 +39,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
 def test_every_help_ends_with_an_example_that_can_be_parsed(
     named: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert run(monkeypatch, *named, "-h") == 0
-    *_, title, example = [line.strip() for line in capsys.readouterr().out.splitlines() if line]
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    *_, title, example = [line.strip() for line in shown.splitlines() if line]
     assert title == "Example:"
     words = example.split()
     assert words[: 1 + len(named)] == ["scoreback", *named]

@@ -258,7 +258,7 @@ def shell(command: str, folder: Path) -> None:
     subprocess.run(["/bin/sh", "-c", command], cwd=folder, check=False, capture_output=True)
 
 
-WRAPPED = json.dumps({"page": 1, "data": {"next": None, "events": EVENTS}}, indent=1)
+DEEP = json.dumps({"page": 1, "data": {"next": None, "events": EVENTS}}, indent=1)
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the command that is proposed needs jq")
@@ -302,8 +302,8 @@ def test_a_broken_list_in_one_line_loads_without_the_broken_object_as_the_error_
 def test_events_in_a_list_deep_in_one_object_load_as_the_error_proposes(
     siem: LocalConnector, tmp_path: Path
 ) -> None:
-    renamed = WRAPPED.replace('"@timestamp"', '"created"')
-    for text, options in ((WRAPPED, ""), (renamed, " --time created")):
+    renamed = DEEP.replace('"@timestamp"', '"created"')
+    for text, options in ((DEEP, ""), (renamed, " --time created")):
         with pytest.raises(ConfigError) as refused:
             load(siem, tmp_path / "a.json", text)
         assert refused.value.hint.startswith(f"add --strip data.events{options};")
