@@ -52,7 +52,8 @@ NOW = START + 31 * DAY + 15 * HOUR  # an afternoon: the day's budget is partly u
 STREAMS: tuple[tuple[StreamName, str], ...] = (
     ("alerts", "alert_triage.yml"), ("endpoint", "endpoint_threats.yml"),
 )  # fmt: skip
-SET = {"alerts.audit": "4/day", "gate.shadow": "2d"}  # so that a week is enough to see it
+# So that a week is enough to see it.
+SET = {"alerts.audit": "4/day", "gate.shadow": "2d", "gate.explore": "30%"}
 LEARNT_AGAIN = TRAINED + 2 * DAY
 TAKEN_BACK = NOW - 20 * HOUR
 FLOODED = NOW - 5 * HOUR
