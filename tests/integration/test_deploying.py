@@ -441,7 +441,7 @@ def test_what_the_first_document_makes_is_later_and_nothing_to_do(
     scoreback("apply", "--take-over")
     ended = scoreback("plan", "--json")
     (stream,) = (item for item in ended.json["items"] if item["name"] == STREAM.name)
-    assert stream["action"] == "later: the first document makes it"
+    assert stream["action"] == "later: the first document creates it"
     assert ended.code == 0
     ended = scoreback("remove", "--all", "--with-data", "--yes", "--json")
     assert f"apply {STREAM.name}" not in siem.calls

@@ -117,7 +117,7 @@ def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_
     elasticsearch_url: str,
     namespace: str,
 ) -> None:
-    later = {"later: the first document makes it"}
+    later = {"later: the first document creates it"}
     assert set(scoreback("plan", file, "--json").streams.values()) == later
     assert scoreback("apply", file).code == 0
     assert set(scoreback("plan", file, "--json").streams.values()) == later

@@ -212,7 +212,7 @@ def test_days_without_any_event_are_an_answer_too(
         equal_shadow(app)
         (found,) = run_gate(app, gated(), now=END + 40 * DAY)
         assert found.outcome == "no_alerts"
-        assert "neither version would have shown an alert" in found.why
+        assert "neither version would have raised an alert" in found.why
 
 
 def test_the_command_shows_the_comparison_at_80_columns_and_changes_nothing(

@@ -200,7 +200,7 @@ def test_rules_that_are_out_of_reach_keep_nobody_from_telling_how_detectors_do(
         (run,) = runs(state, detector.name, kind="monitor")
     assert run.status == "done"
     assert run.counts["documents"] > len(Kind)
-    assert "the rules about health stay as they are: Kibana does not answer" in caplog.text
+    assert "the health rules stay as they are: Kibana does not answer" in caplog.text
 
 
 def test_a_detector_that_does_not_score_yet_has_no_health(tmp_path: Path, file: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_shadow_waits_is_compared_and_asks_for_approval_until_a_person_promote
         score_live(app, gated(), now=END)
         enough = told(health_of(app, gated(), now=END), Kind.GATE)[sound]
         assert enough["outcome"] == "waiting"
-        assert "the gate looks once a day" in str(enough["why"])
+        assert "the gate compares once a day" in str(enough["why"])
         (verdict,) = run_gate(app, gated(), now=END)
         pair = verdict.body["against"]["champion"]
         found = monitor(app, gated(), now=END)

@@ -333,7 +333,7 @@ def test_an_undo_without_a_rollback_or_after_another_promotion_is_refused(one: C
         undo(one.app, one.detector, by="ann", at=NOW)
     one.roll_back()
     undo(one.app, one.detector, by="ann", at=NOW)
-    with pytest.raises(StateError, match=f"that of {one.bad} is undone already"):
+    with pytest.raises(StateError, match=f"the rollback of {one.bad} is already undone"):
         undo(one.app, one.detector, by="ann", at=NOW)
     one.roll_back()
     promote(one.app, one.detector, one.bad, by="ann", at=NOW)

@@ -184,7 +184,7 @@ def test_a_model_that_does_not_pass_the_gate_stays_out(
     monkeypatch.setattr(native_models, "require_parity", broken)
     point = setup.follow(PORTABLE)
     assert point is not None
-    assert "scores otherwise in the SIEM" in point.why
+    assert "gives other scores in the SIEM" in point.why
     assert setup.models == set()
     assert setup.warnings == ["it scores 0.5 what the service scores 0.4"]
     setup.follow(PORTABLE)

@@ -94,7 +94,7 @@ def _agreed(document: Document, named: object, chosen: str | None) -> str:
         if chosen is not None:
             return chosen
         raise ConfigError(
-            f"{document.source}: no connector is named",
+            f"{document.source}: no connector is set",
             hint=f"add `connector: NAME`, or set {PREFIX}CONNECTOR",
         )
     where = f"{document.source}:{document.line(('connector',))}"
@@ -103,7 +103,7 @@ def _agreed(document: Document, named: object, chosen: str | None) -> str:
     if chosen not in (None, named):
         raise ConfigError(
             f"{where}: connector: is {named!r}, but {PREFIX}CONNECTOR says {chosen!r}",
-            hint=f"unset {PREFIX}CONNECTOR: the file suffices",
+            hint=f"unset {PREFIX}CONNECTOR: the file is enough",
         )
     return named
 

@@ -19,36 +19,37 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     home: Path = Field(
-        default=Path(".scoreback"), description="folder of state, models and embedded SIEM"
+        default=Path(".scoreback"),
+        description="folder of the workspace: state, models and the embedded SIEM",
     )
     connector: str = Field(
         default="local",
-        description="connector of the SIEM, by its entry point's name; else the one that the"
-        " connection's file names",
+        description="connector of the SIEM, by the name of its entry point (else the one in the"
+        " connection's file)",
     )
     connection: str = Field(
-        default="local", description="name of the connection; part of each score's id"
+        default="local", description="name of the connection, which is part of each score's id"
     )
     connection_file: Path | None = Field(
         default=None,
-        description="file of the connection; else connections/<connection>.yml in the workspace",
+        description="file of the connection (else connections/<connection>.yml in the workspace)",
     )
     settle: Annotated[timedelta | None, BeforeValidator(duration_setting)] = Field(
         default=None,
-        description="how long after its arrival time an event may still turn up, such as 2m; else"
-        " what the connector says",
+        description="how long after its arrival time an event may still become visible, such as"
+        " 2m (else what the connector says)",
     )
     training_memory: ByteSize | None = Field(
         default=None,
         gt=0,
-        description="memory that a training may take, such as 8GiB; else half of what the machine"
-        " or container has",
+        description="memory that a training may use, such as 8GiB (else half of that of the"
+        " machine or container)",
     )
     jobs: int = Field(
         default=2,
         ge=1,
-        description="jobs of scoring that `serve` runs at once: a detector each, or those that"
-        " share their events",
+        description="scoring jobs that `serve` runs at the same time; each is for one detector,"
+        " or for those that share their events",
     )
     threads: int = Field(default=2, ge=1, description="threads for learning and scoring")
 

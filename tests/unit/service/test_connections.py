@@ -47,7 +47,7 @@ def test_the_setting_names_the_connector_that_the_file_leaves_out(tmp_path: Path
     write(tmp_path, "hosts: [https://a:9200]\n")
     found = connection_of(Settings(home=tmp_path, connection="prod", connector="elastic"))
     assert found.connector == "elastic"
-    with pytest.raises(ConfigError, match="no connector is named"):
+    with pytest.raises(ConfigError, match="no connector is set"):
         connection_of(Settings(home=tmp_path, connection="prod"))
 
 

@@ -83,7 +83,7 @@ def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
     gate, days = detector.gate, _days(found.covered)
     pair = found.against.get(CHAMPION)
     if pair is None or not (pair.ours.alerts or pair.theirs.alerts):
-        return "no_alerts", f"in {days} neither version would have shown an alert"
+        return "no_alerts", f"in {days}, neither version would have raised an alert"
     if pair.verdicts < gate.min_verdicts or pair.difference is None:
         return (
             "not_enough_verdicts",
@@ -92,7 +92,7 @@ def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
     last = found.covered >= LONGEST * gate.shadow
     wanted = min(LEAST_ALONE, pair.ours.alerts - pair.both)
     if gate.explore and pair.alone < wanted and not last:
-        why = "not enough verdicts yet on what the shadow alone would show"
+        why = "not enough verdicts yet on alerts that only the shadow would raise"
         return "not_enough_verdicts", f"{why}: {pair.alone} of {wanted}"
     figures = _in_words(pair, "the champion")
     own = pair.ours.precision
@@ -105,14 +105,14 @@ def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
     if low > 0:
         return "better", f"better than the champion: {figures}"
     if pair.difference > 0 and high > 0 and not last:
-        return "undecided", f"ahead, and not beyond chance yet: {figures}"
+        return "undecided", f"ahead, but not beyond chance yet: {figures}"
     return "no_better", f"no better than the champion in {days}: {figures}"
 
 
 def _in_words(pair: Paired, whom: str) -> str:
     ours, theirs = pair.ours.precision, pair.theirs.precision
     if ours is None or theirs is None or pair.low is None or pair.high is None:
-        return f"nothing can be said beside {whom}"
+        return f"no comparison with {whom} is possible"
     return (
         f"precision {ours:.2f} beside {theirs:.2f} of {whom} at {pair.ours.alerts} alerts,"
         f" difference {pair.difference:+.2f} ({pair.low:+.2f} to {pair.high:+.2f})"

@@ -31,9 +31,9 @@ def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifa
     wanted = (tuple(detector.features), detector.lag, detector.unit)
     if (artifact.features, artifact.lag, artifact.manifest.unit) != wanted:
         raise ArtifactError(
-            f"{version.version} of {detector.name!r} was trained for other features or another lag"
-            " or unit than its file has now",
-            hint="train again, or give the file its earlier features back",
+            f"{version.version} of {detector.name!r} was trained for other features, or another"
+            " lag or unit, than its file has now",
+            hint="train again, or restore the earlier features in the file",
         )
     return artifact
 

@@ -19,7 +19,7 @@ def overridden_keys(app: App, detector: Detector) -> list[str]:
 def refused_overrides(app: App, detector: Detector) -> list[str]:
     """The overrides of *detector* that do not count, one sentence each."""
     return [
-        f"an override by {one.override.author} does not count: {one.reason}"
+        f"an override by {one.override.author} is ignored: {one.reason}"
         for one in in_force(app.state, detector).refused
     ]
 

@@ -12,8 +12,8 @@ from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 _SAID = {
     Condition.STALE: (Severity.HIGH, "no new events are scored"),
-    Condition.STARVED: (Severity.LOW, "alerts get no verdicts, so precision cannot be told"),
-    Condition.DRIFTING: (Severity.MEDIUM, "what is scored is unlike what was trained on"),
+    Condition.STARVED: (Severity.LOW, "alerts get no verdicts, so precision is unknown"),
+    Condition.DRIFTING: (Severity.MEDIUM, "scored events are unlike those in training"),
     Condition.OVER_BUDGET: (Severity.MEDIUM, "more alerts than the team can read"),
     Condition.FAILING: (Severity.HIGH, "runs fail, documents are refused or a promise is broken"),
     Condition.GATE_WAITING: (Severity.LOW, "a better version waits for a person's approval"),

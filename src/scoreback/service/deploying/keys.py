@@ -34,8 +34,8 @@ def makes_keys(settings: Settings, connector: str) -> tuple[Connection, type[Mak
     found: object = load_connector(connector)
     if not (isinstance(found, type) and isinstance(found, MakesKeys)):
         raise ConfigError(
-            f"Scoreback makes no keys for the connector {connector!r}",
-            hint="see its documentation for the account that it needs",
+            f"Scoreback cannot create keys for the connector {connector!r}",
+            hint="see the documentation for the account that it needs",
         )
     return connection, found  # type: ignore[return-value]  # a class that has the methods
 

@@ -28,7 +28,7 @@ from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 Warn = Callable[[str], None]
-_GATE = "its model scores otherwise in the SIEM than in the service"
+_GATE = "its model gives other scores in the SIEM than in the service"
 
 
 def follow_native(

@@ -46,7 +46,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     NOTHING = "nothing"
-    LATER = "later: the first document makes it"
+    LATER = "later: the first document creates it"
     RESTORE = "restore, as somebody removed it"
     EDITED = "edited by hand"
     FOREIGN = "somebody else's"

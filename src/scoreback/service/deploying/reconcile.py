@@ -85,8 +85,8 @@ def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertR
         severity=Severity.LOW,
         per_entity=int(audits),
         budget=audits,
-        description=f"{int(audits)} a day of what raised no alert: close each with a verdict, so"
-        " that missed attacks can be estimated",
+        description=f"{int(audits)} a day of those that raised no alert: close each with a"
+        " verdict, so that Scoreback can estimate missed attacks",
     )
 
 

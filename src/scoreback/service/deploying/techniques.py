@@ -8,6 +8,6 @@ def unknown_techniques(detector: Detector) -> list[str]:
     """A sentence for each technique of *detector* that ATT&CK does not have; no SIEM is asked."""
     return [
         f"alerts.attack of {detector.name!r} names {name}, which ATT&CK {VERSION} does not have:"
-        " rules of a SIEM that list techniques leave it out"
+        " alert rules in the SIEM leave it out"
         for name in unknown(detector.alerts.attack)
     ]

@@ -43,8 +43,8 @@ def never_scored(app: App, detector: Detector) -> int:
 def in_words(detector: str, count: int) -> str:
     """What is to be said of *count* events that are never scored."""
     return (
-        f"{count:,} events of {detector} came in after the time of their arrival had been scored:"
-        " they are learnt from, but never scored"
+        f"{count:,} events of {detector} came in late, after events that arrived later were"
+        " scored: training learns from them, but they are never scored"
     )
 
 
@@ -52,8 +52,8 @@ def finding(detector: str, count: int) -> Finding:
     """The same for `check`, with what to do."""
     return Finding(
         what=in_words(detector, count),
-        fix="load exports in the order of arrival, or without --arrival: then late ones are scored"
-        " late",
+        fix="load exports in order of arrival, or without --arrival, so that late events are"
+        " still scored",
         fatal=False,
     )
 

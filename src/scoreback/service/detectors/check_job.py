@@ -101,7 +101,7 @@ def _not_in_force(app: App, detector: Detector, now: datetime) -> list[Finding]:
     found += _golden(app, detector)
     held = paused(in_force(app.state, detector))
     if held is not None and held.since is not None:
-        fix = "once its alerts are wanted again: scoreback resume FILE"
+        fix = "to raise alerts again: scoreback resume FILE"
         found.append(Finding(what=held.in_words, fix=fix, fatal=False))
     return found
 
@@ -197,7 +197,7 @@ def _of_events(
 
 
 def _too_few(detector: Detector, labels: LabelCount) -> list[Finding]:
-    """That training would be refused for want of positives, as far as the field says."""
+    """A finding if training would refuse for too few positives, as far as the field tells."""
     if labels.positive >= MIN_POSITIVES:
         return []
     others = [name for name in ("incidents", "verdicts") if getattr(detector.labels, name)]
@@ -212,7 +212,7 @@ def _too_few(detector: Detector, labels: LabelCount) -> list[Finding]:
     ]
 
 
-_FIX = "write labels.field as the events have it, or correct what writes the field"
+_FIX = "write labels.field as the events have it, or correct the source of the field"
 
 
 class _Keys:

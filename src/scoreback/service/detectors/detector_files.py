@@ -79,7 +79,7 @@ def refuse_unknown_siems(detector: Detector) -> None:
         if kind not in installed:
             raise ConfigError(
                 f"detector {detector.name!r}: events.{kind} names no installed connector",
-                hint=f"installed: {', '.join(installed)}; remove the others for now",
+                hint=f"installed: {', '.join(installed)}; remove the others",
             )
 
 
@@ -180,5 +180,5 @@ def refuse_same_name(path: Path, detector: Detector, other: Path, known: Detecto
     if known.name == detector.name:
         raise ConfigError(
             f"{path} and {other} both describe a detector called {known.name!r}",
-            hint="give one of the two another name, or leave one out",
+            hint="rename one of them, or omit one file",
         )

@@ -48,8 +48,8 @@ def draft_detector(
     table = sampled(door, query, window, sample, events)
     if not table.num_rows:
         raise DataError(
-            f"no event is selected by {dict(selection)}",
-            hint="name a stream that holds events, for example --select stream=alerts",
+            f"{dict(selection)} selects no events",
+            hint="name a stream that has events, for example --select stream=alerts",
         )
     names = [f for f in fields if pa.types.is_string(table.schema.field(f).type)]
     return draft(

@@ -75,9 +75,9 @@ def golden_attacks(path: Path) -> Sequence[Golden]:
     for line, row in rows:
         event, time = (row["event_id"] or "").strip(), times.get(row["time"] or "")
         if not event or time is None:
-            wrong = "names no event" if not event else f"{row['time']!r} is not a valid time"
+            wrong = "it names no event" if not event else f"{row['time']!r} is not a valid time"
             raise DataError(
-                f"{path}:{line}: {wrong}", hint=f"correct that line; times that are read: {FORMATS}"
+                f"{path}:{line}: {wrong}", hint=f"correct that line; times can be: {FORMATS}"
             )
         name = (row.get("name") or "").strip() or event
         found.append(Golden(event_id=event, time=time, name=name))

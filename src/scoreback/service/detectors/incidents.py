@@ -108,15 +108,15 @@ def _rows(path: Path, text: str) -> Sequence[tuple[int, _Row]]:
 
 def _label(row: _Row, times: Mapping[str, datetime]) -> dict[str, object]:
     if not row["entity"]:
-        raise ValueError("names no entity")
+        raise ValueError("it names no entity")
     since, until, known = (_time(row[name], name, times) for name in _TIMES)
     known = known or until
     if since is None:
-        raise ValueError("says no time in 'from'")
+        raise ValueError("there is no time in 'from'")
     if until is not None and until <= since:
         raise ValueError(f"ends at {until.isoformat()}, which is not after its beginning")
     if known is None:
-        raise ValueError("goes on, and does not say in 'known' since when that is known")
+        raise ValueError("it is still going on, and 'known' does not say since when it is known")
     return {
         "entity": row["entity"],
         "since": since,
@@ -139,14 +139,14 @@ def verdict_of(text: str) -> str:
         return Verdict(text.lower().replace(" ", "_")).value
     except ValueError as error:
         names = ", ".join(verdict.value for verdict in Verdict)
-        raise ValueError(f"the verdict {text!r} is none of {names}") from error
+        raise ValueError(f"{text!r} is not a verdict; use one of {names}") from error
 
 
 def _time(text: str, column: str, times: Mapping[str, datetime]) -> datetime | None:
     if not text:
         return None
     if text not in times:
-        raise ValueError(f"{text!r} in {column!r} is not a time that can be read ({FORMATS})")
+        raise ValueError(f"{text!r} in {column!r} is not a valid time ({FORMATS})")
     return times[text]
 
 

@@ -18,7 +18,7 @@ from scoreback.records import EventBatch, Finding
 _OF_ONE = ("hour_of_day", "day_of_week", "is_private_ip")
 _COUNTED = ("distinct", "rarity")
 _KEPT_WHOLE = ("first", "last", "most_common")  # reducers that may give a unit several values
-_OWN_FIELD = "let the SIEM write the one that counts into a field of its own, and name that"
+_OWN_FIELD = "have the SIEM write the value that counts into a separate field, and use that field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _reads_of(feature: EventFeature | WindowFeature) -> Iterator[tuple[str, int,
         if name is None or name in EVENT_TIMES:
             continue
         if feature.kind in TAKING_KINDS and feature.take == "first":
-            fix = "write take: min, max or sum in the feature if the first is not what counts"
+            fix = "if the first value is the wrong one, write take: min, max or sum in the feature"
             yield name, 1, first, fix
         elif feature.kind in _OF_ONE:
             yield name, 1, first, _OWN_FIELD

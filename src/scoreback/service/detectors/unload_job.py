@@ -23,8 +23,8 @@ def exports_door(app: App) -> ExportsDoor:
     """
     if app.connector.exports is None:
         raise ConfigError(
-            "only the embedded SIEM takes exports; yours gets its events by its own means",
-            hint="unset SCOREBACK_CONNECTOR, or name another --home",
+            "only the embedded SIEM can load exports; your SIEM ingests its events itself",
+            hint="unset SCOREBACK_CONNECTOR, or choose another --home",
         )
     return app.connector.exports
 

@@ -71,7 +71,7 @@ def read_verdicts(path: Path) -> tuple[list[Line], list[Wrong]]:
 
 
 def _line(number: int, row: Mapping[str, str], times: Mapping[str, datetime]) -> Line:
-    why = "" if row["alert"] else "no alert is named"
+    why = "" if row["alert"] else "it names no alert"
     if row["at"] and row["at"] not in times:
         why = f"{row['at']!r} is not a valid time ({FORMATS})"
     if why:
@@ -96,7 +96,9 @@ def _text(path: Path) -> str:
             f"{path} cannot be read: {error.strerror or error}", hint="check the path"
         ) from error
     if len(data) > LARGEST_FILE:
-        raise DataError(f"{path} is larger than {LARGEST_FILE:,} bytes", hint="cut it in parts")
+        raise DataError(
+            f"{path} is larger than {LARGEST_FILE:,} bytes", hint="split it into several files"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

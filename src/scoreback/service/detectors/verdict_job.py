@@ -39,8 +39,8 @@ def close_all(app: App, file: Path, *, labeller: str, now: datetime) -> ClosedAl
     door = app.connector.alerts
     if door is None:
         raise ConfigError(
-            "this SIEM shows its alerts to nobody but its own users",
-            hint="close alerts where the SIEM shows them",
+            "Scoreback cannot read or close alerts of this SIEM",
+            hint="close alerts in the SIEM itself",
         )
     lines, wrong = read_verdicts(file)
     meant, unknown = _alerts_of(door, lines)
@@ -58,7 +58,7 @@ def close_all(app: App, file: Path, *, labeller: str, now: datetime) -> ClosedAl
             raise SiemUnavailable(
                 f"{file}:{line.number}: {error.message}; {done:,} of {len(lines):,} lines were"
                 " done before",
-                hint=f"give the file again, which does the rest; {error.hint}",
+                hint=f"run the command again with the same file to do the rest; {error.hint}",
             ) from error
         closed += 1
     verdicts = Counter(line.verdict.value for line in lines)
@@ -95,7 +95,9 @@ def _untimely(lines: Sequence[Line], meant: Mapping[int, Alert], now: datetime) 
             wrong.append(Wrong(number=line.number, why=f"{line.at.isoformat()} is in the future"))
         elif alert is not None and (line.at or now) < alert.event_time:
             event = alert.event_time.isoformat()
-            why = f"a verdict of {(line.at or now).isoformat()} is older than its event, of {event}"
+            why = (
+                f"the verdict's time, {(line.at or now).isoformat()}, is before its event, {event}"
+            )
             wrong.append(Wrong(number=line.number, why=why))
     return wrong
 

@@ -39,7 +39,7 @@ def change(
         elif key not in {one.key for one in (*now.overrides, *(r.override for r in now.refused))}:
             raise ConfigError(
                 f"nothing overrides {key!r} of {detector.name!r}",
-                hint="see what does with: scoreback settings list",
+                hint="see what is overridden with: scoreback settings list",
             )
         Overrides(app.state).add(
             Override(

@@ -65,12 +65,12 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
     if key not in OVERRIDABLE:
         raise ConfigError(
             f"{key!r} is not a key that settings can change",
-            hint=f"the keys are {', '.join(OVERRIDABLE)}; all others are changed in the file",
+            hint=f"the keys are {', '.join(OVERRIDABLE)}; change all others in the file",
         )
     if key in detector.locked:
         raise ConfigError(
             f"{key} is locked in the file of {detector.name!r}",
-            hint="change it in the file, or take the key out of `locked` there",
+            hint="change it in the file, or remove it from `locked` there",
         )
     try:
         return _with(detector, key.split("."), value)

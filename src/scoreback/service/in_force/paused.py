@@ -20,7 +20,7 @@ class Paused:
     def in_words(self) -> str:
         """A sentence without a full stop."""
         if self.since is None:
-            return "its file switches it off: it raises no alert"
+            return "its file switches it off: it raises no alerts"
         why = f": {self.reason}" if self.reason else ""
         return f"alerts are paused by {self.by} since {self.since:%Y-%m-%d %H:%M} UTC{why}"
 

@@ -161,7 +161,7 @@ class _Sync:
         if noted is None or (noted.value, noted.author) != (entry.value, entry.author or NOBODY):
             standing = self.latest.get(about)
             if entry.value is None and (standing is None or standing.value is None):
-                self._refuse(entry, "it has no value, and nothing is set that it could remove")
+                self._refuse(entry, "it has no value, and there is no setting that it could remove")
                 return
             if not self._take_over(entry, there):
                 return

@@ -136,7 +136,7 @@ def in_words(held: Sequence[Held]) -> str | None:
     people = sorted({one.case.labeller for one in waiting if not one.by_unknown})
     if any(one.by_unknown for one in waiting):
         people.append("people whom the SIEM does not name")
-    return f"{count} verdicts of {', '.join(people)} are in quarantine and not learnt from"
+    return f"{count} verdicts of {', '.join(people)} are in quarantine, so training leaves them out"
 
 
 def _held(

@@ -68,7 +68,7 @@ def audited(
         "recall_useful": float(found.useful),
         "recall_why": ""
         if found.useful
-        else f"between {low:.0%} and {high:.0%} of attacks were shown: too wide to act on; more"
+        else f"between {low:.0%} and {high:.0%} of attacks were shown, too wide to act on; more"
         " audits a day, or more verdicts on them, narrow it",
     }
 

@@ -15,7 +15,7 @@ from scoreback.service.state.versions import Versions
 
 WINDOW = 30 * DAY  # that a verdict is told of a version that is no shadow any more
 WAITING, BETTER = "waiting", "better"
-_NOT_LOOKED = "enough is scored by both; the gate looks once a day"
+_NOT_LOOKED = "both have scored enough; the gate compares once a day"
 
 
 def gates(subject: Subject) -> list[HealthDocument]:

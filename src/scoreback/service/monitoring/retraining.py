@@ -173,7 +173,7 @@ def _compared(subject: Subject) -> str:
     shadows = Versions(subject.app.state).shadows(subject.name)
     if not shadows or not subject.detector.gate.shadow:
         return ""
-    return f"waits until the gate is through with {', '.join(v.version for v in shadows)}"
+    return f"waits until the gate has decided on {', '.join(v.version for v in shadows)}"
 
 
 def _too_soon(subject: Subject, when: When, alone: bool) -> str:
@@ -182,7 +182,7 @@ def _too_soon(subject: Subject, when: When, alone: bool) -> str:
     if last is None:
         return ""
     if last.status == "running" and not alone:
-        return "a training is going on"
+        return "a training is in progress"
     refused, failed = bool(last.counts.get("refused")), last.status == "failed"
     until = free_from(when, last.started_at, failed=failed and not refused)
     if subject.now >= until:

@@ -75,7 +75,7 @@ def _starved(precision: Figures, labels: Figures) -> str:
     alerts, share = number(precision, "alerts"), number(precision, "labelled_share")
     waiting = number(labels, "oldest_open") >= WAITING
     if waiting and alerts >= ENOUGH_ALERTS and share < LEAST_LABELLED:
-        return f"{share:.0%} of {alerts:.0f} alerts have a verdict: precision cannot be told"
+        return f"{share:.0%} of {alerts:.0f} alerts have a verdict, so precision is unknown"
     return ""
 
 

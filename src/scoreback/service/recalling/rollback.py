@@ -83,7 +83,7 @@ def roll_back(
         warn: told what could not be done.
 
     Raises:
-        StateError: there is no earlier champion, or an undoing broke off.
+        StateError: there is no earlier champion, or an undo was interrupted.
         ArtifactError: the earlier version's model is damaged; nothing is changed.
         SiemRefused: somebody changed the rule in the SIEM by hand; nothing is changed.
         SiemUnavailable: the SIEM did not answer; what was done stands, and the next call goes on.
@@ -92,7 +92,7 @@ def roll_back(
         broken = _broken_off(app, detector)
         if broken is not None and broken.stage == recalls.UNDOING:
             raise StateError(
-                f"undoing the rollback of {broken.bad} of {detector.name!r} broke off",
+                f"undoing the rollback of {broken.bad} of {detector.name!r} was interrupted",
                 hint="finish it first: scoreback rollback FILE --undo",
             )
         if broken is None:
@@ -131,10 +131,10 @@ def undo(
         champion = Versions(app.state).champion(detector.name)
         if recall is None or recall.stage in (recalls.UNDONE, recalls.ABANDONED):
             undone = recall is not None and recall.stage == recalls.UNDONE
-            which = f": that of {recall.bad} is undone already" if recall and undone else ""
+            which = f": the rollback of {recall.bad} is already undone" if recall and undone else ""
             raise StateError(
                 f"no rollback of {detector.name!r} can be undone{which}",
-                hint="see what scored when with: scoreback versions",
+                hint="list the versions with: scoreback versions",
             )
         if recall.stage != recalls.UNDOING:
             if champion is None or champion.version != recall.restored:
@@ -201,7 +201,7 @@ def _carried_out(
     journal = Recalls(app.state)
     recall = broken or journal.latest(detector.name)
     if recall is None:
-        raise StateError(f"no rollback of {detector.name!r} was begun", hint="try it again")
+        raise StateError(f"no rollback of {detector.name!r} was started", hint="try it again")
     restored = Versions(app.state).get(detector.name, recall.restored)
     if recall.stage == recalls.BEGUN:
         chosen = choose(app, detector, recall.bad, restored, recall.raised_from)

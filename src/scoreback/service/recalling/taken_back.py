@@ -89,11 +89,11 @@ def _free(
     """Ids of those of *wanted* that are there and still nobody's; of the others it is noted."""
     journal = Recalls(app.state)
     gone = [one.alert_id for one in wanted if one.alert_id not in now]
-    journal.note(recall, gone, kept="the SIEM does not have it any more")
+    journal.note(recall, gone, kept="the SIEM no longer has it")
     there = [one.alert_id for one in wanted if one.alert_id in now]
     reopened = journal.reopened(recall.detector)
     taken = [name for name in there if not is_untouched(now[name], reopened)]
-    journal.note(recall, taken, kept="an analyst was quicker")
+    journal.note(recall, taken, kept="an analyst closed it first")
     return [name for name in there if name not in set(taken)]
 
 

@@ -105,7 +105,7 @@ def _unsealed(content: bytes) -> memoryview:
         raise ValueError("its end is missing or damaged")
     end = len(content) - len(_MARK) - _SHA256_BYTES
     if end < 0 or hashlib.sha256(whole[:end]).digest() != whole[end : end + _SHA256_BYTES]:
-        raise ValueError("its content is not what was written")
+        raise ValueError("its content was changed")
     return whole[:end]
 
 
@@ -116,7 +116,7 @@ def _scores(table: pa.Table) -> ScoreBatch:
         table = table.add_column(place, _LATEST, pa.nulls(table.num_rows, _LATEST.type))
     schema = table.schema
     if list(schema)[: len(SCORE_COLUMNS)] != list(SCORE_COLUMNS):
-        raise ValueError("it holds other columns than scores have")
+        raise ValueError("its columns are not those of scores")
     return ScoreBatch(pa.RecordBatch.from_arrays(list(map(flat, table.columns)), schema=schema))
 
 

@@ -224,6 +224,7 @@ def _keep_refused(path: Path, refused: tuple[Refused, ...]) -> None:
         write_whole(path, content.encode())
     except OSError as error:
         raise StateError(
-            f"{len(refused)} items that the SIEM refused cannot be kept in {path}: {reason(error)}",
+            f"{len(refused)} items that the SIEM refused cannot be stored in {path}:"
+            f" {reason(error)}",
             hint=f"{remedy(error)}; nothing is lost: the next score run finishes the batch",
         ) from error

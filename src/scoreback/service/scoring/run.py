@@ -134,7 +134,7 @@ class ScoreRun:
                 raise StateError(
                     f"the clock says {self._until:%Y-%m-%d %H:%M:%S} UTC, but events that arrived"
                     f" up to {self._at.watermark:%Y-%m-%d %H:%M:%S} UTC were read already",
-                    hint="set the clock right, or wait until it has passed that time; nothing is"
+                    hint="correct the clock, or wait until it has passed that time; nothing is"
                     " lost",
                 )
             self._online = self._opened_features()

@@ -64,7 +64,7 @@ class DetectorWatch:
                 if path not in self._folders:
                     listed.append(path)
                     continue
-                trouble = ConfigError(f"folder {path} is gone", hint="bring it back")
+                trouble = ConfigError(f"folder {path} is gone", hint="restore the folder")
             else:
                 trouble = None
                 try:
@@ -73,7 +73,9 @@ class DetectorWatch:
                     trouble = error
             known = self._folders.get(path)
             if trouble is not None and (known is None or known.message != trouble.message):
-                _log.error("%s. Its detectors stay as they were. Try: %s", trouble, trouble.hint)
+                _log.error(
+                    "%s. Its detectors keep running as before. Try: %s", trouble, trouble.hint
+                )
             self._folders[path] = trouble
         return list(dict.fromkeys(listed))
 
@@ -89,7 +91,7 @@ class DetectorWatch:
             self._tell(path, file, error)
             return
         if file.trouble is not None:
-            _log.info("%s is sound again", path, extra=_named(detector))
+            _log.info("%s is valid again", path, extra=_named(detector))
         elif file.detector is None:
             _log.info("%s is served", path, extra=_named(detector))
         elif file.detector != detector:
@@ -113,9 +115,9 @@ class DetectorWatch:
         if known is not None and known.message == error.message:
             return
         if file.detector is None:
-            _log.error("%s. It is not served. Try: %s", error, error.hint)
+            _log.error("%s. It is not run. Try: %s", error, error.hint)
             return
-        going_on = "It keeps running as the file last described it"
+        going_on = "It keeps running with the file's last valid content"
         _log.error("%s. %s. Try: %s", error, going_on, error.hint, extra=_named(file.detector))
 
 

@@ -126,7 +126,7 @@ class Jobs:
         trouble, text, level = str(error), str(error), logging.ERROR
         if isinstance(error, SiemUnavailable):
             trouble, level = _UNAVAILABLE, logging.WARNING
-            text = f"the SIEM is not available: {error}. It is tried again at the next run"
+            text = f"the SIEM is not available: {error}. The next run tries again"
         elif isinstance(error, TrainingRefused | NotYet):
             level = logging.WARNING
         elif not isinstance(error, ScorebackError):
@@ -174,4 +174,4 @@ def _traced(error: Exception) -> str:
     """A mistake of ours in one line: what it was, and the last places it came through."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     places = " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
-    return f"a mistake in Scoreback: {type(error).__name__}: {error} ({places})"
+    return f"a bug in Scoreback: {type(error).__name__}: {error} ({places})"

@@ -87,11 +87,11 @@ def serve(
         finally:
             stop.ask()
             schedule.stop()
-        _log.info("ending: no further job is started")
+        _log.info("stopping: no more jobs are started")
         left = jobs.wait(GRACE.total_seconds())
         for kind, name in left:
             about = {"detector": name, "job": kind}
-            _log.warning("abandoned; it restarts with the service", extra=about)
+            _log.warning("stopped before its end; it starts again with the service", extra=about)
             lock = KINDS[kind].lock  # what runs are listed under
             if lock is not None and lock in KINDS:
                 stop_run(state, name, lock, clock())
@@ -138,7 +138,7 @@ def _nothing(watch: DetectorWatch) -> ConfigError:
     troubles = watch.troubles
     if not troubles:
         return ConfigError(
-            "no detector file is there", hint="name detector files, or folders that hold some"
+            "there are no detector files", hint="name detector files, or folders that contain some"
         )
     kind = NotThere if all(isinstance(one, NotThere) for one in troubles) else ConfigError
     return kind(

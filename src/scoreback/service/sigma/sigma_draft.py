@@ -39,7 +39,7 @@ _NAMES_ONE = re.compile(
 _TIMES = re.compile(r"(time|timestamp|date|created)$", re.IGNORECASE)
 _ADDRESSES = re.compile(r"(\.ip|_ip|ip_?address|[a-z]Ip)$")
 _AMOUNTS = re.compile(r"(bytes|size|length|count|duration|packets)$", re.IGNORECASE)
-_HABITS = "how much happens at once, and what is usual here"
+_HABITS = "how much happens at the same time, and what is usual here"
 _SEVERITIES = {"informational": "low"}
 
 
@@ -103,11 +103,11 @@ def name_of(title: str) -> str:
 
 _LABELS = (
     "labels:",
-    "  # Choose where the answer comes from: take the # off one of these, or off more.",
+    "  # Choose where labels come from: remove the # from one or more of these.",
     CHOICE + "          # how analysts closed the alerts",
     "  # field: {name: event.outcome_label, positive: [attack], negative: [normal], delay: 1d}",
-    "  # incidents: incidents.csv          # entity, from, to, verdict: what is known of attacks",
-    "  mature_after: 7d                   # younger days are neither learnt from nor judged",
+    "  # incidents: incidents.csv          # entity, from, to, verdict: known attacks",
+    "  mature_after: 7d                   # more recent days are neither learnt from nor judged",
 )
 
 
@@ -116,14 +116,15 @@ def _head(rule: "Rule", path: Path, name: str) -> list[str]:
     lines = [
         f"# Drafted from the Sigma rule {_comment(json.dumps(rule.title, ensure_ascii=False))}",
         f"# in {_comment(path.name)}, which is about {_comment(source)}.",
-        "# Not run in any SIEM: run the selection there and look at what it gives, then train.",
-        "# Scored are the events that the rule selects, so the detector tells its true hits from",
-        "# its false ones. To find what the rule misses, widen the selection to its log source.",
+        "# Not run in any SIEM yet: run the selection there and look at its events, then train.",
+        "# The detector scores the events that the rule selects, so it tells true hits of the",
+        "# rule from false ones. To find what the rule misses, extend the selection to the log",
+        "# source.",
         f"name: {flow(name)}",
         "use_case: threat_detection         # or incident_response, vulnerability_management",
     ]
     if rule.author:
-        lines.append(f"owner: {_flow(rule.author)}  # the rule's author; write who is asked")
+        lines.append(f"owner: {_flow(rule.author)}  # the rule's author; name the person to ask")
     return lines
 
 
@@ -142,9 +143,7 @@ def _events(
         if siem in installed:
             lines.append(f"  {siem}: {words}")
         else:
-            lines.append(
-                f"  # {siem}: no connector to it is installed; once one is, take the # off:"
-            )
+            lines.append(f"  # {siem}: its connector is not installed; once it is, remove the #:")
             lines.append(f"  # {siem}: {words}")
     return lines + _fallbacks(rule, name, fields)
 
@@ -178,11 +177,11 @@ def _left_out(field: "RuleField") -> str:
     if any(is_or_is_under(name, written) for written in WRITTEN_AFTER_CLOSING):
         return "it is written after an alert is closed"
     if _NAMES_ONE.search(name):
-        return "it names one thing: a hash, an identifier"
+        return "it identifies one thing, like a hash"
     if _TIMES.search(name):
-        return "a time never comes again"
+        return "a time never repeats"
     if not field.values:
-        return "the rule asks only whether it is there"
+        return "the rule only asks whether the field exists"
     if field.constant:
         return f"the rule asks for one value of it, {field.values[0][:60]!r}, so it hardly differs"
     return ""
@@ -191,13 +190,13 @@ def _left_out(field: "RuleField") -> str:
 def _features(field: "RuleField") -> tuple[list[dict[str, object]], str]:
     name = field.event_name
     if _ADDRESSES.search(name):
-        return [{"is_private_ip": name}], "an address says little beyond whose it is"
+        return [{"is_private_ip": name}], "an address says little but whose it is"
     if _AMOUNTS.search(name):
         return [{"number": name}], "an amount"
     if _TEXTS.search(name):
         return (
             [{"ngrams": name}, {"length": name}, {"entropy": name}],
-            "a text; the rule looks for parts of it, the rest may tell",
+            "a text; the rule looks for parts of it, and the rest may tell, too",
         )
     return [{"category": name}], "the rule compares it with names"
 
@@ -222,7 +221,7 @@ def _alerts(rule: "Rule") -> list[str]:
         alerts["severity"] = _SEVERITIES.get(rule.level, rule.level)
     if rule.techniques:
         alerts["attack"] = list(rule.techniques)
-    return [f"alerts: {flow(alerts)}  # budget: how many your team can read"]
+    return [f"alerts: {flow(alerts)}  # budget: how many alerts your team can read"]
 
 
 def _flow(value: object) -> str:

@@ -76,7 +76,7 @@ def read_rule(path: Path) -> Rule:
         raise ConfigError(
             f"{path}: its events cannot be selected in any SIEM"
             f" ({'; '.join(f'{siem}: {why}' for siem, why in reasons.items())})",
-            hint="take that part out of the rule, or write the selection yourself",
+            hint="remove that part of the rule, or write the selection yourself",
         )
     source = rule.logsource
     parts = {"product": source.product, "category": source.category, "service": source.service}

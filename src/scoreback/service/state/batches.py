@@ -69,7 +69,7 @@ def batch_of(row: sa.Row[tuple[object, ...]]) -> Batch:
     text = values.pop("next_state")
     after = None if text is None else tables.from_json(PROGRESS, text, what)
     if after is None and values["status"] == "begun":
-        raise StateError(f"{what} does not say what follows it", hint="restore from a backup")
+        raise StateError(f"{what} lacks the state after it", hint="restore from a backup")
     if after is not None:
         if after.watermark.tzinfo is None or after.score_since.tzinfo is None:
             raise StateError(f"{what} has times without a zone", hint="restore from a backup")

@@ -29,7 +29,7 @@ _REVISION = sa.Table(  # as alembic makes it
 )
 _RESTORE = (
     "restore the state folder from a backup; without one, move it away to start over: versions,"
-    " progress and the audit log are lost then, models and what the SIEM has are not"
+    " progress and the audit log are then lost, but models and what the SIEM has are kept"
 )
 
 
@@ -127,14 +127,14 @@ class Database:
             return None
         if _REVISION.name not in names:
             raise StateError(
-                f"{self.path} is a database, but not Scoreback's", hint="name another folder"
+                f"{self.path} is not a database of Scoreback", hint="name another folder"
             )
         found = connection.execute(sa.select(_REVISION.c.version_num)).scalar()
         if found is not None and found not in _known_revisions():
             raise StateError(
                 f"{self.path} was written by a newer version of Scoreback (revision {found},"
                 f" this one knows up to {HEAD})",
-                hint="upgrade Scoreback, or restore the state of before its upgrade from a backup",
+                hint="upgrade Scoreback, or restore a backup of the state from before its upgrade",
             )
         return found
 
@@ -142,13 +142,13 @@ class Database:
         trouble = trouble_of(error.orig, self.path)
         if trouble.kind == "locked":
             return StateError(
-                f"{self.path} is locked by another process for over {BUSY_SECONDS} s",
+                f"another process has locked {self.path} for over {BUSY_SECONDS} s",
                 hint="end the process that holds it, then try again; nothing is lost",
             )
         if trouble.kind == "full":
             return StateError(
                 f"{self.path} cannot be written: {trouble.said}",
-                hint="free some space there, then try again; nothing is lost, so leave the state"
+                hint="free some disk space, then try again; nothing is lost, so leave the state"
                 " folder as it is",
             )
         if trouble.kind == "denied":
@@ -160,8 +160,8 @@ class Database:
             return StateError(f"{self.path} is damaged: {trouble.said}", hint=_RESTORE)
         return StateError(
             f"{self.path} cannot be read or written: {trouble.said}",
-            hint="check its disk and the system's log, then try again; leave the state folder as"
-            " it is: nothing says that it is damaged",
+            hint="check the disk and the system log, then try again; leave the state folder as it"
+            " is, as nothing shows that it is damaged",
         )
 
 

@@ -31,7 +31,7 @@ def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterato
         StateError: it is held; says by which process.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a lock")
+        raise ValueError(f"{name!r} is not a valid name of a lock")
     path, holder = folder / f"{name}.lock", folder / f"{name}.pid"
     try:
         lock = FileLock(unlinked(path), timeout=wait, mode=FILE_MODE)

@@ -310,6 +310,6 @@ def _past(content: bytes, detector: str) -> Past:
         return read_past(content)
     except ValueError as error:
         raise StateError(
-            f"what pacing remembers of {detector!r} is damaged: {error}",
+            f"the pacing state of {detector!r} is damaged: {error}",
             hint="restore the state folder from a backup",
         ) from error

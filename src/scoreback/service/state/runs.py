@@ -68,7 +68,7 @@ def end_run(
             ended.values(status=status, ended_at=at, counts=text, error=error)
         )
         if changed.rowcount != 1:
-            raise StateError(f"run {run_id} is not going on", hint="see the list of runs")
+            raise StateError(f"run {run_id} is not in progress", hint="see the list of runs")
 
 
 def stop_run(state: State, detector: str, kind: str, at: datetime) -> None:

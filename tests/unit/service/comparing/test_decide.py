@@ -50,7 +50,7 @@ def found(champion: Paired, *, days: int = 3, **rivals: Paired) -> Comparison:
         (found(pair(-0.3, 0.1)), "no_better", "no better than the champion"),
         (found(pair(0.0, 0.0)), "no_better", "no better than the champion"),
         (found(pair(0.1, 0.3, verdicts=31)), "not_enough_verdicts", "yet: 31 of 50"),
-        (found(pair(-0.3, 0.1, alone=2)), "not_enough_verdicts", "alone would show: 2 of 5"),
+        (found(pair(-0.3, 0.1, alone=2)), "not_enough_verdicts", "shadow would raise: 2 of 5"),
         (found(pair(-0.3, 0.1, alone=2), days=12), "no_better", "in 12.0 days"),
         (found(pair(0.1, 0.3, ours=0.29)), "no_better", "below gate.min_precision"),
         (

@@ -59,5 +59,5 @@ def test_without_events_there_is_nothing_to_draft(tmp_path: Path) -> None:
         path.write_text("time,n\n2020-01-01T00:00:00Z,1\n")
         assert app.connector.exports is not None
         app.connector.exports.load(path, "s", LoadMapping(time="time"))
-        with pytest.raises(DataError, match="no event is selected"):
+        with pytest.raises(DataError, match="selects no events"):
             draft_detector(app, "d", {"stream": "s"}, START - timedelta(days=9))

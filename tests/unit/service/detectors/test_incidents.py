@@ -62,13 +62,13 @@ def test_an_incident_is_known_when_it_ended_unless_the_file_says_otherwise(tmp_p
         (HEADER + "a,yesterday,2026-03-02,true_positive,\n", ":2: 'yesterday' in 'from'"),
         (HEADER + "a,,2026-03-02,true_positive,\n", "no time in 'from'"),
         (HEADER + "a,2026-03-02,2026-03-01,true_positive,\n", "not after its beginning"),
-        (HEADER + "a,2026-03-02,,true_positive,\n", "since when that is known"),
+        (HEADER + "a,2026-03-02,,true_positive,\n", "since when it is known"),
         (HEADER + "a,2026-03-02\n", "since when|verdict ''|known"),
         ("entity;from;to;verdict\n", "no column 'entity'"),
         ("entity,entity,from,to,verdict\n", "more than one column 'entity'"),
         (HEADER + "a,b,2026-03-01,2026-03-02,true_positive,\n", ":2: 6 values in a row of 5"),
         (HEADER + "a,2026-03-01,20260230,true_positive,\n", ":2: '20260230' in 'to' is not a"),
-        (HEADER + "a,0,2026-03-02,true_positive,\n", ":2: '0' in 'from' is not a time"),
+        (HEADER + "a,0,2026-03-02,true_positive,\n", ":2: '0' in 'from' is not a valid time"),
     ],
 )
 def test_a_wrong_line_is_named_with_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:

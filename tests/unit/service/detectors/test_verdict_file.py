@@ -44,7 +44,7 @@ def test_each_wrong_line_is_named(tmp_path: Path) -> None:
     assert [line.alert for line in lines] == ["a4"]
     assert [(each.number, each.why.split(" (")[0]) for each in wrong] == [
         (2, f"the verdict 'nonsense' is none of {', '.join(verdict.value for verdict in Verdict)}"),
-        (3, "no alert is named"),
+        (3, "it names no alert"),
         (4, "'soon' is not a valid time"),
     ]  # fmt: skip
 

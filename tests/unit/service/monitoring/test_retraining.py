@@ -176,7 +176,7 @@ def test_a_training_that_was_stopped_or_killed_is_begun_again_as_of_the_same_mom
     train(app, began, None)
     waiting = due(app)
     assert waiting is not None
-    assert waiting.waits == "a training is going on"  # as far as somebody can know who looks on
+    assert waiting.waits == "a training is in progress"  # as far as somebody can know who looks on
     mine = due(app, alone=True)
     assert mine is not None
     assert not mine.waits

@@ -142,7 +142,7 @@ def test_a_disk_too_full_for_what_is_refused_is_told_and_the_next_run_keeps_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(publish, "write_whole", full)
-        with pytest.raises(StateError, match=r"1 items that the SIEM refused cannot be kept"):
+        with pytest.raises(StateError, match=r"1 items that the SIEM refused cannot be stored"):
             send(state, siem)
     assert [batch.batch_id for batch in state.open_batches("d")] == ["b"]
     assert finish(state, siem, T + MINUTE) == Resolved(done=1)

@@ -104,7 +104,7 @@ def test_a_siem_that_does_not_answer_is_said_once_and_again_when_it_does(
     ((level, text),) = said(caplog)
     assert level == "WARNING"
     assert "no answer in 1 s" in text
-    assert "tried again at the next run" in text
+    assert "The next run tries again" in text
     assert "Try: start it" in text
     does(scored)
     jobs.run("score", "one")

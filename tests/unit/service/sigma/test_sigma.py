@@ -103,7 +103,7 @@ def test_a_selection_for_a_siem_without_connector_is_a_comment_that_can_be_taken
 ) -> None:
     text = draft(tmp_path, RULE)
     assert set(detector(text).events) == {"local"}
-    assert "# elastic: no connector to it is installed" in text
+    assert "# elastic: its connector is not installed" in text
     for siem in ("elastic", "splunk"):
         lines = [line for line in text.splitlines() if line.startswith(f"  # {siem}: {{")]
         assert len(lines) == 1

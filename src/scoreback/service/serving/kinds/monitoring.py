@@ -44,7 +44,7 @@ class _Following:
             try:
                 reconcile_health(work.app, at=work.now, warn=found.append)
             except SiemError as error:
-                return [f"the rules about health stay as they are: {error.message}"]
+                return [f"the health rules stay as they are: {error.message}"]
             self._looked[home] = (today, rules, found)
             return found
 

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 def _prune(work: Work, served: Sequence[Served]) -> Ended:
     pruned = prune(work.app.state, work.now)
-    _log.debug("deleted by age: %s", pruned, extra={"job": PRUNE.name})
+    _log.debug("deleted because of age: %s", pruned, extra={"job": PRUNE.name})
     return dict.fromkeys(one.detector.name for one in served)
 
 

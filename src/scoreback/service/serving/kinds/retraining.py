@@ -32,7 +32,7 @@ def _train_if_due(work: Work, one: Served) -> None:
         try:
             held.enter_context(work.app.state.lock(one.detector.name, TRAIN.name))
         except StateError:
-            _log.debug("it is being trained already", extra=about)
+            _log.debug("it is already being trained", extra=about)
             return
         due = training_due(work.app, one.detector, now=work.now, alone=True)
         if due is not None and not due.waits:

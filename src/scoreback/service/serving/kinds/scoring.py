@@ -114,7 +114,9 @@ def _warn_of_shadows(work: Work, run: LiveRun) -> None:
     """Say once which shadows cannot score, and once that this is over."""
     name = run.detector.name
     for version, why in run.unusable.items():
-        work.warn(_SHADOW, [name], f"shadow {version} does not score: {why}. The champion goes on")
+        work.warn(
+            _SHADOW, [name], f"shadow {version} does not score: {why}. The champion still does"
+        )
     if not run.unusable:
         work.clear(_SHADOW, name)
 

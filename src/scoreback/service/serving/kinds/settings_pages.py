@@ -41,7 +41,7 @@ class _Following:
         if self._followed.get(about, _UNCHANGED) == held:
             return
         for each in now.refused:
-            told = f"a setting by {each.override.author} does not count: {each.reason}"
+            told = f"a setting by {each.override.author} is ignored: {each.reason}"
             work.warn(_ABOUT, [name], told)
         if not now.refused:
             work.clear(_ABOUT, name)
@@ -66,7 +66,9 @@ def _read(work: Work, served: Sequence[Served]) -> None:
     for name in sorted(of_nobody):
         if Overrides(work.app.state).current(name):
             work.warn(
-                _ABOUT, [name], "settings name this detector, but none of that name is served"
+                _ABOUT,
+                [name],
+                "settings name this detector, but no detector of that name is running",
             )
 
 

@@ -34,7 +34,7 @@ def train_one(work: Work, one: Served, *, because: str, as_of: datetime | None =
     """
     app, detector = work.app, one.detector
     about = {"detector": detector.name, "job": TRAIN.name}
-    _log.info("training begins: %s", because, extra=about)
+    _log.info("training starts: %s", because, extra=about)
     decided: list[Decision | ScorebackError] = []
 
     def decide(version: ModelVersion) -> None:
