@@ -143,7 +143,7 @@ def test_drift_trains_once_for_that_reason_and_says_so_everywhere(
         (run,) = runs(app.state, NAME, 1, kind="train")
         assert (run.status, run.started_at) == ("done", NOW)
         later_on = version_document(app, detector(), NOW + HOUR).figures["retrain_due"]
-        assert later_on == f"{due}; waits until the gate is through with {second.version}"
+        assert later_on == f"{due}; waits until the gate has decided on {second.version}"
     listed = json.loads(scoreback("versions", file, "--home", home, "--json").out)
     assert [one["trained_because"] for one in listed] == ["", due]
     assert due in " ".join(scoreback("versions", file, "--home", home).out.split())

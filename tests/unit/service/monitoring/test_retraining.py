@@ -206,7 +206,7 @@ def test_a_shadow_that_is_compared_is_not_crowded_out_by_the_next(app: App) -> N
     Versions(app.state).shadow("d", second.version, by="test", at=T)
     found = due(app)
     assert found is not None
-    assert found.waits == f"waits until the gate is through with {second.version}"
+    assert found.waits == f"waits until the gate has decided on {second.version}"
     Versions(app.state).retire("d", second.version, by="test", at=T, reason="no better")
     after = due(app)
     assert after is not None
