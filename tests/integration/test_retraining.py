@@ -137,7 +137,7 @@ def test_drift_trains_once_for_that_reason_and_says_so_everywhere(
         assert (first.status, second.status) == ("champion", "shadow")
         assert first.trained_because == ""
         assert second.trained_because == due
-        assert f"training begins: {due}" in caplog.text
+        assert f"training starts: {due}" in caplog.text
         registered = [one.detail for one in audit_log(app.state) if one.action == "register"]
         assert [one["because"] for one in registered if one["version"] == second.version] == [due]
         (run,) = runs(app.state, NAME, 1, kind="train")

@@ -159,7 +159,7 @@ def test_a_file_that_breaks_or_goes_keeps_its_detector_running_and_a_new_one_is_
         assert "alerts" in trouble
         service.until(f"DEBUG {detector.name} score")  # and it is scored all the same
         _replace(path, sound)
-        service.until("is sound again")
+        service.until("is valid again")
         path.unlink()
         assert "does not exist" in service.until("keeps running")
         service.until(f"DEBUG {detector.name} score")

@@ -241,8 +241,8 @@ def test_findings_have_a_label_field_and_no_verdicts(company: Company) -> None:
         (lambda: Company(7, START + timedelta(hours=1)), "midnight"),
         (lambda: Company(7, START, days=0), "days is 0"),
         (lambda: Company(7, START, scale=0), "scale is 0"),
-        (lambda: Difficulty(late_share=1.5), "late_share is 1.5"),
-        (lambda: Difficulty(blur=0.0), "blur is 0.0"),
+        (lambda: Difficulty(late_share=1.5), "late_share must be within 0..1, not 1.5"),
+        (lambda: Difficulty(blur=0.0), "blur must be above 0 and at most 1, not 0.0"),
         (lambda: Difficulty(late_minutes=(9, 3)), "late_minutes"),
     ],
 )

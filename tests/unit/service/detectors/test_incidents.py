@@ -57,8 +57,8 @@ def test_an_incident_is_known_when_it_ended_unless_the_file_says_otherwise(tmp_p
     [
         ("entity,from,verdict\n", "no column 'to'"),
         ("", "no column 'entity'"),
-        (HEADER + "a,2026-03-01,2026-03-02,attack,\n", ":2: the verdict 'attack' is none of"),
-        (HEADER + ",2026-03-01,2026-03-02,true_positive,\n", ":2: names no entity"),
+        (HEADER + "a,2026-03-01,2026-03-02,attack,\n", ":2: 'attack' is not a verdict; use one of"),
+        (HEADER + ",2026-03-01,2026-03-02,true_positive,\n", ":2: it names no entity"),
         (HEADER + "a,yesterday,2026-03-02,true_positive,\n", ":2: 'yesterday' in 'from'"),
         (HEADER + "a,,2026-03-02,true_positive,\n", "no time in 'from'"),
         (HEADER + "a,2026-03-02,2026-03-01,true_positive,\n", "not after its beginning"),

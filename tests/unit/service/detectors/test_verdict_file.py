@@ -43,7 +43,7 @@ def test_each_wrong_line_is_named(tmp_path: Path) -> None:
     lines, wrong = read_verdicts(written(tmp_path, text))
     assert [line.alert for line in lines] == ["a4"]
     assert [(each.number, each.why.split(" (")[0]) for each in wrong] == [
-        (2, f"the verdict 'nonsense' is none of {', '.join(verdict.value for verdict in Verdict)}"),
+        (2, f"'nonsense' is not a verdict; use one of {', '.join(verdict.value for verdict in Verdict)}"),
         (3, "it names no alert"),
         (4, "'soon' is not a valid time"),
     ]  # fmt: skip
@@ -69,5 +69,5 @@ def test_the_columns_of_the_list_of_alerts_are_understood(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="does not exist"):
         read_verdicts(tmp_path / "none.csv")

@@ -63,7 +63,7 @@ def test_a_broken_file_keeps_the_last_sound_one_and_is_named_once_with_the_remed
     assert len(errors(caplog)) == 1  # another trouble is said again
     write(path, budget=7)
     assert budgets(watch) == {"one": 7}
-    assert "is sound again" in caplog.text
+    assert "is valid again" in caplog.text
     assert not watch.troubles
 
 
@@ -83,7 +83,7 @@ def test_a_file_that_is_gone_or_unreadable_keeps_running_and_may_come_back(
     path.rmdir()
     write(path)
     assert budgets(watch) == {"one": 5}
-    assert "is sound again" in caplog.text
+    assert "is valid again" in caplog.text
 
 
 def test_a_new_file_in_a_folder_is_picked_up_once_it_is_sound(
@@ -94,7 +94,7 @@ def test_a_new_file_in_a_folder_is_picked_up_once_it_is_sound(
     watch.look()
     (tmp_path / "b.yaml").write_text("name: two\n")
     assert set(watch.look()) == {"one"}
-    assert "It is not served" in errors(caplog)[0]
+    assert "It is not run" in errors(caplog)[0]
     write(tmp_path / "b.yaml", "two")
     assert set(watch.look()) == {"one", "two"}
 

@@ -148,7 +148,7 @@ def test_other_trouble_is_logged_with_its_remedy_and_said_again_only_when_it_cha
     does(error)
     jobs.run(kind, "one")
     jobs.run(kind, "one")
-    lines = [line for line in said(caplog) if not line[1].startswith("training begins")]
+    lines = [line for line in said(caplog) if not line[1].startswith("training starts")]
     assert len(lines) == 1
     assert lines[0][0] == level
     assert str(error) in lines[0][1]

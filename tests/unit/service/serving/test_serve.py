@@ -168,7 +168,7 @@ def test_a_job_that_does_not_come_to_a_step_is_abandoned_in_time(
         assert served.ended()
         assert served.abandoned.is_set()
         go_on.set()
-    assert any("abandoned" in record.getMessage() for record in caplog.records)
+    assert any("stopped before its end" in record.getMessage() for record in caplog.records)
 
 
 def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(

@@ -199,7 +199,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     file = sqlite3.connect(tmp_path / "state.sqlite")
     file.execute("CREATE TABLE customers (name TEXT)")
     file.close()
-    with pytest.raises(StateError, match="not Scoreback's"):
+    with pytest.raises(StateError, match="not a database of Scoreback"):
         State.open(tmp_path)
 
 
@@ -376,7 +376,7 @@ def test_runs_are_listed_newest_first_and_killed_ones_are_lost(state: State) -> 
     assert listed[2].counts == {"read": 10, "alerts": 1}
     assert listed[0].error == "the SIEM did not answer"
     assert runs(state, "e") == []
-    with pytest.raises(StateError, match="not going on"):
+    with pytest.raises(StateError, match="not in progress"):
         end_run(state, third, "done", T)
 
 
@@ -391,7 +391,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
         sa.event.listen(state.database.engine, "connect", no_more_pages)
         with pytest.raises(StateError, match="the disk is full") as caught:
             _begin_many(state)
-        assert "free some space" in caught.value.hint
+        assert "free some disk space" in caught.value.hint
         assert state.open_batches("d")[0] == batch("b")
     with State.open(tmp_path) as state:
         state.begin_batch(batch("c"))
