@@ -43,7 +43,7 @@ def test_each_wrong_line_is_named(tmp_path: Path) -> None:
     lines, wrong = read_verdicts(written(tmp_path, text))
     assert [line.alert for line in lines] == ["a4"]
     assert [(each.number, each.why.split(" (")[0]) for each in wrong] == [
-        (2, f"'nonsense' is not a verdict; use one of {', '.join(verdict.value for verdict in Verdict)}"),
+        (2, f"'nonsense' is not a verdict; use one of {', '.join(one.value for one in Verdict)}"),
         (3, "it names no alert"),
         (4, "'soon' is not a valid time"),
     ]  # fmt: skip
