@@ -81,7 +81,8 @@ def write_connection(workspace: Path, url: str, namespace: str, **more: object) 
     """The file of connection ``cluster``."""
     (workspace / "connections").mkdir(exist_ok=True)
     settings = {"connector": "elastic", "hosts": [url], "namespace": namespace, "replicas": 0}
-    (workspace / "connections" / "cluster.yml").write_text(json.dumps(settings | more))
+    settings = {name: value for name, value in (settings | more).items() if value is not None}
+    (workspace / "connections" / "cluster.yml").write_text(json.dumps(settings))
 
 
 def test_apply_makes_all_that_plan_shows_and_then_there_is_nothing_to_do(
@@ -108,6 +109,19 @@ def test_apply_makes_all_that_plan_shows_and_then_there_is_nothing_to_do(
     assert changed[f"scoreback-alerts-{namespace}"] == "update"
     assert scoreback("apply", file).code == 0
     assert scoreback("plan", file, "--json").changed == set()
+
+
+def test_a_connection_that_leaves_all_to_the_cluster_has_nothing_to_do_after_apply(
+    scoreback: Callable[..., Planned],
+    file: Path,
+    workspace: Path,
+    elasticsearch_url: str,
+    namespace: str,
+) -> None:
+    write_connection(workspace, elasticsearch_url, namespace, replicas=None)
+    assert scoreback("apply", file).code == 0
+    planned = scoreback("plan", file, "--json")
+    assert (planned.code, planned.changed) == (0, set())
 
 
 def test_a_stream_follows_the_retention_of_the_settings_unless_somebody_gave_it_another(

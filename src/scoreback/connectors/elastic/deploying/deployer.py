@@ -27,6 +27,8 @@ _DEFAULTS: Mapping[str, object] = {
     "data_stream.hidden": "false",
     "data_stream.allow_custom_routing": "false",
 }
+# What says nothing, and is there or not, as the server likes: it writes no settings as "index".
+_NOTHING = (("data_stream", "{}"), ("template.settings", "{}"), ("template.settings.index", "{}"))
 _NOT_OURS = ("created_date", "modified_date", "version")
 
 
@@ -198,11 +200,7 @@ def _flat(body: object, above: str = "") -> dict[str, str]:
             found |= _flat(below, f"{above}.{key}" if above else str(key))
         if not body and above:
             found[above] = "{}"
-        return {
-            k: v
-            for k, v in found.items()
-            if _DEFAULTS.get(k) != v and (k, v) != ("data_stream", "{}")
-        }
+        return {k: v for k, v in found.items() if _DEFAULTS.get(k) != v and (k, v) not in _NOTHING}
     if isinstance(body, list | tuple):
         if body and isinstance(body[0], Mapping):
             parts = {str(i): item for i, item in enumerate(body)}
