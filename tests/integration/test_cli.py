@@ -248,19 +248,23 @@ def test_a_backtest_fails_below_what_is_asked_where_no_version_was_kept(
 ) -> None:
     scoreback("load", export, "--stream", "tiny")
     window = ("--since", "2026-01-05", "--until", "2026-01-08", "--starts", "1")
-    more = ("--fail-below", "precision=0.1", "--junit", tmp_path / "out.xml", "--json")
+    asked = ("--fail-below", "precision=0.1", "--fail-below", "aut=0.2")
+    more = (*asked, "--junit", tmp_path / "out.xml", "--json")
     ended = scoreback("backtest", detector, *window, *more)
     assert ended.code == 3
     found = ended.json
     assert "positive" in found["versions"][0]["refused"]
     assert [day["version"] for day in found["days"]] == [None] * 3
     assert found["missed"] == {
-        "precision": "precision is unknown, as there was no alert; the minimum is 0.1"
+        "precision": "precision is unknown, as there was no alert; the minimum is 0.1",
+        "aut": "aut is unknown, as there was no alert; the minimum is 0.2",
     }
-    assert 'failures="1"' in (tmp_path / "out.xml").read_text()
+    assert 'failures="2"' in (tmp_path / "out.xml").read_text()
     shown = scoreback("backtest", detector, *window, "--out", tmp_path / "page.html")
     assert shown.code == 0
     assert "not kept because" in shown.out
+    assert "No version was kept, so nothing was scored" in shown.out
+    assert "--starts 3" not in shown.out
     assert "replayed" in (tmp_path / "page.html").read_text()
 
 

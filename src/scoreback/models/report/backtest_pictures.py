@@ -14,6 +14,7 @@ KINDS = (("true", "true"), ("benign", "benign"), ("false", "false"), ("unlabelle
 
 _WIDTH, _HEIGHT = 340, 150
 _LEFT, _BOTTOM, _TOP = 28, 22, 8
+_NAME = 30  # width of a day, as 07-09
 
 
 def pictures(account: Account) -> dict[str, str]:
@@ -51,7 +52,7 @@ def _bars(names: Sequence[str], stacks: Sequence[Sequence[int]], budget: float, 
             below -= high
     step = max(-(-len(names) // 6), 1)
     for place in range(0, len(names), step):
-        x = _LEFT + place * wide
+        x = min(_LEFT + place * wide, _WIDTH - _NAME)
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{escape(names[place])}</text>')
     y = base - budget * scale
     parts.append(f'<line class="budget" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>')

@@ -10,15 +10,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
+from scoreback.models.detector.spec import Detector
 from scoreback.models.features.units import FIRST
 from scoreback.models.labels.dataset import Dataset
 from scoreback.models.labels.joins import event_labels
 from scoreback.models.labels.truths import NO_VERDICT, UNKNOWN, truths_as_of
+from scoreback.models.labels.unit_labels import subjects
 from scoreback.multivalue import firsts
 from scoreback.sampling import codes
 from scoreback.service.backtesting.material import Material
 from scoreback.service.scoring.pacing import seen_at
 from scoreback.times import EPOCH, span
+
+_AT_A_TIME = 50_000  # units whose labels are looked at together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +42,7 @@ class Units:
         detector = material.detector
         data, seen = identities(material)
         labels = event_labels(data, material.labels.at(now, since=EPOCH), detector)
-        truths = truths_as_of(labels, detector, now)
-        index = pc.index_in(data.event_ids, value_set=truths.event_ids)
-        place = pc.fill_null(index, len(truths.event_ids)).to_numpy()
-        truth = np.append(truths.truth, np.int8(UNKNOWN))[place]
-        verdicts = np.append(truths.verdicts, np.int8(NO_VERDICT))[place]
+        truth, verdicts = _judged(data.event_ids, labels, detector, now)
         if detector.labels.unlabelled == "presumed_benign":
             truth = np.where(verdicts == NO_VERDICT, np.int8(0), truth)
         return cls(
@@ -73,6 +73,24 @@ def identities(material: Material) -> tuple[Dataset, NDArray[np.int64]]:
         repeated=0,
     )
     return data, _ints(rows["seen"])
+
+
+def _judged(
+    ids: pa.Array, labels: pa.Table, detector: Detector, now: datetime
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Truth and verdict of each of *ids*, by *labels*; some at a time, as each takes memory."""
+    truth = np.full(len(ids), UNKNOWN, dtype=np.int8)
+    verdicts = np.full(len(ids), NO_VERDICT, dtype=np.int8)
+    about = subjects(labels)
+    for begin in range(0, len(ids), _AT_A_TIME):
+        some = ids.slice(begin, _AT_A_TIME)
+        own = labels.filter(pc.is_in(about, value_set=some))
+        truths = truths_as_of(own, detector, now)
+        index = pc.index_in(some, value_set=truths.event_ids)
+        known = np.flatnonzero(index.is_valid().to_numpy(zero_copy_only=False))
+        place = index.drop_null().to_numpy()
+        truth[begin + known], verdicts[begin + known] = truths.truth[place], truths.verdicts[place]
+    return truth, verdicts
 
 
 def _identity(batch: pa.Table, entity: str, lag: timedelta) -> pa.Table:

@@ -25,7 +25,7 @@ from scoreback.models.features.online_units import OnlineUnits
 from scoreback.models.features.state_files import StateFiles
 from scoreback.models.features.units import FIRST, UnitPlan, UnitQueries
 from scoreback.models.labels.truths import labels_from_field
-from scoreback.models.labels.unit_labels import UnitLabels
+from scoreback.models.labels.unit_labels import UnitLabels, subjects
 from scoreback.records import (
     EVENT_COLUMNS,
     LABEL_COLUMNS,
@@ -53,12 +53,20 @@ class Labels:
     known: NDArray[np.int64]  # microseconds
     verdicts: int  # how many of the first rows are analysts' verdicts
 
-    def at(self, moment: datetime, since: datetime) -> pa.Table:
-        """Those that were known at *moment*; of verdicts, those given from *since* on."""
+    def at(self, moment: datetime, since: datetime, units: pa.Array | None = None) -> pa.Table:
+        """Those that were known at *moment*; of verdicts, those given from *since* on.
+
+        With *units* the labels that others of these carry themselves are left out.
+        """
         kept = self.known <= micros(moment)
         times = flat(self.table["label_time"]).cast(pa.int64()).to_numpy()
         kept[: self.verdicts] &= times[: self.verdicts] >= micros(since)
-        return self.table.filter(pa.array(kept))
+        if units is not None:
+            carried = self.table.slice(self.verdicts)
+            own = pc.is_in(subjects(carried), value_set=units)
+            own = flat(pc.or_(own, pc.is_null(carried["event_id"])))
+            kept[self.verdicts :] &= own.to_numpy(zero_copy_only=False)
+        return self.table if kept.all() else self.table.filter(pa.array(kept))
 
     def told(self) -> pa.Table:
         """Analysts' verdicts, as `LabelLedger.history` gives them."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from scoreback.columns import flat
 from scoreback.errors import TrainingRefused
 from scoreback.models.artifact.folder import Artifact
 from scoreback.models.artifact.scoring import Scorer
@@ -101,17 +102,21 @@ class Replay:
         scoring = _Scoring(self, len(self._units.seen))
         moment, because = moments[0], FIRST
         while moment < until:
-            trained, artifact = self.train(moment, progress(moment))
+            tell = progress(moment)
+            trained, artifact = self.train(moment, tell)
             scoring.goes_on_with(replace(trained, because=because), artifact)
+            if tell is not None:
+                tell(0, 0, "scoring what came then")
             end = min([one for one in moments if one > moment], default=until)
             moment, because = scoring.score(moment, end) or (end, scheduled)
         return scoring.played
 
     def triggers(self) -> Triggers | None:
         """What asks for trainings beside the schedule; None where the detector names nothing."""
-        if self.detector.train.when is None:
+        when = self.detector.train.when
+        if when is None:
             return None
-        if self._verdicts is None:
+        if self._verdicts is None and when.precision_drop is not None:
             self._verdicts = AlertVerdicts(self._app, self._material)
         return Triggers(self._app, self._material, self._verdicts)
 
@@ -150,7 +155,8 @@ class Replay:
 
     def _labels(self, at: datetime, since: datetime, rows: pa.Table) -> pa.Table:
         """What was known at *at*, without what was in quarantine then."""
-        labels = self._material.labels.at(at, since=since)
+        ids = flat(rows["event_id"])  # what others carry would be looked through in vain
+        labels = self._material.labels.at(at, since=since, units=ids)
         if self.detector.labels.verdicts is None or self._app.connector.labels is None:
             return labels
         labels, _ = without_floods(self._app, self.detector, labels, at)

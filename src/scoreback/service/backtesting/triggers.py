@@ -44,8 +44,8 @@ class _Shown:
 class Triggers:
     """Asks in one replay whether a training is due; waits as `serve` does after any training."""
 
-    def __init__(self, app: App, material: Material, verdicts: AlertVerdicts) -> None:
-        """Ask for the detector of *material*; *verdicts* are those of its alerts."""
+    def __init__(self, app: App, material: Material, verdicts: AlertVerdicts | None) -> None:
+        """Ask for the detector of *material*; *verdicts* are wanted where precision is asked."""
         if material.detector.train.when is None:
             raise ValueError("the detector names nothing that a training is triggered by")
         self._app, self._detector = app, material.detector
@@ -90,7 +90,7 @@ class Triggers:
         reasons = reasons_of(
             self._when,
             self._drift() if self._when.drift is not None else {},
-            self._precision(at) if self._when.precision_drop is not None else {},
+            {} if self._verdicts is None else self._precision(at, self._verdicts),
             0 if self._when.verdicts is None else new_verdicts(
                 self._app, self._detector, self._told, now=at, last=self._last
             ),
@@ -123,16 +123,14 @@ class Triggers:
             one for hour, one in sorted(self._hours.items()) if window.since <= hour < window.until
         ]
 
-    def _precision(self, at: datetime) -> dict[str, float]:
+    def _precision(self, at: datetime, verdicts: AlertVerdicts) -> dict[str, float]:
         times = np.array(self._opened_at, dtype=np.int64)
         lately = np.flatnonzero(times >= micros(at - WINDOW))
         units = pa.concat_arrays(self._opened).take(pa.array(lately))
         version = self._artifact.artifact_hash
         alerts = [
             _Shown(version=version, event_time=moment(time), verdict=verdict)
-            for time, verdict in zip(
-                times[lately].tolist(), self._verdicts.at(units, at), strict=True
-            )
+            for time, verdict in zip(times[lately].tolist(), verdicts.at(units, at), strict=True)
         ]
         figures = self._artifact.manifest.metrics
         return {**promised(figures), **precision_of(self._detector, alerts, version, at)}

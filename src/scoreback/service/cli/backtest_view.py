@@ -15,11 +15,13 @@ def show_backtest(account: Account) -> None:
         f" {account['units']:,} units, budget {account['budget']:,.14g} alerts a day"
     )
     _versions(account)
+    if all(one["refused"] for one in account["versions"]):
+        show.say("No version was kept, so nothing was scored: the reasons are above")
     _days(account)
     _figures(account)
     if len(account["starts"]) > 1:
         _spread(account)
-    else:
+    elif any(not one["refused"] for one in account["versions"]):
         show.say("The figures may depend on the start day; add --starts 3 to see how much")
     if found["counts"]["unlabelled"]:
         show.say(

@@ -109,22 +109,22 @@ def _span(text: str | None) -> timedelta | None:
 
 
 def _least(given: list[str]) -> dict[str, float]:
+    """The least value of each figure, by the name that it was given by."""
     from scoreback.service.backtesting.backtest import COMPARED
     from scoreback.service.cli.usage import UsageError
 
     found = {}
     for name, text in options.pairs(given, "--fail-below", "precision=0.3").items():
-        figure = _NAMED.get(name, name)
         try:
             value = float(text)
         except ValueError:
             value = -1.0
-        if figure not in COMPARED or not 0 <= value <= 1:
+        if _NAMED.get(name, name) not in COMPARED or not 0 <= value <= 1:
             raise UsageError(
                 f"--fail-below {name}={text} must be a figure and a number from 0 to 1",
                 hint=f"figures: {', '.join(['incidents', 'aut', *COMPARED[:3]])}",
             )
-        found[figure] = value
+        found[name] = value
     return found
 
 
@@ -132,7 +132,7 @@ def _missed(account: dict[str, Any], least: dict[str, float]) -> dict[str, str]:
     """A sentence for each figure that is below its minimum."""
     found = {}
     for name, value in least.items():
-        middle = account["spread"][name]["middle"]
+        middle = account["spread"][_NAMED.get(name, name)]["middle"]
         if middle is None:
             found[name] = f"{name} is unknown, as there was no alert; the minimum is {value:g}"
         elif middle < value:
