@@ -198,7 +198,7 @@ def test_a_document_that_no_request_can_hold_is_refused_alone_and_by_name(
     assert stored(applied, name) == sorted(ids(range(1, 4), name))
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "API key"), (403, "right"), (404, "check")])
+@pytest.mark.parametrize(("status", "hint"), [(401, "API key"), (403, "privilege"), (404, "check")])
 def test_a_refusal_is_not_tried_again_and_says_what_to_do(
     name: str,
     status: int,
