@@ -1,6 +1,6 @@
-"""Techniques of MITRE ATT&CK by id: their names, and the tactics that they serve.
+"""Techniques of MITRE ATT&CK by id: their names and tactics.
 
-``attack.tsv`` has the facts of one version of ATT&CK; it says which, and whose they are.
+``attack.tsv`` has the data of one version of ATT&CK, and names the version and the owner.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Arrow columns: tables of events put together, columns in one piece, and the bytes of texts."""
+"""Arrow columns: concatenated tables of events, unchunked columns, and the bytes of texts."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 def together(tables: Sequence[pa.Table]) -> pa.Table:
     """The rows of *tables*, which have the same columns in the same order.
 
-    A field may be float64 in one and text in another, which had a value that is not a number: it
-    is text in all, and means the same.
+    A field may be float64 in one table and text in another that had a value that is not a number;
+    then it becomes text in all, with the same meaning.
     """
     first = tables[0].schema
     types = [{table.schema.field(i).type for table in tables} for i in range(len(first))]
@@ -31,7 +31,7 @@ def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def text_bytes(column: pa.Array) -> NDArray[np.uint8]:
-    """The UTF-8 of all texts of *column*, one after the other: a look at it makes no object."""
+    """The UTF-8 bytes of all texts of *column*, concatenated, without creating Python objects."""
     if not len(column):
         return np.zeros(0, np.uint8)
     _, offsets, data = column.buffers()

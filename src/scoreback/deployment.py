@@ -1,4 +1,4 @@
-"""What we want in a SIEM beside scores, alert rules and resources, and how it stands there."""
+"""Alert rules and resources that we deploy in a SIEM, and their state there."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,29 +14,29 @@ MODEL = "portable_model"  # the kind of a resource that is one
 
 
 class Delivery(StrEnum):
-    """What analysts get of an alert."""
+    """What an alert becomes for analysts."""
 
     FINDING = "finding"  # an alert of its own
     RISK = "risk"  # a contribution to the risk of its entity
-    RANK = "rank"  # an order in a queue that is there already
+    RANK = "rank"  # an order within an existing queue
 
 
 class Suppress(StrEnum):
-    """What can keep a hit from becoming an alert of its own."""
+    """What can keep a hit from becoming a separate alert."""
 
     PER_ENTITY = "per_entity"  # a cap of alerts for an entity and day
     THROTTLE = "throttle"  # hits of an entity that follow an alert closely
 
 
 class Reads(StrEnum):
-    """What a rule over a detector's scores looks at."""
+    """What a rule over a detector's scores reads."""
 
     SCORES = "scores"
     EVENTS = "events"  # those with a score beside them that is to alert: `Enrichment.EVENT`
 
 
 class RuleKind(StrEnum):
-    """What an alert rule looks at."""
+    """What an alert rule is about."""
 
     SCORE = "score"  # scores of one detector
     HEALTH = "health"  # health documents of all detectors; no analyst's verdict on it is a label
@@ -46,13 +46,13 @@ class RuleKind(StrEnum):
 class AlertRule:
     """What a SIEM needs to raise alerts from one detector's scores, or about its health.
 
-    Which scores are hits is on each score (its ``alert``): the threshold moves within the day.
+    Each score says whether it is a hit (its ``alert``), as the threshold moves within the day.
     """
 
     name: str
     detector: str
-    version: str  # whose scores it looks at; empty: those of any version
-    per_entity: int  # alerts per entity and UTC day; what overflows joins the last of them
+    version: str  # version of the scores it reads; empty: any version
+    per_entity: int  # alerts per entity and UTC day; further hits join the last of them
     throttle: timedelta  # hits of an entity within it join that entity's open alert
     budget: float  # alerts a day that the threshold is paced to
     severity: Severity
@@ -60,11 +60,11 @@ class AlertRule:
     description: str = ""
     entity_field: str = ""  # whose value is a score's entity; what alerts are grouped by
     delivery: Delivery = Delivery.FINDING
-    paused: bool = False  # by us; whether the user switched it off is theirs
+    paused: bool = False  # by us; users may switch it off independently
     notes: str = ""  # for the analyst who gets the alert
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids
     kind: RuleKind = RuleKind.SCORE
-    use_case: str = ""  # as the detector's file has it
+    use_case: str = ""  # as in the detector file
     reads: Reads = Reads.SCORES
     selection: Mapping[str, object] = field(default_factory=dict, hash=False)  # of `Reads.EVENTS`
     stage: Stage = Stage.LIVE  # of the scores; those of audits are a sample of what is below
@@ -78,7 +78,7 @@ class AlertRule:
 
 
 def rule_body(rule: AlertRule) -> dict[str, Any]:
-    """*rule* as JSON has it, where a SIEM keeps rules as documents."""
+    """*rule* as JSON, for SIEMs that keep rules as documents."""
     body = {
         **asdict(rule),
         "throttle": span(rule.throttle),
@@ -89,7 +89,7 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
         "reads": rule.reads.value,
         "stage": rule.stage.value,
     }
-    if rule.kind is RuleKind.SCORE:  # versions of before wrote none: their rules stay as they are
+    if rule.kind is RuleKind.SCORE:  # older versions wrote none, and their rules must not change
         del body["kind"]
     if not rule.use_case:
         del body["use_case"]
@@ -101,12 +101,12 @@ def rule_body(rule: AlertRule) -> dict[str, Any]:
 
 
 def rule_from(body: Mapping[str, Any]) -> AlertRule:
-    """The rule that `rule_body` wrote; what versions of before did not write has its default.
+    """The rule that `rule_body` wrote; what older versions did not write gets its default.
 
-    They wrote a threshold: whether a score is a hit is on the score by now.
+    They wrote a threshold, which is ignored, as each score now says whether it is a hit.
 
     Raises:
-        KeyError, TypeError, ValueError: somebody changed it so that it is not a rule.
+        KeyError, TypeError, ValueError: somebody changed it, and it is no longer a rule.
     """
     known = {key: value for key, value in body.items() if key != "threshold"}
     return AlertRule(
@@ -127,17 +127,17 @@ def rule_from(body: Mapping[str, Any]) -> AlertRule:
 class Resource:
     """Something that a connection needs in its SIEM: a template, a policy, an index, a lookup."""
 
-    kind: str  # in the SIEM's words, for example "index_template"
+    kind: str  # the SIEM's own term, for example "index_template"
     name: str
-    body: Mapping[str, object]  # as the SIEM takes it, without our mark of ownership
-    holds_data: bool = False  # removing it removes what was written
-    detector: str = ""  # whose it is; empty: the connection's own
+    body: Mapping[str, object]  # in the SIEM's format, without our mark of ownership
+    holds_data: bool = False  # removing it removes stored data
+    detector: str = ""  # the detector it belongs to; empty: the connection
     version: str = ""  # of the detector's model, where it goes with one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelResource(Resource):
-    """A model that the SIEM scores with by itself; it has to pass the gate before it goes there."""
+    """A model with which the SIEM itself scores; it must pass the gate before it is deployed."""
 
     model: PortableModel  # as the SIEM reads it back
     digest: str  # of what the SIEM keeps
@@ -145,7 +145,7 @@ class ModelResource(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativePoint:
-    """By what a SIEM scores the events of one detector itself, or why it does not."""
+    """The model with which a SIEM itself scores a detector's events, or why it does not."""
 
     detector: str
     entity_field: str
@@ -159,7 +159,7 @@ class NativePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorNeeds:
-    """What a connection is told of a detector, to say what it needs in the SIEM for it."""
+    """What a connection must know of a detector to say what it needs in the SIEM for it."""
 
     detector: str
     version: str  # that scores
@@ -170,11 +170,11 @@ class DetectorNeeds:
 
 
 class Standing(StrEnum):
-    """How something that we want in a SIEM stands there now."""
+    """The current state of something that we deploy in a SIEM."""
 
     ABSENT = "absent"
-    CURRENT = "current"  # ours, and as we want it
-    AWAITED = "awaited"  # not there, and nothing to do: the SIEM makes it with what comes first
+    CURRENT = "current"  # ours, and up to date
+    AWAITED = "awaited"  # missing, and nothing to do: the SIEM creates it with the first document
     OUTDATED = "outdated"  # ours, from an earlier version or another setting
     EDITED = "edited"  # ours, and changed by somebody since we wrote it
     FOREIGN = "foreign"  # somebody else's, under our name
@@ -182,8 +182,8 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What `Deployer.standing` saw, with the differences in words: path, there, wanted."""
+    """What `Deployer.standing` found, with the differences in words: path, current, wanted."""
 
     standing: Standing
     differences: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()  # what is wanted and the SIEM does not do, a sentence each
+    limits: tuple[str, ...] = ()  # what is wanted but not supported by the SIEM, a sentence each

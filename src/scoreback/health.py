@@ -1,7 +1,7 @@
-"""How a detector is doing, as documents that every SIEM gets under the same names and units.
+"""A detector's health as documents, with the same names and units in every SIEM.
 
-A document is of one detector, moment, kind and subject. Its figures are those of `FIGURES` and no
-others: dashboards and alert rules in SIEMs read them, and docs/health.md explains them.
+A document is about one detector, moment, kind and subject. It only has figures that are in
+`FIGURES`: dashboards and alert rules in SIEMs read them, and docs/health.md explains them.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from scoreback.records import TIME, Stage
 Figure = float | str | datetime
 Type = Literal["number", "text", "time"]
 
-HEALTH_RULES = "health."  # how the names of rules about detectors begin; no detector's has a dot
-OWN = "scoreback.health"  # how the names of our fields begin; also the detector of health's alerts
+HEALTH_RULES = "health."  # prefix of names of health rules; no detector's name has a dot
+OWN = "scoreback.health"  # prefix of our fields' names; also the detector of health alerts
 
 
 class Kind(StrEnum):
@@ -39,12 +39,12 @@ class Kind(StrEnum):
     RUN = "run"  # its subject: the kind of job
     REFUSED = "refused"
     GATE = "gate"  # its subject: the shadow
-    RECALL = "recall"  # its subject: the version that was taken back
+    RECALL = "recall"  # its subject: the version that was rolled back
     SPREAD = "spread"  # its subject: the version
 
 
 class Condition(StrEnum):
-    """What can be wrong with a detector: a figure of its status, 1 where it is."""
+    """What can be wrong with a detector: a figure of its status, which is 1 if it is."""
 
     STALE = "stale"
     STARVED = "starved"
@@ -134,7 +134,7 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthDocument:
-    """Figures of one detector, moment, kind and subject; what is not known is left out."""
+    """Figures of one detector, moment, kind and subject; unknown figures are left out."""
 
     detector: str
     at: datetime
@@ -144,7 +144,7 @@ class HealthDocument:
     figures: Mapping[str, Figure]
 
     def __post_init__(self) -> None:
-        """Refuse figures that no dashboard knows."""
+        """Refuse figures that are not in `FIGURES`."""
         known = FIGURES[self.kind]
         for name, value in self.figures.items():
             types = _TYPES[known[name]] if name in known else None
@@ -155,7 +155,7 @@ class HealthDocument:
 
     @property
     def health_id(self) -> str:
-        """Names the document for ever: the same again is counted once."""
+        """The document's permanent id, so that writing it again counts once."""
         parts = [self.detector, self.at.isoformat(), self.kind.value, self.subject]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
@@ -210,14 +210,14 @@ def health_document(fields: Mapping[str, object]) -> HealthDocument:
 
 
 def moment_of(value: object) -> datetime:
-    """A time as a document holds it."""
+    """Read a time of a document."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
 
 
 def health_hits(rule: AlertRule, documents: Iterable[HealthDocument]) -> pa.Table:
-    """The *documents* in which the condition of a health *rule* holds, as hits of a rule engine.
+    """The *documents* for which the condition of a health *rule* holds, as hits of a rule engine.
 
-    A hit's entity is the detector that it is about, its reasons are why.
+    A hit's entity is the detector, and its reasons say why.
     """
     rows = []
     for document in documents:
@@ -244,7 +244,7 @@ def health_hits(rule: AlertRule, documents: Iterable[HealthDocument]) -> pa.Tabl
 
 
 def condition_of(rule: AlertRule) -> str:
-    """The figure of a status that a health *rule* is about."""
+    """The figure of the status that a health *rule* is about."""
     return rule.name.removeprefix(HEALTH_RULES)
 
 

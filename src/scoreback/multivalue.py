@@ -1,4 +1,4 @@
-"""Fields with several values: how a list travels in a text column, and what is read out of it.
+"""Fields with several values: how a text column holds lists, and how features read them.
 
 Nearly every field of nearly every event has one value, and then its cell is that text. A list is
 written into one text as well: each value preceded by `MARK`. So one type of column holds both, and
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from scoreback.columns import flat, text_bytes
 
-# Two of the code points that Unicode keeps for a program's own use: no text that comes from outside
-# should hold them, and one that does all the same is escaped.
+# Two of Unicode's noncharacters, which are for a program's internal use: texts from outside should
+# not contain them, and those that do are escaped.
 MARK, _ESCAPE = "\ufdd0", "\ufdd1"
 _FIRST_BYTES = MARK.encode()
 _FIRST_BYTE = _FIRST_BYTES[0]
@@ -32,7 +32,7 @@ _READABLE = ", "
 
 
 def cell(values: Iterable[str | None]) -> str | None:
-    """The cell of a field that has *values*; None where it has none."""
+    """The cell of a field with *values*; None if there are none."""
     given = [value for value in values if value is not None]
     some = [value for value in given if value]
     if not some:
@@ -45,7 +45,7 @@ def cell(values: Iterable[str | None]) -> str | None:
 
 
 def values_of(text: str) -> list[str]:
-    """The values of one cell, in order; one where it holds no list."""
+    """The values of one cell, in order; a single one if it holds no list."""
     if not text.startswith(MARK):
         return [text]
     return [
@@ -61,7 +61,7 @@ def cells(lists: pa.ListArray) -> pa.Array:
     rows = np.repeat(np.arange(len(lists)), np.diff(offsets))
     absent = pc.is_null(values).to_numpy(zero_copy_only=False)
     empty = pc.fill_null(pc.equal(values, ""), False).to_numpy(zero_copy_only=False)
-    hidden = lengths[rows] == 0  # what a null list still points to
+    hidden = lengths[rows] == 0  # the values that a null list still points to
     some = ~(absent | empty | hidden)
     counts = np.bincount(rows[some], minlength=len(lists))
     blank = np.bincount(rows[empty & ~hidden], minlength=len(lists)) > 0
@@ -80,7 +80,7 @@ def cells(lists: pa.ListArray) -> pa.Array:
 
 
 def plain(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The column of *texts* of which each is one value, whatever it begins with."""
+    """The column of *texts*, each of which is one value, even if it begins with `MARK`."""
     column = flat(texts)
     if not has_lists(column):
         return column
@@ -90,7 +90,7 @@ def plain(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def merged(columns: Sequence[pa.Array]) -> pa.Array:
-    """One column of several: of each row the values of all of them, in the order of *columns*."""
+    """Merge columns into one: each row has the values of all, in the order of *columns*."""
     if len(columns) == 1:
         return columns[0]
     held = sum(column.is_valid().to_numpy(zero_copy_only=False).astype(np.int8)
@@ -108,7 +108,7 @@ def merged(columns: Sequence[pa.Array]) -> pa.Array:
 
 
 def has_lists(column: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether some cell of *column* holds a list; cheap, as every column of a batch is asked."""
+    """Whether some cell of *column* holds a list; fast, as it is called for every column."""
     if isinstance(column, pa.ChunkedArray):
         return any(map(has_lists, column.chunks))
     if column.type != pa.string() or not len(column):
@@ -147,7 +147,7 @@ def lists(column: pa.Array | pa.ChunkedArray) -> pa.ListArray:
 
 
 def real_lists(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """*column* as others take it: its `lists` where it holds some, else its texts."""
+    """*column* for other programs: its `lists` if it holds any, else its texts."""
     return lists(column) if has_lists(column) else flat(column)
 
 
@@ -162,7 +162,7 @@ def joined(column: pa.Array | pa.ChunkedArray, separator: str) -> pa.Array:
 
 
 def readable(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Each cell as people read it: ``a, b``."""
+    """Each cell as text for people: ``a, b``."""
     return joined(column, _READABLE)
 
 
@@ -172,7 +172,7 @@ def sets(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def holds_any(column: pa.Array | pa.ChunkedArray, texts: Collection[str]) -> pa.Array:
-    """Whether one of the values of each cell is among *texts*; false where there is none."""
+    """Whether one of the values of each cell is among *texts*; false for cells without values."""
     whole, wanted = flat(column), pa.array(sorted(texts), pa.string())
     if not has_lists(whole):
         return pc.fill_null(pc.is_in(whole, value_set=wanted), False)
@@ -185,7 +185,7 @@ def holds_any(column: pa.Array | pa.ChunkedArray, texts: Collection[str]) -> pa.
 def unfolded(
     column: pa.Array | pa.ChunkedArray, most: int | None = None
 ) -> tuple[NDArray[np.int64], pa.Array]:
-    """Rows and values of the cells, one for each value of a cell, its first *most* at most."""
+    """The row and value of each value of the cells, but at most the first *most* of a cell."""
     found = lists(column)
     lengths = pc.fill_null(found.value_lengths(), 0).to_numpy()
     lengths = lengths if most is None else np.minimum(lengths, most)
@@ -196,7 +196,7 @@ def unfolded(
 
 
 def sql_readable(text: str) -> str:
-    """DuckDB's expression for what `readable` makes of the cell *text*, itself an expression."""
+    """DuckDB's expression for `readable` of the cell *text*, which is itself an expression."""
     mark, escape = f"chr({ord(MARK)})", f"chr({ord(_ESCAPE)})"
     told = f"replace(substr({text}, 2), {mark}, '{_READABLE}')"
     told = f"replace(replace({told}, {escape} || '1', {mark}), {escape} || '0', {escape})"
@@ -224,7 +224,7 @@ def _split(marked: pa.Array) -> pa.ListArray:
 def _of_lists(
     column: pa.Array | pa.ChunkedArray, change: Callable[[pa.ListArray], pa.Array]
 ) -> pa.Array:
-    """*column* with what *change* makes of the lists among its cells."""
+    """*column* with *change* applied to the cells that hold lists."""
     whole = flat(column)
     if not has_lists(whole):
         return whole

@@ -1,4 +1,4 @@
-"""Names that last: of scores and alerts, of the events of a unit, of our fields on an event."""
+"""Permanent names of scores and alerts, references to a unit's events, and names of our fields."""
 
 import hashlib
 import json
@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ID_DIGITS = 32  # of a score's name
-MEMBERS = 1000  # events of a unit whose names its event_ref carries: the first by time, then id
-UNIT_REF = '{"unit_of":'  # how the ref of a unit begins, and no ref of an event
+MEMBERS = 1000  # events named in a unit's event_ref: the first by time, then id
+UNIT_REF = '{"unit_of":'  # prefix of a unit's ref; no event's ref begins like this
 
 
 def score_id(detector: str, version: str, stage: str, connection: str, event_id: str) -> str:
-    """The name of one score for ever: of sha256 over the length-prefixed parts 128 bits, in hex.
+    """The permanent id of a score: 128 bits of sha256 over the length-prefixed parts, in hex.
 
-    Of ten thousand million scores two share a name with a chance of one in 10^19; a longer name is
-    what an index of scores would spend most on.
+    Among 10^10 scores, two share an id with a probability of one in 10^19; a longer id would take
+    most of the space of an index of scores.
     """
     return score_ids(detector, version, stage, connection, [event_id])[0]
 
@@ -22,7 +22,7 @@ def score_id(detector: str, version: str, stage: str, connection: str, event_id:
 def score_ids(
     detector: str, version: str, stage: str, connection: str, event_ids: Iterable[str]
 ) -> list[str]:
-    """The `score_id` of each of *event_ids*; what they share is digested once."""
+    """The `score_id` of each of *event_ids*; the shared parts are hashed once."""
     shared = hashlib.sha256()
     for part in (detector, version, stage, connection):
         shared.update(_prefixed(part.encode()))
@@ -35,7 +35,7 @@ def score_ids(
 
 
 def alert_id(rule: str, opened_by: str) -> str:
-    """The name of the alert of *rule* that the score *opened_by* opened: the same for ever."""
+    """The permanent id of the alert of *rule* that the score *opened_by* opened."""
     data = f"{len(rule)}:{rule}{opened_by}".encode()
     return hashlib.sha256(data).hexdigest()[:24]
 
@@ -51,14 +51,14 @@ def own_fields(detector: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """The events that a unit was made of."""
+    """The events of a unit."""
 
     events: int  # all of them
     named: tuple[tuple[str, str], ...]  # (event_ref, event_id) of the first `MEMBERS`
 
 
 def members_of(event_ref: str) -> Members | None:
-    """The events of a unit by its *event_ref*; None where that is the ref of an event.
+    """The events of a unit by its *event_ref*; None if that is the ref of an event.
 
     A unit's ref is ``{"unit_of": 3, "members": [[event_ref, event_id], ...]}``: how many events it
     has, and which. A door writes a unit's score onto each of them.

@@ -1,6 +1,6 @@
-"""Opens files that somebody named, and nothing else that may lie in their place.
+"""Opens only regular files, whatever else has the name that somebody gave.
 
-A named pipe would be waited for, a device may never end, and both can have a file's name.
+Opening a named pipe would wait, and a device may never end.
 """
 
 import errno
@@ -25,7 +25,7 @@ def open_regular(path: Path) -> BufferedReader:
         IsADirectoryError: *path* is a directory.
         OSError: it cannot be opened, or is not a regular file; ``strerror`` says which.
     """
-    _refuse_others(path, path.stat())  # before it is opened: that alone moves some devices
+    _refuse_others(path, path.stat())  # check before opening, as opening alone affects some devices
     descriptor = os.open(path, _FLAGS)
     try:
         _refuse_others(path, os.fstat(descriptor))

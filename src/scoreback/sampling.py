@@ -1,4 +1,4 @@
-"""Even draws from ids: the same id gives the same number, in any run, on any machine."""
+"""Uniform draws from ids: the same id gives the same number in any run and on any machine."""
 
 from hashlib import md5, sha256
 
@@ -12,10 +12,10 @@ _FEW = 40_000
 
 
 def digests(ids: pa.Array | pa.ChunkedArray, salt: str) -> NDArray[np.uint64]:
-    """64 bits of a digest of *salt* and each of *ids*, evenly spread.
+    """64 bits of a digest of *salt* and each of *ids*, uniformly distributed.
 
-    The lower half of MD5, which is quick and no secret. To open DuckDB takes as long as to digest
-    `_FEW` ids here.
+    The lower half of MD5, which is fast; it need not be secure. Opening DuckDB takes as long as
+    digesting `_FEW` ids here.
     """
     if len(ids) <= _FEW:
         salted = (f"{salt}/{one}".encode() for one in ids.to_pylist())
@@ -37,7 +37,7 @@ def draws(ids: pa.Array | pa.ChunkedArray, salt: str) -> NDArray[np.float64]:
 
 
 def codes(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-    """63 bits of a digest of each of *texts*; -1 where there is none."""
+    """63 bits of a digest of each of *texts*; -1 for null."""
     whole = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
     coded = whole.combine_chunks().dictionary_encode()
     if isinstance(coded, pa.ChunkedArray):

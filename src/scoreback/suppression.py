@@ -1,4 +1,4 @@
-"""Which hits an analyst is shown: per-entity cap, overflow and throttle, by one definition.
+"""Which hits become alerts: the one definition of per-entity cap, overflow and throttle.
 
 The alert rules of the embedded SIEM and a model's evaluation must agree on what an alert is, or
 "precision at budget" would promise something that nobody sees. The field's words for this are alert
@@ -38,7 +38,7 @@ class Suppression:
 
 
 def hits_of(rule: AlertRule, scores: pa.Table) -> pa.Table:
-    """The *scores* that *rule* is about, by time: of its stage and version, and to alert."""
+    """The hits of *rule* among *scores*, by time: of its stage and version, with ``alert`` set."""
     wanted = pc.and_(scores["alert"], pc.equal(scores["detector"], rule.detector))
     wanted = pc.and_(wanted, pc.equal(scores["stage"], rule.stage.value))
     if rule.version:
@@ -64,7 +64,7 @@ class Placed:
 
 
 def place(rule: AlertRule, hits: pa.Table, before: Iterable[OpenAlert]) -> Placed:
-    """Let each of *hits* open an alert of *rule* or join one: what a rule engine does with them.
+    """Decide which of *hits* open an alert of *rule* and which join one, as a rule engine does.
 
     Args:
         rule: its cap and throttle decide, its name is part of each alert's id.

@@ -1,4 +1,4 @@
-"""Times as they are stored and computed with: whole microseconds since 1970, UTC."""
+"""Times for storage and computation: whole microseconds since 1970, UTC."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def span(duration: timedelta) -> int:
 
 
 def duration(text: object) -> timedelta | None:
-    """``"5m"``, ``"1h"``, ``"7d"`` as people write a duration; None where *text* is no such."""
+    """Read a duration such as ``"5m"``, ``"1h"``, ``"7d"``; None if *text* is none."""
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
@@ -42,7 +42,7 @@ def duration(text: object) -> timedelta | None:
 
 
 def duration_setting(given: object) -> object:
-    """A duration of a setting as people write it; ISO 8601 and seconds are left as they are.
+    """Read a duration of a setting; ISO 8601 and numbers of seconds are left unchanged.
 
     Raises:
         ValueError: it is text of another form.

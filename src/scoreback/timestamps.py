@@ -1,7 +1,7 @@
-"""Reads times as exports write them; an offset is never dropped, none is taken as UTC.
+"""Reads times in the formats of exports; offsets are kept, and times without one are UTC.
 
 Whether ``03/04/2024`` has the day or the month first is decided once for all texts that are read
-together: by those that can be read in one way only, else the month is taken to come first.
+together: by those that can only be read in one way, else the month comes first.
 """
 
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ _KIBANA = "[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4} @ [0-9]{2}:[0-9]{2}:[0-9]{2}([.][0
 _MICROSECONDS = r"regexp_replace(t, '([.][0-9]{6})[0-9]+', '\1')"
 
 # A number is an epoch time when its year is plausible. The lengths of the four units don't meet, so
-# the length tells the unit; others (20220115, 17) are no times. 2024050109 is rather ten o'clock of
-# a day of 2024 than a time of 2034, and is neither.
+# the length tells the unit; other numbers (20220115, 17) are not times. 2024050109 is rather ten
+# o'clock of a day of 2024 than a time of 2034, and is neither.
 _SINCE, _UNTIL = 788_918_400_000_000, 4_102_444_800_000_000  # of the years 1995 to 2099
 _DATE_AND_HOUR = "(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])"
 _EPOCHS = {  # digits before the point, and how many after it make microseconds
@@ -109,20 +109,20 @@ class Times:
 
     values: pa.Array  # of type `TIME`; null where a text is not a time
     formats: Mapping[str, int]  # format → how many texts were written so
-    without_offset: int = 0  # texts without an offset, taken as UTC or as the reader's zone
+    without_offset: int = 0  # texts without an offset, read in UTC or the reader's zone
     day_first: bool | None = None  # how dates with slashes were read; None where there are none
-    certain: bool = True  # whether a text, or who asked, told so
+    certain: bool = True  # whether a text or the caller decided that
 
 
 class TimeReader:
-    """Reads columns of times; holds a DuckDB connection that `close` lets go."""
+    """Reads columns of times; has a DuckDB connection, so call `close` at the end."""
 
     def __init__(self, *, form: str | None = None, zone: str | None = None) -> None:
         """Open the engine that reads.
 
         Args:
-            form: how all times are written, as ``strptime`` has it; without it, as usual.
-            zone: name of the time zone that times without an offset are in; without it, UTC.
+            form: the format of all times, as for ``strptime``; by default, the usual formats.
+            zone: the name of the time zone of times without an offset; by default, UTC.
 
         Raises:
             ConfigError: *form* or *zone* is not valid.
@@ -138,15 +138,15 @@ class TimeReader:
             raise
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         self._engine.close()
 
     def read(self, texts: pa.Array, *, day_first: bool | None = None) -> Times:
-        """Read each of *texts*, whatever format it is in.
+        """Read each of *texts*, in whatever format it is.
 
         Args:
             texts: of one column.
-            day_first: how dates with slashes are read; without it, as most texts say.
+            day_first: whether dates with slashes have the day first; by default, the texts decide.
         """
         left = pc.utf8_trim_whitespace(texts)
         values = pa.nulls(len(texts), TIME)
@@ -197,7 +197,7 @@ class TimeReader:
                 self._in_zone(pa.array([0], TIME))
             except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
                 raise ConfigError(
-                    f"{self._zone!r} is not the name of a time zone",
+                    f"{self._zone!r} is not a known time zone",
                     hint="write it as Europe/Berlin, America/New_York or UTC",
                 ) from error
         if form is not None:
@@ -205,7 +205,7 @@ class TimeReader:
                 self._cast(pa.array([""]), self._own[_OWN][1])
             except duckdb.Error as error:
                 raise ConfigError(
-                    f"{form!r} does not say how times are written",
+                    f"{form!r} is not a valid format of times",
                     hint="write it as for strptime, for example '%d/%m/%Y %H:%M:%S'",
                 ) from error
 
@@ -237,7 +237,7 @@ def _own(form: str) -> dict[str, tuple[str, str]]:
 
 
 def _plausible(read: pa.Array, texts: pa.Array) -> pa.Array:
-    """*read* without the times of other years than an event has."""
+    """*read* without times in years that are not plausible for events."""
     moments = read.cast(pa.int64())
     fits = pc.and_(pc.greater_equal(moments, _SINCE), pc.less(moments, _UNTIL))
     hour = pc.match_substring_regex(texts, f"^{_DATE_AND_HOUR}$")

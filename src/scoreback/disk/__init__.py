@@ -1,1 +1,1 @@
-"""Our files on disk: private, whole or not at all, checked when read, and honest about no room."""
+"""Our files on disk: private, written completely or not at all, and checked when read."""

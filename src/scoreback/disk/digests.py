@@ -1,4 +1,4 @@
-"""Compares files with the digests that they were written under."""
+"""Compares files with the digests recorded when they were written."""
 
 import hashlib
 from pathlib import Path
@@ -7,10 +7,10 @@ _Signature = tuple[int, int, int, int]
 
 
 class Digests:
-    """Remembers which files were compared: each is read once for as long as it stays the same."""
+    """Remembers which files were compared, so that an unchanged file is read only once."""
 
     def __init__(self) -> None:
-        """Nothing was compared yet."""
+        """Start without compared files."""
         self._equal: dict[Path, tuple[str, _Signature]] = {}
 
     def equal(self, path: Path, sha256: str) -> bool:
@@ -30,7 +30,7 @@ class Digests:
         return True
 
     def forget(self, path: Path) -> None:
-        """The file is removed."""
+        """Forget a removed file."""
         self._equal.pop(path, None)
 
 

@@ -1,8 +1,8 @@
-"""Files for their owner only, written aside under a random name and renamed when they are whole.
+"""Private files, written under a random name and renamed when they are complete.
 
 A file or folder that is being written is a *draft*, locked by the process that writes it. So a
-draft that nobody holds is what a killed process left behind, whoever asks: `sweep` removes it.
-Nothing here is ever written through a symbolic link.
+draft without a lock was left behind by a killed process, and `sweep` removes it. Nothing here is
+ever written through a symbolic link.
 """
 
 import errno
@@ -69,7 +69,7 @@ def unlinked(path: Path) -> Path:
     """*path*, unless it is a symbolic link.
 
     Raises:
-        OSError: it is one: whoever made it wants another file to be written.
+        OSError: it is a symbolic link, which would redirect the write to another file.
     """
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
@@ -92,7 +92,7 @@ class Draft:
         return found
 
     def keep(self, target: Path) -> None:
-        """Make it *target*, on disk for good; whatever was there is replaced, a link as such."""
+        """Rename it to *target* and sync it; an existing file or link is replaced."""
         self.file.flush()
         os.fsync(self.file.fileno())
         self.path.replace(target)
@@ -100,7 +100,7 @@ class Draft:
 
 @contextmanager
 def draft(folder: Path) -> Iterator[Draft]:
-    """A new file in *folder*; what was not kept by the end is removed."""
+    """A new file in *folder*, which is removed at the end unless it was kept."""
     path, descriptor = _new_file(folder)
     with os.fdopen(descriptor, "w+b") as file:
         try:
@@ -110,7 +110,7 @@ def draft(folder: Path) -> Iterator[Draft]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write *content* to *path*, whole or not at all, in a folder that is made if need be."""
+    """Write *content* to *path*, completely or not at all; create the folder if necessary."""
     with draft(private_folder(path.parent)) as new:
         new.file.write(content)
         new.keep(path)
@@ -133,7 +133,7 @@ class DraftFolder:
 
 @contextmanager
 def draft_folder(folder: Path) -> Iterator[DraftFolder]:
-    """A new folder in *folder*; what was not kept by the end is removed with all that is in it."""
+    """A new folder in *folder*, which is removed with its content at the end unless it was kept."""
     path, descriptor = _new_folder(folder)
     try:
         yield DraftFolder(path)
@@ -143,9 +143,9 @@ def draft_folder(folder: Path) -> Iterator[DraftFolder]:
 
 
 def sweep(folder: Path, *, also: str | None = None) -> int:
-    """Remove what killed processes left half-written in *folder*; how many files and folders.
+    """Remove unfinished files and folders of killed processes in *folder*; return how many.
 
-    Whatever a living process writes stays, and so does whatever cannot be removed.
+    Drafts of living processes stay, and so does what cannot be removed.
 
     Args:
         folder: that is looked through, not what is below it.
@@ -167,7 +167,7 @@ def open_to_others(path: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in *folder* survive a power cut."""
+    """Sync *folder*, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -185,12 +185,12 @@ def _new_file(folder: Path) -> tuple[Path, int]:
         descriptor = create(path)
         if _held(descriptor):
             return path, descriptor
-        os.close(descriptor)  # a sweep came between the two: another name
+        os.close(descriptor)  # a sweep came in between: try another name
 
 
 def _new_folder(folder: Path) -> tuple[Path, int]:
     while True:
-        with suppress(FileNotFoundError):  # a sweep came between two of the three: another name
+        with suppress(FileNotFoundError):  # a sweep came in between: try another name
             path = private_folder(_new_name(folder))
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             if _held(descriptor):
@@ -199,7 +199,7 @@ def _new_folder(folder: Path) -> tuple[Path, int]:
 
 
 def _held(descriptor: int) -> bool:
-    """Take the lock that says somebody is at work; False where the name is gone already."""
+    """Lock a draft that is being written; False if its name is already gone."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

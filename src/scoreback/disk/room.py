@@ -1,4 +1,4 @@
-"""Whether a disk is full: asked of the disk itself where an error does not say so."""
+"""Whether a disk is full; checks the disk itself if an error does not say so."""
 
 import errno
 import os
@@ -15,25 +15,25 @@ _PROBE = 65_536  # bytes; more than what SQLite adds at a time
 
 
 def no_room(error: BaseException | None) -> str | None:
-    """How *error*, or what caused it, says that there is no room; None where it says no such."""
+    """What *error* or its cause says about missing space; None if it is about something else."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return _NO_ROOM[error.errno]
-        if "No space left on device" in str(error):  # engines tell it in text only
+        if "No space left on device" in str(error):  # engines say it only in their text
             return _NO_ROOM[errno.ENOSPC]
         error = error.__cause__ or error.__context__
     return None
 
 
 def reason(error: OSError) -> str:
-    """What *error* says, in words that fit after the name of the thing."""
+    """What *error* says, as text to put after the name of the thing."""
     return no_room(error) or error.strerror or str(error)
 
 
 def remedy(error: OSError) -> str:
-    """What to do about *error* of a file that was to be written."""
+    """What to do about *error* when a file could not be written."""
     if no_room(error) is not None:
         return "free some space on that disk, then try again"
     if error.errno == errno.ELOOP:
@@ -42,10 +42,10 @@ def remedy(error: OSError) -> str:
 
 
 def no_room_beside(path: Path) -> str | None:
-    """Why a file as large as *path* could not grow in its folder; None where it could.
+    """Why *path* cannot grow, for lack of space; None if it can.
 
-    A little is written there and removed. SQLite says "disk I/O error" for a full disk as for a
-    broken one, and only one of the two is mended by a broom.
+    A small file is written there and removed, because SQLite says "disk I/O error" both for a full
+    and for a broken disk.
     """
     try:
         size = max(_size(path), _size(path.with_name(path.name + "-wal")))

@@ -1,4 +1,4 @@
-"""What a SQLite error means for a person, told by its code; and a database for its owner only."""
+"""Explains SQLite errors by their code, and creates private databases."""
 
 import os
 import sqlite3
@@ -18,14 +18,14 @@ _DENIED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with a database: its kind, and what is said about it."""
+    """What is wrong with a database: the kind of trouble, and a text."""
 
     kind: Kind
     said: str
 
 
 def trouble_of(error: BaseException | None, path: Path) -> Trouble:
-    """What *error* of the database at *path* means.
+    """Explain *error* of the database at *path*.
 
     Only what SQLite calls corrupt is ``damaged``. Where it cannot read, write or open, the disk is
     asked whether it is full, as "disk I/O error" is what a full disk gives as well.
