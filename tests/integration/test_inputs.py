@@ -158,7 +158,7 @@ def test_events_that_are_never_scored_are_told_by_load_score_and_check(
     assert "160 events arrived, according to the export, before events that are" in loaded.out
     run = scoreback("score", "alert_queue.yml", "--until", UNTIL, "--json")
     assert json.loads(run.out)["never_scored"] == 160
-    assert "160 events of alert_queue came in after" in run.err
+    assert "160 events of alert_queue came in late" in run.err
     checked = scoreback("check", "alert_queue.yml")
     assert checked.code == 0
     assert "160 events of alert_queue" in " ".join(checked.out.split())
