@@ -21,6 +21,7 @@ _OPTION = rf"--[\w-]+(?: {_VALUE})?"
 _WORD = rf"(?:{_OPTION}|'[^'\n]*'|v\d+\b|[A-Z][A-Z.]+\b|[\w/-]*[./=]{_VALUE})"
 _COPIED = re.compile(
     rf"`[^`\n]+`|\b(?:scoreback|pip|jq|iconv|make|chmod) [a-z-]+(?: {_WORD})*|(?<!\S){_OPTION}"
+    r"|\b[\w.]+: \{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)?\}"  # keys of a detector file
 )
 _LEAST = 24  # columns that a sentence gets at least
 

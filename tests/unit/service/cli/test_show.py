@@ -72,6 +72,7 @@ def test_an_error_goes_on_in_the_next_line_but_what_is_copied_stays_whole(
         "pip install 'scoreback[sigma]'",
         "--time-format '%d.%m.%Y %H:%M'",
         "--strip _source",
+        "train: {accept: {equal_to_rule: true}}",
     )
     for one in copied:
         for before in range(20, 60):
