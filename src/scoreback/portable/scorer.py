@@ -155,16 +155,24 @@ def in_words(words: Words, value: float | str | None) -> str:
         return found or words.before + cut(value) + words.told.get("", words.after)
     if words.told:
         return words.told.get(f"{value:.0f}", words.missing)
-    if words.decimals is not None:
-        shown = f"{value:.{words.decimals}f}"
-    elif value == int(value) and abs(value) < 1e15:
-        shown = f"{value:.0f}"
-    else:
-        shown = f"{value:.4g}"
-    for low, high, after in words.ranges:
-        if low <= value <= high:
-            return words.before + shown + after
-    return words.before + shown + words.after
+    shown = _shown(value, words.decimals)
+    return words.before + shown + _after(words, value, shown)
+
+
+def _after(words: Words, value: float, shown: str) -> str:
+    """What follows a number: another text where it is usual, the last of the ranges."""
+    if words.ranges:
+        *bands, (lowest, highest, alone) = words.ranges
+        ends = (_shown(lowest, words.decimals), _shown(highest, words.decimals))
+        if lowest <= value <= highest or shown in ends:
+            return next((after for low, high, after in bands if low <= value <= high), alone)
+    return words.after
+
+
+def _shown(value: float, decimals: int | None) -> str:
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _rows(columns: Sequence[Sequence[float]], count: int) -> Sequence[Row]:

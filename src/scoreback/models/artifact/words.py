@@ -5,6 +5,8 @@ a text is told by the words in it that spoke. What the model learnt from decides
 where that was not kept, the plain value stands alone.
 """
 
+import math
+
 from scoreback.models.artifact.amounts import as_in, cut, share, shown
 from scoreback.models.artifact.unusual import as_usual, is_half, missing_told, more_often_true
 from scoreback.models.artifact.window_words import Beside, window_in_words
@@ -170,15 +172,27 @@ def usual_beside(value: float, norm: Norm | None, norms: Norms | None, kind: str
     """The range of eight in ten of a feature's numbers; within it, how often such were true."""
     if norm is None or norm.low is None or norm.high is None:
         return ""
-    if norm.low <= value <= norm.high:
-        band = band_of(norm, value)
-        such = "" if band is None else f"the {{}} with {_between(band.low, band.high, kind)}"
-        return as_usual(value, norm, norms, such)
+    ends = (_told(norm.low, kind), _told(norm.high, kind))
+    if norm.low <= value <= norm.high or _told(value, kind) in ends:
+        return within_usual(value, norm, norms, kind)
     return f" (usually {_between(norm.low, norm.high, kind)})"
 
 
+def within_usual(value: float, norm: Norm, norms: Norms | None, kind: str) -> str:
+    """What stands behind a number that is as usual."""
+    band = band_of(norm, value)
+    such = "" if band is None else f"the {{}} with {_between(band.low, band.high, kind)}"
+    return as_usual(value, norm, norms, such)
+
+
+def _told(value: float, kind: str) -> str:
+    if not math.isfinite(value):
+        return ""
+    return f"{value:.1f}" if kind == "entropy" else shown(value)
+
+
 def _between(low: float, high: float, kind: str) -> str:
-    first, last = (f"{n:.1f}" if kind == "entropy" else shown(n) for n in (low, high))
+    first, last = _told(low, kind), _told(high, kind)
     return first if first == last else f"{first} to {last}"
 
 

@@ -1,11 +1,11 @@
 """How reasons describe a feature's value: the texts of `artifact.words`, as plain values."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from scoreback.models.artifact.words import RARE, in_words, usual_beside
+from scoreback.models.artifact.words import RARE, in_words, usual_beside, within_usual
 from scoreback.models.detector.spec import EventFeature
-from scoreback.models.judging.norms import Norm, Norms, bands_of, digest
+from scoreback.models.judging.norms import Norms, bands_of, digest
 from scoreback.portable.model import ALONE_USUAL, Words
 
 _FEW = {
@@ -39,10 +39,10 @@ def words_of(feature: EventFeature, norms: Norms | None = None, known: Iterable[
         decimals=decimals,
         ranges=[
             *(
-                (low, high, plain + usual_beside(low, norm, norms, feature.kind))
-                for low, high in _within(norm, norm.low, norm.high)
+                (band.low, band.high, plain + within_usual(band.low, norm, norms, feature.kind))
+                for band in bands_of(norm)
             ),
-            (norm.low, norm.high, plain + ALONE_USUAL),  # what lies in no band
+            (norm.low, norm.high, plain + ALONE_USUAL),  # all that is usual
         ],
     )
 
@@ -55,13 +55,6 @@ def _around(feature: EventFeature, decimals: int | None) -> tuple[str, str]:
     shown = str(sample) if decimals is None else f"{sample:.{decimals}f}"
     before, _, after = in_words(feature, float(sample)).partition(shown)
     return before, after
-
-
-def _within(norm: Norm, low: float, high: float) -> Iterator[tuple[float, float]]:
-    """Ranges of usual numbers that are told by the same words."""
-    for band in bands_of(norm):
-        if band.low <= high and low <= band.high:
-            yield max(band.low, low), min(band.high, high)
 
 
 def _of_category(

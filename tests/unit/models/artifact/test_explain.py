@@ -295,6 +295,8 @@ TWICE = {"1.0..1.0": Seen(400, 200, 0), "2.0..2.0": Seen(500, 90, 10), "3.0..7.0
         (event("number"), 2.0, norm(low=1.0, middle=1.0, high=3.0, values=TWICE),
          "f is 2: 1 in 9 of the labelled events with 2 was true (of all, 1 in 300)"),
         (event("number"), 5.0, norm(low=1.0, middle=1.0, high=6.0, values=TWICE), f"f is 5{USUAL}"),
+        (event("entropy", "q"), 1.96, norm(low=2.01, middle=2.5, high=3.1),
+         f"randomness of q is 2.0{USUAL}"),
         (event("number"), None, norm(missing=500), f"f is missing{USUAL}"),
         (event("category", "rule.id"), "R", values(R=(600, 400, 1)), f"rule.id is R{USUAL}"),
         (event("category", "rule.id"), "R", values(R=(90, 90, 0)),
