@@ -271,7 +271,7 @@ def test_a_file_of_verdicts_closes_many_alerts_or_none(scoreback: Run) -> None:
     file.write_text(f"alert,verdict,at,by\n{good}{bad}")
     refused = scoreback("verdict", "--file", file)
     assert refused.code == 1
-    assert "verdicts.csv:4: a verdict of 2026-01-01T00:00:00+00:00 is older" in refused.err
+    assert "verdicts.csv:4: the verdict's time, 2026-01-01T00:00:00+00:00, is" in refused.err
     assert "verdicts.csv:5: no alert has id 'nobody'" in refused.err
     assert f"verdicts.csv:6: alert {second['alert_id']} is on line 3 already" in refused.err
     assert "verdicts.csv:7: it names no alert" in refused.err

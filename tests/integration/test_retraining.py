@@ -219,7 +219,7 @@ def test_killed_in_the_middle_the_training_is_made_good_and_there_is_one_version
     with serving(home, file, NOW, "KILL", 1, point) as service:
         assert service.ended() == -signal.SIGKILL, "".join(service.said)
     with serving(home, file, NOW + timedelta(minutes=10), "-", 0, point) as service:
-        service.until("waits until the gate is through")
+        service.until("waits until the gate has decided")
         assert service.end() == 0
     with opened(Settings(home=home)) as app:
         first, second = Versions(app.state).list(NAME)
