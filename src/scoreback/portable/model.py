@@ -30,7 +30,8 @@ class Words:
 
     A value in ``told`` has the text given there; any other stands between ``before`` and ``after``.
     For a category, ``told[""]`` is what follows a value that it does not name: an empty text is
-    missing. A number within one of ``ranges`` (from, to, words) is followed by those words.
+    missing. A usual number is followed by the words of the first of ``ranges`` (from, to, words)
+    that it lies in; the last one is all that is usual.
     """
 
     before: str
