@@ -6,9 +6,9 @@
       group: [host.name, rule.id]
       every: 1m
       fields:
-        network.bytes: sum                  # the field, reduced, under its own name largest: {max:
-        network.bytes}       # the same field again, under another name alerts: {count: events}
-        # how many events the group has
+        network.bytes: sum                  # the field, reduced, under its own name
+        largest: {max: network.bytes}       # the same field again, under another name
+        alerts: {count: events}             # how many events the group has
 """
 
 from typing import Annotated, Literal, NamedTuple
