@@ -6,6 +6,7 @@ Other SIEMs get their events by their own means.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -32,10 +33,22 @@ class IntakeDoor(Protocol):
         ...
 
 
+class Fault(StrEnum):
+    """What a rejected row suffers from: each kind has a remedy of its own."""
+
+    TIME = "time"  # its time is missing or cannot be read
+    ID = "id"  # its id is missing
+    TABLE = "table"  # its columns are not those of the header
+    ENCODING = "encoding"  # its bytes are not UTF-8
+    WRAPPER = "wrapper"  # the event is not inside the object that `LoadMapping.strip` names
+    OTHER = "other"
+
+
 @dataclass(slots=True)
 class Rejected:
     """Rows that were rejected for one reason."""
 
+    fault: Fault = Fault.OTHER
     count: int = 0
     # line number, beginning of the row
     examples: list[tuple[int, str]] = field(default_factory=list)

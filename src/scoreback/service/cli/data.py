@@ -219,28 +219,31 @@ def _remedy(report: "LoadReport", file: Path) -> str:
     """What to do with *file* if most of its rows were rejected."""
     from shlex import quote
 
+    from scoreback.connectors.doors.intake import Fault
     from scoreback.timestamps import FORMATS
 
-    often = max(report.reasons, key=lambda reason: report.reasons[reason].count)
-    if "no time" in often and report.time_form:
-        return f"The times seem to have another format: add --time-format '{report.time_form}'"
-    if "no time" in often:
-        return (
-            f"Times can be {FORMATS}. Name another column with --time, or give the format of the"
-            " times, for example --time-format '%Y%m%d%H%M'"
-        )
-    if "no id" in often:
-        return "Name another column with --id, or omit --id"
-    if "columns" in often or "CSV" in often:
-        return "Export the table again as CSV with quoted texts, or as JSON"
-    if "UTF-8" in often:
-        return (
-            "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it:"
-            f" `iconv -f WINDOWS-1252 -t UTF-8 {quote(str(file))} > {quote(f'utf8-{file.name}')}`"
-        )
-    if "not an object with" in often:
-        return "Name the key that each event is wrapped in with --strip, or omit --strip"
-    return "Look at the first reason above, and export the file again"
+    match max(report.reasons.values(), key=lambda rejected: rejected.count).fault:
+        case Fault.TIME if report.time_form:
+            return f"The times seem to have another format: add --time-format '{report.time_form}'"
+        case Fault.TIME:
+            return (
+                f"Times can be {FORMATS}. Name another column with --time, or give the format of"
+                " the times, for example --time-format '%Y%m%d%H%M'"
+            )
+        case Fault.ID:
+            return "Name another column with --id, or omit --id"
+        case Fault.TABLE:
+            return "Export the table again as CSV with quoted texts, or as JSON"
+        case Fault.ENCODING:
+            new = quote(f"utf8-{file.name}")
+            return (
+                "Export the file again in UTF-8 (Excel calls it 'CSV UTF-8'), or convert it:"
+                f" `iconv -f WINDOWS-1252 -t UTF-8 {quote(str(file))} > {new}`"
+            )
+        case Fault.WRAPPER:
+            return "Name the key that each event is wrapped in with --strip, or omit --strip"
+        case Fault.OTHER:
+            return "Look at the first reason above, and export the file again"
 
 
 def check(

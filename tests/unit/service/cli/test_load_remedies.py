@@ -13,13 +13,17 @@ ROWS = 40
 COMPACT = "when,host\n" + "".join(f"202403021510{n:02},ws-{n}\n" for n in range(ROWS))
 
 
+LATIN = ("id,wer\n" + "".join(f"e{n},M\u00fcller\n" for n in range(ROWS))).encode("latin-1")
+GOOD = "2024-03-02T15:10:00Z"
+
+
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def load(path: Path, data: str, *options: str) -> Result:
-    path.write_text(data)
+def load(path: Path, data: str | bytes, *options: str) -> Result:
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
     home = path.parent / "home"
     given = ["load", str(path), "--stream", "s", "--home", str(home), *options]
     return CliRunner().invoke(app, given)
@@ -62,3 +66,21 @@ def test_what_load_says_goes_on_at_words_at_80_columns(tmp_path: Path) -> None:
     result = load(tmp_path / "a.csv", data, "--time", "time")
     assert "if that is wrong" in " ".join(result.stdout.split())
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "remedy"),
+    [
+        ("when,host\n" + "soon,a\n" * ROWS, ["--time", "when"], "Name another column with --time"),
+        (f"when,id\n{GOOD},e1\n" + f"{GOOD},\n" * ROWS, ["--time", "when", "--id", "id"], "--id"),
+        (f"when,host\n{GOOD},a\n" + f"{GOOD},a,b\n" * ROWS, ["--time", "when"], "quoted texts"),
+        (LATIN.replace(b"id,wer", b"when,wer"), ["--time", "when"], "again in UTF-8"),
+    ],
+)
+def test_each_kind_of_fault_has_its_own_remedy(
+    tmp_path: Path, content: str | bytes, options: list[str], remedy: str
+) -> None:
+    path = tmp_path / "export.csv"
+    result = load(path, content, *options)
+    last = " ".join(result.stdout.rpartition("Most rows were rejected.")[2].split())
+    assert remedy in last

@@ -15,6 +15,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoreback.connectors.doors.intake import Fault
 from scoreback.connectors.json.flatten import MAX_TEXT, TOO_LONG
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import (
@@ -129,7 +130,10 @@ class CsvRows:
                     lines.finish(first_only=True)
                     continue
                 long = "field larger than field limit" in str(error)
-                self._reject(TOO_LONG if long else f"not CSV: {error}")
+                if long:
+                    self._reject(TOO_LONG)
+                else:
+                    self._reject(f"not CSV: {error}", Fault.TABLE)
                 continue
             cells = (
                 None
@@ -144,12 +148,15 @@ class CsvRows:
                 lines.finish()
             elif row or lines.flaws:
                 flaw = next(iter(lines.flaws.values()), "")
-                self._reject(flaw or f"{len(row)} values in a row of {width} columns")
+                if flaw:
+                    self._reject(flaw, Fault.ENCODING if flaw == NOT_UTF8 else Fault.OTHER)
+                else:
+                    self._reject(f"{len(row)} values in a row of {width} columns", Fault.TABLE)
             else:
                 lines.finish()  # a blank line
 
-    def _reject(self, reason: str) -> None:
-        self._rejects.add(self._lines.begin, reason, self._lines.taken[0])
+    def _reject(self, reason: str, fault: Fault = Fault.OTHER) -> None:
+        self._rejects.add(self._lines.begin, reason, self._lines.taken[0], fault)
         self._lines.finish(first_only=True)
 
     def _batch(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoreback.connectors.doors.intake import LoadMapping, LoadReport, Progress, Scored
+from scoreback.connectors.doors.intake import Fault, LoadMapping, LoadReport, Progress, Scored
 from scoreback.connectors.local.loading.arrivals import Arrivals
 from scoreback.connectors.local.loading.case_names import CaseNames
 from scoreback.connectors.local.loading.csv_rows import CsvRows
@@ -201,7 +201,7 @@ class _Loading:
         if rows.lines:
             self.check_mapping(_keys(self.mapping), rows)
         texts = {name: firsts(_column(rows, name)) for name in _keys(self.mapping)}
-        bad: dict[int, str] = {}
+        bad: dict[int, tuple[str, Fault]] = {}
         if len(rows.lines) == 1:
             self._several = len(values_of(_column(rows, self.mapping.time)[0].as_py() or ""))
         event = self._read_times(texts[self.mapping.time], self.mapping.time, bad)
@@ -211,13 +211,13 @@ class _Loading:
         if self.mapping.id is not None:
             ids = texts[self.mapping.id]
             no_id = pc.fill_null(pc.equal(ids, ""), True)
-            bad.update(dict.fromkeys(_where(no_id), f"no id in {self.mapping.id!r}"))
+            bad.update(dict.fromkeys(_where(no_id), (f"no id in {self.mapping.id!r}", Fault.ID)))
         else:
             ids = pa.array(rows.content, pa.string())
             if self._known is not None:
                 ids = self._known.ids(rows.columns, ids)
-        for row, reason in sorted(bad.items()):
-            self.rejects.add(rows.lines[row], reason, rows.source(row))
+        for row, (reason, fault) in sorted(bad.items()):
+            self.rejects.add(rows.lines[row], reason, rows.source(row), fault)
         fields = self._fields(rows)
         if KIBANA in self.time_formats:
             fields = {name: without_marks(column) for name, column in fields.items()}
@@ -266,7 +266,9 @@ class _Loading:
                 hint=hint,
             )
 
-    def _read_times(self, texts: pa.Array, name: str, bad: dict[int, str]) -> pa.Array:
+    def _read_times(
+        self, texts: pa.Array, name: str, bad: dict[int, tuple[str, Fault]]
+    ) -> pa.Array:
         day_first, certain = self._orders.get(name, (None, False))
         times = self._times.read(texts, day_first=day_first if certain else None)
         if times.day_first is not None:
@@ -286,9 +288,12 @@ class _Loading:
         unread = pc.and_not(times.values.is_null(), absent)
         if name == self.mapping.time and not self.unread_times:
             self.unread_times = texts.filter(unread).slice(0, SAMPLES).to_pylist()
-        bad.update(dict.fromkeys(_where(unread), f"no time that Scoreback can read in {name!r}"))
-        bad.update(dict.fromkeys(_where(absent), f"no time in {name!r}"))
-        bad.update(dict.fromkeys(_where(early), f"a time before 1970 in {name!r}"))
+        for rows, reason in (
+            (unread, f"no time that Scoreback can read in {name!r}"),
+            (absent, f"no time in {name!r}"),
+            (early, f"a time before 1970 in {name!r}"),
+        ):
+            bad.update(dict.fromkeys(_where(rows), (reason, Fault.TIME)))
         return times.values
 
     @property

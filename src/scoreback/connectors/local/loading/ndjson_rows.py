@@ -7,6 +7,7 @@ from typing import IO
 
 import pyarrow as pa
 
+from scoreback.connectors.doors.intake import Fault
 from scoreback.connectors.json.decode import CHUNK, AllFieldsDecoder, Decoded, FieldDecoder
 from scoreback.connectors.json.flatten import leaves, parsed
 from scoreback.connectors.local.loading.json_shapes import JsonShape
@@ -177,7 +178,7 @@ class NdjsonRows:
                 if document.isascii() or _is_text(document):
                     yield number, document
                 else:
-                    self._rejects.add(number, NOT_UTF8, document)
+                    self._rejects.add(number, NOT_UTF8, document, Fault.ENCODING)
         except DataError as error:
             raise DataError(
                 f"{self._path} is not JSON as a whole: {error.message}",
@@ -200,7 +201,8 @@ class NdjsonRows:
             try:
                 line = data.decode().removeprefix("\ufeff").strip()
             except UnicodeDecodeError:
-                self._rejects.add(number, NOT_UTF8, data.decode(errors="surrogateescape"))
+                shown = data.decode(errors="surrogateescape")
+                self._rejects.add(number, NOT_UTF8, shown, Fault.ENCODING)
                 continue
             if line:
                 yield number, line

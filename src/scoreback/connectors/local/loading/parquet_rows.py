@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from scoreback.columns import flat
+from scoreback.connectors.doors.intake import Fault
 from scoreback.connectors.json.flatten import MAX_TEXT, TOO_LONG
 from scoreback.connectors.local.loading.rejects import Rejects
 from scoreback.connectors.local.loading.rows import (
@@ -75,7 +76,8 @@ class ParquetRows:
         if bad:
             for row, reason in bad.items():
                 text = str({name: _shown(some, row) for name, some in leaves.items()})
-                self._rejects.add(lines[row], reason, text)
+                fault = Fault.ENCODING if reason == NOT_UTF8 else Fault.OTHER
+                self._rejects.add(lines[row], reason, text, fault)
             good = pa.array([i for i in range(batch.num_rows) if i not in bad], pa.int64())
             columns = {name: column.take(good) for name, column in columns.items()}
             lines = [lines[i] for i in good.to_pylist()]

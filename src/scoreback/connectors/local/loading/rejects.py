@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from scoreback.connectors.doors.intake import Rejected
+from scoreback.connectors.doors.intake import Fault, Rejected
 from scoreback.disk.files import Draft, draft, private_folder
 from scoreback.disk.room import reason, remedy
 from scoreback.errors import SiemUnavailable
@@ -46,13 +46,13 @@ class Rejects:
         """How many rows were rejected."""
         return sum(rejected.count for rejected in self._reasons.values())
 
-    def add(self, line: int, reason: str, text: str) -> None:
+    def add(self, line: int, reason: str, text: str, fault: Fault = Fault.OTHER) -> None:
         """Reject the row that begins at *line*.
 
         Raises:
             SiemUnavailable: the disk is full.
         """
-        rejected = self._reasons.setdefault(reason, Rejected())
+        rejected = self._reasons.setdefault(reason, Rejected(fault))
         rejected.count += 1
         if len(rejected.examples) < EXAMPLES:
             shown = text[:EXAMPLE_LENGTH].rstrip("\r\n")

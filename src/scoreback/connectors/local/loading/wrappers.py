@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from scoreback.connectors.doors.intake import Fault
 from scoreback.connectors.json.flatten import Pointer
 from scoreback.connectors.local.loading.json_shapes import ACTIONS
 from scoreback.connectors.local.loading.rejects import Rejects
@@ -35,7 +36,8 @@ def stripped(found: Documents, pointer: Pointer, rejects: Rejects) -> Documents:
         if event.startswith("{"):
             yield line, _with({key: getattr(outer, f"kept{key}") for key in _KEPT}, event)
         else:
-            rejects.add(line, f"not an object with an object in {name!r}", document)
+            reason = f"not an object with an object in {name!r}"
+            rejects.add(line, reason, document, Fault.WRAPPER)
 
 
 def joined(found: Documents, rejects: Rejects) -> Documents:
