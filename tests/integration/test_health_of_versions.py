@@ -145,7 +145,7 @@ def test_a_version_that_was_taken_back_is_told_for_a_month_with_its_alerts(
         file = tmp_path / "plain.yml"
         file.write_text(text_of("plain"))
         said = " ".join(command("health", file, home, END + 2 * HOUR).split())
-        assert f"dana took {bad} back for {back.champion.version}" in said
+        assert f"dana rolled {bad} back to {back.champion.version}" in said
         assert f"{recalled} of {figures['alerts']} alerts taken back, {recalled} tagged" in said
         undo(app, plain, by="dana", at=END + 3 * HOUR)
         (figures,) = told(health_of(app, plain, now=END + 4 * HOUR), Kind.RECALL).values()
