@@ -79,7 +79,7 @@ def _show(found: Mapping[str, Sequence[HealthDocument]]) -> None:
 
 _COLUMNS = (
     "detector", "version", "state", "precision (promised)", "labelled", "alerts a day (budget)",
-    "score PSI", "newest event",
+    "score drift (PSI)", "newest event",
 )  # fmt: skip
 
 
