@@ -1,10 +1,10 @@
-"""The values that travel between floors: columns for events, labels and scores; frozen dataclasses.
+"""The values that layers exchange: columns for events, labels and scores, and frozen dataclasses.
 
 Columns are Arrow record batches with a declared schema (`EVENT_COLUMNS`, `LABEL_COLUMNS`,
 `SCORE_COLUMNS`). Times are UTC microseconds. Event fields are text under their ECS dotted names:
 the feature language casts them, so that ``443``, ``"443"`` and a keyword mean the same everywhere.
-A door may give float64 instead where only the number counts, which spares writing and reading it.
-A field with several values is one text too: `scoreback.multivalue` says how.
+A door may give float64 for fields that are used only as numbers, which saves a conversion to text
+and back. A field with several values is one text too: see `scoreback.multivalue`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,21 +16,21 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
-FIELD_TYPES = (pa.string(), pa.float64())  # of event fields
+FIELD_TYPES = (pa.string(), pa.float64())  # that event fields may have
 
-# An event, or a unit of events as a detector groups them. A unit's id is a digest of its key and
-# window, its event_time that of its last event, its arrival_time when it closed.
+# An event, or a unit of events that a detector groups. A unit's id is a digest of its key and
+# window, its event_time is that of its last event, its arrival_time the moment when it closed.
 EVENT_COLUMNS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),  # stable text id, unique in its stream
-        # Where to write; its door knows. A unit's is JSON: see `members_of`.
+        # Where to write a score; only the event's door can read it. A unit's is JSON: `members_of`.
         pa.field("event_ref", pa.string(), nullable=False),
         pa.field("event_time", TIME, nullable=False),  # clamped: never after arrival_time
         pa.field("arrival_time", TIME, nullable=False),  # when the SIEM had it
     ]
 )
 
-UNKNOWN_LABELLER = "unknown"  # whoever gave a verdict, where the SIEM does not say
+UNKNOWN_LABELLER = "unknown"  # the labeller of a verdict if the SIEM does not name one
 
 LABEL_COLUMNS = pa.schema(
     [
@@ -45,12 +45,12 @@ LABEL_COLUMNS = pa.schema(
         pa.field("propensity", pa.float64()),  # chance that a person was shown it; null: unknown
         pa.field("alert_id", pa.string()),  # the alert that was closed; null: judged without one
         pa.field("rule", pa.string()),  # the alert rule that raised it
-        # The labels that are the same but for their time, and no later, hold no more from
-        # label_time on.
+        # True: from label_time on, all labels with the same `LABEL_IDENTITY` that are no later
+        # than it are no longer valid.
         pa.field("withdrawn", pa.bool_(), nullable=False),
     ]
 )
-# What makes two labels the same but for their time: a withdrawal names it all.
+# Labels equal in these columns differ only in time; a withdrawal repeats them all.
 LABEL_IDENTITY = (
     "event_id", "entity", "since", "until", "verdict", "labeller", "source", "alert_id",
 )  # fmt: skip
@@ -71,14 +71,14 @@ SCORE_COLUMNS = pa.schema(
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("alert", pa.bool_(), nullable=False),  # a hit that a SIEM's rules look at
         pa.field("reasons", pa.string()),  # JSON list; of hits only, also of those held back
-        # The chance, in (0, 1], that people were shown it; null: they are not, or it is not known.
+        # The chance, in (0, 1], that people were shown it; null: it is not shown, or not known.
         pa.field("chance", pa.float64()),
     ]
 )
 
 
 class Verdict(StrEnum):
-    """How an analyst closed what they saw."""
+    """How an analyst closed an alert."""
 
     TRUE_POSITIVE = "true_positive"
     BENIGN_POSITIVE = "benign_positive"  # the rule was right, the activity is allowed
@@ -87,24 +87,24 @@ class Verdict(StrEnum):
 
 
 class Stage(StrEnum):
-    """Why a score was written; a rule raises alerts from the scores of its stage alone."""
+    """Why a score was written; a rule raises alerts only from the scores of its own stage."""
 
     LIVE = "live"
     SHADOW = "shadow"
-    AUDIT = "audit"  # a sample of what raises no alert
-    EXPLORE = "explore"  # what only a shadow would show
+    AUDIT = "audit"  # a sample of events that raise no alert
+    EXPLORE = "explore"  # events that only a shadow would alert on
     BACKFILL = "backfill"
 
 
 SHOWN_STAGES = (Stage.LIVE, Stage.AUDIT, Stage.EXPLORE)  # those whose scores raise alerts
 
 
-# A candidate waits, a shadow is scored by and raises nothing, the champion raises alerts.
+# A candidate waits, a shadow scores but raises no alerts, the champion raises alerts.
 VersionStatus = Literal["candidate", "shadow", "champion", "retired"]
 
 
 class Enrichment(StrEnum):
-    """Where scores are put beside their history, so that searches of events find them."""
+    """Where scores are written besides their own history, so that event searches find them."""
 
     NONE = "none"
     EVENT = "event"  # a lookup of events
@@ -113,7 +113,7 @@ class Enrichment(StrEnum):
 
 
 class Severity(StrEnum):
-    """Severity of an alert, in the words that both SIEMs use."""
+    """Severity of an alert, in the words of both SIEMs."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -128,7 +128,7 @@ class _Columns:
     batch: pa.RecordBatch
 
     def __post_init__(self) -> None:
-        """Each kind of batch checks its own columns: a dataclass calls what its base declares."""
+        """Does nothing: declared so that the dataclass calls the check of each kind of batch."""
 
     @property
     def num_rows(self) -> int:
@@ -149,9 +149,10 @@ class _Columns:
 
 
 class EventBatch(_Columns):
-    """Events: `EVENT_COLUMNS`, then the fields asked for; null where absent.
+    """Events: `EVENT_COLUMNS`, then the requested fields; null where absent.
 
-    Fields are text; one of which only the number counts may be float64 (`EventQuery.numbers`).
+    Fields are text, except those used only as numbers, which may be float64
+    (`EventQuery.numbers`).
     """
 
     __slots__ = ()
@@ -180,7 +181,7 @@ class LabelBatch(_Columns):
 
     @classmethod
     def of(cls, columns: Mapping[str, pa.Array], rows: int) -> Self:
-        """*rows* labels of *columns*; a column that is not given is null, none is withdrawn."""
+        """*rows* labels made of *columns*; a missing column is null, ``withdrawn`` then false."""
         absent = {"withdrawn": pa.repeat(pa.scalar(False), rows)}
         arrays = [
             columns[f.name] if f.name in columns else absent.get(f.name, pa.nulls(rows, f.type))
@@ -190,7 +191,7 @@ class LabelBatch(_Columns):
 
 
 def wrong_label(row: Mapping[str, Any]) -> str:
-    """Why no door can take *row* of a `LabelBatch` as a verdict; nothing where it can."""
+    """Why no door can accept *row* of a `LabelBatch` as a verdict; empty if it can."""
     if row["verdict"] not in list(Verdict):
         return f"verdict {row['verdict']!r} is unknown"
     if row["event_id"] is None and None in (row["entity"], row["since"], row["until"]):
@@ -210,7 +211,7 @@ class ScoreBatch(_Columns):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """Half-open ``[since, until)``: of arrival times where events are read."""
+    """A half-open range of time, ``[since, until)``; of arrival times where events are read."""
 
     since: datetime
     until: datetime
@@ -226,23 +227,23 @@ class TimeWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
-    """Which events, in the words of one SIEM, and which of their fields."""
+    """Which events to read, in the query language of one SIEM, and which of their fields."""
 
     selection: Mapping[str, object]  # e.g. {"stream": "alerts"} or {"index": ..., "query": ...}
     fields: tuple[str, ...]  # ECS dotted names
-    numbers: frozenset[str] = frozenset()  # of these only the number counts, not how it is written
+    numbers: frozenset[str] = frozenset()  # fields used only as numbers, never as text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelQuery:
-    """Which verdicts a detector learns from, and how those that name no event are to be told."""
+    """Which verdicts a detector learns from, and when one that names no event applies."""
 
     detector: str
-    entity: str  # the event field whose value a label of an entity names
-    since: datetime  # label times at or after it
-    until: datetime | None = None  # and before it
-    rules: tuple[str, ...] = ()  # verdicts on alerts of these alone; none: of any rule, or of none
-    # How long before and after a finding that names an entity and one moment the entity is meant.
+    entity: str  # the event field that holds the entity of an entity label
+    since: datetime  # label times from here on
+    until: datetime | None = None  # and before here
+    rules: tuple[str, ...] = ()  # only verdicts on alerts of these; empty: all verdicts
+    # A finding that names an entity and one moment labels the entity this long before and after.
     window: timedelta | None = None
 
     def __post_init__(self) -> None:
@@ -257,12 +258,12 @@ class LabelQuery:
 
 
 def audit_rule_name(detector: str) -> str:
-    """The name of the rule that shows audits of *detector*: no detector's name has a dot."""
+    """The name of the rule that shows audits of *detector*; the dot keeps it unique."""
     return f"{detector}.audit"
 
 
 def explore_rule_name(detector: str) -> str:
-    """The name of the rule that shows what only a shadow of *detector* would show."""
+    """The name of the rule that shows events that only a shadow of *detector* would alert on."""
     return f"{detector}.explore"
 
 
@@ -288,27 +289,27 @@ class Alert:
     labeller: str | None = None
     tags: tuple[str, ...] = ()
     touched: bool = False  # an analyst has closed, reopened or otherwise changed it
-    chance: float | None = None  # that its event was shown; None: raised before it was told
+    chance: float | None = None  # that its event was shown; None: raised before this was kept
 
     @property
     def is_audit(self) -> bool:
-        """Whether it shows a sample of what the detector did not alert of."""
+        """Whether it shows a sampled event that the detector did not alert on."""
         return self.rule == audit_rule_name(self.detector)
 
     @property
     def is_explored(self) -> bool:
-        """Whether it shows what only a shadow would show."""
+        """Whether it shows an event that only a shadow would alert on."""
         return self.rule == explore_rule_name(self.detector)
 
 
-EQUAL_EDGES = tuple(n / 20 for n in range(1, 20))  # of histograms from before they named theirs
+EQUAL_EDGES = tuple(n / 20 for n in range(1, 20))  # of older histograms, which name no edges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Scores of one slice, counted by hour of event time: what the kept set leaves out."""
+    """Counts of all scores of one slice by hour of event time, kept or not."""
 
-    histogram_id: str  # deterministic: detector, version, stage and slice; the same id is the same
+    histogram_id: str  # derived from detector, version, stage and slice: equal ids, equal content
     detector: str
     version: str
     stage: str
@@ -320,16 +321,16 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One item that a SIEM would not take, and why."""
+    """One item that a SIEM refused, and why."""
 
     item_id: str
     reason: str
-    document: str = ""  # as it was sent, so that it can be mended and sent again
+    document: str = ""  # as it was sent, so that it can be corrected and sent again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteReport:
-    """What became of a write: every item is written, already there, or refused."""
+    """The result of a write: every item was written, already there, or refused."""
 
     written: int
     already_there: int = 0
@@ -338,7 +339,7 @@ class WriteReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a connection or a detector lacks, with its fix."""
+    """One problem of a connection or a detector, with its fix."""
 
     what: str
     fix: str

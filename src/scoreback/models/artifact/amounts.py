@@ -1,28 +1,28 @@
-"""Numbers, shares and lengths of time as people say them, and texts that are cut to be read."""
+"""Numbers, shares and durations in everyday words, and long texts cut to a readable length."""
 
 from datetime import timedelta
 
 from scoreback.models.judging.norms import Norms
 
 _LONGEST = 200  # characters of a field's value; a command line can hold a megabyte
-_PARTS = 10  # a share above a half is told in tenths
+_PARTS = 10  # a large share that is not about 1 in N is given in tenths
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def cut(text: str) -> str:
-    """What a reason shows of a field's value."""
+    """The part of a field's value that a reason shows."""
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def shown(value: float | str) -> str:
-    """Whole numbers without a point, others with about four digits; texts cut."""
+    """Whole numbers without a decimal point, others with four significant digits; texts cut."""
     if isinstance(value, str):
         return cut(value)
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def share(part: int, whole: int) -> str:
-    """*part* of *whole* as people say it: ``1 in 40``, ``7 in 10``, ``all``, ``none``."""
+    """*part* of *whole* in everyday words: ``1 in 40``, ``7 in 10``, ``all``, ``none``."""
     if part <= 0 or whole <= 0:
         return "none"
     if part >= whole:
@@ -35,7 +35,7 @@ def share(part: int, whole: int) -> str:
 
 
 def as_in(part: int, whole: int, norms: Norms | None) -> str:
-    """In how many units of training something was so, in brackets; empty where nobody knows."""
+    """The share of training units that had something, in brackets; empty where not recorded."""
     if not whole or norms is None:
         return ""
     told = share(part, whole)
@@ -50,7 +50,7 @@ def times(count: int) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A length of time in its largest unit: ``1.5 hours``, ``1 second``."""
+    """A duration in the largest unit that fits: ``1.5 hours``, ``1 second``."""
     unit, length = next((u for u in _UNITS if abs(seconds) >= u[1]), _UNITS[-1])
     amount = shown(round(seconds / length, 1))
     return f"{amount} {unit}" if amount == "1" else f"{amount} {unit}s"

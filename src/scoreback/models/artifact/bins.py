@@ -1,4 +1,4 @@
-"""The file of an artefact that says where histograms of its scores are cut."""
+"""The artefact's file of bin edges for histograms of its scores."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ BINS = "bins.json"
 class _Bins(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    artifact: str  # hash of the artefact that they belong to
+    artifact: str  # hash of the artefact that the edges belong to
     edges: tuple[float, ...] = Field(min_length=1)
     sha256: str  # of the edges as text
 
@@ -29,16 +29,16 @@ class _Bins(BaseModel):
 
 
 def written_bins(edges: tuple[float, ...], artifact_hash: str) -> bytes:
-    """The file for *edges* of the artefact with that hash."""
+    """The content of the file that holds *edges* for the artefact with that hash."""
     bins = _Bins(artifact=artifact_hash, edges=edges, sha256=_digest(edges))
     return json.dumps(bins.model_dump(mode="json"), sort_keys=True, indent=1).encode() + b"\n"
 
 
 def read_bins(path: Path, content: bytes, artifact_hash: str) -> tuple[float, ...]:
-    """The edges that the *content* of *path* holds.
+    """The edges in *content*, which was read from *path*.
 
     Raises:
-        ArtifactError: it is damaged, or of another artefact.
+        ArtifactError: the file is damaged, or belongs to another artefact.
     """
     try:
         bins = _Bins.model_validate_json(content)

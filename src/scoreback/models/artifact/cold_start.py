@@ -1,6 +1,6 @@
-"""The file of an artefact that holds what its training scored without having learnt from it.
+"""The artefact's file of scores of training-time events that the model had not learnt from.
 
-A threshold is paced by it until days have been scored; no score depends on it.
+They pace a threshold until enough live days have been scored; no score depends on them.
 """
 
 from pathlib import Path
@@ -10,19 +10,19 @@ from scoreback.models.judging.past import Past
 from scoreback.models.judging.past_file import read_past, written_past
 
 COLD_START = "cold_start.arrow"
-_HASH = 64  # hex digits of the artefact's hash, before all else
+_HASH = 64  # hex digits of the artefact's hash, at the start of the file
 
 
 def written_cold_start(cold_start: Past, artifact_hash: str) -> bytes:
-    """The file for *cold_start* of the artefact with that hash."""
+    """The content of the file that holds *cold_start* for the artefact with that hash."""
     return artifact_hash.encode() + written_past(cold_start)
 
 
 def read_cold_start(path: Path, content: bytes, artifact_hash: str) -> Past:
-    """What the *content* of *path* holds.
+    """The cold start in *content*, which was read from *path*.
 
     Raises:
-        ArtifactError: it is damaged, or of another artefact.
+        ArtifactError: the file is damaged, or belongs to another artefact.
     """
     if content[:_HASH] != artifact_hash.encode():
         raise ArtifactError(

@@ -32,27 +32,28 @@ def reasons_of(
 ) -> list[str]:
     """A JSON list for each row: the strongest positive contributions, then base and rest.
 
-    That something is missing or did not happen is left to the rest where nobody knows how usual
-    that is; so is what alone is usual, where something else is not.
+    A missing value, or one that says that nothing happened, counts towards the rest unless the
+    artefact recorded how usual that is. A usual value also counts towards the rest if the row has
+    an unusual one.
 
     Each reason is ``{"feature", "value", "contribution", "text"}``; the last item is ``{"base",
     "rest", "by"}``. All contributions, the base and the rest sum to the log-odds of the score.
 
     Args:
         features: the feature plan.
-        rows: their raw columns; fields and counts beside them (see `features.told`) are told too.
+        rows: raw feature columns; reasons also use the fields and counts of `features.told`.
         contributions: shape (rows, features + 1), the base last.
         margins: log-odds of each row.
-        attribution: the rule that made the contributions; ``by`` names it.
-        norms: what is usual in what the model learnt from.
-        texts: of ``ngrams`` features, what they learnt of texts.
+        attribution: the method that computed the contributions; ``by`` names it.
+        norms: the usual values in the training data.
+        texts: the text model of each ``ngrams`` feature.
     """
     columns = feature_columns(rows, features)
     strongest = np.argsort(-contributions[:, :-1], axis=1, kind="stable")
     found = []
     for row in range(len(margins)):
         items: list[dict[str, object]] = []
-        usual: list[dict[str, object]] = []  # told where there is nothing else
+        usual: list[dict[str, object]] = []  # reasons if the row has no others
         base = round(float(contributions[row, -1]), _DIGITS)
         for i in strongest[row].tolist():
             contribution = round(float(contributions[row, i]), _DIGITS)
@@ -87,7 +88,7 @@ def _beside(
     row: int,
     features: Sequence[EventFeature | WindowFeature],
 ) -> Beside:
-    """What *row* has of the fields that *feature* looks at: carried along, or as a category."""
+    """The values in *row* of *feature*'s fields, from carried columns or category features."""
     if not isinstance(feature, WindowFeature):
         return Beside()
     categories = {f.field: f.name for f in features if f.kind == "category"}

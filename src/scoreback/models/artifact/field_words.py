@@ -1,7 +1,7 @@
-"""What the fields of events are called in a sentence: ``5 users on ws-016``, ``rule R-440``.
+"""What event fields are called in a sentence: ``5 users on ws-016``, ``rule R-440``.
 
-The names are those of ECS and of Splunk's CIM, and some of the tools whose exports are read as they
-come. Any other field is told by its name.
+It knows the field names of ECS, of Splunk's CIM, and of some tools whose exports Scoreback reads
+unchanged. Any other field appears under its own name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -67,12 +67,12 @@ def called(field: str, value: str) -> str:
 
 
 def is_place(field: str) -> bool:
-    """Whether things happen on, by, from or to what *field* names."""
+    """Whether *field* names something that events happen on, by, from or to."""
     return field.lower() in _PREPOSITIONS
 
 
 def where(values: Iterable[tuple[str, str]]) -> str:
-    """What events have in common by fields and their *values*: ``from 10.0.0.1 to 10.0.0.2``."""
+    """The fields and *values* that events share, in words: ``from 10.0.0.1 to 10.0.0.2``."""
     told = []
     for field, value in values:
         word = _PREPOSITIONS.get(field.lower())

@@ -1,10 +1,10 @@
 """A trained model as a folder: a manifest, one model file, and a checksum for each. No pickle.
 
-The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file;
-so it stands for everything that a score depends on. Beside them lie files that no score depends on:
-the bins that histograms of its scores have (`artifact.bins`), what thresholds are paced by at first
-(`artifact.cold_start`), what it learnt from as counts (`artifact.reference_file`), and what is
-usual there (`artifact.norms_file`).
+The hash of an artefact is the sha256 of its manifest, which holds the checksum of the model file,
+so it identifies everything that a score depends on. No score depends on the other files of the
+folder: the bin edges of score histograms (`artifact.bins`), the scores that pace a threshold at
+first (`artifact.cold_start`), counts of the training data (`artifact.reference_file`), and the
+usual values in it (`artifact.norms_file`).
 """
 
 import hashlib
@@ -62,21 +62,24 @@ class Artifact:
 
     manifest: Manifest
     model: Model
-    bins: tuple[float, ...] = EQUAL_EDGES  # edges, by the scores of its training
-    cold_start: Past | None = None  # what its training scored; artefacts of before have none
-    reference: Reference | None = None  # what it learnt from; artefacts of before have none
-    norms: Norms | None = None  # what is usual there; artefacts of before have none
+    bins: tuple[float, ...] = EQUAL_EDGES  # bin edges, from its training scores
+    cold_start: Past | None = None  # scores of training; None in older artefacts
+    reference: Reference | None = None  # counts of the training data; None in older ones
+    norms: Norms | None = None  # usual values of the training data; None in older ones
 
     @property
     def usual(self) -> Norms | None:
-        """What is usual, as far as this artefact knows."""
+        """The usual values of the training data, from its counts where the artefact has no norms.
+
+        None where it has neither.
+        """
         if self.norms is None and self.reference is not None:
             return norms_from(self.reference)
         return self.norms
 
     @property
     def artifact_hash(self) -> str:
-        """The name of exactly this model: sha256 of the canonical manifest."""
+        """Identifies exactly this model: sha256 of the canonical manifest."""
         return hashlib.sha256(canonical(self.manifest)).hexdigest()
 
     @property
@@ -86,29 +89,29 @@ class Artifact:
 
     @property
     def lag(self) -> timedelta:
-        """The late rule that the features were computed by."""
+        """How late an event may arrive, as it was when the features were computed."""
         return timedelta(seconds=self.manifest.lag_seconds)
 
     @property
     def encoder(self) -> Encoder:
-        """From feature rows to the matrix."""
+        """Turns feature rows into the matrix."""
         texts = {n: TextModel(t.intercept, t.weights) for n, t in self.manifest.texts.items()}
         return Encoder(self.manifest.features, self.manifest.vocabularies, texts)
 
     @property
     def risk_map(self) -> RiskMap:
-        """From score to risk."""
+        """Maps a score to a risk."""
         return RiskMap(self.manifest.risk.log_odds, self.manifest.risk.risks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """What a finished training hands over to be stored."""
+    """The results of a finished training that are stored."""
 
     as_of: datetime
     encoder: Encoder
     model: Model
-    parameters: Parameters  # that a search set
+    parameters: Parameters  # set by a parameter search; all others have their defaults
     threshold: float
     risk_map: RiskMap
     keep_floor: float
@@ -126,7 +129,7 @@ class Fit:
 
 
 def artifact_of(detector: Detector, fit: Fit) -> Artifact:
-    """The artefact of one training of *detector*."""
+    """The artefact made from the *fit* of one training of *detector*."""
     stored = fit.model.to_bytes()
     manifest = Manifest(
         format=FORMAT,
@@ -167,7 +170,7 @@ def artifact_of(detector: Detector, fit: Fit) -> Artifact:
 
 
 def save(artifact: Artifact, folder: Path) -> None:
-    """Write *artifact* as the new *folder*, whole or not at all; saving it again changes nothing.
+    """Write *artifact* to a new *folder*, whole or not at all; saving it again changes nothing.
 
     Raises:
         ArtifactError: the folder holds something else, or cannot be written.
@@ -202,7 +205,7 @@ def save(artifact: Artifact, folder: Path) -> None:
 
 
 def _learnt_from(artifact: Artifact) -> dict[str, bytes]:
-    """The files that say what a model learnt from; no score depends on them."""
+    """The files that describe the training data; no score depends on them."""
     files, own_hash = {}, artifact.artifact_hash
     if artifact.reference is not None:
         files[REFERENCE] = written_reference(artifact.reference, own_hash)
@@ -212,7 +215,7 @@ def _learnt_from(artifact: Artifact) -> dict[str, bytes]:
 
 
 def _add_what_is_missing(artifact: Artifact, folder: Path) -> None:
-    """Give the same model of an earlier version what it learnt from, which that did not keep."""
+    """Add the files on training data to a model that an older Scoreback stored without them."""
     for name, content in _learnt_from(artifact).items():
         path = folder / name
         if path.exists():
@@ -229,7 +232,8 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
     """Read and check the artefact in *folder*.
 
     Raises:
-        ArtifactError: it is missing, damaged, foreign, too new, or not the one expected.
+        ArtifactError: it is missing, damaged, not an artefact, from a newer version, or not the
+            one with *expected_hash*.
     """
     if not folder.exists():
         raise ArtifactError(
@@ -277,7 +281,7 @@ def load(folder: Path, *, expected_hash: str | None = None, threads: int = 1) ->
             hint=_RESTORE,
         )
     own_hash = hashlib.sha256(stored).hexdigest()
-    bins, cold_start, reference, norms = EQUAL_EDGES, None, None, None  # of before: none
+    bins, cold_start, reference, norms = EQUAL_EDGES, None, None, None  # older artefacts lack these
     if (folder / BINS).exists():
         bins = read_bins(folder / BINS, _read(folder, BINS), own_hash)
     if (folder / COLD_START).exists():

@@ -1,4 +1,4 @@
-"""What an artefact's manifest holds: all of a model but its trees or coefficients."""
+"""The content of an artefact's manifest: a model without its trees or coefficients."""
 
 import json
 from datetime import datetime
@@ -28,7 +28,7 @@ class ModelFile(_Strict):
 
 
 class DataWindow(_Strict):
-    """Which rows the model was made from."""
+    """The rows that the model was trained on."""
 
     since: datetime
     until: datetime
@@ -62,7 +62,7 @@ class Text(_Strict):
 
 
 class Manifest(_Strict):
-    """All of a model but its trees or coefficients."""
+    """A model without its trees or coefficients."""
 
     format: Literal["scoreback-model"]
     format_version: Literal[1]
@@ -72,7 +72,7 @@ class Manifest(_Strict):
     features: tuple[EventFeature | WindowFeature, ...] = Field(min_length=1)
     lag_seconds: int = Field(ge=0)  # windows depend on it
     algorithm: str
-    parameters: dict[str, float] = {}  # that a search set; the others are the defaults
+    parameters: dict[str, float] = {}  # set by a search; the others are defaults
     seed: int
     as_of: datetime
     data: DataWindow
@@ -98,6 +98,6 @@ class Manifest(_Strict):
 
 
 def canonical(manifest: Manifest) -> bytes:
-    """The one way to write *manifest*: sorted keys, exact numbers, ASCII."""
+    """*manifest* in its canonical form: sorted keys, exact numbers, ASCII."""
     content = manifest.model_dump(mode="json")
     return json.dumps(content, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""The file of an artefact that keeps what is usual, for reasons: no score depends on it."""
+"""The artefact's file of usual values, which reasons show; no score depends on it."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class _File(SealedFile):
 
 
 def written_norms(norms: Norms, artifact_hash: str) -> bytes:
-    """The file for *norms* of the artefact with that hash."""
+    """The content of the file that holds *norms* for the artefact with that hash."""
     stored = _Norms(
         unit=norms.unit,
         presumed=norms.presumed,
@@ -65,10 +65,10 @@ def written_norms(norms: Norms, artifact_hash: str) -> bytes:
 
 
 def read_norms(path: Path, content: bytes, artifact_hash: str) -> Norms:
-    """The norms that the *content* of *path* holds.
+    """The norms in *content*, which was read from *path*.
 
     Raises:
-        ArtifactError: it is damaged, or of another artefact.
+        ArtifactError: the file is damaged, or belongs to another artefact.
     """
     file = read_sealed(_File, path, content, artifact_hash)
     kept = file.norms

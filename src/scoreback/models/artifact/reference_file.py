@@ -1,4 +1,4 @@
-"""The file of an artefact that keeps what it learnt from as counts: no score depends on it."""
+"""The artefact's file of counts of its training data; no score depends on it."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class _File(SealedFile):
 
 
 def written_reference(reference: Reference, artifact_hash: str) -> bytes:
-    """The file for *reference* of the artefact with that hash."""
+    """The content of the file that holds *reference* for the artefact with that hash."""
     columns = tuple(_Column.model_validate(c, from_attributes=True) for c in reference.columns)
     file = _File(
         artifact=artifact_hash,
@@ -52,10 +52,10 @@ def written_reference(reference: Reference, artifact_hash: str) -> bytes:
 
 
 def read_reference(path: Path, content: bytes, artifact_hash: str) -> Reference:
-    """The reference that the *content* of *path* holds.
+    """The reference in *content*, which was read from *path*.
 
     Raises:
-        ArtifactError: it is damaged, or of another artefact.
+        ArtifactError: the file is damaged, or belongs to another artefact.
     """
     file = read_sealed(_File, path, content, artifact_hash)
     scores, entity, *features = map(_column, file.columns)

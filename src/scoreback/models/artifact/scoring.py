@@ -11,14 +11,14 @@ from scoreback.models.learners.model import Floats, Matrix, score_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What a model says of each row, in the order of the rows."""
+    """A model's output for each row, in the order of the rows."""
 
     margins: Floats  # log-odds
     scores: Floats  # 0..1
 
 
 class Scorer:
-    """Scores rows with one artefact, on the threads that it was loaded for."""
+    """Scores rows with one artefact, on the number of threads that the artefact was loaded with."""
 
     def __init__(self, artifact: Artifact) -> None:
         """Prepare to score with *artifact*."""
@@ -34,12 +34,12 @@ class Scorer:
         return self.score_matrix(self._encoder.transform(rows))
 
     def score_matrix(self, matrix: Matrix) -> Scores:
-        """Score rows that are encoded already, shape (rows, features)."""
+        """Score rows that are already encoded, shape (rows, features)."""
         margins = self.artifact.model.margin(matrix)
         return Scores(margins=margins, scores=score_of(margins))
 
     def reasons(self, rows: pa.Table) -> list[str]:
-        """Reasons of each of *rows* as a JSON list; meant for alerts only, as it costs more."""
+        """The reasons for each of *rows* as a JSON list; slower than `score`: for alerts only."""
         if not rows.num_rows:
             return []
         matrix = self._encoder.transform(rows)

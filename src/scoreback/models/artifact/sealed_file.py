@@ -1,4 +1,4 @@
-"""Files beside an artefact that no score depends on: JSON that belongs to it, with a checksum."""
+"""JSON files of an artefact that no score depends on; each names its artefact and a checksum."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ _RESTORE = "restore the folder from a backup, or train again"
 
 
 class SealedFile(BaseModel):
-    """What such a file holds beside its content and the checksum of that."""
+    """What every such file holds; each kind adds its content."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    artifact: str  # hash of the artefact that it belongs to
+    artifact: str  # hash of the artefact that the file belongs to
     sha256: str
 
 
@@ -25,7 +25,7 @@ _File = TypeVar("_File", bound=SealedFile)
 
 
 def as_text(value: object) -> bytes:
-    """*value* as such a file has it."""
+    """*value* as it is written to such a file."""
     return json.dumps(value, sort_keys=True).encode() + b"\n"
 
 
@@ -35,10 +35,10 @@ def digest_of(value: object) -> str:
 
 
 def read_sealed(kind: type[_File], path: Path, content: bytes, artifact_hash: str) -> _File:
-    """The file that the *content* of *path* is, of the artefact with that hash.
+    """Parse *content*, which was read from *path*, as a file of the artefact with that hash.
 
     Raises:
-        ArtifactError: it is damaged, was changed by hand, or is of another artefact.
+        ArtifactError: it is damaged, was changed by hand, or belongs to another artefact.
     """
     try:
         file = kind.model_validate_json(content)

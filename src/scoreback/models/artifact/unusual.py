@@ -1,8 +1,8 @@
-"""What is unusual of a value, and what else speaks for it where nothing is.
+"""What is unusual about a value or, where nothing is, how often events with it were true positives.
 
-A value that is told beside one that is usual says nothing if the two are equal. Where events with
-such a value were true more often than others, that is told instead. Where they were not, it was the
-event as a whole that raised the score: ``alone_usual`` marks these, and they are no reasons.
+A value beside an equal usual value explains nothing. If events with such a value were true
+positives more often than others, the text says so instead. If they were not, the event as a whole
+raised the score: `alone_usual` recognises such texts, so that other reasons go first.
 """
 
 from scoreback.models.artifact.amounts import as_in, share
@@ -14,12 +14,12 @@ _HALF = 0.5
 
 
 def more_often_true(seen: Seen | None, norms: Norms | None, whose: str) -> str:
-    """How often events like *seen* were true, if that is more often than others; else empty.
+    """How often events like *seen* were true positives, if more often than all; else empty.
 
     Args:
-        seen: how many there were, and how many of them were true.
-        norms: what is usual of all.
-        whose: which events, with ``{}`` for what they are called.
+        seen: how many of them training saw, and how many were true positives.
+        norms: the same of all training units.
+        whose: names the events, with ``{}`` for the word for a unit.
     """
     if seen is None or norms is None or seen.labelled < MIN_SEEN or not norms.labelled:
         return ""
@@ -32,14 +32,14 @@ def more_often_true(seen: Seen | None, norms: Norms | None, whose: str) -> str:
 
 
 def as_usual(value: float, norm: Norm, norms: Norms | None, such: str, mark: str = ":") -> str:
-    """What stands behind a number that is a usual one.
+    """The text that follows a usual number.
 
     Args:
         value: the number.
-        norm: what is usual of its feature.
-        norms: what is usual of all.
-        such: what the events with about this number are called.
-        mark: what stands before it.
+        norm: the usual values of its feature.
+        norms: the usual values of all features.
+        such: names the events with about this number.
+        mark: the punctuation before the text.
     """
     band = band_of(norm, value)
     if band is None:
@@ -49,7 +49,7 @@ def as_usual(value: float, norm: Norm, norms: Norms | None, such: str, mark: str
 
 
 def missing_told(norm: Norm | None, norms: Norms | None) -> str:
-    """What stands behind that a value is missing: how many units of training lacked it too."""
+    """The text that follows a missing value: how many training units lacked it too."""
     if norm is None or norms is None:
         return ""
     return (
@@ -58,10 +58,10 @@ def missing_told(norm: Norm | None, norms: Norms | None) -> str:
 
 
 def is_half(part: int, whole: int) -> bool:
-    """Whether *part* is so much of *whole* that it is nothing unusual."""
+    """Whether *part* is at least half of *whole*, which is not unusual."""
     return whole > 0 and part >= _HALF * whole
 
 
 def alone_usual(told: str) -> bool:
-    """Whether what is *told* of a value says that it is nothing unusual."""
+    """Whether the text *told* about a value says that the value alone is usual."""
     return told.endswith(ALONE_USUAL)

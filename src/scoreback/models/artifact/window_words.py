@@ -1,7 +1,7 @@
-"""What a window feature says: how often, how many, how rare, beside what is usual.
+"""A window feature's value in words: how often, how many or how rare, beside what is usual.
 
-The value that events share is told by name where the row has it: ``on ws-016``. How rare a value is
-has no number that people say, but the counts that it is made of have: ``3 times in 7 days, 1 in 40
+The text names the value that the events share if the row carries it: ``on ws-016``. A rarity is
+not a number that people use, so the text gives the counts behind it: ``3 times in 7 days, 1 in 40
 of its events``.
 """
 
@@ -23,17 +23,17 @@ from scoreback.models.detector.spec import WindowFeature
 from scoreback.models.judging.norms import Norm, Norms, band_of
 from scoreback.multivalue import values_of
 
-_NOT_RARE = 0.585  # log2 of 1.5: what two of three earlier events had too
+_NOT_RARE = 0.585  # log2 of 1.5: about two of three earlier events had the value too
 _READABLE = ", "
 _MOST_SHOWN = 60  # characters of a value within a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a row has beside a feature's value."""
+    """What a row carries beside a feature's value."""
 
     fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # as cells
-    times: float | None = None  # of a rarity: how many earlier events had the value
+    times: float | None = None  # for a rarity: how many earlier events had the value
 
 
 def window_in_words(
@@ -43,14 +43,14 @@ def window_in_words(
     norms: Norms | None,
     beside: Beside,
 ) -> str:
-    """What *value* of *feature* says.
+    """*value* of *feature* in words.
 
     Args:
-        feature: whose value it is.
-        value: None where it is missing.
-        norm: what is usual of the feature.
-        norms: what is usual of all.
-        beside: what else the row has.
+        feature: the window feature.
+        value: its value; None where it is missing.
+        norm: the usual values of the feature.
+        norms: the usual values of all features.
+        beside: what else the row carries.
     """
     over, shared = span_of(feature.over), _shared(feature, beside)
     common = shared.words(feature)
@@ -78,19 +78,19 @@ def window_in_words(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """The values that earlier events share with this one; none where the row lacks one."""
+    """The values that earlier events share with this one; empty if the row lacks any of them."""
 
     values: tuple[tuple[str, str], ...]
 
     @property
     def named(self) -> str:
-        """What is no place: ``rule R-440``."""
+        """The shared values that are not places: ``rule R-440``."""
         things = [pair for pair in self.values if not is_place(pair[0])]
         return _READABLE.join(called(name, value) for name, value in things)
 
     @property
     def place(self) -> str:
-        """Where it happened: ``on ws-016``."""
+        """The shared values that are places: ``on ws-016``."""
         return where(pair for pair in self.values if is_place(pair[0]))
 
     def words(self, feature: WindowFeature) -> str:
@@ -145,7 +145,7 @@ def _rarity(
 
 
 def _value(feature: WindowFeature, beside: Beside) -> str:
-    """The value that is rare; of several, the rarest of them counts."""
+    """The rare value; if the field has several, the feature is about the rarest of them."""
     name = feature.field or ""
     text = beside.fields.get(name)
     if not text:
@@ -155,14 +155,14 @@ def _value(feature: WindowFeature, beside: Beside) -> str:
 
 
 def _share(rarity: float) -> str:
-    """At most which share: of m of n events it is (m + 1) / (n + 1)."""
+    """An upper bound on the share of events with the value: (m + 1) / (n + 1) for m of n."""
     if rarity < _NOT_RARE:
         return "most"
     return f"at most 1 in {round(2.0 ** min(rarity, 60.0)):,}"
 
 
 def _usual(feature: WindowFeature, value: float, norm: Norm | None, norms: Norms | None) -> str:
-    """What is usual; where the value is as usual, how often such were true."""
+    """The usual value; where this one is equal, how often such events were true positives."""
     if norm is None or norm.middle is None:
         return ""
     told = _figure(feature.kind, norm.middle)
@@ -187,7 +187,7 @@ def _figure(kind: str, value: float) -> str:
 
 
 def _such(kind: str, low: float, high: float) -> str:
-    """Which events have about as much."""
+    """Names the events with about the same value."""
     if kind == "rarity":
         return "where it is as rare"
     first, last = _figure(kind, low), _figure(kind, high)
@@ -195,7 +195,7 @@ def _such(kind: str, low: float, high: float) -> str:
 
 
 def _measure(feature: WindowFeature) -> str:
-    """What is measured, as a noun: ``mean of network.bytes``."""
+    """The quantity measured, as a noun: ``mean of network.bytes``."""
     match feature.kind:
         case "count":
             return "number of events"

@@ -1,8 +1,8 @@
-"""What a feature's value says, in an analyst's words, beside what is usual of it.
+"""A feature's value in an analyst's words, beside what is usual for that feature.
 
-A number stands beside the range in which eight of ten lie, a category beside how often it was true,
-a text is told by the words in it that spoke. What the model learnt from decides, and nothing else:
-where that was not kept, the plain value stands alone.
+A number appears beside the range of the middle eight in ten, a category beside how often it was a
+true positive, and a text as the words in it that raised the score. Only the training data decides
+what is usual: if the artefact does not record that, the plain value appears alone.
 """
 
 import math
@@ -17,7 +17,7 @@ from scoreback.models.learners.texts import TextModel
 from scoreback.portable.model import ALONE_USUAL
 
 Value = float | str | None
-RARE = ", a rare value"  # what follows a category's value that is not counted
+RARE = ", a rare value"  # follows a category's value that training did not count
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HOURS = range(24)
@@ -33,14 +33,14 @@ def in_words(
     text: TextModel | None = None,
     beside: Beside = _NOTHING,
 ) -> str:
-    """What *value* of *feature* says.
+    """*value* of *feature* in words.
 
     Args:
-        feature: whose value it is.
-        value: the whole of it; None where it is missing.
-        norms: what is usual in what the model learnt from.
-        text: of an ``ngrams`` feature, what it learnt of texts.
-        beside: of a window feature, what else its row has.
+        feature: an event or window feature.
+        value: its value, uncut; None where it is missing.
+        norms: the usual values in the training data.
+        text: for an ``ngrams`` feature, its text model.
+        beside: for a window feature, what else its row carries.
     """
     norm = None if norms is None else norms.features.get(feature.name)
     if isinstance(feature, WindowFeature):
@@ -66,7 +66,7 @@ def in_words(
 
 
 def worth_telling(feature: EventFeature | WindowFeature, value: Value, norms: Norms | None) -> bool:
-    """Whether *value* may be a reason: that nothing happened is one only beside what is usual."""
+    """Whether *value* may be a reason; a missing value or a zero needs usual values for that."""
     happened = value is not None and (value != 0 or feature.kind not in _NOTHING_AT_ZERO)
     norm = None if norms is None else norms.features.get(feature.name)
     if happened or norm is None:
@@ -91,7 +91,7 @@ def _number(feature: EventFeature, value: float) -> str:
 
 
 def _category(value: str, norm: Norm | None, norms: Norms | None) -> str:
-    """How often a category was true, else how often it came."""
+    """How often the category was a true positive, or else how often it occurred."""
     if norm is None or norms is None or not norm.values:
         return ""
     seen = norm.values.get(digest(value))
@@ -154,7 +154,7 @@ def _as_in(rows: int, norm: Norm, norms: Norms | None) -> str:
 
 
 def _seen(value: float, norm: Norm | None) -> Seen | None:
-    """How often one of few numbers came; None where it was not counted."""
+    """How often a number of a feature with few values occurred; None where it was not counted."""
     if norm is None or not norm.values:
         return None
     return norm.values.get(f"{value:.0f}", Seen(0, 0, 0))
@@ -169,7 +169,7 @@ def _missing(feature: EventFeature) -> str:
 
 
 def usual_beside(value: float, norm: Norm | None, norms: Norms | None, kind: str) -> str:
-    """The range of eight in ten of a feature's numbers; within it, how often such were true."""
+    """The middle eight in ten of a feature's numbers; inside it, how often such were positives."""
     if norm is None or norm.low is None or norm.high is None:
         return ""
     ends = (_told(norm.low, kind), _told(norm.high, kind))
@@ -179,7 +179,7 @@ def usual_beside(value: float, norm: Norm | None, norms: Norms | None, kind: str
 
 
 def within_usual(value: float, norm: Norm, norms: Norms | None, kind: str) -> str:
-    """What stands behind a number that is as usual."""
+    """The text that follows a number within the usual range."""
     band = band_of(norm, value)
     such = "" if band is None else f"the {{}} with {_between(band.low, band.high, kind)}"
     return as_usual(value, norm, norms, such)
@@ -197,6 +197,6 @@ def _between(low: float, high: float, kind: str) -> str:
 
 
 def _read(feature: EventFeature, field: str | None = None) -> str:
-    """What is read of a field: ``max of network.bytes``."""
+    """The field, and which of its values is read: ``max of network.bytes``."""
     name = field or feature.field or ""
     return name if feature.take == "first" else f"{feature.take} of {name}"

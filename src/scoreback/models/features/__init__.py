@@ -1,1 +1,1 @@
-"""Feature plans into matrices: event features, window features, units; whole and online."""
+"""Computes feature plans: event features, window features and units, in bulk and online."""

@@ -1,9 +1,9 @@
-"""Event features: the part of the feature language that needs one event.
+"""Event features: the part of the feature language that needs only one event.
 
-Fields come as text and are cast here, once, so that a feature means the same whatever the SIEM's
-mapping. An empty string is missing, as is text that is not a number where a number is asked for
-(counted by `FeatureRows.uncast`), and so are NaN and infinities. Missing is null, never zero. What
-is read of a field with several values says `scoreback.models.features.several_values`.
+Fields arrive as text and are cast only here, so that a feature means the same under any mapping of
+the SIEM. These are missing values: an empty string, text that is not a number where the feature
+needs one (`FeatureRows.uncast` counts them), NaN and the infinities. A missing value is null, never
+zero. `scoreback.models.features.several_values` defines how a field with several values is read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ from scoreback.sql import identifier, literal
 TEXT_LIMIT = 4096  # characters that entropy and ngrams look at: bounds a 1 MB command line
 _MEMORY_LIMIT = "1GB"
 
-# What each kind reads of a field with several values; the others read texts, or take a number.
+# How each kind reads a field with several values; all others read texts, or take a number.
 _READINGS = {"category": SET, "hour_of_day": FIRST, "day_of_week": FIRST, "is_private_ip": FIRST}
 
 
@@ -36,7 +36,7 @@ class FeaturePlan:
     """The features of a detector, in the order of the file: one column each."""
 
     features: tuple[EventFeature | WindowFeature, ...]
-    lag: timedelta  # of a unit of events, until it closes: the width of its window too
+    lag: timedelta  # for units of events also the width of their window: a unit closes after both
 
     @classmethod
     def of(cls, detector: Detector) -> Self:
@@ -47,7 +47,7 @@ class FeaturePlan:
 
     @property
     def event_features(self) -> tuple[EventFeature, ...]:
-        """Features that need one event."""
+        """Features that need only the event itself."""
         return tuple(f for f in self.features if isinstance(f, EventFeature))
 
     @property
@@ -70,7 +70,7 @@ class FeaturePlan:
 
     @property
     def numbers(self) -> frozenset[str]:
-        """The event fields of which every feature that reads them reads the number alone."""
+        """The event fields that all features read only as a number."""
         texts: set[str] = set()
         numbers: set[str] = set()
         for feature in self.features:
@@ -84,10 +84,10 @@ class FeaturePlan:
 
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
-    """Feature columns of some events, beside what names them."""
+    """Feature columns of some events, and how many values could not be read."""
 
     table: pa.Table
-    uncast: Mapping[str, int]  # feature → values that were there but could not be read
+    uncast: Mapping[str, int]  # feature → number of values present but unreadable
 
 
 class EventFeatures:
@@ -100,14 +100,14 @@ class EventFeatures:
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Opened for the first feature that needs a query."""
+        """The engine, opened for the first feature that needs a query."""
         return open_engine(_MEMORY_LIMIT, threads=self._threads)
 
     def rows(self, events: EventBatch) -> FeatureRows:
         """One column per event feature of *events*, in their order.
 
-        Numbers are float64, categories text. Values are counted in ``uncast`` when the field held
-        something that the feature could not read.
+        Numbers are float64, categories text. ``uncast`` counts the values that a field held but
+        the feature could not read.
         """
         if not self._features:
             return FeatureRows(pa.table({}), {})
@@ -117,7 +117,7 @@ class EventFeatures:
         return FeatureRows(pa.table(columns, names=names), uncast)
 
     def _columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """A column for each feature; those that no pass gives, by one query for all."""
+        """A column for each feature; one query computes all those that have no pass."""
         reader = FieldReader(batch)
         read = [_read_by(feature, reader) for feature in self._features]
         batch = reader.batch
@@ -131,13 +131,13 @@ class EventFeatures:
         return [found[i] for i in range(len(found))]
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         if "_engine" in self.__dict__:
             self._engine.close()
 
 
 def _read_by(feature: EventFeature, reader: FieldReader) -> Read:
-    """*feature* with the columns that it reads in this batch in place of its fields."""
+    """*feature* with its fields replaced by the columns that it reads in this batch."""
     reading = _READINGS.get(feature.kind, TEXT)
     if feature.kind in TAKING_KINDS:
         reading = FIRST if feature.take == "first" else VALUES
@@ -152,7 +152,7 @@ def _text(field: str) -> str:
 
 
 def number_of(field: str, batch: pa.RecordBatch, take: str) -> str:
-    """SQL for the number in column *field* of *batch*: *take* of them where it holds lists."""
+    """SQL for the number in column *field* of *batch*; *take* reduces lists to one number."""
     cast = f"TRY_CAST({_text(field)} AS DOUBLE)"
     kind = batch.schema.field(field).type
     if kind == pa.float64():

@@ -1,4 +1,4 @@
-"""From events to what windows are computed over: queries, raw history, and closed buckets."""
+"""Turns events into the input of window features: queries, raw history, and closed buckets."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -28,7 +28,7 @@ _LOW_BITS = (1 << 32) - 1
 
 
 def all_series(plan: FeaturePlan) -> tuple[Series, ...]:
-    """The series that the windows of *plan* read, each once, sorted."""
+    """The distinct series that the windows of *plan* read, sorted."""
     return tuple(sorted({series_of(f) for f in plan.window_features}))
 
 
@@ -48,11 +48,11 @@ class WindowQueries:
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Opened for the first window: opening costs as much as thousands of events."""
+        """The engine, opened for the first window: opening costs as much as thousands of events."""
         return open_engine("1GB", threads=1)
 
     def of(self, events: EventBatch) -> pa.Table:
-        """One row per event, in their order, as `windows.window_columns` asks for."""
+        """One row per event, in their order, with the columns of `windows.window_columns`."""
         reader = FieldReader(events.batch)
         columns = dict(_columns(self._series, reader))
         batch = reader.batch  # the query reads it by name
@@ -68,13 +68,13 @@ class WindowQueries:
         return found
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         if "_engine" in self.__dict__:
             self._engine.close()
 
 
 def history_of(series: Series, queries: pa.Table) -> pa.Table:
-    """Raw history rows (`HISTORY`) of the on-time events among *queries*."""
+    """The on-time events among *queries* as raw history rows (`HISTORY`)."""
     wanted = pc.and_(pc.invert(queries.column("late")), pc.is_valid(queries[key_column(series)]))
     if series.shape == "values":
         wanted = pc.and_(wanted, pc.is_valid(queries.column(value_column(series))))
@@ -119,7 +119,7 @@ def closed_buckets(series: Series, history: pa.Table) -> pa.Table:
 
 
 def _columns(series: Iterable[Series], reader: FieldReader) -> Iterator[tuple[str, str]]:
-    """Names and expressions of the columns that *series* ask of a batch."""
+    """Names and SQL expressions of the columns that *series* need from a batch."""
     for one in series:
         yield key_column(one), _key([reader.column(name, KEY) for name in one.by])
         if one.shape == "values":
@@ -132,7 +132,7 @@ def _columns(series: Iterable[Series], reader: FieldReader) -> Iterator[tuple[st
 
 
 def _key(by: Sequence[str]) -> str:
-    """A key that several columns share: each prefixed by its length, null when one is absent."""
+    """SQL for a key of several columns: each prefixed by its length, null if any is absent."""
     if len(by) == 1:
         return f"nullif({identifier(by[0])}, '')"
     parts = (f"length(nullif({identifier(f)}, '')) || ':' || {identifier(f)}" for f in by)

@@ -1,6 +1,6 @@
-"""Refuses window features whose state would not fit: one entry for each key of a window's length.
+"""Refuses window features whose state would not fit: it has an entry for each key in the window.
 
-A ``by`` whose values hardly come again, a flow or a session say, tells nothing about the next event
+A ``by`` whose values rarely recur, such as a flow or session id, says nothing about the next event
 and makes the state as large as the events themselves.
 """
 
@@ -18,7 +18,7 @@ from scoreback.models.features.several_values import each_value
 from scoreback.models.features.windows import Series, key_column, series_of, value_column
 from scoreback.times import span
 
-MAX_KEYS = 2_000_000  # of one series within the length of its window: some gigabytes of state
+MAX_KEYS = 2_000_000  # of one series within its window's length: a few gigabytes of state
 REMEDY = "choose a `by` whose values come again, or a shorter `over`"
 
 
@@ -27,11 +27,11 @@ def refuse_too_many_keys(
 ) -> None:
     """Check the raw *history* of *series*, rows of `windows.HISTORY`, before windows are computed.
 
-    Keys are counted within spans as long as the window, and the busiest span counts; where a
-    feature tells values apart, each value of a key is one.
+    Keys are counted within spans as long as the window, and the busiest span decides. For a
+    feature that distinguishes values, each value of a key counts.
 
     Raises:
-        DataError: names the feature, the keys and what to do.
+        DataError: there are more than `MAX_KEYS`.
     """
     if history.num_rows <= MAX_KEYS:
         return
@@ -46,7 +46,7 @@ def refuse_too_many_keys(
 
 
 def too_many(series: Series, features: Sequence[WindowFeature], keys: str) -> str:
-    """The sentence that says it of the first of *features* that reads *series*."""
+    """The error message, about the first of *features* that reads *series*."""
     feature = next(f for f in features if series_of(f) == series)
     return (
         f"feature {feature.name!r}: {keys} keys of {', '.join(series.by)} within"
@@ -55,15 +55,15 @@ def too_many(series: Series, features: Sequence[WindowFeature], keys: str) -> st
 
 
 def estimated_keys(series: Series, stretch: pa.Table) -> float:
-    """How many keys of *series* there will be within its window, judged by a *stretch* of events.
+    """Estimate how many keys of *series* its window will hold, from a *stretch* of events.
 
-    New keys come ever more rarely, by a power of the number of events (Heaps); the power is that
-    of the stretch's second half. An estimate: it may be several times off for keys between those
-    that always come again and those that never do, and is close at either end.
+    The number of keys grows as a power of the number of events (Heaps' law); the power is fitted
+    to the second half of the stretch. The estimate is close for keys that always recur and for
+    keys that never do; in between it may be several times off.
 
     Args:
-        series: what the state holds entries of.
-        stretch: queries of `history.WindowQueries` for events that follow each other.
+        series: the series whose state is estimated.
+        stretch: queries of `history.WindowQueries` for consecutive events.
     """
     names = [key_column(series)] + [value_column(series)] * (series.shape == "values")
     keyed = stretch.select(["time", *names]).drop_null()
@@ -75,7 +75,7 @@ def estimated_keys(series: Series, stretch: pa.Table) -> float:
     half, whole = (_differing(keyed.slice(0, n).select(names)) for n in (rows // 2, rows))
     times = pc.min_max(keyed["time"]).as_py()
     took = max(times["max"] - times["min"], span(timedelta(seconds=1)))
-    more = max(series.over_us / took, 1.0)  # windows hold as many times the events
+    more = max(series.over_us / took, 1.0)  # times as many events as the stretch
     power = min(math.log(whole / half) / math.log(rows / (rows // 2)), 1.0)
     return float(whole * more**power)
 

@@ -1,12 +1,12 @@
-"""Feature rows of events as they arrive: each event is read once, whatever the runs look like.
+"""Feature rows of events as they arrive: each event is read once, however the runs are timed.
 
 A step takes the events that arrived in ``[since, until)``. An on-time event is ready once every
 on-time event with an earlier event time has been read, which is when ``event_time + lag`` is past;
-until then it waits in the pending file. A late event is ready at once, its windows missing.
+until then it waits in the pending file. A late event is ready at once, with its windows missing.
 
-State is immutable files in one folder per feature plan, named by the slice they came from and their
-content: a rerun of a step writes the same file again, and only the names in `StateFiles` count. The
-caller keeps those names together with its watermark, in one transaction.
+State consists of immutable files in one folder per feature plan, named by their slice and content:
+a rerun of a step writes the same file again, and only the files named in `StateFiles` count. The
+caller stores those names and its watermark in one transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,9 +45,9 @@ from scoreback.records import TIME, EventBatch, TimeWindow
 from scoreback.sql import literal
 from scoreback.times import micros
 
-SLICE = ("raw", "sums")  # kinds of files of a slice
+SLICE = ("raw", "sums")  # the kinds of files that each slice has
 PENDING = "pending"
-COMPACT_AT = 48  # slices: more, and every step opens too many files
+COMPACT_AT = 48  # slices; with more, every step would open too many files
 _SERIES = pa.field("series", pa.int32(), nullable=False)
 _STORED = pa.schema([_SERIES, *HISTORY])
 
@@ -60,7 +60,7 @@ class Step:
     state: StateFiles
     late: int
     uncast: Mapping[str, int]
-    ungrouped: int = 0  # events that belong to no unit, as they have none of the group's fields
+    ungrouped: int = 0  # events that belong to no unit because they have none of the group's fields
 
 
 class OnlineFeatures:
@@ -69,9 +69,9 @@ class OnlineFeatures:
     def __init__(
         self, plan: FeaturePlan, folder: Path, fields: tuple[str, ...], *, told: bool = False
     ) -> None:
-        """Prepare for events that carry the plan's fields and *fields*, which rows carry along.
+        """Prepare for events that have the plan's fields and *fields*; rows carry *fields* along.
 
-        Rows that are *told* carry what reasons name as well: see `features.told`.
+        If *told*, rows also carry the values that reasons name: see `features.told`.
         """
         self._plan, self._told = plan, told
         self._names = frozenset(feature.name for feature in plan.features)
@@ -85,7 +85,7 @@ class OnlineFeatures:
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Opened for the first window: opening costs as much as thousands of events."""
+        """The engine, opened for the first window: opening costs as much as thousands of events."""
         return open_engine("1GB", threads=1, spill=spill_of(self._slices.folder))
 
     def step(
@@ -98,17 +98,17 @@ class OnlineFeatures:
         score_since: datetime,
         owed: pa.Array | None = None,
     ) -> Step:
-        """Take *events*, all that arrived in *window*, and give the rows that became ready.
+        """Take *events*, all that arrived in *window*, and return the rows that became ready.
 
         Args:
-            events: `EVENT_COLUMNS` and the fields asked for, each event id once.
+            events: `EVENT_COLUMNS` and the requested fields, each event id once.
             window: the slice, on the arrival clock; steps follow each other without gaps.
             state: the state after the previous step.
             ready_until: on-time events with ``event_time + lag`` up to here are ready; at least
-                ``window.until`` must have been read for the promise to hold.
-            score_since: events that arrived earlier are history only, also those that wait where
-                another plan went on from here,
-            owed: but for those with these ids.
+                ``window.until`` must have been read, or earlier events may be missing.
+            score_since: events that arrived earlier are history only and give no rows, even those
+                that wait in the pending file.
+            owed: ids of earlier events that give rows all the same.
 
         Raises:
             StateError: a state file is missing or damaged.
@@ -129,16 +129,16 @@ class OnlineFeatures:
         return Step(rows, StateFiles(slices, pending), late, uncast)
 
     def look_up(self, events: pa.Table, state: StateFiles) -> pa.Table:
-        """Feature rows of *events* as *state* tells of their past; changes nothing.
+        """Feature rows of *events* with the history in *state*; changes nothing.
 
-        For scoring on demand: each event is seen as if it were on time and ready now.
+        For scoring on demand: every event is treated as on time and ready now.
         """
         order = [("event_time", "ascending"), ("event_id", "ascending")]
         rows, _, _ = self._rows(_one_batch(events.sort_by(order)), state.slices)
         return rows
 
     def forget_others(self, *states: StateFiles) -> None:
-        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        """Delete the folder's files that none of *states*, committed or about to be, names."""
         slices = {name for state in states for name in state.slices}
         known = [path for name in slices for path in self._slices.paths(name)]
         folder = self._slices.folder
@@ -146,14 +146,14 @@ class OnlineFeatures:
         self._slices.forget_all_but(known)
 
     def close(self) -> None:
-        """Let go of the engines."""
+        """Close the engines."""
         self._events.close()
         self._queries.close()
         if "_engine" in self.__dict__:
             self._engine.close()
 
     def _remember(self, events: pa.Table, name: str) -> tuple[str, ...]:
-        """Write raw history and sums of one slice; their name, none where nothing was on time."""
+        """Write raw history and sums of one slice; return their name, none if no event counts."""
         if not events.num_rows or not self._series:
             return ()
         queries = [self._queries.of(EventBatch(batch)) for batch in events.to_batches()]
@@ -165,12 +165,12 @@ class OnlineFeatures:
         return (self._slices.write([_stacked(raw), _stacked(sums)], name),)
 
     def _split(self, waiting: pa.Table, ready_until: datetime) -> tuple[pa.RecordBatch, pa.Table]:
-        """What is ready, sorted by event time and id, and what is not."""
+        """The events that are ready, sorted by event time and id, and the others."""
         lag = pa.scalar(self._plan.lag, pa.duration("us"))
         delay = pc.subtract(waiting["arrival_time"], waiting["event_time"])
         complete = pc.less_equal(pc.add(waiting["event_time"], lag), _scalar(ready_until))
         ready = pc.or_(complete, pc.greater(delay, lag))
-        # Every copy of whole events tells in the cost of a step: two where all are ready.
+        # Copies of whole events dominate a step's cost: make no more than two if all are ready.
         batch = _one_batch(waiting if pc.all(ready).as_py() else waiting.filter(ready))
         order = pc.sort_indices(batch, [("event_time", "ascending"), ("event_id", "ascending")])
         return batch.take(order), waiting.filter(pc.invert(ready))
@@ -189,9 +189,9 @@ class OnlineFeatures:
         return in_plan_order(self._plan, part, windows), late, uncast
 
     def _history(self, queries: pa.Table, slices: Sequence[str]) -> dict[Series, pa.Table]:
-        """Of each series, closed buckets before the oldest query's bucket, raw rows from there on.
+        """Per series, closed buckets before the oldest query's bucket and raw rows from there on.
 
-        One read of each kind of file serves all series; only keys that are asked for are read.
+        One read of each kind of file serves all series; it reads only the keys in *queries*.
         """
         asked = queries.filter(pc.invert(queries.column("late")))
         if not asked.num_rows or not slices:
@@ -223,7 +223,7 @@ class OnlineFeatures:
         ).cast(_STORED)
 
     def _compact(self, slices: Sequence[str], watermark: datetime) -> str:
-        """One slice in place of many, without what no later event can look back to."""
+        """Merge *slices* into one, without the history that no later event can look back to."""
         first, last = unsealed(slices[0]), unsealed(slices[-1])
         name = f"{first.split('-')[0]}-{last.split('-')[1]}"
         whole = []
@@ -278,10 +278,10 @@ class OnlineFeatures:
 
 
 def waiting_events(folder: Path, pending: str) -> pa.Table:
-    """``event_id`` and ``event_time`` of the events that wait in *folder*, in the file *pending*.
+    """``event_id`` and ``event_time`` of the events that wait in the file *pending* of *folder*.
 
     Raises:
-        StateError: it is gone or damaged.
+        StateError: the file is missing or damaged.
     """
     name = pending.removeprefix(f"{PENDING}-").removesuffix(".parquet")
     return StateFolder(folder, (PENDING,)).read(PENDING, name).select(["event_id", "event_time"])

@@ -1,10 +1,10 @@
-"""Feature rows of units as they close: events are read once, whatever the runs look like.
+"""Feature rows of units as they close: each event is read once, however the runs are timed.
 
 A step adds the events that arrived to the sums of their units. A unit closes on the arrival clock,
-once all that arrived up to its window's end + ``lag`` was read; then it goes to
+once every event that arrived up to its window's end + ``lag`` has been read; then it goes to
 `scoreback.models.features.online.OnlineFeatures` like an event that arrived at that moment. The
-sums of the units that are open wait in files beside the window state, and count only by the name
-that the caller keeps with its watermark.
+sums of open units are kept in files beside the window state; a file counts only if the caller
+stores its name with its watermark.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ from scoreback.models.features.units import Sums, UnitPlan, UnitQueries
 from scoreback.records import EventBatch, TimeWindow
 
 _EVER = (-(1 << 62), 1 << 62)
-_UNTIL = "_"  # in the name of a state, before the start of the first window that is open
+_UNTIL = "_"  # in a state's name, stands before the start of the first open window
 
 
 def open_from(pending: str) -> int | None:
-    """Of the state *pending*, the start of the first open window; None where it is not of units."""
+    """The start, µs, of the first open window in the state *pending*; None if not of units."""
     _, mark, start = unsealed(pending).rpartition(_UNTIL)
     return int(start) if mark and start.lstrip("-").isdecimal() else None
 
@@ -47,9 +47,9 @@ class OnlineUnits:
         self, units: UnitPlan, plan: FeaturePlan, folder: Path, fields: tuple[str, ...],
         *, told: bool = False,
     ) -> None:  # fmt: skip
-        """Prepare for events that carry what *units* reads; rows carry *fields* of the units.
+        """Prepare for events with the fields that *units* reads; rows carry the units' *fields*.
 
-        Rows that are *told* carry what reasons name as well: see `features.told`.
+        If *told*, rows also carry the values that reasons name: see `features.told`.
         """
         self._features = OnlineFeatures(plan, folder, fields, told=told)
         self._every = units.every
@@ -65,12 +65,13 @@ class OnlineUnits:
         *,
         ready_until: datetime,
         score_since: datetime,
-        owed: pa.Array | None = None,  # noqa: ARG002 - units that are open are made of all events
+        owed: pa.Array | None = None,  # noqa: ARG002 - open units are made of all events
     ) -> Step:
-        """Take *events*, all that arrived in *window*, and give the rows of units that closed.
+        """Take *events*, all that arrived in *window*, and return the rows of units that closed.
 
-        As `OnlineFeatures.step`; units that arrive before *ready_until* close. ``pending`` of the
-        state names the sums of those that are open, and says up to which window all have closed.
+        Like `OnlineFeatures.step`, but for units: those that arrive before *ready_until* close.
+        The state's ``pending`` names the sums of the open units and the start of the first open
+        window.
 
         Raises:
             StateError: a state file is missing or damaged.
@@ -79,17 +80,18 @@ class OnlineUnits:
         known = None if state.pending is None else open_from(state.pending)
         before = _EVER[0] if known is None else known
         arrived = self._queries.merged([g.sums for g in grouped])
-        # A SIEM that shows an event only after its unit has closed: it is late, whatever it says.
+        # The SIEM showed these events after their units had closed, so they are late whatever
+        # their arrival times say.
         missed = int(pc.sum(arrived.between(_EVER[0], before).units["events"]).as_py() or 0)
         fresh = arrived.between(before, _EVER[1])
         sums = self._queries.merged([self._open(state.pending), fresh])
         ends = max(before, self._queries.complete_before(ready_until))
         closed = self._queries.rows(sums.between(_EVER[0], ends))
-        # Units arrive on their own: this slice is that of the units, not that of the events.
+        # Units have arrival times of their own: this is the slice of units, not of events.
         closing = TimeWindow(since=window.since, until=ready_until)
         step = self._features.step(
             closed.table, closing, StateFiles(state.slices),
-            ready_until=ready_until + self._every,  # as all that ended before them closed with them
+            ready_until=ready_until + self._every,  # all units that ended earlier have closed too
             score_since=score_since,
         )  # fmt: skip
         name = self._keep(sums.between(ends, _EVER[1]), f"{slice_name(closing)}{_UNTIL}{ends}")
@@ -102,13 +104,13 @@ class OnlineUnits:
         )
 
     def forget_others(self, *states: StateFiles) -> None:
-        """Delete files of the folder that none of *states* names: what is committed, and to be."""
+        """Delete the folder's files that none of *states*, committed or about to be, names."""
         self._features.forget_others(*states)
         pending = [state.pending for state in states if state.pending]
         self._open_units.forget_all_but(p for name in pending for p in self._open_units.paths(name))
 
     def close(self) -> None:
-        """Let go of the engines."""
+        """Close the engines."""
         self._features.close()
         self._queries.close()
 

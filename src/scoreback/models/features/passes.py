@@ -1,8 +1,8 @@
-"""Features that a pass over a column gives: the same as by a query, at a fraction of its cost.
+"""Features computed in one pass over a column: equal to a query's result at a fraction of its cost.
 
-A query has to be planned for each batch and its engine opened for each run. What Arrow and numpy
-have a kernel for needs neither; `scoreback.models.features.event_features` asks a query for the
-rest, and where a column holds something else than the pass takes.
+A query has to be planned for each batch, and its engine opened for each run. Features for which
+Arrow or numpy has a kernel need neither. `scoreback.models.features.event_features` uses a query
+for all others, and for columns of a type that the pass does not accept.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from scoreback.suppression import DAY_US
 from scoreback.times import HOUR_US
 
 _HOURS = 24
-_THURSDAY = 3  # days after Monday: 1970 began with one
+_THURSDAY = 3  # days after Monday; 1970 began on a Thursday
 
 _PRIVATE = (
     r"^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.)"
@@ -30,7 +30,7 @@ _ANY_IP = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A feature over the columns of one batch."""
+    """A feature, with the columns of one batch that it reads."""
 
     kind: str
     field: str
@@ -40,13 +40,13 @@ class Read:
 
 
 def passed(feature: Read, batch: pa.RecordBatch) -> pa.Array | None:
-    """The column of *feature*; None where it takes a query."""
+    """The column of *feature*; None if it needs a query."""
     one = _PASSES.get(feature.kind)
     return None if one is None else one(feature, batch)
 
 
 def is_number(field: str, batch: pa.RecordBatch) -> bool:
-    """Whether *field* came as numbers, as every feature reads it as one."""
+    """Whether *field* came as numbers, because every feature reads it as one."""
     return bool(batch.schema.field(field).type == pa.float64())
 
 
@@ -84,7 +84,7 @@ def _length(feature: Read, batch: pa.RecordBatch) -> pa.Array:
 
 
 def _digits(feature: Read, batch: pa.RecordBatch) -> pa.Array:
-    """How many of 0 to 9 each text has: each is one byte, and part of no other character."""
+    """The digits 0 to 9 in each text; in UTF-8 no other character contains a digit's byte."""
     texts = batch.column(feature.field)
     if not len(texts):
         return pa.array([], pa.float64())
@@ -92,8 +92,8 @@ def _digits(feature: Read, batch: pa.RecordBatch) -> pa.Array:
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     text = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
     digit = np.zeros(len(text) + 1, np.bool_)  # one more: the last text may be empty
-    np.less(text - ord("0"), 10, out=digit[:-1])  # what is smaller than "0" wraps around
-    counts = np.add.reduceat(digit, ends[:-1] - ends[0], dtype=np.int32)  # of empty ones anything
+    np.less(text - ord("0"), 10, out=digit[:-1])  # bytes below "0" wrap around
+    counts = np.add.reduceat(digit, ends[:-1] - ends[0], dtype=np.int32)  # empty texts: undefined
     missing = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
     return pa.array(counts.astype(np.float64), mask=missing)
 
@@ -109,15 +109,15 @@ def _day_of_week(feature: Read, batch: pa.RecordBatch) -> pa.Array | None:
 def _of_time(
     feature: Read, batch: pa.RecordBatch, change: Callable[[NDArray[np.int64]], NDArray[np.int64]]
 ) -> pa.Array | None:
-    """What *change* makes of the microseconds since 1970 of one of the two times of an event."""
+    """Apply *change* to the event time or arrival time in microseconds since 1970."""
     column = batch.column(feature.field)
     if column.type != TIME:
-        return None  # a text, in whichever form
+        return None  # a time as text, in any format
     return pa.array(change(column.cast(pa.int64()).to_numpy()).astype(np.float64))
 
 
 def _is_private_ip(feature: Read, batch: pa.RecordBatch) -> pa.Array:
-    coded = _text(feature, batch).dictionary_encode()  # of many events few addresses are new
+    coded = _text(feature, batch).dictionary_encode()  # many events, few distinct addresses
     addresses = coded.dictionary
     private = pc.match_substring_regex(addresses, _PRIVATE).cast(pa.int8()).cast(pa.float64())
     known = pc.if_else(pc.match_substring_regex(addresses, _ANY_IP), private, None)

@@ -1,14 +1,14 @@
 """How the values of a group's events become one value of the unit: the closed list of reducers.
 
-An empty text is a missing value, and a missing value is none: ``first`` is the first there is.
-Events are in order of time, then id. ``min``, ``max``, ``sum`` and ``mean`` read numbers, ``any``
-reads true and false; what they cannot read is counted, and is missing. Without a value to reduce
-the result is missing, but ``count`` and ``distinct`` are then 0. ``most_common`` takes the smaller
-text of two that come as often. Sums are of thousandths, as integers, as in windows.
+An empty text is a missing value, and reducers skip missing values: ``first`` is the first value
+present. Events are in order of time, then id. ``min``, ``max``, ``sum`` and ``mean`` read numbers,
+``any`` reads true and false; a value that they cannot read is counted as such and is missing. If no
+value is left the result is missing, except that ``count`` and ``distinct`` are 0. Between equally
+common texts ``most_common`` takes the smaller. Sums are kept as integer thousandths, as in windows.
 
-Of an event whose field has several values, each counts: for ``min``, ``max``, ``sum``, ``mean``,
-``any`` and ``distinct``. ``first`` and ``last`` give all the values of that event, ``most_common``
-takes them as a set, and ``count`` counts the event once.
+If an event's field has several values, ``min``, ``max``, ``sum``, ``mean``, ``any`` and
+``distinct`` count each of them. ``first`` and ``last`` give all the values of that event,
+``most_common`` takes them as one set, and ``count`` counts the event once.
 """
 
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ from scoreback.models.features.windows import SCALE, SUM_LIMIT
 
 _INT = pa.int64()
 _EVENT = pa.struct([("time", pa.int64()), ("id", pa.string()), ("value", pa.string())])
-_HALF = 1 << 32  # sums of thousandths are kept in two halves: each of them fits 64 bits
+_HALF = 1 << 32  # sums of thousandths are kept in two halves, each of which fits 64 bits
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
 class Sum(NamedTuple):
-    """One column that is kept of a unit's events, and the SQL that makes it."""
+    """One column kept for a unit's events, and the SQL that computes it."""
 
     name: str
     type: pa.DataType
@@ -36,14 +36,14 @@ class Sum(NamedTuple):
 
 
 def reading_of(reduced: Reduced) -> str | None:
-    """How `several_values` reads the field that is reduced; None: as it is."""
+    """How `several_values` reads the reduced field; None: unchanged."""
     if reduced.reducer == "most_common":
         return KEY
     return None if reduced.reducer in ("first", "last", "count") else VALUES
 
 
 def sums_of(i: int, reduced: Reduced, *, listed: bool = False) -> list[Sum]:
-    """What is kept for the *i*-th reduced field; where it is *listed*, ``v{i}`` holds lists."""
+    """The columns kept for the *i*-th reduced field; if *listed*, ``v{i}`` holds lists."""
     value = f"v{i}"
     of_numbers = _Reducing(i, listed, "TRY_CAST({} AS DOUBLE)")
     match reduced.reducer:
@@ -78,12 +78,12 @@ def sums_of(i: int, reduced: Reduced, *, listed: bool = False) -> list[Sum]:
 
 
 def with_values(reduced: Reduced) -> bool:
-    """Whether each value is counted for *reduced*."""
+    """Whether *reduced* needs a count of each value."""
     return reduced.reducer in ("distinct", "most_common")
 
 
 def value_of(i: int, reduced: Reduced) -> str:
-    """SQL for ``unit`` and ``value`` of a field that counts each value in ``counted``."""
+    """SQL for ``unit`` and ``value`` of a field whose values are counted in table ``counted``."""
     mine = f"FROM counted WHERE field = {i}"
     if reduced.reducer == "distinct":
         return f"SELECT unit, count(*)::VARCHAR AS value {mine} GROUP BY unit"
@@ -94,7 +94,7 @@ def value_of(i: int, reduced: Reduced) -> str:
 
 
 def finished(i: int, reduced: Reduced) -> str:
-    """SQL for the text that the *i*-th reduced field is in a unit whose sums are complete."""
+    """SQL for the *i*-th reduced field, as text, of a unit whose sums are complete."""
     thousandths = f"(high{i}::HUGEINT * {_HALF} + low{i})::DOUBLE / {SCALE}"
     match reduced.reducer:
         case "first" | "last":
@@ -117,14 +117,14 @@ def finished(i: int, reduced: Reduced) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reducing:
-    """Sums over the values of one field, each of which stands for ``{}`` in expressions."""
+    """Sums over the values of one field; ``{}`` in an expression stands for a value."""
 
     i: int
     listed: bool  # whether the field holds lists of values
     value: str
 
     def sum(self, name: str, kind: pa.DataType = _INT, how: str = "sum", where: str = "") -> Sum:
-        """*how* over the values, or over those of which *where* holds."""
+        """The aggregate *how* over all values, or over those for which *where* holds."""
         field, value = f"v{self.i}", self.value
         again = "sum" if how == "count" else how
         if not self.listed:
@@ -141,7 +141,7 @@ class _Reducing:
         return _sum(f"{name}{self.i}", kind, of_events, again)
 
     def bad(self, readable: str) -> Sum:
-        """How many values are there but not *readable*."""
+        """The number of values that are present but not *readable*."""
         unreadable = f"{{}} IS NOT NULL AND NOT coalesce({readable}, false)"
         return replace(self, value="1").sum("bad", how="count", where=unreadable)
 
@@ -152,7 +152,7 @@ def _of(expression: str, value: str) -> str:
 
 def _sum(name: str, kind: pa.DataType, of_events: str, again: str) -> Sum:
     of_sums = f"{again}({name}) FILTER ({name} IS NOT NULL)"
-    if kind == _INT:  # DuckDB adds in 128 bits; none of these sums needs them
+    if kind == _INT:  # DuckDB adds in 128 bits; these sums all fit 64
         of_events, of_sums = f"coalesce({of_events}, 0)::BIGINT", f"({of_sums})::BIGINT"
     return Sum(name, kind, of_events, of_sums)
 

@@ -1,16 +1,16 @@
-"""What features read of a field with several values: one rule each, wherever events come from.
+"""How features read a field with several values: one rule for each kind, whatever the source.
 
-- Texts (``length``, ``entropy``, ``digits``, ``matches``, ``ngrams``) see all values, in their
-  order, with a blank in between: `TEXT`.
-- A ``category`` is the set of the values: sorted, each once, with a comma in between: `SET`.
-- So is a key, of a window or of a unit: an event has one key, or a list of n values in each of
-  four fields would make n⁴ of it. Its text is unambiguous: `KEY`.
+- Text features (``length``, ``entropy``, ``digits``, ``matches``, ``ngrams``) read all values in
+  their order, joined by spaces: `TEXT`.
+- A ``category`` is the set of the values: sorted, each once, joined by commas: `SET`.
+- A key of a window or unit is the same set, in an unambiguous text: `KEY`. An event has only one
+  key, because n values in each of four fields would make n⁴ keys.
 - ``distinct`` and ``rarity`` count each value, as SIEMs do: `KEY`, unfolded by `each_value`.
-- Numbers take one of the values, or their sum, as the feature says; `FIRST` or `VALUES`.
-- Times and addresses are the first value: `FIRST`; `scoreback check` counts what is left aside.
+- Numbers take one of the values or their sum, as the feature says: `FIRST` or `VALUES`.
+- Times and addresses are the first value: `FIRST`; `scoreback check` counts the values ignored.
 
-All of this is a function of one event, so that training, scoring and a SIEM cannot differ: ES|QL
-has `MV_CONCAT`, `MV_SORT` and `MV_DEDUPE` for it, SPL `mvjoin`, `mvsort` and `mvdedup`.
+Each rule depends on one event only, so that training, scoring and a SIEM agree. ES|QL has
+`MV_CONCAT`, `MV_SORT` and `MV_DEDUPE` for them, SPL `mvjoin`, `mvsort` and `mvdedup`.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from scoreback.multivalue import firsts, has_lists, joined, lists, readable, sets, unfolded
 
 TEXT, SET, KEY, FIRST, VALUES = "text", "set", "key", "first", "values"
-MOST_VALUES = 100  # of one event that windows tell apart; more would let one event fill the state
+MOST_VALUES = 100  # windows distinguish no more per event, or one event could fill the state
 
 _READINGS: dict[str, Callable[[pa.Array], pa.Array]] = {
     TEXT: lambda column: joined(column, " "),
@@ -33,11 +33,11 @@ _READINGS: dict[str, Callable[[pa.Array], pa.Array]] = {
 
 
 class FieldReader:
-    """The columns of one batch as features read them: those without lists as they are."""
+    """The columns of one batch as features read them; columns without lists stay unchanged."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         """Read from *batch*."""
-        self.batch = batch  # gets a column for each reading of a field that holds lists
+        self.batch = batch  # gains a column for each reading of a field with lists
         self._listed: dict[str, bool] = {}
 
     def holds_lists(self, field: str) -> bool:
@@ -47,10 +47,10 @@ class FieldReader:
         return self._listed[field]
 
     def column(self, field: str, reading: str) -> str:
-        """The name of the column of `batch` that holds *field* as *reading* has it."""
+        """The name of the column of `batch` that holds *field* under *reading*."""
         if not self.holds_lists(field):
             return field
-        name = f"{reading} of {field}"  # the blanks keep it apart from fields
+        name = f"{reading} of {field}"  # the spaces distinguish it from fields
         if name not in self.batch.schema.names:
             column = _READINGS[reading](self.batch.column(field))
             self.batch = self.batch.append_column(name, column)
@@ -58,7 +58,7 @@ class FieldReader:
 
 
 def each_value(rows: pa.Table, name: str) -> pa.Table:
-    """*rows* with one for each value of column *name*, which holds keys; `MOST_VALUES` at most."""
+    """*rows* with one row per value of the key column *name*, at most `MOST_VALUES` for each."""
     column = rows.column(name)
     if not has_lists(column):
         return rows

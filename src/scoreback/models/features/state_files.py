@@ -1,9 +1,9 @@
 """The files of window state: named after their content, so that a changed bit is an error.
 
-A name is that of the slice that the files came from and, after a dot each, the first digits of
-their sha256, in the order of their kinds. Only the names that the caller keeps with its watermark
-count, so the content that counts is told there as well. Names without digests were given by older
-versions; their files are read as they are, until the state is next made smaller.
+A name consists of the slice that the files came from and, each after a separator, the first digits
+of the files' sha256, in the order of their kinds. Only the names that the caller stores with its
+watermark count, so those names also fix the content. Older versions gave names without digests;
+such files are read unchecked until the state is next compacted.
 """
 
 import shutil
@@ -22,30 +22,30 @@ from scoreback.errors import StateError
 from scoreback.records import TimeWindow
 from scoreback.times import micros
 
-DIGITS = 16  # of each digest: a changed file goes unnoticed once in 10^19 times
+DIGITS = 16  # of each digest: one changed file in 10^19 goes unnoticed
 
-OPEN_UNITS = "open"  # folder of the sums of open units, beside the files of windows
+OPEN_UNITS = "open"  # folder for the sums of open units, beside the window files
 
 _SEAL = "."
 
 
 @dataclass(frozen=True, slots=True)
 class StateFiles:
-    """The files that count, by name; ``slices`` name a ``raw-`` and a ``sums-`` file each."""
+    """The names of the files that count; each slice has a ``raw-`` and a ``sums-`` file."""
 
     slices: tuple[str, ...] = ()
     pending: str | None = None
 
 
 def slice_name(window: TimeWindow) -> str:
-    """What files are called that came from the slice *window*."""
+    """The name of the files that came from the slice *window*, without digests."""
     return f"{micros(window.since)}-{micros(window.until)}"
 
 
 def spill_of(folder: Path) -> Path:
-    """Where the engine over *folder* puts what does not fit into memory; nothing is there yet."""
+    """The folder, not yet there, in which the engine over *folder* may spill from memory."""
     spill = folder / "spill"
-    if spill.exists():  # a killed process left it; whoever computes here is alone
+    if spill.exists():  # a killed process left it; only one process computes here at a time
         shutil.rmtree(spill, ignore_errors=True)
     return spill
 
@@ -56,10 +56,10 @@ def unsealed(name: str) -> str:
 
 
 class StateFolder:
-    """Files of some kinds in one folder, written together and named together."""
+    """Files of several kinds in one folder, written together under one name."""
 
     def __init__(self, folder: Path, kinds: Sequence[str], *, what: str = "window state") -> None:
-        """Keep files of *kinds* in *folder*, made if need be; *what* is what they are, in words.
+        """Keep files of *kinds* in *folder*, created if needed; messages call them *what*.
 
         Raises:
             StateError: the folder cannot be made.
@@ -72,7 +72,7 @@ class StateFolder:
         self._digests = Digests()
 
     def write(self, tables: Sequence[pa.Table], name: str) -> str:
-        """Write a file for each of *tables*, whole or not at all; the name of all of them.
+        """Write a file for each of *tables*, whole or not at all; return their common name.
 
         Raises:
             StateError: the disk is full, or the folder may not be written.
@@ -90,11 +90,11 @@ class StateFolder:
         return name
 
     def paths(self, name: str) -> list[Path]:
-        """The files called *name*, one of each kind."""
+        """The paths of the files called *name*, one of each kind."""
         return [self.folder / f"{kind}-{name}.parquet" for kind in self.kinds]
 
     def checked(self, kind: str, name: str) -> Path:
-        """The file of *kind* called *name*, whose content is what was written.
+        """The path of the file of *kind* called *name*, after a check of its content.
 
         Raises:
             StateError: it is missing or damaged.
@@ -126,7 +126,7 @@ class StateFolder:
             raise self.damaged(f"file {path} cannot be read: {first_line(error)}") from error
 
     def damaged(self, what: str) -> StateError:
-        """The error of state that cannot be used."""
+        """The error to raise for state that cannot be used."""
         folder = self.folder.parent if self.folder.name == OPEN_UNITS else self.folder
         return StateError(
             f"{self._what} in {self.folder} cannot be read: {what}",
@@ -135,7 +135,7 @@ class StateFolder:
         )
 
     def forget_all_but(self, known: Iterable[Path]) -> None:
-        """Delete all files but those *known*, and what a killed process left half-written."""
+        """Delete all files except *known* ones, and half-written files of a killed process."""
         kept = set(known)
         for path in self.folder.glob("*.parquet"):
             if path not in kept:
@@ -150,5 +150,5 @@ class StateFolder:
 
 
 def first_line(error: Exception) -> str:
-    """What an engine says, without its advice."""
+    """The first line of an engine's message; advice follows it."""
     return str(error).splitlines()[0]

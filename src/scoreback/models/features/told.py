@@ -1,10 +1,10 @@
-"""What a row carries beside its features so that reasons can name things, and no model reads."""
+"""Columns that a row carries beside its features for reasons to name; no model reads them."""
 
 from scoreback.models.detector.spec import EventFeature, WindowFeature
 
 
 def told_fields(features: tuple[EventFeature | WindowFeature, ...]) -> tuple[str, ...]:
-    """Fields whose values the reasons of window features name: what events share, what is rare."""
+    """Fields whose values the reasons of window features name: shared ones and rare ones."""
     found: dict[str, None] = {}
     for feature in features:
         if isinstance(feature, WindowFeature):
@@ -15,10 +15,10 @@ def told_fields(features: tuple[EventFeature | WindowFeature, ...]) -> tuple[str
 
 
 def field_column(field: str) -> str:
-    """Name of the column of rows that carries an event's *field* along, as text."""
+    """Name of the column that carries an event's *field* along, as text."""
     return "field:" + field
 
 
 def times_column(feature: WindowFeature) -> str:
-    """Name of the column that says how many earlier events had the value whose rarity it is."""
+    """Name of the column that counts the earlier events with the value of a rarity *feature*."""
     return "times:" + feature.name

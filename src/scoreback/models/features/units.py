@@ -1,20 +1,20 @@
 """Units of a group: which events belong to one, and the sums over them that become its row.
 
 The definition. An event belongs to the unit of its group's values and of the window
-``[k * every, (k + 1) * every)`` that its event time lies in; windows count from 1970, in UTC. One
-that arrived later than its event time + ``lag`` is late and belongs to no unit, and so does one
-that has none of the group's fields. Where only some are missing, missing is a value like another:
-an event without a user is still somebody's on that host.
+``[k * every, (k + 1) * every)`` that contains its event time; windows count from 1970, in UTC. An
+event that arrived later than its event time + ``lag`` is late and belongs to no unit; neither does
+an event with none of the group's fields. If only some are missing, missing is a value like any
+other: an event without a user still belongs to that host.
 
 A unit's time is that of its last event, and it arrives at the last microsecond of its window +
-``lag``, when no event can join it any more. So nothing in a unit is newer than its time, and units
-that ended before it, in its own window too, are its history as earlier events are an event's. As
-that is up to ``every`` + ``lag`` before it arrives, by the late rule no unit is late.
+``lag``, when no event can join it any more. So nothing in a unit is newer than its time. Units that
+ended earlier, even in the same window, are its history, as earlier events are an event's. A unit's
+time is at most ``every`` + ``lag`` before its arrival, so by the late rule no unit is late.
 
-What is kept of the events are sums: sums of sums are sums, whatever comes in which portion. So a
-unit is the same however the stream is cut, and one of a million events is as small as another, but
-for values that are told apart one by one (``distinct``, ``most_common``). Each event is taken to
-come once, as readers promise.
+Only sums over the events are kept. Sums of sums are sums, however the events are divided, so a
+unit is the same however the stream is cut, and a unit of a million events takes no more space than
+another, except where values are counted one by one (``distinct``, ``most_common``). Readers promise
+that each event comes once; the sums rely on it.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -58,7 +58,7 @@ _MEMBERS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class UnitPlan:
-    """What the units of a detector are made of."""
+    """How a detector groups events into units."""
 
     group: tuple[str, ...]
     every: timedelta
@@ -72,42 +72,42 @@ class UnitPlan:
         return None if unit is None else cls(unit.group, unit.every, detector.lag, unit.reduced)
 
     def window_of(self, moment: datetime) -> datetime:
-        """The beginning of the window that *moment* lies in."""
+        """The start of the window that contains *moment*."""
         return moment - (moment - EPOCH) % self.every
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums over the events of some units; ``start`` says where a unit's window begins."""
+    """Sums over the events of some units; ``start`` is the start of a unit's window, µs."""
 
     units: pa.Table
-    values: pa.Table  # how often each value came, where that matters
-    members: pa.Table  # at most `MEMBERS` of a unit
+    values: pa.Table  # how often each value occurred, for reducers that need it
+    members: pa.Table  # at most `MEMBERS` events of each unit
 
     @property
     def num_rows(self) -> int:
-        """How much there is to hold."""
+        """Rows of the three tables together."""
         return int(self.units.num_rows + self.values.num_rows + self.members.num_rows)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Bytes in memory."""
         return int(self.units.nbytes + self.values.nbytes + self.members.nbytes)
 
     def between(self, since: int, until: int) -> "Sums":
-        """Those whose windows begin in ``[since, until)``, µs."""
+        """The sums of units whose windows begin in ``[since, until)``, µs."""
         tables = (self.units, self.values, self.members)
         return Sums(*(t.filter(_starts_in(t["start"], since, until)) for t in tables))
 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The sums over one batch, and what became of its events."""
+    """The sums over one batch, and where each of its events went."""
 
     sums: Sums
-    unit: pa.ChunkedArray  # of each event of the batch, in its order; null where it has none
+    unit: pa.ChunkedArray  # each event's unit, in the batch's order; null if it has none
     late: int
-    ungrouped: int  # events that have none of the group's fields
+    ungrouped: int  # events with none of the group's fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +115,16 @@ class UnitRows:
     """Units as events: `EVENT_COLUMNS`, the key, the reduced fields, and `FIRST`."""
 
     table: pa.Table
-    uncast: Mapping[str, int]  # reduced field → values that could not be read
+    uncast: Mapping[str, int]  # reduced field → number of unreadable values
 
 
 class UnitQueries:
     """Turns events into sums and sums into units; holds one in-memory engine."""
 
     def __init__(self, plan: UnitPlan, *, members: bool = True, spill: Path | None = None) -> None:
-        """Prepare the queries of *plan*; without *members* a unit's ref names no event.
+        """Prepare the queries of *plan*; without *members* a unit's ref names no events.
 
-        What does not fit into memory goes into the folder *spill*, where one is given.
+        If given, the folder *spill* takes what does not fit into memory.
         """
         self._plan, self._with_members = plan, members
         self._engine = open_engine(_MEMORY_LIMIT, threads=1, spill=spill)
@@ -139,12 +139,12 @@ class UnitQueries:
 
     @property
     def nothing(self) -> Sums:
-        """Sums over no event."""
+        """Sums over no events."""
         empty = (schema.empty_table() for schema in (self._schema, _VALUES, _MEMBERS))
         return Sums(*empty)
 
     def group(self, events: EventBatch) -> Grouped:
-        """The sums over the *events* of each unit."""
+        """Sum up *events* by unit."""
         reader = FieldReader(events.batch)
         keyed = self._query(_keyed(self._plan, reader), batch=pa.Table.from_batches([reader.batch]))
         listed = {i for i, r in enumerate(self._plan.reduced) if _is_listed(r, reader)}
@@ -158,7 +158,7 @@ class UnitQueries:
         return Grouped(sums, keyed["unit"], late, keyed.num_rows - late - members.num_rows)
 
     def merged(self, portions: Sequence[Sums]) -> Sums:
-        """The sums over all *portions*, in order of unit."""
+        """The sums over all *portions*, sorted by unit."""
         units = pa.concat_tables([self._schema.empty_table(), *(p.units for p in portions)])
         values = pa.concat_tables([_VALUES.empty_table(), *(p.values for p in portions)])
         members = pa.concat_tables([_MEMBERS.empty_table(), *(p.members for p in portions)])
@@ -173,7 +173,7 @@ class UnitQueries:
         )
 
     def rows(self, sums: Sums) -> UnitRows:
-        """The units of merged *sums*, all of whose events are in them, by time, then id."""
+        """The units of *sums*, which must be merged and complete, sorted by time, then id."""
         reduced = self._plan.reduced
         table = self._query(
             self._finished(), units=sums.units, counted=sums.values, named=sums.members
@@ -189,13 +189,13 @@ class UnitQueries:
         return UnitRows(table.cast(schema), uncast)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         self._engine.close()
 
     def complete_before(self, arrived: datetime) -> int:
-        """The start of the first window, µs, that events may still join once *arrived* was read.
+        """The start, µs, of the first window that events arriving from *arrived* on may still join.
 
-        That is the first whose unit arrives at *arrived* or later.
+        Its unit is the first that arrives at *arrived* or later.
         """
         return micros(self._plan.window_of(arrived - self._plan.lag))
 
@@ -241,7 +241,7 @@ class UnitQueries:
         ).cast(_MEMBERS)
 
     def _finished(self) -> str:
-        plan = self._plan  # a field may be called like a column of ours: those are qualified
+        plan = self._plan  # a field may have the name of one of our columns: qualify ours
         closes = f"units.start + {span(plan.every + plan.lag) - 1}"
         members = "',\"members\":' || coalesce(names.list, '[]') || '}'"
         ref = f"{literal(UNIT_REF)} || units.events || {members}"
@@ -279,22 +279,22 @@ class UnitQueries:
 
 
 def _is_listed(reduced: Reduced, reader: FieldReader) -> bool:
-    """Whether the values of *reduced* come in lists, one for each event of the batch."""
+    """Whether the values of *reduced* come as one list per event of the batch."""
     return reading_of(reduced) == VALUES and reader.holds_lists(reduced.field)
 
 
 def _values(reduced: Reduced, reader: FieldReader) -> str:
-    """SQL for what is reduced of each event: a text, or a list of them."""
+    """SQL for the value of each event that is reduced: a text, or a list of texts."""
     reading = reading_of(reduced)
     name = identifier(reader.column(reduced.field, reading) if reading else reduced.field)
     return name if _is_listed(reduced, reader) else f"nullif({name}, '')"
 
 
 def _keyed(plan: UnitPlan, reader: FieldReader) -> str:
-    """SQL for the unit of each event of a batch, and the values that are summed."""
+    """SQL for the unit of each event in a batch, and the values to sum."""
     every, lag = span(plan.every), span(plan.lag)
     present = [f"nullif({identifier(reader.column(name, KEY))}, '')" for name in plan.group]
-    # The names of the fields and the width are part of a unit's name: nobody else's units share it.
+    # A unit's id includes the field names and the width, so that no other grouping shares it.
     what = ",".join(f"{len(name)}:{name}" for name in plan.group) + f"/{every}"
     key = " || ',' || ".join(f"coalesce(length({v}) || ':' || {v}, '-')" for v in present)
     keys = "".join(f", {v} AS g{i}" for i, v in enumerate(present))

@@ -1,4 +1,4 @@
-"""Feature rows of a whole history at once: what training learns from."""
+"""Feature rows of a whole history at once, for training."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ IDENTITY = ("event_id", "event_ref", "event_time", "arrival_time")
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Feature rows of a history, and what was noticed while reading it."""
+    """Feature rows of a history, and counts of its irregular events."""
 
-    rows: pa.Table  # IDENTITY, the fields asked for as text, then one column per feature
-    late: int  # events whose windows are missing by the late rule
-    uncast: Mapping[str, int]  # feature → values that could not be read
-    ungrouped: int = 0  # events without any of the fields that units are grouped by
+    rows: pa.Table  # IDENTITY, the requested fields as text, then one column per feature
+    late: int  # events without windows, because they are late
+    uncast: Mapping[str, int]  # feature → number of unreadable values
+    ungrouped: int = 0  # events with none of the fields that units are grouped by
 
 
 def feature_rows(
@@ -42,11 +42,11 @@ def feature_rows(
     Args:
         plan: the features.
         batches: events in any order, starting `history.reach` before *since* for full windows.
-        since: events with an earlier event time are history only, no rows.
+        since: events with an earlier event time are history only and give no rows.
         fields: event fields to carry along, as text.
-        progress: told the number of events of each batch.
-        holding: told after each batch how many bytes are held until all were read; what is made of
-            them takes several times as much. It may raise to end the reading.
+        progress: called with the number of events of each batch.
+        holding: called after each batch with the bytes held so far; the features then take several
+            times as much. It may raise to stop the reading.
 
     Raises:
         DataError: the keys of a window feature would not fit.
@@ -86,7 +86,7 @@ def feature_rows(
 def event_part(
     engine: EventFeatures, batch: EventBatch, fields: tuple[str, ...]
 ) -> tuple[pa.Table, Mapping[str, int]]:
-    """Identity, *fields* and event features of one batch."""
+    """Identity columns, *fields* and event features of one batch, and its unreadable values."""
     features = engine.rows(batch)
     part = pa.table([batch.batch.column(name) for name in IDENTITY], names=list(IDENTITY))
     for name in fields:
@@ -97,7 +97,7 @@ def event_part(
 
 
 def in_plan_order(plan: FeaturePlan, part: pa.Table, windows: Mapping[str, np.ndarray]) -> pa.Table:
-    """*part* with its feature columns, window columns among them, in the order of the plan."""
+    """*part* with the *windows* added and all feature columns in the order of the plan."""
     names = [f.name for f in plan.features]
     carried = [name for name in part.column_names if name not in names]
     table = part.select(carried)

@@ -1,4 +1,4 @@
-"""Units of a whole history at once: what training learns from where a unit is a group of events."""
+"""Units of a whole history at once, for the training of detectors that group events."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,11 +13,11 @@ from scoreback.records import EventBatch
 from scoreback.times import micros
 
 BATCH_ROWS = 20_000  # units in one batch
-MERGE_AT = 100_000  # rows of sums, at least, that wait to be added up: bounds work and memory
+MERGE_AT = 100_000  # rows of sums that wait before they are merged: bounds work and memory
 
 
 class Grouping:
-    """Adds up batches of events, in any order, and gives the units that were complete."""
+    """Adds up batches of events, in any order, and gives the complete units."""
 
     def __init__(
         self,
@@ -31,11 +31,11 @@ class Grouping:
         """Prepare for all events that arrived in ``[since, until)``.
 
         Args:
-            plan: what units are made of.
-            since: units whose windows begin earlier would lack events, and are left out.
+            plan: how events are grouped.
+            since: units whose windows begin earlier would lack events and are left out.
             until: units that have not closed by then are left out too.
-            members: whether units name their events; training asks for none.
-            spill: folder below which goes what does not fit into memory.
+            members: whether units name their events; training needs no names.
+            spill: folder for a temporary folder of what does not fit into memory.
         """
         self._held = ExitStack()
         folder = None
@@ -51,11 +51,11 @@ class Grouping:
 
     @property
     def nbytes(self) -> int:
-        """What the sums so far take in memory."""
+        """Bytes that the sums so far take in memory."""
         return sum(sums.nbytes for sums in self._portions)
 
     def add(self, events: EventBatch) -> pa.ChunkedArray:
-        """Add *events*; the unit of each, null where it belongs to none."""
+        """Add *events*; return the unit of each, null where it has none."""
         grouped = self._queries.group(events)
         self._portions.append(grouped.sums)
         self.late += grouped.late
@@ -66,7 +66,7 @@ class Grouping:
         return grouped.unit
 
     def units(self) -> Iterator[EventBatch]:
-        """The units, in order of time, then id."""
+        """The complete units, sorted by time, then id."""
         whole = self._queries.merged(self._portions)
         self._portions = []
         rows = self._queries.rows(whole.between(self._since, self._until))
@@ -75,6 +75,6 @@ class Grouping:
             yield EventBatch(batch)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the engine."""
         self._queries.close()
         self._held.close()

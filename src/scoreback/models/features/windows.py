@@ -5,18 +5,18 @@ The definition. For an event at time t, a window feature looks at the on-time ev
 sixtieth of ``over`` (at least one second). Equal times are excluded. An event that arrived later
 than its event time + ``lag`` is late: its own windows are missing, and it is nobody's history.
 
-So the far edge lies on the bucket grid, where closed buckets may stand as sums, and the near edge
-is exact. History rows therefore carry a weight: a raw event weighs one, a closed bucket stands at
-the bucket's start with its sums. Training gives raw rows only, scoring gives sums and a raw tail,
-and both go through `window_columns`: one definition, the same cells.
+So the far edge lies on the bucket grid, where sums can replace closed buckets, and the near edge is
+exact. History rows therefore carry a weight: a raw event weighs one, a closed bucket has the time
+of its start and carries its sums. Training passes raw rows only, scoring passes sums and a raw
+tail, and both go through `window_columns`, so that they compute the same values.
 
 Each feature is a difference of prefix sums between two positions in history sorted by key and time,
-found by binary search; the cost is O(n log n) whatever the keys look like (one hot key is just a
-longer run), and integers keep it exact. Distinct values count a row for the window in which it is
-the last of its value: a range of consecutive queries, again by binary search.
+found by binary search; the cost is O(n log n) however the keys are distributed (one hot key is just
+a longer run), and integers keep it exact. Distinct values count a row in those windows in which it
+is the last of its value: a range of consecutive queries, again found by binary search.
 
-An event whose field has several values is one row of history for each of them, so that ``distinct``
-counts each; its ``rarity`` is that of the rarest. Its key is the set of the key's values.
+An event whose field has several values gives one row of history for each of them, so that
+``distinct`` counts each; its ``rarity`` is that of the rarest. Its key is the set of key values.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ from scoreback.times import span
 BUCKETS = 60  # buckets in a window
 MIN_BUCKET_US = 1_000_000
 SCALE = 1000  # sums are kept in thousandths, as integers
-SUM_LIMIT = 9e15  # larger values would not fit 64 bits in thousandths: missing in sums
+SUM_LIMIT = 9e15  # sums treat larger values as missing: their thousandths do not fit 64 bits
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# What history of one series looks like; scoring keeps it as segments, one row per key and bucket.
+# The history of one series; scoring stores it as segments with one row per key and bucket.
 HISTORY = pa.schema(
     [
         pa.field("time", pa.int64(), nullable=False),  # µs: of the event, or the bucket's start
@@ -59,13 +59,13 @@ HISTORY = pa.schema(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Series:
-    """What several features can share: the same key, reach and kind of history."""
+    """A history that several features can share: the same key, reach and kind of rows."""
 
     by: tuple[str, ...]
     over_us: int
     shape: Literal["keys", "values", "numbers"]
     field: str  # "" for keys
-    take: str = ""  # which number of several, where that is not the first
+    take: str = ""  # which of several numbers, if not the first
 
     @property
     def bucket_us(self) -> int:
@@ -74,7 +74,7 @@ class Series:
 
     @property
     def name(self) -> str:
-        """A name for ever: state segments are filed under it."""
+        """A name that must never change: state segments are stored under it."""
         parts = [",".join(self.by), str(self.over_us), self.shape, self.field]
         return "|".join(parts + [self.take] * bool(self.take))
 
@@ -110,11 +110,11 @@ def window_columns(
         queries: one row per event: ``time`` (µs int64), ``late`` (bool), and for each series the
             column `key_column` and, by shape, `value_column` or `number_column`; in any order.
         history: for each series of *features*, rows of `HISTORY`, in any order.
-        told: give the counts behind each rarity too, as `told.times_column`.
+        told: also give the counts behind each rarity, in `told.times_column`.
 
     Returns:
         Feature name → float64 array of the queries' length; NaN where the event is late, its key
-        is absent, or the feature has nothing to say.
+        is absent, or the feature is undefined.
     """
     columns: dict[str, Floats] = {}
     names = [feature.name for feature in features]
@@ -176,7 +176,7 @@ class _Frame:
         return column
 
     def _bounds(self, past_keys: Ints, past: Ints, keys: Ints, time: Ints) -> tuple[Ints, Ints]:
-        """First position inside the window of each key at its time, and the first after it."""
+        """For each key and time, the first position inside the window and the first after it."""
         since = self._series.bucket_start(time) - self._series.over_us
         ranks = np.unique(np.concatenate((past, since, time)))
         size = len(ranks) + 1
@@ -202,7 +202,7 @@ class _Frame:
         if not len(self._past):
             return np.full(len(self._time), np.nan)
         last = self._history.column("last").to_numpy()
-        # Of one bucket there are several sums where it was read in several slices.
+        # A bucket has several sums if it was read in several slices.
         by_last = np.lexsort((last, self._past, self._past_keys))
         last = last[by_last][np.maximum(self._right - 1, 0)]
         seconds = (self._time - last) / 1e6
@@ -235,11 +235,11 @@ class _Frame:
         return np.cumsum(steps)[: len(self._time)].astype(np.float64)
 
     def _rarity(self) -> Floats:
-        """``log2((n + 1) / (m + 1))``: n values of the entity, m of them this one."""
+        """``log2((n + 1) / (m + 1))``: of the n earlier values of the key, m equal this one."""
         return np.log2((self._count() + 1) / (self._fewest + 1))
 
     def _times(self) -> Floats:
-        """How many earlier events had the value; of several, the rarest counts."""
+        """How many earlier events had the value, or the rarest of several values."""
         return self._fewest
 
     @cached_property
@@ -267,7 +267,7 @@ class _Frame:
 
     @property
     def _asked_values(self) -> tuple[Ints, Ints]:
-        """Places of queries that have values, one for each of them, and the values' codes."""
+        """The position of its query for each value, and the value's code."""
         rows, codes = self._asked_rows, self._coded_values[1]
         known = codes >= 0
         return (rows, codes) if known.all() else (rows[known], codes[known])
@@ -288,7 +288,7 @@ class _Frame:
 
 
 def _codes(first: pa.ChunkedArray, second: pa.ChunkedArray) -> tuple[Ints, Ints]:
-    """The same integer for the same text in both; -1 for null."""
+    """Integer codes that are equal for equal texts in both columns; -1 for null."""
     both = pa.chunked_array([*first.chunks, *second.chunks], type=pa.string())
     indices = both.combine_chunks().dictionary_encode()
     if isinstance(indices, pa.ChunkedArray):  # an empty input stays chunked
@@ -298,7 +298,7 @@ def _codes(first: pa.ChunkedArray, second: pa.ChunkedArray) -> tuple[Ints, Ints]
 
 
 def _next_equal(codes: Ints) -> Ints:
-    """For each position the next one with the same code, or the length where there is none."""
+    """For each position the next one with the same code, or the length if there is none."""
     order = np.argsort(codes, kind="stable")
     following = np.full(len(codes), len(codes), dtype=np.int64)
     same = codes[order][1:] == codes[order][:-1]
