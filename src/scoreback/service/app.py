@@ -1,4 +1,4 @@
-"""A workspace, open: its settings, its SIEM and its state, passed to every job."""
+"""An open workspace: its settings, its SIEM connection and its state, passed to every job."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -22,19 +22,19 @@ from scoreback.service.state.workspace_state import State
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What jobs work with."""
+    """What every job works with."""
 
     settings: Settings
     connector: Connector
     state: State
-    clock: Callable[[], datetime] | None = None  # the time now; None: that of the job's run
+    clock: Callable[[], datetime] | None = None  # None: the time of the job's run
 
     def now(self, run: datetime) -> datetime:
-        """The time now, in a job that began its run at *run*."""
+        """The current time; without a clock it is *run*, when the job's run began."""
         return run if self.clock is None else self.clock()
 
     def query(self, detector: Detector) -> EventQuery:
-        """The events of *detector* in the words of this SIEM, with every field that training reads.
+        """The query for *detector*'s events in this SIEM, with every field that training reads.
 
         Raises:
             ConfigError: the file has no selection for this SIEM.
@@ -50,7 +50,7 @@ class App:
         return EventQuery(selection=detector.events[kind], fields=fields, numbers=numbers)
 
     def scoring_query(self, detector: Detector) -> EventQuery:
-        """The same without fields that hold labels alone: events to be scored have no label yet.
+        """The same query without label-only fields: events to be scored have no label yet.
 
         Raises:
             ConfigError: the file has no selection for this SIEM.
@@ -60,14 +60,14 @@ class App:
         return replace(query, fields=tuple(name for name in query.fields if name in read))
 
     def enrichment(self, detector: Detector) -> Enrichment:
-        """How scores of *detector* enrich events in this SIEM: as its file says, or not at all."""
+        """How *detector* enriches events: as its file says, or not at all if the SIEM cannot."""
         wanted = Enrichment(detector.write.enrich)
         door = self.connector.enrichment
         able = door is not None and wanted in door.kinds
         return wanted if able else Enrichment.NONE
 
     def written_fields(self, detector: Detector) -> tuple[str, ...]:
-        """Fields of our own on events that scoring compares with: what an event has already."""
+        """Our own fields on events, read to compare new scores with what an event has already."""
         if self.enrichment(detector) != Enrichment.IN_PLACE:
             return ()
         return own_fields(detector.name)
@@ -79,11 +79,11 @@ class App:
         return self.connector.facts.settle if chosen is None else chosen
 
     def windows_folder(self, detector: str) -> Path:
-        """Where window state of a detector lies: a folder for each feature plan."""
+        """The folder of a detector's window state, with one folder per feature plan in it."""
         return self.settings.state / "windows" / detector
 
     def artifact_folder(self, detector: str, version: str) -> Path:
-        """Where the artefact of one version lies."""
+        """The folder of one version's artefact."""
         return self.settings.models / detector / version
 
 
@@ -94,16 +94,16 @@ def opened(
     connection: Connection | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> Iterator[App]:
-    """Open the workspace of *settings*; everything is let go of at the end.
+    """Open the workspace of *settings*, and close everything at the end.
 
     Args:
-        settings: of the workspace.
-        state: its state, where that is open already: it stays open.
-        connection: how to reach the SIEM; by default the one that the settings choose.
-        clock: the time now; without it, it stands still while a job runs.
+        settings: settings of the workspace.
+        state: the workspace's state if it is open already; it then stays open.
+        connection: how to reach the SIEM; by default the connection that the settings choose.
+        clock: returns the current time; without it, time stands still while a job runs.
 
     Raises:
-        ConfigError: its folder cannot be made, or its connection is not described as it should be.
+        ConfigError: the workspace folder cannot be made, or its connection is misconfigured.
     """
     connection = connection or connection_of(settings)
     settings = settings.model_copy(update={"connector": connection.connector})
@@ -122,17 +122,17 @@ def opened(
 
 
 def number_fields(detector: Detector) -> frozenset[str]:
-    """The fields of *detector* of which nothing but the number counts."""
+    """The fields of *detector* that are used only as numbers."""
     if detector.group is not None:
         return frozenset()
     return FeaturePlan.of(detector).numbers - _beside_features(detector) - _of_labels(detector)
 
 
 def needed_fields(detector: Detector, *, labels: bool = True) -> tuple[str, ...]:
-    """Every event field that *detector* reads, sorted; of a group, what its units are made of.
+    """Every event field that *detector* reads, sorted; for a group, what its units are made of.
 
-    Without *labels*, not those that hold nothing but a label. What every event has is no field of
-    the SIEM, so nobody asks for it: ``entity: event_id`` lets each event stand for itself.
+    Without *labels*, label-only fields are left out. Columns that every event has are no fields of
+    the SIEM, so they are never asked for: ``entity: event_id`` lets each event stand for itself.
     """
     if detector.group is not None:
         fields = set(detector.group.sources)
@@ -143,7 +143,7 @@ def needed_fields(detector: Detector, *, labels: bool = True) -> tuple[str, ...]
 
 
 def _beside_features(detector: Detector) -> set[str]:
-    """Fields that are read for other ends than features and labels."""
+    """Fields that are read for purposes other than features and labels."""
     fields = {detector.entity, *detector.write.copy_fields, *detector.split.hold_out}
     if detector.train.today_queue:
         fields.add(detector.train.today_queue)

@@ -1,4 +1,4 @@
-"""How to reach a SIEM: the file of a connection, kept from eyes that it is not meant for.
+"""How to reach a SIEM: reads a connection file, and refuses one that shows secrets to others.
 
 The mapping in the file goes to the connector as it stands; only ``connector`` is read here. What
 the file holds never shows in an error or in a ``repr``, as it may be a secret.
@@ -23,7 +23,7 @@ _QUOTED_TAG = re.compile(r"the tag .* is not allowed|tag handle .*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection: which connector it takes, and what that is opened with."""
+    """One connection: the connector's name, and the options it is opened with."""
 
     name: str
     connector: str
@@ -34,7 +34,7 @@ def connection_of(settings: Settings) -> Connection:
     """The connection that *settings* choose.
 
     Raises:
-        ConfigError: its file is missing, wrong, or shows a secret to others.
+        ConfigError: its file is missing, invalid, or lets other users read a secret.
     """
     chosen = settings.connector if "connector" in settings.model_fields_set else None
     path = _file_of(settings)
@@ -58,14 +58,14 @@ def connection_of(settings: Settings) -> Connection:
 
 
 def _without_file(settings: Settings) -> str | None:
-    """The connector that is taken where neither a file nor the settings name one."""
+    """The connector to use where neither a file nor the settings name one."""
     fields = type(settings).model_fields
     by_default = settings.connection == fields["connection"].default
     return settings.connector if by_default else None
 
 
 def _defaults(settings: Settings, connector: str) -> Mapping[str, object] | None:
-    """What a connector is opened with in this workspace where nothing else is said."""
+    """The options that a connector is opened with in this workspace by default."""
     return load_connector(connector).default_settings(settings.home)
 
 
@@ -89,7 +89,7 @@ def _read(path: Path) -> Document:
 
 
 def _agreed(document: Document, named: object, chosen: str | None) -> str:
-    """The connector's name, said by the file, by the settings, or by both alike."""
+    """The connector's name from the file or the settings; where both name one, they must agree."""
     if named is None:
         if chosen is not None:
             return chosen
@@ -135,5 +135,5 @@ def _secrets(value: object, key: Key) -> Iterator[Key]:
 def _named_secret(key: Key) -> bool:
     names = [part for part in key if isinstance(part, str)]
     if names and names[-1].lower().endswith(("_file", "_env")):
-        return False  # says where the secret is kept
+        return False  # names the place where the secret is kept
     return any(_SECRET.search(name) for name in names)

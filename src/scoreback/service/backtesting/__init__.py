@@ -1,1 +1,1 @@
-"""Replays a detector over past days as it would have been. Writes nothing to SIEM or state."""
+"""Replays a detector over past days as it would have run. Writes nothing to SIEM or state."""

@@ -1,4 +1,4 @@
-"""Which verdict an alert of a replay had at a moment: the label of its opening unit by then."""
+"""The verdict that a replayed alert had at a moment: the label of its opening unit by then."""
 
 from datetime import datetime
 
@@ -18,11 +18,11 @@ from scoreback.service.backtesting.material import Material
 from scoreback.service.labels.quarantine import without_floods
 from scoreback.times import micros, moment
 
-_NUMBER = "label"  # column: the place of a label among all
+_NUMBER = "label"  # column: row number of a label
 
 
 class AlertVerdicts:
-    """Which verdict each alert of a replay had at a moment, by the unit that opened it."""
+    """Looks up the verdict that each replayed alert had at a moment, by the unit that opened it."""
 
     def __init__(self, app: App, material: Material) -> None:
         """Join all labels of *material* to its units, once."""
@@ -32,11 +32,11 @@ class AlertVerdicts:
         self._all = self._of.table.append_column(_NUMBER, numbers)
         self._joined = event_labels(identities(material)[0], self._all, self._detector)
         self._asked = pa.array([], pa.string())
-        self._few = self._joined.slice(0, 0)  # of units that were asked for
+        self._few = self._joined.slice(0, 0)  # labels of the units asked about so far
         self._has_floods = self._any_flood()
 
     def at(self, units: pa.Array, at: datetime) -> list[Verdict | None]:
-        """The verdict of each of *units* as it was known *at* then."""
+        """The verdict of each of *units* as it was known at the time *at*."""
         labels = self._labels(units)
         number = _numbers(labels)
         known = self._of.known[number] <= micros(at)
@@ -56,14 +56,14 @@ class AlertVerdicts:
         return self._few
 
     def _any_flood(self) -> bool:
-        """Whether there ever was one: there can be none at an earlier moment else."""
+        """Whether any verdict ever came in a flood; if not, none did at an earlier moment."""
         if not self._of.verdicts:
             return False
         last = moment(int(self._of.known[: self._of.verdicts].max()))
         return bool(without_floods(self._app, self._detector, self._verdicts(last), last)[1])
 
     def _doubted(self, at: datetime) -> NDArray[np.int64]:
-        """The numbers of verdicts that were in quarantine *at* then, as they came in a flood."""
+        """The row numbers of verdicts that a flood had put in quarantine at the time *at*."""
         given = self._verdicts(at)
         left, _ = without_floods(self._app, self._detector, given, at)
         return np.setdiff1d(_numbers(given), _numbers(left))

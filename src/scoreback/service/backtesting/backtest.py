@@ -1,4 +1,4 @@
-"""A backtest: a detector replayed from several start days, and what came of each, in figures."""
+"""A backtest: replays a detector from several start days and reports figures for each."""
 
 import statistics
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from scoreback.service.serving.kinds.training import SCHEDULED
 from scoreback.service.state.versions import Versions
 from scoreback.times import moment
 
-# What start days are compared by, and what `--fail-below` can name.
+# The figures that start days are compared by, and that `--fail-below` can name.
 COMPARED = ("precision", "precision_labelled", "recall", "incidents_share", "area_under_time")
 
 Account = dict[str, Any]  # plain values, as JSON has them
@@ -30,16 +30,16 @@ Account = dict[str, Any]  # plain values, as JSON has them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is to be replayed."""
+    """What to replay."""
 
     since: datetime
     until: datetime
-    every: timedelta | None = None  # how often is trained; else as the detector's schedule says
+    every: timedelta | None = None  # time between trainings; None: as the detector's schedule says
     starts: int = 1
 
     @property
     def scheduled(self) -> str:
-        """Why there is a training at a time between, in words that follow "trained because"."""
+        """Why trainings after the first take place, in words that follow "trained because"."""
         return SCHEDULED if self.every is None else f"{format_duration(self.every)} had passed"
 
 
@@ -51,21 +51,21 @@ def backtest(
     now: datetime,
     progress: Progress | None = None,
 ) -> Account:
-    """Replay *detector* as its file is now, over days of the past; the account of it.
+    """Replay *detector*, as its file is now, over past days; return the account of it.
 
-    Each training knows what was known then, and what it keeps scores from that moment on. Labels
-    that are known *now* judge what was shown. Nothing is written to the SIEM or to the state.
+    Each training uses only what was known at its time, and the version that it keeps scores from
+    then on. Labels known *now* judge the alerts. Nothing is written to the SIEM or to the state.
 
     Args:
         app: the open workspace.
-        detector: what is replayed; overrides do not count.
-        wish: which days, and how.
-        now: the clock.
-        progress: told trainings done, in all, and what is done now.
+        detector: the detector to replay; overrides are ignored.
+        wish: which days to replay, and how.
+        now: the current time.
+        progress: called with the trainings done, the trainings in all, and the current step.
 
     Raises:
-        ConfigError: the days do not fit the wish.
-        DataError: there is no event in them.
+        ConfigError: the days cannot be replayed as *wish* asks.
+        DataError: those days have no event.
         TrainingRefused: the history of one training does not fit into memory.
         SiemUnavailable: the SIEM did not answer.
     """
@@ -108,7 +108,7 @@ def backtest(
 
 
 def _in_words(when: When | None) -> str | None:
-    """What is trained for beside the schedule, as a detector file says it."""
+    """The conditions that trigger trainings beside the schedule, as a detector file writes them."""
     if when is None:
         return None
     given = when.model_dump(exclude_none=True)
@@ -122,7 +122,7 @@ def _in_words(when: When | None) -> str | None:
 def _of_start(
     detector: Detector, units: Units, played: Played, bounds: list[int], threshold: float | None
 ) -> Account:
-    """Figures and days of one start, and what a fixed *threshold* shows of its scores."""
+    """Figures and days of one start day, and what a fixed *threshold* would show of its scores."""
     budget, seed = detector.alerts.budget, detector.train.seed
     replayed = played.replayed(units)
     fixed = _at_fixed(detector, replayed, played, threshold)
@@ -168,7 +168,7 @@ def _at_fixed(
 
 
 def _threshold_of_today(app: App, detector: Detector) -> tuple[float | None, str]:
-    """The threshold of the version that scores now, as it was born, and not below the floor."""
+    """The threshold of the version that scores now, as trained, but not below the floor."""
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return None, ""
@@ -189,7 +189,7 @@ def _plain(found: Figures) -> Account:
 
 
 def _spread(values: list[float | None]) -> Account:
-    """The least, the middle and the most of *values*; None where none is known."""
+    """The minimum, median and maximum of *values*; None where no value is known."""
     known = sorted(value for value in values if value is not None)
     if not known:
         return {"least": None, "middle": None, "most": None, "starts": 0}
@@ -200,7 +200,7 @@ def _spread(values: list[float | None]) -> Account:
 
 
 class _Told:
-    """Tells whoever watches what is read, then each training, over all start days."""
+    """Reports progress over all start days: first the events read, then each training."""
 
     def __init__(self, tell: Progress | None, trainings: int) -> None:
         self._tell, self._trainings = tell, trainings
@@ -214,7 +214,7 @@ class _Told:
     def __call__(self, at: datetime) -> Progress | None:
         tell, done = self._tell, self._done
         self._done += 1
-        self._trainings = max(self._trainings, self._done)  # those that are triggered come on top
+        self._trainings = max(self._trainings, self._done)  # triggered trainings come on top
         if tell is None:
             return None
         return lambda _d, _s, step: tell(done, self._trainings, f"as of {at:%Y-%m-%d}: {step}")

@@ -11,22 +11,22 @@ from scoreback.models.detector.cron import apscheduler_line
 from scoreback.models.detector.spec import Detector
 from scoreback.times import MICROSECOND, micros
 
-MOST_TRAININGS = 1_000  # of one start day: more is a slip of the finger
+MOST_TRAININGS = 1_000  # per start day; more is probably a typing error
 
 
 def training_moments(
     detector: Detector, since: datetime, until: datetime, every: timedelta | None
 ) -> list[datetime]:
-    """When versions are trained in ``[since, until)``: at *since*, then as it is scheduled.
+    """When versions are trained in ``[since, until)``: at *since*, then by the schedule or *every*.
 
     Args:
         detector: its ``schedule.train`` says when, in UTC.
         since: the first day.
-        until: the end of the last one.
-        every: how often instead.
+        until: the end of the last day.
+        every: the time between trainings, in place of the schedule.
 
     Raises:
-        ConfigError: that would be too often.
+        ConfigError: there would be too many trainings.
     """
     found = [since]
     times = (
@@ -48,7 +48,7 @@ def training_moments(
 
 
 def fire_times(line: str, after: datetime) -> Iterator[datetime]:
-    """The times that a cron *line* names, in UTC: those later than *after*, in order."""
+    """The times after *after* that a cron *line* names, in UTC and in order."""
     cron = CronTrigger.from_crontab(apscheduler_line(line), timezone=UTC)
     due = after
     while (due := cron.get_next_fire_time(due, due + MICROSECOND)) is not None:
@@ -60,11 +60,11 @@ def start_days(
 ) -> list[list[datetime]]:
     """When versions are trained, for each of *starts* start days.
 
-    Start days are whole days apart and spread over the time between two trainings, so each start
-    trains on other days. Each goes on as the first does, that much later.
+    Start days lie whole days apart, spread over the time between two trainings, so that each start
+    trains on different days. Each repeats the trainings of the first, shifted by its offset.
 
     Raises:
-        ConfigError: there are not as many days between two trainings.
+        ConfigError: there are fewer days between two trainings than *starts*.
     """
     moments = training_moments(detector, since, until, every)
     gap = (moments[1] if len(moments) > 1 else until) - moments[0]
@@ -82,7 +82,7 @@ def start_days(
 
 
 def day_bounds(detector: Detector, since: datetime, until: datetime) -> list[int]:
-    """Where the team's whole days within ``[since, until)`` begin, and the last ends; µs.
+    """Where each of the team's whole days within ``[since, until)`` begins and the last ends; µs.
 
     Raises:
         ConfigError: there is no whole day.

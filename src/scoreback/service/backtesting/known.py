@@ -1,4 +1,4 @@
-"""What is known by now of every unit of a backtest, aligned with its rows."""
+"""What is known by now about every unit of a backtest, aligned with the rows of its material."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,16 +22,16 @@ from scoreback.service.backtesting.material import Material
 from scoreback.service.scoring.pacing import seen_at
 from scoreback.times import EPOCH, span
 
-_AT_A_TIME = 50_000  # units whose labels are looked at together
+_AT_A_TIME = 50_000  # units whose labels are processed together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Units:
-    """One element a row of the material, in its order."""
+    """Arrays with one element per row of the material, in its order."""
 
-    seen: NDArray[np.int64]  # by when the budget counts it, microseconds
+    seen: NDArray[np.int64]  # the time that the budget counts it at, microseconds
     event_times: NDArray[np.int64]
-    ready: NDArray[np.int64]  # when scoring could take it
+    ready: NDArray[np.int64]  # when it could be scored, microseconds
     entities: NDArray[np.int64]
     truth: NDArray[np.int8]
     verdicts: NDArray[np.int8]
@@ -56,7 +56,7 @@ class Units:
 
 
 def identities(material: Material) -> tuple[Dataset, NDArray[np.int64]]:
-    """Which units *material* holds, without features, and by when the budget counts each."""
+    """The units of *material*, without features, and the time that the budget counts each at."""
     entity, lag = "field:" + material.detector.entity, material.detector.lag
     rows = pa.concat_tables([_identity(batch, entity, lag) for batch in material.batches()])
     named = flat(rows["entity"]).dictionary_encode()
@@ -78,7 +78,7 @@ def identities(material: Material) -> tuple[Dataset, NDArray[np.int64]]:
 def _judged(
     ids: pa.Array, labels: pa.Table, detector: Detector, now: datetime
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Truth and verdict of each of *ids*, by *labels*; some at a time, as each takes memory."""
+    """Truth and verdict of each of *ids* by *labels*, computed in chunks to bound memory."""
     truth = np.full(len(ids), UNKNOWN, dtype=np.int8)
     verdicts = np.full(len(ids), NO_VERDICT, dtype=np.int8)
     about = subjects(labels)

@@ -1,4 +1,4 @@
-"""Every label of the days that a backtest replays, and since when each could be known."""
+"""Every label of the days that a backtest replays, and when each became known."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,16 +32,16 @@ from scoreback.times import micros
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Every label of the window, and since when each could be known."""
+    """Every label of the window, and when each became known."""
 
-    table: pa.Table  # `LABEL_COLUMNS`, of groups also the unit
-    known: NDArray[np.int64]  # microseconds
+    table: pa.Table  # `LABEL_COLUMNS`; for groups also the unit
+    known: NDArray[np.int64]  # when each became known, microseconds
     verdicts: int  # how many of the first rows are analysts' verdicts
 
     def at(self, moment: datetime, since: datetime, units: pa.Array | None = None) -> pa.Table:
-        """Those that were known at *moment*; of verdicts, those given from *since* on.
+        """The labels known at *moment*; verdicts only if they were given at *since* or later.
 
-        With *units* the labels that others of these carry themselves are left out.
+        With *units*, labels carried by events outside *units* are left out.
         """
         kept = self.known <= micros(moment)
         times = flat(self.table["label_time"]).cast(pa.int64()).to_numpy()
@@ -61,10 +61,10 @@ class Labels:
 
 
 class Reading:
-    """Gathers labels while events are read."""
+    """Collects labels while events are read."""
 
     def __init__(self, app: App, detector: Detector, window: TimeWindow, now: datetime) -> None:
-        """Gather for *detector*: of verdicts all that the SIEM has *now*."""
+        """Collect for *detector*, beginning with all verdicts that the SIEM has *now*."""
         self._detector, self._now = detector, now
         self._verdicts = _verdicts(app, detector, window, now)
         given = self._verdicts.drop_columns(["known_at"])
@@ -86,7 +86,7 @@ class Reading:
             self._parts.append(changed)
 
     def _from_field(self, batch: EventBatch) -> tuple[LabelBatch | None, pa.Table | None]:
-        """Labels that the events carry themselves; and those of events whose labels changed."""
+        """Labels that the events carry, and the later labels of events that were relabelled."""
         spec = self._detector.labels.field
         if spec is None:
             return None, None
@@ -94,7 +94,7 @@ class Reading:
         return (own, None) if self._later is None else self._later.split(batch, own)
 
     def all(self) -> Labels:
-        """All that were gathered, and those of incidents."""
+        """All labels collected, and those of the incidents file."""
         table = pa.concat_tables(self._parts) if self._units is None else self._units.table()
         if self._queries is not None:
             self._queries.close()
@@ -108,7 +108,7 @@ class Reading:
 
 
 def _verdicts(app: App, detector: Detector, window: TimeWindow, now: datetime) -> pa.Table:
-    """What the ledger holds of verdicts, once it was told all that the SIEM has."""
+    """The ledger's verdicts, after everything that the SIEM has was added to it."""
     ledger = LabelLedger(app.state, app.connector.name)
     spec, door = detector.labels.verdicts, app.connector.labels
     since = window.since - timedelta(days=1)

@@ -1,7 +1,7 @@
 """What a backtest replays: feature rows, made once for the whole window, and every label.
 
 Events are read once through the SIEM's door, in order of arrival, and pass the same steps as in
-scoring, so memory holds one step. The rows lie in a file and are looked at where they lie.
+scoring, so memory holds one step at a time. The rows are stored in a memory-mapped file.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ from scoreback.service.training.labelled_reader import refuse_missing, with_valu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Feature rows of the whole window, in the order in which they were ready, and the labels."""
+    """Feature rows of the whole window, in the order in which they became ready, and the labels."""
 
     detector: Detector
     file: Path
@@ -48,18 +48,18 @@ class Material:
         now: datetime,
         progress: Callable[[int], None] | None = None,
     ) -> Self:
-        """Read what replaying *detector* over ``[since, until)`` needs.
+        """Read what a replay of *detector* over ``[since, until)`` needs.
 
         Args:
             app: a workspace that may be written to.
-            detector: its file says how much history each training looks at.
+            detector: its file says how much history each training uses.
             since: the first day that is replayed.
-            until: the end of the last one.
-            now: the clock: labels that exist by then judge what was replayed.
-            progress: told the number of events of each batch.
+            until: the end of the last day.
+            now: the current time; labels that exist by then judge the replay.
+            progress: called with the number of events of each batch.
 
         Raises:
-            DataError: no event in the window, or none that has a field that it reads.
+            DataError: the window has no event, or no event has a field that the detector reads.
             SiemUnavailable: the SIEM did not answer.
         """
         window = TimeWindow(since=first_event(detector, since), until=until)
@@ -85,16 +85,16 @@ class Material:
             return cls(detector=detector, file=file, labels=labels.all(), events=rows.events)
 
     def batches(self) -> Iterator[pa.Table]:
-        """The rows, a step at a time."""
+        """The rows, one step at a time."""
         with pa.memory_map(str(self.file)) as mapped, pa.ipc.open_file(mapped) as stored:
             for index in range(stored.num_record_batches):
                 yield pa.Table.from_batches([stored.get_batch(index)])
 
     def between(self, oldest: datetime, at: datetime) -> pa.Table:
-        """Rows of events from *oldest* on whose cells nothing that arrives after *at* can change.
+        """Rows of events from *oldest* on whose cells no event arriving after *at* can change.
 
-        Within ``lag`` before *at* an event may still come that belongs into another's window. Units
-        of a group are complete when they arrive.
+        Until ``lag`` has passed, an event may still arrive that belongs in another event's window.
+        Units of a group are complete when they arrive.
         """
         lag = self.detector.lag if self.detector.group is None else timedelta(0)
         parts = []
@@ -112,14 +112,14 @@ class Material:
 
 
 def first_event(detector: Detector, since: datetime) -> datetime:
-    """How far back a training at *since* reads: its history, and the windows before that."""
+    """The earliest event that a training at *since* reads: its history and the windows before."""
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     begin = since - detector.train.history - reach(plan) - plan.lag
     return begin if units is None else units.window_of(begin)
 
 
 def carried_fields(detector: Detector) -> tuple[str, ...]:
-    """The fields that training wants beside the features."""
+    """The fields that training needs besides the features."""
     fields = [detector.entity, *detector.split.hold_out]
     if detector.train.today_queue:
         fields.append(detector.train.today_queue)
@@ -151,7 +151,7 @@ class _Rows:
         self._cutter, self._state = Cutter(window.since), StateFiles()
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._schema: pa.Schema | None = None
-        self._nothing: pa.Table | None = None  # in the form of what is read
+        self._nothing: pa.Table | None = None  # an empty table with the schema of the events
         self.count = self.events = 0
 
     def __enter__(self) -> Self:
@@ -201,7 +201,7 @@ class _Rows:
 
 
 def _in_one_form(rows: pa.Table, schema: pa.Schema | None) -> pa.Table:
-    """*rows* in the types of those before; columns that never had a value have none at first."""
+    """*rows* cast to the types of earlier rows; at first, a column without values is text."""
     if schema is not None:
         return rows.cast(schema)
     fields = [

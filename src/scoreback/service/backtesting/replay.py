@@ -37,36 +37,36 @@ from scoreback.service.training.train_job import named_rows
 from scoreback.suppression import DAY_US
 from scoreback.times import micros
 
-JOINS = Holding(joins=True)  # what raises an alert is what opens one
+JOINS = Holding(joins=True)  # only a hit that opens an alert raises one
 FIRST = "the replay began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What became of one training of a replay."""
+    """The result of one training in a replay."""
 
     as_of: datetime
     because: str = ""
     algorithm: str = ""
     artifact_hash: str = ""
-    threshold: float | None = None  # that it was born with
-    promised: float | None = None  # precision
-    refused: str = ""  # why nothing was kept; the version before goes on
+    threshold: float | None = None  # as trained
+    promised: float | None = None  # the precision that training promised
+    refused: str = ""  # why training refused; the version before goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """What a replay from one start day gave, row by row of the material."""
+    """The result of a replay from one start day, row by row of the material."""
 
     start: datetime
     trainings: tuple[Trained, ...]
     scores: Floats  # NaN where no version scored
-    version: NDArray[np.int16]  # place in `trainings`; -1 where none scored
+    version: NDArray[np.int16]  # index into `trainings`; -1 where none scored
     opened: NDArray[np.bool_]
     hits: NDArray[np.bool_]
 
     def replayed(self, units: Units) -> Replayed:
-        """All rows, with what is known of them."""
+        """All rows, with what is known about them."""
         return Replayed(
             times=units.seen, event_times=units.event_times, entities=units.entities,
             truth=units.truth, verdicts=units.verdicts, opened=self.opened, hits=self.hits,
@@ -74,10 +74,10 @@ class Played:
 
 
 class Replay:
-    """Replays over the same material; each training of a moment is made once."""
+    """Replays over the same material; trains only once for each moment."""
 
     def __init__(self, app: App, material: Material, units: Units) -> None:
-        """Prepare to replay *material*, of which *units* are the identities."""
+        """Prepare to replay *material*, with one element of *units* per row."""
         self._app, self._material, self._units = app, material, units
         self._made: dict[datetime, tuple[Trained, Artifact | None]] = {}
         self._verdicts: AlertVerdicts | None = None
@@ -89,15 +89,15 @@ class Replay:
         progress: Callable[[datetime], Progress | None] = lambda _moment: None,
         scheduled: str = "",
     ) -> Played:
-        """Train at each of *moments*, and score what is ready between them, and then to *until*.
+        """Train at each of *moments*; score what is ready in between, and from the last to *until*.
 
-        Between them `train.when` of the detector may ask for more.
+        The detector's `train.when` may add trainings in between.
 
         Args:
-            moments: of the trainings that the schedule asks for, the first day's before all.
+            moments: times of the scheduled trainings; the first is the start day.
             until: the end of the last day.
-            progress: what is told of the training of a moment.
-            scheduled: why all but the first are, in words that follow "trained because".
+            progress: given the moment of a training, returns what to call with its progress.
+            scheduled: why all but the first take place, in words that follow "trained because".
         """
         scoring = _Scoring(self, len(self._units.seen))
         moment, because = moments[0], FIRST
@@ -112,7 +112,7 @@ class Replay:
         return scoring.played
 
     def triggers(self) -> Triggers | None:
-        """What asks for trainings beside the schedule; None where the detector names nothing."""
+        """What triggers trainings beside the schedule; None where the detector names nothing."""
         when = self.detector.train.when
         if when is None:
             return None
@@ -123,7 +123,7 @@ class Replay:
     def ready(
         self, since: datetime, until: datetime
     ) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
-        """Rows that became ready in ``[since, until)``, a step at a time, and their places."""
+        """Rows that became ready in ``[since, until)`` step by step, after their row numbers."""
         inside = (self._units.ready >= micros(since)) & (self._units.ready < micros(until))
         if not inside.any():
             return
@@ -135,7 +135,7 @@ class Replay:
             begin += batch.num_rows
 
     def pacer(self, artifact: Artifact, opened: Sequence[Opening]) -> Pacer:
-        """Judges by *artifact* from now on, beside what was *opened* lately."""
+        """A pacer that judges by *artifact* from now on, given the alerts *opened* lately."""
         point = operating_point(self.detector, "", artifact)
         return Pacer(
             point.pace, point.day_starts, point.born, cold_start=artifact.cold_start,
@@ -150,12 +150,12 @@ class Replay:
 
     @property
     def detector(self) -> Detector:
-        """As its file is now."""
+        """The detector as its file is now."""
         return self._material.detector
 
     def _labels(self, at: datetime, since: datetime, rows: pa.Table) -> pa.Table:
-        """What was known at *at*, without what was in quarantine then."""
-        ids = flat(rows["event_id"])  # what others carry would be looked through in vain
+        """The labels known at *at*, without those in quarantine then."""
+        ids = flat(rows["event_id"])  # other rows' own labels need not be searched
         labels = self._material.labels.at(at, since=since, units=ids)
         if self.detector.labels.verdicts is None or self._app.connector.labels is None:
             return labels
@@ -164,7 +164,7 @@ class Replay:
         return labels
 
     def train(self, at: datetime, progress: Progress | None) -> tuple[Trained, Artifact | None]:
-        """The version that training as of *at* gives, by what was known then."""
+        """The version that a training as of *at* makes from what was known then."""
         if at not in self._made:
             self._made[at] = self._trained(at, progress)
         return self._made[at]
@@ -209,27 +209,27 @@ class Replay:
 
 
 class _Scoring:
-    """Scores the rows of one replay by whichever version is in force, and gathers what came."""
+    """Scores the rows of one replay with the version in force and collects the results."""
 
     def __init__(self, replay: Replay, count: int) -> None:
         self._replay, self._triggers = replay, replay.triggers()
         self._trainings = list[Trained]()
         self._artifact: Artifact | None = None
-        self._place = -1  # of its training
+        self._place = -1  # index of its training
         self._openings = list[Opening]()
         self._scores, self._version = np.full(count, np.nan), np.full(count, -1, dtype=np.int16)
         self._opened, self._hits = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
 
     @property
     def played(self) -> Played:
-        """What came of all rows."""
+        """The results of all rows."""
         return Played(
             start=self._trainings[0].as_of, trainings=tuple(self._trainings), scores=self._scores,
             version=self._version, opened=self._opened, hits=self._hits,
         )  # fmt: skip
 
     def goes_on_with(self, trained: Trained, artifact: Artifact | None) -> None:
-        """Score by *artifact* from now on, or as before where nothing new was kept."""
+        """Score with *artifact* from now on, or go on as before where training kept nothing new."""
         before = "" if self._artifact is None else self._artifact.artifact_hash
         if artifact is not None and artifact.artifact_hash != before:
             self._artifact, self._place = artifact, len(self._trainings)
@@ -240,9 +240,9 @@ class _Scoring:
         self._trainings.append(trained)
 
     def score(self, since: datetime, until: datetime) -> tuple[datetime, str] | None:
-        """Score what is ready in ``[since, until)``, or until a training is asked for: when, why.
+        """Score what is ready in ``[since, until)``; stop at a triggered training: when, why.
 
-        The training at *since* was the last.
+        The last training was at *since*.
         """
         if self._artifact is None:
             return None

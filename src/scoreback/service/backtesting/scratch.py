@@ -1,4 +1,4 @@
-"""A workspace to throw away, over the same SIEM: a backtest writes into this one alone."""
+"""A throw-away workspace over the same SIEM: the only one that a backtest writes to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +11,21 @@ from scoreback.service.app import App
 from scoreback.service.state import tables
 from scoreback.service.state.workspace_state import State
 
-# What says which labels were known when: the ledger, what was decided of it, and trainings so far.
+# The tables that say which labels were known when: ledger, decisions on it, trainings so far.
 _COPIED = (
     tables.label_ledger, tables.label_syncs, tables.own_closures, tables.quarantine_decisions,
     tables.versions,
 )  # fmt: skip
-_ROWS = 10_000  # at a time
+_ROWS = 10_000  # copied at a time
 
 
 @contextmanager
 def scratch_workspace(app: App) -> Iterator[App]:
-    """*app* with a state of its own, in which is what its label ledger holds; gone at the end.
+    """*app* with a temporary state of its own, which starts with a copy of the label ledger.
 
-    So what the SIEM says of labels now can be held against the ledger, as training does, and the
-    ledger stays as it is. What a killed backtest leaves is swept away when the workspace is opened
-    next.
+    So the backtest can bring the ledger up to date from the SIEM, as training does, and the real
+    ledger stays as it is. The files of a killed backtest are deleted when the workspace is next
+    opened.
     """
     with (
         draft_folder(private_folder(app.settings.home / "spill")) as scratch,

@@ -1,8 +1,8 @@
-"""When `train.when` would have asked for a training in a replay: what `serve` asks, in its time.
+"""When `train.when` would have triggered a training in a replay, asked as `serve` asks it.
 
-The question is the one of `scoreback.service.monitoring.retraining`. What differs is where its
-figures come from: rows that the replay scored, alerts that it opened, and for the verdict of an
-alert the label that its opening unit had by then.
+`scoreback.service.monitoring.retraining` decides here too, but on other figures: rows that the
+replay scored, alerts that it opened and, as the verdict of an alert, the label that its opening
+unit had by then.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _KEPT = max(LOOK_BACK) + timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """An alert of the replay, as far as precision asks."""
+    """An alert of the replay, with what precision needs."""
 
     version: str
     event_time: datetime
@@ -42,10 +42,10 @@ class _Shown:
 
 
 class Triggers:
-    """Asks in one replay whether a training is due; waits as `serve` does after any training."""
+    """Asks in one replay whether a training is due; like `serve`, it waits after any training."""
 
     def __init__(self, app: App, material: Material, verdicts: AlertVerdicts | None) -> None:
-        """Ask for the detector of *material*; *verdicts* are wanted where precision is asked."""
+        """Ask for the detector of *material*; *verdicts* are needed where precision can trigger."""
         if material.detector.train.when is None:
             raise ValueError("the detector names nothing that a training is triggered by")
         self._app, self._detector = app, material.detector
@@ -60,9 +60,9 @@ class Triggers:
         self._opened_at = list[int]()
 
     def looks(self, last: datetime, until: datetime) -> Iterator[datetime]:
-        """When it is looked after the *last* training, and before *until*: by `schedule.monitor`.
+        """When to ask after the *last* training and before *until*: as `schedule.monitor` says.
 
-        Before it may ask for the next one nobody needs to look.
+        Times before the next training may be triggered are left out.
         """
         self._last = last
         after = free_from(self._when, last) - MICROSECOND
@@ -86,7 +86,7 @@ class Triggers:
             self._add(found)
 
     def due(self, at: datetime) -> str:
-        """Why a training is due *at* then, in words; empty: none is."""
+        """Why a training is due at the time *at*, in words; empty where none is."""
         reasons = reasons_of(
             self._when,
             self._drift() if self._when.drift is not None else {},

@@ -1,1 +1,1 @@
-"""Compares shadows with the champion on what both have scored, and acts on it."""
+"""Compares shadows with the champion on what both have scored, and acts on the result."""

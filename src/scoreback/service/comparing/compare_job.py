@@ -1,7 +1,7 @@
-"""Sets a shadow beside the champion, and beside cheap rivals, on the units that both have scored.
+"""Compares a shadow with the champion, and with cheap rivals, on the units that both have scored.
 
-The events of that time are read again with the labels that exist by now, and every unit is scored
-by both artefacts: the same feature rows give the same scores as when they were scored live.
+Events of that time are read again with the labels that exist by now, and both artefacts score
+every unit: the same feature rows give the same scores as when they were scored live.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,10 +33,10 @@ CHAMPION, QUEUE, SINGLE = "champion", "today_queue", "best_single_feature"
 class Comparison:
     """A shadow beside each rival, on the same units at the same number of alerts a day."""
 
-    covered: timedelta  # of arrivals, that both versions have scored
+    covered: timedelta  # arrival time that both versions have scored
     units: int
     against: Mapping[str, Paired]  # by rival
-    missing: Mapping[str, str]  # rivals that could not be had, and why
+    missing: Mapping[str, str]  # rivals that could not be compared, and why
 
 
 def compare(
@@ -56,13 +56,13 @@ def compare(
         detector: as it is in force.
         champion: the version that scores.
         shadow: the version beside it.
-        covered: what both have scored; not nothing.
-        now: the clock.
-        progress: told the number of events read.
+        covered: what both have scored; must not be empty.
+        now: the current time.
+        progress: called with the number of events read.
 
     Raises:
         ArtifactError: one of them is damaged, or was trained for other features.
-        TrainingRefused: those events do not fit into the memory that training may take.
+        TrainingRefused: those events do not fit into the memory that training may use.
         SiemUnavailable: the SIEM did not answer.
     """
     scorers = {
@@ -122,12 +122,12 @@ def _units(
 
 
 def _as_labelled_now(detector: Detector, covered: Covered, now: datetime) -> Detector:
-    """*detector* with the covered time as its history, and every label that exists as it is.
+    """*detector* with the covered time as its history, and every existing label taken as it is.
 
-    Both sides are judged by the same labels, so young ones do no harm; what is presumed, does.
+    Both versions are judged by the same labels, so young ones do no harm; presumed ones would.
     """
     since = covered.since or now
-    # An event may be older than its arrival: by the lag it is scored, if late, and history else.
+    # Covered time is arrival time; history is event time. So reach back further, for late events.
     history = max(now - since + detector.lag + _EARLIER, timedelta(minutes=1))
     labels = {"mature_after": timedelta(0), "unlabelled": "ignore"}
     return detector.model_copy(
@@ -138,11 +138,11 @@ def _as_labelled_now(detector: Detector, covered: Covered, now: datetime) -> Det
     )
 
 
-_EARLIER = timedelta(days=1)  # of an event before its arrival; older ones are left out
+_EARLIER = timedelta(days=1)  # an event's age on arrival; older ones are left out
 
 
 def _single(app: App, shadow: ModelVersion, scorer: Scorer, rows: pa.Table) -> Floats | str:
-    """What the best single feature of the shadow's training says of *rows*; or why it cannot."""
+    """What the best single feature of the shadow's training says of *rows*, or why it cannot."""
     try:
         named = str(read_account(app, shadow).get("single_feature") or "")
     except DataError:

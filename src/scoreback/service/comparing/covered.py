@@ -1,4 +1,4 @@
-"""What two versions have both scored: the arrival times of the batches that both are in."""
+"""What two versions have both scored: the arrival times of batches that both took part in."""
 
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ class Covered:
 
     @classmethod
     def by(cls, state: State, detector: str, one: str, other: str) -> "Covered":
-        """What both versions have scored, as far as batches are remembered."""
+        """What both versions have scored, as far back as batches are kept."""
         t = tables.batches
         query = sa.select(t.c.version, t.c.since, t.c.until).where(
             t.c.detector == detector, t.c.status != "begun", t.c.version.contains(",")
@@ -32,21 +32,21 @@ class Covered:
 
     @property
     def total(self) -> timedelta:
-        """How long they are together."""
+        """The total length of the spans."""
         return sum((until - since for since, until in self._spans), timedelta(0))
 
     @property
     def since(self) -> datetime | None:
-        """When the first begins; None where there is none."""
+        """When the first span begins; None without any."""
         return self._spans[0][0] if self._spans else None
 
     @property
     def until(self) -> datetime | None:
-        """When the last ends; None where there is none."""
+        """When the last span ends; None without any."""
         return self._spans[-1][1] if self._spans else None
 
     def holds(self, arrivals: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of *arrivals*, in microseconds, lie within."""
+        """Which of *arrivals*, in microseconds, lie within a span."""
         found = np.zeros(len(arrivals), dtype=bool)
         for since, until in self._spans:
             found |= (arrivals >= micros(since)) & (arrivals < micros(until))

@@ -1,4 +1,4 @@
-"""What the gate says of a shadow: whether it may take the champion's place, and by what numbers."""
+"""The gate's verdict on a shadow: whether it may replace the champion, and by what figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -15,16 +15,16 @@ from scoreback.service.comparing.covered import Covered
 from scoreback.service.state.gate_verdicts import GateVerdict
 
 Outcome = Literal[
-    "waiting",  # both have not scored as much as the file asks for
+    "waiting",  # the two have not yet both scored as much as the file asks for
     "unusable",  # one of them cannot score
-    "no_alerts",  # neither would have shown any
+    "no_alerts",  # neither would have raised any
     "not_enough_verdicts",
-    "undecided",  # ahead, and not beyond chance
+    "undecided",  # ahead, but not beyond chance
     "better",
     "no_better",
 ]
-LONGEST = 4  # times `gate.shadow`: a shadow that is only ahead by then is no better
-LEAST_ALONE = 5  # verdicts on what a shadow alone would show, where that is explored
+LONGEST = 4  # times `gate.shadow`: a shadow that is merely ahead by then counts as no better
+LEAST_ALONE = 5  # verdicts needed on what only the shadow would show, where that is explored
 
 
 def judge(
@@ -36,15 +36,15 @@ def judge(
     now: datetime,
     progress: Callable[[int], None] | None = None,
 ) -> GateVerdict:
-    """What is to be said of *shadow* beside *champion* by now; nothing is written down.
+    """Judge *shadow* against *champion* by what is known now; records nothing.
 
     Args:
         app: the open workspace.
         detector: as it is in force.
         champion: the version that scores.
         shadow: the version beside it.
-        now: the clock.
-        progress: told the number of events read.
+        now: the current time.
+        progress: called with the number of events read.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
@@ -79,7 +79,7 @@ def too_early(detector: Detector, covered: Covered) -> str | None:
 
 
 def decide(detector: Detector, found: Comparison) -> tuple[Outcome, str]:
-    """What *found* means under the gate of *detector*, and why."""
+    """The outcome of *found* under the gate of *detector*, and why."""
     gate, days = detector.gate, _days(found.covered)
     pair = found.against.get(CHAMPION)
     if pair is None or not (pair.ours.alerts or pair.theirs.alerts):

@@ -1,4 +1,4 @@
-"""The gate of a detector at work: compares its shadows, writes that down, and acts on it."""
+"""Runs a detector's gate: compares its shadows, records the verdicts and acts on them."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from scoreback.service.state.journal import journalled
 from scoreback.service.state.versions import SERVICE, Beside, Versions
 
 JOB = "gate"
-_AGAIN = timedelta(hours=20)  # a look a day: each look may find a difference by chance
+_AGAIN = timedelta(hours=20)  # a day, about: each comparison may find a difference by chance
 
 
 def run_gate(
@@ -32,17 +32,17 @@ def run_gate(
     Args:
         app: the open workspace.
         detector: as its file says.
-        now: the clock.
-        act: promote and retire as the verdicts say, and look once a day only; without it, they
-            are told and nothing is changed.
-        progress: told the number of events read.
+        now: the current time.
+        act: promote and retire as the verdicts say, and compare at most once a day; otherwise only
+            return the verdicts and change nothing.
+        progress: called with the number of events read.
 
     Returns:
-        What is to be said of each; with *act*, of those alone that were looked at.
+        The verdict on each shadow; with *act*, only on those that were compared now.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
-        StateError: another process compares the same.
+        StateError: another process compares the same shadows.
     """
     due = Versions(app.state).due(detector.name)
     detector = in_force(app.state, detector).detector
@@ -74,12 +74,12 @@ def _judged(
             continue
         with journalled(app.state, detector.name, JOB, now):
             if _acted(app, detector, verdict, now):
-                return found  # another is champion: the rest is compared with that
+                return found  # the champion is new: later runs compare the other shadows with it
     return found
 
 
 def _acted(app: App, detector: Detector, verdict: GateVerdict, now: datetime) -> bool:
-    """Write *verdict* down and do as it says, both or neither; whether another is champion."""
+    """Record *verdict* and act on it, both or neither; return whether the champion changed."""
     versions, name = Versions(app.state), detector.name
     written = partial(note_verdict, verdict=verdict, by=SERVICE)
     if verdict.outcome == "no_better":
@@ -102,9 +102,9 @@ def _acted(app: App, detector: Detector, verdict: GateVerdict, now: datetime) ->
 
 
 def _write_alone(app: App, name: str, verdict: GateVerdict, written: Beside) -> None:
-    """Write *verdict* down where it could not be acted on, unless that was done before it failed.
+    """Record *verdict* where acting on it failed, unless it was recorded before the failure.
 
-    So it is compared again a day later, and not every hour.
+    So the shadow is compared again a day later, and not every hour.
     """
     last = last_verdict(app.state, name, verdict.version)
     if last is None or last.at != verdict.at:

@@ -1,4 +1,4 @@
-"""By which chance each unit of a comparison was shown, so that its verdict stands for others."""
+"""The chance with which people were shown each compared unit, by which its verdict is weighted."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +15,17 @@ from scoreback.times import moment
 
 
 def shown_chances(database: Database, detector: str, data: Dataset, labels: pa.Table) -> Floats:
-    """The chance of each unit of *data* that people saw it; shape (units,).
+    """The chance of each unit of *data* to have been shown to people; shape (units,).
 
-    It is 1 of what the champion alerted of, and of what was labelled without an alert: by a field,
-    or as part of an incident. A unit that only a shadow would show has the chance that it was
-    explored or audited; an audit that no shadow would show stands for itself.
+    It is 1 for units that the champion alerted on, and for units labelled without an alert: by a
+    field, or as part of an incident. For a unit that only a shadow would show, it is the chance to
+    be explored or audited. An audited unit that no shadow would show counts as itself: 1.
 
     Args:
-        database: of the state.
-        detector: its name.
-        data: the units that are compared.
-        labels: of them, as `read_training_data` gives them.
+        database: the database of the state.
+        detector: the detector's name.
+        data: the units compared.
+        labels: their labels, as `read_training_data` gives them.
     """
     found = np.ones(len(data))
     if not len(data):
@@ -47,7 +47,7 @@ def shown_chances(database: Database, detector: str, data: Dataset, labels: pa.T
 
 
 def _labelled_anyway(labels: pa.Table) -> list[str]:
-    """The units that have a label which came of no alert."""
+    """The units with a label that did not come from an alert."""
     own = labels.filter(pc.is_null(labels.column("alert_id")))
     subjects = flat(own.column("event_id"))
     if UNIT in own.column_names:

@@ -1,1 +1,1 @@
-"""What stands in the SIEM because of us: plan and apply, promotion."""
+"""What Scoreback puts into the SIEM: plan and apply, promotion, alert rules, native models."""

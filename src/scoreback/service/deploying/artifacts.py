@@ -1,4 +1,4 @@
-"""The artefacts of a workspace's versions, checked as they are loaded."""
+"""The artefacts of a workspace's versions, verified when they are loaded."""
 
 from scoreback.errors import ArtifactError
 from scoreback.models.artifact.folder import Artifact, load
@@ -9,7 +9,7 @@ from scoreback.service.state.versions import Versions
 
 
 def stored_artifact(app: App, detector: str, version: ModelVersion) -> Artifact:
-    """The artefact of *version*, checked, whatever the detector's file says by now.
+    """The verified artefact of *version*, even if the detector's file has changed since.
 
     Raises:
         ArtifactError: it is damaged or gone.
@@ -22,7 +22,7 @@ def stored_artifact(app: App, detector: str, version: ModelVersion) -> Artifact:
 
 
 def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifact:
-    """The artefact of *version*, checked.
+    """The verified artefact of *version*.
 
     Raises:
         ArtifactError: it is damaged, or was trained for another feature plan.
@@ -39,7 +39,7 @@ def load_artifact(app: App, detector: Detector, version: ModelVersion) -> Artifa
 
 
 def unusable_versions(app: App, detector: Detector) -> dict[str, str]:
-    """Those of the champion and its shadows that cannot score, and why."""
+    """Which of the champion and its shadows cannot score, and why."""
     found = {}
     for version in Versions(app.state).due(detector.name):
         try:

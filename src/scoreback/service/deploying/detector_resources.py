@@ -1,4 +1,4 @@
-"""What the SIEM needs for one detector beside its alert rule: lookups, calculated fields."""
+"""What the SIEM needs for one detector besides its alert rule: lookups, calculated fields."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ from scoreback.service.deploying.native_models import native_model
 
 
 def detector_resources(app: App, detector: Detector, rule: AlertRule) -> Sequence[Resource]:
-    """What *detector* needs while the version of *rule* scores, in the order of making.
+    """What *detector* needs while the version of *rule* scores, in the order of creation.
 
     Raises:
         ArtifactError: the version is damaged or gone.

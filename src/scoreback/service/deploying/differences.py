@@ -1,4 +1,4 @@
-"""Where what is in force is not what a detector's file says: told by `plan` and `check`."""
+"""Where what is in force differs from a detector's file: shown by `plan` and `check`."""
 
 from scoreback.deployment import AlertRule, Suppress
 from scoreback.models.detector.spec import Detector
@@ -8,7 +8,7 @@ from scoreback.service.in_force.holding import held_back_here
 
 
 def overridden_keys(app: App, detector: Detector) -> list[str]:
-    """The overrides of *detector* that stand, one sentence each."""
+    """The overrides of *detector* that are in force, one sentence each."""
     return [
         f"{one.key} of {detector.name!r} is {one.value}: {one.author} set it on"
         f" {one.at:%Y-%m-%d %H:%M} UTC; its file says {value_of(detector, one.key)}"
@@ -17,7 +17,7 @@ def overridden_keys(app: App, detector: Detector) -> list[str]:
 
 
 def refused_overrides(app: App, detector: Detector) -> list[str]:
-    """The overrides of *detector* that do not count, one sentence each."""
+    """The overrides of *detector* that are refused, one sentence each."""
     return [
         f"an override by {one.override.author} is ignored: {one.reason}"
         for one in in_force(app.state, detector).refused
@@ -25,7 +25,7 @@ def refused_overrides(app: App, detector: Detector) -> list[str]:
 
 
 def not_delivered(detector: Detector, rule: AlertRule) -> list[str]:
-    """A sentence where *detector* asks for what rules of this SIEM cannot deliver."""
+    """A sentence if *detector* asks for a delivery that this SIEM's rules cannot do."""
     asked = detector.alerts.deliver
     if asked is None or asked == rule.delivery:
         return []
@@ -38,7 +38,7 @@ def not_delivered(detector: Detector, rule: AlertRule) -> list[str]:
 
 
 def not_read(detector: Detector, rule: AlertRule) -> list[str]:
-    """A sentence where *detector* asks for a rule over what rules of this SIEM cannot look at."""
+    """A sentence if *detector* asks for a rule over data that this SIEM's rules cannot look at."""
     asked = detector.alerts.reads
     if asked == rule.reads:
         return []
@@ -51,7 +51,7 @@ def not_read(detector: Detector, rule: AlertRule) -> list[str]:
 
 
 def held_back_instead(app: App, detector: Detector) -> list[str]:
-    """A sentence where *detector* asks to hold back what rules of this SIEM cannot: we do it."""
+    """A sentence if Scoreback holds back hits itself, as this SIEM's rules cannot do so."""
     door, alerts = app.connector.rules, in_force(app.state, detector).detector.alerts
     if door is None or not held_back_here(door, alerts.throttle):
         return []

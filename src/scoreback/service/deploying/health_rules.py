@@ -1,4 +1,4 @@
-"""The alert rules about detectors: one for each condition, for all detectors of a SIEM."""
+"""The alert rules about detectors: one per condition, shared by all detectors of a SIEM."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _SAID = {
 
 
 def health_rules(app: App) -> tuple[AlertRule, ...]:
-    """The rules about detectors; none where the SIEM keeps no health or no rules."""
+    """The rules about detectors; none where the SIEM stores no health documents or has no rules."""
     if app.connector.health is None or app.connector.rules is None:
         return ()
     return tuple(
@@ -44,7 +44,7 @@ def health_rules(app: App) -> tuple[AlertRule, ...]:
 
 
 def reconcile_health(app: App, *, at: datetime, warn: Callable[[str], None] = log_warning) -> None:
-    """Bring the rules about detectors up to date, but those that somebody changed or removed.
+    """Bring the rules about detectors up to date, except those that somebody changed or removed.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.

@@ -1,4 +1,4 @@
-"""The keys that a connection should have: what its detectors need, and files that keep the keys."""
+"""The keys that a connection should have: what its detectors need, and the files that hold keys."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ def makes_keys(settings: Settings, connector: str) -> tuple[Connection, type[Mak
     """The workspace's connection, and the connector that knows its keys.
 
     Args:
-        settings: of the workspace.
-        connector: that the connection is said to use.
+        settings: settings of the workspace.
+        connector: the connector that the connection should use.
 
     Raises:
-        ConfigError: it uses another one, or that one has no keys.
+        ConfigError: the connection uses another connector, or the connector has no keys.
     """
     connection = connection_of(settings)
     if connection.connector != connector:
@@ -44,7 +44,7 @@ def key_needs(connector: str, detectors: Iterable[Detector]) -> list[KeyNeeds]:
     """What each of *detectors* does in the SIEM of *connector*.
 
     Raises:
-        ConfigError: one has no selection for that SIEM.
+        ConfigError: a detector has no selection for that SIEM.
     """
     needs = []
     for detector in detectors:
@@ -67,17 +67,17 @@ def make_keys(
     folder: Path,
     told: Callable[[KeyRequest, Path], None],
 ) -> None:
-    """Make each key as *admin*, and keep it in a file of *folder* that its owner alone can read.
+    """Make each key as *admin*, and store it in a file in *folder* that only its owner can read.
 
-    The file is there before the key: a key that could not be kept would be valid all the same.
+    The file is created before the key: a key that could not be stored would be valid all the same.
 
     Args:
-        connection: whose keys they are.
+        connection: the connection that the keys are for.
         maker: its connector.
-        requests: the keys.
-        admin: who may make them.
-        folder: where the files go; made if need be.
-        told: called after each.
+        requests: the keys to make.
+        admin: the admin who may make them.
+        folder: where the files go; created if need be.
+        told: called after each key.
 
     Raises:
         ConfigError: a file is there already, or cannot be written; no key was made for it.
@@ -109,7 +109,7 @@ def _keep(path: Path, make: Callable[[], str]) -> None:
             f"{path} cannot be written: {error.strerror}", hint="name another folder with --out"
         ) from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        os.fchmod(descriptor, FILE_MODE)  # whatever the umask left of it
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask took away
         try:
             file.write(make() + "\n")
             file.flush()
@@ -120,7 +120,7 @@ def _keep(path: Path, make: Callable[[], str]) -> None:
 
 
 def as_text(request: KeyRequest) -> Mapping[str, object]:
-    """A request as JSON has it."""
+    """A request as JSON values."""
     return {
         "purpose": request.purpose,
         "about": request.about,

@@ -1,7 +1,7 @@
 """What the SIEM scores by itself: the champion's model and the threshold in force, kept up to date.
 
-A model goes there only past the gate (`scoreback.models.portable.parity`). Scores that the service
-writes do not depend on any of this.
+A model goes there only if it passes the gate (`scoreback.models.portable.parity`). The scores that
+the service writes do not depend on any of this.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,16 +39,16 @@ def follow_native(
     warn: Warn = log_warning,
     anew: bool = False,
 ) -> None:
-    """Have the SIEM score by the champion of each of *detectors*, at the threshold in force.
+    """Have the SIEM score with the champion of each of *detectors*, at the threshold in force.
 
-    It asks the SIEM once and writes what is different: so it may be called every minute.
+    It asks the SIEM once and writes only what differs, so it may be called every minute.
 
     Args:
         app: the open workspace.
-        detectors: whose champions.
-        at: when.
-        warn: told why a model does not go there, if it does not.
-        anew: look at the models too, as their fields may be called otherwise.
+        detectors: the detectors whose champions the SIEM should use.
+        at: the current time.
+        warn: called with the reason where a model does not go there.
+        anew: check the models there too, as their fields may have been renamed.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
@@ -84,7 +84,7 @@ def _put_model(
     at: datetime,
     warn: Warn,
 ) -> NativePoint | None:
-    """Have the model of *champion* in the SIEM; None where it stays as it is there."""
+    """Put the model of *champion* into the SIEM; None where the model there stays as it is."""
     point = NativePoint(
         detector=detector.name,
         entity_field=detector.entity,
@@ -122,7 +122,7 @@ def _put_model(
 def _at_threshold(
     app: App, detector: Detector, champion: ModelVersion, point: NativePoint
 ) -> NativePoint:
-    """*point* at the threshold that scores were last judged by, or the one of the training."""
+    """*point* at the threshold that last judged scores, or else at that of the training."""
     latest = latest_threshold(app.state.database, detector.name, champion.version)
     if latest is not None:
         threshold = latest.score
@@ -135,7 +135,7 @@ def _at_threshold(
 def _forget_old(
     app: App, resources: ResourcesDoor, detector: Detector, champion: ModelVersion
 ) -> None:
-    """Take models of earlier versions out of the SIEM, but for the one that a rollback goes to."""
+    """Remove models of earlier versions from the SIEM, except the one a rollback leads to."""
     kept = {champion.version}
     with suppress(StateError):  # there may be none
         kept.add(Versions(app.state).earlier(detector.name).version)

@@ -1,4 +1,4 @@
-"""Which model a SIEM gets to score with by itself, and the gate before that."""
+"""Which model a SIEM gets to score with itself, and the gate that the model must pass first."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from scoreback.service.app import App
 from scoreback.service.deploying.artifacts import stored_artifact
 from scoreback.service.state.versions import Versions
 
-TRIED = 500  # events that the SIEM itself is asked about before a model goes there
+TRIED = 500  # events that the SIEM scores as a trial before a model goes there
 
 
 def native_model(app: App, detector: Detector, version: str) -> PortableModel | None:
-    """The model of *version* for the SIEM; None where that scores nothing by itself.
+    """The model of *version* for the SIEM; None where the SIEM scores nothing by itself.
 
     Raises:
-        NotPortable: the model means something only in the service, or the SIEM cannot score by it.
+        NotPortable: the model works only in the service, or the SIEM cannot score with it.
         ArtifactError: it is damaged or gone.
         SiemUnavailable: the SIEM did not answer.
     """
@@ -43,7 +43,7 @@ def native_model(app: App, detector: Detector, version: str) -> PortableModel | 
 
 
 def why_not_native(app: App, detector: Detector, version: str) -> list[str]:
-    """Why the SIEM cannot score *detector* itself while *version* does: a sentence, or nothing."""
+    """Why the SIEM itself cannot score *detector* with *version*: one sentence, or none."""
     try:
         native_model(app, detector, version)
     except NotPortable as error:
@@ -52,20 +52,20 @@ def why_not_native(app: App, detector: Detector, version: str) -> list[str]:
 
 
 def pass_gate(app: App, wanted: Resource) -> None:
-    """Let *wanted* go into the SIEM, if it is not a model or one that scores as the service does.
+    """Check *wanted* before it goes into the SIEM: a model must score as the service does.
 
-    The plain scorer is asked of many events, and the SIEM itself of some, where it can be.
+    The plain scorer is tried on many events, the SIEM's own scorer on some, if it can be asked.
 
     Raises:
-        ParityBroken: it does not.
-        SiemRefused: the SIEM cannot score by it.
+        ParityBroken: it scores differently.
+        SiemRefused: the SIEM cannot score with it.
     """
     if not isinstance(wanted, ModelResource):
         return
     version = Versions(app.state).get(wanted.detector, wanted.version)
     stored = stored_artifact(app, wanted.detector, version)
     native = _trial(app, wanted)
-    if native is not None:  # it may well say no, and costs less
+    if native is not None:  # it may well refuse, and costs less
         require_parity(stored, wanted.model, native, rows=TRIED)
     require_parity(stored, wanted.model)
 

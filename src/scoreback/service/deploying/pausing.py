@@ -1,10 +1,10 @@
-"""Stops and starts a detector's alerts at once, whatever runs.
+"""Pauses and resumes a detector's alerts at once, whatever else is running.
 
-A pause is a dated override of ``enabled``. It is put into the state first: a run that goes on reads
-the state before each step, so that no score of its later steps is marked as an alert. Then the rule
+A pause is a dated override of ``enabled``. It is written into the state first: a run in progress
+reads the state before each step, so none of its later scores is marked as an alert. Then the rule
 in the SIEM follows. Nothing here waits for a run of scoring or training.
 
-What is scored while alerts are paused is stored, never marked, and so raises no alert later either.
+Scores made while alerts are paused are stored unmarked, so they raise no alert later either.
 """
 
 from collections.abc import Callable
@@ -30,31 +30,31 @@ _ON, _OFF = "true", "false"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """What a pause or a resumption came to."""
+    """The result of a pause or a resumption."""
 
-    paused: Paused | None  # what holds now
-    before: Paused | None  # and what held before
-    rule_follows: bool  # False: the SIEM's rule is not as it should be; it was warned why
-    held_back: int = 0  # hits that raised nothing while paused, by whole hours; of a resumption
+    paused: Paused | None  # the pause now in force
+    before: Paused | None  # the pause in force before
+    rule_follows: bool  # False: the SIEM's rule could not be brought up to date; a warning said why
+    held_back: int = 0  # hits that raised nothing while paused, by whole hours; set by a resumption
 
     @property
     def changed(self) -> bool:
-        """Whether anything is different from before."""
+        """Whether anything differs from before."""
         return (self.paused is None) != (self.before is None)
 
 
 def pause(
     app: App, detector: Detector, *, by: str, reason: str, at: datetime, warn: Warn = log_warning
 ) -> Switched:
-    """Raise no alert of *detector* from now on; of one that is paused, nothing changes.
+    """Raise no alerts of *detector* from now on; if it is paused already, change nothing.
 
     Args:
         app: the open workspace.
-        detector: as its file has it.
-        by: who does it, for the audit log.
+        detector: the detector as its file has it.
+        by: who pauses it, for the audit log.
         reason: why, for the audit log.
-        at: when.
-        warn: told why the SIEM's rule or settings stay as they are, if they do.
+        at: the time of the pause.
+        warn: called with the reason if the SIEM's rule or settings cannot follow.
 
     Raises:
         ConfigError: the file locks ``enabled``.
@@ -62,7 +62,7 @@ def pause(
     """
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         before = paused(in_force(app.state, detector))
-        if before is None or before.since is None:  # a file that is put right would start it again
+        if before is None or before.since is None:  # else a repaired file would start it again
             _set(app, detector, _OFF, by, reason, at)
     return _followed(app, detector, before, at, warn)
 
@@ -70,7 +70,7 @@ def pause(
 def resume(
     app: App, detector: Detector, *, by: str, reason: str, at: datetime, warn: Warn = log_warning
 ) -> Switched:
-    """Raise alerts of *detector* again, also where its file has it off; see `pause`."""
+    """Raise alerts of *detector* again, even where its file switches them off; see `pause`."""
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         now = in_force(app.state, detector)
         before = paused(now)
@@ -104,7 +104,7 @@ def _followed(
 
 
 def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> bool:
-    """Have the SIEM's rules follow, also that of a version whose model is damaged."""
+    """Bring the SIEM's rules up to date, even those of a version whose model is damaged."""
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return True
@@ -112,7 +112,7 @@ def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> boo
     try:
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
             settle(app, rule_of(app, detector, champion), at=at, warn=said.append)
-            for rule in rules_beside(app, detector, champion):  # whoever wants no alerts wants none
+            for rule in rules_beside(app, detector, champion):  # a pause stops these alerts too
                 settle(app, rule, at=at, warn=said.append)
     except ScorebackError as error:
         said.append(f"the rule in the SIEM did not follow: {error.message}")

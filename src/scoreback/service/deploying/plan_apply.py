@@ -1,7 +1,7 @@
-"""What would change in the SIEM, and changing it: what a connection needs, and alert rules.
+"""Plans changes in the SIEM and makes them: what a connection needs, and alert rules.
 
-What somebody edited there by hand, or made themselves under our name, is shown and left alone
-until they say that it may be taken over.
+What somebody edited there by hand, or created under a name of ours, is shown and left alone until
+they say that it may be taken over.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
 
 class Action(StrEnum):
-    """What `apply` does about something, in the words of a table."""
+    """What `apply` does about an item, in the words of a table."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -67,12 +67,12 @@ _NOTHING_TO_DO = (Action.NOTHING, Action.LATER)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that is wanted in the SIEM, and how it stands there."""
+    """One thing that is wanted in the SIEM, and its state there."""
 
     wanted: AlertRule | Resource
     found: Found
-    done: bool = False  # it was created or replaced just now
-    removed: bool = False  # somebody took it out of the SIEM
+    done: bool = False  # created or replaced just now
+    removed: bool = False  # somebody removed it from the SIEM
 
     @property
     def kind(self) -> str:
@@ -89,25 +89,25 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a connection and some detectors want in the SIEM."""
+    """Everything that a connection and some detectors need in the SIEM."""
 
     items: tuple[Item, ...]
-    not_scoring: tuple[str, ...]  # detectors without a version that scores: no rule yet
-    notes: tuple[str, ...] = ()  # what files ask for and is not in force, a sentence each
+    not_scoring: tuple[str, ...]  # detectors without a champion: no rule yet
+    notes: tuple[str, ...] = ()  # what files ask for and is not in force, one sentence each
 
     @property
     def todo(self) -> tuple[Item, ...]:
-        """What does not stand as wanted."""
+        """The items that differ from what is wanted."""
         return tuple(i for i in self.items if not i.done and i.action not in _NOTHING_TO_DO)
 
 
 def plan(app: App, detectors: Iterable[Detector]) -> Plan:
-    """What stands how; changes nothing.
+    """Compare the SIEM with what is wanted; changes nothing.
 
     Raises:
         ArtifactError: the champion of a detector is damaged.
         SiemUnavailable: the SIEM did not answer.
-        SiemRefused: the place where all this belongs is not there.
+        SiemRefused: the place in the SIEM where all this belongs does not exist.
     """
     _require_place(app)
     items = [_item(app, resource) for resource in _resources(app)]
@@ -134,25 +134,25 @@ def plan(app: App, detectors: Iterable[Detector]) -> Plan:
 def apply(
     app: App, detectors: Iterable[Detector], *, take_over: bool, by: str, at: datetime
 ) -> Plan:
-    """Create what is absent and bring up to date what is ours; again, and nothing changes.
+    """Create what is absent and update what is ours; a second call changes nothing.
 
     Args:
         app: the open workspace.
-        detectors: whose rules.
-        take_over: replace what was edited by hand or is somebody else's, too.
-        by: who does it, for the audit log.
-        at: when.
+        detectors: the detectors whose rules are applied.
+        take_over: also replace what was edited by hand or belongs to somebody else.
+        by: who applies it, for the audit log.
+        at: the time of the change.
 
     Raises:
         StateError: another process works on one of the detectors.
-        SiemRefused: a right is missing; what was changed before stands, and is in the audit log.
-        ParityBroken: a model scores otherwise in the SIEM, so it does not go there.
+        SiemRefused: a privilege is missing; changes made before stand, and are in the audit log.
+        ParityBroken: a model scores differently in the SIEM, so it does not go there.
     """
     _require_place(app)
     items = [_applied(app, resource, "", take_over, by, at) for resource in _resources(app)]
     not_scoring, detectors = [], list(detectors)
     for detector in detectors:
-        # Under the lock nobody promotes another version between looking and applying.
+        # The lock keeps others from promoting another version between looking and applying.
         with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
             rules = champions_rules(app, detector)
             if not rules:
@@ -171,7 +171,7 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One thing of ours in the SIEM, and why it stays, if it does."""
+    """One thing of ours in the SIEM, and why it stays if it does."""
 
     kind: str
     name: str
@@ -182,13 +182,13 @@ class Removal:
 def removable(
     app: App, detectors: Sequence[str], *, everything: bool, with_data: bool
 ) -> list[Removal]:
-    """What `remove` would take out of the SIEM, in that order; changes nothing.
+    """What `remove` would delete from the SIEM, in that order; changes nothing.
 
     Args:
         app: the open workspace.
-        detectors: names of those whose rules go.
+        detectors: names of the detectors whose rules go.
         everything: the rules of all detectors of the workspace go, then what the connection needs.
-        with_data: also what holds data.
+        with_data: also remove what holds data.
     """
     names = sorted({*detectors, *(Versions(app.state).detectors() if everything else ())})
     of_health = [rule.name for rule in health_rules(app)] if everything else []
@@ -203,7 +203,7 @@ def removable(
 
 
 def remove(app: App, removals: Iterable[Removal], *, by: str, at: datetime) -> list[Removal]:
-    """Take each out of the SIEM, unless it stays; what the SIEM keeps is returned as staying.
+    """Remove each from the SIEM unless it stays; return as staying what the SIEM did not let go.
 
     Raises:
         StateError: another process works on one of the detectors.
@@ -233,7 +233,7 @@ def _item(app: App, wanted: AlertRule | Resource) -> Item:
 
 
 def _standing(app: App, wanted: AlertRule | Resource) -> Found:
-    """How it stands; what a SIEM has no door for is as we want it: there is none."""
+    """The state of *wanted* in the SIEM; current where the SIEM has no door for such things."""
     rules, resources = app.connector.rules, app.connector.resources
     if isinstance(wanted, AlertRule):
         return _NONE if rules is None else rules.standing(wanted)
@@ -292,9 +292,9 @@ def _removed(app: App, removal: Removal, by: str, at: datetime) -> Removal:
                     rules.remove(removal.what)
         elif resources is not None:
             resources.remove(removal.what)
-    except SiemRefused as error:  # a template that data still use, say: the rest can go
+    except SiemRefused as error:  # say, a template that data still use: the others can go
         return Removal(removal.kind, removal.name, removal.what, stays=error.message)
-    if isinstance(removal.what, Resource):  # a rule that was removed stays out until `apply`
+    if isinstance(removal.what, Resource):  # a removed rule stays out until `apply`
         note_removed(app.state, app.connector.name, removal.kind, removal.name)
     _log(app, "remove", removal.kind, removal.name, detector, by, at)
     return removal

@@ -1,4 +1,4 @@
-"""Which version scores: promoted, retired, rolled back; a run that goes on follows at once."""
+"""Promotes, retires and rolls back versions; a scoring run in progress follows at once."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -35,16 +35,16 @@ def promote(
 
     Args:
         app: the open workspace.
-        detector: whose version.
-        version: its name.
-        by: who does it, for the audit log.
-        at: when.
-        warn: told why the alert rule stays as it is, if it does.
-        instead_of: the champion that somebody looked at before they decided; None: whoever.
-        beside: done in the transaction that promotes.
+        detector: the version's detector.
+        version: the version's name.
+        by: who promotes it, for the audit log.
+        at: the time of the change.
+        warn: called with the reason if the alert rule stays as it is.
+        instead_of: the champion that the decision was based on; None: any.
+        beside: called in the transaction that promotes.
 
     Raises:
-        StateError: there is no such version, or another than *instead_of* scores by now.
+        StateError: there is no such version, or the champion is no longer *instead_of*.
         ArtifactError: its artefact is damaged; nothing is changed.
         SiemRefused: somebody changed the rule in the SIEM by hand; nothing is changed.
     """
@@ -76,7 +76,7 @@ def retire(
     """
     with app.state.lock(detector.name, CONTROL, wait=PATIENCE):
         retired = Versions(app.state).retire(detector.name, version, by=by, at=at, reason=reason)
-        reconcile(app, detector, at=at, warn=warn)  # a rule of what a shadow shows goes with it
+        reconcile(app, detector, at=at, warn=warn)  # rules that depend on shadows follow
     return retired
 
 
@@ -89,7 +89,7 @@ def rollback(
     warn: Callable[[str], None] = log_warning,
     beside: Beside | None = None,
 ) -> ModelVersion:
-    """Let the previous champion score again; *beside* is done in the same transaction.
+    """Let the previous champion score again; *beside* is called in the same transaction.
 
     Raises:
         StateError: there is no earlier champion.
@@ -115,7 +115,7 @@ def undo_rollback(
     beside: Beside,
     warn: Callable[[str], None] = log_warning,
 ) -> ModelVersion:
-    """Let *version*, which was rolled back, score again; *beside* is done in the same transaction.
+    """Let *version*, which was rolled back, score again; *beside* runs in the same transaction.
 
     Raises:
         ArtifactError: its artefact is damaged; nothing is changed.

@@ -1,7 +1,7 @@
-"""Makes a detector's alert rule in the SIEM that of its champion, when either has changed.
+"""Keeps a detector's alert rules in the SIEM in step with its champion and its file.
 
-It is apart from scoring, and it overrules nobody: a rule that somebody edited or removed there is
-told, and left so until `scoreback apply`.
+This is separate from scoring, and it overrules nobody: a rule that somebody edited or removed in
+the SIEM is reported, and left alone until `scoreback apply`.
 """
 
 import logging
@@ -30,7 +30,7 @@ from scoreback.service.state.deployed import is_deployed, note_deployed
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import CONTROL, PATIENCE
 
-RULE = "alert_rule"  # the kind of thing that a rule is, in tables and in the state
+RULE = "alert_rule"  # the kind of an alert rule, in tables and in the state
 OURS_TO_CHANGE = (Standing.ABSENT, Standing.OUTDATED)
 NOT_OURS_TO_CHANGE = (Standing.EDITED, Standing.FOREIGN)
 
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def log_warning(text: str) -> None:
-    """Tell the log."""
+    """Log *text* as a warning."""
     _log.warning("%s", text)
 
 
@@ -47,7 +47,7 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
     detector = in_force(app.state, detector).detector
     throttle = detector.alerts.throttle
     if held_back_here(app.connector.rules, throttle):
-        throttle = timedelta(0)  # what still comes to the rule is not to be held back a second time
+        throttle = timedelta(0)  # Scoreback holds hits back; the rule must not do so a second time
     reads = reads_of(app, detector)
     return AlertRule(
         name=detector.name,
@@ -72,7 +72,7 @@ def rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule:
 def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule | None:
     """The rule that shows audits of *detector* as low alerts; None where none are wanted.
 
-    Each is a finding of its own, as it is there to be closed with a verdict.
+    Each audit is a finding of its own, so that somebody can close it with a verdict.
     """
     detector = in_force(app.state, detector).detector
     audits, door = detector.alerts.audit, app.connector.rules
@@ -91,10 +91,10 @@ def audit_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertR
 
 
 def explore_rule_of(app: App, detector: Detector, version: ModelVersion) -> AlertRule | None:
-    """The rule that shows what only a shadow of *detector* would show; None while there is none.
+    """The rule for what only a shadow of *detector* would show; None while nothing is explored.
 
-    It is of no version: the scores of its stage say which shadow they are of. Cap and throttle were
-    kept where they were drawn.
+    It belongs to no version: the scores of its stage say which shadow they come from. Cap and
+    throttle were applied when its units were drawn.
     """
     detector = in_force(app.state, detector).detector
     part = part_of(detector, len(Versions(app.state).shadows(detector.name)))
@@ -114,9 +114,9 @@ def explore_rule_of(app: App, detector: Detector, version: ModelVersion) -> Aler
 
 
 def _rule_of_samples(live: AlertRule, delivers: Sequence[Delivery]) -> AlertRule:
-    """As the *live* rule, of what was drawn to be judged: each is an alert of its own, from scores.
+    """A copy of the *live* rule for units drawn to be judged: each is an alert of its own.
 
-    Its name, stage, numbers and words are left to whoever asks.
+    The caller sets its name, stage, numbers and words.
     """
     return replace(
         live,
@@ -128,30 +128,30 @@ def _rule_of_samples(live: AlertRule, delivers: Sequence[Delivery]) -> AlertRule
 
 
 def delivery_of(app: App, detector: Detector) -> Delivery:
-    """What analysts get of *detector*'s alerts: what its file asks for, where the SIEM has it."""
+    """How alerts of *detector* reach analysts: as its file asks, where the SIEM can do that."""
     delivers = (Delivery.FINDING,) if app.connector.rules is None else app.connector.rules.delivers
     asked = detector.alerts.deliver
     return Delivery(asked) if asked in delivers else delivers[0]
 
 
 def reads_of(app: App, detector: Detector) -> Reads:
-    """What *detector*'s rule looks at: what its file asks for, where the SIEM can."""
+    """What *detector*'s rule looks at: what its file asks for, where the SIEM can do that."""
     door, asked = app.connector.rules, Reads(detector.alerts.reads)
     has_scores = asked is Reads.SCORES or app.enrichment(detector) is Enrichment.EVENT
     return asked if door is not None and asked in door.reads and has_scores else Reads.SCORES
 
 
 def champions_rules(app: App, detector: Detector) -> tuple[AlertRule, ...]:
-    """The rules that *detector* is to have now, its own first; none while no version scores."""
+    """The rules that *detector* should have now, its own first; none while no version scores."""
     champion = Versions(app.state).champion(detector.name)
     if champion is None:
         return ()
-    stored_artifact(app, detector.name, champion)  # no alert is promised of a model that is gone
+    stored_artifact(app, detector.name, champion)  # no rule may promise alerts of a lost model
     return (rule_of(app, detector, champion), *rules_beside(app, detector, champion))
 
 
 def rules_beside(app: App, detector: Detector, champion: ModelVersion) -> tuple[AlertRule, ...]:
-    """The rules of *detector* beside its own: of audits, and of what is explored."""
+    """The rules of *detector* besides its own: for audits, and for what is explored."""
     found = (rule(app, detector, champion) for rule in (audit_rule_of, explore_rule_of))
     return tuple(one for one in found if one is not None)
 
@@ -163,16 +163,16 @@ def reconcile(
     at: datetime,
     warn: Callable[[str], None] = log_warning,
 ) -> bool:
-    """Bring the rules of *detector* up to date, unless somebody changed or removed them there.
+    """Bring the rules of *detector* up to date, unless somebody changed or removed them.
 
     Args:
         app: the open workspace.
-        detector: whose rule.
-        at: when.
-        warn: told why the rule stays as it is, if it does.
+        detector: the detector whose rules follow.
+        at: the current time.
+        warn: called with the reason if a rule stays as it is.
 
     Returns:
-        Whether one of them was written.
+        Whether a rule was written.
 
     Raises:
         ArtifactError: the champion is damaged.
@@ -186,9 +186,9 @@ def reconcile(
 
 
 def settle(app: App, rule: AlertRule, *, at: datetime, warn: Callable[[str], None]) -> bool:
-    """Have *rule* stand as wanted, unless somebody changed or removed it; whether it was written.
+    """Write *rule* unless it is current, or somebody changed or removed it; whether it was written.
 
-    The caller holds whose rule it is.
+    The caller holds the lock for the rule's owner.
     """
     door = app.connector.rules
     if door is None:
@@ -211,7 +211,7 @@ def settle(app: App, rule: AlertRule, *, at: datetime, warn: Callable[[str], Non
 
 
 def put(app: App, rule: AlertRule, at: datetime) -> None:
-    """Write *rule* into the SIEM, and let our own engine look back, as the SIEM's would."""
+    """Write *rule* into the SIEM, and have our own engine look back, as the SIEM's would."""
     door, engine = app.connector.rules, app.connector.rule_engine
     if door is None:
         return
@@ -223,7 +223,7 @@ def put(app: App, rule: AlertRule, at: datetime) -> None:
 
 
 def was_removed(app: App, kind: str, name: str, found: Found) -> bool:
-    """Whether somebody took out of the SIEM what we had put there."""
+    """Whether somebody removed from the SIEM what we had put there."""
     absent = found.standing == Standing.ABSENT
     return absent and is_deployed(app.state, app.connector.name, kind, name)
 

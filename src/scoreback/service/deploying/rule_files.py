@@ -1,4 +1,4 @@
-"""Alert rules as files, where the SIEM's own tools for rules in a repository take them."""
+"""Writes alert rules as files, in the format of the SIEM's own tools for rule repositories."""
 
 import re
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ _UPDATED = re.compile(r'^updated_date = ".*"$', re.MULTILINE)
 def write_rule_files(
     app: App, detectors: Iterable[Detector], folder: Path, *, today: date
 ) -> list[Path]:
-    """Write the rule of each of *detectors* that scores, and those on health, into *folder*.
+    """Write the rules of those *detectors* that score, and the health rules, into *folder*.
 
-    A file whose rule has not changed is left as it is; one that has keeps when it was created.
+    A file whose rule has not changed is left as it is; a changed one keeps its creation date.
 
     Raises:
-        ConfigError: this SIEM's rules have no files, or *folder* cannot be written.
+        ConfigError: this SIEM's rules have no file format, or *folder* cannot be written.
     """
     door = app.connector.rules
     if not isinstance(door, WritesRuleFiles):

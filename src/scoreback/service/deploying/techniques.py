@@ -1,4 +1,4 @@
-"""Techniques of detectors that ATT&CK does not have; told without an engine or a SIEM."""
+"""Techniques in detector files that ATT&CK does not have; needs neither an engine nor a SIEM."""
 
 from scoreback.attack import VERSION, unknown
 from scoreback.models.detector.spec import Detector

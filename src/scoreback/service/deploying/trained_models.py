@@ -1,4 +1,4 @@
-"""A version as a model that a SIEM's own machine learning takes, written to a file."""
+"""Writes a version to a file, as a model for a SIEM's own machine learning."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,12 @@ from scoreback.service.state.versions import Versions
 def write_trained_model(
     app: App, detector: str, version: str | None, out: Path | None, *, compressed: bool
 ) -> Path:
-    """Write *version*, else the champion, for Elasticsearch's inference; return the file's path.
+    """Write *version*, or else the champion, for Elasticsearch's inference; return the file's path.
 
     Raises:
         DataError: no version scores yet, and none is named.
         ConfigError: its features cannot be computed there, or the file cannot be written.
-        ParityBroken: its plain values score otherwise than the service.
+        ParityBroken: the written model scores differently from the service.
     """
     versions = Versions(app.state)
     found = versions.get(detector, version) if version else versions.champion(detector)
