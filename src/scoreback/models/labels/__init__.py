@@ -1,1 +1,1 @@
-"""Verdicts, fields and incidents into one label for each unit, as of a day."""
+"""Combines verdicts, label fields and incidents into one label for each unit, as of a day."""

@@ -1,4 +1,4 @@
-"""Feature rows joined with what was known of them at a moment: what training may look at."""
+"""Feature rows joined with the labels known at a moment: the data that training may use."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,37 +23,37 @@ from scoreback.times import micros, moment
 TEXT_KINDS = ("category", "ngrams")  # features whose column holds text
 QUEUE = "today_queue"  # optional column: the number that `train.today_queue` names, as text
 HOLD_OUT = "hold_out"  # optional column: the value that `split.hold_out` groups by
-FIRST_EVENT = "first_event"  # optional column: when a unit's first event was, µs
+FIRST_EVENT = "first_event"  # optional column: the time of a unit's first event, µs
 _IDENTITY = ("event_id", "event_time", "arrival_time", "entity")
 
 Mask = NDArray[np.bool_]
 
 
 def day_of(us: int) -> str:
-    """The UTC day of a moment, as 2026-11-23."""
+    """The UTC day of a moment in µs, such as 2026-11-23."""
     return moment(us).date().isoformat()
 
 
 def is_category(feature: EventFeature | WindowFeature) -> bool:
-    """Whether the feature's values are learnt one by one."""
+    """Whether each of the feature's values is learnt separately."""
     return feature.kind == "category"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Feature rows in order of event time, then event id: another order is another model."""
+    """Feature rows in order of event time, then event id; another order gives another model."""
 
     features: pa.Table  # one column per feature, as computed
     event_ids: pa.Array
     times: NDArray[np.int64]  # event time, microseconds
-    firsts: NDArray[np.int64]  # of a group's events the first; else the event time itself
+    firsts: NDArray[np.int64]  # time of a group's first event; else the event time itself
     arrivals: NDArray[np.int64]
-    entities: NDArray[np.int64]  # places in `entity_names`; -1 where absent
+    entities: NDArray[np.int64]  # indices into `entity_names`; -1 where absent
     entity_names: pa.Array
     hold_out: pa.Array | None
-    # What analysts sort by today; -inf where it is not a number, None where it never is one.
+    # What analysts sort by today; -inf where it is not a number, None if it never is.
     queue: NDArray[np.float64] | None
-    repeated: int  # rows left out because their event id came before
+    repeated: int  # rows left out because an earlier row has the same event id
 
     @classmethod
     def of(cls, rows: pa.Table, detector: Detector) -> Self:
@@ -106,17 +106,17 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What was known of a `Dataset` at a moment, row by row."""
+    """What was known about each row of a `Dataset` at a moment."""
 
     at: datetime
-    usable: Mask  # had arrived, within `train.history`, and mature
-    truth: NDArray[np.int8]  # of usable rows: 1, 0, or UNKNOWN; of others UNKNOWN
-    verdicts: NDArray[np.int8]  # codes of `labels`; NO_VERDICT also where the truth is presumed
+    usable: Mask  # rows that had arrived, within `train.history`, and were mature
+    truth: NDArray[np.int8]  # 1, 0, or UNKNOWN; UNKNOWN for all rows that are not usable
+    verdicts: NDArray[np.int8]  # codes of `truths`; NO_VERDICT also where the truth is presumed
     immature: int
     immature_days: tuple[str, ...]
     too_old: int
     truths: Truths
-    # How many units each row stands for, as what was drawn has to; None where nothing was.
+    # How many units each row stands for, because some were sampled; None if none were.
     weights: NDArray[np.float64] | None = None
 
     @property
@@ -126,17 +126,17 @@ class Known:
 
     @property
     def positives(self) -> int:
-        """Usable rows that are true."""
+        """Usable rows whose truth is positive."""
         return int((self.truth == 1).sum())
 
     @property
     def negatives(self) -> int:
-        """Usable rows that are false, presumed ones included."""
+        """Usable rows whose truth is negative, including presumed ones."""
         return int((self.truth == 0).sum())
 
 
 def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) -> Known:
-    """Join *data* with the labels that existed at *at*, and leave out what was not mature then."""
+    """Join *data* with the labels that existed at *at*; rows not yet mature then are unusable."""
     truths = truths_as_of(labels, detector, at)
     now = micros(at)
     mature = micros(at - detector.labels.mature_after)
@@ -167,8 +167,8 @@ def known_at(data: Dataset, labels: pa.Table, detector: Detector, at: datetime) 
 def once_a_day(data: Dataset, truth: NDArray[np.int8], among: Mask) -> Mask:
     """*among* without repeats: equal feature rows with equal truth count once in a UTC day.
 
-    The first of them stays. Rows are told apart by a 64-bit hash: among a million rows of one
-    training, the chance that any two different ones meet is below one in ten million.
+    The first one is kept. Rows are compared by a 64-bit hash: among a million rows of one training,
+    the chance that any two different rows collide is below one in ten million.
     """
     rows = np.flatnonzero(among)
     digest = _mixed(np.zeros(len(rows), dtype=np.uint64), (data.times[rows] // DAY_US))
@@ -180,7 +180,7 @@ def once_a_day(data: Dataset, truth: NDArray[np.int8], among: Mask) -> Mask:
 
 
 def row_digests(data: Dataset, among: Mask) -> NDArray[np.uint64]:
-    """A number for each row of *among*; rows with equal features have equal numbers."""
+    """A hash of each row of *among*; rows with equal features have equal hashes."""
     rows = np.flatnonzero(among)
     digest = np.zeros(len(rows), dtype=np.uint64)
     for column in data.features.columns:
@@ -212,7 +212,7 @@ def feature_columns(rows: pa.Table, features: Sequence[EventFeature | WindowFeat
     """The feature columns of *rows* in the order of the plan: float64, or text for categories.
 
     Raises:
-        DataError: a feature is missing, doubled or of the wrong kind.
+        DataError: a feature is missing, duplicated or of the wrong kind.
     """
     columns = []
     for feature in features:
@@ -262,7 +262,7 @@ def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _bits(column: pa.Array) -> NDArray[np.int64]:
-    """A number for each value such that equal values have equal numbers; missing is one value."""
+    """An integer for each value, equal for equal values; missing counts as one value."""
     if pa.types.is_string(column.type):
         codes = column.dictionary_encode().indices
         return np.asarray(pc.fill_null(codes, -1).to_numpy(), dtype=np.int64)

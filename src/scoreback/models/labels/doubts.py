@@ -1,7 +1,7 @@
-"""Verdicts that are to be doubted: one person's flood, and what contradicts near-duplicates.
+"""Doubtful verdicts: floods from one person, and verdicts that contradict near-duplicates.
 
-Both are functions of the labels that there are, of nothing else: the same labels give the same
-cases for ever.
+Both depend only on the labels (and the features of their events): the same labels always give the
+same cases.
 """
 
 import hashlib
@@ -19,41 +19,41 @@ from scoreback.records import Verdict
 from scoreback.times import HOUR_US, micros, moment
 
 FLOOD, CONTRADICTION = "flood", "contradiction"
-OTHERS = 3  # verdicts of others on near-duplicates, at least, that a verdict can contradict
-AGREED = 0.9  # share of these, at least, that say the opposite
-DIGITS = 2  # to which numbers of near-duplicates are equal
+OTHERS = 3  # least number of others' verdicts on near-duplicates that can contradict a verdict
+AGREED = 0.9  # least share of these that must say the opposite
+DIGITS = 2  # near-duplicates have numbers that are equal to so many digits
 
 _POSITIVE = {Verdict.TRUE_POSITIVE.value: True, Verdict.FALSE_POSITIVE.value: False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Verdicts of one person that are doubted together."""
+    """Verdicts of one person that are doubtful for the same reason."""
 
     kind: str
     labeller: str
     first: datetime  # label times
     last: datetime
-    places: NDArray[np.int64] = field(compare=False)  # rows of the labels that were looked at
-    about: str = ""  # tells apart what begins at the same time
+    places: NDArray[np.int64] = field(compare=False)  # row numbers in the labels that were examined
+    about: str = ""  # distinguishes cases that begin at the same time
 
     @property
     def case_id(self) -> str:
-        """Names the case for ever: more verdicts of the same flood do not change it."""
+        """A permanent id: more verdicts of the same flood do not change it."""
         text = "\0".join((self.kind, self.labeller, str(micros(self.first)), self.about))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def floods(labels: pa.Table, most: int) -> list[Case]:
-    """One person's runs of verdicts, of which more than *most* were given within an hour.
+    """Runs of verdicts in which one person gave more than *most* within an hour.
 
     Args:
-        labels: `LABEL_COLUMNS`, of verdicts.
-        most: verdicts an hour that are not doubted.
+        labels: verdicts, `LABEL_COLUMNS`.
+        most: the largest number of verdicts an hour that is not doubted.
 
     Returns:
-        A case for each run, by time: verdicts that are less than an hour apart, each within an hour
-        that has too many. What was taken back, or says nothing, does not count.
+        A case for each run, by time. A run's verdicts all lie within an hour that has too many, and
+        at most an hour apart. Withdrawals and undetermined verdicts do not count.
     """
     times, who, places = _counting(labels)
     found = []
@@ -61,7 +61,7 @@ def floods(labels: pa.Table, most: int) -> list[Case]:
         mine = np.flatnonzero(who == person)
         mine = mine[np.argsort(times[mine], kind="stable")]
         at = times[mine]
-        after = np.searchsorted(at, at + HOUR_US, "right")  # of the hour that begins with each
+        after = np.searchsorted(at, at + HOUR_US, "right")  # end of each hour
         flooded = np.zeros(len(at) + 1, dtype=np.int64)
         for begin in np.flatnonzero(after - np.arange(len(at)) > most):
             flooded[begin] += 1
@@ -73,16 +73,17 @@ def floods(labels: pa.Table, most: int) -> list[Case]:
 
 
 def contradictions(labels: pa.Table, rows: pa.Table, features: Sequence[str]) -> list[Case]:
-    """Verdicts of one person that others contradict on events that are nearly the same.
+    """Verdicts of one person that others' verdicts on nearly identical events contradict.
 
-    Near-duplicates have equal features, numbers to two digits. A person's verdicts on such a group
-    are doubted where at least `OTHERS` verdicts of others on it, and `AGREED` of these, say the
-    opposite. Benign positives contradict nothing: what is allowed differs from case to case.
+    Near-duplicates have equal features, with numbers rounded to two digits. A person's verdicts on
+    such a group are doubtful if other people gave at least `OTHERS` verdicts on it and a share of
+    at least `AGREED` of these says the opposite. Benign positives contradict nothing: what is
+    allowed differs from case to case.
 
     Args:
-        labels: `LABEL_COLUMNS`; those that name an event, or its ``unit``, are looked at.
+        labels: `LABEL_COLUMNS`; only those that name an event, or its ``unit``, are examined.
         rows: feature rows with ``event_id``.
-        features: the columns that are compared.
+        features: the columns to compare.
     """
     times, who, places = _counting(labels)
     about = labels.column("unit" if "unit" in labels.column_names else "event_id")
@@ -110,7 +111,7 @@ def contradictions(labels: pa.Table, rows: pa.Table, features: Sequence[str]) ->
 
 
 def _counting(labels: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.object_], NDArray[np.int64]]:
-    """Times, labellers and places of verdicts that stand and say something."""
+    """Times, labellers and row numbers of verdicts, without withdrawals and undetermined ones."""
     wanted = pc.and_(
         pc.invert(labels.column("withdrawn")),
         pc.not_equal(labels.column("verdict"), Verdict.UNDETERMINED.value),
@@ -135,7 +136,7 @@ def _case(
 
 
 def _groups(rows: pa.Table, features: Sequence[str], wanted: set[str]) -> Mapping[str, str]:
-    """The group of near-duplicates of each of the *wanted* events, by a digest of its features."""
+    """Maps each of the *wanted* events to its group of near-duplicates, a digest of features."""
     if not rows.num_rows or not wanted:
         return {}
     some = rows.filter(pc.is_in(rows["event_id"], value_set=pa.array(sorted(wanted))))

@@ -1,7 +1,7 @@
-"""What became of the labels in a field of the events: how many could be used, and why not others.
+"""Counts the labels in a field of the events: how many are usable, and why the others are not.
 
-A field whose values or times are written in another way than the detector file expects gives no
-label at all, and a training that only counts labels cannot say why.
+If the field's values or times are written differently than the detector file expects, it gives no
+labels at all, and a training that only counts labels cannot say why.
 """
 
 from collections import Counter
@@ -16,25 +16,25 @@ from scoreback.multivalue import unfolded
 from scoreback.records import EventBatch, Verdict
 from scoreback.timestamps import FORMATS
 
-MOST_VALUES = 1_000  # distinct values that are counted; a field with more holds no verdicts
-SHOWN = 5  # of them, the most frequent
-LISTED = 10  # of them, where they are counted
+MOST_VALUES = 1_000  # distinct values that are counted; a field with more is not a verdict
+SHOWN = 5  # the most frequent values, in a message
+LISTED = 10  # the most frequent values, in `LabelCount`
 _LONGEST = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCount:
-    """What the labels of a field are, as far as events were looked at."""
+    """Counts of a field's labels in the events that were examined."""
 
     field: str
-    events: int  # looked at
-    positive: int  # labels that training could use
+    events: int  # examined
+    positive: int  # usable labels
     negative: int
-    unreadable: int  # labels without a time that can be read: not used
-    example: str  # the time of one of them, as it is written
+    unreadable: int  # labels without a readable time: not used
+    example: str  # the time of one of these, as it is written
     values: tuple[tuple[str, int, str], ...]  # value, events that have it, what it counts as
-    more_values: int  # values that are there, too, but less often than those
-    unmatched: tuple[str, ...]  # values of the detector file that no event looked at has
+    more_values: int  # number of less frequent values
+    unmatched: tuple[str, ...]  # values in the detector file that no examined event has
 
 
 class FieldTally:
@@ -50,7 +50,7 @@ class FieldTally:
         self.unparsable = 0
 
     def add(self, events: EventBatch, read: FieldLabelsRead) -> None:
-        """Take what was *read* of a batch of *events*."""
+        """Add a batch of *events* and the labels *read* from it."""
         self._events += events.num_rows
         _, texts = unfolded(events.batch.column(self._spec.name))  # each value of a list
         counts = pc.value_counts(texts)
@@ -66,7 +66,7 @@ class FieldTally:
 
     @property
     def counted(self) -> LabelCount:
-        """The labels, their values, and the values of the file that are not there."""
+        """Counts of the labels and their values, and the detector file's values never seen."""
         spec, most = self._spec, self._most(self._values, LISTED)
         return LabelCount(
             field=spec.name,
@@ -86,7 +86,7 @@ class FieldTally:
 
     @property
     def problems(self) -> list[str]:
-        """What keeps labels from being used; nothing where all is as the file expects."""
+        """Why labels cannot be used; empty if all are as the detector file expects."""
         return [*self._of_times(), *self._of_values()]
 
     def _of_times(self) -> Iterable[str]:
@@ -135,7 +135,7 @@ class FieldTally:
         return "no label"
 
     def _most(self, values: Iterable[str], most: int = SHOWN) -> list[tuple[str, int]]:
-        """The most frequent of *values*, those that are as frequent by name."""
+        """The most frequent of *values*; ties by name."""
         counted = [(value, self._values[value]) for value in values]
         return sorted(counted, key=lambda item: (-item[1], item[0]))[:most]
 

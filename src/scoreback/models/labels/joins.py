@@ -1,13 +1,13 @@
-"""Brings labels to events: a verdict or an incident about an entity labels its events of that time.
+"""Joins labels to events: a verdict or an incident about an entity labels its events of that time.
 
-An analyst who closes an alert has judged what the alert showed. Where the detector joins verdicts
-by entity, that is every event of the alert's entity at most ``window`` before or after the event
-that opened it. An incident names its entity and its time itself. What such a label says counts for
-each event as if it had been given to that event, with the same time of coming to exist.
+An analyst who closes an alert has judged what the alert showed. If the detector joins verdicts by
+entity, that is every event of the alert's entity at most ``window`` before or after the event that
+opened the alert. An incident names its own entity and time. Such a label applies to each event as
+if it had been given to that event alone, and keeps its label time.
 
-A unit of several events lasts from the first of them to the last, which is its time, and a label
-of its entity reaches it when it touches that span; around the unit of an alert, ``window`` is
-counted from its ends.
+A unit of several events lasts from its first event to its last, whose time is the unit's time. A
+label of the entity applies to the unit if it overlaps that span. For an alert on a unit, ``window``
+extends from both ends of the span.
 """
 
 import numpy as np
@@ -24,21 +24,21 @@ from scoreback.models.labels.unit_labels import subjects
 from scoreback.records import LABEL_COLUMNS, TIME
 
 VERDICT = "verdict"  # the source of labels that analysts gave by closing alerts
-MAX_LABELS = 20_000_000  # after the join: some gigabytes; more is a mistake in the labels
+MAX_LABELS = 20_000_000  # after the join: a few gigabytes; more means an error in the labels
 
 _Ints = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).max
 
 
 def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Table:
-    """*labels* (`LABEL_COLUMNS`) with one row for each event of *data* that they are about.
+    """*labels* (`LABEL_COLUMNS`) with one row for each event of *data* that they apply to.
 
-    A label of an entity gives one for each of its events in ``[since, until)``; without ``until``
-    it goes on. One that reaches no event is left out. Labels that name an event stay as they are,
-    and so do columns beside `LABEL_COLUMNS`, but for the unit of an event.
+    A label of an entity gives a row for each of its events in ``[since, until)``; without ``until``
+    the interval has no end. A label without any event is left out. Labels that name an event stay
+    unchanged. Further columns are kept, except that rows made here have no `UNIT`.
 
     Raises:
-        DataError: labels of entities overlap so often that they cannot all be held.
+        DataError: entity labels overlap so often that their rows would not fit into memory.
     """
     spread, since, until, entity = _about_entities(data, labels, detector)
     kept = labels.filter(pa.array(~spread))
@@ -47,8 +47,8 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
     by_time = np.lexsort((data.times, data.entities))
     codes, times = data.entities[by_time], data.times[by_time]
     begins, ends = (np.searchsorted(codes, entity, side) for side in ("left", "right"))
-    # Within its entity's rows, which are in order of time, each label covers one run; one of units
-    # goes on for as long as units last, and is looked through below.
+    # An entity's rows are sorted by time, so each label covers one run of them. For units the run
+    # is extended by the longest unit; `touches` below removes those that do not overlap.
     longest = int((data.times - data.firsts).max(initial=0))
     further = np.minimum(until, _NEVER - longest) + longest
     first, last = begins.copy(), begins.copy()
@@ -78,7 +78,7 @@ def event_labels(data: Dataset, labels: pa.Table, detector: Detector) -> pa.Tabl
 def _about_entities(
     data: Dataset, labels: pa.Table, detector: Detector
 ) -> tuple[NDArray[np.bool_], _Ints, _Ints, _Ints]:
-    """Which *labels* are spread; of those, since, until and the code of the entity in *data*."""
+    """Which *labels* apply to an entity; their since, until and index of the entity in *data*."""
     unnamed = labels.column("event_id").is_null().to_numpy()
     code = _codes(data, labels.column("entity"))
     since = _micros(labels.column("since"), 0)
@@ -91,7 +91,7 @@ def _about_entities(
         row = pc.fill_null(place, -1).to_numpy()
         reach = verdicts.window.total_seconds() * 1e6
         seen = of_alerts & (row >= 0)
-        seen[seen] = data.entities[row[seen]] >= 0  # an absent entity stands for itself
+        seen[seen] = data.entities[row[seen]] >= 0  # without an entity, the event alone
         code[seen] = data.entities[row[seen]]
         since[seen] = data.firsts[row[seen]] - int(reach)
         until[seen] = data.times[row[seen]] + int(reach) + 1

@@ -1,10 +1,10 @@
-"""Labels in a field of events that came to be known after the events were stored.
+"""Labels in an event field that became known after the events were stored.
 
-A SIEM that keeps events as they were tells beside them what was said of them later, and since when
-it was known. What it says of a past for which nothing was trained yet is taken at its word: the
-label has the time that the detector's file gives it. A label that would have existed at a moment
-for which something was trained already was told late: it exists from when it was known on, so that
-training as of that moment gives the same for ever.
+A SIEM that does not change stored events keeps later label values beside them, with the time at
+which each became known. If no training has yet covered the label's own time, the label keeps the
+time that the detector file gives it. If a training as of that time or later was already made, the
+label came too late for it: it exists only from the moment it became known, so that a training as of
+the same moment always gives the same result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,24 +28,24 @@ _WORDS = (Verdict.TRUE_POSITIVE.value, Verdict.FALSE_POSITIVE.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A training that came to its end: when it was made, and as of which moment."""
+    """A finished training: when it was made, and as of which moment."""
 
     made_at: datetime
     as_of: datetime
 
 
 class LaterLabels:
-    """What came to be known of events later."""
+    """The label values that became known after their events were stored."""
 
     def __init__(
         self, spec: FieldLabels, told: pa.Table, trainings: Sequence[Training] = ()
     ) -> None:
-        """Know what was *told*.
+        """Prepare to apply the changes in *told*.
 
         Args:
             spec: how the field is read.
             told: ``event_id``, ``known_at`` and the fields of *spec*, in order of time.
-            trainings: of the detector, so far.
+            trainings: the detector's finished trainings.
         """
         self._spec = spec
         self._told = told
@@ -58,11 +58,11 @@ class LaterLabels:
         self._asked = _asked(self._known, trainings)
 
     def __len__(self) -> int:
-        """How many events were told of."""
+        """The number of events whose fields changed."""
         return len(self._events)
 
     def current(self, events: EventBatch) -> EventBatch:
-        """*events* with the values that hold now."""
+        """*events* with their latest values."""
         inside, rows, told = self._of(events)
         if not len(inside):
             return events
@@ -81,8 +81,8 @@ class LaterLabels:
         """The labels of *events* whose field never changed, and all labels of the others.
 
         Args:
-            events: as they were stored.
-            own: their labels as they were stored.
+            events: the events as stored.
+            own: their labels as stored.
         """
         inside, rows, told = self._of(events)
         if not len(inside):
@@ -101,7 +101,7 @@ class LaterLabels:
         pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
         first: pa.Table,
     ) -> list[pa.Table]:
-        """What was told of the events *inside* a batch, load by load."""
+        """The labels and withdrawals of the events *inside* a batch, one change at a time."""
         rows, told = pairs
         batch = events.batch.take(pa.array(inside))
         values = {name: batch.column(name) for name in self._fields}
@@ -133,7 +133,7 @@ class LaterLabels:
     def _of(
         self, events: EventBatch
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of *events* that were told of; and pairs: place among them, row of what was told."""
+        """Row numbers of changed *events*, and pairs: position among these, row of the change."""
         place = pc.index_in(self._events, value_set=events.batch.column("event_id"))
         row_of = pc.fill_null(place, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         row = row_of[self._event] if len(self._event) else np.zeros(0, dtype=np.int64)
@@ -144,7 +144,7 @@ class LaterLabels:
     def _put(
         self, values: dict[str, pa.Array], rows: NDArray[np.int64], told: NDArray[np.int64]
     ) -> None:
-        """Put what was *told* into the *rows* of *values*; what nothing was told of stays."""
+        """Write the changes *told* into the *rows* of *values*; a null leaves the value alone."""
         for name in self._fields:
             given = flat(self._told.column(name)).take(pa.array(told))
             some = given.is_valid().to_numpy(zero_copy_only=False)
@@ -156,14 +156,14 @@ class LaterLabels:
 
 
 def _asked(known: NDArray[np.int64], trainings: Sequence[Training]) -> NDArray[np.int64]:
-    """For each moment *known*, the latest for which something had been trained by then."""
+    """For each moment in *known*, the latest ``as_of`` of the trainings made by then."""
     made = sorted((micros(each.made_at), micros(each.as_of)) for each in trainings)
     latest = np.maximum.accumulate([_NEVER, *(as_of for _, as_of in made)])
     return np.asarray(latest[np.searchsorted([at for at, _ in made], known, side="right")])
 
 
 def _nth_of_each(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often the code of each place came before."""
+    """For each position, how often its code occurred before."""
     order = np.argsort(codes, kind="stable")
     ordered = codes[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(codes) else codes
@@ -176,7 +176,7 @@ def _nth_of_each(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 def _withdrawals(
     ids: pa.Array, rows: NDArray[np.int64], times: NDArray[np.int64], word: str, field: str
 ) -> pa.Table:
-    """That events have no label *word* any more; where they never had it, that says nothing."""
+    """Withdrawals of the label *word*; for an event that never had it they have no effect."""
     some = ids.take(pa.array(rows))
     source = pa.repeat(pa.scalar(f"field:{field}"), len(rows))
     given: Mapping[str, pa.Array] = {

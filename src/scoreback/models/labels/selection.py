@@ -1,8 +1,9 @@
-"""By which chance labelled units were shown to people, and what each of them then stands for.
+"""The chance with which labelled units were shown to people, and the weight that follows from it.
 
-An alert was shown for sure, so its verdict stands for itself. A unit that was drawn, as an audit or
-for a shadow, stands for the many alike that were not: for one over its chance (Horvitz and Thompson
-1952), up to `CAP`, as few of great weight would otherwise decide alone.
+An alert was certainly shown, so its verdict has weight one. A unit that was sampled, for an audit
+or for a shadow, also represents the similar units that were not: its weight is one over its chance
+(Horvitz and Thompson 1952), at most `CAP`, because a few units of great weight would otherwise
+decide alone.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ from scoreback.models.labels.truths import standing_at
 from scoreback.models.labels.unit_labels import subjects
 from scoreback.records import audit_rule_name, explore_rule_name
 
-CAP = 20.0  # units that one drawn unit stands for, at most
+CAP = 20.0  # the most units that one sampled unit stands for
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +26,10 @@ Floats = NDArray[np.float64]
 def weights_of(
     event_ids: pa.Array, labels: pa.Table, detector: str, as_of: datetime
 ) -> Floats | None:
-    """What each unit of *event_ids* stands for by the labels of *as_of*; None where none was drawn.
+    """The weight of each unit of *event_ids* by the labels of *as_of*; None if none was sampled.
 
-    A unit that was shown for another reason too, as an alert of another version say, was not drawn:
-    it stands for itself, and so does one whose chance is not known.
+    A unit that was also shown for another reason, such as an alert of another version, does not
+    count as sampled: its weight is one, as is that of a unit whose chance is unknown.
     """
     drawn = drawn_labels(labels, detector)
     if not pc.any(drawn).as_py():
@@ -48,7 +49,7 @@ def weights_of(
 
 
 def drawn_labels(labels: pa.Table, detector: str) -> pa.ChunkedArray:
-    """Which of *labels* are verdicts on alerts of *detector* that were drawn, by a known chance."""
+    """Which of *labels* are verdicts on *detector*'s sampled alerts with a known chance."""
     rules = pa.array([audit_rule_name(detector), explore_rule_name(detector)])
     chance = pc.fill_null(labels["propensity"], 0.0)
     likely = pc.and_(pc.greater(chance, 0.0), pc.less_equal(chance, 1.0))
@@ -56,6 +57,6 @@ def drawn_labels(labels: pa.Table, detector: str) -> pa.ChunkedArray:
 
 
 def effective(weights: Floats) -> float:
-    """How many rows of equal weight tell as much as rows of these *weights* (Kish 1965)."""
+    """Effective sample size: how many equally weighted rows tell as much as these (Kish 1965)."""
     total = float((weights**2).sum())
     return float(weights.sum()) ** 2 / total if total else 0.0

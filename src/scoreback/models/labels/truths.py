@@ -1,12 +1,13 @@
-"""Labels: read from a field of the events, and what all of them said as of a moment.
+"""Reads labels from a field of the events, and combines all labels that existed at a moment.
 
-A label has a time of its own, when it came to exist. What a training may use as of day D is what
-existed on D; everything here takes that moment and never looks past it.
+A label has its own time: the moment from which it exists. A training as of day D may only use
+labels that existed on D; everything here takes that moment and never looks past it.
 
-A unit of several events is positive when any of them is. Else it is unknown when somebody looked at
-one of them and could not tell; else it is negative when one of them is. Events that nobody judged
-say nothing. A label of the unit itself, as our alerts and incidents give, is by somebody who saw it
-whole: it counts like one more event, and what was said of single events before it counts no more.
+A unit of several events is positive if any of them is. Otherwise it is unknown if somebody examined
+one of them and could not tell, and otherwise negative if one of them is. Events that nobody judged
+have no effect. A label of the unit itself, which our alerts and incidents give, comes from somebody
+who saw the whole unit: it counts like one more event, and labels of single events that are no later
+than it do not count.
 """
 
 from contextlib import closing
@@ -26,7 +27,7 @@ from scoreback.timestamps import TimeReader
 UNIT = "unit"  # optional column of labels: the unit that the labelled event is part of
 UNKNOWN = -1  # truth of a unit without a usable label; 0 is negative, 1 is positive
 
-# Codes of `Truths.verdicts`, kept beside the truth: "benign positive" may count either way.
+# Codes of `Truths.verdicts`, kept beside the truth, as "benign positive" may count either way.
 NO_VERDICT, TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE, UNUSABLE = range(5)
 _CODES = {
     Verdict.TRUE_POSITIVE: TRUE_POSITIVE,
@@ -35,45 +36,46 @@ _CODES = {
     Verdict.UNDETERMINED: UNUSABLE,
 }
 
-# What systems write for "no time yet": zero of some epoch. No label is as old as any of them.
+# What systems write for "no time yet": zero of their epoch. No real label is that old.
 _ZERO_TIMES = datetime(1973, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldLabelsRead:
-    """Labels of one batch of events, and the labels that could not be placed in time."""
+    """Labels of one batch of events, and counts of those with an unusable time."""
 
     labels: LabelBatch
-    unparsable: int  # a label without a readable time: not used
+    unparsable: int  # labels without a readable time: not used
     unparsable_example: str = ""  # the time of one of them, as it is written
-    before_event: int = 0  # a label whose time is older than its event: counts from the event on
+    before_event: int = 0  # labels with a time before their event: they count from the event on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truths:
-    """What was known of each judged event at a moment: at most one answer an event."""
+    """What was known about each judged event at a moment: one truth per event."""
 
     event_ids: pa.Array
     truth: NDArray[np.int8]  # 1, 0 or UNKNOWN
-    verdicts: NDArray[np.int8]  # the codes above; UNUSABLE where somebody looked and could not say
+    verdicts: NDArray[np.int8]  # the codes above; UNUSABLE if contradicting or undetermined
     contradicting: int  # events whose latest labels disagree
-    undetermined: int  # events whose latest label says nothing
+    undetermined: int  # events whose latest label is undetermined
     not_yet: int  # labels that came to exist later
 
 
 def verdict_of(code: int) -> Verdict | None:
-    """What a code of `Truths.verdicts` says."""
+    """The verdict for a code of `Truths.verdicts`; None for codes that are not a verdict."""
     return next((verdict for verdict, known in _CODES.items() if known == code), None)
 
 
 def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
-    """The labels that *events* carry in a field of their own.
+    """The labels that *events* carry in one of their fields.
 
-    A value that is neither positive nor negative gives no label. Of several values one positive is
-    enough; without one, one negative. The label's time is the event's plus ``delay``; with a
-    ``time`` field it is that field's, read as `scoreback.timestamps` reads the times of an export,
-    the latest of several, and never before its event. A positive needs that time; a negative
-    without one falls back to ``delay``.
+    A value that is neither positive nor negative gives no label. If the field has several values,
+    one positive makes the event positive; without a positive, one negative makes it negative. The
+    label's time is the event's plus ``delay``. With a ``time`` field, it is the time in that field,
+    which `scoreback.timestamps` reads like the times of an export: the latest of several values,
+    and never before the event. A positive needs a readable time; a negative whose time is blank
+    falls back to ``delay``.
     """
     batch = events.batch
     value = batch.column(spec.name)
@@ -116,11 +118,11 @@ def labels_from_field(events: EventBatch, spec: FieldLabels) -> FieldLabelsRead:
 
 
 def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truths:
-    """What *labels* said of each event, or unit, as of *as_of*: later labels do not exist yet.
+    """What *labels* said about each event, or unit, as of *as_of*; later labels are ignored.
 
-    The latest label of an event that was not withdrawn by then wins. Labels of the same time that
-    disagree, and a latest label that is undetermined, leave the event without a truth (not even
-    ``presumed_benign`` fills it: somebody looked and could not tell). Input order does not matter.
+    The latest label of an event that was not withdrawn by then wins. If labels of the same time
+    disagree, or the latest one is undetermined, the event has no truth, and ``presumed_benign``
+    does not give it one: somebody examined it and could not tell. Input order does not matter.
     """
     events = labels.filter(pc.is_valid(labels.column("event_id")))
     not_yet = pc.and_not(pc.invert(_existing(events, as_of)), _withdrawn(events))
@@ -135,7 +137,7 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
     last = times == latest[event]
     outcomes = np.zeros((count, 5), dtype=bool)
     outcomes[event[last], verdict[last]] = True
-    # The smallest code stands for labels that agree in truth: a fixed choice, whatever the order.
+    # If labels agree in truth, the smallest code represents them, whatever their order.
     verdicts = outcomes.argmax(axis=1).astype(np.int8)
     meaning = _meanings(detector)
     truths = np.stack([outcomes[:, meaning == t].any(axis=1) for t in (UNKNOWN, 0, 1)], axis=1)
@@ -145,7 +147,7 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
     verdicts[contradicting] = UNUSABLE
     ids = coded.dictionary
     if UNIT in known.column_names:
-        first = np.zeros(count, dtype=np.int64)  # any row of an event names the unit of all
+        first = np.zeros(count, dtype=np.int64)  # every row of an event names the same unit
         first[event] = np.arange(len(event))
         units = _combined(known.column(UNIT)).take(pa.array(first))
         ids, truth, verdicts = _of_units(ids, units, latest, truth, verdicts)
@@ -160,7 +162,7 @@ def truths_as_of(labels: pa.Table, detector: Detector, as_of: datetime) -> Truth
 
 
 def standing_at(labels: pa.Table, as_of: datetime) -> pa.Table:
-    """Those of *labels* that name an event, existed by *as_of* and were not withdrawn by then."""
+    """The *labels* that name an event, existed by *as_of* and were not withdrawn by then."""
     events = labels.filter(pc.is_valid(labels.column("event_id")))
     return _standing(events.filter(_existing(events, as_of)))
 
@@ -170,11 +172,11 @@ def _existing(labels: pa.Table, as_of: datetime) -> pa.ChunkedArray:
 
 
 def _standing(labels: pa.Table) -> pa.Table:
-    """*labels* without those that were withdrawn, and without the withdrawals."""
+    """*labels* without withdrawn ones and without the withdrawals themselves."""
     withdrawn = _combined(_withdrawn(labels)).to_numpy(zero_copy_only=False)
     if not withdrawn.any():
         return labels
-    of = np.zeros(labels.num_rows, dtype=np.int64)  # a number for each identity
+    of = np.zeros(labels.num_rows, dtype=np.int64)  # an integer for each label identity
     for name in LABEL_IDENTITY:
         coded = _combined(labels.column(name)).dictionary_encode()
         codes = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy().astype(np.int64)
@@ -196,7 +198,7 @@ def _of_units(
     truth: NDArray[np.int8],
     verdicts: NDArray[np.int8],
 ) -> tuple[pa.Array, NDArray[np.int8], NDArray[np.int8]]:
-    """What holds for units, given what holds for each labelled event and for labelled units."""
+    """Truth and verdict of each unit, from those of its labelled events and its own labels."""
     subjects = pc.coalesce(units, ids).dictionary_encode()
     subject = subjects.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     count = len(subjects.dictionary)
@@ -205,7 +207,7 @@ def _of_units(
     given[subject[whole]] = latest[whole]
     counts = whole | (latest > given[subject])
     found = np.full(count, UNKNOWN, dtype=np.int8)
-    for value in (0, UNKNOWN, 1):  # what comes later stands above
+    for value in (0, UNKNOWN, 1):  # later values override earlier ones
         found[subject[counts & (truth == value)]] = value
     agreeing = counts & (truth == found[subject])
     smallest = np.full(count, UNUSABLE, dtype=np.int8)
@@ -227,7 +229,7 @@ def _verdict_codes(column: pa.ChunkedArray) -> NDArray[np.int8]:
 
 
 def _latest_times(stamp: pa.Array) -> pa.Array:
-    """The time that each cell tells; the latest of several."""
+    """The time in each cell; the latest if there are several."""
     if not has_lists(stamp):
         return _times(stamp)
     rows, texts = unfolded(stamp)

@@ -1,7 +1,7 @@
-"""Brings labels of events to the units that they belong to; `truths_as_of` says what then holds.
+"""Assigns labels of events to the units of those events; `truths_as_of` then combines them.
 
-A field's labels of the events never change, so of each unit the earliest of each verdict is all
-that counts, and all that is kept.
+Labels in a field of stored events never change, so only each unit's earliest label of each verdict
+matters, and only that is kept.
 """
 
 import pyarrow as pa
@@ -15,17 +15,17 @@ _PAIRS = pa.schema([("event_id", pa.string()), (UNIT, pa.string())])
 
 
 def subjects(labels: pa.Table) -> pa.ChunkedArray:
-    """What each of *labels* is about in the end: the unit of its event, or the event itself."""
+    """What each of *labels* is about: the unit of its event, or else the event itself."""
     if UNIT not in labels.column_names:
         return labels.column("event_id")
     return pc.coalesce(labels.column(UNIT), labels.column("event_id"))
 
 
 class UnitLabels:
-    """Gathers, batch by batch, which units labels of events belong to."""
+    """Collects, batch by batch, the units that labelled events belong to."""
 
     def __init__(self, verdicts: pa.Table) -> None:
-        """Prepare for *verdicts*, all there are, and for labels from a field."""
+        """Prepare for *verdicts*, which must be complete, and for labels from a field."""
         self._verdicts = verdicts
         self._judged = pc.unique(verdicts.column("event_id")).drop_null()
         self._found = [_PAIRS.empty_table()]
@@ -39,9 +39,9 @@ class UnitLabels:
         from_field: LabelBatch | None,
         changed: pa.Table | None = None,
     ) -> None:
-        """Take the *unit* of each of *events*, and the labels that they carry themselves.
+        """Add the *unit* of each of *events*, and the labels in their field.
 
-        All labels of events whose labels *changed* are kept: which one holds depends on the moment.
+        Every label of an event whose label *changed* is kept: the moment decides which one counts.
         """
         ids = events.batch.column("event_id")
         pairs = pa.table({"event_id": ids, UNIT: unit})
@@ -55,7 +55,7 @@ class UnitLabels:
             self._fields = _earliest(pa.concat_tables([*earlier, labels]))
 
     def table(self) -> pa.Table:
-        """All labels, `LABEL_COLUMNS` and `UNIT`; those of events that belong to no unit too."""
+        """All labels with `LABEL_COLUMNS` and `UNIT`, including verdicts on events in no unit."""
         found = pa.concat_tables(self._found)
         place = pc.index_in(self._verdicts.column("event_id"), value_set=found["event_id"])
         named = self._verdicts.append_column(UNIT, found[UNIT].combine_chunks().take(place))
@@ -69,7 +69,7 @@ def _with_units(labels: pa.Table, ids: pa.Array, unit: pa.ChunkedArray) -> pa.Ta
 
 
 def _earliest(labels: pa.Table) -> pa.Table:
-    """Of each unit the earliest label of each kind, under a name that no event has."""
+    """Each unit's earliest label of each kind, under an event id that no event has."""
     labels = labels.filter(pc.is_valid(labels[UNIT]))
     keys = [UNIT, "verdict", "labeller", "source"]
     first = labels.group_by(keys, use_threads=False).aggregate([("label_time", "min")])

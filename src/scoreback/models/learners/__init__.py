@@ -1,1 +1,1 @@
-"""The algorithms, and their winners as plain trees or coefficients."""
+"""The learning algorithms, and trained models as plain trees or coefficients."""

@@ -1,4 +1,4 @@
-"""Which algorithms make a model, by their names in a detector file."""
+"""The algorithms that train models, by their names in a detector file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scoreback.models.learners.model import Lesson, Model, Range
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """How a model is made, and read back from its file."""
+    """How an algorithm fits a model and reads one back from its file."""
 
     file: str
     fit: Callable[[Lesson], Model]

@@ -1,8 +1,8 @@
-"""From feature rows to the float32 matrix that models see; fitted on training rows only.
+"""Encodes feature rows as the float32 matrix that models see; fitted on training rows only.
 
-Numbers go through as they are. A category becomes one column: the weight of evidence of its value,
-that is the log-odds of being positive given the value, against the log-odds overall. A text of
-``ngrams`` becomes one too: the log-odds of its parts (`scoreback.models.learners.texts`).
+Numbers stay unchanged. A category becomes one column, the weight of evidence of its value: the
+log-odds of being positive given the value, minus the overall log-odds. A text of ``ngrams`` also
+becomes one column: its log-odds by a text model (`scoreback.models.learners.texts`).
 """
 
 import math
@@ -22,18 +22,18 @@ from scoreback.models.learners.matrix_file import let_go, new_matrix, row_blocks
 from scoreback.models.learners.model import Matrix, Tell, silent
 from scoreback.models.learners.texts import TextModel, fit_text, out_of_fold
 
-MIN_SEEN = 10  # a value seen less often says nothing that would hold on other days
-SMOOTHING = 10.0  # rows of the overall rate that each value's own rate is mixed with
+MIN_SEEN = 10  # the rate of a value seen less often would not hold on other days
+SMOOTHING = 10.0  # rows at the overall rate that are added to each value's own rows
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Turns feature columns into a matrix; ``vocabularies`` and ``texts`` are all it learnt."""
+    """Turns feature columns into a matrix; it learns only ``vocabularies`` and ``texts``."""
 
     features: tuple[EventFeature | WindowFeature, ...]
     vocabularies: Mapping[str, Mapping[str, float]]  # feature → value → weight of evidence
-    texts: Mapping[str, TextModel] = field(default_factory=dict)  # of ngrams features
+    texts: Mapping[str, TextModel] = field(default_factory=dict)  # ngrams feature → text model
 
     @classmethod
     def fit(
@@ -43,9 +43,9 @@ class Encoder:
         features: Sequence[EventFeature | WindowFeature],
         seed: int = 0,
     ) -> Self:
-        """Learn the vocabularies from *rows*, whose truth (0 or 1) is *truth*.
+        """Learn vocabularies and text models from *rows* and their *truth* (0 or 1).
 
-        *seed* draws the sample of texts where they are too many.
+        If there are too many texts, *seed* decides the sample of them.
         """
         columns = feature_columns(rows, features)
         rate = (float((truth == 1).sum()) + 0.5) / (len(truth) + 1.0)  # never 0 or 1
@@ -63,24 +63,24 @@ class Encoder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the matrix columns, which are those of the features."""
+        """Names of the matrix columns: those of the features."""
         return tuple(f.name for f in self.features)
 
     @property
     def texts_at(self) -> list[int]:
-        """The columns that are learnt from texts."""
+        """Indices of the columns that hold text features."""
         return [i for i, f in enumerate(self.features) if f.kind == "ngrams"]
 
     def transform(self, rows: pa.Table, *, texts: bool = True) -> Matrix:
         """The matrix of *rows*, shape (rows, features); missing is NaN.
 
-        An infinite number is missing; one beyond float32 is cut to the largest. A value that was
-        seen seldom or never in training weighs 0, like the average row. Without *texts*, which cost
-        most, their columns are 0.
+        An infinite number is missing; one beyond float32 becomes the largest float32. A category
+        seen rarely or never in training weighs 0, like the average row. Without *texts*, which cost
+        most, the text columns are 0.
         """
         columns = [flat(column) for column in feature_columns(rows, self.features).columns]
         matrix = np.zeros((rows.num_rows, len(self.features)), dtype=np.float32)
-        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite at first
+        with np.errstate(over="ignore"):  # numbers beyond float32 become infinite at first
             for i, feature in enumerate(self.features):
                 if is_category(feature):
                     matrix[:, i] = _looked_up(columns[i], self.vocabularies[feature.name])
@@ -96,12 +96,12 @@ class Encoder:
     def learning_matrix(
         self, rows: pa.Table, truth: NDArray[np.int8], seed: int = 0, tell: Tell = silent
     ) -> Matrix:
-        """The matrix of the very *rows* that this was fitted on, as a candidate should learn them.
+        """The matrix of the same *rows* that this was fitted on, for a candidate to learn from.
 
-        What was learnt from a row's own truth would tell that truth again: texts get the number
-        of a model of the other rows. The matrix lies in a file without a name, written once, so
-        that memory stays flat for those who read it in blocks (`matrix_file`). Texts take longest,
-        so each part of theirs is told.
+        A text model that learnt from a row's own truth would leak that truth, so each text gets
+        its log-odds from a model of other rows. The matrix is written once, to an unnamed file, so
+        that readers that go block by block need little memory (`matrix_file`). Texts take longest:
+        *tell* is called for each part of them.
         """
         matrix = new_matrix(rows.num_rows, len(self.features))
         for part in row_blocks(matrix):
@@ -132,7 +132,7 @@ def _weights_of_evidence(
 
 def _looked_up(column: pa.Array, vocabulary: Mapping[str, float]) -> NDArray[np.float64]:
     known = pa.array(list(vocabulary), pa.string())
-    weights = np.array([*vocabulary.values(), 0.0])  # the last stands for values not in it
+    weights = np.array([*vocabulary.values(), 0.0])  # the last is for unknown values
     index = pc.fill_null(pc.index_in(column, value_set=known), len(vocabulary)).to_numpy()
     found: NDArray[np.float64] = weights[index]
     if column.null_count:

@@ -1,7 +1,7 @@
-"""Random forest and histogram boosting by scikit-learn, kept as XGBoost models.
+"""Random forest and histogram boosting by scikit-learn, stored as XGBoost models.
 
-Both run their fitting so that threads change no bit: a forest's trees are seeded one by one, and
-boosting, whose sums depend on how rows are shared among threads, takes one.
+The number of threads does not change a single bit of the models: a forest's trees are seeded one by
+one, and boosting, whose sums depend on how threads share the rows, runs on one thread.
 
 Classes are not weighted. On simulated months of alert triage (1.7 % positives), two of them,
 balanced weights changed average precision by -0.02 and -0.05 for the forest and by -0.01 twice for
@@ -29,7 +29,7 @@ from scoreback.models.learners.trees import (
 FOREST_TREES = 200
 _FOREST_DEPTH = 14
 _FOREST_LEAF = 3
-_FOREST_ROWS = 50_000  # drawn for each tree
+_FOREST_ROWS = 50_000  # sampled for each tree
 _LEARNING_RATE = 0.1
 _LEAVES = 31
 _LEAST_LEAF = 20
@@ -44,13 +44,13 @@ BOOSTING_SPACE = {
     "min_samples_leaf": Range(5, 100, log=True, whole=True),
     "l2_regularization": Range(0.01, 30, log=True),
 }
-_LEAST_SLOPE = 1.0  # of Platt's line, where votes and truth do not go together
+_LEAST_SLOPE = 1.0  # of Platt's line, if votes do not rise with the truth
 
 
 def fit_random_forest(lesson: Lesson) -> TreeModel:
-    """Grow a forest; its mean vote becomes log-odds by Platt's line, fitted out of bag.
+    """Grow a forest; Platt's line, fitted on out-of-bag votes, turns its mean vote into log-odds.
 
-    The line rises, so the ranking is the forest's. It is folded into the leaves.
+    The line rises, so it does not change the forest's ranking. The leaves include it.
     """
     rows, given = len(lesson.truth), lesson.parameters
     forest = RandomForestClassifier(
@@ -60,7 +60,7 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
         max_samples=min(1.0, _FOREST_ROWS / rows), oob_score=_no_score, bootstrap=True,
         random_state=lesson.seed, n_jobs=lesson.threads,
     )  # fmt: skip
-    # The library adds up columns to see whether they lack values; huge numbers overflow there.
+    # scikit-learn sums columns to check for missing values; huge numbers overflow there.
     quiet = np.errstate(over="ignore", invalid="ignore")
     with threadpool_limits(limits=1, user_api="blas"), quiet:
         forest.fit(lesson.matrix, lesson.truth, lesson.weights)
@@ -71,7 +71,7 @@ def fit_random_forest(lesson: Lesson) -> TreeModel:
 
 
 def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
-    """Boost over histograms, as many rounds as fit the later days best."""
+    """Boost over histograms, for the number of rounds that fits the later days best."""
     find = lesson.rounds is None and tells_when_to_stop(lesson.later_truth)
     given = lesson.parameters
     model = HistGradientBoostingClassifier(
@@ -82,7 +82,7 @@ def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
         l2_regularization=given.get("l2_regularization", 0.0),
         early_stopping=False, random_state=lesson.seed,
     )  # fmt: skip
-    # The library's binning takes no column without a value; a constant one is never split.
+    # scikit-learn cannot bin a column without values; a constant column is never split.
     empty = np.isnan(lesson.matrix).all(axis=0)
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         model.fit(np.where(empty, np.float32(0), lesson.matrix), lesson.truth, lesson.weights)
@@ -94,7 +94,7 @@ def fit_hist_gradient_boosting(lesson: Lesson) -> TreeModel:
 
 
 def _no_score(_truth: object, _votes: object) -> float:
-    """The votes out of bag are asked for, not a score of them."""
+    """A dummy score: only the out-of-bag votes are needed, and scikit-learn wants a score too."""
     return 0.0
 
 

@@ -1,4 +1,4 @@
-"""Logistic regression, and the cheapest rival: one feature as it is."""
+"""Logistic regression, and the simplest rival: one feature alone."""
 
 import json
 import warnings
@@ -26,12 +26,12 @@ from scoreback.models.learners.ranking import average_precision
 
 MAX_ITERATIONS = 500
 SPACE = {"strength": Range(0.003, 30, log=True)}  # inverse of the penalty
-FARTHEST = 10.0  # standard deviations: one huge value must not outweigh all other features
+FARTHEST = 10.0  # standard deviations; one huge value must not outweigh all other features
 
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """What one feature gives: a slope around its mean, and a step where it is missing."""
+    """One feature's term: a slope around its mean, and a step if it is missing."""
 
     mean: float
     scale: float
@@ -71,7 +71,7 @@ class LinearModel:
 
     @property
     def rounds(self) -> None:
-        """Fitting goes on until it converges."""
+        """None: fitting continues until it converges."""
         return
 
     def margin(self, matrix: Matrix) -> Floats:
@@ -86,11 +86,11 @@ class LinearModel:
 
     @property
     def attribution(self) -> Attribution:
-        """Its terms."""
+        """Always linear terms."""
         return TERMS
 
     def contributions(self, matrix: Matrix) -> Floats:
-        """Each feature's term against its mean, then the intercept."""
+        """Each feature's term relative to its mean, then the intercept."""
         shares = np.empty((len(matrix), len(self.terms) + 1))
         for i, term in enumerate(self.terms):
             shares[:, i] = _share(term, matrix[:, i])
@@ -134,7 +134,7 @@ def fit_logistic_regression(lesson: Lesson) -> LinearModel:
     strength = lesson.parameters.get("strength", 1.0)
     model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=lesson.seed)
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Stopped short it is still a valid rival, judged like any other.
+        # Without convergence it is still a valid rival, judged like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(design, lesson.truth, lesson.weights)
     slopes, steps = np.split(model.coef_[0], [wide.shape[1]])
@@ -151,7 +151,7 @@ class SingleFeature:
     """One column of the matrix, in one direction; missing ranks last."""
 
     index: int
-    sign: int  # 0 where there is no column to choose from: all rows rank the same
+    sign: int  # 0 if there is no column to choose from: all rows rank the same
     algorithm: str = "best_single_feature"
 
     def margin(self, matrix: Matrix) -> Floats:
@@ -165,7 +165,7 @@ class SingleFeature:
 def fit_single_feature(
     matrix: Matrix, truth: NDArray[np.int8], columns: Sequence[int]
 ) -> SingleFeature:
-    """The one of *columns*, and direction, with the best average precision on training rows."""
+    """The column and direction with the best average precision on training rows."""
     best, found = -1.0, SingleFeature(0, 0)
     for index in columns:
         for sign in (1, -1):

@@ -1,6 +1,6 @@
-"""The float32 matrix that is learnt from, in a file, so that it need not lie in memory as a whole.
+"""The float32 matrix that models learn from, in a file, so that it need not fit into memory.
 
-The file has no name: it is gone when nobody holds the matrix any more, even after a crash.
+The file has no name: it disappears once no process holds the matrix, even after a crash.
 """
 
 import mmap
@@ -14,20 +14,20 @@ from scoreback.disk.room import reason
 from scoreback.errors import DataError
 from scoreback.models.learners.model import Matrix
 
-BLOCK = 65_536  # rows that are read or written at a time
+BLOCK = 65_536  # rows to read or write at a time
 
 
 def new_matrix(rows: int, width: int) -> Matrix:
-    """A matrix of zeros, shape (rows, width), in a file of the folder for temporary files.
+    """A matrix of zeros, shape (rows, width), in a file in the folder for temporary files.
 
     Raises:
-        DataError: there is no room for it.
+        DataError: there is not enough disk space.
     """
     if not rows * width:
         return np.zeros((rows, width), dtype=np.float32)
     size = rows * width * np.dtype(np.float32).itemsize
     with tempfile.TemporaryFile() as file:
-        try:  # now, as a page that finds no room once it is written to ends the process
+        try:  # reserve space now: writing a page to a full disk later would kill the process
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise DataError(
@@ -45,6 +45,6 @@ def row_blocks(matrix: Matrix) -> Iterator[slice]:
 
 
 def let_go(matrix: Matrix) -> None:
-    """Tell the system that what was read or written of *matrix* may leave memory; it stays true."""
+    """Tell the system that pages of *matrix* may leave memory; their content is kept."""
     if isinstance(matrix.base, mmap.mmap):
         matrix.base.madvise(mmap.MADV_DONTNEED)

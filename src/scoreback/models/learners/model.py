@@ -1,4 +1,4 @@
-"""What every trained model can do, and what it is learnt from."""
+"""The interface of trained models, and the data that they learn from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
-Parameters = Mapping[str, float]  # of an algorithm, by name; those left out have their defaults
+Parameters = Mapping[str, float]  # of an algorithm, by name; all others have their defaults
 Attribution = Literal["Shapley values", "path contributions", "linear terms"]
-SHAPLEY: Attribution = "Shapley values"  # what a feature adds, over all orders of learning them
-PATH: Attribution = "path contributions"  # what each question on a row's way through a tree changed
+SHAPLEY: Attribution = "Shapley values"  # what a feature adds, averaged over all orders of features
+PATH: Attribution = "path contributions"  # what each split on a row's way through a tree changes
 TERMS: Attribution = "linear terms"  # a coefficient times the distance from the mean
 
 
-Tell = Callable[[str], None]  # told what comes next
+Tell = Callable[[str], None]  # called with the name of the next step
 
 
 def silent(_step: str) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 class Model(Protocol):
-    """A trained model: log-odds for each row, and what each feature gave to them."""
+    """A trained model: log-odds for each row, and what each feature contributes to them."""
 
     @property
     def algorithm(self) -> str:
@@ -38,7 +38,7 @@ class Model(Protocol):
 
     @property
     def rounds(self) -> int | None:
-        """How many steps its fitting took, where a later fitting should take as many."""
+        """The number of steps that a refit should take; None if fitting decides for itself."""
         ...
 
     def margin(self, matrix: Matrix) -> Floats:
@@ -50,7 +50,7 @@ class Model(Protocol):
 
     @property
     def attribution(self) -> Attribution:
-        """By what rule `contributions` shares the margin out."""
+        """The method by which `contributions` divides the margin among the features."""
         ...
 
     def contributions(self, matrix: Matrix) -> Floats:
@@ -61,19 +61,19 @@ class Model(Protocol):
         ...
 
     def to_bytes(self) -> bytes:
-        """The model as its file holds it; the same model gives the same bytes."""
+        """The content of the model's file; the same model gives the same bytes."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What an algorithm learns from: fitting rows, and either later days or a number of rounds."""
+    """The input of an algorithm: fitting rows, and either later days or a number of rounds."""
 
     matrix: Matrix
     truth: NDArray[np.int8]  # 0 or 1
-    later_matrix: Matrix | None  # labelled rows that tell when to stop; never learnt from
+    later_matrix: Matrix | None  # labelled rows that decide when to stop; not fitted
     later_truth: NDArray[np.int8] | None
-    weights: Floats | None = None  # of the fitting rows, 1 on average; None: all weigh the same
+    weights: Floats | None = None  # of the fitting rows, 1 on average; None: all equal
     later_weights: Floats | None = None
     rounds: int | None = None  # of an earlier fitting, instead of later days
     seed: int
@@ -83,7 +83,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Where a search may look for one parameter."""
+    """The values that a search may try for one parameter."""
 
     low: float
     high: float
@@ -91,7 +91,7 @@ class Range:
     whole: bool = False
 
     def draw(self, draw: np.random.Generator) -> float:
-        """One value of it."""
+        """Draw one value."""
         if self.log:
             value = float(np.exp(draw.uniform(np.log(self.low), np.log(self.high))))
         else:
@@ -101,22 +101,22 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """With what every candidate of a training is fitted."""
+    """Settings for fitting every candidate of a training."""
 
     threads: int
     parameters: Mapping[str, Parameters] = field(default_factory=dict)  # by algorithm
     tell: Tell = silent
-    weighed: bool = False  # what was drawn to be looked at weighs by its chance
+    weighed: bool = False  # weight rows sampled for review by one over their chance
 
 
 def adding_up(shares: Floats, margin: Floats) -> Floats:
-    """*shares*, the base last, with what float32 rounded away of *margin* put into their base."""
+    """*shares*, the base last, with float32's rounding error against *margin* added to the base."""
     shares[:, -1] += margin - shares.sum(axis=1)
     return shares
 
 
 def told(effort: Effort, tell: Tell, step: str) -> Effort:
-    """*effort* whose smaller steps are told as parts of *step*."""
+    """*effort* that reports its smaller steps as parts of *step*."""
     return replace(effort, tell=lambda part: tell(f"{step}: {part}"))
 
 
@@ -124,9 +124,9 @@ _HIGHEST = float(np.nextafter(1.0, 0.0))
 
 
 def score_of(margin: Floats) -> Floats:
-    """Scores of log-odds: at least 0 and below 1, however sure a model is.
+    """Scores for log-odds: at least 0 and below 1, however certain the model is.
 
-    So 1 is a threshold that nothing reaches, and a budget holds where many scores are the highest.
+    So no score reaches a threshold of 1, and a budget holds even if many rows share the top score.
     """
     clipped = np.clip(np.ascontiguousarray(margin, dtype=np.float64), -700.0, 700.0)
     scores: Floats = np.minimum(1.0 / (1.0 + np.exp(-clipped)), _HIGHEST)
@@ -134,7 +134,7 @@ def score_of(margin: Floats) -> Floats:
 
 
 def log_odds_of(score: Floats) -> Floats:
-    """Log-odds of scores; infinite at 0 and 1."""
+    """Log-odds for scores; infinite at 0 and 1."""
     with np.errstate(divide="ignore"):
         odds: Floats = np.log(score) - np.log1p(-np.asarray(score, dtype=np.float64))
     return odds

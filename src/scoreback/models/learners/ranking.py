@@ -15,7 +15,7 @@ def average_precision(
 ) -> float:
     """Mean precision over the positives, tied scores taken together; NaN without positives.
 
-    With *weights*, each row counts as so many.
+    With *weights*, each row counts as that many rows.
     """
     positives = int((truth == 1).sum())
     if not positives:
@@ -37,7 +37,7 @@ def mean_over_rankings(
     said: Sequence[NDArray[np.float64]],
     weights: NDArray[np.float64] | None = None,
 ) -> float:
-    """The mean of the average precisions of several models that ranked the same rows."""
+    """The mean average precision of several models that ranked the same rows."""
     return sum(average_precision(truth, scores, weights) for scores in said) / len(said)
 
 
@@ -50,7 +50,7 @@ def share_better(
 ) -> float:
     """Share of resamples of the rows in which the models of *new* rank better than those of *old*.
 
-    On the mean of each; *weights* as in `average_precision`.
+    Compares the mean average precision of each group; *weights* as in `average_precision`.
     """
     draw = np.random.default_rng(seed)
     better = 0
@@ -66,7 +66,7 @@ def share_better(
 def mean_average_precision(
     parts: Iterable[tuple[NDArray[np.int8], NDArray[np.float64]]],
 ) -> float | None:
-    """Over several models' truth and scores, weighted by positives; None without one.
+    """The mean over several models' truth and scores, weighted by positives; None without any.
 
     Scores of different models are never ranked together.
     """

@@ -1,10 +1,10 @@
-"""Exact Shapley values of boosted trees from tables: the work is done once a model, not once a row.
+"""Exact Shapley values of boosted trees from tables: most work is done once per model, not per row.
 
-The values are those of XGBoost's ``pred_contribs``: what a feature adds when it becomes known, over
-all orders in which features can become known; an unknown one sends a row down both sides of a
-split, weighted by the training rows that went there. A leaf's share in them depends on one thing
-only: which features on its path would lead a row to it. With m features these are 2^m patterns, so
-a table holds each leaf's shares for all of them, and a row needs only its pattern.
+The values are those of XGBoost's ``pred_contribs``: what a feature adds when it becomes known,
+averaged over all orders in which features can become known. An unknown feature sends a row down
+both sides of a split, weighted by the training rows that went there. A leaf's part in the values
+depends only on which features of its path would lead the row to it. With m features there are 2^m
+such patterns, so a table holds each leaf's parts for all of them, and a row needs only its pattern.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scoreback.models.learners.model import Floats, Matrix
 from scoreback.models.learners.tree_paths import Nodes, Paths
 
-# Cells of all tables: 32 MB. Boosted trees of depth 5 take a fifth of it; a deep forest, whose
-# paths ask for a dozen features each, would need gigabytes.
+# Cells of all tables: 32 MB. Boosted trees of depth 5 take a fifth of that; a deep forest, whose
+# paths test a dozen features each, would need gigabytes.
 MOST_CELLS = 4_000_000
 _MOST_FEATURES = 12  # on one path: 4,096 patterns
-_BLOCK = 128  # rows at once: what is looked up then stays in the processor's cache
-_CHUNK = 200_000  # cells that are filled at once
+_BLOCK = 128  # rows at once, so that the lookups stay in the processor's cache
+_CHUNK = 200_000  # cells to fill at once
 
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
@@ -29,7 +29,7 @@ _Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Conditions:
-    """Every condition of the model once."""
+    """The distinct conditions of the model."""
 
     feature: _Ints
     low: NDArray[np.float32]
@@ -53,17 +53,17 @@ class ShapleyTables:
 
     width: int  # features of the model
     conditions: _Conditions
-    patterns: tuple[_Ints, ...]  # of each group of leaves: their conditions, (leaves, features)
+    patterns: tuple[_Ints, ...]  # per group of leaves, their conditions: (leaves, features)
     cells: Floats
-    # For each feature the leaves that ask for it, by place among all groups, and where each one's
-    # column of the table begins.
+    # For each feature, the leaves whose paths test it, numbered across all groups, and the cell at
+    # which each leaf's part of the table begins.
     asked: tuple[tuple[int, _Ints, _Ints], ...]
 
     @classmethod
     def of(cls, nodes: Nodes, width: int) -> Self | None:
         """The tables of an XGBoost model with these *nodes* and *width* features.
 
-        None where they would be too large.
+        None if they would be too large.
         """
         paths = Paths.of(nodes)
         if paths.width.max() > _MOST_FEATURES:
@@ -103,7 +103,7 @@ class ShapleyTables:
     def contributions(self, matrix: Matrix) -> Floats:
         """Shape (rows, features): what each feature adds to each row's log-odds.
 
-        A row has the same values alone and in any batch: sums go leaf by leaf.
+        A row has the same values alone and in any batch, because sums go leaf by leaf.
         """
         found = np.zeros((len(matrix), self.width))
         for start in range(0, len(matrix), _BLOCK):
@@ -137,10 +137,10 @@ def _numbers(met: NDArray[np.uint8], conditions: _Ints) -> _Ints:
 
 
 def _table(paths: Paths, leaves: _Ints) -> Floats:
-    """Shape (leaves, features, patterns) for *leaves* whose paths ask for equally many features.
+    """Shape (leaves, features, patterns) for *leaves* whose paths test equally many features.
 
-    A leaf's gain as features become known at random times t is a polynomial in t; Gauss's points
-    integrate it exactly.
+    If features become known at random times, a leaf's gain at time t is a polynomial in t, which
+    Gauss-Legendre quadrature integrates exactly.
     """
     many = int(paths.width[leaves[0]])
     points, weights = np.polynomial.legendre.leggauss((many + 1) // 2)
@@ -151,13 +151,13 @@ def _table(paths: Paths, leaves: _Ints) -> Floats:
     for start in range(0, len(leaves), step):
         part = leaves[start : start + step]
         share = paths.share[part, :many, None]  # (leaves, features, 1)
-        gain = bits - share  # what knowing the feature changes
+        gain = bits - share  # the change from knowing the feature
         total = np.zeros_like(gain)
         for point, weight in zip(points, weights, strict=True):
             factor = share + gain * point
             others = np.ones_like(factor)
             running = np.ones_like(factor[:, 0])
-            for place in range(many):  # products of all others, without dividing by a zero
+            for place in range(many):  # products of all others, without a division by zero
                 others[:, place] *= running
                 running = running * factor[:, place]
             running = np.ones_like(running)
@@ -170,7 +170,7 @@ def _table(paths: Paths, leaves: _Ints) -> Floats:
 
 
 def _paired(paths: Paths, leaves: _Ints, table: Floats) -> tuple[_Ints, Floats]:
-    """Two leaves below one question share a table: a row that fails one's meets the other's."""
+    """Merge tables of leaves below one split: a row that fails one condition meets the other."""
     able = paths.nearest_once[leaves]
     order = np.lexsort((~paths.is_left[leaves], paths.above[leaves]))
     above, ready = paths.above[leaves][order], able[order]

@@ -1,4 +1,4 @@
-"""Which words of a text spoke: those whose runs of characters raise its log-odds most."""
+"""The words of a text that raised its score: those whose character runs add most log-odds."""
 
 import re
 
@@ -7,18 +7,18 @@ import numpy as np
 from scoreback.models.learners.text_hashing import runs_of
 from scoreback.models.learners.texts import TextModel
 
-MOST = 3  # words that are named
-LONGEST = 40  # characters of one; a base64 payload is one word
-_LEAST = 0.34  # of what the strongest word says: less is not worth naming
+MOST = 3  # words to name
+LONGEST = 40  # characters of a named word; a base64 payload is one word
+_LEAST = 0.34  # share of the strongest word's log-odds that a named word needs
 _WORD = re.compile(r"[^\s\"'`=,;|&()<>{}\[\]]+")
 _BLANKS = re.compile(r"\s\s+")
 
 
 def spoken(model: TextModel, text: str) -> list[str]:
-    """The words of *text* that raise its log-odds most, strongest first; none where none does.
+    """The words of *text* that raise its log-odds most, strongest first; empty if none does.
 
-    A run of characters shares its weight evenly among its characters, each run once; a word says
-    what its characters say together.
+    The weight of each distinct run is divided evenly among the characters of its first occurrence;
+    the log-odds of a word are the sum over its characters.
     """
     shown = _BLANKS.sub(" ", text)
     lowered = shown.lower()
@@ -42,7 +42,7 @@ def spoken(model: TextModel, text: str) -> list[str]:
 def _strongest_part(
     found: "re.Match[str]", said: "np.ndarray[tuple[int], np.dtype[np.float64]]"
 ) -> str:
-    """The word itself; of a long one the part that says most."""
+    """The word itself; for a long one, the part with the most log-odds."""
     word = found.group()
     if len(word) <= LONGEST:
         return word

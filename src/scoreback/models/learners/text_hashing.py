@@ -1,8 +1,8 @@
-"""Runs of characters of many texts, hashed into buckets at once.
+"""Hashes the character runs of many texts into buckets at once.
 
-The matrix is to the last bit that of scikit-learn's `HashingVectorizer` (lower case, runs of blanks
-as one, MurmurHash3 of the UTF-8 bytes, each bucket once, rows of length one), which takes a Python
-object for each run: on descriptions of 300 characters that is most of the time of a fit.
+The matrix equals that of scikit-learn's `HashingVectorizer` to the last bit (lower case, whitespace
+collapsed, MurmurHash3 of the UTF-8 bytes, binary, rows normalised to length one). That class makes
+a Python object for each run: on descriptions of 300 characters this takes most of a fit's time.
 """
 
 import re
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 BUCKETS = 2**14
 RUNS = (2, 4)  # characters
-_BLOCK_CHARACTERS = 500_000  # at once: some ten arrays of a few megabytes
-_BLOCK_TEXTS = 2**16  # times the buckets: still an int32
+_BLOCK_CHARACTERS = 500_000  # at once: about ten arrays of a few megabytes
+_BLOCK_TEXTS = 2**16  # at once: the product with the number of buckets fits an int32
 _BLANKS = re.compile(r"\s\s+")
 _ASCII = 128
 
@@ -23,7 +23,7 @@ _Hashes = NDArray[np.uint32]
 
 
 def hashed(texts: Sequence[str]) -> Any:  # noqa: ANN401 - SciPy's types are not known
-    """A sparse matrix of shape (texts, `BUCKETS`) in rows."""
+    """A sparse matrix of shape (texts, `BUCKETS`), compressed by rows."""
     from scipy.sparse import csr_matrix
 
     columns, sizes = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
@@ -40,9 +40,9 @@ def hashed(texts: Sequence[str]) -> Any:  # noqa: ANN401 - SciPy's types are not
 
 
 def runs_of(text: str) -> Iterator[tuple[int, NDArray[np.int32]]]:
-    """The bucket of each run of the one *text*, in lower case already: by length, from its start.
+    """The bucket of each run of one *text*, which must be in lower case, by length and position.
 
-    For telling which part of a text spoke; what is learnt and scored goes through `hashed`.
+    Shows which part of a text raised its score; training and scoring use `hashed`.
     """
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     for length in range(RUNS[0], min(RUNS[1], len(codes)) + 1):
@@ -62,7 +62,7 @@ def _blocks(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _keys(texts: list[str]) -> NDArray[np.int32]:
-    """Place of the text times `BUCKETS`, plus the bucket, of every run."""
+    """For every run, the index of its text times `BUCKETS`, plus its bucket."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4")
     owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(text) for text in texts])
     found = [np.empty(0, dtype=np.int32)]
@@ -78,7 +78,7 @@ def _keys(texts: list[str]) -> NDArray[np.int32]:
 
 def _buckets(run: list[_Hashes]) -> NDArray[np.int32]:
     hashes = _hashes(run)
-    # The hash is signed, and its distance from zero counts.
+    # The hash is signed; its absolute value counts.
     distance = np.where(hashes >> 31, -hashes, hashes)
     return (distance % BUCKETS).astype(np.int32)
 
@@ -96,7 +96,7 @@ def _hashes(run: list[_Hashes]) -> _Hashes:
 
 
 def _murmur(run: list[_Hashes]) -> _Hashes:
-    """MurmurHash3 (32 bits, seed 0) of two to four bytes, one array for each place."""
+    """MurmurHash3 (32 bits, seed 0) of two to four bytes, with one array for each position."""
     key = run[0].astype(np.uint32)
     for place, byte in enumerate(run[1:], start=1):
         key |= byte << np.uint32(8 * place)
@@ -117,7 +117,7 @@ def _rotated(values: _Hashes, bits: int) -> _Hashes:
 
 
 def _murmur_of_others(runs: _Hashes) -> _Hashes:
-    """By scikit-learn, each different run once; shape (runs, characters)."""
+    """scikit-learn's hash, computed once for each distinct run; shape (runs, characters)."""
     from sklearn.utils import murmurhash3_32
 
     width = runs.shape[1]

@@ -1,8 +1,8 @@
-"""Which texts are learnt from where they are too many: a seeded sample of each class.
+"""Samples the texts of each class, by a seed, if there are too many to learn from.
 
-A class is sampled by a hash of its texts, so neither their alphabet nor the order of rows has a
-say. The smaller class is kept whole up to half of the room: where attacks are rare, a sample in
-proportion would throw most of them away. Who learns from it corrects the intercept, so that each
+A class is sampled by a hash of its texts, so neither alphabetical order nor the order of rows
+matters. The smaller class is kept whole up to half of the limit: where attacks are rare, a
+proportional sample would discard most of them. `texts` then corrects the intercept, so that each
 class keeps its share in the log-odds.
 """
 
@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-MAX_TEXTS = 50_000  # that differ
-MAX_CHARACTERS = 20_000_000  # of all of them; both bound memory to some hundred megabytes
-LEAST_TEXTS = 1_000  # however long they are
+MAX_TEXTS = 50_000  # distinct texts
+MAX_CHARACTERS = 20_000_000  # in all texts; both limit memory to a few hundred megabytes
+LEAST_TEXTS = 1_000  # learnt from at least, however long they are
 
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
@@ -25,7 +25,7 @@ _Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCounts:
-    """How many texts differ in each class, and how many of them were learnt from."""
+    """The number of distinct texts in each class, and how many of them were learnt from."""
 
     positives: int
     negatives: int
@@ -34,22 +34,22 @@ class TextCounts:
 
     @property
     def left_out(self) -> int:
-        """Texts that nothing was learnt from."""
+        """The number of texts that were not learnt from."""
         return self.positives + self.negatives - self.learnt_positives - self.learnt_negatives
 
 
 @dataclass(frozen=True, slots=True)
 class TextSample:
-    """Of each text that differs, whether it is learnt from as a positive and as a negative."""
+    """For each distinct text, whether it is learnt from as a positive and as a negative."""
 
     positive: _Bools
     negative: _Bools
 
     @classmethod
     def of(cls, texts: pa.Array, positive: _Bools, negative: _Bools, seed: int) -> Self:
-        """Choose among *texts*, which differ, those that are *positive* and *negative*.
+        """Choose among the *positive* and the *negative* ones of *texts*, which must be distinct.
 
-        A text can be both. The choice is the same in whatever order the texts come.
+        A text can be both. The choice does not depend on the order of the texts.
         """
         room = at_a_time(texts)
         positives, negatives = int(positive.sum()), int(negative.sum())
@@ -61,12 +61,12 @@ class TextSample:
 
     @property
     def either(self) -> _Ints:
-        """Places of the texts that are learnt from."""
+        """Indices of the texts that are learnt from."""
         return np.flatnonzero(self.positive | self.negative)
 
 
 def at_a_time(texts: pa.Array) -> int:
-    """How many of *texts* are held as numbers at once: fewer where they are long."""
+    """How many of *texts* may be held in hashed form at once: fewer if they are long."""
     mean = pc.mean(pc.utf8_length(texts)).as_py() or 0.0
     return max(LEAST_TEXTS, min(MAX_TEXTS, int(MAX_CHARACTERS / max(mean, 1.0))))
 

@@ -1,12 +1,13 @@
 """Text as one number: how much the parts of a command line, URL or payload look like attacks.
 
-A text becomes the set of its runs of two to four characters, hashed into buckets and of length one
-(`text_hashing`). A logistic regression over the buckets, learnt on training rows, gives the
-log-odds. So a text is one column, whatever candidate takes it, its reason is one reason, and the
-model that travels is a table of weights.
+A text becomes the set of its runs of two to four characters, hashed into buckets and normalised to
+length one (`text_hashing`). A logistic regression over the buckets, fitted on training rows, gives
+the log-odds. So a text is one column for every candidate, it gives one reason, and the stored model
+is a table of weights.
 
-Rows that the table was learnt from would look too good to the candidate that learns next. So those
-get the number of a table that never saw their part of the history: `out_of_fold`.
+The table's log-odds are too good on the rows that it was fitted on, and would mislead the candidate
+that learns from them. So those rows get log-odds from a table that never saw their part of the
+history: `out_of_fold`.
 """
 
 import warnings
@@ -23,31 +24,31 @@ from scoreback.models.learners.model import Floats, Tell, silent
 from scoreback.models.learners.text_hashing import BUCKETS, hashed
 from scoreback.models.learners.text_sample import TextCounts, TextSample, at_a_time
 
-LEAST_POSITIVES = 5  # texts that differ; fewer teach no letters
+LEAST_POSITIVES = 5  # distinct texts; nothing can be learnt from fewer
 FOLDS = 5
 _STRENGTH = 10.0  # inverse of the penalty; length-one rows need weights well above one
-# Where attacks are rare, the library's own tolerance ends after a few steps with letters unlearnt:
-# with 164 of 27,000 descriptions positive, average precision was 0.013 against 0.041.
+# Where attacks are rare, scikit-learn's default tolerance ends the fit after too few steps:
+# with 164 of 27,000 descriptions positive, average precision was 0.013 instead of 0.041.
 _TOLERANCE = 1e-5
 _STEPS = 200
-_DIGITS = 5  # of a weight; less than a float32 holds, and enough
+_DIGITS = 5  # decimals of a weight; fewer than a float32 holds, and enough
 
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """Log-odds of a text: the intercept, and the weights of the buckets that its runs fall into."""
+    """A text's log-odds: the intercept plus the weights of the buckets that its runs fall into."""
 
     intercept: float
     weights: Mapping[int, float]
-    counts: TextCounts | None = field(default=None, compare=False)  # None where it was not learnt
+    counts: TextCounts | None = field(default=None, compare=False)  # None if read from a file
 
     def margins(self, texts: pa.Array) -> Floats:
-        """Log-odds of each text; NaN where there is none."""
+        """Log-odds of each text; NaN if it is missing."""
         differing = _Differing.of(texts)
         return self._margins(differing, differing.code)
 
     def _margins(self, differing: "_Differing", code: NDArray[np.int64]) -> Floats:
-        """Of the texts that *code* names; the one past the last is not a text."""
+        """Log-odds of the texts that *code* refers to; the code past the last one means no text."""
         count = len(differing.texts)
         asked = np.unique(code[code < count])
         table = np.zeros(BUCKETS)
@@ -61,10 +62,10 @@ class TextModel:
 
 
 def fit_text(texts: pa.Array, truth: NDArray[np.int8], seed: int = 0) -> TextModel:
-    """Learn from *texts* whose truth (0 or 1) is *truth*; each different text counts as it comes.
+    """Fit a model to *texts* and their *truth* (0 or 1).
 
-    Where more differ than `text_sample.MAX_TEXTS`, a sample by *seed* is learnt from. Where few
-    positive texts differ, the model says the same of every text.
+    If too many are distinct (`text_sample`), it learns from a sample that *seed* decides. If too
+    few of the positive texts are distinct, the model gives every text the same log-odds.
     """
     differing = _Differing.of(texts)
     sample = differing.sampled(truth, seed)
@@ -74,7 +75,7 @@ def fit_text(texts: pa.Array, truth: NDArray[np.int8], seed: int = 0) -> TextMod
 def out_of_fold(
     texts: pa.Array, truth: NDArray[np.int8], seed: int = 0, tell: Tell = silent
 ) -> Floats:
-    """For each row the log-odds by a model of the other parts; rows are in order of time."""
+    """Each row's log-odds by a model of the other parts of history; rows are in order of time."""
     fold = np.arange(len(texts)) * FOLDS // max(len(texts), 1)
     found = np.full(len(texts), np.nan)
     differing = _Differing.of(texts)
@@ -89,14 +90,14 @@ def out_of_fold(
 
 @dataclass(slots=True)
 class _Differing:
-    """Texts that differ, and which of them each row holds; without a text it is one past the last.
+    """Distinct texts, and each row's code among them, or the code past the last if it has none.
 
-    To hash a text costs far more than to read its numbers, so what is learnt from is hashed once.
+    Hashing a text costs far more than reading its hashes, so texts to learn from are hashed once.
     """
 
     texts: pa.Array
     code: NDArray[np.int64]
-    held: NDArray[np.int64]  # of each text its row in `hashed`; -1 where it is not there
+    held: NDArray[np.int64]  # each text's row in `hashed`; -1 if it has none
     hashed: Any = None  # a SciPy sparse matrix
 
     @classmethod
@@ -107,7 +108,7 @@ class _Differing:
         return cls(distinct, code, np.full(len(distinct), -1))
 
     def sampled(self, truth: NDArray[np.int8], seed: int) -> TextSample:
-        """What is learnt from, hashed from now on."""
+        """Choose the texts to learn from, and hash them."""
         positive, negative = (count > 0 for count in self.counted(self.code, truth))
         sample = TextSample.of(self.texts, positive, negative, seed)
         places = sample.either
@@ -119,7 +120,7 @@ class _Differing:
     def counted(
         self, code: NDArray[np.int64], truth: NDArray[np.int8]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How many of the rows are positive and negative, by text."""
+        """The number of positive and of negative rows with each text."""
         size = len(self.texts)
         positive, negative = (np.bincount(code[truth == t], minlength=size + 1) for t in (1, 0))
         return positive[:size], negative[:size]
@@ -134,7 +135,7 @@ class _Differing:
 def _fit(
     differing: _Differing, sample: TextSample, code: NDArray[np.int64], truth: NDArray[np.int8]
 ) -> TextModel:
-    """Learn from the rows of *code* and *truth* whose texts are in *sample*."""
+    """Fit a model to the rows of *code* and *truth* whose texts are in *sample*."""
     positive, negative = differing.counted(code, truth)
     kept = positive * sample.positive, negative * sample.negative
     counts = TextCounts(
@@ -143,7 +144,7 @@ def _fit(
     )  # fmt: skip
     if counts.learnt_positives < LEAST_POSITIVES or not counts.learnt_negatives:
         return TextModel(0.0, {}, counts)
-    # The logarithm keeps one command that runs every minute from drowning all others.
+    # The logarithm keeps one command that runs every minute from outweighing all others.
     weights = [np.log1p(of_class) for of_class in kept]
     chosen = _ordered(differing.texts, *kept)
     attacks, others = (chosen[of_class[chosen] > 0] for of_class in kept)
@@ -152,7 +153,7 @@ def _fit(
         np.repeat([1, 0], [len(attacks), len(others)]),
         np.concatenate([weights[0][attacks], weights[1][others]]),
     )
-    # A class that was sampled more than the other would seem rarer than it is.
+    # Correct the intercept: the more thinly sampled class would seem rarer than it is.
     whole = [np.log1p(of_class).sum() for of_class in (positive, negative)]
     of_positives, of_negatives = (
         w.sum() / all_of for w, all_of in zip(weights, whole, strict=True)
@@ -164,7 +165,7 @@ def _fit(
 def _ordered(
     texts: pa.Array, positive: NDArray[np.int64], negative: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The texts that were counted in an order that rows cannot change: most positives first."""
+    """Indices of the counted texts, most positives first, independent of the order of rows."""
     seen = np.flatnonzero(positive + negative)
     order = pc.sort_indices(
         pa.table(
@@ -184,14 +185,14 @@ def _fitted(
     truth: NDArray[np.int64],
     importance: Floats,
 ) -> tuple[float, Mapping[int, float]]:
-    """Intercept and weights, from texts, their truth and how much each weighs."""
+    """Intercept and bucket weights, fitted to hashed texts, their truth and their importance."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
     model = LogisticRegression(C=_STRENGTH, solver="lbfgs", tol=_TOLERANCE, max_iter=_STEPS)
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Stopped short it ranks nearly as well, and is judged like any other.
+        # Without convergence it ranks nearly as well, and is judged like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(matrix, truth, sample_weight=importance)
     slopes = model.coef_[0]

@@ -1,8 +1,8 @@
-"""Trees of other libraries as an XGBoost model: one scorer and one contribution routine for all.
+"""Converts trees of other libraries to XGBoost models, so that one code scores and explains all.
 
-A tree of scikit-learn sends a row left where ``x <= t``, with t in float64; XGBoost where
-``x < t``, with t in float32. Features are float32, so the two agree for every value when XGBoost's
-t is the next float32 above the largest one that is not greater than t.
+A scikit-learn tree sends a row left if ``x <= t``, with t in float64; XGBoost if ``x < t``, with t
+in float32. Features are float32, so the two agree for every value if XGBoost's t is the next
+float32 above the largest float32 that is not greater than t.
 """
 
 import json
@@ -28,14 +28,14 @@ class Tree:
     feature: _Ints  # of inner nodes
     threshold: Floats  # of inner nodes: left where the value is at most this
     missing_left: NDArray[np.bool_]  # of inner nodes
-    value: Floats  # of leaves: log-odds that it adds
+    value: Floats  # of leaves: log-odds that they add
     cover: Floats  # weight of the training rows that came through
 
 
 def boosted(trees: Sequence[Tree], width: int, intercept: float) -> bytes:
     """UBJSON of an XGBoost model with *width* features: ``intercept`` plus the sum of *trees*.
 
-    The intercept is put into the leaves of the first tree: XGBoost stores its own as a probability,
+    The intercept is added to the leaves of the first tree: XGBoost stores its own as a probability,
     which loses digits far from one half.
     """
     first, *rest = trees
@@ -70,7 +70,7 @@ def boosted(trees: Sequence[Tree], width: int, intercept: float) -> bytes:
 
 
 def float32_below(thresholds: Floats) -> NDArray[np.float32]:
-    """For each t the float32 t' such that ``x < t'`` is ``x <= t`` for every float32 x."""
+    """For each t the float32 t' such that ``x < t'`` equals ``x <= t`` for every float32 x."""
     with np.errstate(over="ignore"):
         near = thresholds.astype(np.float32)
         below = np.nextafter(near, np.float32(-np.inf))
@@ -116,9 +116,9 @@ def _document(number: int, tree: Tree, width: int) -> dict[str, object]:
 
 
 def _siblings_adjacent(tree: Tree) -> tuple[_Ints, _Ints]:
-    """Nodes level by level, siblings side by side, and each one's parent in the new numbers.
+    """Nodes level by level with siblings side by side, and each node's parent in this numbering.
 
-    XGBoost finds the right child at the left one's number plus one.
+    XGBoost expects the right child's number to be the left child's plus one.
     """
     order, parents = [0], [_NO_PARENT]
     at = 0

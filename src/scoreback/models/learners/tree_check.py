@@ -1,4 +1,4 @@
-"""Whether a decoded XGBoost model is one that can be scored with safely."""
+"""Checks that a decoded XGBoost model is safe to score with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,10 +19,10 @@ _NO_PARENT = 2**31 - 1
 
 
 def check_boosted_trees(document: Value) -> None:
-    """Refuse all but plain boosted trees for two classes whose nodes all lead to a leaf.
+    """Refuse everything but plain boosted trees for two classes whose paths all end in a leaf.
 
     Raises:
-        ValueError: it is something else, or its parts contradict each other.
+        ValueError: the document is something else, or its parts contradict each other.
     """
     try:
         learner = _mapping(_mapping(document)["learner"])
@@ -49,7 +49,7 @@ def check_boosted_trees(document: Value) -> None:
 
 
 def _check_forest(trees: Sequence[Mapping[str, Value]], width: int) -> None:
-    """Check the nodes of all *trees* at once: one by one, loading a model takes twice as long."""
+    """Check the nodes of all *trees* at once; tree by tree, loading a model takes twice as long."""
     sizes = np.array([_size(tree, width) for tree in trees], dtype=np.int64)
     if not sizes.size:
         return
@@ -75,7 +75,7 @@ def _check_forest(trees: Sequence[Mapping[str, Value]], width: int) -> None:
 
 
 def _size(tree: Mapping[str, Value], width: int) -> int:
-    """The number of nodes of *tree*, all of which are there."""
+    """The number of nodes of *tree*, after a check that none is missing."""
     shape = _mapping(tree["tree_param"])
     nodes = int(str(shape["num_nodes"]))
     _expect(shape, "num_feature", width)
@@ -94,9 +94,9 @@ def _check_shape(
     sizes: NDArray[np.int64],
     roots: NDArray[np.int64],
 ) -> None:
-    """Every node but the roots is the child of one, which comes before it in the same tree.
+    """Check that every node but the roots has one parent, earlier in the same tree.
 
-    So each of them leads up to its root, and none of them round in a circle.
+    So every node leads up to its root, and there are no cycles.
     """
     above = np.flatnonzero(inner)
     first, size = (np.repeat(each, sizes)[inner] for each in (roots, sizes))
@@ -119,7 +119,7 @@ def _check_shape(
 
 
 def _numbers(value: Value) -> NDArray[Any]:
-    """A column of numbers; of anything else numpy might make what is large beyond measure."""
+    """*value*, checked to be a column of numbers; numpy could turn others into huge arrays."""
     if isinstance(value, list) and set(map(type, value)) <= {int, float, bool}:
         value = np.array(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iufb":
@@ -128,7 +128,7 @@ def _numbers(value: Value) -> NDArray[Any]:
 
 
 def _expect(parameters: Mapping[str, Value], name: str, expected: int) -> None:
-    """Refuse a parameter that is not as expected; a version may have stopped writing it."""
+    """Refuse a parameter with another value; it may be absent, as XGBoost may stop writing it."""
     if name in parameters and parameters[name] != str(expected):
         raise ValueError(f"its {name} is not {expected}")
 

@@ -1,4 +1,4 @@
-"""The trees of an XGBoost model as plain columns, and what leads to each of their leaves."""
+"""The trees of an XGBoost model as plain columns, and the conditions on the path to each leaf."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -55,22 +55,23 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """What leads to each leaf: its features, nearest to the leaf first, each one once.
+    """The path to each leaf: its features, nearest to the leaf first, each one once.
 
-    A feature that is asked several times has one condition, ``low <= x < high``; NaN is no bound.
-    Arrays have one row for each leaf and one column for each place; ``width`` says how many hold.
+    A feature that is tested several times has one condition, ``low <= x < high``; NaN means no
+    bound. Arrays have one row for each leaf and one column for each feature of its path; ``width``
+    says how many columns of a row are in use.
     """
 
     width: _Ints
     feature: _Ints
-    child: _Ints  # the node below the feature's last question: it determines the condition
+    child: _Ints  # the node below the feature's last split: it identifies the condition
     low: NDArray[np.float32]
     high: NDArray[np.float32]
-    missing: _Bools  # a row without the feature is led on
-    share: Floats  # of training rows that are
-    nearest_once: _Bools  # the question nearest to the leaf is the only one about its feature
+    missing: _Bools  # a row without the feature stays on the path
+    share: Floats  # of training rows that stay on the path
+    nearest_once: _Bools  # the split nearest to the leaf is the only one on its feature
     value: Floats
-    above: _Ints  # the leaf's parent, -1 where the tree is one leaf
+    above: _Ints  # the leaf's parent, -1 if the tree is one leaf
     is_left: _Bools
 
     @classmethod

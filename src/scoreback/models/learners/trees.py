@@ -26,12 +26,12 @@ from scoreback.models.learners.tree_paths import Nodes
 from scoreback.models.learners.ubjson import decode
 
 MAX_ROUNDS = 300
-PATIENCE = 20  # rounds without a better fit of the later days
-# The later days bring attacks and noise that the earlier ones do not have, so their loss turns
-# early, long before the ranking does: on drifting simulated streams, stopping freely (17 to 51
-# rounds) lost 0.04 to 0.1 in average precision on the days after, against 150 rounds.
+PATIENCE = 20  # rounds without a better fit to the later days, after which boosting stops
+# The later days bring attacks and noise that the earlier ones do not have, so their loss rises
+# early, long before the ranking gets worse: on drifting simulated streams, stopping freely (after
+# 17 to 51 rounds) lost 0.04 to 0.1 in average precision on the days after, against 150 rounds.
 LEAST_ROUNDS = 150
-_MIN_LATER_POSITIVES = 5  # fewer, and when to stop would be decided by chance
+_MIN_LATER_POSITIVES = 5  # with fewer, chance would decide when to stop
 _DEPTH = 5
 _LEARNING_RATE = 0.1
 SPACE = {
@@ -49,11 +49,11 @@ _COLUMNS_PER_NODE = 0.7
 
 @dataclass(frozen=True)
 class TreeModel:
-    """Boosted trees, and the UBJSON bytes that they are."""
+    """Boosted trees, with their UBJSON bytes."""
 
     booster: xgb.Booster
     stored: bytes
-    nodes: Nodes = field(repr=False, compare=False)  # the same, decoded
+    nodes: Nodes = field(repr=False, compare=False)  # the same trees, decoded
     algorithm: str = "xgboost"
 
     @classmethod
@@ -90,17 +90,17 @@ class TreeModel:
 
     @property
     def attribution(self) -> Attribution:
-        """Shapley values where their tables fit, path contributions of deeper trees."""
+        """Shapley values if their tables fit into memory, path contributions for deeper trees."""
         return PATH if self._tables is None else SHAPLEY
 
     def contributions(self, matrix: Matrix) -> Floats:
-        """Shares of each row by `attribution`, then the base.
+        """The shares of each row by `attribution`, then the base.
 
-        A forest's Shapley values cost every leaf of the forest for each row: 300 to 4,000 times
-        what scoring it costs, by the version of XGBoost. Path contributions cost the questions that
-        the row answers, about ten times a score: a node is worth the mean of the leaves below it,
-        by the training rows that came through, and each question gives the change of worth to the
-        feature that it asks for.
+        A forest's Shapley values visit every leaf of the forest for each row, which costs 300 to
+        4,000 times as much as a score, depending on the XGBoost version. Path contributions visit
+        only the splits on the row's way, about ten times a score's cost: a node's value is the mean
+        of the leaves below it, weighted by training rows, and each split adds the change of value
+        to the feature that it tests.
         """
         if self._tables is None:
             found = self._by_xgboost(matrix, approx_contribs=True)
@@ -112,15 +112,15 @@ class TreeModel:
 
     @cached_property
     def _tables(self) -> ShapleyTables | None:
-        """Made when the first row is explained: a tenth of the time that XGBoost takes each time.
+        """Built for the first explanation, in a tenth of the time that XGBoost takes for each one.
 
-        None for deep trees, as a forest has.
+        None for deep trees, such as those of a forest.
         """
         return ShapleyTables.of(self.nodes, self.width)
 
     @cached_property
     def _base(self) -> float:
-        """What the model says of a row that nothing is known of; the intercept is in it."""
+        """The log-odds of a row about which nothing is known, including the intercept."""
         row = np.zeros((1, self.width), dtype=np.float32)
         return float(self._by_xgboost(row)[0, -1])
 
@@ -136,9 +136,9 @@ class TreeModel:
 
 
 def fit_xgboost(lesson: Lesson) -> TreeModel:
-    """Boost until the later days are no longer fitted better.
+    """Boost until the fit to the later days no longer improves.
 
-    Classes are not weighted: on the same histories the usual weight costs 0.03 in average
+    Classes are not weighted: on the same histories the usual class weight costs 0.03 in average
     precision, its square root 0.01 to 0.03.
     """
     parameters = {
@@ -174,7 +174,7 @@ def fit_xgboost(lesson: Lesson) -> TreeModel:
 
 
 class _Blocks(xgb.DataIter):
-    """The matrix of a lesson block by block: XGBoost keeps its bins only, a byte for each cell."""
+    """The matrix of a lesson, block by block: XGBoost keeps only its bins, one byte per cell."""
 
     def __init__(self, lesson: Lesson) -> None:
         self._lesson = lesson
@@ -182,7 +182,7 @@ class _Blocks(xgb.DataIter):
         super().__init__()
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        """Hand over the next block, or say that there is none."""
+        """Pass the next block to XGBoost; return False if there is none."""
         part = next(self._blocks, None)
         let_go(self._lesson.matrix)
         if part is None:
@@ -196,7 +196,7 @@ class _Blocks(xgb.DataIter):
         return True
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Start again at the first block."""
         self._blocks = row_blocks(self._lesson.matrix)
 
 
@@ -206,11 +206,11 @@ class _LateStopping(xgb.callback.EarlyStopping):
     def after_iteration(
         self, model: xgb.Booster, epoch: int, evals_log: "xgb.callback.TrainingCallback.EvalsLog"
     ) -> bool:
-        """Stop when the base would, but not before the least rounds."""
+        """Stop when the base class would, but not before `LEAST_ROUNDS`."""
         stop = bool(super().after_iteration(model, epoch, evals_log))
         return stop and epoch + 1 >= LEAST_ROUNDS
 
 
 def tells_when_to_stop(truth: NDArray[np.int8] | None) -> bool:
-    """Whether later days with this truth say how long to boost."""
+    """Whether later days with this truth can decide how long to boost."""
     return truth is not None and _MIN_LATER_POSITIVES <= int(truth.sum()) < len(truth)

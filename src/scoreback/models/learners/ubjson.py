@@ -1,7 +1,7 @@
-"""Reads UBJSON, the form that XGBoost stores models in, without trusting a single byte.
+"""Reads UBJSON, the format of XGBoost's model files, without trusting a single byte.
 
-XGBoost's own reader is for files it wrote itself: a truncated one makes it read past the end, ask
-for any amount of memory, or abort the process. So a file is read here first.
+XGBoost's own reader is meant for files that it wrote itself: a truncated file makes it read past
+the end, request any amount of memory, or abort the process. So a file is read here first.
 """
 
 import struct
@@ -16,13 +16,13 @@ _NUMBERS = {
 _LENGTHS = {marker: form for marker, form in _NUMBERS.items() if marker in b"iUIlL"}
 _DTYPES = {marker: np.dtype(form.format) for marker, form in _NUMBERS.items()}
 _LITERALS = {b"T": True, b"F": False, b"Z": None}
-_DEEPEST = 32  # nesting; a model needs about eight
+_DEEPEST = 32  # levels of nesting; a model needs about eight
 
 Value = object  # dict, list, numpy array of numbers, str, int, float, bool or None
 
 
 def decode(content: bytes) -> Value:
-    """The value that *content* holds; arrays of one number type come as numpy arrays.
+    """The value in *content*; arrays of one number type become numpy arrays.
 
     Raises:
         ValueError: it is not one whole UBJSON value.
@@ -38,7 +38,7 @@ def decode(content: bytes) -> Value:
 
 
 class _Reader:
-    """A place in the content, and what can be read from there."""
+    """A position in the content, with methods to read from it."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -51,7 +51,7 @@ class _Reader:
         return self.content[self.at - count : self.at]
 
     def marker(self) -> bytes:
-        """The next byte; at the end none, which is not a marker of anything."""
+        """The next byte; empty at the end, which is not a valid marker."""
         self.at += 1
         return self.content[self.at - 1 : self.at]
 
@@ -82,7 +82,7 @@ class _Reader:
         form = _LENGTHS.get(marker)
         if form is None:
             raise ValueError(f"a length has the marker {marker!r}")
-        self.at += 1 + form.size  # at once: a model has tens of thousands of lengths
+        self.at += 1 + form.size  # in one step: a model has tens of thousands of lengths
         return int(form.unpack_from(self.content, self.at - form.size)[0])
 
     def text(self) -> str:
@@ -104,7 +104,7 @@ class _Reader:
             return self.numbers()
         if marker == b"#":
             count = self.count()
-            if not 0 <= count <= len(self.content) - self.at:  # each element takes a byte at least
+            if not 0 <= count <= len(self.content) - self.at:  # each element takes a byte or more
                 raise ValueError("it ends too early")
             return [self.value(self.marker(), depth + 1) for _ in range(count)]
         found = []
