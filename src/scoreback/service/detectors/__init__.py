@@ -1,1 +1,1 @@
-"""Detector files from the service's side: read, drafted, checked against the SIEM."""
+"""Reads detector files, drafts them, and checks them against the SIEM."""

@@ -1,4 +1,4 @@
-"""Events that came into what scoring had read already: kept from being there, or counted."""
+"""Events that came in after scoring had read past their arrival time: prevented, or counted."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from scoreback.service.state.workspace_state import State
 
 
 def scored_so_far(state: State) -> list[Scored]:
-    """Which arrival times all detectors have read, batches that are in doubt included."""
+    """The arrival times that each detector has read, batches in doubt included."""
     known = list(state.progress_of_all())
     for detector in {progress.detector for progress in known}:
         begun = (batch.next_progress for batch in state.open_batches(detector))
@@ -22,9 +22,9 @@ def scored_so_far(state: State) -> list[Scored]:
 
 
 def never_scored(app: App, detector: Detector) -> int:
-    """How many events of *detector* lie in what it has read, but came after it was read.
+    """How many events of *detector* came in after scoring had read past their arrival time.
 
-    Zero where that is not known: before its first batch, or of a SIEM that does not count.
+    Zero where that is unknown: before the first batch, or with a SIEM that does not count.
 
     Raises:
         ConfigError: the file has no selection for this SIEM.
@@ -41,7 +41,7 @@ def never_scored(app: App, detector: Detector) -> int:
 
 
 def in_words(detector: str, count: int) -> str:
-    """What is to be said of *count* events that are never scored."""
+    """A sentence about *count* events that are never scored."""
     return (
         f"{count:,} events of {detector} came in late, after events that arrived later were"
         " scored: training learns from them, but they are never scored"
@@ -49,7 +49,7 @@ def in_words(detector: str, count: int) -> str:
 
 
 def finding(detector: str, count: int) -> Finding:
-    """The same for `check`, with what to do."""
+    """The same sentence as a finding of `check`, with a remedy."""
     return Finding(
         what=in_words(detector, count),
         fix="load exports in order of arrival, or without --arrival, so that late events are"
@@ -59,7 +59,7 @@ def finding(detector: str, count: int) -> Finding:
 
 
 def _by_selection(known: Iterable[Progress]) -> Mapping[tuple[str, str], list[Progress]]:
-    """Progress that scored something, by detector and selection."""
+    """Progress that scored something, grouped by detector and selection."""
     found: dict[tuple[str, str], list[Progress]] = {}
     for progress in known:
         if progress.selection is not None and progress.score_since < progress.watermark:
@@ -68,7 +68,7 @@ def _by_selection(known: Iterable[Progress]) -> Mapping[tuple[str, str], list[Pr
 
 
 def _all_of(same: list[Progress]) -> Scored:
-    """What one detector read under all its feature plans: each goes on where another ended."""
+    """The arrival times that one detector read under all its feature plans, as one span."""
     return Scored(
         selection=selection_of(same[0]) or {},
         since=min(progress.score_since for progress in same),
@@ -77,7 +77,7 @@ def _all_of(same: list[Progress]) -> Scored:
 
 
 def selection_of(progress: Progress) -> Mapping[str, object] | None:
-    """What *progress* was made on; None where that is not known."""
+    """The selection that *progress* was made with; None where that is unknown."""
     if progress.selection is None:
         return None
     found: Mapping[str, object] = json.loads(progress.selection)

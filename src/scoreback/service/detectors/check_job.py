@@ -1,4 +1,4 @@
-"""What is missing for a detector: in the SIEM, in its labels, and for its window features."""
+"""Finds what a detector lacks: in the SIEM, in its labels, and for its window features."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,17 +34,17 @@ from scoreback.service.in_force.paused import paused
 from scoreback.service.labels.quarantine import in_quarantine, in_words
 from scoreback.service.state.versions import Versions
 
-STRETCH = 20_000  # events that follow each other, read from each part of the history
+STRETCH = 20_000  # consecutive events, read from each part of the history
 _PARTS = 4
 _BEGIN, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a look at the SIEM showed."""
+    """The result of a look at the SIEM."""
 
     findings: Sequence[Finding]  # the fatal ones first
-    labels: LabelCount | None  # of the field that holds them, where events could be read
+    labels: LabelCount | None  # counts of the field that holds labels, where events could be read
 
 
 def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Finding]:
@@ -53,7 +53,7 @@ def check_detector(app: App, detector: Detector, now: datetime) -> Sequence[Find
 
 
 def examine(app: App, detector: Detector, now: datetime) -> Checked:
-    """Findings of the SIEM, then those about labels and state; and the labels, counted.
+    """The SIEM's findings, then those about labels and state; and the labels, counted.
 
     Raises:
         ConfigError: the file has no selection for this SIEM.
@@ -84,7 +84,7 @@ def examine(app: App, detector: Detector, now: datetime) -> Checked:
 
 
 def _not_in_force(app: App, detector: Detector, now: datetime) -> list[Finding]:
-    """A champion that cannot score, and overrides that do not count."""
+    """Findings about a champion that cannot score, and about overrides that are refused."""
     champion = Versions(app.state).champion(detector.name)
     if champion is not None:
         try:
@@ -107,7 +107,7 @@ def _not_in_force(app: App, detector: Detector, now: datetime) -> list[Finding]:
 
 
 def _golden(app: App, detector: Detector) -> list[Finding]:
-    """What is wrong with golden attacks: their file, or events that are not there."""
+    """Findings about golden attacks: errors in their file, or events that the SIEM lacks."""
     try:
         missing = missing_attacks(app, detector)
     except (ConfigError, DataError) as error:
@@ -126,7 +126,7 @@ def _golden(app: App, detector: Detector) -> list[Finding]:
 
 
 def _open_to_others(app: App) -> list[Finding]:
-    """Parts of the workspace that other users can read: older versions made them so."""
+    """Findings about parts of the workspace that others can read: older versions made them so."""
     home = app.settings.home
     found = [home / name for name in ("state", "models", "accounts") if open_to_others(home / name)]
     if not found:
@@ -142,7 +142,7 @@ def _open_to_others(app: App) -> list[Finding]:
 
 
 def _unreadable_incidents(detector: Detector) -> list[Finding]:
-    """What is wrong with the incidents file: training would be refused for it."""
+    """Findings about an incidents file that cannot be used: training would refuse it."""
     if detector.labels.incidents is None:
         return []
     try:
@@ -153,7 +153,7 @@ def _unreadable_incidents(detector: Detector) -> list[Finding]:
 
 
 def _only_training(finding: Finding) -> Finding:
-    """A *finding* about fields that hold labels: events that are scored live have none yet."""
+    """*finding*, reworded for label-only fields: events that are scored live have no labels yet."""
     return replace(
         finding,
         what=f"labels: {finding.what}",
@@ -165,7 +165,7 @@ def _only_training(finding: Finding) -> Finding:
 def _of_events(
     app: App, detector: Detector, query: EventQuery, now: datetime
 ) -> tuple[list[Finding], LabelCount | None]:
-    """What a few stretches of events show: values that are not read, windows that do not fit."""
+    """What samples of events show: unreadable labels, windows and lists that do not fit."""
     spec = detector.labels.field
     tally = None if spec is None or spec.name not in query.fields else FieldTally(spec)
     keys, lists = _Keys(detector), ListTally(detector)
@@ -197,7 +197,7 @@ def _of_events(
 
 
 def _too_few(detector: Detector, labels: LabelCount) -> list[Finding]:
-    """A finding if training would refuse for too few positives, as far as the field tells."""
+    """A finding if training would refuse for too few positives, judging by the label field."""
     if labels.positive >= MIN_POSITIVES:
         return []
     others = [name for name in ("incidents", "verdicts") if getattr(detector.labels, name)]
@@ -216,7 +216,7 @@ _FIX = "write labels.field as the events have it, or correct the source of the f
 
 
 class _Keys:
-    """Window features with more keys than fit, as far as a few stretches of events tell."""
+    """Window features with more keys than fit, as far as samples of events show."""
 
     def __init__(self, detector: Detector) -> None:
         self._units = UnitPlan.of(detector)
@@ -247,7 +247,7 @@ class _Keys:
 
 
 def _grouped(plan: UnitPlan, stretch: Sequence[EventBatch]) -> list[EventBatch]:
-    """The units of a *stretch* of events, of which those at its ends may lack some events."""
+    """The units of a *stretch* of events; units at its ends may lack some events."""
     grouping = Grouping(plan, _BEGIN, _END)
     try:
         for batch in stretch:

@@ -1,4 +1,4 @@
-"""The detectors that files and folders describe."""
+"""Reads the detectors that files and folders describe."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ SUFFIXES = (".yml", ".yaml")
 
 
 def files_in(paths: Iterable[Path]) -> list[Path]:
-    """*paths*, each folder replaced by the detector files that lie in it, by name.
+    """*paths*, with each folder replaced by the detector files in it, in order of name.
 
     Raises:
         ConfigError: a folder cannot be read, or holds no detector file.
@@ -37,9 +37,9 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The detector files that lie in *folder* itself, by name.
+    """The detector files directly in *folder*, in order of name.
 
-    Hidden ones are not meant, and files of tests beside them are none.
+    Hidden files are left out, and so are files of tests.
 
     Raises:
         ConfigError: it cannot be read.
@@ -57,7 +57,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read_detector(path: Path) -> Detector:
-    """The detector of *path*, refused where it names a SIEM, or a key of one, that there is not.
+    """Read the detector of *path*; refuse it if it names an unknown SIEM, or an unknown key of one.
 
     Raises:
         ConfigError: names file, line, key and remedy.
@@ -111,11 +111,11 @@ def refuse_unusable_incidents(path: Path, detector: Detector) -> None:
     """Refuse a detector of *path* that trains on an incidents file that cannot be used.
 
     Raises:
-        ConfigError: names line and key of the detector file, and what is wrong in the other.
+        ConfigError: names line and key of the detector file, and the error in the incidents file.
     """
     if detector.labels.incidents is None:
         return
-    from scoreback.service.detectors.incidents import incident_labels  # loads an engine
+    from scoreback.service.detectors.incidents import incident_labels  # loads an engine: late
 
     try:
         incident_labels(Path(detector.labels.incidents))
@@ -142,10 +142,10 @@ def read_detectors(paths: Iterable[Path]) -> Mapping[Path, Detector]:
 def sound_detectors(
     paths: Iterable[Path],
 ) -> tuple[Mapping[Path, Detector], Mapping[Path, ConfigError]]:
-    """The detectors of those files in *paths* that are sound, and what is wrong with the others.
+    """The detectors of those files in *paths* that are valid, and what is wrong with the others.
 
-    Of several files that describe a detector of the same name none is sound: which of them is meant
-    is not for us to say.
+    Where several files describe a detector of the same name, none of them counts as valid: only the
+    user can say which one is meant.
 
     Raises:
         ConfigError: a folder cannot be read, or holds no detector file.

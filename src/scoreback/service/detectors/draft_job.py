@@ -1,4 +1,4 @@
-"""Reads a sample of events, spread over their whole history, and drafts a detector file from it."""
+"""Drafts a detector file from a sample of events, spread over their whole history."""
 
 import math
 from collections import Counter
@@ -20,24 +20,24 @@ from scoreback.records import EventQuery, TimeWindow
 from scoreback.service.app import App
 
 SAMPLE = 20_000  # events
-_PIECES = 64  # places of the history that are looked at
+_PIECES = 64  # places in the history that are read
 _COUNTED_PIECES = 256  # of about `_PIECE` events, where the SIEM can count
 _PIECE = 2_000
-_HELD = 4  # times as many events as are asked for, while pieces are read
-_AT_LEAST = 5  # events of each place, however quiet
-_AGAIN = 8  # into how many a piece is cut that holds more than one batch
-_COUNTED = 2_000_000  # events, up to which the values of one field are counted in all of them
-_MOST_PIECES = 10_000  # that a history is cut into
+_HELD = 4  # times the events asked for are held while pieces are read
+_AT_LEAST = 5  # events kept of each place, even of a quiet one
+_AGAIN = 8  # parts that a piece is cut into if it holds more than one batch
+_COUNTED = 2_000_000  # up to so many events, the values of one field are counted in all of them
+_MOST_PIECES = 10_000  # at most, that a history is cut into
 _BEGIN = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 def draft_detector(
     app: App, name: str, selection: Mapping[str, str], now: datetime, sample: int = SAMPLE
 ) -> Draft:
-    """Draft the detector *name* from up to *sample* events of *selection*, of all their history.
+    """Draft the detector *name* from up to *sample* events of *selection*, from all their history.
 
     Raises:
-        DataError: nothing is selected.
+        DataError: the selection has no events.
         SiemRefused: the SIEM does not know the selection.
     """
     door = app.connector.events
@@ -61,7 +61,7 @@ def draft_detector(
 def _values(
     app: App, selection: Mapping[str, str], field: str, window: TimeWindow, events: int | None
 ) -> Mapping[str, int] | None:
-    """How often each value of *field* is there; None where that is too much to read."""
+    """How often each value of *field* occurs; None where counting would read too much."""
     if events is None or events > _COUNTED:
         return None
     door, found = app.connector.events, Counter[str]()
@@ -77,16 +77,16 @@ def _values(
 def sampled(
     door: EventsDoor, query: EventQuery, window: TimeWindow, most: int, events: int | None = None
 ) -> pa.Table:
-    """About *most* events of *query*, as many of each time as lie there, in order of arrival.
+    """About *most* events of *query*, by arrival, in proportion to how many lie at each time.
 
-    Pieces all over the history are read, each in whole or, where it holds more than a batch, cut
-    again; so nothing depends on how evenly events lie in time. Of *events* in all, if that is
+    Pieces from all over the history are read, each in whole or, where it holds more than one batch,
+    cut again; so nothing depends on how evenly events lie in time. Where the number of *events* is
     known, no more pieces are made than needed.
     """
     parts = _PIECES if events is None else min(max(events // _PIECE, 1), _MOST_PIECES)
     looked_at = _PIECES if events is None else _COUNTED_PIECES
     found: list[_Part] = []
-    every = 1  # of so many events of each place one is kept
+    every = 1  # in each place, one of so many events is kept
     for piece in _spread(door.slices(query, window, parts), looked_at):
         found += [part.thinned(1 / every) for part in _read(door, piece, _AGAIN)]
         while sum(part.kept.num_rows for part in found) > _HELD * most:
@@ -100,19 +100,19 @@ def sampled(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What was read in one place: how many events, and some of them, evenly."""
+    """What was read in one place: the number of events, and an even sample of them."""
 
     rows: int
     kept: pa.Table
 
     def thinned(self, share: float) -> "_Part":
-        """The same with no more than *share* of the events that were read, but a few of them."""
+        """The same, thinned to *share* of the events that were read, but never below a few."""
         rows = max(math.floor(share * self.rows), min(self.rows, _AT_LEAST))
         return _Part(self.rows, _thinned(self.kept, rows))
 
 
 def _read(door: EventsDoor, piece: Slice, again: int) -> list[_Part]:
-    """The events of *piece*; of more than a batch, first batches from all over it."""
+    """The events of *piece*; if it holds more than one batch, the first batches of parts of it."""
     batches = iter(door.read(piece))
     first = next(batches, None)
     if first is None:
@@ -124,7 +124,7 @@ def _read(door: EventsDoor, piece: Slice, again: int) -> list[_Part]:
 
 
 def _thinned(table: pa.Table, rows: int) -> pa.Table:
-    """*rows* rows of *table* or fewer, evenly from all of it."""
+    """At most *rows* rows of *table*, spread evenly over it."""
     if table.num_rows <= rows:
         return table
     places = np.linspace(0, table.num_rows - 1, rows).round().astype(np.int64)
@@ -132,7 +132,7 @@ def _thinned(table: pa.Table, rows: int) -> pa.Table:
 
 
 def _spread(pieces: Sequence[Slice], most: int) -> list[Slice]:
-    """*most* of *pieces* or fewer, evenly from all of them, first and last among them."""
+    """At most *most* of *pieces*, spread evenly, the first and the last among them."""
     if len(pieces) <= most:
         return list(pieces)
     return [pieces[i] for i in np.linspace(0, len(pieces) - 1, most).round().astype(int).tolist()]

@@ -1,7 +1,7 @@
-"""Golden attacks: events that every version of a detector must alert on, by a file beside its own.
+"""Golden attacks: events that every version of a detector must alert on, listed in a CSV file.
 
-A CSV file with a header: ``event_id``, ``time`` (of the event, so that it is found without reading
-everything) and, where people want one, ``name``. Other columns are for people.
+The file has a header: ``event_id``, ``time`` (of the event, so that it is found without reading
+everything) and optionally ``name``. Other columns are ignored.
 """
 
 import csv
@@ -33,11 +33,11 @@ class Golden:
 
     event_id: str
     time: datetime
-    name: str  # as people call it; without a name, its event's id
+    name: str  # its event's id where the file gives no name
 
 
 def golden_attacks(path: Path) -> Sequence[Golden]:
-    """The attacks of the file *path*, in its order.
+    """The attacks in the file *path*, in its order.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -85,7 +85,7 @@ def golden_attacks(path: Path) -> Sequence[Golden]:
 
 
 def missing_attacks(app: App, detector: Detector) -> Sequence[Golden]:
-    """Golden attacks of *detector* whose events the SIEM does not have among its selection.
+    """Golden attacks of *detector* whose events the SIEM does not have in the detector's selection.
 
     Raises:
         ConfigError: the file cannot be read.

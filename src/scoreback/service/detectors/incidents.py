@@ -1,9 +1,9 @@
 """Reads an incidents file: what incident response and purple teams know, as labels of entities.
 
 A CSV file with a header: ``entity``, ``from``, ``to``, ``verdict``, and optionally ``known``, the
-time from which the team knew it; without it, that is the end of the incident. ``to`` is empty while
-an incident goes on; then ``known`` has to be there. Times are written as in an export, ISO 8601
-say, UTC without an offset. Other columns are for people.
+time when the team came to know it, by default the end of the incident. ``to`` is empty while an
+incident lasts; ``known`` is then required. Times are written as in an export, for example in ISO
+8601; without an offset they are UTC. Other columns are ignored.
 """
 
 import csv
@@ -130,10 +130,10 @@ def _label(row: _Row, times: Mapping[str, datetime]) -> dict[str, object]:
 
 
 def verdict_of(text: str) -> str:
-    """The verdict that *text* says, with blanks or underscores, in any case.
+    """The verdict that *text* names, with blanks or underscores, in any case.
 
     Raises:
-        ValueError: it says none.
+        ValueError: it names none.
     """
     try:
         return Verdict(text.lower().replace(" ", "_")).value
@@ -151,7 +151,7 @@ def _time(text: str, column: str, times: Mapping[str, datetime]) -> datetime | N
 
 
 def read_times(texts: Iterable[str]) -> Mapping[str, datetime]:
-    """Those of *texts* that are times, read all at once as an export's are."""
+    """Those of *texts* that are times, parsed all at once like those of an export."""
     asked = sorted(set(texts) - {""})
     with closing(TimeReader()) as reader:
         found = reader.read(pa.array(asked, pa.string())).values.to_pylist()

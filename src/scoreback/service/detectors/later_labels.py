@@ -1,4 +1,4 @@
-"""What the SIEM came to know of a detector's labels after it had stored their events."""
+"""Labels that the SIEM came to know after it had stored their events."""
 
 from scoreback.connectors.doors import LaterValues
 from scoreback.models.detector.spec import Detector
@@ -8,7 +8,7 @@ from scoreback.service.state.versions import Versions
 
 
 def later_labels(app: App, detector: Detector) -> LaterLabels | None:
-    """The labels of *detector* that its events got later; None: they have no labels, or got none.
+    """The labels that *detector*'s events got later; None: they have no labels, or got none later.
 
     Raises:
         SiemRefused: the SIEM does not understand the detector's selection.

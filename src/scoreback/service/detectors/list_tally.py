@@ -1,7 +1,7 @@
-"""Counts what a detector leaves aside of fields with several values: where it reads one of them.
+"""Counts values that a detector ignores in fields with several values, where it reads only some.
 
-An entity, a time, an address and a number are one value; features of texts, categories and windows
-read all (`scoreback.models.features.several_values`).
+An entity, a time, an address and a number are single values; features of texts, categories and
+windows read all values (`scoreback.models.features.several_values`).
 """
 
 from collections.abc import Iterator
@@ -23,24 +23,24 @@ _OWN_FIELD = "have the SIEM write the value that counts into a separate field, a
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One place where a detector reads at most some values of a field."""
+    """One place where a detector reads only the first values of a field."""
 
-    field: str  # of the events
-    most: int  # values that are read
+    field: str  # the field of the events
+    most: int  # how many values are read
     what: str
     fix: str
 
 
 @dataclass(slots=True)
 class ListTally:
-    """Adds up batches of events; tells at the end what was left aside."""
+    """Adds up batches of events, and reports which values were ignored."""
 
     detector: Detector
     _events: int = 0
     _counts: dict[_Use, int] = field(default_factory=dict)
 
     def add(self, events: EventBatch) -> None:
-        """Count in *events*, which have the fields that the detector reads."""
+        """Add *events*, which have the fields that the detector reads."""
         self._events += events.num_rows
         for use in dict.fromkeys(_uses(self.detector)):
             if use.field not in events.fields:
@@ -52,7 +52,7 @@ class ListTally:
                 self._counts[use] = self._counts.get(use, 0) + more
 
     def findings(self) -> list[Finding]:
-        """A finding for each use that left values aside."""
+        """A finding for each use that ignored values."""
         found = []
         for use, count in self._counts.items():
             if count:
@@ -71,7 +71,7 @@ def _uses(detector: Detector) -> Iterator[_Use]:
 
 
 def _sources(detector: Detector) -> dict[str, str] | None:
-    """Fields of a unit that may have several values, and the events' field each is made of."""
+    """Each field of a unit that may have several values, and the event field that it is made of."""
     group = detector.group
     if group is None:
         return None

@@ -12,11 +12,11 @@ from scoreback.service.state.batches import Progress
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import State
 
-_WAIT = 5.0  # seconds for a run that scores
+_WAIT = 5.0  # seconds to wait for a scoring run
 
 
 def exports_door(app: App) -> ExportsDoor:
-    """The door by which exports come in and go.
+    """The door through which exports come in and go.
 
     Raises:
         ConfigError: this SIEM has none.
@@ -32,7 +32,7 @@ def exports_door(app: App) -> ExportsDoor:
 def unload(app: App, stream: str, exports: Sequence[str]) -> Unloaded:
     """Take the events of *exports* out of *stream*; see `ExportsDoor.unload`.
 
-    No detector that could be scored is scored meanwhile: what it reads would not be told in time.
+    No detector can be scored meanwhile, as nobody would learn in time what it reads.
 
     Raises:
         StateError: a detector is being scored.
@@ -45,12 +45,12 @@ def unload(app: App, stream: str, exports: Sequence[str]) -> Unloaded:
 
 
 def trained(app: App) -> list[str]:
-    """Detectors that have versions: what these learnt stays learnt."""
+    """Detectors that have versions: what those have learnt stays learnt."""
     return Versions(app.state).detectors()
 
 
 def read_so_far(state: State) -> list[ReadSoFar]:
-    """How far every detector has read its events, batches that are in doubt included."""
+    """How far each detector has read its events, batches in doubt included."""
     known: list[Progress] = list(state.progress_of_all())
     for detector in {progress.detector for progress in known}:
         begun = (batch.next_progress for batch in state.open_batches(detector))
@@ -58,7 +58,7 @@ def read_so_far(state: State) -> list[ReadSoFar]:
     return [
         ReadSoFar(
             detector=progress.detector,
-            selection=selection_of(progress) or {"stream": "*"},  # not known: it may be any
+            selection=selection_of(progress) or {"stream": "*"},  # unknown: it may be any
             until=progress.watermark,
         )
         for progress in known

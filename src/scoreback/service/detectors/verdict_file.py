@@ -1,8 +1,8 @@
-"""Reads a file of verdicts on alerts, with what is wrong in each of its lines.
+"""Reads a file of verdicts on alerts, and says what is wrong in each of its lines.
 
 CSV with a header, in UTF-8, separated by commas, semicolons or tabs: ``alert`` (an alert's id, or
 the beginning of one), ``verdict``, and optionally ``at``, when it was given, and ``by``, who gave
-it. Other columns are for people.
+it. Other columns are ignored.
 """
 
 import csv
@@ -20,7 +20,7 @@ from scoreback.timestamps import FORMATS
 
 NEEDED = ("alert", "verdict")
 LARGEST_FILE = 50_000_000  # bytes; more verdicts than a team gives in its life
-# The first of these that the file has; the others are what `scoreback verdict --json` calls them.
+# Accepted names of each column, the first one preferred; `scoreback verdict --json` has the others.
 _CALLED = {
     "alert": ("alert", "alert_id", "id"),
     "verdict": ("verdict",),
@@ -33,11 +33,11 @@ _CALLED = {
 class Line:
     """One verdict of the file."""
 
-    number: int  # of the line
+    number: int  # line number in the file
     alert: str
     verdict: Verdict
-    at: datetime | None  # None: not said
-    by: str  # empty: not said
+    at: datetime | None  # None: not given
+    by: str  # empty: not given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +49,11 @@ class Wrong:
 
 
 def read_verdicts(path: Path) -> tuple[list[Line], list[Wrong]]:
-    """The verdicts of the file *path*, and the lines that say none.
+    """The verdicts in the file *path*, and the lines with errors.
 
     Raises:
         ConfigError: the file cannot be read.
-        DataError: it is not such a file.
+        DataError: it is not a file of verdicts.
     """
     try:
         rows = _rows(path, _text(path))

@@ -1,4 +1,4 @@
-"""Closes many alerts as a file of verdicts says: all of them, or none where a line is wrong."""
+"""Closes many alerts as a file of verdicts says: all of them, or none if a line is wrong."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -13,28 +13,28 @@ from scoreback.records import Alert
 from scoreback.service.app import App
 from scoreback.service.detectors.verdict_file import Line, Wrong, read_verdicts
 
-SHOWN = 20  # wrong lines that are named; the rest is counted
+SHOWN = 20  # wrong lines that are named; the others are only counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedAll:
-    """What became of a file of verdicts."""
+    """The result of closing alerts by a file of verdicts."""
 
-    closed: int  # alerts that have another verdict than before
-    unchanged: int  # the same verdict by the same person was there
+    closed: int  # alerts that got another verdict than before
+    unchanged: int  # alerts that had the same verdict by the same person already
     verdicts: Mapping[str, int]  # verdict → alerts of the file
 
 
 def close_all(app: App, file: Path, *, labeller: str, now: datetime) -> ClosedAll:
-    """Close the alerts of *file*; who gave a verdict, where the file does not say, is *labeller*.
+    """Close the alerts of *file*; *labeller* gave the verdicts for which the file names nobody.
 
-    Everything is looked at before the first alert is closed. The same file again changes nothing,
-    so that it can be given again where a SIEM stopped to answer in the midst of it.
+    Every line is checked before the first alert is closed. The same file a second time changes
+    nothing, so it can be run again after a SIEM stopped answering half-way.
 
     Raises:
         ConfigError: the file cannot be read, or the SIEM shows no alerts.
         DataError: names each line that is wrong; nothing was closed.
-        SiemUnavailable: the SIEM does not answer any more; says how many alerts were closed.
+        SiemUnavailable: the SIEM stopped answering; says how many alerts were closed.
     """
     door = app.connector.alerts
     if door is None:
@@ -87,7 +87,7 @@ def _alerts_of(door: AlertsDoor, lines: Sequence[Line]) -> tuple[dict[int, Alert
 
 
 def _untimely(lines: Sequence[Line], meant: Mapping[int, Alert], now: datetime) -> list[Wrong]:
-    """Verdicts that were given before their event, or are yet to come."""
+    """Verdicts dated before their event, or in the future."""
     wrong = []
     for line in lines:
         alert = meant.get(line.number)
@@ -103,7 +103,7 @@ def _untimely(lines: Sequence[Line], meant: Mapping[int, Alert], now: datetime) 
 
 
 def _twice(lines: Sequence[Line], meant: Mapping[int, Alert]) -> list[Wrong]:
-    """Lines about an alert that an earlier line has closed already."""
+    """Lines about an alert that an earlier line closes already."""
     first: dict[str, int] = {}
     wrong = []
     for line in lines:

@@ -1,1 +1,1 @@
-"""A detector as it is in force: its file, dated overrides, and the operating point that follows."""
+"""A detector as it is in force: its file, dated overrides, and the resulting operating point."""

@@ -1,4 +1,4 @@
-"""Changes what is in force of one key: checked first, dated, with its author, in the audit log."""
+"""Changes a key that is in force: checks the value, dates it with its author, and logs it."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ def change(
     reason: str,
     at: datetime,
 ) -> tuple[str, str]:
-    """Set *key* of *detector* to *value*, or let the file's own value hold again where it is None.
+    """Set *key* of *detector* to *value*; None makes the file's own value hold again.
 
     Returns:
         The value before and after, as the file writes them.

@@ -1,4 +1,4 @@
-"""A detector as it is in force: its file and the overrides that stand, but for what it locks."""
+"""A detector as it is in force: its file and the current overrides, except of locked keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """An override that does not count, and why."""
+    """An override that is refused, and why."""
 
     override: Override
     reason: str
@@ -28,7 +28,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """What holds for one detector now."""
+    """What is in force for one detector now."""
 
     detector: Detector  # its file, with *overrides* in place
     overrides: tuple[Override, ...]
@@ -36,7 +36,7 @@ class InForce:
 
     @property
     def latest_change(self) -> tuple[str, str]:
-        """Who changed last what is in force, and why."""
+        """Who last changed what is in force, and why."""
         if not self.overrides:
             return "file", "as the detector's file says"
         last = max(self.overrides, key=lambda one: one.at)
@@ -44,7 +44,7 @@ class InForce:
 
 
 def in_force(state: State, detector: Detector) -> InForce:
-    """*detector*, as its file has it, with the overrides of now; one that is refused is told."""
+    """*detector*, as its file has it, with the current overrides; those refused are listed."""
     counted, refused, result = [], [], detector
     for override in Overrides(state).current(detector.name):
         try:
@@ -85,13 +85,13 @@ def overridden(detector: Detector, key: str, value: str) -> Detector:
 
 
 def _with(model: _Model, path: Sequence[str], value: str) -> _Model:
-    """*model* with what *path* leads to set to *value*."""
+    """A copy of *model* in which the value at *path* is *value*."""
     name, *within = path
     if within:
         part: BaseModel = getattr(model, name) or _absent(model, name)
         return model.model_copy(update={name: _with(part, within, value)})
     field = type(model).model_fields[name]
-    # What bounds a value stands beside its type.
+    # The bounds of a value are stored beside its type.
     bounds = tuple(field.metadata)
     annotated: Any = Annotated[field.annotation, *bounds] if bounds else field.annotation
     typed: TypeAdapter[object] = TypeAdapter(annotated)
@@ -99,7 +99,7 @@ def _with(model: _Model, path: Sequence[str], value: str) -> _Model:
 
 
 def _absent(model: BaseModel, name: str) -> BaseModel:
-    """The part *name* of *model*, which its file does not have, with nothing set in it."""
+    """The part *name* of *model*, which the file leaves out, with nothing set in it."""
     kinds: tuple[type[BaseModel], ...] = tuple(
         kind for kind in get_args(type(model).model_fields[name].annotation) if kind is not NoneType
     )

@@ -1,8 +1,8 @@
-"""The operating point of the version that scores: dated rows that say why alerts are as they are.
+"""The operating point of the version that scores: dated rows that explain its alerts.
 
 The threshold itself is paced within the day (`scoreback.models.judging.pacer`) between the floor
-and what the budget allows; here is what it is paced by. The artefact keeps the threshold that it
-was born with, for the days before anything is scored.
+and what the budget allows; the operating point says what it is paced by. The artefact keeps the
+threshold of its training, for the days before anything is scored.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ from scoreback.suppression import Suppression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingPoint:
-    """What scores become alerts of one version, and how they look."""
+    """What turns scores of one version into alerts, and how these look."""
 
     version: str
-    born: float  # the threshold of its training
-    keep_floor: float  # score from which on scores are stored
+    born: float  # the threshold from training
+    keep_floor: float  # scores from this one on are stored
     risk: RiskMap
     budget: float  # alerts a day
-    burst: float  # share of it
+    burst: float  # share of the budget
     day_starts: DayStart
     least_precision: float
     per_entity: int
@@ -43,7 +43,7 @@ class OperatingPoint:
 
     @property
     def pace(self) -> Pace:
-        """By what the threshold is paced: what is opened counts, whoever holds back the rest."""
+        """What paces the threshold: opened alerts count, whoever holds back the rest."""
         return Pace(
             budget=self.budget,
             burst=self.burst,
@@ -52,7 +52,7 @@ class OperatingPoint:
         )
 
     def body(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The point as JSON values."""
         return {
             **asdict(self),
             "risk": asdict(self.risk),
@@ -63,7 +63,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """A row of the table: the point, from when on, by whom and why."""
+    """A row of the table: the point, since when it holds, by whom and why."""
 
     version: str
     at: datetime
@@ -73,7 +73,7 @@ class Noted:
 
 
 def operating_point(detector: Detector, version: str, artifact: Artifact) -> OperatingPoint:
-    """The point of *version* under *detector* as it is in force."""
+    """The operating point of *version* under *detector* as it is in force."""
     alerts = detector.alerts
     return OperatingPoint(
         version=version,
@@ -91,9 +91,9 @@ def operating_point(detector: Detector, version: str, artifact: Artifact) -> Ope
 
 
 def pace_digest(point: OperatingPoint, pace: Pace) -> str:
-    """Names all that a cut depends on beside what was scored; 16 hex digits."""
+    """A digest of everything that a cut depends on besides the scores; 16 hex digits."""
     paced = asdict(pace)
-    spared = paced.pop("spared")  # steps of before knew none; what is over changes no later cut
+    spared = paced.pop("spared")  # older steps have none, and no later cut needs it
     if spared is not None and spared["part"] is not None:
         paced["part"] = spared["part"]
     text = json.dumps([paced, str(point.day_starts), point.born], default=str)
@@ -103,7 +103,7 @@ def pace_digest(point: OperatingPoint, pace: Pace) -> str:
 def note_point(
     state: State, detector: str, point: OperatingPoint, *, author: str, reason: str, at: datetime
 ) -> bool:
-    """Write down that *point* is in force, unless it was written last; whether it is new."""
+    """Record that *point* is in force, unless it is the last one recorded; whether it is new."""
     t = tables.operating_points
     body = json.dumps(point.body(), sort_keys=True, allow_nan=False)
     newest = sa.select(t.c.version, t.c.body).where(t.c.detector == detector)

@@ -1,4 +1,4 @@
-"""Overrides of a file's keys: set and removed by people, dated, and never forgotten."""
+"""Overrides of a file's keys: people set and remove them; all are dated and kept for ever."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from scoreback.service.state.audit import AuditEntry, record
 from scoreback.service.state.workspace_state import State
 from scoreback.times import MICROSECOND
 
-OWN = ""  # source of what was set by a command of ours
+OWN = ""  # the source of overrides that Scoreback's own commands set
 
 
 class Overrides:
@@ -23,14 +23,14 @@ class Overrides:
         self._database = state.database
 
     def add(self, override: Override, *, source: str = OWN) -> bool:
-        """Put *override* on top of what there is; in the audit log, too.
+        """Add *override* as the latest of its key, and add it to the audit log.
 
         Args:
             override: what changes.
-            source: the connection whose pages it was made in.
+            source: the connection whose settings pages it was made in.
 
         Returns:
-            Whether it is new: the same one again changes nothing.
+            Whether it is new: adding the same one again changes nothing.
         """
         t = tables.overrides
         row = {
@@ -64,7 +64,7 @@ class Overrides:
         return True
 
     def knows(self, override: Override) -> bool:
-        """Whether *override* is there already, whatever it came from."""
+        """Whether *override* is known already, from whatever source."""
         t = tables.overrides
         same = (
             t.c.detector == override.detector,
@@ -79,13 +79,13 @@ class Overrides:
             )
 
     def next_time(self, detector: str, key: str, now: datetime) -> datetime:
-        """The time of a change made *now*: after what is known, whatever another's clock said."""
+        """The time of a change made *now*: after all known ones, whatever their clocks said."""
         with self._database.reads() as connection:
             known = _latest(connection, detector).get(key)
         return now if known is None else max(now, known.at + MICROSECOND)
 
     def latest(self) -> dict[tuple[str, str], Override]:
-        """The latest of each detector's key, removals too."""
+        """The latest override of each detector's key, removals included."""
         found = {}
         with self._database.reads() as connection:
             names = connection.scalars(sa.select(tables.overrides.c.detector).distinct()).all()
@@ -95,13 +95,13 @@ class Overrides:
         return found
 
     def current(self, detector: str) -> tuple[Override, ...]:
-        """Those of *detector* that stand, by key: of each key the latest, unless it was removed."""
+        """The overrides of *detector* in force, by key: the latest of each key, unless removed."""
         with self._database.reads() as connection:
             latest = _latest(connection, detector)
         return tuple(one for _, one in sorted(latest.items()) if one.value is not None)
 
     def detectors(self) -> Sequence[str]:
-        """Names of the detectors of which something is overridden, or once was."""
+        """Names of the detectors that have, or once had, an override."""
         t = tables.overrides
         with self._database.reads() as connection:
             return list(
@@ -119,7 +119,7 @@ class Overrides:
 
 
 def _latest(connection: sa.Connection, detector: str) -> dict[str, Override]:
-    """The latest of each key; of two at the same moment, the one that came to us last."""
+    """The latest override of each key; of two at the same moment, the one that reached us last."""
     t = tables.overrides
     query = sa.select(t).where(t.c.detector == detector).order_by(t.c.at, t.c.id)
     return {

@@ -10,7 +10,7 @@ KEY = "enabled"  # the key of the file that a pause overrides
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """Why a detector raises no alert."""
+    """Why a detector raises no alerts."""
 
     by: str = ""  # empty: its file says so
     since: datetime | None = None
@@ -18,7 +18,7 @@ class Paused:
 
     @property
     def in_words(self) -> str:
-        """A sentence without a full stop."""
+        """The reason as a sentence without a full stop."""
         if self.since is None:
             return "its file switches it off: it raises no alerts"
         why = f": {self.reason}" if self.reason else ""
@@ -26,7 +26,7 @@ class Paused:
 
 
 def paused(now: InForce) -> Paused | None:
-    """Why nothing is raised by what is in force; None: alerts are raised."""
+    """Why the detector in force raises no alerts; None: it raises them."""
     if now.detector.enabled:
         return None
     for one in now.overrides:

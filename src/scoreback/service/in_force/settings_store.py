@@ -1,10 +1,10 @@
-"""Keeps the state and the SIEM's own store of settings alike: what either has newer, both get.
+"""Keeps the state and the SIEM's own store of settings in sync: each gets what the other has newer.
 
-What a service wrote into the store is told by what it noted there, and is adopted as it stands: so
-a workspace on another machine finds all overrides again, and nobody hears an echo. What a person
-wrote by hand has no author and time that could be trusted; it is dated when it is seen, and noted
-in the store before it counts, so that of several services one alone takes it over. Each change is
-in the audit log.
+A change that a service wrote into the store is known by the service's note there, and is adopted as
+it stands: so a workspace on another machine finds all overrides again, and no service reads its own
+change as news. A change that a person wrote by hand has no trustworthy author and time; it is dated
+when it is seen, and noted in the store before it counts, so that only one of several services takes
+it over. Every change is in the audit log.
 """
 
 import re
@@ -25,21 +25,21 @@ from scoreback.times import MICROSECOND, micros
 NOBODY = "unknown, by hand in the index of settings"
 READ, OF_FILE, IN_FORCE, REFUSED = "read", "the file's own value", "in force", "refused"
 
-_KIND, _READ_KIND = "setting", "setting, as read"  # of things in the SIEM that the state remembers
-_ROUNDS = 3  # of reading and writing, while somebody else writes at the same moment
-_NAME = re.compile(r"[a-z][a-z0-9_\-]{0,62}")  # of a detector, as its file has it
+_KIND, _READ_KIND = "setting", "setting, as read"  # kinds that the state remembers
+_ROUNDS = 3  # of reading and writing, if somebody else writes at the same moment
+_NAME = re.compile(r"[a-z][a-z0-9_\-]{0,62}")  # a detector's name, as in its file
 
 
 def sync_store(
     app: App, store: SettingsStore, *, now: datetime, warn: Callable[[str], None]
 ) -> int:
-    """Bring the state and *store* to the same overrides; how many are new to the state.
+    """Bring the state and *store* to the same overrides; return how many are new to the state.
 
     Args:
         app: the open workspace.
-        store: of its connection.
-        now: when what a person did counts as done.
-        warn: told what cannot count, and why.
+        store: the settings store of the connection.
+        now: the time that changes made by hand get.
+        warn: called with what cannot count, and why.
 
     Raises:
         SiemUnavailable: the SIEM did not answer; what was done stands.
@@ -59,10 +59,10 @@ def sync_store(
 
 
 def tell_store(store: SettingsStore, name: str, now: InForce) -> None:
-    """Say in *store* which settings of the detector called *name* are in force, and which are not.
+    """Record in *store* which settings of the detector called *name* are in force, and which not.
 
-    The caller does it where something changed, not again and again: two services with different
-    files of one detector would else write without end.
+    Call it only where something changed: two services with different files of one detector would
+    otherwise overwrite each other without end.
 
     Raises:
         SiemError: the store cannot be read.
@@ -78,7 +78,7 @@ def tell_store(store: SettingsStore, name: str, now: InForce) -> None:
 
 @dataclass(slots=True)
 class _Sync:
-    """One round: reads all that is there, and writes where it is not what it should be."""
+    """One round: reads everything there, and writes what is not as it should be."""
 
     app: App
     store: SettingsStore
@@ -86,7 +86,7 @@ class _Sync:
     now: datetime
     warn: Callable[[str], None]
     new: int = 0
-    lost: bool = False  # somebody else wrote meanwhile, so that there is more to do
+    lost: bool = False  # somebody else wrote meanwhile, so another round is needed
     writes: bool = True
     overrides: Overrides = field(init=False)
     latest: dict[tuple[str, str], Override] = field(init=False)
@@ -97,7 +97,7 @@ class _Sync:
         self.writes = self.store.writable
 
     def run(self) -> None:
-        """Take over what is new there, then put there what is new here."""
+        """Take over what is new in the store, then write into it what is new in the state."""
         kept: dict[tuple[str, str], Entry] = {}
         spare: list[Entry] = []
         for entry in self.store.entries():
@@ -123,7 +123,7 @@ class _Sync:
                 self._restore(about, override)
 
     def _take_over(self, entry: Entry, over: Entry | None) -> bool:
-        """Date what a person wrote, note it there, then adopt it; whether it was adopted."""
+        """Date what a person wrote, note it in the store, then adopt it; whether it was adopted."""
         dated = self._dated(entry)
         if not self._keep(dated, over):
             if self.writes or self._was_read(entry):
@@ -133,7 +133,7 @@ class _Sync:
         return True
 
     def _dated(self, entry: Entry) -> Override:
-        """What *entry* says, by whom it says and when, as far as that can be."""
+        """The override that *entry* describes, with its author and time if these can be trusted."""
         before, known = entry.noted, self.latest.get((entry.detector, entry.key))
         new_author = before is None or entry.author != before.author
         new_reason = before is None or entry.reason != before.reason
@@ -152,7 +152,7 @@ class _Sync:
         )
 
     def _from_spare(self, entry: Entry) -> None:
-        """A document that a person added under a name of its own becomes the one of its key."""
+        """Move what a person added under a name of its own to the document of its key."""
         about = (entry.detector, entry.key)
         there = self.store.entry(*about) if self.writes else None
         if there is not None and (there.detector, there.key) != about:
@@ -169,13 +169,13 @@ class _Sync:
             self._try("remove a spare document", lambda: self.store.drop(entry))
 
     def _renew(self, entry: Entry, override: Override) -> None:
-        """Put *override*, the latest of its key, over the older one that stands there."""
+        """Write *override*, the latest of its key, over the older one in the store."""
         noted = entry.noted
         if noted is not None and not entry.by_hand and noted.at < override.at:
             self._keep(override, entry)
 
     def _restore(self, about: tuple[str, str], override: Override) -> None:
-        """Put *override* into the store, unless it was there and a person took it out."""
+        """Write *override* into the store; if a person removed it there, adopt the removal."""
         if override.value is None:
             return
         there = self.store.entry(*about)  # a search may not show it yet
@@ -192,7 +192,7 @@ class _Sync:
         )
 
     def _adopt(self, override: Override) -> None:
-        """Have the state know *override*, which the store has; again, and nothing changes."""
+        """Add *override*, which the store has, to the state; a second time changes nothing."""
         about = (override.detector, override.key)
         if not self.overrides.knows(override):
             self.new += self.overrides.add(override, source=self.app.connector.name)
@@ -202,7 +202,7 @@ class _Sync:
             self.latest[about] = override
 
     def _keep(self, override: Override, over: Entry | None) -> bool:
-        """Write it into the store; False where somebody else wrote, or where that is refused."""
+        """Write *override* into the store; False if somebody else wrote, or if that is refused."""
         stands = OF_FILE if override.value is None else READ
         done = self._try("keep it", lambda: self.store.keep(override, over, stands=stands))
         if done:
@@ -210,7 +210,7 @@ class _Sync:
         return done
 
     def _try(self, what: str, write: Callable[[], bool]) -> bool:
-        """Write into the store where that may be; False too where somebody else wrote."""
+        """Write into the store if that is allowed; False also if somebody else wrote."""
         if not self.writes:
             return False
         try:
@@ -223,7 +223,7 @@ class _Sync:
         return done
 
     def _refuse(self, entry: Entry, why: str) -> None:
-        """Say once that *entry* cannot count."""
+        """Report once that *entry* cannot count."""
         said = f"{REFUSED}: {why}"
         if entry.stands == said or self._was_read(entry):
             return

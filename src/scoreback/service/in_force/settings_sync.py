@@ -1,4 +1,4 @@
-"""Brings overrides that were made in the SIEM's own pages into the state."""
+"""Brings overrides that were made on the SIEM's own pages into the state."""
 
 import logging
 from collections.abc import Callable
@@ -12,29 +12,29 @@ from scoreback.service.in_force.detector import InForce
 from scoreback.service.in_force.overrides import Overrides
 from scoreback.service.in_force.settings_store import sync_store, tell_store
 
-OVERLAP = timedelta(hours=1)  # asked for again: the SIEM may show a change late
+OVERLAP = timedelta(hours=1)  # read again each time, as the SIEM may show a change late
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-_JOB, _ALL = "settings", "all"  # a lock for who brings them in
+_JOB, _ALL = "settings", "all"  # the lock of whoever brings them in
 _LONGEST_WAIT = 10.0  # seconds
 
 _log = logging.getLogger(__name__)
 
 
 def log_warning(text: str) -> None:
-    """Tell the log."""
+    """Log *text* as a warning."""
     _log.warning("%s", text)
 
 
 def sync_settings(app: App, *, now: datetime, warn: Callable[[str], None] = log_warning) -> int:
-    """Read what is new behind the settings door; how many overrides are.
+    """Read what is new behind the settings door; return how many overrides are new.
 
-    Where the SIEM also keeps what the service changes, it gets that. A SIEM that does not answer,
-    or refuses, changes nothing: what was in force stays so.
+    Where the SIEM also stores what the service changes, it gets those changes. If a SIEM does not
+    answer, or refuses, nothing changes: what was in force stays in force.
 
     Args:
         app: the open workspace.
-        now: the clock: when what a person did past us counts as done.
-        warn: told what could not be read, written or taken over.
+        now: the current time, which changes made by hand get.
+        warn: called with what could not be read, written or taken over.
     """
     door = app.connector.settings
     if door is None:
@@ -46,7 +46,7 @@ def sync_settings(app: App, *, now: datetime, warn: Callable[[str], None] = log_
                 try:
                     held.enter_context(app.state.lock(_ALL, _JOB, wait=_LONGEST_WAIT))
                 except StateError:
-                    return 0  # whoever holds it brings them in
+                    return 0  # the process that holds the lock brings them in
                 return sync_store(app, door, now=now, warn=warn)
         last = overrides.latest_of(app.connector.name)
         found = list(door.overrides(_FIRST if last is None else last - OVERLAP))
@@ -57,7 +57,7 @@ def sync_settings(app: App, *, now: datetime, warn: Callable[[str], None] = log_
 
 
 def tell_settings(app: App, name: str, now: InForce) -> None:
-    """Say in the SIEM which settings of the detector called *name* count, where it can be said."""
+    """Record in the SIEM which settings of the detector *name* count, where it stores that."""
     door = app.connector.settings
     if isinstance(door, SettingsStore):
         try:

@@ -1,1 +1,1 @@
-"""Labels that are collected, doubted and kept: quarantine, golden attacks, the harvest."""
+"""Harvests verdicts, quarantines doubtful ones, and adds the chances that units were drawn with."""

@@ -1,4 +1,4 @@
-"""Tells by which chance units were drawn, where verdicts come without it from the SIEM."""
+"""Adds the chance that a unit was drawn with, where the SIEM returns its verdict without it."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ _NAME = "propensity"
 
 
 def with_chances(database: Database, detector: str, labels: pa.Table) -> pa.Table:
-    """*labels* whose verdicts on what was drawn of *detector* have their ``propensity``, if known.
+    """*labels*, with the ``propensity`` of verdicts on units drawn for *detector*, where known.
 
-    That is what was audited, and what only a shadow would show.
+    Units are drawn to be audited, or because only a shadow would show them.
     """
     for rule, since in (
         (audit_rule_name(detector), audits_since),

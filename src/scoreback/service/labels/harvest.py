@@ -1,4 +1,4 @@
-"""Fills the label ledger from the SIEM's verdicts, between trainings too, and looks for floods."""
+"""Fills the label ledger with the SIEM's verdicts, between trainings too, and looks for floods."""
 
 from datetime import datetime
 
@@ -11,9 +11,9 @@ from scoreback.service.state.label_ledger import LabelLedger, Synced
 
 
 def harvest(app: App, detector: Detector, *, now: datetime) -> tuple[Synced, list[Held]] | None:
-    """Take over what the SIEM tells of verdicts; None where *detector* learns from none.
+    """Take over verdicts from the SIEM; None where *detector* learns from none.
 
-    The sooner a verdict is in the ledger, the surer it stays known when it came: a SIEM forgets.
+    The sooner a verdict is in the ledger, the surer is the time when it came: a SIEM forgets.
 
     Raises:
         SiemUnavailable: the SIEM did not answer; what was added stands.

@@ -1,7 +1,7 @@
-"""Leaves doubtful verdicts out of what is learnt from, until somebody accepts them.
+"""Keeps doubtful verdicts out of training until somebody accepts them.
 
-What is in quarantine as of a moment follows from the label ledger and from the decisions that were
-made by then, so that training as of that moment gives the same for ever.
+The quarantine as of a moment follows from the label ledger and from the decisions made by then, so
+training as of that moment gives the same result for ever.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from scoreback.times import EPOCH, micros
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A case, what was decided about it, and how many of its verdicts are left out."""
+    """A case, the decision about it, and how many of its verdicts are left out."""
 
     case: Noted
     decision: Decision | None
@@ -41,12 +41,12 @@ class Held:
 
     @property
     def waits(self) -> bool:
-        """Whether somebody has to decide."""
+        """Whether somebody still has to decide."""
         return self.left_out > 0 and (self.decision is None or self.decision.decision == ACCEPTED)
 
     @property
     def by_unknown(self) -> bool:
-        """Whether the SIEM does not say whose verdicts these are: perhaps those of several."""
+        """Whether the SIEM does not say whose verdicts these are; they may be several people's."""
         return self.case.labeller == UNKNOWN_LABELLER
 
 
@@ -64,7 +64,7 @@ def without_floods(
 def without_contradictions(
     app: App, detector: Detector, labels: pa.Table, rows: pa.Table, as_of: datetime
 ) -> tuple[pa.Table, list[Held]]:
-    """*labels* without verdicts that others contradict on near-duplicates; and the cases."""
+    """*labels* without verdicts that others on near-duplicates contradict; and the cases."""
     by_then = pc.less_equal(labels["label_time"], pa.scalar(as_of))
     by_person = pc.invert(pc.equal(labels["labeller"], labels["source"]))  # of files and fields
     verdicts = labels.filter(pc.and_(by_then, pc.fill_null(by_person, False)))
@@ -75,14 +75,14 @@ def without_contradictions(
 
 
 def note_held(app: App, detector: str, held: Sequence[Held], kinds: Sequence[str]) -> None:
-    """Keep the cases of these *kinds* where people look for them."""
+    """Record the cases of these *kinds*, so that people can list them."""
     for kind in kinds:
         cases = [one.case for one in held if one.case.kind == kind]
         note(app.state, app.connector.name, detector, kind, cases)
 
 
 def in_quarantine(app: App, detector: Detector, now: datetime) -> list[Held]:
-    """The cases as of *now*: floods as the ledger has them, contradictions as last trained."""
+    """The cases as of *now*: floods by the ledger, contradictions by the last training."""
     ledger = LabelLedger(app.state, app.connector.name)
     whole = ledger.labels(detector.name, since=EPOCH, as_of=now)
     whole = whole.filter(pc.less_equal(whole["label_time"], pa.scalar(now)))
@@ -100,13 +100,13 @@ def in_quarantine(app: App, detector: Detector, now: datetime) -> list[Held]:
 def decide_on(
     app: App, detector: Detector, given: str, decision: str, *, by: str, reason: str, at: datetime
 ) -> Held:
-    """Accept or reject the case that *given* names, whole or by its beginning.
+    """Accept or reject the case with the id *given*, which may be shortened to its beginning.
 
-    An acceptance holds for the verdicts that were given until then; later ones of the same flood
-    are doubted anew. Where the same was decided already, nothing changes.
+    An acceptance covers the verdicts given until then; later ones of the same flood are doubted
+    again. If the same was decided already, nothing changes.
 
     Raises:
-        StateError: no case, or more than one, is called so.
+        StateError: no case, or more than one, has such an id.
     """
     found = in_quarantine(app, detector, at)
     meant = [one for one in found if given and one.case.case_id.startswith(given)]
@@ -128,7 +128,7 @@ def decide_on(
 
 
 def in_words(held: Sequence[Held]) -> str | None:
-    """How many verdicts wait in quarantine; None where none do."""
+    """A sentence on how many verdicts wait in quarantine; None where none do."""
     waiting = [one for one in held if one.waits]
     if not waiting:
         return None
@@ -142,7 +142,7 @@ def in_words(held: Sequence[Held]) -> str | None:
 def _held(
     app: App, detector: Detector, cases: Sequence[Case], labels: pa.Table, as_of: datetime
 ) -> tuple[list[Held], pa.Table]:
-    """Cases with what was decided by *as_of*, and the rows of *labels* that are left out."""
+    """The cases with the decisions made by *as_of*, and the rows of *labels* that are left out."""
     made = decisions(app.state, app.connector.name, detector.name, as_of)
     times = labels["label_time"].cast(pa.int64()).to_numpy()
     held, doubted = [], [np.array([], dtype=np.int64)]
@@ -163,7 +163,7 @@ _IDENTITY = ("label_time", "labeller", "alert_id", "event_id", "entity", "verdic
 
 
 def _without(labels: pa.Table, doubted: pa.Table) -> pa.Table:
-    """*labels* but for those that are also *doubted*."""
+    """*labels* without those that are *doubted*; withdrawals stay."""
     if not doubted.num_rows:
         return labels
     gone = {*zip(*(doubted[name].to_pylist() for name in _IDENTITY), strict=True)}

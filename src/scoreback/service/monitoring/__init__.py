@@ -1,5 +1,5 @@
-"""How detectors are doing: computed every hour, told to the SIEM, and shown by `scoreback health`.
+"""How detectors are doing: computed hourly, written to the SIEM, and shown by `scoreback health`.
 
-Each part makes health documents of its kinds; `monitor` puts them together. Names and units are
+Each module makes health documents of its kinds; `monitor` collects them. Names and units are
 those of `scoreback.health` and docs/health.md.
 """

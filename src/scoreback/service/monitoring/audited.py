@@ -1,4 +1,4 @@
-"""What people said of audits: an estimate of the attacks that raised no alert."""
+"""What people found in audits: an estimate of the attacks that raised no alert."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from scoreback.records import Alert, Stage, TimeWindow, Verdict
 from scoreback.service.deploying.artifacts import load_artifact
 from scoreback.service.monitoring.subject import DAY, Subject
 
-WINDOW = 30 * DAY  # of what is asked about: an audit or two a day tell little in less
+WINDOW = 30 * DAY  # of audits: one or two a day tell little in less time
 
 
 def audited(
     subject: Subject, alerts: Sequence[Alert], audits: Sequence[Alert]
 ) -> dict[str, Figure | None]:
-    """Missed attacks of the champion, by the verdicts on *audits*; nothing where none are wanted.
+    """Estimate the champion's missed attacks by the verdicts on *audits*; empty if none are wanted.
 
-    Of what is older than ``mature_after``, of the last 30 days; no estimate where the champion
-    scored nothing then. Hits that joined an alert count as if nobody had seen them.
+    It covers the last 30 days, except what is younger than ``mature_after``; no estimate where the
+    champion scored nothing then. Hits that joined an alert count as if nobody had seen them.
     """
     if subject.detector.alerts.audit is None:
         return {}
@@ -75,7 +75,7 @@ def audited(
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Scores of some alerts, and what people said of each."""
+    """Scores of some alerts, and people's verdicts on each."""
 
     scores: NDArray[np.float64]
     known: NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""How far what a detector scores has moved from what it was trained on."""
+"""How far the events that a detector scores have moved from what it was trained on."""
 
 from scoreback.health import HealthDocument, Kind
 from scoreback.models.judging.home import Compared, Home
@@ -9,7 +9,7 @@ from scoreback.service.state.scored_counts import newest_event
 
 
 def drift(subject: Subject) -> list[HealthDocument]:
-    """Documents of scores and of each feature; none where there is nothing to compare.
+    """Documents for the scores and for each feature; none where there is nothing to compare.
 
     Raises:
         ArtifactError: the champion is damaged.
@@ -26,7 +26,7 @@ def drift(subject: Subject) -> list[HealthDocument]:
 
 
 def moved(home: Home) -> dict[str, float]:
-    """How far the scores have moved, and how far they usually are."""
+    """How far the scores have moved from those of training, and how far they usually move."""
     return {"psi": home.scores.psi, "usual_psi": home.scores.usual_psi}
 
 

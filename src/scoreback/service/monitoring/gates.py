@@ -1,4 +1,4 @@
-"""What the gate says of a detector's shadows: of those that score, and of those it is done with."""
+"""The gate's verdicts on a detector's shadows, and on versions that were shadows until lately."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from scoreback.service.state.audit import AuditEntry, audit_log
 from scoreback.service.state.gate_verdicts import GateVerdict, decision_on, last_verdicts
 from scoreback.service.state.versions import Versions
 
-WINDOW = 30 * DAY  # that a verdict is told of a version that is no shadow any more
+WINDOW = 30 * DAY  # how long a verdict is shown for a version that is no shadow any more
 WAITING, BETTER = "waiting", "better"
 _NOT_LOOKED = "both have scored enough; the gate compares once a day"
 
@@ -36,7 +36,7 @@ def gates(subject: Subject) -> list[HealthDocument]:
 def _of_shadow(
     subject: Subject, shadow: ModelVersion, verdict: GateVerdict | None
 ) -> HealthDocument | None:
-    """What is to be said of a version that scores beside the champion, if the gate looks at it."""
+    """The document of a shadow; None where the gate does not look at shadows."""
     if verdict is not None and verdict.against == subject.champion.version:
         approval = subject.detector.gate.approval == "manual" and verdict.outcome == BETTER
         figures = _figures(subject, verdict) | {"awaits_approval": float(approval)}

@@ -1,4 +1,4 @@
-"""Attacks that later labels and incidents tell of, and that no alert of the detector showed."""
+"""Attacks that later labels and incidents tell of, but that no alert of the detector showed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -17,16 +17,16 @@ from scoreback.service.in_force.holding import held_back_here
 from scoreback.service.monitoring.subject import DAY, Subject
 from scoreback.service.state.label_ledger import LabelLedger
 
-SCORES = 7 * DAY  # of stored scores that positives are looked up in: reading more costs each hour
+SCORES = 7 * DAY  # of stored scores that positives are looked up in; more costs too much each hour
 _LABELS = 30 * DAY
 
 
 def missed(subject: Subject, alerts: Sequence[Alert]) -> dict[str, float]:
     """How many positives, by event and by incident, no alert of the detector showed.
 
-    An event counts where its score is stored and neither raised an alert nor was held back for one
-    of its entity: a lower bound, as most scores below the threshold are only counted. An incident
-    counts where no alert of its entity lies in its time.
+    An event counts if its score is stored, and neither raised an alert nor was held back in favour
+    of another of its entity: a lower bound, as most scores below the threshold are only counted. An
+    incident counts if no alert of its entity lies within its time.
     """
     labels = _labels(subject)
     if labels is None:
@@ -42,7 +42,7 @@ def missed(subject: Subject, alerts: Sequence[Alert]) -> dict[str, float]:
 
 
 def _labels(subject: Subject) -> pa.Table | None:
-    """Labels of the last weeks, as training would see them now; None where there is no source."""
+    """Labels of the last weeks, as training would see them now; None without a source of labels."""
     spec, app, since = subject.detector.labels, subject.app, subject.now - _LABELS
     found = []
     if spec.verdicts is not None and app.connector.labels is not None:
@@ -61,11 +61,11 @@ def _labels(subject: Subject) -> pa.Table | None:
 
 
 def _unalerted(subject: Subject, positive: pa.Array) -> int:
-    """How many of the *positive* events have a stored live score, and none that analysts saw."""
+    """How many *positive* events have a stored live score, but no alert that analysts saw."""
     query = ScoreQuery(detector=subject.name, window=subject.last(SCORES), stage=Stage.LIVE.value)
     held_back = held_back_here(subject.app.connector.rules, subject.detector.alerts.throttle)
     shown: set[str] = set()
-    quiet: dict[str, tuple[str, date] | None] = {}  # event → whose alert it may have joined, when
+    quiet: dict[str, tuple[str, date] | None] = {}  # event → entity, day of an alert it may join
     alerted: set[tuple[str, date]] = set()
     for batch in subject.app.connector.scores.read(query):
         alerts = batch.batch.filter(batch.batch["alert"])
@@ -91,14 +91,14 @@ def _rows(scores: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def _day_of(row: Mapping[str, Any]) -> tuple[str, date] | None:
-    """Whose alerts of which UTC day a hit joins; None where it has no entity."""
+    """The entity and the UTC day whose alerts a hit joins; None where it has no entity."""
     return None if row["entity"] is None else (row["entity"], row["event_time"].date())
 
 
 def _missed_incidents(
     subject: Subject, labels: Sequence[dict[str, Any]], alerts: Sequence[Alert]
 ) -> int:
-    """How many incidents that began lately have no alert of their entity in their time."""
+    """How many incidents that began lately have no alert of their entity within their time."""
     taken_back = {_key(label) for label in labels if label["withdrawn"]}
     true = {
         _key(label): label

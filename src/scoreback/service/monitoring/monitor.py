@@ -1,4 +1,4 @@
-"""Looks at one detector: all its health documents, and their way into the SIEM."""
+"""Looks at one detector: makes all its health documents, and writes them to the SIEM."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from scoreback.service.state.versions import Versions
 
 
 def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:
-    """How *detector* is doing, its status first; nothing while no version scores.
+    """The health documents of *detector*, its status first; none while no version scores.
 
     Raises:
         ArtifactError: the champion is damaged.
@@ -48,14 +48,14 @@ def health_of(app: App, detector: Detector, *, now: datetime) -> list[HealthDocu
 
 
 def monitor(app: App, detector: Detector, *, now: datetime) -> list[HealthDocument]:
-    """Tell the SIEM how *detector* is doing, and let rules about health look at it.
+    """Write the health of *detector* to the SIEM, and have the rules about health look at it.
 
-    Again at the same moment, and nothing changes.
+    A second call for the same moment changes nothing.
 
     Raises:
         ArtifactError: the champion is damaged.
         SiemUnavailable: the SIEM did not answer.
-        SiemRefused: a right or a template is missing.
+        SiemRefused: a privilege or a template is missing.
     """
     documents, door = health_of(app, detector, now=now), app.connector.health
     if documents and door is not None:

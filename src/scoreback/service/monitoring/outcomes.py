@@ -1,7 +1,7 @@
-"""What became of a detector's alerts: precision beside its promise, volume beside the budget.
+"""What became of a detector's alerts: precision against its promise, volume against the budget.
 
-What an analyst closed is an outcome; what is younger than the detector's ``mature_after`` is not
-asked yet. Our own closings say nothing.
+An outcome is what an analyst closed an alert as. Alerts younger than the detector's
+``mature_after`` do not count yet, and alerts that we closed ourselves say nothing.
 """
 
 import math
@@ -28,34 +28,34 @@ from scoreback.service.state.quarantine_log import ACCEPTED
 from scoreback.service.state.scored_counts import first_hour
 from scoreback.times import micros, moment
 
-WINDOW = 30 * DAY  # of alerts whose precision is told
-WEEK = 7 * DAY  # of alerts whose number is told
+WINDOW = 30 * DAY  # of alerts that precision is computed from
+WEEK = 7 * DAY  # of alerts that the volume is computed from
 _Z = 1.6449  # 90 % interval, as training's
 
 
 class Outcome(Protocol):
-    """What is asked of an alert to tell precision."""
+    """What precision needs to know of an alert."""
 
     @property
     def version(self) -> str:
-        """Of the detector that raised it."""
+        """The detector version that raised it."""
         ...
 
     @property
     def event_time(self) -> datetime:
-        """Of the unit that opened it."""
+        """The event time of the unit that opened it."""
         ...
 
     @property
     def verdict(self) -> Verdict | None:
-        """As it stands; None: it is not closed."""
+        """Its current verdict; None while it is not closed."""
         ...
 
 
 def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument]:
-    """Documents of precision, alerts and labels; verdicts *held* in quarantine count for nothing.
+    """Documents of precision, alerts and labels; verdicts *held* in quarantine do not count.
 
-    Of alerts nothing is told where the SIEM shows them to nobody but its own users.
+    Documents on alerts are left out where the SIEM shows alerts only to its own users.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
@@ -75,7 +75,7 @@ def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument
 
 
 def believed(alerts: Sequence[Alert], held: Sequence[Held]) -> list[Alert]:
-    """*alerts*, with verdicts that came in a flood and that nobody accepted taken for none."""
+    """*alerts*, with verdicts of floods that nobody accepted taken as no verdict."""
     floods = [one for one in held if one.case.kind == FLOOD and one.left_out]
     return [
         replace(alert, verdict=None) if any(_is_of(alert, one) for one in floods) else alert
@@ -84,7 +84,7 @@ def believed(alerts: Sequence[Alert], held: Sequence[Held]) -> list[Alert]:
 
 
 def _is_of(alert: Alert, flood: Held) -> bool:
-    """Whether *alert* was closed in that *flood*, and not before somebody accepted it."""
+    """Whether *alert* was closed in that *flood*, and no later acceptance covers it."""
     at, case, decision = alert.closed_at, flood.case, flood.decision
     if at is None or alert.labeller != case.labeller or not case.first <= at <= case.last:
         return False
@@ -92,7 +92,7 @@ def _is_of(alert: Alert, flood: Held) -> bool:
 
 
 def quarantined(held: Sequence[Held]) -> dict[str, float]:
-    """How many verdicts of *held* cases wait for somebody to decide, by why they are doubted."""
+    """How many verdicts of *held* cases wait for a decision, by the reason for doubt."""
     waiting = {
         kind: float(sum(one.left_out for one in held if one.waits and one.case.kind == kind))
         for kind in KINDS
@@ -105,7 +105,7 @@ def quarantined(held: Sequence[Held]) -> dict[str, float]:
 
 
 def interval(true: int, judged: int) -> tuple[float, float]:
-    """Wilson's 90 % interval of a share; within 0..1 also for few."""
+    """Wilson's 90 % interval of a share; within 0..1 even for few."""
     if not judged:
         return 0.0, 1.0
     share, z2 = true / judged, _Z**2
@@ -115,9 +115,9 @@ def interval(true: int, judged: int) -> tuple[float, float]:
 
 
 def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Sequence[Alert] | None:
-    """The alerts of *detector*, oldest first, our own closings undone.
+    """The alerts of *detector*, oldest first, with our own closings undone.
 
-    None where the SIEM shows its alerts to nobody but its own users.
+    None where the SIEM shows alerts only to its own users.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
@@ -135,7 +135,7 @@ def all_alerts(app: App, detector: str, window: TimeWindow | None = None) -> Seq
 def precision_of(
     detector: Detector, alerts: Sequence[Outcome], version: str, now: datetime
 ) -> dict[str, float]:
-    """What came of the *alerts* of one *version* that are old enough to have been judged *now*."""
+    """What became of those *alerts* of *version* that are old enough to have been judged *now*."""
     mature = now - detector.labels.mature_after
     mine = [a for a in alerts if a.version == version and a.event_time <= mature]
     verdicts = Counter(a.verdict for a in mine if a.verdict is not None)
@@ -162,7 +162,7 @@ def precision_of(
 
 
 def promised(metrics: dict[str, float]) -> dict[str, float]:
-    """What training promised, of those figures that it gave."""
+    """The figures that training promised, of those that it gave."""
     names = {"promised": "precision", "promised_low": "precision_low",
              "promised_high": "precision_high"}  # fmt: skip
     values = {own: metrics.get(name, math.nan) for own, name in names.items()}
@@ -196,7 +196,7 @@ def _volume(
 ) -> HealthDocument:
     """Alerts a day over the last week, or since scoring began where that is less.
 
-    What is explored is out of the budget and counts with the champion's *alerts*; audits do not.
+    Explored alerts are part of the budget, and count with the champion's *alerts*; audits do not.
     """
     now, budget = subject.now, subject.detector.alerts.budget
     began = first_hour(subject.app.state, subject.name)
@@ -228,7 +228,7 @@ def _volume(
 
 
 def _suppressed(subject: Subject, today: datetime) -> dict[str, float]:
-    """How many hits we held back; nothing where the SIEM's rules do."""
+    """How many hits we held back; empty where the SIEM's rules do that."""
     if not held_back_here(subject.app.connector.rules, subject.detector.alerts.throttle):
         return {}
     database, name = subject.app.state.database, subject.name

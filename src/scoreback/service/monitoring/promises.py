@@ -1,4 +1,4 @@
-"""What each version of a detector promised, beside what came of its alerts."""
+"""What each version of a detector promised, and what became of its alerts."""
 
 import math
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from scoreback.service.state.versions import Versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """One version; what is not known is absent from either."""
+    """One version; unknown figures are left out."""
 
     version: ModelVersion
     promised: dict[str, float]  # precision with its 90 % interval, alerts_per_day, recall
-    came: dict[str, float]  # precision likewise, of alerts with a verdict; alerts_per_day, counts
+    came: dict[str, float]  # the same of alerts with a verdict; alerts_per_day, counts
 
 
 def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
-    """All versions of *detector*, oldest first.
+    """The promises of all versions of *detector*, oldest first.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.

@@ -1,4 +1,4 @@
-"""Which versions of a detector were taken back lately, and what became of their alerts."""
+"""Which versions of a detector were rolled back lately, and what became of their alerts."""
 
 from scoreback.health import Figure, HealthDocument, Kind
 from scoreback.service.monitoring.subject import DAY, Subject
@@ -11,7 +11,7 @@ WINDOW = 30 * DAY
 def recalled(subject: Subject) -> list[HealthDocument]:
     """A document for each version that was rolled back in the last 30 days, by its last rollback.
 
-    While the alerts of a rollback are not listed yet, their numbers are not known.
+    Until a rollback has listed its alerts, their numbers are unknown.
     """
     journal = Recalls(subject.app.state)
     latest = {one.bad: one for one in journal.since(subject.name, subject.now - WINDOW)}

@@ -1,8 +1,8 @@
-"""Whether `train.when` asks for a training now, by what was found of the version that scores.
+"""Whether `train.when` asks for a training now, judging by the version that scores.
 
-A training is due for a reason and begins unless something keeps it waiting: a shadow that is still
-being compared, which the next one would crowd out, or a training not long ago. That one counts
-though it was refused, as the same data would be refused again.
+A training that is due begins unless something makes it wait: a shadow that is still being
+compared, as the next one would crowd it out, or a recent training. A refused training counts as
+recent too, as the same data would be refused again.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from scoreback.service.state.label_ledger import LabelLedger
 from scoreback.service.state.runs import Run, runs
 from scoreback.service.state.versions import Versions
 
-AFTER_FAILURE = timedelta(days=1)  # a SIEM that did not answer, say, may do so by then
+AFTER_FAILURE = timedelta(days=1)  # say, a SIEM that did not answer may do so by then
 _RUNS = 20
 _CUT_OFF = ("lost", "running", "stopped")
 
@@ -54,9 +54,9 @@ def training_due(app: App, detector: Detector, *, now: datetime, alone: bool = F
 
     Args:
         app: the open workspace.
-        detector: as its file says.
-        now: the clock.
-        alone: the caller holds the lock of trainings, so that none is going on.
+        detector: the detector as in its file.
+        now: the current time.
+        alone: the caller holds the lock of trainings, so no training is running.
 
     Raises:
         ArtifactError: the champion is damaged.
@@ -73,7 +73,7 @@ def training_due(app: App, detector: Detector, *, now: datetime, alone: bool = F
 def due_by(
     subject: Subject, documents: Sequence[HealthDocument], *, alone: bool = False
 ) -> Due | None:
-    """As `training_due`, of a subject whose outcomes and drift are in *documents*."""
+    """As `training_due`, for a subject whose outcomes and drift are in *documents*."""
     when = subject.detector.train.when
     if when is None:
         return None
@@ -90,7 +90,7 @@ def due_by(
 
 
 def reasons_of(when: When, scores: Figures, precision: Figures, verdicts: int) -> list[str]:
-    """Which of *when* hold, by figures of health and the number of new *verdicts*."""
+    """Which conditions of *when* hold, by health figures and the number of new *verdicts*."""
     found = []
     psi, usual = number(scores, "psi"), number(scores, "usual_psi")
     if when.drift is not None and psi > max(when.drift, MARGIN * usual):
@@ -108,9 +108,9 @@ def reasons_of(when: When, scores: Figures, precision: Figures, verdicts: int) -
 
 
 def free_from(when: When, began: datetime, *, failed: bool = False) -> datetime:
-    """When the next training may be triggered, after one that *began* then, a refused one too.
+    """When the next training may be triggered after one that *began* then, even if it was refused.
 
-    One that *failed*, and was not refused, has told nothing.
+    A training that *failed*, but was not refused, showed nothing: the wait is `AFTER_FAILURE`.
     """
     return began + (AFTER_FAILURE if failed else when.at_most_every)
 
@@ -118,17 +118,17 @@ def free_from(when: When, began: datetime, *, failed: bool = False) -> datetime:
 def new_verdicts(
     app: App, detector: Detector, told: pa.Table, *, now: datetime, last: datetime | None
 ) -> int:
-    """Of how many subjects a training could learn *now* a verdict that the *last* could not.
+    """How many subjects have a verdict that a training can learn *now* and the *last* could not.
 
-    Those younger than ``mature_after`` are left out, as it does not learn from events as young, and
-    so are those in quarantine.
+    Verdicts younger than ``mature_after`` are left out, as training does not learn from events as
+    young, and so are those in quarantine.
 
     Args:
         app: its label ledger tells which verdicts came in a flood.
         detector: as it is in force, with ``train.when.verdicts``.
-        told: of the detector, as the ledger's `LabelLedger.history` gives them.
-        now: the clock.
-        last: as of when the last training was, one that was refused too; None: there was none.
+        told: the detector's verdicts, as `LabelLedger.history` gives them.
+        now: the current time.
+        last: the moment that the last training, refused or not, was as of; None: there was none.
     """
     when, begin = detector.train.when, now - detector.train.history
     known = _usable(told, detector, now)
@@ -138,14 +138,14 @@ def new_verdicts(
     known = pc.and_(pc.and_(known, young), pc.invert(told["withdrawn"]))
     new = told.filter(known).drop_columns(["known_at"])
     if when is not None and when.verdicts is not None and new.num_rows >= when.verdicts:
-        new, _ = without_floods(app, detector, new, now)  # fewer ask for nothing with them either
+        new, _ = without_floods(app, detector, new, now)  # fewer trigger nothing anyway
     return len(pc.unique(pc.coalesce(new["alert_id"], new["event_id"], new["entity"])))
 
 
 def cut_off(app: App, detector: str, now: datetime) -> datetime | None:
-    """When the last training began, if it was stopped or killed lately; call it holding its lock.
+    """When the last training began, if it was stopped or killed lately; call it under its lock.
 
-    Begun again as of then, it makes the version that it may have made.
+    A training begun again as of then makes the version that the first one may have made.
     """
     for run in runs(app.state, detector, 1, kind="train"):
         lately = now - run.started_at < AFTER_FAILURE
@@ -154,11 +154,11 @@ def cut_off(app: App, detector: str, now: datetime) -> datetime | None:
 
 
 def last_counted(found: Sequence[Run], *, alone: bool) -> Run | None:
-    """The last training, of *found* from the newest on, after which the next one waits.
+    """The last training, of *found* from the newest on, that makes the next one wait.
 
-    One that was stopped is begun again, and so is one whose process was killed; not, where that
-    happened twice in a row: then it may be the training that kills. With *alone*, one that is
-    called running was killed.
+    A training that was stopped is begun again, and so is one whose process was killed, unless that
+    happened twice in a row: then the training itself may be what kills. With *alone*, a training
+    listed as running was killed.
     """
     gone = ("lost", "running") if alone else ("lost",)
     ended = [run for run in found if run.status != "stopped"]
@@ -169,7 +169,7 @@ def last_counted(found: Sequence[Run], *, alone: bool) -> Run | None:
 
 
 def _compared(subject: Subject) -> str:
-    """Which shadows are still compared: more of them would crowd the oldest out."""
+    """Why a training waits for shadows that are still compared; empty where there are none."""
     shadows = Versions(subject.app.state).shadows(subject.name)
     if not shadows or not subject.detector.gate.shadow:
         return ""
@@ -210,10 +210,10 @@ def _usable(told: pa.Table, detector: Detector, as_of: datetime) -> pa.ChunkedAr
 
 
 def _last_learnt(subject: Subject, alone: bool) -> datetime | None:
-    """As of when the last training was, one that was refused too.
+    """The moment that the last training, refused or not, was as of.
 
-    The version of one that was cut off before it was done does not count: whatever asked for it
-    still does, so that it is begun again and its version gets to the gate.
+    The version of a training that was cut off before its end does not count: the reasons for it
+    still hold, so that it is begun again and its version gets to the gate.
     """
     state = subject.app.state
     unfinished = cut_off(subject.app, subject.name, subject.now) if alone else None

@@ -1,4 +1,4 @@
-"""How the scores of each version are spread: the champion's beside those of its shadows."""
+"""How the scores of each version are distributed: the champion's beside those of its shadows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from scoreback.service.monitoring.subject import Subject
 from scoreback.service.scoring.at_home import LOOK_BACK
 from scoreback.service.state.versions import Versions
 
-ENOUGH_FOR_THE_TOP = 1_000  # rows; of fewer the highest thousandth is a score or none
+ENOUGH_FOR_THE_TOP = 1_000  # rows; with fewer, the highest thousandth is one score or none
 _LEVELS = {"median": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 
 _Slice = tuple[datetime, datetime]
 
 
 def spread(subject: Subject) -> list[HealthDocument]:
-    """A document for the champion and for each shadow, of what all of them scored lately.
+    """A document for the champion and for each shadow, over what all of them scored lately.
 
     Raises:
         SiemUnavailable: the SIEM did not answer.
@@ -42,7 +42,7 @@ def spread(subject: Subject) -> list[HealthDocument]:
 def _scored(
     subject: Subject, versions: list[str], window: TimeWindow
 ) -> dict[str, dict[_Slice, Histogram]]:
-    """Of each of *versions* that scored enough in *window*, the slices that all of these scored."""
+    """By version, the slices that all *versions* with enough scores in *window* have scored."""
     found: dict[str, dict[_Slice, Histogram]] = {version: {} for version in versions}
     for one in subject.app.connector.scores.histograms(subject.name, window):
         if one.version in found and one.stage in (Stage.LIVE, Stage.SHADOW):
@@ -56,7 +56,7 @@ def _scored(
 
 
 def _figures(slices: Mapping[_Slice, Histogram], stage: Stage) -> dict[str, Figure | None]:
-    """Of slices that were cut as the newest of them: a version is cut by its own training."""
+    """Figures over slices with the bins of the newest: each training sets its version's bins."""
     edges = slices[max(slices)].edges
     counts = _summed([one for one in slices.values() if one.edges == edges])
     rows = sum(counts)
@@ -71,6 +71,6 @@ def _rows(slices: Mapping[_Slice, Histogram]) -> int:
 
 
 def _summed(histograms: Sequence[Histogram]) -> list[int]:
-    """How many scores are in each bin, of all hours."""
+    """How many scores are in each bin, over all hours."""
     hours = [bins for one in histograms for bins in one.counts.values()]
     return [sum(each) for each in zip(*hours, strict=True)]

@@ -1,4 +1,4 @@
-"""What is wrong with a detector, if anything, by the figures of its other documents."""
+"""What is wrong with a detector, if anything, judging by the figures of its other documents."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,14 @@ from scoreback.health import Condition, Figure, HealthDocument, Kind
 from scoreback.service.in_force.paused import Paused
 from scoreback.service.monitoring.subject import Subject
 
-ENOUGH_ALERTS = 20  # that could have been judged by now; fewer starve nobody
-LEAST_LABELLED = 0.1  # share of them; below it precision cannot be told
-WAITING = 7 * 86_400  # seconds that the oldest open alert has been there
-ENOUGH_LABELLED = 20  # that a broken promise is told from
+ENOUGH_ALERTS = 20  # that are old enough to be judged; fewer raise no concern
+LEAST_LABELLED = 0.1  # share of them with a verdict; below it precision is unknown
+WAITING = 7 * 86_400  # seconds; age of the oldest open alert
+ENOUGH_LABELLED = 20  # alerts with a verdict that it takes to call a promise broken
 READ_LAG = 6 * 3600  # seconds that events may wait to be read
 FAR_OVER = 1.5  # times the budget, over a week
 FAR_OVER_IN_A_DAY = 2.0  # times the budget, in the last 24 hours
-FAILED_IN_A_ROW = 3  # runs
+FAILED_IN_A_ROW = 3  # failed runs
 
 Figures = Mapping[str, Figure]
 
@@ -26,9 +26,9 @@ def status(
     paused: Paused | None = None,
     doubted: str | None = None,
 ) -> HealthDocument:
-    """The status of *subject*, by its other *documents*, a pause, and verdicts in quarantine.
+    """The status of *subject*, from its other *documents*, a pause, and verdicts in quarantine.
 
-    A pause is for a while, so it needs attention; what the file switches off is meant to be off.
+    A pause is temporary, so it needs attention; a detector that its file switches off does not.
     """
     by_kind = {d.kind: d.figures for d in documents if d.kind is not Kind.RUN}
     runs = [d for d in documents if d.kind is Kind.RUN]
@@ -57,7 +57,7 @@ def status(
 
 
 def number(figures: Figures, name: str, default: float = 0.0) -> float:
-    """The figure called *name*; the *default* where it is not known."""
+    """The figure called *name*, or the *default* where it is unknown."""
     value = figures.get(name, default)
     return value if isinstance(value, int | float) else default
 

@@ -1,4 +1,4 @@
-"""What a look at one detector works with, and how its documents begin."""
+"""One detector being looked at: what its health documents are made from, and how they begin."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One detector whose version scores, looked at at a moment."""
+    """One detector with a champion, as looked at at a moment."""
 
     app: App
     detector: Detector
@@ -23,17 +23,17 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Of the detector."""
+        """The detector's name."""
         return self.detector.name
 
     def last(self, span: timedelta) -> TimeWindow:
-        """The time of that length up to now."""
+        """The window of length *span* that ends now."""
         return TimeWindow(since=self.now - span, until=self.now)
 
     def document(
         self, kind: Kind, figures: Mapping[str, Figure | None], subject: str = ""
     ) -> HealthDocument:
-        """A document of *figures*; those that are not known are left out."""
+        """A document of *figures*, without those that are unknown."""
         return HealthDocument(
             detector=self.name,
             at=self.now,

@@ -11,7 +11,7 @@ from scoreback.service.state.pacing_log import latest_threshold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """A threshold on score, 0..1."""
+    """A threshold on the score, 0..1."""
 
     value: float
     reason: str
@@ -19,7 +19,7 @@ class InForce:
 
 
 def threshold_in_force(app: App, champion: ModelVersion) -> InForce:
-    """The threshold of *champion*, which scores.
+    """The threshold in force for *champion*.
 
     Raises:
         ArtifactError: it is damaged.

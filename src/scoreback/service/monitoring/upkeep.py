@@ -1,4 +1,4 @@
-"""Whether a detector is being run: how fresh it is, its version, its runs and what was refused."""
+"""Whether a detector is kept running: its freshness, version, runs and refused documents."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from scoreback.service.state.scored_counts import counted_hours, newest_event, s
 from scoreback.service.state.versions import Versions
 
 JOBS = ("score", "train")
-LEAST_LAG = timedelta(hours=6)  # of events, that nobody is told of
-_UNKNOWN_LAG = DAY  # tolerated where too little is known of the detector's pauses
-_PAUSES = 30 * DAY  # looked back for the pauses that are usual
+LEAST_LAG = timedelta(hours=6)  # of events; this much is always tolerated
+_UNKNOWN_LAG = DAY  # tolerated while too little is known of the detector's pauses
+_PAUSES = 30 * DAY  # how far back pauses are looked for
 _MARGIN = 1.5  # times the second longest pause: the longest may be the trouble of last week
 _RUNS = 100
 
@@ -24,7 +24,7 @@ _RUNS = 100
 def upkeep(subject: Subject, retrain_due: str | None = None) -> list[HealthDocument]:
     """Documents of threshold, freshness, version, runs and refused documents.
 
-    The version's says that a training is due, if one is.
+    The version's document says whether a training is due.
     """
     in_force = threshold_in_force(subject.app, subject.champion)
     threshold: dict[str, Figure | None] = {
@@ -39,10 +39,10 @@ def upkeep(subject: Subject, retrain_due: str | None = None) -> list[HealthDocum
 
 
 def tolerated_lag(hours: Sequence[datetime]) -> timedelta:
-    """How long no event may come before a detector is stale, given the hours that had some.
+    """How long events may stay away before a detector is stale, given the *hours* that had some.
 
-    A source that rests at night and at weekends is not stale then: half as long again as the second
-    longest pause of the last month, at least `LEAST_LAG`.
+    Half as long again as the second longest pause of the last month, and at least `LEAST_LAG`: so a
+    source that rests at night and at weekends is not stale then.
     """
     pauses = sorted(b - a for a, b in pairwise(hours))
     if len(pauses) < 2:
@@ -58,7 +58,7 @@ def _freshness(subject: Subject) -> HealthDocument:
     if newest is not None:
         window = TimeWindow(since=newest - _PAUSES, until=max(newest, now))
         tolerated = tolerated_lag(counted_hours(state, subject.name, window))
-    # A run that found nothing new moves no watermark, and has read all the same.
+    # A run that found nothing new moves no watermark, but it has read all the same.
     done = [r.started_at for r in runs(state, subject.name, _RUNS, kind="score")
             if r.status == "done"]  # fmt: skip
     looked = [*done[:1], *([] if progress is None else [progress.watermark])]
@@ -115,7 +115,7 @@ def _runs_and_refused(subject: Subject) -> list[HealthDocument]:
 
 
 def _run(latest: Sequence[Run]) -> dict[str, Figure | None]:
-    """The last run of a kind; of one that goes on, its cost is not known yet."""
+    """Figures of the last run of a kind; the cost of a run in progress is unknown."""
     last = latest[0]
     ended = [run.status for run in latest if run.status not in ("running", "stopped")]
     failed = next((n for n, status in enumerate(ended) if status == "done"), len(ended))

@@ -1,1 +1,1 @@
-"""Takes a bad version back, and with it the alerts that it alone raised."""
+"""Rolls a bad version back, and takes back the alerts that it alone raised."""

@@ -1,11 +1,11 @@
 """Which alerts a rollback takes back: those that the bad version alone raised, and nobody touched.
 
-An alert of the bad version is taken back if the restored version would not have raised it and it is
-open, as no analyst has done anything with it. Whether the restored version would have raised it is
-asked of the unit that opened the alert: its score by that version, at the threshold of that
-version (`scoreback.service.recalling.judged_again`). Cap, throttle and budget are left aside: they
-say how many alerts are shown, not which events are worth one. Audits show a sample, which no
-version is to blame for; what was explored was shown before the version raised alerts.
+An alert of the bad version is taken back if the restored version would not have raised it, and it
+is open, untouched by analysts. Whether the restored version would have raised it depends on
+the unit that opened the alert: its score by that version, at the threshold of that version
+(`scoreback.service.recalling.judged_again`). Cap, throttle and budget are left aside: they say how
+many alerts are shown, not which events are worth one. Audits stay: they show a sample, for which no
+version is to blame. Explored alerts stay: they were shown before the version raised alerts.
 """
 
 from collections.abc import Container, Mapping
@@ -22,7 +22,7 @@ from scoreback.service.state.recalls import RecalledAlert, Recalls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is taken back, and how many alerts of the bad version are not, and why."""
+    """What is taken back, how many alerts of the bad version are not, and why."""
 
     alerts: tuple[RecalledAlert, ...]
     counts: Mapping[str, int]  # raised, touched, both, undecided
@@ -31,15 +31,15 @@ class Choice:
 def choose(
     app: App, detector: Detector, bad: str, restored: ModelVersion, raised_from: datetime | None
 ) -> Choice:
-    """What of the alerts of version *bad* a rollback to *restored* takes back; changes nothing.
+    """Choose which alerts of version *bad* a rollback to *restored* takes back; changes nothing.
 
     Args:
         app: the open workspace.
-        detector: whose alerts.
+        detector: the detector that raised the alerts.
         bad: name of the version that raised them.
         restored: the version that scores again.
-        raised_from: alerts that were raised earlier are of an earlier time of the bad version, and
-            stay; None: there was none.
+        raised_from: alerts raised before it come from an earlier reign of the bad version, and
+            stay; None: there was no earlier reign.
 
     Raises:
         ArtifactError: the model of the restored version is damaged.
@@ -79,7 +79,7 @@ def choose(
 
 
 def is_untouched(alert: Alert, reopened: Container[str]) -> bool:
-    """Whether *alert* is open, and nobody but we did anything with it, as those we *reopened*."""
+    """Whether *alert* is open, and nobody but us has touched it, as with those we *reopened*."""
     return alert.verdict is None and (not alert.touched or alert.alert_id in reopened)
 
 

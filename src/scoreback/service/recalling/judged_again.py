@@ -1,4 +1,4 @@
-"""What another version says of units that were scored: from its stored scores, else scored anew."""
+"""What another version says of units already scored: by its stored scores, else scored anew."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class Opinion:
 def opinions(
     app: App, detector: Detector, version: ModelVersion, alerts: Sequence[Alert]
 ) -> dict[str, Opinion]:
-    """By unit, what *version* says of those that opened *alerts*.
+    """What *version* says of the units that opened *alerts*, by unit.
 
-    A score that is stored counts with the threshold that it was stored with. Other units are read
-    and scored again; they go by the threshold that *version* alerted by last, while its day had
-    alerts left. Units whose events the SIEM no longer has are left out.
+    A stored score is judged by the threshold stored with it. Other units are read and scored
+    again, and judged by the threshold that *version* last alerted by while its day had alerts left.
+    Units whose events the SIEM no longer has are left out.
 
     Raises:
         ArtifactError: the model is damaged.
@@ -87,7 +87,7 @@ def _scored_again(
 def _rows(app: App, detector: Detector, alerts: Sequence[Alert]) -> pa.Table:
     """The feature rows of the units that opened *alerts*, as they were when these were scored.
 
-    What came much later than its event is looked for only where a unit is not found without it.
+    Events that came much later than they happened are read only if a unit is missing otherwise.
     """
     wanted = pa.array([one.event_id for one in alerts])
     first, last = (pick(one.event_time for one in alerts) for pick in (min, max))

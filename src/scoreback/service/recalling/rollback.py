@@ -1,8 +1,8 @@
-"""Rolls a version back and takes its alerts back, crash-safe; undoes both.
+"""Rolls a version back and takes back its alerts, crash-safe; can undo both.
 
-The version that scored before scores again first, within a run that goes on: that waits for
-nothing. Then the alerts of the bad version are listed, tagged and, where asked for, closed. Each
-move is written down (`scoreback.service.state.recalls`): killed anywhere, the next call goes on.
+First the previous version scores again, even within a run in progress: that waits for nothing.
+Then the alerts of the bad version are listed, tagged and, where asked for, closed. Each step is
+recorded (`scoreback.service.state.recalls`): after a kill at any point, the next call goes on.
 """
 
 from dataclasses import dataclass, replace
@@ -24,19 +24,19 @@ from scoreback.service.state.recalls import Recall, Recalls
 from scoreback.service.state.versions import Versions
 from scoreback.service.state.workspace_state import PATIENCE
 
-_JOB = "recall"  # a lock: two rollbacks of one detector would tell each other's alerts apart
+_JOB = "recall"  # a lock: two rollbacks of one detector would mix up each other's alerts
 _OPEN = (recalls.BEGUN, recalls.LISTED, recalls.CARRIED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack:
-    """What a rollback did, or would do."""
+    """The result of a rollback, done or planned."""
 
-    champion: ModelVersion  # that scores after it
+    champion: ModelVersion  # the version that scores after it
     bad: str
     choice: Choice  # its alerts as they are now
-    went_on: bool = False  # with a rollback that had broken off
-    was_done: bool = False  # which had come to its end, and nobody was told
+    went_on: bool = False  # it finished an interrupted rollback
+    was_done: bool = False  # that rollback was complete, but nobody had been told
 
 
 def would_roll_back(app: App, detector: Detector) -> RolledBack:
@@ -68,19 +68,19 @@ def roll_back(
     close: bool = False,
     warn: Warn = log_warning,
 ) -> RolledBack:
-    """Let the version before score again, then tag what the bad one alone raised.
+    """Let the previous version score again, then tag the alerts that only the bad one raised.
 
-    A rollback that broke off is finished first, and nothing else is done then. It has broken off
-    until `told` is called: else one that is killed at its very end, and asked for again, would lead
-    one version further back.
+    An interrupted rollback is finished first, and nothing else is done then. It counts as
+    interrupted until `told` is called: otherwise one that is killed at its very end, and asked for
+    again, would lead one version further back.
 
     Args:
         app: the open workspace.
-        detector: whose champion is bad.
-        by: who does it, for the audit log.
-        at: when.
-        close: close those alerts, too.
-        warn: told what could not be done.
+        detector: the detector with the bad champion.
+        by: who rolls back, for the audit log.
+        at: the time of the rollback.
+        close: also close those alerts.
+        warn: called with what could not be done.
 
     Raises:
         StateError: there is no earlier champion, or an undo was interrupted.
@@ -108,9 +108,9 @@ def roll_back(
 
 
 def told(app: App, detector: Detector) -> None:
-    """Write down that whoever asked for the latest rollback knows that it is done.
+    """Record that whoever asked for the latest rollback knows that it is done.
 
-    From then on another one leads one version further back.
+    From then on, another rollback leads one version further back.
     """
     recall = Recalls(app.state).latest(detector.name)
     if recall is not None and recall.stage == recalls.CARRIED_OUT:
@@ -120,7 +120,7 @@ def told(app: App, detector: Detector) -> None:
 def undo(
     app: App, detector: Detector, *, by: str, at: datetime, warn: Warn = log_warning
 ) -> RolledBack:
-    """Let the version that was rolled back last score again; its alerts are as they were.
+    """Let the version that was rolled back last score again, and restore its alerts.
 
     Raises:
         StateError: nothing was rolled back, or another version was promoted since.
@@ -157,7 +157,7 @@ def undo(
 
 
 def _rule_follows(app: App, detector: Detector, at: datetime, warn: Warn) -> None:
-    """Have the SIEM go by the champion: what broke off may not have come to that."""
+    """Make the SIEM follow the champion: an interrupted rollback may not have got that far."""
     reconcile(app, detector, at=at, warn=warn)
     follow_native(app, [detector], at=at, warn=warn)
 
@@ -176,7 +176,7 @@ def _way_back(app: App, detector: Detector) -> tuple[ModelVersion, str, datetime
 
 
 def _broken_off(app: App, detector: Detector) -> Recall | None:
-    """The recall that is not at its end, if another version did not take over since."""
+    """The unfinished recall, unless another version has taken over since."""
     journal = Recalls(app.state)
     recall = journal.latest(detector.name)
     if recall is None or recall.stage not in (*_OPEN, recalls.UNDOING):
@@ -189,7 +189,7 @@ def _broken_off(app: App, detector: Detector) -> Recall | None:
 
 
 def _listed(app: App, recall: Recall) -> Choice | None:
-    """What was listed of *recall*; None before."""
+    """The alerts listed for *recall*; None before they are listed."""
     if recall.stage == recalls.BEGUN:
         return None
     return Choice(alerts=tuple(Recalls(app.state).alerts(recall)), counts=recall.counts)

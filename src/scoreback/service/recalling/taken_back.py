@@ -1,6 +1,6 @@
-"""Alerts that a rollback takes back: tagged, closed, and given back again, each move written down.
+"""Tags, closes and restores the alerts that a rollback takes back, and records each step.
 
-An alert that an analyst touched meanwhile is left to them, whatever was listed.
+An alert that an analyst touched meanwhile is left alone, even if it was listed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +18,13 @@ from scoreback.service.state.recalls import Recall, RecalledAlert, Recalls
 TAG = "scoreback-recalled"
 LABELLER = "scoreback"
 VERDICT = Verdict.UNDETERMINED  # it says nothing about the event, in any SIEM
-AT_ONCE = 500  # alerts that are tagged before it is written down
+AT_ONCE = 500  # alerts tagged between two records of it
 
 Warn = Callable[[str], None]
 
 
 def tag_alerts(app: App, door: AlertsDoor, recall: Recall) -> None:
-    """Tag what is listed and not tagged yet, unless somebody was quicker."""
+    """Tag what is listed and not tagged yet, unless an analyst was quicker."""
     journal = Recalls(app.state)
     left = [one for one in journal.alerts(recall) if not one.tagged and one.kept is None]
     if not left:
@@ -38,7 +38,7 @@ def tag_alerts(app: App, door: AlertsDoor, recall: Recall) -> None:
 
 
 def close_alerts(app: App, door: AlertsDoor, recall: Recall, at: datetime, warn: Warn) -> None:
-    """Close what is tagged and not closed yet; a closing of ours becomes no label."""
+    """Close what is tagged and not closed yet; our own closings become no labels."""
     journal = Recalls(app.state)
     left = [one for one in journal.alerts(recall) if one.tagged and one.closed_at is None]
     if not left:
@@ -60,7 +60,7 @@ def close_alerts(app: App, door: AlertsDoor, recall: Recall, at: datetime, warn:
 
 
 def give_back_alerts(app: App, door: AlertsDoor, recall: Recall, at: datetime, warn: Warn) -> None:
-    """Open again what we closed and nobody closed otherwise since; take the tags off."""
+    """Reopen what we closed, unless somebody closed it otherwise since; remove the tags."""
     journal = Recalls(app.state)
     alerts = journal.alerts(recall)
     now = still_there(door, recall.detector, recall.bad) if alerts else {}
@@ -71,11 +71,11 @@ def give_back_alerts(app: App, door: AlertsDoor, recall: Recall, at: datetime, w
         if one.closed_at is None or one.reopened:
             continue
         there = now.get(one.alert_id)
-        if there is not None and there.verdict is None:  # it was opened before this broke off
+        if there is not None and there.verdict is None:  # reopened before an interruption
             journal.note(recall, [one.alert_id], reopened=True, closed_at=None)
         elif there is not None and not _closed_by_us(there):
             warn(f"alert {one.alert_id} stays closed: an analyst has judged it since")
-    # Whatever was noted: of what broke off, some may have the tag.
+    # Whatever was recorded: an interrupted call may have tagged some already.
     tagged = [one.alert_id for one in alerts if one.tagged or one.kept is None]
     for start in range(0, len(tagged), AT_ONCE):
         some = tagged[start : start + AT_ONCE]
@@ -86,7 +86,7 @@ def give_back_alerts(app: App, door: AlertsDoor, recall: Recall, at: datetime, w
 def _free(
     app: App, recall: Recall, wanted: Sequence[RecalledAlert], now: Mapping[str, Alert]
 ) -> list[str]:
-    """Ids of those of *wanted* that are there and still nobody's; of the others it is noted."""
+    """Ids of those of *wanted* that are there and untouched; records why the others are not."""
     journal = Recalls(app.state)
     gone = [one.alert_id for one in wanted if one.alert_id not in now]
     journal.note(recall, gone, kept="the SIEM no longer has it")
@@ -100,7 +100,7 @@ def _free(
 def _closed_here(
     app: App, recall: Recall, alerts: Sequence[RecalledAlert], now: Mapping[str, Alert]
 ) -> list[str]:
-    """Ids of those of *alerts* that are as we closed them, whether or not that was noted."""
+    """Ids of those of *alerts* that are as we closed them, whether or not that was recorded."""
     begun = {one.alert_id for one in own_closures.own_closures(app.state, recall.connection)}
     ids = [one.alert_id for one in alerts if one.alert_id in begun and one.alert_id in now]
     return [name for name in ids if _closed_by_us(now[name])]
