@@ -1,4 +1,4 @@
-"""Where a workspace lives and which SIEM it speaks to."""
+"""Where a workspace is kept, and which SIEM it connects to."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -55,10 +55,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, home: Path | None = None) -> Self:
-        """The settings of the environment, with *home* on top where it is given.
+        """The settings from the environment; *home*, if given, takes the place of its home.
 
         Raises:
-            ConfigError: one has a value that cannot be used; names it and says what it means.
+            ConfigError: a setting has a value that cannot be used; names it and says what it means.
         """
         try:
             return cls() if home is None else cls(home=home)

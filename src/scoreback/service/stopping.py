@@ -1,4 +1,4 @@
-"""Asking what runs to end: by a signal to the process, and between two steps of a job."""
+"""Asks running jobs to end: by a signal to the process, and between two steps of a job."""
 
 import os
 import select
@@ -11,14 +11,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(Exception):
-    """A job was asked to end and did, where nothing is lost."""
+    """A job was asked to end and did so, with nothing lost."""
 
 
 class Stop:
-    """Whether jobs shall end; shared by all threads."""
+    """Whether jobs should end; shared by all threads."""
 
     def __init__(self) -> None:
-        """Nobody asked yet."""
+        """Begin without having been asked."""
         self._asked = threading.Event()
 
     def ask(self) -> None:
@@ -27,14 +27,14 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether jobs shall end."""
+        """Whether jobs should end."""
         return self._asked.is_set()
 
     def here(self, *_progress: object) -> None:
-        """End the job that calls this between two steps, if it shall; fits wherever progress goes.
+        """End the job that calls this between two steps, if asked to; fits wherever progress goes.
 
         Raises:
-            Stopped: it shall.
+            Stopped: jobs should end.
         """
         if self.asked:
             raise Stopped
@@ -42,9 +42,9 @@ class Stop:
 
 @contextmanager
 def signals() -> Iterator[Callable[[float], bool]]:
-    """Gives a function that waits for a signal to end, some seconds at most: whether one came.
+    """Yields a function that waits up to some seconds for a signal to end: whether one came.
 
-    The signal is read from a pipe: it is not lost, whichever thread of the process it meets, and
+    The signal is read from a pipe: so it is not lost, whichever thread of the process gets it, and
     nothing is done inside a signal handler. Use it on the main thread.
     """
     inlet, outlet = os.pipe()
@@ -67,4 +67,4 @@ def signals() -> Iterator[Callable[[float], bool]]:
 
 
 def _noted(_number: int, _frame: object) -> None:
-    """The pipe has it."""
+    """Do nothing: the pipe has the signal."""

@@ -1,1 +1,1 @@
-"""Scoring runs: read, step, publish exactly once."""
+"""Scoring runs: read events, cut them into steps, publish the scores exactly once."""

@@ -1,4 +1,4 @@
-"""Counts what a run scores in the bins that training left, and says when it is not at home."""
+"""Counts what a run scores in the bins of training, and tells when it is unlike training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from scoreback.service.scoring.plan import Model
 from scoreback.service.state.scored_counts import ScoredHour, counts_of, summed
 from scoreback.service.state.workspace_state import State
 
-# Of events: what a run scored and what came just before; further back where that is too little.
+# How far back scored events are compared; the longer span where the shorter has too few.
 LOOK_BACK = (timedelta(hours=24), timedelta(days=7))
 
 _HOUR = timedelta(hours=1)
@@ -32,17 +32,17 @@ class _Scored:
 
 
 class AtHome:
-    """The counts of one run: taken for each step, kept with its batch."""
+    """The counts of one run: taken for each step, stored with its batch."""
 
     def __init__(self, state: State, detector: Detector) -> None:
-        """Count for *detector*; what was counted before is in *state*."""
+        """Count for *detector*; earlier counts are in *state*."""
         self._state, self._detector = state, detector
         self._scored: dict[str, _Scored] = {}  # by version
 
     def count(
         self, models: list[tuple[Model, NDArray[np.float64]]], rows: pa.Table
     ) -> tuple[ScoredHour, ...]:
-        """Count a step's *rows* and what each of *models* gave them; nothing is kept yet."""
+        """Count a step's *rows* and the scores of each of *models*; nothing is stored yet."""
         step = []
         with_reference = [(m, scores, m.artifact.reference) for m, scores in models]
         for model, scores, reference in with_reference if rows.num_rows else ():
@@ -55,7 +55,7 @@ class AtHome:
         return tuple(step)
 
     def found(self) -> dict[str, Home]:
-        """What each version scored lately beside what it learnt, where this run scored anything."""
+        """What versions scored lately beside what they learnt from, if this run scored anything."""
         homes = {
             version: home_of(self._state, self._detector.name, version, one.reference, one.newest)
             for version, one in self._scored.items()
@@ -68,7 +68,7 @@ def counted(
 ) -> ScoredHour:
     """Feature *rows*, at least one, and their *scores* by *version*, in the bins of *reference*.
 
-    They count for the hour of the newest; *entity* is the detector's.
+    They count for the hour of the newest event; *entity* is the detector's entity field.
     """
     named = rows.append_column(ENTITY, firsts(rows["field:" + entity]))
     newest = pc.max(flat(rows["event_time"])).as_py()
@@ -84,14 +84,14 @@ def counted(
 def home_of(
     state: State, detector: str, version: str, reference: Reference, until: datetime
 ) -> Home | None:
-    """What *version* scored in the `LOOK_BACK` before *until*; None where it is too little."""
+    """What *version* scored in the `LOOK_BACK` before *until*, compared; None if too little."""
     return home_among(lambda window: counts_of(state, detector, version, window), reference, until)
 
 
 def home_among(
     hours: Callable[[TimeWindow], Sequence[ScoredHour]], reference: Reference, until: datetime
 ) -> Home | None:
-    """As `home_of`, of one version's *hours* that begin in a window."""
+    """As `home_of`; *hours* gives the hours of one version that begin in a window."""
     for span in LOOK_BACK:
         window = TimeWindow(since=hour_of(until) - span, until=until + _HOUR)
         home = compare(reference, summed([one.counts for one in hours(window)]))
@@ -101,5 +101,5 @@ def home_among(
 
 
 def hour_of(moment: datetime) -> datetime:
-    """The beginning of its hour."""
+    """The beginning of the hour of *moment*."""
     return moment.replace(minute=0, second=0, microsecond=0)

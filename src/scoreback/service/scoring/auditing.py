@@ -1,4 +1,4 @@
-"""Which units of a step people are asked to look at, though they raise no alert."""
+"""Draws the units of a step that people are asked to look at, though they raise no alert."""
 
 from datetime import timedelta
 
@@ -23,39 +23,39 @@ from scoreback.service.state.database import Database
 from scoreback.times import micros, moment
 
 _SALT = "audit"
-_LONGEST_DAY = timedelta(days=3)  # a day that is going on began less than that before
+_LONGEST_DAY = timedelta(days=3)  # a day in progress began less than that before
 
 
 class Auditing:
     """Draws audits for the version of one detector that raises alerts.
 
-    What a day has drawn is remembered with each step, by whatever version, so that its cap holds.
+    What a day has drawn is stored with each step, whatever the version, so that its cap holds.
     """
 
     def __init__(self, database: Database, detector: Detector, artifact: Artifact) -> None:
-        """Draw from what the model of *artifact* scores, as *detector* asks for."""
+        """Draw from what the model of *artifact* scores, as *detector* asks."""
         self._database, self._name = database, detector.name
         self._edges = stratum_edges(artifact.bins)
         self._shares, self._believed = expected_strata(artifact.bins, self._edges)
-        self._times: list[int] | None = None  # of what was drawn lately
+        self._times: list[int] | None = None  # times of the units drawn lately
         self.follow(detector)
 
     def follow(self, detector: Detector) -> None:
-        """Draw as many as *detector* asks for, from now on."""
+        """From now on, draw as many as *detector* asks for."""
         self._cap = int(detector.alerts.audit or 0) if detector.enabled else 0
 
     def draw(
         self, ids: pa.ChunkedArray, units: Units, judged: Judged
     ) -> tuple[NDArray[np.int64], tuple[Audited, ...]]:
-        """Which of a step's units are audited, of those that raise no alert and join none.
+        """Draw the units to audit in a step, from those that raise no alert and join none.
 
         Args:
-            ids: of the units, in their order.
-            units: what was judged.
-            judged: what became of them.
+            ids: ids of the units, in their order.
+            units: the units that were judged.
+            judged: the judgement of each.
 
         Returns:
-            Their places, ascending, and what is remembered of each.
+            Their row numbers, ascending, and what is stored about each.
         """
         quiet = np.flatnonzero(~judged.alerts & ~judged.suppressed) if self._cap else np.zeros(0)
         if not len(quiet):

@@ -1,4 +1,4 @@
-"""Scoring runs as they are due: by the champions of now, and the shadows that score beside them."""
+"""Runs scoring for the current champions, and for the shadows that score beside them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,21 +18,21 @@ from scoreback.service.scoring.shared_read import score_together
 from scoreback.service.scoring.waiting import Waiting
 from scoreback.service.state.versions import Versions
 
-FAR_BEHIND = timedelta(hours=1)  # of arrivals: more to read than others should have to wait for
+FAR_BEHIND = timedelta(hours=1)  # of arrivals; others must not wait for this much
 
 
 @dataclass(slots=True)
 class LiveRun:
-    """What became of one detector's run."""
+    """The result of one detector's run."""
 
     detector: Detector
-    champion: ModelVersion | None = None  # whose model scored; None while no version does
+    champion: ModelVersion | None = None  # the version that scored; None while there is none
     outcome: ScoreOutcome = field(default_factory=ScoreOutcome)
-    never_scored: int = 0  # events that came into what had been read, as far as somebody counted
+    never_scored: int = 0  # events that came in behind the watermark, if somebody counted
     # Shadows that could not score, and why; the champion went on without them.
     unusable: dict[str, str] = field(default_factory=dict)
     paused: bool = False  # it raises no alert: `enabled` is off in the file or by a setting
-    waiting: Waiting | None = None  # events whose `lag` has not passed, as far as somebody looked
+    waiting: Waiting | None = None  # events whose `lag` has not passed, if somebody looked
 
 
 def score_live(
@@ -44,15 +44,15 @@ def score_live(
     progress: Callable[[int], None] | None = None,
     wait: float = 0,
 ) -> LiveRun | None:
-    """Score what arrived since the last run; None while no version of *detector* is champion.
+    """Score what arrived since the last run; None while *detector* has no champion.
 
     Args:
         app: the open workspace.
-        detector: whose events.
-        now: the clock.
+        detector: the detector to score.
+        now: the current time.
         since: where a first run begins, by arrival time; by default, where training ended.
-        progress: told the number of events read.
-        wait: seconds to wait for whoever works on the detector.
+        progress: called with the number of events read.
+        wait: seconds to wait for another process that works on the detector.
 
     Raises:
         StateError: another process works on this detector, or the clock went backwards.
@@ -75,21 +75,21 @@ def score_live_together(
     progress: Callable[[int], None] | None = None,
     wait: float = 0,
 ) -> list[LiveRun]:
-    """Score what arrived for *detectors* since their last runs; those that can share their reads.
+    """Score what arrived for *detectors* since their last runs, with shared reads where possible.
 
-    A promotion does not wait for the run: it takes effect at the next step. What goes wrong with
-    one detector is in its outcome.
+    A promotion does not wait for the run: it takes effect at the next step. If one detector fails,
+    the error is in its outcome.
 
     Args:
         app: the open workspace.
-        detectors: of different names.
-        now: the clock.
+        detectors: detectors of different names.
+        now: the current time.
         since: where a first run begins, by arrival time; by default, where training ended.
-        progress: told the number of events read; also asked, with 0, between two detectors' steps.
-        wait: seconds to wait for whoever works on a detector.
+        progress: called with the number of events read, and with 0 between two detectors' steps.
+        wait: seconds to wait for another process that works on a detector.
 
     Returns:
-        What became of each of *detectors*, in their order.
+        The result for each of *detectors*, in their order.
     """
     sync_settings(app, now=app.now(now))
     runs = [LiveRun(detector) for detector in detectors]
@@ -103,7 +103,7 @@ def score_live_together(
                     if job is not None:
                         jobs.append((run, job))
                         held.push(own.pop_all())
-            except SiemUnavailable as error:  # asking it once more would only wait once more
+            except SiemUnavailable as error:  # asking again would only mean waiting again
                 for each in runs:
                     each.outcome.error = each.outcome.error or error
                 return runs
@@ -117,11 +117,11 @@ def score_live_together(
 
 
 def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
-    """Names of those of *detectors* that are `FAR_BEHIND` the one that has read furthest.
+    """Names of those *detectors* that are `FAR_BEHIND` the one that has read furthest.
 
-    Those that are a little behind are better read for at the same time: they end where the others
-    do, and share the next read. It is what was true a moment ago: nothing is held, and what is in
-    doubt is not resolved.
+    Detectors that are only a little behind are better read for at the same time: they end where the
+    others do, and share the next read. The answer may be a moment old: nothing is locked, and
+    batches in doubt are not resolved.
     """
     read: dict[str, datetime] = {}
     for detector in detectors:
@@ -130,7 +130,7 @@ def behind(app: App, detectors: Sequence[Detector], now: datetime) -> set[str]:
             try:
                 at = starting_point(app, detector, champion, until=now - app.settle)
             except ConfigError:
-                continue  # its run says so
+                continue  # its own run says so
             read[detector.name] = at.watermark
     furthest = max(read.values(), default=now)
     return {name for name, watermark in read.items() if furthest - watermark > FAR_BEHIND}
@@ -155,13 +155,13 @@ class _Following:
     """Follows which versions of a detector score, from step to step."""
 
     def __init__(self, app: App, detector: Detector, due: Sequence[ModelVersion]) -> None:
-        """Begin with those that are *due*, the champion first."""
+        """Begin with the versions that are *due*, the champion first."""
         self._app, self._detector, self._due = app, detector, due
         self._loaded: dict[str, Artifact] = {}
         self.unusable: dict[str, str] = {}
 
     def models(self) -> Models:
-        """What scores now: the champion, and beside it what shadows are sound.
+        """The models that score now: the champion, and those shadows that are sound.
 
         Raises:
             ArtifactError: the champion is damaged, or was trained for other features.
@@ -178,7 +178,7 @@ class _Following:
         return tuple(found)
 
     def changed(self) -> Models | None:
-        """What scores from now on; None while the same versions do.
+        """The models that score from now on; None while they stay the same.
 
         Raises:
             ArtifactError: the new champion is damaged, or was trained for other features.

@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 from scoreback.columns import together
 from scoreback.records import TimeWindow
 
-STEP_ROWS = 20_000  # events in a step at least, once it can be cut: bounds memory
+STEP_ROWS = 20_000  # the least events in a step, once it can be cut; bounds memory
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What arrived in a window."""
+    """What arrived in a window of arrival times."""
 
     window: TimeWindow
     events: pa.Table | None  # None: nothing arrived
@@ -22,7 +22,7 @@ class Cut:
 
 
 class Cutter:
-    """Holds events back until they make a step: one step's at most, and the batch that ends it."""
+    """Holds events back until they make a step: at most one, and the batch that completes it."""
 
     def __init__(self, since: datetime) -> None:
         """Cut what arrives from *since* on."""
@@ -31,13 +31,13 @@ class Cutter:
 
     @property
     def held(self) -> int:
-        """Events that are in no step yet."""
+        """How many events are in no step yet."""
         return 0 if self._held is None else int(self._held.num_rows)
 
     def feed(self, events: pa.Table) -> Cut | None:
-        """Take *events*, none older than those before; a step, if that made one.
+        """Take *events*, none older than those before; return a step if they complete one.
 
-        Those of the newest arrival time are held back: more of that time may follow.
+        Events of the newest arrival time are held back: more of that time may follow.
         """
         held = events if self._held is None else together([self._held, events])
         self._held = held
@@ -54,11 +54,11 @@ class Cutter:
         return Cut(window, before, last=False)
 
     def last(self) -> Cut:
-        """What is left, as the last step.
+        """The remaining events, as the last step.
 
-        Its window ends just after the last arrival, not at the clock: what a reader is given later
-        with an older time than the clock's is still read, as long as it is newer than what was
-        read.
+        Its window ends just after the last arrival, not at the clock: an event that a reader is
+        given later, with an arrival time before the clock's, is still read, as long as it is newer
+        than what was read.
         """
         until = self._since
         if self._held is not None:

@@ -1,8 +1,8 @@
-"""Which units are shown though only a shadow would show them, out of a part of the budget.
+"""Chooses units to show that only a shadow would show, within a part of the budget.
 
-A shadow's own pacer says what it would open an alert for at the whole budget. Of what the champion
-does not show of that, `scoreback.models.judging.explore_sample` draws. What a day has had is
-remembered with each step, so that its part holds whatever is killed or cut.
+A shadow's own pacer says which alerts it would open with the whole budget. From those that the
+champion does not show, `scoreback.models.judging.explore_sample` draws. What a day has shown is
+stored with each step, so that its part holds whatever is killed or cut.
 """
 
 from bisect import bisect_right
@@ -27,19 +27,19 @@ from scoreback.service.state.pacing_log import PacedStep
 from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment, span
 
-_LOOK_BACK = timedelta(days=TRAILING_DAYS + 4)  # whole days before one that is going on
+_LOOK_BACK = timedelta(days=TRAILING_DAYS + 4)  # whole days before one in progress
 
 
 class Exploring:
-    """Draws for one detector from what its shadows alone would show."""
+    """Draws for one detector from what only its shadows would show."""
 
     def __init__(self, database: Database, detector: Detector, shadows: Sequence[str]) -> None:
-        """Go on from what the state remembers.
+        """Continue from what the state has stored.
 
         Args:
-            database: of the state.
-            detector: as it is in force.
-            shadows: versions that score beside the champion, by age.
+            database: the database of the state.
+            detector: the detector as it is in force.
+            shadows: versions that score beside the champion, oldest first.
         """
         self._live: list[Opening] = []
         self._start = detector.alerts.day_starts
@@ -47,7 +47,7 @@ class Exploring:
         self.follow(detector, shadows)
 
     def follow(self, detector: Detector, shadows: Sequence[str]) -> None:
-        """Draw as *detector* says from now on, of what these *shadows* say."""
+        """Draw as *detector* says from now on, from what these *shadows* say."""
         self._part, self._shadows = part_of(detector, len(shadows)), shadows
         if detector.alerts.day_starts != self._start:
             self._start = detector.alerts.day_starts
@@ -55,7 +55,7 @@ class Exploring:
 
     @property
     def spared(self) -> Spared | None:
-        """What the champion's threshold leaves of each day's budget."""
+        """The part of each day's budget that the champion's threshold leaves."""
         if self._part is not None:
             return Spared(self._part)
         shown = {day: sum(one.shown for one in found) for day, found in self._days.items()}
@@ -63,19 +63,19 @@ class Exploring:
         return Spared(shown=by_day) if by_day else None
 
     def remember(self, opened: Iterable[Opening]) -> None:
-        """Count what the champion, or one before it, has *opened* lately."""
+        """Count what the champion, or an earlier one, has *opened* lately."""
         self._live = sorted([*self._live, *opened])
 
     def draw(
         self, ids: pa.ChunkedArray, champion: Paced, shadows: Sequence[Paced], pace: Pace
     ) -> list[PacedStep]:
-        """The steps of *shadows*, with what of them is shown.
+        """Draw from the *shadows*; return their steps, with what of them is shown.
 
         Args:
-            ids: of the units, in their order.
-            champion: what the champion says of them; what it audits is not shown twice.
-            shadows: what each shadow says, in the order of versions.
-            pace: of the whole budget.
+            ids: ids of the units, in their order.
+            champion: the champion's judgement; what it audits is not shown twice.
+            shadows: the judgement of each shadow, in the order of versions.
+            pace: the pace of the whole budget.
         """
         own = champion.step
         self.remember(_opened(champion.units, own.judged.opens))
@@ -85,7 +85,7 @@ class Exploring:
         seen[own.audited] = True
         drawn: dict[str, list[tuple[int, Candidate]]] = {one.step.version: [] for one in shadows}
         opens = np.stack([one.step.judged.opens for one in shadows])
-        first = opens.argmax(axis=0)  # of several shadows the oldest is named
+        first = opens.argmax(axis=0)  # if several shadows would open it, the oldest is named
         any_opens: NDArray[np.bool_] = np.asarray(opens.any(axis=0))
         for place in candidates_of(any_opens, seen, champion.units.times, ids).tolist():
             shadow = shadows[int(first[place])]
@@ -95,7 +95,7 @@ class Exploring:
         return [_with(one.step, drawn[one.step.version]) for one in shadows]
 
     def _candidate(self, event_id: str, shadow: Paced, place: int, pace: Pace) -> Candidate | None:
-        """The unit at *place*, shown or not; None where its entity was shown often enough."""
+        """The unit at *place*, shown or not; None if its entity was shown often enough."""
         units, part = shadow.units, self._part
         at, event, entity = (
             int(units.times[place]), int(units.event_times[place]), int(units.entities[place]),
@@ -124,7 +124,7 @@ class Exploring:
         return candidate
 
     def _is_held_back(self, at: int, event: int, entity: int, pace: Pace) -> bool:
-        """Whether cap or throttle keep its entity from another alert, by what was opened before."""
+        """Whether cap or throttle, after earlier alerts, keep its entity from another one."""
         if entity < 0:
             return False
         before = [
@@ -143,9 +143,9 @@ class Exploring:
         return near or len(before) >= pace.rule.per_entity
 
     def _expected(self, day: int, pace: Pace) -> int:
-        """How many candidates *day* may have: as the busiest of the whole days before it.
+        """How many candidates *day* may have: as many as the busiest whole day before it.
 
-        The first day of the shadows is not whole. Before there is one, as many as they may open.
+        The shadows' first day is not whole. Before there is a whole day: as many as they may open.
         """
         counts = {
             before: sum(one.version in self._shadows for one in found)
@@ -156,7 +156,7 @@ class Exploring:
         return max((counts[before] for before in whole), default=pace.whole_budget)
 
     def _forget(self, day: int) -> None:
-        """Let go of what no day from *day* on looks back to: a catch-up may take years."""
+        """Forget what no day from *day* on looks back to: a catch-up may take years."""
         first = day - span(_LOOK_BACK)
         if min(self._days) < first:
             self._days = {since: found for since, found in self._days.items() if since >= first}

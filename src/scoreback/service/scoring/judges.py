@@ -1,4 +1,4 @@
-"""The models that are due: what a step's rows are scored by, under the operating point in force."""
+"""The models that score a step's rows, under the operating point in force."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from scoreback.service.state.scored_counts import ScoredHour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the models say of a step: what is written, what pacing remembers of it, and counts."""
+    """The result of a step: what is written, what pacing remembers of it, and counts."""
 
     parcel: Parcel
     paced: tuple[PacedStep, ...]
@@ -45,8 +45,8 @@ class Judges:
 
         Args:
             app: the open workspace.
-            job: whose events are scored.
-            now: written on each score as the time when it was made.
+            job: the job to score for.
+            now: the time written on each score as the time when it was made.
             carried: event fields that scores carry.
             home: counts what is scored.
         """
@@ -65,7 +65,7 @@ class Judges:
             with self._unless_shadow(model):
                 pacing = Pacing(self._app, model, now.detector)
                 self._judges.append((model, Scorer(model.artifact), pacing))
-        # What the champion leaves of its budget depends on who scores beside it.
+        # What the champion leaves of its budget depends on the shadows.
         self._exploring = Exploring(database, now.detector, self._beside())
         pacing = Pacing(self._app, champion, now.detector, self._exploring.spared)
         self._judges.insert(0, (champion, Scorer(champion.artifact), pacing))
@@ -73,7 +73,7 @@ class Judges:
         self._note_point(pacing.point, now)
 
     def follow_settings(self) -> None:
-        """Judge by what is in force now, and by who still scores."""
+        """Judge by the settings in force now, with the models that still score."""
         now = in_force(self._app.state, self._job.detector)
         self._exploring.follow(now.detector, self._beside())
         for model, _, pacing in self._judges:
@@ -83,11 +83,11 @@ class Judges:
                 self._note_point(pacing.point, now)
 
     def say(self, rows: pa.Table, window: TimeWindow, plan: str, slice_name: str) -> Said:
-        """What every model says of the same *rows*: one batch of scores, a histogram each.
+        """Score the same *rows* with every model: one batch of scores for all, one histogram each.
 
         Args:
             rows: feature rows of the step.
-            window: of arrival, that the step is of.
+            window: the arrival window of the step.
             plan: hash of the feature plan.
             slice_name: names the step for ever.
         """
@@ -130,7 +130,7 @@ class Judges:
 
     @contextmanager
     def _unless_shadow(self, model: Model) -> Iterator[None]:
-        """What goes wrong with a shadow ends its scoring in this run, and is told; no more."""
+        """An error of a shadow ends its scoring in this run and is reported, nothing more."""
         try:
             yield
         except (DataError, StateError) as error:

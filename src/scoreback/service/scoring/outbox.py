@@ -1,8 +1,8 @@
-"""The outbox: what a batch writes, in a file that ends in its own digest.
+"""The outbox: one file per batch, with what the batch writes and a digest of it at the end.
 
-A batch in doubt is finished from that file, so a bit that changed there would be a wrong score in
-the SIEM. It is an Arrow file, then sha256 of it, then a mark. A file without the mark was written
-by a version that knew no digest, and is read as it is.
+A batch in doubt is finished from that file, so a changed bit in it would be a wrong score in the
+SIEM. It is an Arrow file, then its sha256, then a mark. A file without the mark was written by a
+version that had no digests, and is read as it is.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from scoreback.service.state.workspace_state import State
 _MARK = b"scoreback sealed"
 _ARROW_ENDS = b"ARROW1"
 _SHA256_BYTES = 32
-_LATEST = SCORE_COLUMNS.field("chance")  # the column that scores got last
+_LATEST = SCORE_COLUMNS.field("chance")  # the newest column of scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Parcel:
 
 
 def outbox_file(state: State, batch: Batch) -> Path:
-    """Where the parcel of *batch* lies: a folder per detector, whose lock keeps others out."""
+    """The file with the parcel of *batch*, in a folder per detector; its lock keeps others out."""
     return state.outbox / batch.detector / batch.outbox
 
 
@@ -55,7 +55,7 @@ def store(path: Path, parcel: Parcel) -> None:
     table = pa.Table.from_batches([parcel.scores.batch]).replace_schema_metadata(about)
     try:
         with draft(private_folder(path.parent)) as new:
-            # Read once at most, and gone in a moment: columns as they lie in memory cost least.
+            # Read at most once, and soon deleted: columns as they lie in memory cost least.
             with pa.ipc.new_file(new.file, table.schema) as outbox:
                 outbox.write_table(table)
             new.file.write(bytes.fromhex(new.sha256()) + _MARK)
@@ -80,7 +80,7 @@ def load(path: Path) -> Parcel:
         table.validate(full=True)
         about = table.schema.metadata or {}
         enrichment = Enrichment(about.get(b"enrichment", b"none").decode())
-        if b"histogram" in about:  # as it was before several models could score
+        if b"histogram" in about:  # from before several models could score
             stored = [json.loads(about[b"histogram"])]
         else:
             stored = json.loads(about[b"histograms"])
@@ -97,7 +97,7 @@ def load(path: Path) -> Parcel:
 
 
 def _unsealed(content: bytes) -> memoryview:
-    """The Arrow file in *content*, if it is what was written."""
+    """The Arrow file in *content*, if the digest shows that it is what was written."""
     whole = memoryview(content)
     if not content.endswith(_MARK):
         if content.endswith(_ARROW_ENDS):
@@ -111,7 +111,7 @@ def _unsealed(content: bytes) -> memoryview:
 
 def _scores(table: pa.Table) -> ScoreBatch:
     table = table.replace_schema_metadata()
-    if _LATEST.name not in table.column_names:  # of a version that did not know it
+    if _LATEST.name not in table.column_names:  # from a version that did not have it
         place = len(SCORE_COLUMNS) - 1
         table = table.add_column(place, _LATEST, pa.nulls(table.num_rows, _LATEST.type))
     schema = table.schema

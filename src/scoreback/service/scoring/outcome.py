@@ -1,4 +1,4 @@
-"""What became of one scoring run of one detector."""
+"""The result of one scoring run of one detector."""
 
 from dataclasses import dataclass, field
 
@@ -9,33 +9,33 @@ from scoreback.service.scoring.publish import Published
 
 @dataclass(slots=True)
 class ScoreOutcome:
-    """What one run did; of a batch it speaks once that is published."""
+    """What one run did; a batch counts once it is published."""
 
     read: int = 0
     scored: int = 0
     late: int = 0
     ungrouped: int = 0
     alerts: int = 0
-    suppressed: int = 0  # over the threshold, and held back as they join an alert
-    opened: int = 0  # alerts, as far as the SIEM's rules do what they are told
+    suppressed: int = 0  # over the threshold, but held back as they join an alert
+    opened: int = 0  # alerts, if the SIEM's rules do what they are told
     over_budget: int = 0  # over the threshold, on a day that had opened all it may
-    explored: int = 0  # shown as a shadow alone would show them
+    explored: int = 0  # shown because a shadow alone would show them
     published: list[Published] = field(default_factory=list)
     resolved: int = 0  # batches that an earlier run left in doubt
-    waiting: int = 0  # batches that no reader sees yet
+    waiting: int = 0  # batches that readers do not see yet
     uncast: dict[str, int] = field(default_factory=dict)
-    # By version: what was scored lately beside what was learnt, where there is enough to say.
+    # By version: what was scored lately beside what was learnt from, where that is enough.
     homes: dict[str, Home] = field(default_factory=dict)
     error: Exception | None = None  # what ended it early; what was published before stands
 
     @property
     def joined(self) -> int:
-        """Over the threshold, and no alert of their own: by the cap, the throttle, or a pause."""
+        """Hits without an alert of their own: held back by the cap, the throttle, or a pause."""
         return self.alerts + self.suppressed - self.opened
 
     @property
     def not_at_home(self) -> dict[str, tuple[str, ...]]:
-        """Versions that score what is unlike all that they learnt from, and why."""
+        """Versions that score events unlike all that they learnt from, and why."""
         return {version: home.reasons for version, home in self.homes.items() if home.reasons}
 
     def add(

@@ -1,4 +1,4 @@
-"""Which of a step's scores raise alerts, by one model: the pacer, with what the state remembers."""
+"""Which of a step's scores raise alerts, for one model: the pacer, with what the state stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,10 +34,10 @@ from scoreback.times import span
 
 
 def seen_at(rows: pa.Table, lag: timedelta) -> NDArray[np.int64]:
-    """By which time, in microseconds, the budget counts each of *rows*.
+    """The time at which the budget counts each of *rows*, in microseconds.
 
-    That is the event's, and of a late one the moment when it turned up, less *lag*: steps take
-    units in this order wherever they are cut, so that the same events give the same alerts.
+    That is the event's time or, for a late event, the moment when it turned up, less *lag*: steps
+    take units in this order wherever they are cut, so the same events give the same alerts.
     """
     event = flat(rows["event_time"]).cast(pa.int64()).to_numpy()
     turned_up = flat(rows["arrival_time"]).cast(pa.int64()).to_numpy() - span(lag)
@@ -47,14 +47,14 @@ def seen_at(rows: pa.Table, lag: timedelta) -> NDArray[np.int64]:
 def paced_units(
     rows: pa.Table, scores: Floats, entity: str, *, lag: timedelta, floor: float
 ) -> Units:
-    """*rows* with their *scores* as the pacer takes them; only what may alert has its entity.
+    """*rows* with their *scores* as the pacer takes them; only rows that may alert have an entity.
 
     Args:
         rows: feature rows.
-        scores: of each.
+        scores: the score of each row.
         entity: the column of the entity.
-        lag: of the late rule.
-        floor: score; nothing below it alerts.
+        lag: an event that turns up after it is late.
+        floor: a score below which nothing alerts.
     """
     able = np.flatnonzero(scores >= floor)
     ids, named = (rows[name].take(pa.array(able)) for name in ("event_id", entity))
@@ -73,7 +73,7 @@ def paced_units(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paced:
-    """What one model says of a step, and the units that it says it of."""
+    """One model's judgement of a step, and the units that it judged."""
 
     units: Units
     step: PacedStep
@@ -83,18 +83,18 @@ class Pacing:
     """Judges what one model scores for one detector."""
 
     point: OperatingPoint  # in force
-    opened: Sequence[Opening]  # lately, as the state remembered it
+    opened: Sequence[Opening]  # opened lately, as the state has stored it
 
     def __init__(
         self, app: App, model: Model, detector: Detector, spared: Spared | None = None
     ) -> None:
-        """Go on from what the state remembers, by *detector* as it is in force.
+        """Continue from what the state has stored, by *detector* as it is in force.
 
-        Of the budget, what is *spared* is not the threshold's to open.
+        The threshold does not open what is *spared* of the budget.
         """
         self._app, self._model = app, model
         self._rules = app.connector.rules
-        self._auditing: Auditing | None = None  # of what raises alerts, a part of the rest is shown
+        self._auditing: Auditing | None = None  # of a live model, draws from what raises no alert
         if model.stage is Stage.LIVE:
             self._auditing = Auditing(app.state.database, detector, model.artifact)
         self._take(detector, spared)
@@ -111,7 +111,7 @@ class Pacing:
         )  # fmt: skip
 
     def follow(self, detector: Detector, spared: Spared | None = None) -> bool:
-        """Judge by *detector* from now on; whether anything is different from before."""
+        """Judge by *detector* from now on; return whether the operating point changed."""
         before = self.point
         self._take(detector, spared)
         self._pacer.follow(self._pace, self.point.day_starts, self._holding)
@@ -138,8 +138,8 @@ class Pacing:
         version = self._model.version.version
         self.point = operating_point(detector, version, self._model.artifact)
         self._pace = replace(self.point.pace, spared=spared)
-        # Only live scores raise alerts. Of a paused detector nothing is marked, whoever holds back
-        # the rest: a rule that is switched on again looks back.
+        # Only live scores raise alerts. While a detector is paused nothing is marked, whoever holds
+        # back the rest: a rule that is switched on again looks back.
         live = self._model.stage is Stage.LIVE
         joins = live and held_back_here(self._rules, self.point.throttle)
         self._holding = Holding(joins=joins, all=live and not detector.enabled)

@@ -1,4 +1,4 @@
-"""What a scoring run is of: a detector, a model, the events read for them, and where to go on."""
+"""What a scoring run is about: a detector, its models, the events read for them, where to go on."""
 
 import hashlib
 import json
@@ -34,23 +34,23 @@ class Model:
     stage: Stage = Stage.LIVE  # written on each score
 
 
-Models = tuple[Model, ...]  # what scores the same rows: the champion first
+Models = tuple[Model, ...]  # models that score the same rows, the champion first
 
 
 def _as_before() -> None:
-    """The same models go on."""
+    """Change nothing: the same models go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreJob:
-    """Whose events are to be scored, by which models."""
+    """Whose events to score, and with which models."""
 
     detector: Detector
     models: Models
-    since: datetime | None = None  # where a first run begins, by arrival; else where training ended
-    # Asked between two steps: the models from now on, or None where nothing changed.
+    since: datetime | None = None  # arrival where a first run begins; None: where training ended
+    # Called between two steps: returns the models from now on, or None if nothing changed.
     changed: Callable[[], Models | None] = _as_before
-    # Told of shadows that cannot score: the version, and why. The champion goes on without them.
+    # Filled with shadows that cannot score: version → why. The champion goes on without them.
     unusable: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,10 +66,10 @@ def starting_point(
 
     Args:
         app: the open workspace.
-        detector: whose events.
-        version: whose model.
+        detector: the detector to score.
+        version: the version that scores.
         since: where a first run begins, by arrival time; by default, where training ended.
-        until: a first run begins no later.
+        until: the latest time at which a first run begins.
 
     Raises:
         ConfigError: the detector has no selection for this SIEM.
@@ -87,14 +87,14 @@ def starting_point(
     if found is not None and mine:
         _log.warning("window state is gone; the history of its windows is read again",
                      extra={"detector": detector.name})  # fmt: skip
-        # What waited for its windows had arrived within the lag. Of what arrived then and is scored
-        # already, nothing comes twice: its scores have the same names.
+        # What waited for its windows arrived within the lag. Of what arrived then, nothing that is
+        # scored already comes twice: its scores have the same names.
         first, owed = max(found.score_since, found.watermark - plan.lag), found.owed
-    elif latest is not None:  # another plan scored up to there, but for what waits
+    elif latest is not None:  # another plan scored up to there, except what waits
         first, owed = _left_by(latest, units)
     if found is not None and not gone:
-        # This plan was left for that one and comes back, or has not caught up with it yet: its
-        # windows are good, and of what waits in it that is scored which that one has not.
+        # This plan was left for the other one and comes back, or has not caught up with it yet: its
+        # windows are good, and of the events waiting in it, those are scored that the other missed.
         counted = 0 if first >= found.watermark else None
         return replace(found, score_since=first, owed=owed, selection=selection, events=counted)
     oldest = first
@@ -103,7 +103,7 @@ def starting_point(
         oldest = min(first, pc.min(waiting_events(place.parent, place.name)["event_time"]).as_py())
     watermark = min(oldest - reach(plan) - plan.lag, until)
     if units is not None:
-        watermark = units.window_of(watermark)  # no unit is read in part
+        watermark = units.window_of(watermark)  # so that no unit is read in part
     return Progress(
         detector=detector.name,
         plan_hash=named,
@@ -121,11 +121,11 @@ def owed_file(app: App, detector: Detector, owed: str) -> Path:
 
 
 def _left_by(latest: Progress, units: UnitPlan | None) -> tuple[datetime, str | None]:
-    """From which arrival on events are to be scored after *latest*, and the file of those before.
+    """The arrival from which to score after *latest*, and the file of waiting events before that.
 
-    Under the plan of before, events wait for `lag` and units are open: nobody scored them yet.
+    Under the earlier plan, events wait for `lag` and units are open: nobody has scored them yet.
     """
-    first = max(latest.watermark, latest.score_since)  # a first run that broke off scored nothing
+    first = max(latest.watermark, latest.score_since)  # an interrupted first run scored nothing
     if latest.pending is None:
         return first, None
     opened = open_from(latest.pending)
@@ -133,12 +133,12 @@ def _left_by(latest: Progress, units: UnitPlan | None) -> tuple[datetime, str | 
         return first, None if units is not None else f"{latest.plan_hash}/{latest.pending}"
     if units is None:
         return first, None
-    # A unit arrives a microsecond before its window's end + lag: those of earlier windows have.
+    # A unit arrives a microsecond before its window's end + lag: units of earlier windows have.
     return max(moment(opened) + units.lag, latest.score_since), None
 
 
 def _windows_are_gone(app: App, progress: Progress) -> bool:
-    """Whether files count and none is there: somebody removed the folder, as the error told."""
+    """Whether window files are missing: somebody removed the folder, as an error told them to."""
     if not progress.segments and progress.pending is None:
         return False
     folder = app.windows_folder(progress.detector) / progress.plan_hash
@@ -146,12 +146,12 @@ def _windows_are_gone(app: App, progress: Progress) -> bool:
 
 
 def selected(selection: Mapping[str, object]) -> str:
-    """Names the events of *selection*: the same text, in whatever order its keys are written."""
+    """A text that stands for the events of *selection*, whatever the order of its keys."""
     return json.dumps(selection, sort_keys=True, default=str)
 
 
 def plan_hash(detector: Detector, query: EventQuery) -> str:
-    """Names everything that window state and waiting events depend on; 16 hex digits."""
+    """A hash of everything that window state and waiting events depend on; 16 hex digits."""
     parts = {
         "features": [feature.model_dump(mode="json") for feature in detector.features],
         "lag": detector.lag.total_seconds(),

@@ -1,12 +1,12 @@
-"""Writes a step's scores exactly once as read, whatever is killed and whenever.
+"""Writes a step's scores so that readers see each exactly once, whatever is killed and whenever.
 
-Four moves, each safe to repeat: the scores are put into the outbox (a file), the batch is written
-down as *begun* together with the state that will follow it, the SIEM is given the scores, and one
-transaction marks the batch as *sent* and makes that state the current one. Where the SIEM
-acknowledges what it stored, the batch is *done* with that; else once a reader sees all of it.
+Four steps, each safe to repeat: the scores go into the outbox (a file); the batch is recorded as
+*begun* together with the state that will follow it; the SIEM is given the scores; and one
+transaction marks the batch as *sent* and makes that state the current one. If the SIEM
+acknowledges what it stored, the batch is *done* with that; otherwise once readers see all of it.
 
-A batch that is not done is in doubt. What a reader may not see yet is waited for, as it would
-otherwise be sent twice; then the scores are read back, and only what is missing is sent.
+A batch that is not done is in doubt. First it waits until readers must see what was sent, as that
+would otherwise be sent twice; then the scores are read back, and only what is missing is sent.
 """
 
 import json
@@ -30,13 +30,13 @@ from scoreback.service.state.pacing_log import PacedStep
 from scoreback.service.state.scored_counts import ScoredHour, add_counts
 from scoreback.service.state.workspace_state import State
 
-# Scores are stamped when sending begins, and a batch when it ends: our rules look that far back.
+# Scores are stamped when sending begins, and batches when it ends: our rules look back that far.
 SLOWEST_SEND = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of one batch."""
+    """The result of one batch."""
 
     written: int = 0
     already_there: int = 0
@@ -45,10 +45,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What became of the batches in doubt."""
+    """The result for the batches in doubt."""
 
     done: int = 0
-    waiting: int = 0  # a reader may not see them yet
+    waiting: int = 0  # readers may not see them yet
 
 
 def publish(
@@ -65,14 +65,14 @@ def publish(
     """Send *parcel*, then make what follows *batch* the current progress.
 
     Args:
-        state: where the batch is written down.
-        connector: of the SIEM.
-        batch: not begun yet; names its ``next_progress``.
+        state: the state in which the batch is recorded.
+        connector: the connector of the SIEM.
+        batch: a batch not begun yet, with its ``next_progress``.
         parcel: what it writes.
         at: when it is sent.
-        clock: the time; without it, sending takes none.
-        paced: which of the scores raise alerts, and by what cuts: for the state to remember.
-        counted: what was scored, in bins: likewise.
+        clock: returns the time; without it, sending takes no time.
+        paced: which of the scores raise alerts, and by what cuts; stored in the state.
+        counted: what was scored, in bins; stored in the state.
 
     Raises:
         SiemUnavailable: nothing is lost; `resolve` finishes the batch later.
@@ -82,7 +82,7 @@ def publish(
     state.begin_batch(batch, paced, first=counting)
     published = _send(state, connector, batch, parcel, parcel.scores, at)
     acknowledged = connector.facts.acknowledged
-    # From the end of a slow sending on it takes a while until all of it can be seen.
+    # After a slow send, it takes a while from its end until all of it can be seen.
     ended = at if clock is None else clock()
     state.mark_sent(batch.batch_id, _after(batch), at=ended, done=acknowledged)
     if acknowledged:
@@ -91,10 +91,10 @@ def publish(
 
 
 def resolve(state: State, connector: Connector, detector: str, *, at: datetime) -> Resolved:
-    """Finish the batches of *detector* that are in doubt, as far as can be said *at* that time.
+    """Finish the batches of *detector* that are in doubt, as far as is known at the time *at*.
 
     Raises:
-        SiemUnavailable: what is stored cannot be said; nothing is lost.
+        SiemUnavailable: it is unknown what is stored; nothing is lost.
         StateError: an outbox file is gone or damaged.
     """
     done = waiting = 0
@@ -112,9 +112,9 @@ def resolve(state: State, connector: Connector, detector: str, *, at: datetime) 
 
 
 def look_again(state: State, connector: Connector, detector: str, *, at: datetime) -> None:
-    """Let our rules look at what was sent last, in case a crash came between sending and looking.
+    """Have our rules look at what was sent last, in case a crash came between sending and looking.
 
-    Where the SIEM has a rule engine of its own, that looks back by itself.
+    If the SIEM has a rule engine of its own, that looks back by itself.
     """
     sent = state.last_sent(detector)
     if connector.rule_engine is not None and sent is not None:
@@ -122,10 +122,10 @@ def look_again(state: State, connector: Connector, detector: str, *, at: datetim
 
 
 def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) -> bool:
-    """Whether all of *batch* is there now; what is missing is sent, unless it may be on its way."""
+    """Whether all of *batch* is there now; sends what is missing, unless it may be on its way."""
     facts = connector.facts
     if batch.status == "begun" and (facts.visible_after or not facts.acknowledged):
-        # Whoever sent it may have done so a moment ago: from now on it is waited for.
+        # It may have been sent a moment ago, so wait from now on.
         state.mark_sent(batch.batch_id, _after(batch), at=at)
         return False
     if batch.sent_at is not None and at < batch.sent_at + facts.visible_after:
@@ -134,13 +134,13 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
     missing = _missing(connector, parcel)
     sent_at = batch.sent_at or at
     if batch.status == "begun" or missing.scores.num_rows or missing.histograms:
-        if batch.status == "sent":  # said before: should this break off, it is waited for, too
+        if batch.status == "sent":  # recorded first, so that an interrupted send is waited for
             state.send_again(batch.batch_id, at)
         sent = _send(state, connector, batch, missing, parcel.scores, at)
         sent_at = at
         if batch.status == "begun":
             state.mark_sent(batch.batch_id, _after(batch), at=at, done=facts.acknowledged)
-        # Of what the SIEM refuses, a reader never sees anything: that alone is not waited for.
+        # Readers never see what the SIEM refuses, so nothing waits for that alone.
         under_way = sent.written or sent.already_there or missing.histograms
         if under_way and not facts.acknowledged:
             return False
@@ -151,7 +151,7 @@ def _resolved(state: State, connector: Connector, batch: Batch, at: datetime) ->
 
 
 def _missing(connector: Connector, parcel: Parcel) -> Parcel:
-    """What of *parcel* no reader sees."""
+    """What of *parcel* readers do not see."""
     ids = parcel.scores.batch.column("score_id")
     stored = connector.scores.existing(parcel.scores) if parcel.scores.num_rows else set()
     missing = pc.invert(pc.is_in(ids, value_set=pa.array(sorted(stored), pa.string())))
@@ -175,14 +175,14 @@ def _send(
     enriching: ScoreBatch,
     at: datetime,
 ) -> Published:
-    """Write *parcel*, and put all scores that are *enriching* beside events, again if need be.
+    """Write *parcel*, and enrich events with all the scores *enriching*, again if need be.
 
     Scores are written before they enrich anything, so that an enriched event always has a history.
     """
     report = connector.scores.write(parcel.scores, at=at)
     refused = report.refused
     if parcel.enrichment != Enrichment.NONE and connector.enrichment:
-        live = _of_champion(enriching)  # what is beside an event is what the champion says of it
+        live = _of_champion(enriching)  # an event is enriched with what the champion says of it
         if live.num_rows:
             refused += connector.enrichment.enrich(live, parcel.enrichment).refused
     counted = [histogram for histogram in parcel.histograms if histogram.counts]
@@ -206,7 +206,7 @@ def _let_go(
     sent_at: datetime,
     at: datetime,
 ) -> None:
-    """All of *batch* is there: its file can go, and rules of ours look at it."""
+    """Delete the file of *batch*, as all of it is there, and have our rules look at it."""
     outbox_file(state, batch).unlink(missing_ok=True)
     if connector.rule_engine is not None and pc.any(parcel.scores.batch.column("alert")).as_py():
         connector.rule_engine.evaluate(since=sent_at - SLOWEST_SEND, at=at)

@@ -1,4 +1,4 @@
-"""Feature rows of units that are past, read from the SIEM again: the cells that scoring had."""
+"""Feature rows of past units, read from the SIEM again: the same cells that scoring had."""
 
 from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from scoreback.records import EventBatch, TimeWindow
 from scoreback.service.app import App
 from scoreback.times import MICROSECOND
 
-_SLACK = timedelta(hours=1)  # after the last lag: how late most events come
+_SLACK = timedelta(hours=1)  # after the last lag; few events come later
 
 
 def soon_after(detector: Detector, event_time: datetime) -> datetime:
-    """By when most of what happened until *event_time* has arrived, and its units are closed."""
+    """When most of what happened until *event_time* has arrived, and its units are closed."""
     every = timedelta(0) if detector.group is None else detector.group.every
     return event_time + detector.lag + every + _SLACK
 
@@ -33,14 +33,14 @@ def rows_again(
     asked: Container[str] = (),
     units: dict[str, str] | None = None,
 ) -> pa.Table:
-    """The feature rows of units from *first* on, of what arrived before *until*.
+    """The feature rows of units from *first* on, made from what arrived before *until*.
 
     Args:
         app: the open workspace.
-        detector: whose units.
+        detector: the detector that has the units.
         first: event time of the first unit; windows reach back from there.
         until: an arrival time.
-        asked: events whose unit is to be told.
+        asked: events whose units are wanted.
         units: filled with the unit of each event of *asked* that was read.
 
     Raises:
@@ -59,7 +59,7 @@ def _units(
     asked: Container[str],
     units: dict[str, str],
 ) -> Iterator[EventBatch]:
-    """What arrived until then, from far enough back that windows at *first* are full."""
+    """What arrived before *until*, from far enough back that windows at *first* are full."""
     plan, groups = FeaturePlan.of(detector), UnitPlan.of(detector)
     begin = first - reach(plan) - plan.lag
     if groups is not None:

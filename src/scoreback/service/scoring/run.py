@@ -1,9 +1,9 @@
 """One run of one detector: takes events as they are read, cuts them into steps, publishes each.
 
 A step ends between two arrival times, so its slice names the same events for ever; after each step
-the watermark, the window state and the written scores are one consistent whole
-(`scoreback.service.scoring.publish`). Who reads the events is not a run's business: one reader may
-feed several. What goes wrong in a run ends that run only, and is told in its outcome.
+the watermark, the window state and the written scores are consistent
+(`scoreback.service.scoring.publish`). A run does not read events itself: one reader may feed
+several. An error in a run ends only that run, and is in its outcome.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ from scoreback.service.stopping import Stopped
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A batch that is being published, and what counts once it is."""
+    """A batch that is being published, and what to count once it is."""
 
     step: Step
     alerts: int
@@ -66,9 +66,9 @@ class _Sent:
 
 
 class ScoreRun:
-    """One run, from `begin` over `feed`, as often as there are events, to `finish`.
+    """One run: `begin`, then `feed` as often as there are events, then `finish`.
 
-    As a context it lets go of its detector, whatever happens. It raises nothing but `Stopped`.
+    As a context manager it releases its detector in any case. It raises nothing but `Stopped`.
     """
 
     query: EventQuery
@@ -80,10 +80,10 @@ class ScoreRun:
         self._until = now - app.settle
         self._held = ExitStack()
         self._home = AtHome(app.state, job.detector)
-        self._sent: _Sent | None = None  # the batch on its way
+        self._sent: _Sent | None = None  # the batch being sent
 
     def __enter__(self) -> "ScoreRun":
-        """Itself, not begun."""
+        """The run, not begun yet."""
         return self
 
     def __exit__(
@@ -92,22 +92,22 @@ class ScoreRun:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go of the detector, unless the run has ended."""
+        """Release the detector, unless the run has ended."""
         self.going = False
         self._held.__exit__(kind, error, traceback)
 
     @property
     def models(self) -> Models:
-        """What scores now, the champion first."""
+        """The models that score now, the champion first."""
         return self._judges.models
 
     @property
     def watermark(self) -> datetime:
-        """What arrived before it was read and published."""
+        """Everything that arrived before this was read and published."""
         return self._at.watermark
 
     def begin(self) -> None:
-        """Hold the detector, finish what is in doubt and find where to go on."""
+        """Lock the detector, finish what is in doubt and find where to go on."""
         with self._alone():
             job, app = self._job, self._app
             broke_off = _broke_off(app.state, job.detector.name)
@@ -118,7 +118,7 @@ class ScoreRun:
             self.query = app.scoring_query(job.detector)
             self._columns = list(dict.fromkeys([*EVENT_COLUMNS.names, *self.query.fields]))
             self._carried = carried_fields(job.detector)
-            if job.detector.group is None:  # a unit of events has no one value of what they have
+            if job.detector.group is None:  # a unit of several events has no single value of them
                 self._carried += app.written_fields(job.detector)
             self._judges = Judges(app, job, self._now, self._carried, self._home)
             at = app.now(self._now)
@@ -139,14 +139,14 @@ class ScoreRun:
                 )
             self._online = self._opened_features()
             self._held.callback(self._online.close)
-            # A batch is sent while the next is made: SIEM and detector both have work.
+            # A batch is sent while the next is computed, so that SIEM and detector both have work.
             self._sender = ThreadPoolExecutor(1, thread_name_prefix="scoreback-publish")
             self._held.callback(self._let_go_of_sender)
             self._cutter = Cutter(self.watermark)
             self.going = True
 
     def feed(self, batch: EventBatch) -> None:
-        """Take what was read next; columns that this run did not ask for are left aside."""
+        """Take the events read next; columns that this run did not ask for are ignored."""
         with self._alone():
             self.outcome.read += batch.num_rows
             events = pa.Table.from_batches([batch.batch]).select(self._columns)
@@ -155,7 +155,7 @@ class ScoreRun:
                 self._step(cut, cut.window.until)
 
     def finish(self) -> None:
-        """Nothing more is read: score what is left, and let go of the detector."""
+        """Score the remaining events, as no more are read, and release the detector."""
         with self._alone():
             self._step(self._cutter.last(), self._until)
             self._await_sent()
@@ -165,26 +165,26 @@ class ScoreRun:
             self._held.close()
 
     def rewind(self) -> None:
-        """Forget what was fed and is in no step yet: it will be read again."""
+        """Drop what was fed and is in no step yet: it will be read again."""
         self.outcome.read -= self._cutter.held
         self._cutter = Cutter(self.watermark)
 
     def fail(self, error: Exception) -> None:
-        """End for *error*; the next run goes on where this one got to."""
+        """End with *error*; the next run goes on where this one got to."""
         self.going, self.outcome.error = False, error
         try:
             self._held.__exit__(type(error), error, error.__traceback__)
-        except Exception as worse:  # noqa: BLE001 - it could not even be written down
+        except Exception as worse:  # noqa: BLE001 - it could not even be recorded
             self.outcome.error = worse
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """What goes wrong inside is the end of this run, and of no other that is fed beside it."""
+        """An error inside ends this run, and no other that is fed beside it."""
         try:
             yield
         except Stopped:
             raise
-        except Exception as error:  # noqa: BLE001 - also a mistake of ours; the outcome has it
+        except Exception as error:  # noqa: BLE001 - also for a bug of ours; the outcome has it
             self.fail(error)
 
     def _count(self) -> None:
@@ -229,7 +229,7 @@ class ScoreRun:
         moments = (window.since, window.until, ready_until)
         slice_name = "/".join(moment.isoformat() for moment in moments)
         said = self._judges.say(step.rows, window, after.plan_hash, slice_name)
-        models = self.models  # those that said something
+        models = self.models  # the models that gave scores
         versions = ",".join(model.version.version for model in models)
         stages = ",".join(model.stage for model in models)
         batch_id = score_id(job.detector.name, versions, stages, after.plan_hash, slice_name)
@@ -242,7 +242,7 @@ class ScoreRun:
             outbox=f"{batch_id}.arrow",
             next_progress=after,
         )
-        self._await_sent()  # progress is made in order: only one batch is ever in doubt
+        self._await_sent()  # progress is made in order: at most one batch is in doubt
         self._online.forget_others(_files(self._at), step.state)
         sending = self._sender.submit(
             publish, app.state, app.connector, batch, said.parcel,
@@ -261,12 +261,12 @@ class ScoreRun:
         self._at = after
 
     def _follow(self) -> None:
-        """Take what holds from now on: other models, or another operating point."""
+        """Take over what is in force from now on: other models, or another operating point."""
         changed = self._job.changed()
         if changed is None:
             self._judges.follow_settings()
             return
-        self._await_sent()  # what it opened counts for the models to come
+        self._await_sent()  # what it opened counts for the next models
         self._judges.take(changed)
 
     def _owed_events(self) -> pa.Array | None:
@@ -277,10 +277,10 @@ class ScoreRun:
         return flat(waiting_events(place.parent, place.name)["event_id"])
 
     def _await_sent(self) -> None:
-        """Wait for the batch on its way, and count it.
+        """Wait for the batch being sent, and count it.
 
         Raises:
-            ScorebackError: it did not get through; it is in doubt, and resolved by the next run.
+            ScorebackError: sending failed; the batch is in doubt, and the next run resolves it.
         """
         if self._sent is None:
             return
@@ -294,12 +294,12 @@ class ScoreRun:
         self._sender.shutdown()
         try:
             self._await_sent()
-        except Exception as error:  # noqa: BLE001 - what ended the run before it is told of first
+        except Exception as error:  # noqa: BLE001 - an earlier error takes precedence
             self.outcome.error = self.outcome.error or error
 
 
 def _broke_off(state: State, detector: str) -> bool:
-    """Whether the last run of *detector* did not come to its end."""
+    """Whether the last run of *detector* was interrupted."""
     last = runs(state, detector, 1, kind="score")
     return bool(last) and last[0].status != "done"
 
@@ -309,7 +309,7 @@ def _files(progress: Progress) -> StateFiles:
 
 
 def _arrived_since(events: pa.Table, at: Progress) -> int:
-    """How many of *events* are to be scored, and do not only fill windows."""
+    """How many of *events* are to be scored and do not only fill windows."""
     since = pa.scalar(at.score_since, TIME)
     return int(pc.sum(pc.greater_equal(events["arrival_time"], since)).as_py() or 0)
 

@@ -1,4 +1,4 @@
-"""What is written of a step: the kept scores, and a histogram of all of them."""
+"""What is written for a step: the scores that are kept, and a histogram of all scores."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -44,10 +44,10 @@ def kept_scores(
 ) -> ScoreBatch:
     """The scores that are stored: hits, those at or above the floor, a sample of the rest.
 
-    What is audited or explored is stored once more, in a stage of its own, as a hit of its rule.
-    Whether a unit is kept depends on the unit and the version alone, never on the run. Hits carry
-    their reasons, whether they alert or are held back; all carry the event fields *carried*, their
-    entity among them. A score has one entity: the first value of its field.
+    An audited or explored unit is stored once more, in a stage of its own, as a hit of its rule.
+    Whether a unit is kept depends only on the unit and the version, never on the run. Hits carry
+    their reasons, whether they alert or are held back; all scores carry the event fields *carried*,
+    with the entity among them. A score has one entity: the first value of its field.
     """
     judged, version = paced.judged, paced.version
     hits = judged.alerts | judged.suppressed
@@ -56,7 +56,7 @@ def kept_scores(
     stage, beside, their_chances = paced.beside
     places, shown = np.append(np.flatnonzero(kept), beside), np.ones(len(beside), dtype=bool)
     scores, alerts = scored.scores[places], np.append(judged.alerts[kept], shown)
-    live = paced.stage is Stage.LIVE  # what a shadow says of itself is shown to nobody
+    live = paced.stage is Stage.LIVE  # what a shadow itself says is shown to nobody
     chances = np.append(np.ones(len(places) - len(beside)), their_chances)
     told = alerts & np.append(np.full(len(places) - len(beside), live), shown)
     reasons = _reasons(
@@ -147,7 +147,7 @@ def _sampled(event_ids: pa.ChunkedArray, version: str, share: float) -> NDArray[
 def _reasons(
     scorer: Scorer, rows: pa.Table, hits: NDArray[np.int64], told: NDArray[np.bool_]
 ) -> pa.Array:
-    """Reasons of the *hits* among *rows* where one of them is *told*, null elsewhere."""
+    """Reasons for the *hits* among *rows*, in rows where one of them is *told*; null elsewhere."""
     found = pa.array(scorer.reasons(rows.take(pa.array(hits))), pa.string())
     place = np.cumsum(told) - 1
     return (

@@ -1,8 +1,8 @@
 """Scores what arrived since the last run, in bounded steps, and writes the kept part back.
 
-Events are read by arrival time, each once: once for all detectors that select the same events and
-have read as far. Those that have not read as far read apart, and end where the others do, so that
-they share their next read. Each detector's run is its own all the same (`score_run`).
+Events are read by arrival time, and only once for all detectors that select the same events and
+have read equally far. Detectors that have not are read for apart, up to where the others end, so
+that they share their next read. Each detector still has a run of its own (`ScoreRun`).
 """
 
 from collections import deque
@@ -32,11 +32,11 @@ def score(
 
     Args:
         app: the open workspace.
-        detector: whose events.
-        models: score the same rows, the champion first.
-        now: the clock; events that arrived less than ``settle`` before it wait.
+        detector: the detector to score.
+        models: the models that score the same rows, the champion first.
+        now: the current time; events that arrived less than ``settle`` before it wait.
         since: where a first run begins, by arrival time; by default, where training ended.
-        progress: told the number of events read.
+        progress: called with the number of events read.
 
     Raises:
         StateError: another process scores this detector, or the clock went backwards.
@@ -58,17 +58,17 @@ def score_together(
 ) -> list[ScoreOutcome]:
     """Score for several detectors, with one read for those that select the same events.
 
-    What goes wrong with one detector ends its run only; a SIEM that does not answer a read ends
-    all that have not finished. Either is in the outcome's ``error``, and nothing is lost.
+    An error with one detector ends only its run; a SIEM that does not answer a read ends all runs
+    that have not finished. Either is in the outcome's ``error``, and nothing is lost.
 
     Args:
         app: the open workspace.
-        jobs: of different detectors.
-        now: the clock; events that arrived less than ``settle`` before it wait.
-        progress: told the number of events read; also asked, with 0, between two detectors' steps.
+        jobs: the jobs, each of another detector.
+        now: the current time; events that arrived less than ``settle`` before it wait.
+        progress: called with the number of events read, and with 0 between two detectors' steps.
 
     Returns:
-        What became of each of *jobs*, in their order.
+        The result of each of *jobs*, in their order.
     """
     told = progress or _silently
     with ExitStack() as all_runs:
@@ -95,7 +95,7 @@ def score_together(
 
 
 def _groups(runs: Sequence[ScoreRun]) -> deque[list[ScoreRun]]:
-    """Those that can be fed by one read, by how far they read: who is behind delays nobody."""
+    """Runs that one read can feed, those that have read furthest first: stragglers delay nobody."""
     found: dict[tuple[datetime, str], list[ScoreRun]] = {}
     for run in runs:
         found.setdefault((run.watermark, selected(run.query.selection)), []).append(run)
@@ -103,7 +103,7 @@ def _groups(runs: Sequence[ScoreRun]) -> deque[list[ScoreRun]]:
 
 
 def _read(app: App, runs: Sequence[ScoreRun], until: datetime, told: Callable[[int], None]) -> None:
-    """Feed *runs*, which have read equally far, with what arrived up to *until*, and end them."""
+    """Feed *runs*, which have read equally far, with what arrived up to *until*; finish them."""
     fields = dict.fromkeys(name for run in runs for name in run.query.fields)
     texts = {name for run in runs for name in set(run.query.fields) - run.query.numbers}
     query = EventQuery(
@@ -129,7 +129,7 @@ def _batches(app: App, query: EventQuery, window: TimeWindow) -> Generator[Event
 
 
 def _each_going(runs: Iterable[ScoreRun], told: Callable[[int], None]) -> Iterator[ScoreRun]:
-    """Those that go on; between two of them there is time to stop."""
+    """The runs in progress; *told* is called between two of them, so that it can stop."""
     for number, run in enumerate(run for run in runs if run.going):
         if number:
             told(0)
@@ -137,7 +137,7 @@ def _each_going(runs: Iterable[ScoreRun], told: Callable[[int], None]) -> Iterat
 
 
 def _halves(group: Sequence[ScoreRun]) -> list[list[ScoreRun]]:
-    """Two groups in place of one: a field that no event has is one detector's trouble only."""
+    """Two groups in place of one, as a field that no event has is only one detector's trouble."""
     left = [run for run in group if run.going]
     for run in left:
         run.rewind()
@@ -152,4 +152,4 @@ def _fail(runs: Iterable[ScoreRun], error: Exception) -> None:
 
 
 def _silently(_read: int) -> None:
-    """Nobody watches."""
+    """Tell nobody."""

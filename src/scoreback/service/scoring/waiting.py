@@ -1,4 +1,4 @@
-"""Events that were read and are not scored yet: their detector's `lag` has not passed."""
+"""Events that were read and are not scored yet, as their detector's `lag` has not passed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ from scoreback.service.app import App
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """How many events wait, and by which clock."""
+    """How many events wait, and until when."""
 
     count: int
     oldest: datetime  # event time
     scored_from: datetime  # a run at this time, or later, scores the oldest
 
     def in_words(self, detector: str, lag: timedelta) -> str:
-        """What is to be said of them."""
+        """A sentence about them."""
         return (
             f"{self.count:,} {'event' if self.count == 1 else 'events'} of {detector} waiting, the"
             f" oldest of {self.oldest:%Y-%m-%d %H:%M:%S} UTC: each is scored once its `lag` of"
@@ -30,9 +30,9 @@ class Waiting:
 
 
 def waiting(app: App, detector: Detector) -> Waiting | None:
-    """What waits for *detector*; None where nothing does, or where it scores units of events.
+    """What waits for *detector*; None if nothing does, or if it scores units of events.
 
-    It is what the state said a moment ago: nothing is held.
+    The answer may be a moment old: nothing is locked.
     """
     last = app.state.latest_progress(detector.name)
     if last is None or last.pending is None or open_from(last.pending) is not None:
@@ -40,7 +40,7 @@ def waiting(app: App, detector: Detector) -> Waiting | None:
     folder = app.windows_folder(detector.name) / last.plan_hash
     try:
         times = waiting_events(folder, last.pending)["event_time"]
-    except StateError:  # another run has gone on meanwhile; what is damaged, the next run tells
+    except StateError:  # another run has gone on meanwhile; the next run reports damage
         return None
     oldest = pc.min(times).as_py()
     if oldest is None:

@@ -1,4 +1,4 @@
-"""Detector files while they are served: what they say now, or said when they were last sound."""
+"""Watches detector files while they are served: what they say now, or said when last valid."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -23,15 +23,15 @@ class Served:
 
 @dataclass(slots=True)
 class _File:
-    text: str | None = None  # as last read; None: it could not be read
-    detector: Detector | None = None  # of the last sound text
+    text: str | None = None  # as last read; None: it is unreadable
+    detector: Detector | None = None  # of the last valid text
     trouble: ConfigError | None = None
 
 
 class DetectorWatch:
-    """Reads files and folders again and again; one that breaks keeps its last sound detector.
+    """Reads files and folders again and again; a file that breaks keeps its last valid detector.
 
-    Each trouble is logged once, and once more when it is another.
+    Each problem is logged once, and again when it changes.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -41,7 +41,7 @@ class DetectorWatch:
         self._folders: dict[Path, ConfigError | None] = {}
 
     def look(self) -> Mapping[str, Served]:
-        """Read what changed; the detectors as they are to be run now, by name."""
+        """Read what changed; return the detectors to run now, by name."""
         for path in self._listed():
             self._read(path, self._files.setdefault(path, _File()))
         return {
@@ -52,7 +52,7 @@ class DetectorWatch:
 
     @property
     def troubles(self) -> list[ConfigError]:
-        """What is wrong now, one for each file or folder."""
+        """The current problems, one for each file or folder."""
         found = [*self._folders.values(), *(file.trouble for file in self._files.values())]
         return [trouble for trouble in found if trouble is not None]
 
@@ -104,13 +104,13 @@ class DetectorWatch:
             if other == path or known.detector is None or known.detector.name != detector.name:
                 continue
             if other.exists():
-                self._files[path].text = None  # look again: the other may give the name away
+                self._files[path].text = None  # look again: the other file may give up the name
                 refuse_same_name(path, detector, other, known.detector)
             del self._files[other]  # it was renamed
 
     def _tell(self, path: Path, file: _File, error: ConfigError) -> None:
         if not path.exists():
-            file.text = None  # should it come back as it was, that is news
+            file.text = None  # so that it is news if it comes back as it was
         known, file.trouble = file.trouble, error
         if known is not None and known.message == error.message:
             return

@@ -1,8 +1,7 @@
-"""Runs a job when it is due: one run for its detectors, whatever goes wrong in it.
+"""Runs a job when it is due: one run for all its detectors, whatever goes wrong in it.
 
-A job opens its own connection, so that a SIEM that does not answer is the trouble of one run and a
-changed secret is used from the next run on. Each problem is logged once, and once more when it
-clears.
+A job opens its own connection, so a SIEM that does not answer affects only one run, and a changed
+secret is used from the next run on. Each problem is logged once, and once more when it clears.
 """
 
 import logging
@@ -37,16 +36,16 @@ class Jobs:
         self._settings, self._state, self._stop, self._clock = settings, state, stop, clock
         self._served: Mapping[str, Served] = {}
         self._troubles = Troubles()
-        self.apart: Callable[[str, str], None] | None = None  # has a kind run for one detector
+        self.apart: Callable[[str, str], None] | None = None  # runs a kind for one detector
         self._running: dict[int, tuple[str, tuple[str, ...]]] = {}  # by thread
         self._ended = threading.Condition()
 
     def serve(self, served: Mapping[str, Served]) -> None:
-        """Jobs that begin from now on are for *served*."""
+        """Start jobs for *served* from now on."""
         self._served = dict(served)
 
     def run(self, kind: str, *names: str) -> None:
-        """One run, for those of the detectors *names* that are served; raises nothing."""
+        """Run *kind* once for those of the detectors *names* that are served; raises nothing."""
         if self._stop.asked:
             return
         served, thread = self._served, threading.get_ident()  # files may change while it runs
@@ -63,13 +62,13 @@ class Jobs:
                 self._ended.notify_all()
 
     def wait(self, seconds: float) -> list[tuple[str, str]]:
-        """Wait until no job runs, some *seconds* at most; what runs still, kind and detector."""
+        """Wait up to *seconds* until no job runs; return kind and detector of what still runs."""
         with self._ended:
             self._ended.wait_for(lambda: not self._running, timeout=seconds)
             return sorted((kind, name) for kind, names in self._running.values() for name in names)
 
     def _is_going(self, kind: str, name: str) -> bool:
-        """Whether a detector is in a run of that kind already, beside other ones perhaps."""
+        """Whether a detector is in a run of that kind already, perhaps with others."""
         going = any(k == kind and name in names for k, names in self._running.values())
         if going and KINDS[kind].journalled:
             _log.info("previous run still in progress; skipping this one", extra=_about(kind, name))
@@ -109,7 +108,7 @@ class Jobs:
         )
 
     def _say_all(self, kind: Kind, ended: Ended) -> None:
-        # What several have in common, a SIEM that does not answer say, is one line for all.
+        # An error that several share, such as a SIEM that does not answer, is one line for all.
         for trouble in {id(one): one for one in ended.values()}.values():
             of = [name for name, error in ended.items() if error is trouble]
             if trouble is not None:
@@ -143,11 +142,11 @@ class Jobs:
         *,
         key: str = "",
     ) -> None:
-        """Log *text* unless the same trouble was the last that this job had for all of *names*.
+        """Log *text*, unless the same trouble was this job's last one for all of *names*.
 
-        With a *key*, what the job warns of is kept apart from what ends its runs.
+        With a *key*, what a job warns of is kept apart from what ends its runs.
 
-        That the SIEM does not answer is every job's trouble, and said by the first.
+        When the SIEM does not answer, all jobs have that trouble, and only the first one logs it.
         """
         shared = trouble == _UNAVAILABLE
         news = [
@@ -157,7 +156,7 @@ class Jobs:
 
 
 def _apart(kind: Kind, about: str) -> str:
-    """Names what a run warned of, though it came to its end."""
+    """A key for what a run warned of without failing."""
     return f"{kind.name}/{about}"
 
 
@@ -171,7 +170,7 @@ def _with_hint(text: str, error: Exception) -> str:
 
 
 def _traced(error: Exception) -> str:
-    """A mistake of ours in one line: what it was, and the last places it came through."""
+    """A bug of ours in one line: what it was, and the last places it came through."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     places = " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
     return f"a bug in Scoreback: {type(error).__name__}: {error} ({places})"

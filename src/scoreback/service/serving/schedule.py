@@ -1,8 +1,8 @@
 """When each job of each detector is due.
 
-Jobs are values (`serving.kinds`) and kept in memory: what was missed while nobody served is found
-from the list of runs. One job of a kind runs at a time for a detector; what came due meanwhile runs
-once. Detectors that share a run, and are due at the same times, have one job.
+Jobs are values (`serving.kinds`) and kept in memory: runs that were missed while nobody served are
+found from the list of runs. One job of a kind runs at a time for a detector; if it comes due
+meanwhile, it runs once. Detectors that share a run and are due at the same times have one job.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from scoreback.models.detector.spec import Detector
 from scoreback.service.serving.kinds import KINDS
 from scoreback.service.serving.kinds.kind import MANY, ONE, Kind
 
-SPREAD = timedelta(seconds=20)  # within it starts are spread: most schedules say "*/5"
+SPREAD = timedelta(seconds=20)  # starts are spread over it, as most schedules say "*/5"
 
 _log = logging.getLogger(__name__)
 
 
 class Trigger(Protocol):
-    """Says when a job is due: APScheduler's own way of asking."""
+    """Says when a job is due, by APScheduler's interface."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """The first time after *previous* that is not before *now*; without it, from *now* on."""
@@ -37,7 +37,7 @@ class Trigger(Protocol):
 
 
 class SpreadCron(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
-    """A cron line in UTC, some seconds late: always as many for one job of one detector."""
+    """A cron line in UTC, some seconds late: always as many for the same job and detector."""
 
     def __init__(self, line: str, late: timedelta) -> None:
         """Fire *late* after each time that *line* names."""
@@ -52,7 +52,7 @@ class SpreadCron(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
 
 
 def late_by(detector: str, kind: str) -> timedelta:
-    """How long after its time a job starts: the same for ever, and another for other detectors."""
+    """How long after its time a job starts: always the same, but different for each detector."""
     digest = hashlib.sha256(f"{kind}/{detector}".encode()).digest()
     return SPREAD * int.from_bytes(digest[:4], "big") / 2**32
 
@@ -65,9 +65,9 @@ def trigger_of(detector: Detector, kind: Kind) -> Trigger:
 def first_run(
     trigger: Trigger, kind: Kind, name: str, last: datetime | None, now: datetime
 ) -> datetime | None:
-    """When a job that is new here runs first, given when it *last* ran anywhere.
+    """When a job that is new here runs first; *last* is when it last ran anywhere.
 
-    What came due since then is made up for soon. One that never ran starts soon, too, or waits for
+    If it has come due since then, it runs soon. A job that never ran runs soon, too, or waits for
     its time, as its kind says.
     """
     if last is None:
@@ -80,7 +80,7 @@ def first_run(
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job of one or several detectors, which share a run and the cron line."""
+    """A job of one or several detectors, which share a run and a cron line."""
 
     kind: Kind
     detectors: tuple[Detector, ...]  # by name
@@ -88,7 +88,7 @@ class Planned:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its detectors."""
+        """Names of its detectors."""
         return tuple(detector.name for detector in self.detectors)
 
 
@@ -121,27 +121,27 @@ class Schedule:
         """Call *run* with a kind of job and its detectors' names.
 
         Args:
-            run: does a job.
-            at_once: jobs that run at the same time, beside one of those that take long.
+            run: runs a job.
+            at_once: how many jobs run at the same time, besides one of those that take long.
             siem: the connector whose events are read.
-            trigger: when a job of a detector is due.
+            trigger: returns when a job of a detector is due.
         """
         self._run, self._siem, self._trigger = run, siem, trigger
         self._planned: Mapping[str, Planned] = {}  # by id
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={MANY: ThreadPoolExecutor(at_once), ONE: ThreadPoolExecutor(1)},
-            # However late a run starts, it starts once: its events have waited for it.
+            # However late a run starts, it starts only once: its events have waited for it.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(self._left_out, EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
-        """Jobs run from now on."""
+        """Run jobs from now on."""
         self._scheduler.start()
 
     def stop(self) -> None:
-        """No job starts any more; those that run go on."""
+        """Start no more jobs; those that run go on."""
         self._scheduler.shutdown(wait=False)
 
     def follow(
@@ -150,11 +150,11 @@ class Schedule:
         last: Callable[[str, Kind], datetime | None],
         now: datetime,
     ) -> None:
-        """Have the jobs of exactly *detectors*, each when its file says.
+        """Schedule the jobs of exactly *detectors*, each as its file says.
 
         Args:
             detectors: as their files describe them now.
-            last: when a job of a detector last began; asked for what is new here.
+            last: returns when a job of a detector last began; called for jobs that are new here.
             now: the clock.
         """
         wanted = planned(detectors, self._siem)
@@ -176,7 +176,7 @@ class Schedule:
         last: Callable[[str, Kind], datetime | None],
         now: datetime,
     ) -> None:
-        """Have *job* run as *plan* says, which is new or another than what is *known*."""
+        """Schedule *job* as *plan* says, which is new or differs from the *known* one."""
         trigger = self._trigger(plan.detectors[0], plan.kind)
         arguments = (plan.kind.name, *plan.names)
         title = f"{plan.kind.name}:{', '.join(plan.names)}"
@@ -200,7 +200,7 @@ class Schedule:
             self._scheduler.modify_job(job, next_run_time=first)
 
     def soon(self, kind: str, name: str) -> None:
-        """Run that job for one detector once, soon, beside what else runs."""
+        """Run that job for one detector once, soon, beside what else is running."""
         self._scheduler.add_job(
             self._run, None, (kind, name), id=f"soon:{kind}:{name}", replace_existing=True,
             executor=KINDS[kind].executor,

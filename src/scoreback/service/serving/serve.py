@@ -1,6 +1,6 @@
 """Runs detectors on their schedule until it is asked to end.
 
-Everything that has to survive is in the workspace: ending, also by a kill, loses and repeats
+Everything that has to survive is in the workspace: ending, even by a kill, loses and repeats
 nothing, whatever was going on.
 """
 
@@ -24,7 +24,7 @@ from scoreback.service.state.runs import runs, stop_run
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
 
-LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file counts
+LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file takes effect
 GRACE = timedelta(seconds=8)  # what systemd and containers give before they kill is 10 s or more
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -45,16 +45,16 @@ def serve(
     """Run the detectors of *paths* until *wait* says that it is time to end.
 
     Args:
-        settings: of the workspace.
-        paths: detector files, and folders where more of them may turn up.
-        clock: the time now.
-        wait: waits some seconds; True when it is time to end.
-        abandon: ends the process at once; called when a job does not come to a step in time.
+        settings: settings of the workspace.
+        paths: detector files, and folders where more may turn up.
+        clock: returns the current time.
+        wait: waits some seconds; returns True when it is time to end.
+        abandon: ends the process at once; called if a job does not reach a step in time.
         look_again: how often files are read again.
-        trigger: when a job is due.
+        trigger: returns when a job is due.
 
     Raises:
-        ConfigError: no detector can be run, or the connection is not described as it should be.
+        ConfigError: no detector can be run, or the connection is misconfigured.
         StateError: the workspace is served already, or its state cannot be used.
     """
     connection = connection_of(settings)
@@ -92,7 +92,7 @@ def serve(
         for kind, name in left:
             about = {"detector": name, "job": kind}
             _log.warning("stopped before its end; it starts again with the service", extra=about)
-            lock = KINDS[kind].lock  # what runs are listed under
+            lock = KINDS[kind].lock  # the name that its runs are listed under
             if lock is not None and lock in KINDS:
                 stop_run(state, name, lock, clock())
         if left:
@@ -107,11 +107,11 @@ def _follow(
     state: State,
     now: datetime,
 ) -> None:
-    """Have jobs for what is *served*, and some soon for what is not *known* as it is now."""
+    """Schedule jobs for what is *served*, and run some soon for what differs from *known*."""
     try:
         detectors = {name: in_force(state, one.detector).detector for name, one in served.items()}
         schedule.follow(detectors.values(), lambda name, kind: last_run(state, name, kind), now)
-    except ScorebackError as error:  # the state is busy, say: the next look does it
+    except ScorebackError as error:  # say, the state is busy: the next look does it
         _log.error("%s. Try: %s", error, error.hint)
         return
     for name, detector in detectors.items():
@@ -124,9 +124,9 @@ def _follow(
 
 
 def last_run(state: State, detector: str, kind: Kind) -> datetime | None:
-    """When a job of *detector* last began; long ago, where that run was stopped half-way.
+    """When a job of *detector* last began; long ago if that run was stopped half-way.
 
-    A run that was lost counts: it may be what killed its process, and would do so at every start.
+    A lost run counts: it may have killed its process, and would do so at every start.
     """
     found = runs(state, detector, 1, kind=kind.name)
     if not found:

@@ -1,4 +1,4 @@
-"""Which trouble was said already: each is said once, and that it is over."""
+"""Which troubles were logged already: each is logged once, and once more when it is over."""
 
 import threading
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ class Troubles:
     """The trouble that each job has now; shared by all threads."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Begin without any."""
         self._now: dict[Job, _Trouble] = {}
         self._lock = threading.Lock()
 
     def is_news(self, job: Job, kind: str, text: str, *, shared: bool = False) -> bool:
-        """Write down the trouble of *job*; whether it has to be said.
+        """Record the trouble of *job*; return whether to log it.
 
         Args:
-            job: which had it.
-            kind: what stays the same while it is the same trouble.
-            text: what would be said.
-            shared: it is not news either where another job has said the same.
+            job: the job that had it.
+            kind: identifies the trouble, even if its text changes.
+            text: what would be logged.
+            shared: not news either if another job has logged the same.
         """
         with self._lock:
             before = self._now.get(job)
@@ -39,7 +39,7 @@ class Troubles:
             return not known
 
     def is_over(self, job: Job) -> bool:
-        """Forget the trouble of *job*; whether that has to be said."""
+        """Forget the trouble of *job*; return whether to log that it is over."""
         with self._lock:
             before = self._now.pop(job, None)
             return before is not None and before.said

@@ -1,7 +1,7 @@
-"""Drafts a detector file from a Sigma rule: selection and features, with the labels left to choose.
+"""Drafts a detector file from a Sigma rule: selection and features; labels are left to choose.
 
-The rule says which events to look at, not what in them tells true hits from false ones; so features
-are suggestions by the names of its fields, and each says why it is there.
+The rule says which events to look at, not what tells true hits from false ones; so features are
+suggested by the names of its fields, and each says why it is there.
 """
 
 import json
@@ -17,7 +17,7 @@ from scoreback.models.detector.quantities import FIELD_NAME
 if TYPE_CHECKING:
     from scoreback.service.sigma.sigma_rule import Rule, RuleField
 
-# The first choice of where labels come from, with its # taken off, makes the file valid.
+# Without its #, the first choice of where labels come from makes the file valid.
 CHOICE = "  # verdicts: {join: event}"
 _NETWORK = frozenset(("proxy", "webserver", "firewall", "dns", "dns_query", "network_connection"))
 _NETWORK_PRODUCTS = frozenset(("zeek", "cisco", "fortigate", "juniper", "huawei", "paloalto"))
@@ -95,7 +95,7 @@ def chosen(text: str) -> str:
 
 
 def name_of(title: str) -> str:
-    """A detector's name out of a rule's title."""
+    """A detector's name, made from a rule's title."""
     plain = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
     plain = plain if plain[:1].isalpha() else f"sigma_{plain}".strip("_")
     return plain[:60].rstrip("_")
@@ -204,7 +204,7 @@ def _features(field: "RuleField") -> tuple[list[dict[str, object]], str]:
 def _feature_lines(
     features: Sequence[Mapping[str, object]], reasons: Mapping[str, str]
 ) -> list[str]:
-    """Each feature on its line; a reason stands where a field, or the windows, come up first."""
+    """Each feature on its line, with a reason where a field, or the windows, come up first."""
     lines: list[str] = []
     told: set[str] = set()
     for feature in features:

@@ -1,4 +1,4 @@
-"""Drafts a detector file from a Sigma rule; says what is missing where the extra is not there."""
+"""Drafts a detector file from a Sigma rule; says what is missing if the extra is not installed."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -18,8 +18,8 @@ def draft_from_sigma(path: Path, name: str | None, installed: Sequence[str]) -> 
 
     Args:
         path: a file with one Sigma rule.
-        name: of the detector; else the rule's title becomes one.
-        installed: connectors; what others would understand is left as a comment.
+        name: the detector's name; by default made from the rule's title.
+        installed: the installed connectors; selections for others are left as comments.
 
     Raises:
         ConfigError: the extra is not installed, or the rule cannot be used.
@@ -35,7 +35,7 @@ def draft_from_sigma(path: Path, name: str | None, installed: Sequence[str]) -> 
 
 
 def refuse_without_extra() -> None:
-    """Refuse where pySigma or a backend is not there; a broken one says so itself.
+    """Refuse if pySigma or a backend is not installed; a broken one raises its own error.
 
     Raises:
         ConfigError: names the command that installs it.

@@ -24,23 +24,23 @@ from scoreback.service.sigma.as_written import AsWritten
 
 @dataclass(frozen=True, slots=True)
 class RuleField:
-    """A field that the rule asks for."""
+    """A field that the rule looks at."""
 
-    name: str  # in the rule
-    event_name: str  # in events, as far as a translator knows it
+    name: str  # as in the rule
+    event_name: str  # as in events, where a translator knows it
     mapped: bool
-    values: tuple[str, ...]  # that it is compared with, as the rule writes them
+    values: tuple[str, ...]  # values that it is compared with, as the rule writes them
     exact: bool  # compared with whole values only
 
     @property
     def constant(self) -> bool:
-        """Whether the rule asks for one whole value only."""
+        """Whether the rule asks for just one whole value."""
         return self.exact and len(set(self.values)) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a draft needs of a Sigma rule."""
+    """What a draft needs from a Sigma rule."""
 
     title: str
     author: str
@@ -127,7 +127,7 @@ def _techniques(rule: SigmaRule) -> list[str]:
 
 
 def _names(translations: Iterable[SigmaTranslation]) -> dict[str, str]:
-    """The fields' names in events; of two translators that know one, the first is believed."""
+    """The fields' names in events; if two translators know one, the first is believed."""
     found: dict[str, str] = {}
     for translation in translations:
         found = {**translation.names, **found}

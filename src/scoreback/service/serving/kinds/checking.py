@@ -1,4 +1,4 @@
-"""The job that says what the SIEM lacks for a detector: what `scoreback check` says."""
+"""The job that reports what the SIEM lacks for a detector, as `scoreback check` does."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The job that collects analysts' verdicts, every hour, and says which are doubted."""
+"""The job that collects analysts' verdicts every hour, and reports which are doubted."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,7 @@ MANY, ONE = "many", "one"  # executors: several jobs at once, or one after the o
 
 
 class NotYet(ScorebackError):
-    """Nothing went wrong, but there is nothing to do either."""
+    """Not an error: there is just nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,14 @@ class Work:
 
     app: App
     now: datetime  # when the run began
-    pause: Callable[[int], None]  # called between two steps; ends the run when that is asked for
-    # Logs a warning of something about detectors, unless the same was the last of it for them.
+    pause: Callable[[int], None]  # called between two steps; ends the run if it was asked to end
+    # Logs a warning about detectors, unless it was the last one on that subject for them.
     warn: Callable[[str, Sequence[str], str], None]  # what it is about, names, text
-    clear: Callable[[str, str], None]  # what was warned of is over for that detector
-    # Has a detector run by itself, soon; None where this run is of that sort already.
+    clear: Callable[[str, str], None]  # what was warned about is over for that detector
+    # Runs this job for one detector alone, soon; None if this is such a run already.
     apart: Callable[[str], None] | None
-    left: Callable[[Sequence[str]], None]  # told which detectors the run is of, if not of all
-    # Has another kind run for a detector, soon; None where only this run was asked for.
+    left: Callable[[Sequence[str]], None]  # told which detectors the run is for, if not for all
+    # Runs another kind of job for a detector, soon; None if only this run was asked for.
     soon: Callable[[str, str], None] | None = None
 
 
@@ -38,19 +38,19 @@ Ended = Mapping[str, Exception | None]  # detector → what went wrong with it, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of job. A new one is a value like this, and its name in the list of all."""
+    """One kind of job. To add one, make a value like this and add its name to the list of all."""
 
     name: str
     executor: str = MANY
     lock: str | None = None  # what `State.lock` a run holds for each of its detectors
     line: Callable[[Detector], str | None]  # when it is due, as a cron line; None: not by the clock
-    when_changed: bool = False  # also soon after the start, and after a detector's file changed
-    at_first: bool = False  # one that never ran is due at once
-    # Detectors with the same text here share a run, in a connection that uses that connector.
+    when_changed: bool = False  # also due soon after the start, and after a detector's file changed
+    at_first: bool = False  # a job that never ran is due at once
+    # Detectors for which this returns the same text share a run with that connector.
     shared_by: Callable[[Detector, str], str] = lambda detector, _connector: detector.name
     run: Callable[[Work, Sequence[Served]], Ended]
 
     @property
     def journalled(self) -> bool:
-        """Whether the state keeps a list of its runs: those that hold a lock of their own."""
+        """Whether the state lists its runs, as it does for kinds that hold a lock of their own."""
         return self.lock == self.name

@@ -1,4 +1,4 @@
-"""The job that tells the SIEM how each detector is doing."""
+"""The job that writes to the SIEM how each detector is doing."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -20,9 +20,9 @@ _RULES = "health rules"
 
 
 class _Following:
-    """How the rules about detectors stood when they were looked at last: once a UTC day suffices.
+    """How the rules about detectors stood at the last look; one look a UTC day is enough.
 
-    Every detector's run asks for them, and they are the same for all.
+    Every detector's run asks, and the rules are the same for all.
     """
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class _Following:
         self._looked: dict[Path, tuple[date, Sequence[AlertRule], list[str]]] = {}
 
     def warnings(self, work: Work) -> list[str]:
-        """Bring the rules up to date; why they stay as they are, if they do.
+        """Bring the rules up to date; return why they stay as they are, if they do.
 
-        Where the SIEM keeps rules apart from data, those may be out of reach alone: how detectors
-        are doing is told all the same, and the rules are looked at by the next run.
+        Where the SIEM keeps rules apart from data, only the rules may be out of reach: the health
+        of detectors is written all the same, and the next run looks at the rules.
         """
         home, today, rules = work.app.settings.home, work.now.date(), health_rules(work.app)
         with self._lock:

@@ -1,4 +1,4 @@
-"""The job that has the SIEM's own scoring follow: version and threshold in force, every minute."""
+"""The job that keeps the SIEM's own scoring at the version and threshold in force, every minute."""
 
 from collections.abc import Sequence
 

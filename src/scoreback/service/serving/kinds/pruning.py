@@ -1,4 +1,4 @@
-"""The job that has the state forget what is old, once a day."""
+"""The job that deletes what is old from the state, once a day."""
 
 import logging
 from collections.abc import Sequence

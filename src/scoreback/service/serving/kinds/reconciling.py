@@ -10,7 +10,7 @@ from scoreback.service.state.workspace_state import CONTROL
 
 
 def follow_file(work: Work, served: Served) -> None:
-    """Bring the rule of one detector up to date; what keeps it as it is is told."""
+    """Bring the rule of one detector up to date; warn of what keeps it as it is."""
     name, warnings = served.detector.name, list[str]()
     reconcile(work.app, served.detector, at=work.now, warn=warnings.append)
     follow_native(work.app, [served.detector], at=work.now, warn=warnings.append, anew=True)

@@ -1,7 +1,7 @@
 """The job that trains a detector because something about it has changed: `train.when`.
 
-It follows each look at how the detector is doing, and each start. Whether a training is due is
-asked while nobody else can train it, and a training that was begun counts for the next question: so
+It follows each look at how the detector is doing, and each start. The run asks whether a training
+is due while it holds the lock of trainings, and a training that was begun counts the next time: so
 one reason makes one training, whoever else looks and whatever is killed in between.
 """
 
@@ -45,7 +45,7 @@ def _train_if_due(work: Work, one: Served) -> None:
 RETRAIN = Kind(
     name="retrain",
     executor=ONE,
-    lock=TRAIN.name,  # and its runs are listed with the others
+    lock=TRAIN.name,  # and its runs are listed with other trainings
     line=lambda _detector: None,
     when_changed=True,  # a training that was killed is begun again
     run=_retrain,

@@ -12,10 +12,10 @@ from scoreback.service.scoring.plan import selected
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Ended, Kind, NotYet, Work
 
-LITTLE_PATIENCE = 5.0  # seconds that scoring waits for whoever scores the same detector
+LITTLE_PATIENCE = 5.0  # seconds that scoring waits for another run on the same detector
 
-_SHADOW = "shadow"  # what is warned of where a version that is to score beside cannot
-_HOME = "home"  # what is warned of where scored events are unlike those learnt from
+_SHADOW = "shadow"  # the subject of warnings about a shadow that cannot score
+_HOME = "home"  # the subject of warnings about events unlike those learnt from
 _TRY = "Try: see docs/runbook/drifting.md; train on events of this network"
 
 _log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ def _score(work: Work, served: Sequence[Served]) -> Ended:
 def _switched_on(
     work: Work, served: Sequence[Served], ended: dict[str, Exception | None]
 ) -> Sequence[Served]:
-    """Those that are to be scored for at all; what arrives for the others waits.
+    """The detectors to score at all; what arrives for the others waits.
 
-    One that is paused by a setting is scored for: what comes meanwhile raises nothing later.
+    A detector paused by a setting is scored: so what arrives meanwhile raises nothing later.
     """
     on = []
     for one in served:
@@ -67,9 +67,9 @@ def _switched_on(
 
 
 def _in_step(work: Work, served: Sequence[Served]) -> Sequence[Served]:
-    """Those that are to be scored here; who is far behind catches up in a job of its own.
+    """The detectors to score here; one that is far behind catches up in a job of its own.
 
-    So a detector that has much to read keeps none of the others from being scored.
+    So a detector with much to read does not keep the others from being scored.
     """
     if work.apart is None or len(served) == 1:
         return served
@@ -102,7 +102,7 @@ def _fate(done: ScoreOutcome) -> str:
 
 
 def _warn_of_another_home(work: Work, run: LiveRun) -> None:
-    """Say once that a version is not at home, and once that this is over."""
+    """Warn once that a version is not at home, and log once that this is over."""
     name = run.detector.name
     for version, reasons in run.outcome.not_at_home.items():
         work.warn(_HOME, [name], f"{version} is not at home: {'; '.join(reasons)}. {_TRY}")
@@ -111,7 +111,7 @@ def _warn_of_another_home(work: Work, run: LiveRun) -> None:
 
 
 def _warn_of_shadows(work: Work, run: LiveRun) -> None:
-    """Say once which shadows cannot score, and once that this is over."""
+    """Warn once of shadows that cannot score, and log once that this is over."""
     name = run.detector.name
     for version, why in run.unusable.items():
         work.warn(
@@ -122,7 +122,7 @@ def _warn_of_shadows(work: Work, run: LiveRun) -> None:
 
 
 def _same_events(detector: Detector, connector: str) -> str:
-    """Names the events that *detector* reads; one that reads none there is told so by itself."""
+    """Names the events that *detector* reads; without a selection, the detector is alone."""
     selection = detector.events.get(connector)
     return detector.name if selection is None else selected(selection)
 

@@ -1,8 +1,8 @@
-"""The job that takes over what admins change on the SIEM's own settings pages, every minute.
+"""The job that takes over, every minute, what admins change on the SIEM's own settings pages.
 
-A scoring run reads the state at each step, so that a change is in force within a minute even while
-a catch-up of hours goes on; the alert rule follows here. A scoring run may have read the change
-first, and a SIEM may fail while its rule is written: so what counts is not whether a change is new
+A scoring run reads the state at each step, so a change is in force within a minute even during a
+catch-up of hours; this job brings the alert rule up to date. A scoring run may have read the change
+first, and a SIEM may fail while its rule is written: so the question is not whether a change is new
 to the state, but whether the rule has followed it.
 """
 
@@ -22,13 +22,13 @@ _UNCHANGED: tuple[object, object] = ((), ())
 
 
 class _Following:
-    """Which settings the alert rules have followed since the start, when all are reconciled."""
+    """Which settings the alert rules followed since the start, when all rules are reconciled."""
 
     def __init__(self) -> None:
         self._followed: dict[tuple[Path, str], tuple[object, object]] = {}
 
     def run(self, work: Work, served: Sequence[Served]) -> Ended:
-        """Read the pages, and have the rules of what changed follow."""
+        """Read the pages, and have the rules of changed detectors follow."""
         _read(work, served)
         for one in served:
             self._follow(work, one)
@@ -47,11 +47,11 @@ class _Following:
             work.clear(_ABOUT, name)
         follow_file(work, one)
         tell_settings(work.app, name, now)
-        self._followed[about] = held  # not where the SIEM failed: then once more
+        self._followed[about] = held  # not if the SIEM failed: then it tries again
 
 
 def _read(work: Work, served: Sequence[Served]) -> None:
-    """Take over what is new; what cannot count is told, and what is of no detector here."""
+    """Take over what is new; warn of what cannot count, and of what is for no detector here."""
     names = [one.detector.name for one in served]
     warnings = list[str]()
     sync_settings(work.app, now=work.now, warn=warnings.append)

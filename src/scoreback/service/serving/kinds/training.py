@@ -23,10 +23,10 @@ def _train(work: Work, served: Sequence[Served]) -> Ended:
 
 
 def train_one(work: Work, one: Served, *, because: str, as_of: datetime | None = None) -> None:
-    """Train one detector, for that reason, and do with the candidate as its gate says.
+    """Train one detector for the reason *because*, and do with the candidate as its gate says.
 
-    The run is done when both are: killed in between, it can be begun again *as_of* the same moment
-    (else now), which makes the same version.
+    The run is done when both are: if it is killed in between, it can be begun again *as_of* the
+    same moment (else now), and then makes the same version.
 
     Raises:
         TrainingRefused: with the reason and the numbers.
