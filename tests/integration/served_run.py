@@ -35,13 +35,15 @@ POINTS: dict[str, tuple[Any, str]] = {  # whose, and what it is called there
     "registered": (Versions, "register"),
     "shadow": (Versions, "shadow"),
 }
+DAILY = "TRAINED_DAILY"  # in the environment
+DAY = timedelta(days=1)
 OFTEN = timedelta(milliseconds=50)
 SELDOM = timedelta(seconds=5)  # where what is waited for is a training, which needs the cores
 STEP_ROWS = 1500  # several steps, so that there is a middle
 
 
 class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
-    """Scoring is due all the time, training never by its schedule."""
+    """Scoring is due all the time, training never; or daily where `DAILY` is set."""
 
     every = OFTEN
 
@@ -50,7 +52,8 @@ class Often(BaseTrigger):  # type: ignore[misc]  # untyped in APScheduler
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         if self._kind.name == "train":
-            return datetime(2100, 1, 1, tzinfo=UTC)
+            daily = DAILY in os.environ
+            return (previous or now) + DAY if daily else datetime(2100, 1, 1, tzinfo=UTC)
         return now if previous is None else max(previous, now) + self.every
 
 

@@ -28,6 +28,7 @@ from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import Work
 from scoreback.service.serving.kinds.monitoring import MONITOR
 from scoreback.service.serving.kinds.retraining import RETRAIN
+from scoreback.service.serving.kinds.training import SCHEDULED
 from scoreback.service.settings import Settings
 from scoreback.service.state.audit import audit_log
 from scoreback.service.state.runs import runs
@@ -35,6 +36,7 @@ from scoreback.service.state.versions import Versions
 from tests.integration.alike import DAY, END, HOUR, events, text_of
 from tests.integration.command import Run, runner
 from tests.integration.embedded import siem_of
+from tests.integration.served_run import DAILY
 from tests.integration.test_serving import serving
 
 NOW = END + 4 * DAY
@@ -253,3 +255,22 @@ def test_a_training_that_verdicts_asked_for_is_begun_again_though_its_version_wa
         first, second = Versions(app.state).list(NAME)
         assert (first.status, second.status) == ("champion", "shadow")
         assert second.trained_because == "8 new verdicts >= 5"
+
+
+def test_a_scheduled_training_that_was_killed_is_begun_again_before_its_next_time(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DAILY, "")
+    file = tmp_path / "plain.yml"
+    file.write_text(text_of(NAME))
+    with serving(home, file, NOW, "KILL", 1, "registered") as service:
+        assert service.ended() == -signal.SIGKILL, "".join(service.said)
+    with opened(Settings(home=home)) as app:
+        assert [one.status for one in Versions(app.state).list(NAME)] == ["champion", "candidate"]
+    with serving(home, file, NOW + timedelta(minutes=10), "-", 0, "registered") as service:
+        service.until("trained v2")
+        assert service.end() == 0
+    with opened(Settings(home=home)) as app:
+        first, second = Versions(app.state).list(NAME)
+        assert (first.status, second.status) == ("champion", "shadow")
+        assert (second.trained_as_of, second.trained_because) == (NOW, SCHEDULED)

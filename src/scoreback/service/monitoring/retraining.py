@@ -8,7 +8,6 @@ recent too, as the same data would be refused again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +23,7 @@ from scoreback.service.monitoring.outcomes import outcomes
 from scoreback.service.monitoring.status import ENOUGH_LABELLED, Figures, number
 from scoreback.service.monitoring.subject import Subject
 from scoreback.service.state.label_ledger import LabelLedger
-from scoreback.service.state.runs import Run, runs
+from scoreback.service.state.runs import last_counted, runs
 from scoreback.service.state.versions import Versions
 
 AFTER_FAILURE = timedelta(days=1)  # say, a SIEM that did not answer may do so by then
@@ -150,21 +149,6 @@ def cut_off(app: App, detector: str, now: datetime) -> datetime | None:
     for run in runs(app.state, detector, 1, kind="train"):
         lately = now - run.started_at < AFTER_FAILURE
         return run.started_at if lately and run.status in _CUT_OFF else None
-    return None
-
-
-def last_counted(found: Sequence[Run], *, alone: bool) -> Run | None:
-    """The last training, of *found* from the newest on, that makes the next one wait.
-
-    A training that was stopped is begun again, and so is one whose process was killed, unless that
-    happened twice in a row: then the training itself may be what kills. With *alone*, a training
-    listed as running was killed.
-    """
-    gone = ("lost", "running") if alone else ("lost",)
-    ended = [run for run in found if run.status != "stopped"]
-    for run, before in zip_longest(ended, ended[1:]):
-        if run.status not in gone or (before is not None and before.status == "lost"):
-            return run
     return None
 
 

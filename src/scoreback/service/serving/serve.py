@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scoreback.errors import ConfigError, NotThere, ScorebackError
+from scoreback.errors import ConfigError, NotThere, ScorebackError, StateError
 from scoreback.models.detector.spec import Detector
 from scoreback.service.connections import connection_of
 from scoreback.service.in_force.detector import in_force
@@ -20,13 +20,14 @@ from scoreback.service.serving.kinds.kind import Kind
 from scoreback.service.serving.schedule import Schedule, Trigger, trigger_of
 from scoreback.service.settings import Settings
 from scoreback.service.state.locks import hold_lock
-from scoreback.service.state.runs import runs, stop_run
+from scoreback.service.state.runs import last_counted, runs, stop_run
 from scoreback.service.state.workspace_state import State
 from scoreback.service.stopping import Stop
 
 LOOK_AGAIN = timedelta(seconds=30)  # how soon a changed detector file takes effect
 GRACE = timedelta(seconds=8)  # what systemd and containers give before they kill is 10 s or more
 
+_RUNS = 20  # more than are cut off in a row
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -124,14 +125,26 @@ def _follow(
 
 
 def last_run(state: State, detector: str, kind: Kind) -> datetime | None:
-    """When a job of *detector* last began; long ago if that run was stopped half-way.
+    """When a job of *detector* last began; long ago if that run was stopped or killed half-way.
 
-    A lost run counts: it may have killed its process, and would do so at every start.
+    A job that was killed twice in a row waits for its next time: see `last_counted`.
     """
-    found = runs(state, detector, 1, kind=kind.name)
+    found = runs(state, detector, _RUNS, kind=kind.name)
     if not found:
         return None
-    return _LONG_AGO if found[0].status == "stopped" else found[0].started_at
+    cut_off = found[0].status in ("stopped", "lost", "running")
+    if not cut_off or last_counted(found, alone=_alone(state, detector, kind)) is found[0]:
+        return found[0].started_at
+    return _LONG_AGO
+
+
+def _alone(state: State, detector: str, kind: Kind) -> bool:
+    """Whether nobody runs that job of *detector*."""
+    try:
+        with state.lock(detector, kind.name):
+            return True
+    except StateError:
+        return False
 
 
 def _nothing(watch: DetectorWatch) -> ConfigError:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 
 import sqlalchemy as sa
@@ -108,6 +109,25 @@ def runs(
         )
         for row in rows
     ]
+
+
+def last_counted(found: Sequence[Run], *, alone: bool) -> Run | None:
+    """The last run after which the job waits for its next time; None if there is none.
+
+    A stopped run does not count, so the job begins again, and neither does one whose process was
+    killed. It counts if that happened twice in a row: the run may be what kills the process, and
+    would do so at every start.
+
+    Args:
+        found: runs of one job of one detector, newest first.
+        alone: nobody is running that job now, so a run that is called running was killed.
+    """
+    gone = ("lost", "running") if alone else ("lost",)
+    ended = [run for run in found if run.status != "stopped"]
+    for run, before in zip_longest(ended, ended[1:]):
+        if run.status not in gone or (before is not None and before.status == "lost"):
+            return run
+    return None
 
 
 _COUNTS: TypeAdapter[Mapping[str, float]] = TypeAdapter(dict[str, float])

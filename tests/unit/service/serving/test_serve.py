@@ -171,17 +171,20 @@ def test_a_job_that_does_not_come_to_a_step_is_abandoned_in_time(
     assert any("stopped before its end" in record.getMessage() for record in caplog.records)
 
 
-def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(
-    tmp_path: Path,
-) -> None:
+def test_a_stopped_or_killed_run_is_made_up_for_at_the_next_start(tmp_path: Path) -> None:
     began = datetime(2026, 6, 1, tzinfo=UTC)
     with State.open(tmp_path) as state:
         assert module.last_run(state, "one", KINDS["train"]) is None
         run = start_run(state, "one", "train", began)
-        assert module.last_run(state, "one", KINDS["train"]) == began
+        killed = module.last_run(state, "one", KINDS["train"])
+        assert killed is not None
+        assert killed < began - timedelta(days=365)
+        with State.open(tmp_path) as other, other.lock("one", "train"):  # it is still going on
+            assert module.last_run(state, "one", KINDS["train"]) == began
         assert module.last_run(state, "one", KINDS["score"]) is None
         stop_run(state, "one", "score", began)  # another kind: this one goes on
         end_run(state, run, "failed", began, error="x")
+        assert module.last_run(state, "one", KINDS["train"]) == began
         start_run(state, "one", "train", began)
         stop_run(state, "one", "train", began)
         stopped = module.last_run(state, "one", KINDS["train"])
@@ -193,6 +196,8 @@ def test_a_stopped_run_is_made_up_for_at_the_next_start_and_a_lost_one_is_not(
         assert [run.status for run in listed_runs(state, "one", kind="train")] == [
             "running", "lost", "stopped", "failed",
         ]  # fmt: skip
+        again = module.last_run(state, "one", KINDS["train"])
+        assert again == began, "it was killed twice in a row, and may be why"
         assert listed_runs(state, "one", kind="score")[0].status == "running"
 
 

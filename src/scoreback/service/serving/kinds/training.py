@@ -6,6 +6,7 @@ from datetime import datetime
 
 from scoreback.errors import ScorebackError
 from scoreback.records import ModelVersion
+from scoreback.service.monitoring.retraining import cut_off
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
 from scoreback.service.training.gate import Decision, let_in
@@ -18,7 +19,9 @@ _log = logging.getLogger(__name__)
 
 def _train(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
-        train_one(work, one, because=SCHEDULED)
+        with work.app.state.lock(one.detector.name, TRAIN.name):
+            as_of = cut_off(work.app, one.detector.name, work.now)
+            train_one(work, one, because=SCHEDULED, as_of=as_of)
     return dict.fromkeys(one.detector.name for one in served)
 
 
