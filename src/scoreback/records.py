@@ -67,7 +67,7 @@ SCORE_COLUMNS = pa.schema(
         pa.field("version", pa.string(), nullable=False),
         pa.field("stage", pa.string(), nullable=False),  # a `Stage`
         pa.field("score", pa.float64(), nullable=False),  # 0..1
-        pa.field("risk", pa.float64(), nullable=False),  # 0..100, the threshold at 47
+        pa.field("risk", pa.float64(), nullable=False),  # 0..100; 47 at `least_precision`
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("alert", pa.bool_(), nullable=False),  # a hit that a SIEM's rules look at
         pa.field("reasons", pa.string()),  # JSON list; of hits only, also of those held back

@@ -1,1 +1,1 @@
-"""Thresholds and precision at the alert budget."""
+"""Thresholds, the pacing of alerts, and precision at the alert budget."""

@@ -1,12 +1,12 @@
-"""Which units below the threshold a person is asked to look at: more where attacks are likelier.
+"""Which units below the threshold a person is asked to review: more where attacks are likelier.
 
-Only what was alerted gets a verdict, so alerts alone cannot tell what was missed. An audit shows a
-few other units a day. They are drawn by stratum of score: half of a day's audits are spread evenly
-over the strata, so that none is left unseen; the other half go where they narrow the estimate most
-(Neyman's allocation: units times the standard deviation of "is an attack" among them).
+Only alerted units get a verdict, so alerts alone cannot show what was missed. An audit shows a few
+other units a day. They are sampled by stratum of score: half of a day's audits are spread evenly
+over the strata, so that every stratum is seen; the other half go where they narrow the estimate
+most (Neyman's allocation: units times the standard deviation of "is an attack" among them).
 
-A unit is drawn by its id, so the same unit is drawn in any run; the cap of a day is kept by taking
-those drawn in the order in which they are counted.
+A hash of its id decides whether a unit is sampled, so every run samples the same units. If more are
+sampled than the cap of a day allows, the first of them are audited.
 """
 
 import numpy as np
@@ -16,30 +16,30 @@ from scoreback.models.judging.bins import levels_of
 from scoreback.models.learners.model import Floats
 
 _STRATA = 5
-_DRAWN_SHARE = 0.8  # of the cap, on an ordinary day: chance seldom fills it before the day ends
+_DRAWN_SHARE = 0.8  # of the cap, on average, so that chance rarely fills it before the day ends
 _LEAST_BELIEF = 1e-6
 
 
 def stratum_edges(edges: tuple[float, ...]) -> tuple[float, ...]:
-    """Where strata of scores are cut: of the bins' *edges*, ever finer towards the top.
+    """The edges between strata of scores: some of the bins' *edges*, finer towards the top.
 
     Args:
-        edges: strictly ascending, those of the histogram of a version's scores.
+        edges: bin edges of a version's score histograms, strictly ascending.
     """
     places = {int(len(edges) * part) for part in (0.4, 0.65, 0.75, 0.85)}
     return tuple(edges[place] for place in sorted(places) if place < len(edges))[: _STRATA - 1]
 
 
 def expected_strata(edges: tuple[float, ...], cut_at: tuple[float, ...]) -> tuple[Floats, Floats]:
-    """What a training says of each stratum: the share of units in it, and of attacks among them.
+    """What the model expects of each stratum: the share of all units, and of attacks among them.
 
     Args:
-        edges: of the histogram of a version's scores.
-        cut_at: those of them between strata.
+        edges: bin edges of a version's score histograms.
+        cut_at: those edges that separate strata.
 
     Returns:
-        Shares of all units, and the score in the middle of each stratum (of the highest, where it
-        begins: what alerts is above).
+        Shares of all units, and the score in the middle of each stratum; for the highest stratum
+        the score where it begins, because its upper part raises alerts.
     """
     level = dict(zip(edges, levels_of(edges), strict=True))
     bounds = np.array([0.0, *(level[edge] for edge in cut_at), 1.0])
@@ -54,15 +54,15 @@ def strata_of(scores: Floats, edges: tuple[float, ...]) -> NDArray[np.int64]:
 
 
 def chances(per_day: Floats, believed: Floats, audits: float) -> Floats:
-    """The chance of a unit of each stratum to be drawn.
+    """The chance of a unit in each stratum to be sampled.
 
     Args:
-        per_day: units below the threshold that are expected a day, by stratum.
-        believed: the share of attacks among them, as the model believes.
-        audits: how many a team will look at in a day.
+        per_day: expected units a day below the threshold, by stratum.
+        believed: the share of attacks among them according to the model, by stratum.
+        audits: how many units a team reviews in a day.
 
     Returns:
-        As many chances, 0 where nothing is expected.
+        A chance for each stratum, 0 if no units are expected.
     """
     wanted = audits * _DRAWN_SHARE
     there = per_day > 0
@@ -77,13 +77,13 @@ def chances(per_day: Floats, believed: Floats, audits: float) -> Floats:
 def audited(
     times: NDArray[np.int64], drawn: Floats, chance: Floats, room: int
 ) -> NDArray[np.bool_]:
-    """Which of some units are audited.
+    """Which units are audited.
 
     Args:
-        times: when each is counted, microseconds.
-        drawn: an even draw in [0, 1) for each, by its id.
-        chance: of each.
-        room: how many more the day may have.
+        times: the time by which each unit counts, microseconds.
+        drawn: a uniform number in [0, 1) for each unit, from its id.
+        chance: each unit's chance to be sampled.
+        room: how many more audits the day may have.
     """
     found = np.zeros(len(times), dtype=bool)
     able = np.flatnonzero(drawn < chance)
@@ -92,7 +92,7 @@ def audited(
 
 
 def _spread(amount: float, weights: Floats, most: Floats) -> Floats:
-    """*amount* in proportion to *weights*, nowhere above *most*."""
+    """Distribute *amount* in proportion to *weights*, nowhere above *most*."""
     found = np.zeros(len(weights))
     open_to = weights > 0
     for _ in range(len(weights)):

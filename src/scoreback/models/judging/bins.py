@@ -1,4 +1,4 @@
-"""Where to cut scores into bins so that a histogram of them tells of drift and of a budget."""
+"""Bins of scores whose histograms show drift and the scores at which an alert budget is met."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ import numpy as np
 from scoreback.models.learners.model import Floats
 from scoreback.records import EQUAL_EDGES
 
-# Even in the bulk, where drift shows, and ever finer at the top, where thresholds lie.
+# Even in the bulk, where drift shows, and increasingly fine at the top, where thresholds lie.
 _LEVELS = (
     *(n / 20 for n in range(1, 20)), 0.975, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.99975, 0.9999,
 )  # fmt: skip
 
 
 def levels_of(edges: tuple[float, ...]) -> tuple[float, ...]:
-    """The share of scores that `bin_edges` saw below each of *edges*.
+    """The share of scores below each of *edges* when `bin_edges` made them.
 
-    Where some quantiles fell together it is a guess: they are taken for even.
+    If some quantiles coincided, the shares are unknown and assumed to be evenly spaced.
     """
     if len(edges) == len(_LEVELS):
         return _LEVELS
@@ -24,7 +24,7 @@ def levels_of(edges: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def bin_edges(scores: Floats) -> tuple[float, ...]:
-    """Quantiles of *scores*, strictly ascending within (0, 1); equal bins where there are none."""
+    """Quantiles of *scores*, strictly ascending within (0, 1); equal bins if there are none."""
     if not len(scores):
         return EQUAL_EDGES
     edges = np.unique(np.quantile(scores, _LEVELS))
@@ -40,18 +40,16 @@ def counted(scores: Floats, edges: tuple[float, ...]) -> np.ndarray[tuple[int], 
 def quantiles(
     counts: Sequence[int], edges: tuple[float, ...], levels: Sequence[float]
 ) -> tuple[float, ...]:
-    """The scores at or below which each share in *levels* of those *counts* lies.
-
-    Within a bin, scores are taken for evenly spread.
+    """The quantiles of the scores in a histogram, assumed to be evenly spread within a bin.
 
     Args:
-        counts: how many scores lie in each of the ``len(edges) + 1`` bins, at least one.
+        counts: how many scores lie in each of the ``len(edges) + 1`` bins, at least one in all.
         edges: where one bin ends and the next begins.
         levels: shares, above 0 and at most 1.
     """
     each, ends = np.asarray(counts), np.array([0.0, *edges, 1.0])
     upto = np.cumsum(each)
     wanted = np.asarray(levels) * upto[-1]
-    place = np.searchsorted(upto, wanted)  # the first bin that so many are in or below
+    place = np.searchsorted(upto, wanted)  # the first bin with so many scores in and below it
     inside = 1 - (upto[place] - wanted) / each[place]
     return tuple((ends[place] + inside * np.diff(ends)[place]).tolist())

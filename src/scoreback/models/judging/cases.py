@@ -1,7 +1,7 @@
-"""Cases: what one entity did within an hour, as far as it was all true or all false.
+"""Cases: the events of one entity within an hour that have the same truth.
 
-A scan that makes a hundred thousand events is one thing that happened. Counted by events it would
-be nearly all that a history holds, and nearly all that candidates are compared by.
+A scan that makes a hundred thousand events is one incident. Counted by events, it would dominate
+the history and every comparison of candidates.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ CASE_US = 3_600_000_000
 def cases_of(
     times: NDArray[np.int64], entities: NDArray[np.int64], truth: NDArray[np.int8]
 ) -> NDArray[np.int64]:
-    """The number of each row's case; shape (rows,).
+    """The case number of each row; shape (rows,).
 
     Args:
         times: microseconds; shape (rows,).
-        entities: codes, -1 where the entity is absent: such a row is a case of its own.
+        entities: codes; a row with -1 has no entity and is a separate case.
         truth: 1, 0 or unknown.
     """
     absent = -1 - np.arange(len(times))

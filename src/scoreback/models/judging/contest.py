@@ -1,10 +1,10 @@
-"""Whether one candidate does better than another, or than chance, on the days they are judged on.
+"""Whether one candidate does better than another, or than chance, on the judged days.
 
-Candidates are set side by side on the same resamples of the judged units, so what a hard day or a
-busy host does to all of them falls out of their difference. Units are drawn two ways: all that one
-entity did on one day together, and one by one. Few entities make the first blind, cases of many
-events the second; a difference counts that both ways show. In average precision each case weighs
-the same (`cases_of`).
+Candidates are compared on the same resamples of the judged units, so the effect of a hard day or a
+busy host, which is the same for all, cancels in their difference. Units are resampled in two ways:
+all units of one entity on one day together, and one by one. The first way is blind with few
+entities, the second with cases of many events; a difference counts only if both ways show it. In
+average precision each case has the same weight (`cases_of`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,25 +20,25 @@ from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Floats
 
-LEVEL = 0.05  # chance that a difference which is none is taken for one
-LEANING = 0.25  # the same where there is too little to go by
-ENOUGH = 50  # positive cases; with fewer only large differences show beyond chance
-CHANCE = 0.01  # the same of a candidate and dealt labels: several candidates try
-_RESAMPLES = 200  # of each way
+LEVEL = 0.05  # chance that a difference by chance alone is taken for a real one
+LEANING = 0.25  # the same if there are too few cases to be sure
+ENOUGH = 50  # positive cases; with fewer, only large differences go beyond chance
+CHANCE = 0.01  # the same for a candidate against random labels; lower, as several candidates try
+_RESAMPLES = 200  # for each way
 _DEALS = 500
-_OF_A_CASE = 20  # units, evenly spaced, that stand for all of it
-_LEAST_RANKED, _MOST_RANKED = 10_000, 60_000  # units of a block; twice its positives between
-_MOST_DEALT = 2_000  # positives; more make chance no wider
-_Weights = NDArray[np.int16]  # shape (resamples, units): how often each was drawn
+_OF_A_CASE = 20  # evenly spaced units that represent a whole case
+_LEAST_RANKED, _MOST_RANKED = 10_000, 60_000  # bounds for ranked units: twice a block's positives
+_MOST_DEALT = 2_000  # positives; more do not change what chance can give
+_Weights = NDArray[np.int16]  # shape (resamples, units): how often each unit was drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
-    """Figures of each candidate over the same resamples; each of shape (2, resamples)."""
+    """Figures of each candidate over the same resamples; arrays have shape (2, resamples)."""
 
     true_alerts: Mapping[str, Floats]
     average_precision: Mapping[str, Floats]
-    ranking: Mapping[str, float]  # average precision of all cases, each once
+    ranking: Mapping[str, float]  # average precision without resampling
     positive_cases: int
 
     @classmethod
@@ -48,7 +48,7 @@ class Contest:
         shown: Mapping[str, Sequence[Shown]],
         seed: int,
     ) -> "Contest":
-        """Resample what each candidate *said*, and has *shown* at the same number of alerts."""
+        """Resample each candidate's scores (*said*) and alerts (*shown*, equally many for all)."""
         blocks = len(next(iter(said.values())))
         zeros = {name: np.zeros((2, _RESAMPLES)) for name in said}
         true = {name: zero.copy() for name, zero in zeros.items()}
@@ -107,32 +107,32 @@ class Contest:
         return _beyond(self.average_precision[one], self.average_precision[other])
 
     def leans_to(self, one: str, other: str) -> bool:
-        """Whether *one* seems to rank better, where too few cases are judged to be sure."""
+        """Whether *one* seems to rank better and there are too few cases to be sure."""
         return self.positive_cases < ENOUGH and self.seems_better(one, other)
 
     def seems_better(self, one: str, other: str) -> bool:
-        """Whether *one* ranks better three times out of four: enough to choose by."""
+        """Whether *one* ranks better in three of four resamples: enough to choose by."""
         return _beyond(self.average_precision[one], self.average_precision[other], LEANING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dealt:
-    """What labels dealt at random among the labelled cases would give, all but once in a hundred.
+    """Figures that random labels among the labelled cases exceed only once in a hundred times.
 
-    *average_precision* is that of cases, None where nothing is positive.
+    *average_precision* is that of cases; None without positives.
     """
 
     true_alerts: float
-    usual_true_alerts: float  # the mean of all deals
-    tells: bool  # whether another ranking could have had more, or fewer
+    usual_true_alerts: float  # the mean over all deals
+    tells: bool  # whether true alerts can show that a ranking is better than chance
     average_precision: float | None
 
 
 def dealt(replays: Sequence[Replay], shown: Sequence[Shown], seed: int) -> Dealt:
-    """The most that chance would give a candidate that said *replays* and has *shown* these.
+    """The most that chance would give a candidate with these *replays* and *shown* alerts.
 
-    Alerts are few of an entity's many events, after cap and throttle, so it is cases that chance
-    deals labels to.
+    After cap and throttle, alerts are only a few of an entity's many events, so the random labels
+    are dealt to cases instead of events.
     """
     draw = np.random.default_rng(seed)
     true, ranked, weight, most = np.zeros(_DEALS), np.zeros(_DEALS), 0, 0
@@ -173,7 +173,7 @@ def _beyond(one: Floats, other: Floats, level: float = LEVEL) -> bool:
 
 
 def _ranked_high(scores: Floats, truth: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Positions of those that *scores* rank high: what lies deeper decides nothing."""
+    """Positions of the units that *scores* rank high; units further down decide nothing."""
     most = min(max(2 * int((truth == 1).sum()), _LEAST_RANKED), _MOST_RANKED)
     if len(scores) <= most:
         return np.arange(len(scores))
@@ -183,10 +183,10 @@ def _ranked_high(scores: Floats, truth: NDArray[np.int8]) -> NDArray[np.int64]:
 def _drawn(
     units: ScoredUnits, worth: NDArray[np.int64], seed: tuple[int, int]
 ) -> tuple[_Weights, _Weights]:
-    """How often each unit at *worth* is drawn: with all of its entity's day, and by itself."""
+    """How often each unit at *worth* is drawn: with its entity's whole day, and on its own."""
     draw = np.random.default_rng(seed)
     entities = units.entities[worth]
-    absent = entities < 0  # each stands for itself
+    absent = entities < 0  # each is an entity of its own
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
     cases = np.stack([days_of(units.times[worth]), entities])
     case = np.unique(cases, axis=1, return_inverse=True)[1].ravel()

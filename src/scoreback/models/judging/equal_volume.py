@@ -1,9 +1,9 @@
-"""What a ranking shows at a given number of alerts: the fair way to set candidates side by side.
+"""What a ranking shows at a given number of alerts: the fair way to compare candidates.
 
-Two candidates at thresholds of their own show different numbers of alerts, and whoever shows more
-finds more. So each is asked for its best units, as many as open the same number of alerts after
-cap and throttle. A budget is paced within the day when a detector runs, so this is also, as near
-as a block of days can tell, what a team would be shown.
+Two candidates at their own thresholds show different numbers of alerts, and the one that shows more
+finds more. So each gives its best units, as many as open the same number of alerts after cap and
+throttle. A running detector paces its budget within the day, so this is also, as closely as a block
+of days can tell, what a team would be shown.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class Shown:
 
     opened: NDArray[np.int64]  # positions of units that open an alert, ascending
     hits: NDArray[np.bool_]  # units that open an alert or join one; shape (units,)
-    lowest: float  # score of the least of them; infinite without any
-    all_fit: bool  # every unit with a score is among them
+    lowest: float  # lowest score among them; infinite without any
+    all_fit: bool  # whether every unit with a score is among them
 
 
 def volume(budget: float, days: float) -> int:
-    """How many alerts *budget* a day makes of *days*; one at least."""
+    """How many alerts *budget* a day allows over *days*; at least one."""
     return max(round(budget * days), 1)
 
 
@@ -35,16 +35,16 @@ def best_units(
 ) -> Shown:
     """The best of *units*, as many as open at most *most* alerts.
 
-    Units of equal score are ordered by seeded draws, as pacing does: so a score that is shared by
-    many is neither left out nor let through as a whole. Fewer hits never open more alerts, so
-    bisection finds the last that fits.
+    Seeded draws order units of equal score, as in pacing, so a score that many units share is
+    neither left out nor taken as a whole. Fewer hits never open more alerts, so bisection finds
+    the last unit that fits.
 
     Args:
         units: in order of event time.
         most: alerts; see `volume`.
         rule: cap and throttle.
         seed: of the draws.
-        whole: units of equal score all or none, as a rule on that score would take them.
+        whole: take all units of equal score or none, as a rule on that score would.
     """
     draws = np.random.default_rng(seed).random(len(units.scores))
     able = np.flatnonzero(units.scores > -np.inf)

@@ -2,8 +2,8 @@
 
 Precision at budget = true alerts / alerts shown, after cap, throttle and grouping, among the best
 units of each judged block: as many as open the budget of its days (`best_units`). So every
-candidate is judged at the same number of alerts. An alert is true when the event that opened it is
-a positive.
+candidate is judged at the same number of alerts. An alert is true if the event that opened it is a
+positive.
 """
 
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ from scoreback.suppression import DAY_US, Suppression
 TABLE = (5.0, 10.0, 20.0, 50.0)  # alerts a day, beside the detector's own budget
 INCIDENT_GAP_US = DAY_US  # positives of one entity with smaller gaps are one incident
 CONFIDENCE = 0.9  # of the intervals
-DAYS_TO_COME = 7.0  # at most, that a promise is about: a team looks back on a week
+DAYS_TO_COME = 7.0  # the most days that a forecast covers: a team looks back on a week
 _RESAMPLES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What one model said of the days after those it had learnt from."""
+    """One model's scores on the days after those that it learnt from."""
 
     after: ScoredUnits
     truth: NDArray[np.int8]
@@ -49,7 +49,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtBudget:
-    """What a team would have seen at one budget. None where there is nothing to divide by."""
+    """What a team would have seen at one budget. None where the divisor would be 0."""
 
     budget: float
     days: float
@@ -58,10 +58,10 @@ class AtBudget:
     alerts: int
     alerts_per_day: float
     true_alerts: int
-    precision: float | None  # unlabelled counted as false: the floor
-    precision_low: float | None  # of days to come, by `CONFIDENCE`; see `days_to_come`
+    precision: float | None  # with unlabelled alerts counted as false: a lower bound
+    precision_low: float | None  # for days to come, at `CONFIDENCE`; see `days_to_come`
     precision_high: float | None
-    drawn_width: float | None  # of the interval by bootstrap alone; 0 where all draws are alike
+    drawn_width: float | None  # of the bootstrap interval alone; 0 if all draws agree
     precision_labelled: float | None  # among labelled alerts only
     coverage: float | None  # share of alerts with a label
     precision_benign_true: float | None  # benign-positives counted as true
@@ -69,13 +69,13 @@ class AtBudget:
     positives: int
     recall: float | None  # share of positive events that are part of an alert
     incidents: int
-    incidents_found: int  # one of its positive events opened an alert
+    incidents_found: int  # incidents with a positive event that opened an alert
     median_hours_to_alert: float | None  # from an incident's first event to its first alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One candidate, judged."""
+    """The figures of one judged candidate."""
 
     algorithm: str
     at_budget: AtBudget
@@ -84,7 +84,7 @@ class Evaluation:
 
     @property
     def true_alerts_within_budget(self) -> int:
-        """What candidates are compared by: all are asked for the same number of alerts."""
+        """The figure that candidates are compared by; all have the same number of alerts."""
         return self.at_budget.true_alerts
 
 
@@ -155,13 +155,13 @@ _JUDGED = (TRUE_POSITIVE, BENIGN_POSITIVE, FALSE_POSITIVE)
 class _Alerts:
     """The alerts of one replay."""
 
-    days: NDArray[np.int64]  # of each alert, counted from the first judged day
+    days: NDArray[np.int64]  # each alert's day, counted from the first judged day
     entities: NDArray[np.int64]
     truth: NDArray[np.int8]
     verdicts: NDArray[np.int8]
     positives_hit: int
     incidents: int
-    waits: tuple[int, ...]  # microseconds, one for each incident found
+    waits: tuple[int, ...]  # microseconds until its first alert, for each incident found
 
     @classmethod
     def of(cls, replay: Replay, shown: Shown) -> "_Alerts":
@@ -180,11 +180,11 @@ class _Alerts:
 
 
 def incidents_of(replay: Replay, opened: NDArray[np.int64]) -> tuple[int, tuple[int, ...]]:
-    """How many incidents there were, and how long each that was found took, in microseconds.
+    """The number of incidents, and the time to the first alert of each found one, in microseconds.
 
     Args:
         replay: the judged units.
-        opened: positions of those that opened an alert.
+        opened: positions of the units that opened an alert.
     """
     positive = np.flatnonzero(replay.truth == 1)
     if not len(positive):
@@ -220,16 +220,16 @@ def _interval(
 def days_to_come(
     truth: NDArray[np.bool_], drawn: tuple[float, float] | None, days: float
 ) -> tuple[float | None, float | None]:
-    """The interval for the precision of days to come: as many as were judged, a week at most.
+    """The interval for the precision on as many days to come as were judged, at most a week.
 
-    Those days vary as the judged ones do, so to the variance of a mean over what was judged comes
-    that of one over what will be, which is larger where fewer days are to come. An interval for
-    the mean alone would hold what as many days bring three times in four.
+    The days to come vary as the judged ones do. So the variance of the mean over the judged days is
+    added to that of the mean over the days to come, which is larger if these are fewer. An interval
+    for the judged mean alone would contain the precision of as many days only three times in four.
 
     Args:
         truth: whether each alert is true.
         drawn: the interval of their precision by `drawn_interval`.
-        days: that the alerts are of.
+        days: the number of days that the alerts come from.
     """
     variance = 1 + max(days / DAYS_TO_COME, 1.0)  # as a multiple of the judged mean's
     if drawn is not None:
@@ -242,16 +242,17 @@ def days_to_come(
 def precision_interval(
     truth: NDArray[np.bool_], drawn: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
-    """The interval for the precision that lies behind the alerts; None without an alert."""
+    """The interval for the true precision of the alerts; None without alerts."""
     return _wider(float(truth.sum()), float(len(truth)), drawn)
 
 
 def _wider(
     true: float, shown: float, drawn: tuple[float, float] | None
 ) -> tuple[float | None, float | None]:
-    """The wider of two: *drawn*, blind to what few days did not show, and Wilson's.
+    """The union of two intervals, *drawn* and Wilson's.
 
-    Wilson's takes alerts as independent, which those of one day or entity are not.
+    A bootstrap over few days is blind to what those days did not show. Wilson's interval takes
+    alerts as independent, although those of one day or entity are not.
     """
     if not shown:
         return None, None
@@ -268,17 +269,17 @@ def _wider(
 def drawn_interval(
     truth: NDArray[np.bool_], days: NDArray[np.int64], entities: NDArray[np.int64], seed: int
 ) -> tuple[float, float] | None:
-    """Bootstrap interval of alerts' precision, drawing days and entities: alerts of both go along.
+    """Bootstrap interval of alerts' precision that resamples days and entities with their alerts.
 
     Args:
         truth: whether each alert is true.
-        days: the day of each, in any numbers.
-        entities: the entity of each, -1 where it has none.
+        days: each alert's day, under any numbering.
+        entities: each alert's entity, -1 if it has none.
         seed: of the draws.
     """
     if not len(truth):
         return None
-    absent = entities < 0  # each stands for itself
+    absent = entities < 0  # each is an entity of its own
     entities = np.where(absent, -1 - np.arange(len(entities)), entities)
     day, entity = (np.unique(v, return_inverse=True)[1] for v in (days, entities))
     draw = np.random.default_rng(seed)
@@ -294,7 +295,7 @@ def drawn_interval(
 
 
 def times_drawn(draw: np.random.Generator, groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often each row's group came up when as many groups are drawn with replacement."""
+    """How often each row's group is drawn if as many groups are drawn with replacement."""
     count = int(groups.max()) + 1
     times = np.bincount(draw.integers(0, count, count), minlength=count)
     return np.asarray(times[groups], dtype=np.int64)

@@ -1,13 +1,12 @@
-"""Which of what only a shadow would show is shown: a part of the budget, each by a known chance.
+"""Which units that only a shadow alerts on are shown: part of the budget, with known chances.
 
-Nobody labels what nobody sees. So a few of the units that a shadow would open an alert for, and
-the champion would not, are shown as alerts. The candidates of a day are taken as they are counted,
-in blocks of equal length, and one place of each block is drawn for the detector, day and block. So
-each candidate has the same chance, whichever runs it is cut into, and no day shows more than its
-part.
+Nobody labels what nobody sees. So a few of the units for which a shadow would open an alert, but
+the champion would not, are shown as alerts. The candidates of a day are numbered in the order in
+which they count and divided into blocks of equal length; a draw by detector, day and block picks
+one place in each block. So each candidate has the same chance however the runs are timed, and no
+day shows more than its part of the budget.
 
-A part of an alert a day is carried over days by chance: with 0.5 a day, every other day, as drawn,
-has one.
+A fraction of an alert a day is decided by chance: with 0.5 a day, about every other day has one.
 """
 
 import math
@@ -20,28 +19,28 @@ from numpy.typing import NDArray
 from scoreback.sampling import draws
 
 _SALT = "explore"
-_DIGITS = 9  # of a part of the budget: a tenth of 30 is 3
+_DIGITS = 9  # decimals of a part of the budget, so that a tenth of 30 is exactly 3
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The part of a detector's budget that goes to what only a shadow would show."""
+    """The part of a detector's budget that goes to units that only a shadow alerts on."""
 
     detector: str
     alerts: float  # a day, on average
 
     def on(self, day: int) -> int:
-        """How many of the day that begins then, in microseconds."""
+        """The number of alerts on the day that begins at *day*, in microseconds."""
         whole, rest = self._split()
         return whole + int(rest > 0 and _draw(self.detector, str(day)) < rest)
 
     def chance(self, number: int, expected: int) -> float:
-        """By which chance the candidate of that *number*, from 0 on, of a day is shown.
+        """The chance that a candidate is shown.
 
         Args:
-            number: its place among the candidates of its day.
-            expected: how many candidates that day is expected to have, at least 1; those beyond
-                have no chance where all of the part was given to those before.
+            number: its place among the candidates of its day, from 0 on.
+            expected: how many candidates that day is expected to have, at least 1; candidates
+                beyond that number have no chance if those before fill all blocks.
         """
         whole, rest = self._split()
         chances = ((whole, 1 - rest), (whole + 1, rest))
@@ -52,7 +51,7 @@ class Part:
         )
 
     def takes(self, number: int, day: int, expected: int) -> bool:
-        """Whether the candidate of that *number* of the *day* is drawn; see `chance`."""
+        """Whether the candidate with this *number* on *day* is drawn; see `chance`."""
         slots = self.on(day)
         if not slots:
             return False
@@ -69,13 +68,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Spared:
-    """Alerts of each day that the champion's threshold leaves to what only a shadow would show."""
+    """Alerts of each day's budget that go to units that only a shadow alerts on."""
 
-    part: Part | None = None  # None: nothing is explored any more
-    shown: tuple[tuple[int, int], ...] = ()  # then, by where a day begins, what was explored on it
+    part: Part | None = None  # None: exploring has ended
+    shown: tuple[tuple[int, int], ...] = ()  # in that case, (start of a day, alerts explored on it)
 
     def on(self, day: int) -> int:
-        """How many of the day that begins then, in microseconds."""
+        """The number of alerts on the day that begins at *day*, in microseconds."""
         return dict(self.shown).get(day, 0) if self.part is None else self.part.on(day)
 
 
@@ -85,13 +84,13 @@ def candidates_of(
     times: NDArray[np.int64],
     ids: pa.ChunkedArray,
 ) -> NDArray[np.int64]:
-    """Places of units that a shadow opens an alert for and nobody has *seen*, as they are counted.
+    """Positions of the units for which only a shadow would open an alert, in counting order.
 
     Args:
-        opens: whether the shadow would open an alert for it; shape (units,).
-        seen: whether the champion shows it, alone or with others; likewise.
-        times: by which it is counted, microseconds; likewise.
-        ids: of the units.
+        opens: whether the shadow would open an alert for each unit; shape (units,).
+        seen: whether the champion shows it, alone or within another alert; same shape.
+        times: the time by which it counts, microseconds; same shape.
+        ids: the units' ids; same shape.
     """
     places = np.flatnonzero(opens & ~seen)
     order = np.lexsort((draws(ids.take(pa.array(places)), _SALT), times[places]))
@@ -99,7 +98,7 @@ def candidates_of(
 
 
 def _length(slots: int, expected: int) -> int:
-    """How many candidates one slot of a day stands for."""
+    """How many candidates share one slot of a day."""
     return max(math.ceil(expected / slots), 1)
 
 

@@ -1,7 +1,7 @@
-"""Whether rows that are scored come from where the model learnt: the finding "not at home".
+"""Whether scored rows come from the environment that the model learnt from: "not at home" if not.
 
-The question is asked of counts alone (`judging.reference`). A measure is unusual where it is beyond
-what the field calls another population and beyond every block of the training window.
+Only counts decide (`judging.reference`). A measure is unusual if it is beyond the usual limit for
+another population and also beyond every block of the training window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,51 +11,51 @@ import numpy as np
 
 from scoreback.models.judging.reference import Column, Counts, Reference, psi
 
-ENOUGH = 100  # rows; of fewer nothing is said
+ENOUGH = 100  # rows; fewer are not judged
 SHIFTED = 0.25  # PSI from which on two populations count as different
-MANY = 1 / 3  # more than this share of features, and the entity beside them, is unusual
-NEW = 0.9  # share of rows with an entity never seen; a network of its own has nearly all of them
-MARGIN = 1.5  # times what the farthest block of training was
-_MISSING, _UNSEEN = 0.2, 0.05  # shares of such values that are worth a word
+MANY = 1 / 3  # of features and the entity; more unusual ones mean not at home
+NEW = 0.9  # share of rows with an unseen entity; another network has nearly all
+MARGIN = 1.5  # times the PSI of the most distant training block
+_MISSING, _UNSEEN = 0.2, 0.05  # lower shares of such values are not reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One column of what is scored beside what was learnt; shares are of rows, 0..1."""
+    """One column of scored rows compared with training; shares are of rows, 0..1."""
 
     name: str
     psi: float
     usual_psi: float
     missing: float
     expected_missing: float
-    unseen: float | None  # of categories and entities; None for numbers and texts
+    unseen: float | None  # for categories and entities; None for numbers and texts
     usual_unseen: float | None
-    why: str = ""  # what is unusual; empty: nothing
+    why: str = ""  # what is unusual; empty if nothing is
 
     @property
     def unusual(self) -> bool:
-        """Whether it is far from what was learnt."""
+        """Whether the column is far from its training distribution."""
         return bool(self.why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """What is scored beside what was learnt."""
+    """Scored rows compared with the training data."""
 
     rows: int
     scores: Compared
     entity: Compared
     features: tuple[Compared, ...]
-    reasons: tuple[str, ...]  # why it is not at home, in words; empty: it is
+    reasons: tuple[str, ...]  # why it is not at home, in words; empty if it is
 
     @property
     def at_home(self) -> bool:
-        """Whether what is scored looks like what was learnt from."""
+        """Whether the scored rows look like the training data."""
         return not self.reasons
 
 
 def compare(reference: Reference, counts: Mapping[str, Sequence[int] | Counts]) -> Home | None:
-    """*counts* of rows beside *reference*; None while there are fewer than `ENOUGH`."""
+    """Compare *counts* of rows with *reference*; None while there are fewer than `ENOUGH` rows."""
     found = {c.name: np.asarray(counts[c.name]) for c in reference.columns if c.name in counts}
     rows = int(found[reference.scores.name].sum()) if reference.scores.name in found else 0
     if rows < ENOUGH:
@@ -96,12 +96,12 @@ def _compared(column: Column, found: Mapping[str, Counts]) -> Compared:
 
 
 def _beyond(share: float) -> float:
-    """What lies clearly beyond a usual *share*: half of the way to 1."""
+    """A limit clearly beyond a usual *share*: halfway to 1; 0 if the usual share is 0."""
     return (1 + share) / 2 if share > 0 else 0.0
 
 
 def _reasons(scores: Compared, entity: Compared, features: Sequence[Compared]) -> list[str]:
-    """Why it is not at home: the scores moved, many features did, or hardly an entity is known."""
+    """Why it is not at home: scores or many features moved, or hardly any entity is known."""
     said = []
     if scores.unusual:
         said.append(f"the scores are distributed otherwise: {scores.why}")

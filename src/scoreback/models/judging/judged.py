@@ -1,4 +1,4 @@
-"""What became of units that were judged: the values that the pacer takes and gives."""
+"""The results of judging units: the values that the pacer returns, and its settings."""
 
 from dataclasses import dataclass, field
 
@@ -12,22 +12,22 @@ from scoreback.models.learners.model import Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What became of the units of one step, in their order."""
+    """The results for the units of one step, in their order."""
 
     alerts: NDArray[np.bool_]
     thresholds: Floats
-    ticks: tuple[Tick, ...]  # that were new
+    ticks: tuple[Tick, ...]  # new ones
     past: Past
-    held_back: int  # over their cut on a day that had opened all it may
-    suppressed: NDArray[np.bool_]  # over their cut, and not shown as they join an alert
-    days: tuple["UsualDay", ...] = ()  # that the units are of
-    # Those that open an alert.
+    held_back: int  # units over their cut on a day that had already opened all its alerts
+    suppressed: NDArray[np.bool_]  # over their cut, but not shown: they join an alert, or a pause
+    days: tuple["UsualDay", ...] = ()  # the days that the units belong to
+    # Units that open an alert.
     opens: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsualDay:
-    """A day of the team, in microseconds, and how many units the days before it had."""
+    """A team's day, in microseconds, and the average number of units on the days before it."""
 
     since: int
     until: int
@@ -36,7 +36,7 @@ class UsualDay:
 
 @dataclass(slots=True, kw_only=True)
 class Shown:
-    """What is being found out of the units of one step."""
+    """The results for the units of one step while they are computed."""
 
     alerts: NDArray[np.bool_]
     opens: NDArray[np.bool_]
@@ -48,9 +48,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Whether hits are held back here, as nobody else does it."""
+    """Which hits the pacer must hold back because the SIEM's rules cannot."""
 
-    joins: bool = False  # those that join an alert
+    joins: bool = False  # hits that join an alert
     all: bool = False  # every hit: the detector is paused
 
 

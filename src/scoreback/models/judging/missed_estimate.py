@@ -1,11 +1,11 @@
-"""How many attacks no alert showed, from verdicts on alerts and on a sample of what was below.
+"""Estimates the attacks that no alert showed, from verdicts on alerts and on audited units.
 
-Each stratum of score has a number of units, of which some were audited. The shares of attacks are
-binomial; an interval of a sum over strata is found by drawing them. For each limit the draws are
-those that err on its side (Beta(k, n-k+1) below and Beta(k+1, n-k) above, the two distributions
+Each stratum of score has a number of units, some of which were audited. The number of attacks among
+the audited units is binomial; the interval of a sum over strata comes from random draws. The draws
+for each limit err on its side (Beta(k, n-k+1) below and Beta(k+1, n-k) above, the distributions
 whose quantiles are Clopper and Pearson's limits), so that the interval covers at least as often as
-it says, whatever is rare. Method: M. P. Fay, M. A. Proschan, E. Brittain, "Combining one-sample
-confidence procedures for inference in the two-sample case", Biometrics 71 (2015).
+it claims, however rare attacks are. Method: M. P. Fay, M. A. Proschan, E. Brittain, "Combining
+one-sample confidence procedures for inference in the two-sample case", Biometrics 71 (2015).
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from scoreback.models.judging.evaluation import CONFIDENCE
 from scoreback.models.learners.model import Floats
 
 _DRAWS = 4000
-_WIDEST = 0.5  # an interval of recall wider than this says nothing that a team could act on
+_WIDEST = 0.5  # a team cannot act on a wider interval of recall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """Units of one kind, and what people said of those that they looked at."""
+    """Units of one kind, how many of them people reviewed, and what they found."""
 
     units: int
     looked_at: int
-    attacks: int  # among those that were looked at
+    attacks: int  # among those reviewed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Missed:
 
     attacks: float
     attacks_between: tuple[float, float]
-    recall: float | None  # None: no attack is known of
+    recall: float | None  # None: no attack is known
     recall_between: tuple[float, float]
 
     @property
@@ -46,11 +46,11 @@ class Missed:
 
 
 def missed_attacks(alerts: Looked, strata: Sequence[Looked], *, seed: int = 7) -> Missed:
-    """What audits tell of attacks below the threshold.
+    """Estimate attacks below the threshold from audits.
 
     Args:
-        alerts: what was shown as alerts.
-        strata: what was not, by score. Those that were looked at are an even sample of each.
+        alerts: units that were shown as alerts.
+        strata: all other units by score; the reviewed ones are a uniform sample of each stratum.
         seed: of the draws.
     """
     draw = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ def _attacks(of: Looked) -> float:
 
 
 def _drawn(draw: np.random.Generator, of: Looked, *, above: bool) -> Floats:
-    """Draws of how many attacks there are; those that were found are no matter of chance."""
+    """Draws of the number of attacks; the attacks found are certain, only the rest is drawn."""
     quiet = of.looked_at - of.attacks
     first, second = (of.attacks + 1, quiet) if above else (of.attacks, quiet + 1)
     if first == 0:

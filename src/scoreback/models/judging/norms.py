@@ -1,9 +1,9 @@
-"""What is usual of each feature in the rows that a model learnt from: what reasons compare with.
+"""The usual values of each feature in the training data, which reasons compare with.
 
-A number says nothing to who does not know how high it is on other days, and a value says little to
-who does not know how often it was true. Both are counted once, at training, and travel with the
-model. Values of categories are kept as short digests: the file need not say which hosts and users
-there are.
+A number means nothing to an analyst who does not know how high it is on other days, and a category
+little to one who does not know how often it was a true positive. Training counts both once and
+stores them with the model. Categories are kept as short digests, so that the file does not list
+hosts and users.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,16 +22,16 @@ from scoreback.models.judging.reference import Reference
 from scoreback.models.labels.dataset import is_category
 from scoreback.models.labels.truths import UNKNOWN
 
-MOST_VALUES = 1_000  # of a category that are counted; the most frequent ones
-_DIGEST = 8  # letters: of 1,000 values another is taken for one in a case of four million
-FEW = ("hour_of_day", "day_of_week", "is_private_ip", "matches")  # kinds whose numbers are names
+MOST_VALUES = 1_000  # counted values of a category: the most frequent ones
+_DIGEST = 8  # hex digits: with 1,000 values, one other value in four million collides with one
+FEW = ("hour_of_day", "day_of_week", "is_private_ip", "matches")  # kinds with few distinct numbers
 _RANGE = (0.1, 0.5, 0.9)  # eight of ten numbers lie between the outer two
-_BANDS = np.arange(1, 11) / 10  # where bands of numbers end
-_TO = ".."  # between the two ends of a band, in the name that it is kept under
+_BANDS = np.arange(1, 11) / 10  # quantiles where bands of numbers end
+_TO = ".."  # separates the two ends of a band in its name
 
 
 class Seen(NamedTuple):
-    """How often one value came."""
+    """How often one value occurred."""
 
     rows: int
     labelled: int
@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 class Band(NamedTuple):
-    """Numbers next to each other, about a tenth of all."""
+    """A range of a feature's numbers that holds about a tenth of them."""
 
     low: float
     high: float
@@ -48,16 +48,16 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm:
-    """What is usual of one feature."""
+    """The usual values of one feature."""
 
     rows: int
-    missing: int  # of them
-    low: float | None = None  # of known numbers the first, fifth and ninth tenth
+    missing: int  # rows without a value
+    low: float | None = None  # low, middle, high: the deciles 1, 5 and 9 of known numbers
     middle: float | None = None
     high: float | None = None
-    # By digest of a category's value (see `digest`), by number of kinds in FEW, by band of others.
+    # Keyed by `digest` of a category's value, by number for kinds in FEW, else by band.
     values: Mapping[str, Seen] = field(default_factory=dict)
-    whole: bool = False  # there was no other value
+    whole: bool = False  # whether `values` holds every value
 
     @property
     def known(self) -> int:
@@ -67,9 +67,9 @@ class Norm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norms:
-    """What is usual of all features of a model."""
+    """The usual values of all features of a model."""
 
-    unit: str  # what a row is, in the plural: events or units
+    unit: str  # the word for rows: events or units
     presumed: bool  # rows without a label count as negative
     labelled: int
     positives: int
@@ -77,12 +77,12 @@ class Norms:
 
 
 def norms_of(detector: Detector, rows: pa.Table, truth: NDArray[np.int8]) -> Norms:
-    """What is usual of the features of *detector*.
+    """Count the usual values of *detector*'s features.
 
     Args:
-        detector: whose features they are.
-        rows: their columns.
-        truth: of each of *rows*: 1, 0, or `truths.UNKNOWN`.
+        detector: defines the features.
+        rows: their columns in the training data.
+        truth: each row's truth: 1, 0, or `truths.UNKNOWN`.
     """
     return Norms(
         unit="events" if detector.group is None else "units",
@@ -94,12 +94,12 @@ def norms_of(detector: Detector, rows: pa.Table, truth: NDArray[np.int8]) -> Nor
 
 
 def digest(value: str) -> str:
-    """The name under which `Norm.values` keeps a category's *value*."""
+    """The key of a category's *value* in `Norm.values`."""
     return sha256(value.encode()).hexdigest()[:_DIGEST]
 
 
 def bands_of(norm: Norm) -> list[Band]:
-    """The bands of a feature's numbers, the lowest first; none where they were not counted."""
+    """The bands of a feature's numbers, the lowest first; empty if they were not counted."""
     found = []
     for key, seen in norm.values.items():
         low, between, high = key.partition(_TO)
@@ -109,14 +109,14 @@ def bands_of(norm: Norm) -> list[Band]:
 
 
 def band_of(norm: Norm, value: float) -> Band | None:
-    """The band that *value* lies in; None where no event of training had about that number."""
+    """The band that contains *value*; None if no training event had about that number."""
     return next((band for band in bands_of(norm) if band.low <= value <= band.high), None)
 
 
 def norms_from(reference: Reference) -> Norms:
-    """What an artefact knows that was made before this was counted: medians, and what is missing.
+    """The norms of an older artefact, which stored only a reference: medians and missing values.
 
-    Its numbers of rows with a label are 0: nothing was counted by truth.
+    Its counts of labelled rows are 0, because nothing was counted by truth.
     """
     found = {}
     for column in reference.features:
@@ -154,7 +154,7 @@ def _norm(feature: EventFeature | WindowFeature, column: pa.Array, truth: NDArra
 
 
 def _banded(numbers: NDArray[np.float64], truth: NDArray[np.int8]) -> dict[str, Seen]:
-    """How often numbers came, in bands of about a tenth; many equal ones are a band."""
+    """How often numbers occurred, in bands of about a tenth; a frequent number may fill a band."""
     if not len(numbers):
         return {}
     order = np.argsort(numbers, kind="stable")

@@ -1,4 +1,4 @@
-"""How a figure holds over time, in one number."""
+"""How well a figure holds up over time, in one number."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def area_under_time(values: Iterable[float | None]) -> float | None:
-    """Mean height of *values*, one for each of equal spans of time, by trapezoids.
+    """Mean height of *values* by the trapezoidal rule; each value is for an equal span of time.
 
     AUT of Pendlebury et al., "TESSERACT" (USENIX Security 2019). Spans without a value are left
-    out; a single one is itself.
+    out; a single value is returned unchanged.
     """
     found = [value for value in values if value is not None]
     if len(found) < 2:

@@ -1,11 +1,11 @@
-"""Judges scored units as they come: which raise alerts, so that the budget of each day holds.
+"""Decides as scored units arrive which of them raise alerts, so that each day's budget holds.
 
-What it remembers is small: the units that could have alerted, of the latest days, the alerts that
-were opened, and the cut of each tick. Whoever keeps that (`judge` gives it back for each step) and
-begins again with it goes on as if nothing had happened.
+It remembers little: the units of the latest days that could have alerted, the opened alerts, and
+the cut of each tick. A caller that stores these (`judge` returns them for each step) can restart
+with them, and the pacer continues as if nothing had happened.
 
-Where the SIEM's rules let hits join alerts, those that join raise an alert as the others do. Where
-they cannot, the pacer *holds back*: a hit raises an alert only if it opens one.
+If the SIEM's rules let hits join alerts, hits that join are passed on like the others. If they
+cannot, the pacer *holds back*: a hit raises an alert only if it opens one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,11 +36,11 @@ from scoreback.models.judging.trailing_days import (
 from scoreback.models.learners.model import Floats
 from scoreback.times import HOUR_US
 
-_LEAST_KEPT = 2_000  # units of a tick; more are kept where the budget is large
+_LEAST_KEPT = 2_000  # units of a tick; more are kept if the budget is large
 
 
 class Pacer:
-    """One detector's pacing by one model."""
+    """Paces one detector's alerts by the scores of one model."""
 
     def __init__(
         self,
@@ -54,25 +54,25 @@ class Pacer:
         ticks: Iterable[Tick] = (),
         holding: Holding = HOLDS_NOTHING,
     ) -> None:
-        """Go on from what is remembered.
+        """Continue from a remembered state.
 
         Args:
             pace: what the team can read.
-            day_start: when its day begins.
-            born: the threshold that the model was given by its training.
-            cold_start: what the training scored without having learnt from it: stands in for days
-                that are not scored yet.
+            day_start: when the team's day begins.
+            born: the threshold from the model's training.
+            cold_start: training-time scores of units not learnt from; they replace days that the
+                model has not scored yet.
             past: what the model scored before.
-            opened: the alerts of the latest days, by whatever model.
-            ticks: cuts that were set already, the latest of each tick last.
-            holding: what the SIEM's rules cannot hold back is held back here.
+            opened: the alerts of the latest days, of any model.
+            ticks: cuts already set, the latest of each tick last.
+            holding: the hits to hold back here because the SIEM's rules cannot.
         """
         self._pace, self._start, self._born = pace, day_start, born
         self._cold_start, self._past = cold_start, list(past)
         self._showing = Showing(opened, holding)
         self._ticks = {tick.since: tick for tick in ticks}
         self._trailing: tuple[int, Trailing] | None = None
-        self._usual = UsualDay(since=0, until=0, units=0.0)  # the latest that was asked for
+        self._usual = UsualDay(since=0, until=0, units=0.0)  # the latest one computed
 
     @property
     def pace(self) -> Pace:
@@ -80,12 +80,12 @@ class Pacer:
         return self._pace
 
     def follow(self, pace: Pace, day_start: DayStart, holding: Holding | None = None) -> None:
-        """Judge by *pace* from now on; cuts that were set for another are set anew.
+        """Judge by *pace* from now on; cuts set for another pace are recomputed.
 
         Args:
             pace: what the team can read.
-            day_start: when its day begins.
-            holding: what is held back here from now on; None: as before.
+            day_start: when the team's day begins.
+            holding: the hits to hold back from now on; None: as before.
         """
         if holding is not None:
             self._showing.follow(holding)
@@ -94,7 +94,7 @@ class Pacer:
             self._ticks, self._trailing = {}, None
 
     def judge(self, units: Units) -> Judged:
-        """Which of *units* raise an alert; remembers them."""
+        """Decide which of *units* raise an alert, and remember them."""
         count = len(units.times)
         shown = Shown(
             alerts=np.zeros(count, dtype=bool),
@@ -108,7 +108,7 @@ class Pacer:
         parts, days = list[Past](), list[UsualDay]()
         for today in pairwise(starts):
             rows = np.flatnonzero((units.times >= today[0]) & (units.times < today[1]))
-            if len(rows):  # each day is remembered before the next, which goes by it
+            if len(rows):  # remember each day before the next, which depends on it
                 days.append(self._usual_day(*today))
                 part = self._judge_day(units, rows, today, shown)
                 self._past.append(part)
@@ -150,9 +150,9 @@ class Pacer:
         today: tuple[int, int],
         shown: Shown,
     ) -> NDArray[np.int64]:
-        """Judge the units *here*, by time; those that open an alert.
+        """Judge the units *here*, in order of time; return those that open an alert.
 
-        Where the budget is spent by one of them, what comes after it is judged more strictly.
+        If one of them spends the budget, the units after it are judged more strictly.
         """
         tick = self._tick(since, today, shown)
         hits = self._hits(units, here, tick, shown)
@@ -175,7 +175,7 @@ class Pacer:
     def _hits(
         self, units: Units, rows: NDArray[np.int64], tick: Tick, shown: Shown
     ) -> NDArray[np.int64]:
-        """Those of *rows* that pass the cut of *tick*, which all of them are judged by."""
+        """The *rows* that pass the cut of *tick*; its score becomes the threshold of all *rows*."""
         shown.thresholds[rows] = tick.cut.score
         return rows[tick.cut.passes(units.scores[rows], units.draws[rows])]
 
@@ -191,10 +191,10 @@ class Pacer:
     def _spent_tick(
         self, tick: Tick, opened: NDArray[np.int64], today: tuple[int, int], shown: Shown
     ) -> Tick:
-        """What is in force in the rest of *tick*, as the budget was spent at the last *opened*."""
+        """The stricter tick for the rest of *tick* after the last *opened* spent the budget."""
         last = tick.since + TICK_US - 1
         known = [self._ticks[one] for one in self._ticks if tick.since < one <= last]
-        if known:  # in a step before
+        if known:  # an earlier step has set it
             return known[-1]
         strict = spent_within(
             tick, self._pace.of_day(today[0]), self._days_before(today[0]),
@@ -213,7 +213,7 @@ class Pacer:
         return max(most - self._showing.opened_within(*today), 0)
 
     def _worth_keeping(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of *rows* that may set a threshold later: the best of a tick, where it has many."""
+        """The *rows* that may set a threshold later: only the best, if the tick has many."""
         able = rows[scores[rows] >= self._pace.floor]
         most = max(_LEAST_KEPT, int(2 * self._pace.budget))
         return able if len(able) <= most else able[np.lexsort((able, -scores[able]))[:most]]
@@ -232,7 +232,7 @@ class Pacer:
         return self._usual
 
     def _forget(self, day: int) -> None:
-        """Let go of what no day from *day* on looks back to: a catch-up may take years of them."""
+        """Drop what no day from *day* on looks back to: a catch-up may cover years."""
         known = days_with_units(self._past, self._start, day)[-KEPT_DAYS:]
         if known:
             first = known[0][0]
@@ -241,6 +241,6 @@ class Pacer:
 
 
 def _by_hour(times: NDArray[np.int64]) -> dict[int, int]:
-    """How many of *times* lie in each hour, by when it begins."""
+    """The number of *times* in each hour, keyed by the hour's start."""
     hours, counts = np.unique(times // HOUR_US * HOUR_US, return_counts=True)
     return dict(zip(hours.tolist(), counts.tolist(), strict=True))

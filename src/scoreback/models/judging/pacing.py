@@ -1,19 +1,19 @@
-"""The threshold in force: paced within the day so that a budget of alerts holds every day.
+"""The threshold in force: paced within the day so that an alert budget holds every day.
 
-A threshold fixed at training is off by a factor of two within days. So at each tick of a day (an
-hour) it is set anew, from what the days before opened in the rest of their day and from what today
-has opened already:
+The alerts of a threshold fixed at training are off by a factor of two within days. So each tick of
+a day (an hour) recomputes it, from the alerts that earlier days would open in the rest of the day
+and from those that today has already opened:
 
-1. *left* is the budget less what today has opened.
+1. *left* is the budget minus the alerts that today has opened.
 2. The threshold is the lowest at which the rest of the trailing days would have opened at most
    *left* alerts a day.
-3. Where less than half an alert is left, it is the one at which the trailing days would have opened
-   an eighth of the budget a day: the worst of a day is never silenced. An hour in which the budget
-   is spent is judged by this from then on.
+3. If less than half an alert is left, it is the one at which the trailing days would have opened
+   an eighth of the budget a day, so that the most suspicious units of a day always alert. In the
+   hour in which the budget is spent, this holds from that moment on.
 
-Whatever it is, no day opens more than `ceiling` alerts, and none opens one below the floor. What is
-the worst of a day is not known of a model that scores its first day: that opens no more than the
-budget.
+In any case no day opens more than `ceiling` alerts, and none below the floor. A model that scores
+its first day cannot know which units are the most suspicious of a day, so it opens no more alerts
+than the budget.
 """
 
 import math
@@ -30,18 +30,18 @@ from scoreback.suppression import DAY_US, Suppression
 
 TRAILING_DAYS = 7
 TICK_US = 3_600_000_000
-BUDGET_SPENT = "budget spent"  # why a tick's cut shows only the worst of the rest of a day
-TIES = "ties"  # salt of the draws that tell units of equal scores apart
-_SPENT = 0.5  # alerts; with fewer left a day's budget counts as spent
-_HITS = 1.5  # for each alert; a guess that costs steps where it is wrong, and changes nothing
-_WORST = 0.125  # of the budget a day, when it is spent
+BUDGET_SPENT = "budget spent"  # why a tick's cut passes only the most suspicious units
+TIES = "ties"  # salt of the draws that order units of equal scores
+_SPENT = 0.5  # alerts; with fewer left, a day's budget counts as spent
+_HITS = 1.5  # per alert; a first guess that affects only the number of search steps
+_WORST = 0.125  # share of the budget a day for the most suspicious units once it is spent
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where alerts begin. Of units with exactly *score*, those whose draw is below *share*.
+    """Where alerts begin. Of the units with exactly *score*, only those with a draw below *share*.
 
-    So a budget holds where many units share the highest score. With a share of 1 it is a threshold.
+    So a budget holds even if many units share the highest score. A share of 1 is a plain threshold.
     """
 
     score: float
@@ -53,41 +53,41 @@ class Cut:
         return np.asarray((scores > self.score) | ties)
 
     def at_least(self, floor: float) -> "Cut":
-        """This cut, or *floor* where that is higher."""
+        """This cut, or *floor* if that is higher."""
         return self if self.score >= floor else Cut(floor)
 
     def stricter(self, other: "Cut") -> "Cut":
-        """Whichever of the two lets fewer units pass."""
+        """The one of the two cuts that passes fewer units."""
         return max(self, other, key=lambda cut: (cut.score, -cut.share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What could have alerted on one whole day, in order of event time.
+    """The units of one whole day that could have alerted, in order of event time.
 
-    *draws* are even numbers in [0, 1), each of its unit for ever.
+    *draws* are uniform numbers in [0, 1), fixed for each unit.
     """
 
     since: int  # microseconds
     until: int
     times: NDArray[np.int64]
-    entities: NDArray[np.int64]  # codes, the same on all days; -1 where the entity is absent
+    entities: NDArray[np.int64]  # codes, the same on all days; -1 if there is no entity
     scores: Floats
     draws: Floats
 
 
 class Trailing:
-    """Whole days before, to set thresholds by: by far most of the cost, made once a day."""
+    """Earlier whole days that thresholds are set by; built once a day, as that costs most."""
 
     def __init__(
         self, days: Sequence[Day], *, own: bool = True, stretch: float | None = None
     ) -> None:
-        """Take *days*, in any order; or, of a *stretch* shorter than a day, the parts of days.
+        """Take *days*, in any order, or the parts of days that make up a *stretch*.
 
         Args:
-            days: whole ones.
-            own: whether the model itself has scored anything before today; its training did not.
-            stretch: in days.
+            days: whole days, unless there is a *stretch*.
+            own: whether the model itself scored at least half a day before today, live.
+            stretch: the length, in days, of a stretch shorter than a whole day.
         """
         self.days = float(len(days)) if stretch is None else stretch
         self.own = own and bool(days)
@@ -103,7 +103,7 @@ class Trailing:
         best = np.lexsort((draws, -scores))
         self._times, self._entities, self._offsets = times[best], entities[best], offsets[best]
         self._scores, self._draws = scores[best], draws[best]
-        self._hits = _HITS  # for each alert, when a cut was asked for last
+        self._hits = _HITS  # per alert, at the latest cut
         self._last: tuple[tuple[float, int, Suppression], Cut] | None = None
 
     def cut(self, left: float, offset: int, rule: Suppression) -> Cut:
@@ -111,11 +111,11 @@ class Trailing:
 
         Args:
             left: alerts.
-            offset: microseconds from where a day begins.
+            offset: microseconds from the start of a day.
             rule: cap and throttle.
         """
         if self._last is not None and self._last[0] == (left, offset, rule):
-            return self._last[1]  # a day that has spent its budget asks the same until its end
+            return self._last[1]  # once its budget is spent, a day repeats the same call
         found = self._cut(left, offset, rule)
         self._last = (left, offset, rule), found
         return found
@@ -136,7 +136,7 @@ class Trailing:
             opened = openings(times[:taken][order], entities[:taken][order], rule)
             return len(opened) <= allowed
 
-        # Each opens one alert at most. The cut of a tick is near that of the tick before it.
+        # Each unit opens at most one alert. A tick's cut is close to that of the tick before.
         least = min(int(allowed), len(rest))
         taken = _most(fits, least, len(rest), guess=round(self._hits * least))
         if least:
@@ -144,7 +144,7 @@ class Trailing:
         return self._after(rest, taken)
 
     def _after(self, rest: NDArray[np.int64], taken: int) -> Cut:
-        """The cut that the best *taken* units of *rest* pass, and no other of them."""
+        """The cut that exactly the best *taken* units of *rest* pass."""
         if taken == len(rest):
             return Cut(0.0)
         first_out = rest[taken]
@@ -155,9 +155,10 @@ class Trailing:
 
 
 def _most(fits: Callable[[int], bool], least: int, count: int, *, guess: int) -> int:
-    """The largest number up to *count* that fits, found in few steps where *guess* is near it.
+    """The largest number up to *count* that fits, found in few steps if *guess* is close.
 
-    Whatever the guess, it is the same: *least* fits, and below one that fits every one does.
+    The guess does not change the result: *least* fits, and so does every number below one that
+    fits.
     """
     fit, over = least, count + 1
     step, near = max(guess // 32, 1), guess
@@ -168,23 +169,23 @@ def _most(fits: Callable[[int], bool], least: int, count: int, *, guess: int) ->
         else:
             over, near = near, near - step
         step *= 2
-        if fit > least and over <= count:  # known from both sides
+        if fit > least and over <= count:  # bounded on both sides
             near = (fit + over) // 2
     return fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What a team can read, as it is in force."""
+    """What a team can read: the settings in force."""
 
     budget: float  # alerts a day
     burst: float  # share of the budget that a day may open beyond it
     floor: float  # score; nothing below it alerts
     rule: Suppression
-    spared: Spared | None = None  # of the budget, for what only a shadow would show
+    spared: Spared | None = None  # part of the budget for units that only a shadow alerts on
 
     def of_day(self, day: int) -> "Pace":
-        """What is left of it on the day that begins then, in microseconds."""
+        """The pace on the day that begins at *day*, in microseconds, less what is spared."""
         if self.spared is None:
             return self
         left = max(self.budget - self.spared.on(day), 0.0)
@@ -192,24 +193,24 @@ class Pace:
 
     @property
     def ceiling(self) -> int:
-        """How many alerts a day opens at most."""
+        """The most alerts that a day opens."""
         most = math.floor(round(self.budget * (1 + self.burst), 9))
         return max(most, self.whole_budget)
 
     @property
     def whole_budget(self) -> int:
-        """How many alerts a day opens at most where nobody can tell which are worth a burst."""
+        """The most alerts that a day opens while the model cannot tell which deserve a burst."""
         return math.ceil(self.budget)
 
     def until_spent(self, opened: int) -> int:
-        """After how many more alerts the budget of a day that has *opened* so many is spent."""
+        """The number of further alerts that spend the budget of a day with *opened* alerts."""
         left = self.budget - opened - _SPENT
         return 0 if left < 0 else math.floor(left) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """The cut of one tick, and why it is that."""
+    """The cut of one tick, and the reason for it."""
 
     since: int  # microseconds
     cut: Cut
@@ -218,7 +219,7 @@ class Tick:
 
     @property
     def spent(self) -> bool:
-        """Whether nothing was left of the budget."""
+        """Whether the budget was already spent."""
         return self.left < _SPENT
 
 
@@ -228,12 +229,12 @@ def tick_of(
     """The cut from *since* on.
 
     Args:
-        pace: budget, floor and what is held back.
-        trailing: whole days before; none yet, and *born* is the threshold.
-        born: the threshold that the model was given by its training.
-        day: where the day begins, microseconds.
-        since: where the tick begins.
-        opened: alerts of the day until now.
+        pace: budget, floor, cap and throttle.
+        trailing: earlier whole days; if there are none, *born* is the threshold.
+        born: the threshold from the model's training.
+        day: the start of the day, microseconds.
+        since: the start of the tick, microseconds.
+        opened: alerts that the day has opened so far.
     """
     left = pace.budget - opened
     if not trailing.days:
@@ -249,14 +250,14 @@ def tick_of(
 
 
 def spent_within(tick: Tick, pace: Pace, trailing: Trailing, *, since: int, opened: int) -> Tick:
-    """What follows *tick* where the budget is spent before it ends: only the worst is shown.
+    """The tick for the rest of *tick* once the budget is spent: only the most suspicious alert.
 
     Args:
-        tick: what was in force.
-        pace: budget, floor and what is held back.
-        trailing: whole days before.
-        since: when the budget was spent.
-        opened: alerts of the day until then.
+        tick: the tick in force until then.
+        pace: budget, floor, cap and throttle.
+        trailing: earlier whole days.
+        since: when the budget was spent, microseconds.
+        opened: alerts that the day had opened by then.
     """
     cut = tick.cut.stricter(_worst(pace, trailing))
     return Tick(since=since, cut=cut, left=pace.budget - opened, reason=BUDGET_SPENT)

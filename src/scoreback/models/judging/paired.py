@@ -1,16 +1,15 @@
-"""Two rankings of the same units, each showing its best at the same number of alerts a day.
+"""Compares two rankings of the same units, each showing its best, equally many alerts a day.
 
-What both show falls out of their difference. What only one of them shows counts by its labelled
-alerts: those without a label are taken to be true as often as the labelled ones that the same side
-alone shows.
+Alerts that both show cancel in the difference. Alerts that only one side shows count by their
+labels: the unlabelled ones are assumed to be true as often as the labelled ones of that side alone.
 
-People see nearly all that the champion shows, and of what only a shadow would show a share that is
-drawn. A label that had the chance q of being given stands for 1/q alerts (Hájek's ratio of
-Horvitz-Thompson sums), so that the precision of a side is what labels on all of it would give, also
-where q differs from day to day; where it is the same throughout, the plain share is that already.
+People see nearly all alerts of the champion, but only a random sample of those that only a shadow
+would show. A label that was given with chance q stands for 1/q alerts (Hájek's ratio of
+Horvitz-Thompson sums), so that a side's precision is the one that labels on all its alerts would
+give, even if q differs from day to day. If q is constant, this equals the plain share.
 
 The interval is the wider of two: a bootstrap over days and entities, in which each label keeps its
-weight, and one that knows how few labels a side has, counted by their effective number.
+weight, and one by the effective number of labels that each side has.
 """
 
 from collections.abc import Mapping
@@ -35,27 +34,27 @@ _Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one of the two would have shown."""
+    """What one of the two rankings would have shown."""
 
     alerts: int
     labelled: int
     true_alerts: int
-    precision: float | None  # as estimated; None without any label
-    floor: float | None  # alerts without a label counted as false
+    precision: float | None  # estimated; None without any label
+    floor: float | None  # precision with unlabelled alerts counted as false
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """One side beside the other, on the same units and days."""
+    """One side compared with the other, on the same units and days."""
 
     days: int  # with units
     both: int  # alerts that both show
     verdicts: int  # labelled alerts of either
-    alone: int  # those of them that our side alone shows
+    alone: int  # labelled alerts that only our side shows
     ours: Side
     theirs: Side
-    difference: float | None  # our precision less theirs; None without any label
-    low: float | None  # by `CONFIDENCE`
+    difference: float | None  # our precision minus theirs; None without any label
+    low: float | None  # of the difference, at `CONFIDENCE`
     high: float | None
 
 
@@ -67,12 +66,12 @@ def shown_daily(
     rule: Suppression,
     seed: int,
 ) -> dict[str, _Mask]:
-    """Which units each of *scores* would open an alert for, as many a day as all of them can.
+    """The units for which each side would open an alert, equally many a day for all sides.
 
     Args:
         times: event times, ascending, microseconds; shape (units,).
-        entities: codes, -1 where absent; likewise.
-        scores: of each side, higher first; minus infinity is never shown; likewise.
+        entities: codes, -1 where absent; same shape.
+        scores: each side's scores, higher first; minus infinity is never shown; same shape.
         budget: alerts a day.
         rule: cap and throttle.
         seed: of the draws between equal scores.
@@ -84,7 +83,7 @@ def shown_daily(
         low, high = np.searchsorted(times, (day * DAY_US, (day + 1) * DAY_US))
         opened = {}
         taken = most
-        for _ in range(2):  # again where one of them can show fewer
+        for _ in range(2):  # repeat if a side can show only fewer
             for name, own in scores.items():
                 units = ScoredUnits(
                     times=times[low:high], entities=entities[low:high], scores=own[low:high],
@@ -110,16 +109,16 @@ def paired(
     seed: int,
     chances: Floats | None = None,
 ) -> Paired:
-    """Set *ours* beside *theirs*.
+    """Compare *ours* with *theirs*.
 
     Args:
-        days: of each unit; shape (units,).
-        entities: codes, -1 where absent; likewise.
-        truth: 1, 0 or unknown; likewise.
-        ours: which units one side shows; likewise.
-        theirs: which the other shows.
+        days: each unit's day; shape (units,).
+        entities: codes, -1 where absent; same shape.
+        truth: 1, 0 or unknown; same shape.
+        ours: which units one side shows; same shape.
+        theirs: which units the other side shows; same shape.
         seed: of the resamples.
-        chances: that people saw a unit, in (0, 1]; without them all are 1; shape (units,).
+        chances: the chance that people saw a unit, in (0, 1]; None: all 1; shape (units,).
     """
     either = ours | theirs
     day, entity, said = days[either], entities[either], truth[either]
@@ -166,12 +165,12 @@ _BOTH, _OURS, _THEIRS = range(3)
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Alerts, labelled ones and true ones of what both show, we alone, they alone; shape (3,)."""
+    """Counts of alerts that both sides, only ours, or only theirs show; arrays of shape (3,)."""
 
     shown: Floats
-    known: Floats  # with what each stands for
-    true: Floats  # likewise
-    effective: Floats  # how many labels of equal weight would tell as much
+    known: Floats  # labelled alerts, each times the alerts that it stands for
+    true: Floats  # true ones, weighted likewise
+    effective: Floats  # effective number of labels: as many of equal weight would tell as much
 
     @classmethod
     def of(
@@ -192,7 +191,7 @@ class _Counts:
         )
 
     def rates(self) -> Floats | None:
-        """How often alerts of each part are true; a part without a label is like all others."""
+        """The share of true alerts in each part; without labels, that of all parts together."""
         total = self.known.sum()
         if not total:
             return None
@@ -211,7 +210,7 @@ class _Counts:
         return None if ours is None or theirs is None else ours - theirs
 
     def half_width(self) -> float:
-        """Half an interval that knows how few labels there are of what one side alone shows."""
+        """Half an interval that allows for few labels on alerts that only one side shows."""
         variance = 0.0
         for side in (_OURS, _THEIRS):
             shown = self.shown[[_BOTH, side]].sum()

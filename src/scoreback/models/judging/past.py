@@ -1,4 +1,4 @@
-"""What is remembered of units that were scored: enough to set thresholds by, and no more."""
+"""What is remembered of scored units: just enough to set thresholds."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from scoreback.models.learners.model import Floats
 class Units:
     """Scored units, in any order; one element each."""
 
-    times: NDArray[np.int64]  # microseconds; by these days, hours and the order are
-    event_times: NDArray[np.int64]  # of the events themselves: earlier, where one was late
-    entities: NDArray[np.int64]  # codes, the same for ever; -1 where the entity is absent
+    times: NDArray[np.int64]  # microseconds; they decide day, hour and order
+    event_times: NDArray[np.int64]  # of the events themselves: earlier for late ones
+    entities: NDArray[np.int64]  # permanent codes; -1 if there is no entity
     scores: Floats
-    draws: Floats  # even numbers in [0, 1), each of its unit for ever
+    draws: Floats  # uniform numbers in [0, 1), fixed for each unit
 
     def take(self, rows: NDArray[np.int64]) -> "Units":
-        """Those at *rows*."""
+        """The units at *rows*."""
         return Units(
             times=self.times[rows],
             event_times=self.event_times[rows],
@@ -33,11 +33,11 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is remembered of a stretch that was judged, or that a training scored.
+    """What is remembered of a period that was judged live or scored by a training.
 
-    *opened* says which of *units* opened an alert. *hours* counts all units that were scored, by
-    the hour of their event, so that a quiet day is told from one of which nothing is known.
-    *suppressed* counts likewise those that joined an alert and were not shown for it.
+    *opened* says which of *units* opened an alert. *hours* counts all scored units by hour, which
+    distinguishes a quiet day from one about which nothing is known. *suppressed* counts, also by
+    hour, hits that were not shown because they joined an alert, or the detector was paused.
     """
 
     units: Units
@@ -56,7 +56,7 @@ NOTHING = Past(
 
 
 def joined(parts: Sequence[Past]) -> Past:
-    """*parts* as one."""
+    """Join *parts* into one."""
     if len(parts) == 1:
         return parts[0]
     parts = [NOTHING, *parts]

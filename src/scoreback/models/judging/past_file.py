@@ -1,4 +1,4 @@
-"""What a pacer remembers, as bytes: columns in Arrow's own form, behind a checksum of them."""
+"""What a pacer remembers, as bytes: a checksum, then columns in Arrow's format."""
 
 import hashlib
 import io
@@ -9,10 +9,10 @@ import pyarrow as pa
 from scoreback.models.judging.past import Past, Units
 
 _COLUMNS = ("time", "entity", "score", "draw", "opened")
-_EVENT_TIME = "event_time"  # a column only where an event was late: else it is the time
-_DIGEST = 64  # hex digits of a sha256, before all else
+_EVENT_TIME = "event_time"  # a column only if an event was late; otherwise equal to the time
+_DIGEST = 64  # hex digits of a sha256, at the start
 _HOURS = b"hours"
-_SUPPRESSED = b"suppressed"  # absent where there is none
+_SUPPRESSED = b"suppressed"  # absent if there are none
 
 
 def written_past(past: Past) -> bytes:

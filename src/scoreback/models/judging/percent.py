@@ -4,7 +4,7 @@
 def percent(share: float) -> str:
     """*share* as ``23%``, where the console prints 0.23.
 
-    Half a percent is no binary fraction: rounded once to two decimals and once to percents, the
-    same 0.225 would be 0.23 in one place and 22% in another.
+    Half a percent has no exact binary form: rounded to two decimals in one place and to percent in
+    another, the same 0.225 would appear as 0.23 and as 22%.
     """
     return f"{float(f'{share:.2f}'):.0%}"

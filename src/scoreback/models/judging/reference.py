@@ -1,10 +1,10 @@
-"""What a model learnt from, as counts: the distributions that later data are compared with.
+"""The training data as counts: the distributions that later data are compared with.
 
-Each column (the scores, each feature, the entity) is cut into a few bins once, at training. Later
-rows are counted in the same bins; counts add up over runs, so that drift needs no event again.
-Beside them stands what is usual: how far short blocks of the training window itself were from the
-whole, by the same measures. A feature that follows the hour of the day is far from its distribution
-in every block, and nobody shall be told so.
+Training divides each column (the scores, each feature, the entity) into a few bins. Later rows are
+counted in the same bins; counts add up over runs, so drift does not need the events again. The
+reference also holds what is usual: how far short blocks of the training window were from the whole,
+by the same measures. A feature that follows the hour of the day is far from its distribution in
+every block, and that must not be reported as drift.
 """
 
 from collections.abc import Sequence
@@ -25,39 +25,39 @@ Counts = NDArray[np.int64]
 Kind = Literal["number", "text", "category", "digested"]
 
 BLOCK = 100  # rows; fewer say little about ten bins
-LONGER = 3  # times as long is each next size of blocks: the longer, the nearer to the whole
-BLOCKS = 20  # of a size, in the later half of the window: what is new there is judged by the rest
-KNOWN = 2_000  # values of a category that are kept; the most frequent ones
+LONGER = 3  # each block size is so many times the one before; longer blocks are nearer the whole
+BLOCKS = 20  # of each size, in the later half of the window; the earlier half tells what is new
+KNOWN = 2_000  # kept values of a category: the most frequent ones
 KNOWN_ENTITIES = 10_000
-_TOP = 9  # values that have a bin of their own
-_DIGEST = 8  # letters of a digest
+_TOP = 9  # values that have their own bin
+_DIGEST = 8  # hex digits of a digest
 _DECILES = tuple(n / 10 for n in range(1, 10))
-# Log-odds by which the same units may be scored otherwise by a model that is fitted anew, and the
-# share of scores that may lie so near to an edge: more, and that alone would be another population.
+# A refitted model may score the same units differently by this much log-odds; at most this share of
+# scores may lie so near an edge, or the refit alone would look like another population.
 _ANEW, _NEAR = 0.35, 0.3
-_CLEAR = 1e-9  # of a score from 0 and from 1
+_CLEAR = 1e-9  # least distance of a score from 0 and 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usual:
-    """How far blocks of *rows* consecutive rows of the training window were from it, at most."""
+    """How far blocks of *rows* consecutive rows were, at most, from the whole training window."""
 
     rows: int
     psi: float = 0.0
     missing: float = 0.0  # share, 0..1
-    unseen: float = 0.0  # share that had not been seen before, 0..1
+    unseen: float = 0.0  # share not seen before, 0..1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column's bins, what training counted in them, and what is usual in blocks of it.
+    """One column's bins, the training counts in them, and the usual distances of blocks.
 
-    Bins of numbers lie between *edges*; a text is counted by its length. Bins of categories: one
-    for each of the first ``top`` values of *known*, one for the others, one for values not among
-    them. The last bin of each column is that of missing values.
+    Bins of numbers lie between *edges*; texts are counted by their length. A category has one bin
+    for each of the first ``top`` values of *known*, one for the other known values, and one for
+    unknown values. The last bin of each column is for missing values.
 
-    Of a *digested* category, which all are that are made today, *known* are short digests of the
-    values: the file need not say which hosts and users there are. Older files have the values.
+    For a *digested* category, the only kind made today, *known* holds short digests of the values,
+    so that the file does not list hosts and users. Older files hold the values themselves.
     """
 
     name: str
@@ -66,26 +66,26 @@ class Column:
     known: tuple[str, ...] = ()
     top: int = 0
     expected: tuple[int, ...]
-    usual: tuple[Usual, ...] = ()  # by rows; none where the window was too short
+    usual: tuple[Usual, ...] = ()  # by rows; empty if the window was too short
 
     def usual_of(self, rows: int) -> Usual:
-        """What is usual of as many *rows*: of the longest blocks that are no longer."""
+        """What is usual for this number of *rows*: for the longest blocks that are not longer."""
         shorter = [usual for usual in self.usual if usual.rows <= rows]
         return shorter[-1] if shorter else next(iter(self.usual), Usual(rows=0))
 
     @property
     def of_values(self) -> bool:
-        """Whether it knows values, and can tell new ones; else it has edges."""
+        """Whether the column has known values and can recognise new ones; else it has edges."""
         return self.kind in ("category", "digested")
 
     @property
     def bins(self) -> int:
-        """How many."""
+        """The number of bins."""
         return self.top + 3 if self.of_values else len(self.edges) + 2
 
     @property
     def median(self) -> float | None:
-        """Of the known numbers, to the next lower edge; None where it lies below all edges."""
+        """The median of numbers, rounded down to an edge; None if it lies below all edges."""
         known = np.cumsum(self.expected[:-1])
         if self.kind != "number" or not known[-1]:
             return None
@@ -93,10 +93,10 @@ class Column:
         return self.edges[place - 1] if place else None
 
     def population(self, counts: Counts) -> Counts:
-        """*counts* as a population: values never seen are values like other rare ones.
+        """*counts* for a comparison by PSI: unknown values are added to the other rare values.
 
-        Of the window that a vocabulary was made from, next to nothing is unseen; so what is new is
-        judged by itself, and not by PSI.
+        The window that the known values come from has hardly any unknown ones, so new values are
+        judged separately and not by PSI.
         """
         if not self.of_values:
             return counts
@@ -127,7 +127,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What a model learnt from: its scores, its features and its entity."""
+    """The distributions of a model's training data: its scores, features and entity."""
 
     scores: Column
     entity: Column
@@ -135,13 +135,13 @@ class Reference:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """All, each under its own name: scores and entity have names that no feature has."""
+        """All columns, with distinct names: no feature has the names of scores and entity."""
         return (self.scores, self.entity, *self.features)
 
     def counted(
         self, rows: pa.Table, scores: NDArray[np.float64], entity: str
     ) -> dict[str, Counts]:
-        """Counts of feature *rows*, of their *scores* and of the column *entity*, by column."""
+        """Counts per column: of feature *rows*, their *scores*, and the column *entity*."""
         found = {
             self.scores.name: self.scores.counted(pa.array(scores)),
             self.entity.name: self.entity.counted(flat(rows[entity])),
@@ -164,7 +164,7 @@ def reference_of(
         features: of the model.
         rows: its feature columns over the whole window, by time.
         entities: the entity of each of *rows*.
-        scores: of units that were not learnt from, by time.
+        scores: of units that the model did not learn from, by time.
     """
     return Reference(
         scores=_scores(scores),
@@ -176,8 +176,8 @@ def reference_of(
 def psi(expected: Sequence[int] | Counts, counts: Sequence[int] | Counts) -> float:
     """Population stability index between two counts of the same bins; at least 0.
 
-    By convention below 0.1 is the same, above 0.25 another population. Half a row is added to each
-    bin, so that an empty one counts, and does not count as infinitely far.
+    By convention, below 0.1 is the same population and above 0.25 another one. Half a row is added
+    to each bin, so that an empty bin counts, but not as infinitely far.
     """
     pairs = [np.asarray(c, dtype=np.float64) + 0.5 for c in (expected, counts)]
     before, now = (pair / pair.sum() for pair in pairs)
@@ -194,23 +194,23 @@ def _numeric(name: str, kind: Kind, values: pa.Array) -> Column:
     numbers = _numbers(values, kind)
     present = numbers[~np.isnan(numbers)]
     edges = np.unique(np.quantile(present, _DECILES)) if len(present) else np.zeros(0)
-    # A value on an edge lies above it: the lowest edge is none where nothing lies below.
+    # A value on an edge lies above it, so an edge with nothing below it is dropped.
     edges = edges[edges > present.min()] if len(present) else edges
     column = Column(name=name, kind=kind, edges=tuple(edges.tolist()), expected=())
     return _with_usual(column, values)
 
 
 def _scores(scores: NDArray[np.float64]) -> Column:
-    """The scores, in bins by quantile that a refit on the same events does not empty.
+    """The scores, in quantile bins that a refit on the same events does not empty.
 
-    Most units score low, often within a few thousandths of each other: cut there, the bins would
-    tell one model from its twin, not one network from another.
+    Most units score low, often within a few thousandths of each other: edges there would separate
+    a model from its refit instead of one network from another.
     """
     known = np.sort(_log_odds(scores[~np.isnan(scores)]))
     edges: list[float] = []
     if len(known):
         deciles = np.quantile(known, _DECILES)
-        beside = 1.2 * _ANEW  # a decile itself shall not count as near
+        beside = 1.2 * _ANEW  # so that the decile itself does not count as near
         for edge in np.unique(np.concatenate([deciles - beside, deciles, deciles + beside])):
             begin, end = np.searchsorted(known, (edge - _ANEW, edge + _ANEW))
             apart = not edges or edge - edges[-1] >= 2 * _ANEW
@@ -238,7 +238,7 @@ def _category(name: str, values: pa.Array, known: int, *, top: int) -> Column:
 
 
 def _with_usual(column: Column, values: pa.Array, earlier: tuple[str, ...] = ()) -> Column:
-    """*column* with what was counted in all *values*, and in blocks of their later half."""
+    """*column* with the counts of all *values*, and what is usual in blocks of their later half."""
     codes = column.codes(values)
     expected = np.bincount(codes, minlength=column.bins)
     new = np.zeros(len(codes), dtype=bool)
@@ -266,7 +266,7 @@ def _usual(
 
 
 def _most_frequent(values: pa.Array, limit: int) -> tuple[str, ...]:
-    """The values that come most often, of equals the first by name."""
+    """The most frequent values; ties by name."""
     counted = pc.value_counts(values.drop_null())
     table = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
     order = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, limit)
@@ -282,16 +282,16 @@ def _numbers(values: pa.Array, kind: Kind) -> NDArray[np.float64]:
 
 
 def _typed(values: pa.Array, kind: Kind) -> pa.Array:
-    """*values* in the type of their kind: a column without any value may have none."""
+    """*values* cast to the type of their kind, as a column of nulls may have no type."""
     if kind == "digested":
         return _digested(values.cast(pa.string()))
     return values.cast(pa.float64() if kind == "number" else pa.string())
 
 
 def _digested(values: pa.Array) -> pa.Array:
-    """32 bits of a digest of each of *values*: enough to tell that a value is new, and no more.
+    """32 bits of a digest of each of *values*: enough to recognise a new value, and no more.
 
-    Of 10,000 known values a new one is taken for one in a case of 400,000.
+    With 10,000 known values, one new value in 400,000 is taken for a known one.
     """
     coded = values.dictionary_encode()
     known = (sha256(text.encode()).hexdigest()[:_DIGEST] for text in coded.dictionary.to_pylist())

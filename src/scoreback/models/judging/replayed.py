@@ -1,7 +1,7 @@
-"""What a replay of past days would have shown a team, held against what is known of them by now.
+"""The alerts that a replay of past days would have shown a team, checked against today's labels.
 
-An alert is true when the unit that opened it is a positive; benign, false or without a verdict, as
-its label says. Unlabelled alerts count as false in `precision`, and not at all in
+An alert is true if the unit that opened it is a positive; otherwise it is benign, false or without
+a verdict, as its label says. Unlabelled alerts count as false in `precision`, and not at all in
 `precision_labelled`.
 """
 
@@ -28,18 +28,18 @@ _WEEK = 7  # days
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """The units of some days, what became of them, and what is known of them by now."""
+    """The units of some days, the alerts that they raised, and their labels known today."""
 
-    times: NDArray[np.int64]  # microseconds; by these the budget counts them
+    times: NDArray[np.int64]  # microseconds; the times by which the budget counts
     event_times: NDArray[np.int64]
     entities: NDArray[np.int64]  # codes; -1 where absent
     truth: NDArray[np.int8]
     verdicts: NDArray[np.int8]
     opened: Mask  # units that opened an alert
-    hits: Mask  # and those that joined one
+    hits: Mask  # units that opened an alert or joined one
 
     def take(self, rows: Mask) -> "Replayed":
-        """Those of *rows*."""
+        """The units selected by *rows*."""
         return Replayed(
             times=self.times[rows],
             event_times=self.event_times[rows],
@@ -53,7 +53,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Alerts, by what they turned out to be."""
+    """The number of alerts by verdict."""
 
     alerts: int
     true: int
@@ -63,7 +63,7 @@ class Counts:
 
     @classmethod
     def of(cls, replayed: Replayed) -> "Counts":
-        """Those that *replayed* opened."""
+        """Count the alerts that *replayed* opened."""
         truth, verdicts = replayed.truth[replayed.opened], replayed.verdicts[replayed.opened]
         benign = verdicts == BENIGN_POSITIVE
         true = (truth == 1) & ~benign
@@ -79,14 +79,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """A replay in figures. None where there is nothing to divide by."""
+    """The figures of a replay. None where the divisor would be 0."""
 
     days: int
     counts: Counts
     alerts_per_day: float
     days_over_budget: int
     busiest_day: int
-    true_alerts: int  # as the detector counts benign ones
+    true_alerts: int  # benign positives count as the detector says
     precision: float | None
     precision_low: float | None
     precision_high: float | None
@@ -101,22 +101,22 @@ class Figures:
 
     @property
     def incidents_share(self) -> float | None:
-        """Share of incidents that were found."""
+        """The share of incidents that were found."""
         return self.incidents_found / self.incidents if self.incidents else None
 
 
 def by_day(replayed: Replayed, starts: Sequence[int]) -> list[Counts]:
-    """The alerts of each day; *starts* are where days begin and the last ends, microseconds."""
+    """The alerts of each day; *starts* are the starts of days and the last end, microseconds."""
     day = np.searchsorted(starts, replayed.times, side="right") - 1
     return [Counts.of(replayed.take(day == number)) for number in range(len(starts) - 1)]
 
 
 def figures(replayed: Replayed, starts: Sequence[int], *, budget: float, seed: int) -> Figures:
-    """*replayed* in figures.
+    """Compute the figures of *replayed*.
 
     Args:
-        replayed: its units.
-        starts: where days begin and the last ends, microseconds.
+        replayed: the units of the replay.
+        starts: the starts of days and the end of the last, microseconds.
         budget: alerts a day.
         seed: of the interval's draws.
     """

@@ -1,4 +1,4 @@
-"""What becomes of the hits of a day: which open an alert, which join one, and what is held back."""
+"""Decides which hits of a day open an alert, which join one, and which are held back."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from scoreback.models.judging.openings import Opening, Openings
 from scoreback.models.judging.past import Units
 from scoreback.suppression import DAY_US, Suppression, opened_by
 
-JOINED_DAYS = 35  # of alerts that a late hit can join, where it is held back for them
+JOINED_DAYS = 35  # age of alerts that a late hit can join, if joining hits are held back
 
-_COUNTED_DAYS = 3  # a day of 25 hours, in any zone, and the UTC days that it touches
+_COUNTED_DAYS = 3  # covers a day of 25 hours, in any zone, and the UTC days that it touches
 
 
 class Showing:
-    """The alerts that one detector opened lately, and what hits do to them."""
+    """The recent alerts of one detector, and how new hits add to them."""
 
     def __init__(self, opened: Iterable[Opening], holding: Holding) -> None:
-        """Begin with the alerts of the latest days, by whatever model."""
+        """Begin with the alerts of the latest days, by any model."""
         self._holding = holding
         self._openings = Openings(opened, by_event=holding.joins)
         self._opened = sorted(one.counted for one in self._openings.known())
@@ -45,18 +45,18 @@ class Showing:
         room: int,
         most: int | None = None,
     ) -> NDArray[np.int64]:
-        """Tell *shown* what becomes of *hits*, by time; those that open an alert.
+        """Decide on *hits*, record the result in *shown*, and return those that open an alert.
 
-        Each hit is taken after those before it, whatever step they were in. What a full day keeps
-        from opening is not remembered: no later hit joins it.
+        Each hit follows all earlier ones, in this step or before. An alert that a full day could
+        not open is not remembered, so no later hit joins it.
 
         Args:
-            units: what is judged.
-            hits: those over their cut, of one day, by time.
-            shown: is told.
+            units: the units that are judged.
+            hits: units over their cut, of one day, in order of time.
+            shown: receives the results.
             rule: cap and throttle.
             room: how many alerts the day may still open.
-            most: hits after the one that opens the alert of this number are left to the caller.
+            most: stop after the hit that opens this many alerts; the caller handles the rest.
         """
         if most == 0 or not len(hits):
             return hits[:0]
@@ -86,7 +86,7 @@ class Showing:
         return opened
 
     def forget(self, day: int) -> None:
-        """Let go of what no hit from *day* on, in microseconds, joins or counts with."""
+        """Drop alerts that hits from *day* on, in microseconds, can neither join nor count with."""
         counted = day - _COUNTED_DAYS * DAY_US
         self._opened = self._opened[bisect_left(self._opened, counted) :]
         self._openings.forget(day - JOINED_DAYS * DAY_US if self._holding.joins else counted)
@@ -94,7 +94,10 @@ class Showing:
     def _openers(
         self, units: Units, hits: NDArray[np.int64], rule: Suppression
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Which of *hits* opens the alert of each, negative for one of before; and which open."""
+        """Index of the hit that opens each hit's alert (negative: opened before); which hits open.
+
+        Both have shape (hits,).
+        """
         times = (units.event_times if self._holding.joins else units.times)[hits]
         moments, entities = self._openings.beside(times)
         already = len(moments)

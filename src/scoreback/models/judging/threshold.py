@@ -1,4 +1,4 @@
-"""From an alert budget to a threshold, a risk map and a floor for what is stored."""
+"""Turns an alert budget into a threshold; also the risk map, and the floor for stored scores."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ RISK_AT_THRESHOLD = 47.0
 RISK_AT_HIGH = 73.0
 RISK_AT_TOP = 99.0
 _FARTHEST = 40.0  # log-odds; a float64 score cannot tell more from 1
-_APART_FROM_MEDIUM = 2.3  # log-odds below medium where risk is low: about a tenth as probable
-_LEAST, _MOST = 1e-3, 0.999  # precisions that medium risk stands for
+_APART_FROM_MEDIUM = 2.3  # log-odds from medium down to low risk: about a tenth of the odds
+_LEAST, _MOST = 1e-3, 0.999  # bounds for the precision that medium risk stands for
 
 
 def suppression_of(detector: Detector) -> Suppression:
-    """Cap and throttle as *detector* sets them."""
+    """The cap and throttle that *detector* sets."""
     return Suppression(
         per_entity=int(detector.alerts.per_entity), throttle=detector.alerts.throttle
     )
@@ -30,7 +30,7 @@ def suppression_of(detector: Detector) -> Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredUnits:
-    """Scored units in order of event time, and the time they were drawn from."""
+    """Scored units in order of event time, and the span of time that they come from."""
 
     times: NDArray[np.int64]
     entities: NDArray[np.int64]
@@ -39,7 +39,7 @@ class ScoredUnits:
 
     @property
     def days(self) -> float:
-        """Length of the span in days, quiet ones included; at least one."""
+        """Length of the span in days, including quiet ones; at least one."""
         return max(self.span / timedelta(days=1), 1.0)
 
     def alerts(self, threshold: float, rule: Suppression) -> NDArray[np.int64]:
@@ -50,22 +50,22 @@ class ScoredUnits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """A threshold, and what it would have raised on the days it was fitted on."""
+    """A threshold, and the alerts that it would have raised on the days it was fitted on."""
 
     value: float
     alerts_per_day: float
-    next_lower: float | None  # the next score below; None when every unit may alert
+    next_lower: float | None  # the next score below; None if every unit may alert
     silent: bool  # the highest score is shared by more units than the budget takes
 
 
 def openings(
     times: NDArray[np.int64], entities: NDArray[np.int64], rule: Suppression
 ) -> NDArray[np.int64]:
-    """Positions of the hits that open an alert: those where `opened_by` names the hit itself.
+    """Positions of the hits that open an alert: those for which `opened_by` names the hit itself.
 
-    The same rule for many hits at once: from each entity's first hit of a day, jump to the first
-    hit past the throttle, as often as the cap allows. A search for a threshold asks this for dozens
-    of thresholds, and walking the hits one by one would be most of a training's time.
+    Applies the same rule to many hits at once: from each entity's first hit of a day, jump to the
+    first hit past the throttle, as often as the cap allows. A search for a threshold calls this
+    dozens of times, and a loop over single hits would take most of a training's time.
     """
     order = np.lexsort((times, entities))
     order = order[np.searchsorted(entities[order], 0) :]  # absent entities sort first
@@ -93,8 +93,8 @@ def fit_threshold(
 ) -> Threshold:
     """The lowest score at which *units* would have opened at most *budget* alerts a day.
 
-    It is never below *floor*. Fewer hits never open more alerts (openings are a least cover of the
-    hits by throttle-long intervals, capped), so bisection over the distinct scores finds it. Where
+    It is never below *floor*. Fewer hits never open more alerts (openings are a minimum cover of
+    the hits by throttle-long intervals, capped), so bisection over the distinct scores finds it. If
     even the highest score is too frequent, the threshold lies just above it.
     """
     distinct = np.unique(units.scores[units.scores >= floor])[::-1]
@@ -140,11 +140,10 @@ class RiskMap:
 
     @classmethod
     def of(cls, least_precision: float) -> Self:
-        """The map that says of a score how probable it is that an alert is true.
+        """The map that turns the probability in a score into a risk.
 
-        A score is a probability. What is worth a look just so (*least_precision*) is medium, what
-        is true in one case of two is high, what is nearly always true is critical; the risk is
-        never higher because a day is quiet.
+        A probability of *least_precision*, just worth a look, is medium risk; one in two is high;
+        nearly certain is critical. So the risk does not rise because a day is quiet.
         """
         medium = _odds(min(max(least_precision, _LEAST), _MOST))
         high = max(_odds(0.5), medium + 1)
@@ -163,9 +162,9 @@ class RiskMap:
 
 
 def keep_floor(scores: Floats, top: float, threshold: float) -> float:
-    """The score from which on scores are stored: the share *top* of the highest, every alert.
+    """The lowest score to store: keeps the highest share *top*, and every alert.
 
-    All is all: a share of 1 also keeps scores that are lower than any that was seen.
+    A share of 1 keeps everything, even scores lower than any seen so far.
     """
     if top >= 1:
         return 0.0

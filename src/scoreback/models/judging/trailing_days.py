@@ -1,4 +1,4 @@
-"""The whole days before a day, cut out of what is remembered: a threshold is set by them."""
+"""Selects the whole days before a day, which set its threshold, from what is remembered."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ KEPT_DAYS = 2 * TRAILING_DAYS
 def trailing_of(
     past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int
 ) -> Trailing:
-    """The whole days of *past* before *day*, filled up with those of *cold_start*.
+    """The whole days of *past* before *day*, supplemented by those of *cold_start*.
 
-    The first day of *past* is not whole: scoring began in it. Where a cold start is shorter than a
-    day, all of it stands for any part of a day of its length.
+    The first day of *past* is not whole, because scoring began in it. If there are no whole days
+    at all, all of the cold start represents any part of a day of its length.
     """
     days = _whole_days(past, start, day)[1:][-TRAILING_DAYS:]
     own = _knows_a_day(past, start, day)
@@ -35,7 +35,7 @@ def trailing_of(
 
 
 def units_a_day(past: Sequence[Past], cold_start: Past | None, start: DayStart, day: int) -> float:
-    """How many units were scored a day: on the whole days before *day*, else in the cold start."""
+    """Units scored a day: on the whole days before *day*, or else in the cold start."""
     days = days_with_units(past, start, day)[1:][-TRAILING_DAYS:]
     if days:
         since, until = days[0][0], days[-1][1]
@@ -60,8 +60,8 @@ def days_with_units(past: Sequence[Past], start: DayStart, until: int) -> list[t
 def _knows_a_day(past: Sequence[Past], start: DayStart, day: int) -> bool:
     """Whether the model has scored at least half of a day before *day*.
 
-    One that was promoted in the evening has scored minutes of that day, or what came late: what is
-    worse than its other days it knows no better than one that begins at midnight.
+    A model promoted in the evening has scored only minutes of that day, or late events. It knows
+    no better than a model that begins at midnight what is unusual for a day.
     """
     scored = days_with_units(past, start, day)
     if not scored:
@@ -72,7 +72,7 @@ def _knows_a_day(past: Sequence[Past], start: DayStart, day: int) -> bool:
 
 
 def _whole_days(past: Sequence[Past], start: DayStart, until: int) -> list[Day]:
-    """Days before *until* on which something was scored, ascending; the first may be in part."""
+    """Days before *until* with scored units, ascending; the first may be incomplete."""
     wanted = days_with_units(past, start, until)[-KEPT_DAYS:]
     if not wanted:
         return []

@@ -1,1 +1,1 @@
-"""From a labelled dataset to a model that has earned its place, with its figures."""
+"""Turns a labelled dataset into a model that has earned its place, with its figures."""

@@ -1,4 +1,4 @@
-"""How the winner behaves on the judged days: what a report draws, computed once at training."""
+"""How the winner behaves on the judged days: the data of a report, computed once at training."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from scoreback.models.training.splits import Origin
 RISK_STEP = 4  # width of a bar of the score distribution
 CALIBRATION_BINS = 10
 MOST_FEATURES = 12
-MOST_EXPLAINED = 500  # alerts that the shares are averaged over
+MOST_EXPLAINED = 500  # alerts that feature shares are computed from
 _EXAMPLES = 3  # of each kind
 _FIELDS = 8  # of an example
 
@@ -45,7 +45,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationBin:
-    """Labelled units with similar scores: what was said of them, and what was true."""
+    """Labelled units with similar scores: their mean score and how many were positive."""
 
     units: int
     said: float  # mean score
@@ -54,7 +54,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaning:
-    """How much the winner leans on one feature."""
+    """How much the winner relies on one feature."""
 
     feature: str
     share: float  # of all upward contributions (`attribution`) to the log-odds of alerting units
@@ -63,7 +63,7 @@ class Leaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One alert of the judged days, with its reasons."""
+    """One alert from the judged days, with its reasons."""
 
     event_id: str
     time_us: int
@@ -71,7 +71,7 @@ class Example:
     risk: float
     truth: str  # true, false or unlabelled
     reasons: tuple[str, ...]
-    fields: tuple[tuple[str, str], ...] = ()  # of the event, as far as features read them
+    fields: tuple[tuple[str, str], ...] = ()  # of the event; only fields that features read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,9 @@ class Behaviour:
 
     distribution: Distribution
     calibration: tuple[CalibrationBin, ...]
-    leanings: tuple[Leaning, ...]  # those with most weight first, at the latest origin
-    attribution: Attribution  # the rule behind their shares and the examples' reasons
-    examples: tuple[Example, ...]  # of the latest origin: true, false and unlabelled ones
+    leanings: tuple[Leaning, ...]  # largest share first, at the latest origin
+    attribution: Attribution  # the method behind their shares and the examples' reasons
+    examples: tuple[Example, ...]  # from the latest origin: true, false and unlabelled alerts
 
 
 def behaviour(
@@ -94,9 +94,9 @@ def behaviour(
     origin: Origin,
     latest: Candidates,
 ) -> Behaviour:
-    """Describe *chosen* by its *replays*; in depth at the latest, *origin*, by its own model.
+    """Describe *chosen* by its *replays*; in depth only at the latest *origin*, by that model.
 
-    *opened* are the positions of the units that open its alerts there.
+    *opened* are the positions of the units that open its alerts at that origin.
     """
     risk_map = RiskMap.of(detector.alerts.least_precision)
     rows = _Judged(
@@ -121,7 +121,7 @@ def behaviour(
 
 
 def _norms(detector: Detector, data: Dataset, origin: Origin) -> Norms:
-    """What was usual before the judged days, by what was known of it then."""
+    """The usual values before the judged days, by the labels known then."""
     before = data.times < origin.judged_span.since
     return norms_of(detector, rows_of(data, before), origin.parts.known.truth[before])
 
@@ -142,7 +142,7 @@ def _distribution(replays: Sequence[Replay], risk_of: RiskMap) -> Distribution:
 
 
 def _calibration(replays: Sequence[Replay]) -> tuple[CalibrationBin, ...]:
-    """Bins that hold about as many positives each: most units are far from any alert."""
+    """Bins with about equally many positives each, because most units are far from any alert."""
     labelled = [replay.labelled() for replay in replays]
     truth = np.concatenate([truths for truths, _ in labelled])
     scores = score_of(np.concatenate([margins for _, margins in labelled]))
@@ -165,9 +165,9 @@ class _Judged:
 
     detector: Detector
     data: Dataset
-    places: NDArray[np.int64]  # of the judged rows, in `data`
+    places: NDArray[np.int64]  # indices of the judged rows in `data`
     replay: Replay
-    opened: NDArray[np.int64]  # positions of alerts, among the judged
+    opened: NDArray[np.int64]  # indices of alerts among the judged rows
     matrix: Matrix
     model: Model
     encoder: Encoder  # of the matrix
@@ -191,7 +191,7 @@ class _Judged:
         )
 
     def _strongest(self, most: int) -> NDArray[np.int64]:
-        """The alerts, or where there was none, the units that came nearest."""
+        """The highest alerts or, if there are none, the highest-scoring units; at most *most*."""
         opened = self.opened if len(self.opened) else np.arange(len(self.margin))
         return np.sort(opened[np.argsort(-self.margin[opened], kind="stable")[:most]])
 
@@ -218,7 +218,7 @@ class _Judged:
         at = np.array(wanted)
         mask = np.zeros(len(self.data), dtype=bool)
         mask[self.places[at]] = True
-        order = np.argsort(np.argsort(self.places[at]))  # `rows_of` gives them by time
+        order = np.argsort(np.argsort(self.places[at]))  # `rows_of` returns them by time
         rows = rows_of(self.data, mask).take(order)
         told = reasons_of(
             self.detector.features,
@@ -239,13 +239,13 @@ class _Judged:
         )  # fmt: skip
 
     def _with_entities(self, rows: pa.Table, places: NDArray[np.int64]) -> pa.Table:
-        """*rows* with their entities in front, so that reasons can name them."""
+        """*rows* with a first column of entities, so that reasons can name them."""
         entities = self.data.entities[places]
         names = self.data.entity_names.take(pa.array(entities, mask=entities < 0))
         return rows.add_column(0, field_column(self.detector.entity), names)
 
     def _fields(self, row: pa.Table) -> tuple[tuple[str, str], ...]:
-        """What features read of an event as it is: what an analyst would look at first."""
+        """The field values that features read unchanged: what an analyst would look at first."""
         found: dict[str, str] = {}
         for feature in self.detector.features:
             if feature.kind in ("category", "ngrams", "number") and feature.field:

@@ -1,6 +1,6 @@
-"""The winner's judged days cut apart: by week, by source, by entity. A pooled figure hides much.
+"""The winner's figures on the judged days by week, source and entity; a pooled figure hides much.
 
-All cuts count the alerts that the evaluation counted: the best units of each judged block.
+All of them count the alerts that the evaluation counts: the best units of each judged block.
 """
 
 from collections.abc import Sequence
@@ -21,44 +21,44 @@ from scoreback.models.training.splits import Origin
 from scoreback.suppression import DAY_US
 
 WEEK_US = 7 * DAY_US
-MOST_SOURCES = 50  # the largest; more are no table that anybody reads
-MOST_ENTITIES = 10  # those with most alerts
+MOST_SOURCES = 50  # the largest ones; nobody reads a longer table
+MOST_ENTITIES = 10  # those with the most alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """One week, source or entity on the judged days."""
 
-    name: str  # of a week: its first day
+    name: str  # a week has the name of its first day
     units: int
     positives: int
     alerts: int
     true_alerts: int
     average_precision: float | None  # None without a positive
-    precision_low: float | None = None  # of its alerts; None without any
+    precision_low: float | None = None  # None without alerts
     precision_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entities:
-    """All entities of the judged days, each weighing the same."""
+    """All entities of the judged days, with equal weights."""
 
     alerted: int
-    mean_precision: float | None  # over those with an alert
-    worst: str  # the one with most alerts that were not true; "" where all were
+    mean_precision: float | None  # over entities with an alert
+    worst: str  # the entity with the most alerts that were not true; "" if all were true
     worst_false_alerts: int
-    worst_others: int = 0  # how many others have as many
+    worst_others: int = 0  # how many other entities have as many
     attacked: int
-    found: int  # of those attacked, with a true alert
+    found: int  # attacked entities with a true alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakdown:
-    """The judged days, cut three ways."""
+    """Figures of the judged days by week, source and entity."""
 
-    weeks: tuple[Cut, ...]  # from the first judged day on, in order
-    sources: tuple[Cut, ...]  # values of `split.hold_out`, most units first; none without one
-    entities: tuple[Cut, ...]  # those with most alerts
+    weeks: tuple[Cut, ...]  # in order, from the first judged day on
+    sources: tuple[Cut, ...]  # values of `split.hold_out`, most units first; empty without one
+    entities: tuple[Cut, ...]  # those with the most alerts
     all_entities: Entities
 
     @property
@@ -68,13 +68,13 @@ class Breakdown:
 
     @property
     def macro_average_precision(self) -> float | None:
-        """Mean over sources, each weighing the same."""
+        """Mean over sources, with equal weights."""
         found = self._of_sources()
         return float(np.mean(found)) if found else None
 
     @property
     def worst_average_precision(self) -> float | None:
-        """Of the source that the model fails most."""
+        """Average precision on the source where it is lowest."""
         return min(self._of_sources(), default=None)
 
     def _of_sources(self) -> list[float]:
@@ -89,7 +89,7 @@ def breakdown(
     best: Sequence[Shown],
     seed: int,
 ) -> Breakdown:
-    """Cut the judged days of *replays*, one for each of *origins*, and *best*, what each shows."""
+    """Break down *replays* and the *best* units that each shows; one of both for each origin."""
     shown = []
     for replay, of_it in zip(replays, best, strict=True):
         opened = np.zeros(len(replay.truth), dtype=bool)

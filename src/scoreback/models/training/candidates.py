@@ -1,8 +1,8 @@
-"""What competes at one origin: every algorithm of the detector, and the best single feature.
+"""The candidates at one origin: every algorithm of the detector, and the best single feature.
 
-Each algorithm is fitted twice. First on the earlier days: the later ones tell when to stop. Then on
-all days, with as many rounds: the newest labels are the ones that know the newest attacks. Judging
-goes through the same two steps, so it measures what this costs.
+Each algorithm is fitted twice. First on the earlier days, while the later days decide when to stop.
+Then on all days, for the same number of rounds, because the newest labels show the newest attacks.
+Judging uses the same two steps, so it also measures any loss that they cause.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Origin, Parts, Span
 
 BASELINE = "best_single_feature"
-TODAY_QUEUE = "today_queue"  # the number that analysts sort by today, where the file names one
-CHEAP = (BASELINE, TODAY_QUEUE)  # what a candidate has to beat
+TODAY_QUEUE = "today_queue"  # the number that analysts sort by today, if the file names one
+CHEAP = (BASELINE, TODAY_QUEUE)  # the rivals that a candidate has to beat
 
 
 def cheap_names(single_feature: str, today_queue: str | None) -> Mapping[str, str]:
-    """What people call the cheap rivals, by their names in an evaluation."""
+    """Readable names of the cheap rivals, keyed by their names in an evaluation."""
     return {
         BASELINE: f"best single feature ({single_feature})",
         TODAY_QUEUE: f"today's queue ({today_queue})",
@@ -35,16 +35,16 @@ def cheap_names(single_feature: str, today_queue: str | None) -> Mapping[str, st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """What was fitted on the rows of one origin."""
+    """The models fitted on the rows of one origin."""
 
     encoder: Encoder
     models: Mapping[str, Model]
     single: SingleFeature
-    threshold_margins: Mapping[str, Floats]  # of units that were not learnt from, by algorithm
+    threshold_margins: Mapping[str, Floats]  # by algorithm, for units not learnt from
 
     @property
     def single_feature(self) -> str:
-        """Name of the best single feature, with a minus where low values are suspicious."""
+        """Name of the best single feature, with a minus if low values are suspicious."""
         if not self.single.sign:
             return "none"
         name = self.encoder.names[self.single.index]
@@ -54,7 +54,7 @@ class Candidates:
 def first_lesson(
     detector: Detector, data: Dataset, parts: Parts, effort: Effort
 ) -> tuple[Encoder, Lesson]:
-    """The earlier days of *parts* to learn from, the later ones to tell when to stop."""
+    """The lesson with the earlier days of *parts* to learn from and the later to stop by."""
     truth = parts.known.truth
     return lesson_of(
         detector, data, truth, parts.fit, later=parts.threshold & (truth != UNKNOWN),
@@ -64,7 +64,7 @@ def first_lesson(
 
 
 def weights_for(parts: Parts, effort: Effort) -> Floats | None:
-    """How many units each row stands for, where that is taken notice of."""
+    """How many units each row stands for; None if *effort* does not weigh."""
     return parts.known.weights if effort.weighed else None
 
 
@@ -89,7 +89,7 @@ def fit_candidates(
         model = fit(replace(first, parameters=parameters))
         margins[name] = model.margin(unseen)
         models[name] = fit(replace(all_days, rounds=model.rounds, parameters=parameters))
-    # What `ngrams` made of a text is a model of its own: nobody could write it as a plain rule.
+    # Exclude `ngrams`: its number comes from a model, and nobody could write it as a plain rule.
     plain = [i for i in range(all_days.matrix.shape[1]) if i not in encoder.texts_at]
     single = fit_single_feature(all_days.matrix, all_days.truth, plain)
     return Candidates(encoder=encoder, models=models, single=single, threshold_margins=margins)
@@ -98,7 +98,7 @@ def fit_candidates(
 def replays(
     data: Dataset, final: Known, origin: Origin, candidates: Candidates
 ) -> Mapping[str, Replay]:
-    """What each of *candidates* says of the days it is judged on."""
+    """The scores of each of *candidates* on the days that it is judged on."""
     after = origin.judged
     matrix = candidates.encoder.transform(rows_of(data, after))
     rankers: dict[str, Model | SingleFeature] = {**candidates.models, BASELINE: candidates.single}

@@ -1,4 +1,4 @@
-"""Limits of a promise, shown before anybody trusts it, each with its number."""
+"""Limits of the figures that a training promises, each with its number, shown before its use."""
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation
@@ -8,10 +8,10 @@ from scoreback.models.training.pitfalls import Pitfall
 from scoreback.models.training.plain_rule import PlainRule
 from scoreback.models.training.rivals import HeldOut
 
-UNSEEN = 2 / 3  # share of the average precision by time to reach on entities never seen
-PRECISION = 0.1  # with a lower promise, a team soon stops reading
+UNSEEN = 2 / 3  # of the average precision by time; less on unseen entities is a caution
+PRECISION = 0.1  # with a lower precision, a team soon stops reading
 OFF = 0.25  # share of the budget by which alerts a day may differ from it
-FEW = 20  # fewer judged positives cannot tell any two candidates apart
+FEW = 20  # fewer judged positives cannot distinguish any two candidates
 _SOME = 50  # the same, if candidates came out equal
 
 
@@ -23,7 +23,7 @@ def cautions(
     rule: PlainRule,
     apart: HeldOut | None,
 ) -> tuple[Pitfall, ...]:
-    """Limits of the promise of *own*, the winner's evaluation; the most important first."""
+    """Cautions about the winner's evaluation *own*, the most important first."""
     found = [
         _unseen(own, apart),
         _plain_rule(own, single, choice, rule),

@@ -1,8 +1,8 @@
-"""Which candidate is kept, and when none deserves it.
+"""Chooses the candidate that is kept, or refuses all of them.
 
-All are set side by side at the same number of alerts, then by their whole rankings, each on the
-same resamples of the judged units (`Contest`). Who is behind is out. Among those that nothing tells
-apart the fourth decimal would decide by chance, so the order of `ROBUST` does.
+Candidates are compared at the same number of alerts, then by their whole rankings, on the same
+resamples of the judged units (`Contest`). A candidate that is behind drops out. Among equal ones
+the fourth decimal would decide by chance, so the order of `ROBUST` decides instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from scoreback.models.training.candidates import BASELINE, CHEAP
 from scoreback.models.training.leaks import Leak
 from scoreback.models.training.plain_rule import PlainRule
 
-# A forest averages trees that were grown apart, so no single accident of the learnt days carries
-# far: of these it has lost least where days, hosts or networks changed. Boosted trees come next:
-# few labels hardly tell them from a line, but what they learn of how features go together held on
-# the days that came (on the simulated company 40 % against 25 % true, at the same alerts).
-# An average of the tree candidates, by log-odds or by rank, was tried as one more: on six real sets
-# it came between the best and the worst of them, and ranked nowhere better than the forest beyond
-# chance.
+# A forest averages independently grown trees, so no single accident of the training days has much
+# effect: it lost the least where days, hosts or networks changed. Boosted trees come next: with few
+# labels they are hardly better than a linear model, but the interactions of features that they
+# learn held on later days (40 % true alerts against 25 %, at the same number, on the simulated
+# company). An average of the tree candidates, by log-odds or by rank, was tried as one more: on six
+# real data sets it came between the best and the worst of them, and never ranked better than the
+# forest beyond chance.
 ROBUST = ("random_forest", "xgboost", "hist_gradient_boosting", "logistic_regression")
 
-_FAR = 4.0  # times the odds that chance gives a ranking
+_FAR = 4.0  # times the odds of a ranking by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class Choice:
     """The candidate that is kept."""
 
     chosen: str
-    equals: tuple[str, ...]  # the others that nothing tells apart from it
-    finds_more: bool  # than each cheap rival, at the same number of alerts, beyond chance
-    ahead_of: tuple[str, ...] = ()  # the cheap rivals that it finds more than, beyond chance
+    equals: tuple[str, ...]  # the other candidates that are not distinguishable from it
+    finds_more: bool  # whether it finds more than every cheap rival, beyond chance
+    ahead_of: tuple[str, ...] = ()  # cheap rivals that find fewer true alerts, beyond chance
 
 
 def choose(
@@ -50,12 +50,12 @@ def choose(
     """The most robust of the best candidates that earns its place.
 
     Args:
-        detector: what it accepts.
-        evaluations: of all candidates, the cheap rivals too.
-        contest: between them.
+        detector: sets what it accepts.
+        evaluations: of all candidates, including the cheap rivals.
+        contest: compares them.
         dealt: what chance would give each candidate.
-        rules: the cheap rivals as rules.
-        leaks: what may know the answer, to be looked at before any rule is made of it.
+        rules: the cheap rivals as plain rules.
+        leaks: features that may know the answer, for the advice in a refusal.
 
     Raises:
         TrainingRefused: none does better than chance and than the cheap rivals, or its alerts would
@@ -85,10 +85,10 @@ def choose(
 
 
 def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
-    """Those that nobody finds more than beyond chance or seems to rank better than, in order.
+    """The candidates that no other beats in true alerts or seems to beat in ranking, by robustness.
 
-    Where candidates are chosen among, three times out of four is better than a fixed order; where
-    one has to earn its place, it is not enough.
+    For a choice between candidates, being better in three of four resamples is a better guide than
+    a fixed order; to earn a place, it is not enough.
     """
     ranking = contest.ranking
     most = max(candidates, key=lambda e: (e.true_alerts_within_budget, ranking[e.algorithm]))
@@ -98,10 +98,10 @@ def _best(candidates: Sequence[Evaluation], contest: Contest) -> list[str]:
 
 
 def _refuse_chance(own: Evaluation, ranking: float, chance: Dealt) -> None:
-    """Refuse a ranking that chance gives as well, or no more true alerts than chance may give.
+    """Refuse a ranking, or a number of true alerts, that chance may give as well.
 
-    A whole ranking tells more than the few alerts of the judged days: what is far beyond chance
-    there need only find more than chance usually does here.
+    A whole ranking says more than the few alerts of the judged days: a candidate whose ranking is
+    far beyond chance only needs more true alerts than chance gives on average.
     """
     true, dealt_ranking = own.at_budget.true_alerts, chance.average_precision or 0.0
     far = _odds(ranking) > _FAR * _odds(dealt_ranking)
@@ -132,15 +132,15 @@ def _refuse_unearned(
     rules: Mapping[str, PlainRule],
     leaks: Sequence[Leak],
 ) -> None:
-    """Refuse what finds fewer than a plain rule, or as many without ranking better.
+    """Refuse a model that finds fewer than a plain rule, or as many without ranking better.
 
-    Where few cases are judged, hardly any difference is beyond chance: there it suffices to seem to
-    rank better, and a caution says that nothing is sure.
+    With few judged cases, hardly any difference is beyond chance: then it is enough to seem to rank
+    better, and a caution says that this is not certain.
     """
     name, rule = rival.algorithm, rules[rival.algorithm]
     if contest.finds_more(own.algorithm, name):
         return
-    # At the budget, and at the rule's own number of alerts where that is smaller.
+    # Compare at the budget, and at the rule's own number of alerts, which may be smaller.
     sides = (
         (own.at_budget.true_alerts, rival.at_budget.true_alerts, rival.at_budget.alerts),
         (rule.against[own.algorithm], rule.true_alerts, rule.alerts),
@@ -174,7 +174,7 @@ def _refuse_unearned(
 
 
 def _refuse_poor(detector: Detector, own: Evaluation) -> None:
-    """Refuse a promise that nobody would read; alerts without a label may be true, if any may."""
+    """Refuse a precision too low to be read; unlabelled alerts count only if presumed benign."""
     at, least = own.at_budget, detector.train.accept.precision
     promised = at.precision
     if detector.labels.unlabelled == "ignore" and at.precision_labelled is not None:
@@ -190,5 +190,5 @@ def _refuse_poor(detector: Detector, own: Evaluation) -> None:
 
 
 def _below(share: float) -> str:
-    """A round share that is not above *share*, as the file writes it."""
+    """*share* rounded down, in the notation of the detector file."""
     return format_share(int(share * 1000) / 1000)

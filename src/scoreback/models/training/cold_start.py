@@ -1,8 +1,8 @@
-"""What the final model is paced by before it has scored a week: the latest days, scored unseen.
+"""Scores that pace the final model before it has scored a week: of the latest days, held out.
 
-The final model has learnt from all days, so what it says of them is surer than what it will say of
-the next. So the latest days are cut in two, and each half is scored by a model like the final one
-that learnt from everything but that half: as many rows, the same rounds, the same scale.
+The final model has learnt from all days, so its scores on them are more extreme than on the days to
+come. So the latest days are divided in two halves, and each half is scored by a model like the
+final one that learnt from everything except that half, with the same rounds and the same scale.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ from scoreback.sampling import codes, draws
 from scoreback.suppression import DAY_US
 from scoreback.times import HOUR_US
 
-_KEPT_DAYS = TRAILING_DAYS + 2  # whole days of any zone, and the parts at both ends
-_LEAST_KEPT = 200  # units of an hour; more are kept where the budget is large
+_KEPT_DAYS = TRAILING_DAYS + 2  # whole days in any time zone, plus the partial days at both ends
+_LEAST_KEPT = 200  # units of an hour; more are kept if the budget is large
 
 
 def unseen_scores(
@@ -32,8 +32,7 @@ def unseen_scores(
 ) -> Floats:
     """Scores of the units on the threshold days of *parts*, each by a model that never saw it.
 
-    Where a half cannot be left out, as the rest teaches nothing, the model of the earlier days
-    speaks for all.
+    If the rows outside a half have only one class, the model of the earlier days scores all units.
     """
     early = score_of(final.threshold_margins[chosen])
     scores = np.full(len(data), np.nan)
@@ -55,13 +54,13 @@ def unseen_scores(
 
 
 def cold_start_of(detector: Detector, data: Dataset, parts: Parts, scores: Floats) -> Past:
-    """What pacing begins with: the best units of each hour of the latest threshold days.
+    """What pacing begins with: the highest units of each hour of the latest threshold days.
 
     Args:
-        detector: whose budget says how many could matter.
+        detector: its budget decides how many units of an hour could matter.
         data: the history.
-        parts: whose threshold days.
-        scores: of the units of those days.
+        parts: define the threshold days.
+        scores: of the units on those days.
     """
     rows = np.flatnonzero(parts.threshold)
     end = int(data.times[rows[-1]]) + 1 if len(rows) else 0

@@ -1,10 +1,10 @@
-"""Where to cut a history in time, so that both sides hold their share of rows and of positives.
+"""Chooses where to cut a history in time so that both sides get their share of rows and positives.
 
-A share of time is not a share of what can be learnt: on a history whose labels are recent, the last
-third of the time may hold nearly all positives. So each place is rated by what it leaves worst off:
-the smallest, over both sides and over rows and positives, of what is held against the fair share.
+A share of time is not a share of what can be learnt: if labels are recent, the last third of the
+time may hold nearly all positives. So each place is rated by its worst ratio of actual to fair
+share, over both sides and over rows and positives.
 
-Rows count by cases (`cases_of`): a scan of a hundred thousand events is one thing that happened.
+Rows count by cases (`cases_of`): a scan of a hundred thousand events is one incident.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from scoreback.models.labels.dataset import Dataset, Known, Mask
 from scoreback.suppression import DAY_US
 from scoreback.times import span
 
-_FAIRER = 2.0  # times as much for the side that is worst off: worth a cut within a day
-_PLACES = 200  # that are tried of rows, and of positives, within a day
+_FAIRER = 2.0  # times a better worst ratio justifies a cut within a day
+_PLACES = 200  # tried cuts within a day, at rows and at positives each
 _Times = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Cases that have a label, and the positives among them; microseconds, ascending.
+    """Times of labelled cases, and of the positives among them; microseconds, ascending.
 
-    A row is *learnable* from the moment when it had arrived, was mature and its label existed.
+    A row is *learnable* from the moment when it had arrived, was mature and had its label.
     """
 
     times: _Times
@@ -41,7 +41,7 @@ class Labelled:
 
     @classmethod
     def of(cls, data: Dataset, known: Known, among: Mask, learnable: _Times | None = None) -> Self:
-        """Those of *among*; without *learnable*, as if each label had come with its row."""
+        """The cases of *among*; without *learnable*, each label is taken to arrive with its row."""
         known_from = data.times if learnable is None else learnable
         rows = np.flatnonzero(among)
         numbers = cases_of(data.times[rows], data.entities[rows], known.truth[rows])
@@ -56,10 +56,10 @@ class Labelled:
 
 
 def learnable_from(data: Dataset, labels: pa.Table, detector: Detector) -> _Times:
-    """For each row of *data* the moment from which a training could have learnt it.
+    """The moment from which a training could have learnt from each row of *data*.
 
-    A label that was withdrawn and given again counts from its first time: this places cuts, it
-    does not say what was known.
+    A label that was withdrawn and given again counts from its first time: this only places cuts and
+    does not decide what was known.
     """
     first = labels.group_by("event_id").aggregate([("label_time", "min")])
     at = pc.index_in(data.event_ids, value_set=flat(first["event_id"]))
@@ -81,15 +81,15 @@ def fair_cut(
     """Where in ``(since, until)`` to cut so that the later side holds *share* of *rows*.
 
     Args:
-        rows: what is shared out.
+        rows: the rows to divide.
         since: microseconds.
         until: microseconds.
-        share: of the later side.
+        share: the later side's share.
         midnight: cut between two days, UTC, unless a cut within a day is `_FAIRER`.
         least: positives that the earlier and the later side need.
 
     Returns:
-        Microseconds; None where every place leaves a side with too few positives, or no rows.
+        Microseconds; None if every place leaves a side with too few positives or without rows.
     """
     first, last = -(-(since + 1) // DAY_US), (until - 1) // DAY_US
     midnights = np.arange(first, last + 1, dtype=np.int64) * DAY_US
@@ -109,7 +109,7 @@ def fair_cut(
 def _worst_off(
     rows: Labelled, places: _Times, share: float, least: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """What each of *places* leaves worst off, against its fair share; 0 where too little is left.
+    """The worst ratio of actual to fair share for each of *places*; 0 if a side has too little.
 
     Shape (places,).
     """
@@ -129,5 +129,5 @@ def _worst_off(
 
 
 def _some(times: _Times) -> _Times:
-    """At most about `_PLACES` of *times*, evenly by count."""
+    """About `_PLACES` of *times*, evenly spaced by count."""
     return times[:: max(len(times) // _PLACES, 1)]

@@ -1,4 +1,4 @@
-"""What a finished training says in numbers: metrics, counts of rows, and warnings."""
+"""The figures of a finished training: metrics, counts of rows, and warnings."""
 
 from scoreback.models.detector.spec import Detector
 from scoreback.models.judging.evaluation import Evaluation
@@ -12,7 +12,7 @@ from scoreback.models.training.splits import Parts
 def metrics_of(
     own: Evaluation, single: Evaluation, gap: float | None, apart: HeldOut | None
 ) -> dict[str, float]:
-    """What the manifest says of the chosen candidate, and of the best single feature beside it."""
+    """The manifest's metrics of the chosen candidate and the best single feature."""
     found: dict[str, float | None] = {
         "average_precision": own.average_precision,
         "true_alerts_within_budget": own.true_alerts_within_budget,
@@ -35,7 +35,7 @@ def metrics_of(
 
 
 def counts_of(data: Dataset, known: Known, kept: Mask, parts: Parts) -> dict[str, int]:
-    """How many rows were read, left out and why, and used."""
+    """How many rows were read, left out (by reason), and used."""
     return {
         "rows": len(data),
         "repeated_ids": data.repeated,
@@ -64,7 +64,7 @@ def not_eligible(detector: Detector, data: Dataset) -> dict[str, str]:
 def warnings_of(
     detector: Detector, data: Dataset, known: Known, threshold: Threshold, apart: HeldOut | None
 ) -> list[str]:
-    """What somebody who trusts this training should know."""
+    """What somebody who relies on this training should know."""
     found = []
     if threshold.silent:
         found.append(

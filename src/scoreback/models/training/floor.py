@@ -1,4 +1,4 @@
-"""What the floor under alerts (`alerts.least_precision`) gives up of what the budget would take."""
+"""Alerts that the budget would allow but the floor, `alerts.least_precision`, keeps back."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from scoreback.models.judging.threshold import ScoredUnits, fit_threshold, suppr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenUp:
-    """Alerts that the budget would take on the threshold days, and the floor keeps back."""
+    """Alerts on the threshold days that the budget would allow but the floor keeps back."""
 
     per_day: float
     alerts: int
-    true_alerts: int  # that are known to be
+    true_alerts: int  # those known to be true
 
 
 def given_up(detector: Detector, units: ScoredUnits, truth: NDArray[np.int8]) -> GivenUp:
-    """What the floor of *detector* keeps back of *units*, whose *truth* is 1, 0 or unknown."""
+    """Count the *units* that *detector*'s floor keeps back; their *truth* is 1, 0 or unknown."""
     rule, budget = suppression_of(detector), detector.alerts.budget
     floor = detector.alerts.least_precision
     free, floored = (
@@ -37,7 +37,7 @@ def given_up(detector: Detector, units: ScoredUnits, truth: NDArray[np.int8]) ->
 
 
 def in_words(detector: Detector, lost: GivenUp) -> str | None:
-    """One sentence, or None where nothing is given up."""
+    """One sentence, or None if nothing is given up."""
     if not lost.alerts:
         return None
     return (

@@ -1,12 +1,11 @@
-"""The new model beside the version that scores now: the same days, the same number of alerts.
+"""Compares the new model with the version that scores now, on equal days and numbers of alerts.
 
-Only days that neither has learnt from are fair. The version that scores learnt up to some moment,
-so what came after it is left of the judged days; where that is nothing, nothing is claimed.
+Only days that neither has learnt from are fair: the judged days after the end of the incumbent's
+training data. If there are none, the models are not compared.
 
-On those days analysts looked at what the version that scores showed them, and hardly at what only
-the new one would have shown: its alerts have fewer labels, and without one an alert counts as
-false. So alerts without a label are counted, and a difference is sure only where they cannot turn
-it.
+On those days analysts saw the incumbent's alerts, and hardly any that only the new model would have
+raised. So the new model's alerts have fewer labels, and an alert without a label counts as false.
+Unlabelled alerts are therefore counted, and a difference is certain only if they cannot reverse it.
 """
 
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ _NEW, _OLD = "new", "old"
 
 @dataclass(frozen=True, slots=True)
 class Incumbent:
-    """The version that scores now; its artefact is None where it cannot be read."""
+    """The version that scores now; its artefact is None if it cannot be read."""
 
     version: str
     artifact: Artifact | None
@@ -42,22 +41,22 @@ class Incumbent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """Both on the same days; all but *version* and *why_not* are nothing where none is fair."""
+    """Both models on the same days; without a comparison only *version* and *why_not* are set."""
 
-    version: str  # that scores now
-    why_not: str = ""  # why they are not compared; "" where they are
+    version: str  # the one that scores now
+    why_not: str = ""  # why they are not compared; "" if they are
     since: str = ""  # first and last judged day
     until: str = ""
     days: float = 0.0
-    alerts: int = 0  # of the new one
+    alerts: int = 0  # of the new model
     true_alerts: int = 0
-    unlabelled: int = 0  # of its alerts
+    unlabelled: int = 0  # alerts of the new model
     incumbent_alerts: int = 0
     incumbent_true_alerts: int = 0
     incumbent_unlabelled: int = 0
     average_precision: float | None = None
     incumbent_average_precision: float | None = None
-    finds_more: bool = False  # the new one, beyond chance, whatever alerts without a label are
+    finds_more: bool = False  # the new model, beyond chance, whatever its unlabelled alerts are
     finds_fewer: bool = False
 
 
@@ -68,7 +67,7 @@ def beside(
     replays: Sequence[Replay],
     incumbent: Incumbent,
 ) -> Beside:
-    """Set what the new model said in *replays*, one for each of *origins*, beside *incumbent*."""
+    """Compare the new model's *replays*, one for each of *origins*, with *incumbent*."""
     artifact, version = incumbent.artifact, incumbent.version
     if artifact is None:
         return Beside(version=version, why_not="its model cannot be read")
@@ -101,7 +100,7 @@ def _of(judged: Mask, fair: Mask) -> Mask:
 
 
 def _both(replay: Replay, fair: Mask, span: timedelta, margins: Floats) -> dict[str, Replay]:
-    """What both say of the *fair* rows of one block, which are *span* long."""
+    """Both models' scores on the *fair* rows of one block; *span* is their length."""
     units = ScoredUnits(
         times=replay.after.times[fair],
         entities=replay.after.entities[fair],
@@ -144,7 +143,7 @@ def _compared(detector: Detector, version: str, pairs: Sequence[dict[str, Replay
 
 
 def _counted(replays: Sequence[Replay], shown: Sequence[Shown]) -> tuple[int, int]:
-    """Alerts that were true, and those that nobody judged: they are presumed false, or unknown."""
+    """The number of true alerts, and of unjudged ones, which are unknown or presumed benign."""
     pairs = [(r.truth[one.opened], r.verdicts[one.opened]) for r, one in
              zip(replays, shown, strict=True)]  # fmt: skip
     true = sum(int((truth == 1).sum()) for truth, _ in pairs)

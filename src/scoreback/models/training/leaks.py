@@ -1,7 +1,7 @@
-"""Fields that may know the answer: what in them is positive in nearly all of many cases.
+"""Finds feature leakage: fields whose presence or value is positive in nearly all of many rows.
 
-How many of the positives a field gives away does not matter: one that is filled in for six attacks
-of ten, once they are known, spoils a model as surely as one that is filled in for all.
+How many of the positives a field gives away does not matter: a field that somebody fills in for six
+of ten attacks, once they are known, spoils a model as surely as one that is filled in for all.
 """
 
 from collections.abc import Iterator
@@ -16,24 +16,24 @@ from scoreback.columns import flat
 from scoreback.models.labels.dataset import Dataset, Known
 from scoreback.models.learners.ranking import average_precision
 
-MANY = 20  # cases; fewer may all be positive by chance
-NEARLY_ALL = 0.95  # of them that are positive
-DISGUISE = 0.95  # average precision of one feature alone, where it is there
-_LIFT = 4.0  # times fewer negatives than among all rows, where most rows are positive
-_BY_CHANCE = 1e-6  # that so many rows, taken at random, are all positive
-_MOST_RANKED = 200_000  # rows, evenly spaced; more rank no differently
+MANY = 20  # rows; fewer may all be positive by chance
+NEARLY_ALL = 0.95  # share of these that must be positive
+DISGUISE = 0.95  # average precision of one feature alone, where it is present
+_LIFT = 4.0  # times fewer negatives than among all rows; matters if most rows are positive
+_BY_CHANCE = 1e-6  # chance that so many random rows are all positive
+_MOST_RANKED = 200_000  # evenly spaced rows; more do not change the ranking
 
 Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """One field, and what in it gives the answer away."""
+    """One field, and what about it gives the answer away."""
 
     feature: str
     what: str  # "is there", "is missing", "is 'x'", or "ranks nearly perfectly where it is there"
-    cases: int  # labelled rows with it
-    positives: int  # of these
+    cases: int  # labelled rows for which it holds
+    positives: int  # positive ones among these
 
     def __str__(self) -> str:
         """In words, with its numbers."""
@@ -41,7 +41,7 @@ class Leak:
 
 
 def leaks_of(data: Dataset, known: Known) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
-    """Leaks by presence, and leaks by value; those with most positives first."""
+    """Leaks by presence, and leaks by value; each with the most positives first."""
     rows = known.truth >= 0
     positive = known.truth[rows] == 1
     by_presence: list[Leak] = []
@@ -51,7 +51,7 @@ def leaks_of(data: Dataset, known: Known) -> tuple[tuple[Leak, ...], tuple[Leak,
         there = column.is_valid().to_numpy(zero_copy_only=False)
         found = list(_presence(name, there, positive))
         by_presence += found
-        # A field that only attacks have says the same by each of its values.
+        # If only attacks have a field, each of its values would repeat the same leak.
         if not found:
             by_value += _values(name, column, there, positive)
     return _most_first(by_presence), _most_first(by_value)

@@ -1,4 +1,4 @@
-"""What a model of some rows learns from: a vocabulary of them alone, and a matrix of them."""
+"""Builds the input of a model from the rows that it learns from: an encoder and a matrix."""
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +21,16 @@ def lesson_of(
     tell: Tell = silent,
     weights: Floats | None = None,
 ) -> tuple[Encoder, Lesson]:
-    """The encoder of the rows that are *learnt* from, and the lesson for every algorithm.
+    """The encoder fitted on the *learnt* rows, and the lesson for every algorithm.
 
     Args:
-        detector: its features and its seed.
+        detector: gives the features and the seed.
         data: the history.
-        truth: of all rows; 0 or 1 on those that are learnt from and on the *later* ones.
+        truth: of all rows; 0 or 1 on the *learnt* and the *later* ones.
         learnt: rows that the model learns from.
-        later: rows that tell when to stop; None: the number of rounds is known.
+        later: rows that decide when to stop; None if the number of rounds is known.
         threads: for fitting.
-        tell: what goes on.
+        tell: reports progress.
         weights: how many units each row stands for; None: one.
     """
     seed, rows, known = detector.train.seed, rows_of(data, learnt), truth[learnt]
@@ -48,7 +48,7 @@ def lesson_of(
 
 
 def _averaging_one(weights: Floats | None, rows: Mask) -> Floats | None:
-    """Those of *rows*; on average one, as regularisation is against the sum of weights."""
+    """The weights of *rows*, scaled to a mean of one: regularisation depends on their sum."""
     if weights is None:
         return None
     own: Floats = weights[rows]

@@ -1,12 +1,12 @@
 """Seeded random search for the parameters of each algorithm, on days before any judged one.
 
-The settings drawn are fitted and compared on the first origin's own days: its earlier days to learn
-from, its later ones to rank. What is found there is used for every model after it, so no judged day
-has a say, and the search costs its trials once.
+The drawn settings are fitted and compared on the first origin's own days: fitted on its earlier
+days, ranked on its later ones. All later models use the settings found there, so no judged day
+influences them, and the trials are run only once.
 
-A search over few positives finds chance, and more draws find more of it. So the defaults stay
-unless the best draw ranks the later days better in nearly all resamples of their rows: a paired
-bootstrap at one in ten, divided by the number of draws (Bonferroni).
+With few positives, a search finds settings that are good by chance, and more draws find more of
+them. So the defaults stay unless the best draw ranks the later days better in nearly all resamples
+of their rows: a paired bootstrap at one in ten, divided by the number of draws (Bonferroni).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,17 +20,17 @@ from scoreback.models.learners.algorithms import algorithms
 from scoreback.models.learners.model import Floats, Lesson, Parameters, Range
 from scoreback.models.learners.ranking import average_precision, share_better
 
-LEAST_POSITIVES = 20  # on the later days; fewer cannot tell two settings apart
-CHANCE = 0.1  # that any of the draws only seems better than the defaults
+LEAST_POSITIVES = 20  # on the later days; fewer cannot distinguish two settings
+CHANCE = 0.1  # chance that any of the draws only seems better than the defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searched:
-    """What a search found; an algorithm without an entry keeps its defaults."""
+    """The result of a search; an algorithm without an entry keeps its defaults."""
 
     parameters: Mapping[str, Parameters] = field(default_factory=dict)
-    trials: int = 0  # that were fitted, over all algorithms
-    note: str = ""  # why it ended early or was left out; empty when it was complete
+    trials: int = 0  # fitted, over all algorithms
+    note: str = ""  # why the search ended early or was left out; empty if it was complete
 
 
 def search(
@@ -43,8 +43,8 @@ def search(
 ) -> Searched:
     """Try *trials* settings for each algorithm of *names* on *lesson*, in turns.
 
-    Where *time_is_up* says so, the search ends between two fits with what it has. The same data
-    may then give another model on a faster machine; the note says it.
+    If *time_is_up* returns true, the search ends between two fits with the results so far. A faster
+    machine may then get another model from the same data; the note says so.
     """
     truth = lesson.later_truth
     if lesson.later_matrix is None or truth is None or int(truth.sum()) < LEAST_POSITIVES:

@@ -1,7 +1,7 @@
-"""Common ways in which a model's figures deceive, each computed for this training.
+"""Common ways in which a model's figures deceive, each checked for this training.
 
 After Arp et al., "Dos and Don'ts of Machine Learning in Computer Security" (USENIX Security 2022).
-A pitfall that is not fine is no proof: it says where to look before trusting the figures.
+A pitfall that is not fine proves nothing: it says what to check before trusting the figures.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from scoreback.models.labels.dataset import Dataset, Known, Mask, row_digests
 from scoreback.models.training.leaks import DISGUISE, MANY, NEARLY_ALL, Leak
 from scoreback.models.training.splits import Origin
 
-SNOOPING_GAP = 0.1  # of average precision, random split over split by time
+SNOOPING_GAP = 0.1  # by which a random split's average precision may exceed a split by time's
 SPURIOUS = 0.95  # share of the winner's average precision that one feature may reach
 REPEATED = 0.3  # share of judged positives that may repeat a row of the training data
-_NAMED = 3  # leaks that are named; the others are counted
-BASE_RATE = 3.0  # times that positives may be more frequent in training than in judging
+_NAMED = 3  # leaks to name; others are only counted
+BASE_RATE = 3.0  # factor by which positives may be more frequent in training than in judging
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def pitfalls(
     by_presence: Sequence[Leak],
     by_value: Sequence[Leak],
 ) -> tuple[Pitfall, ...]:
-    """What to look at before trusting *own*, the winner's evaluation."""
+    """What to check before trusting *own*, the winner's evaluation."""
     learnt = np.logical_or.reduce([origin.parts.all for origin in origins])
     judged = np.logical_or.reduce([origin.judged for origin in origins])
     found = [

@@ -1,7 +1,8 @@
-"""The cheap rivals as rules that a team can deploy at once, without any model.
+"""The cheap rivals as rules that a team can deploy at once, without a model.
 
-A rule takes all units of a value or none. So where a budget would take some of those that share a
-value, the rule shows fewer alerts than the budget, and candidates are set beside it at that number.
+A rule takes all units with a value or none. So if the budget allows only some of the units that
+share a value, the rule shows fewer alerts than the budget, and candidates are compared with it at
+that number.
 """
 
 from collections import Counter
@@ -20,17 +21,17 @@ from scoreback.models.labels.dataset import Dataset, is_category
 from scoreback.models.training.candidates import BASELINE, CHEAP, Candidates
 from scoreback.models.training.splits import Origin
 
-_MOST_VALUES = 5  # of a category that are named
+_MOST_VALUES = 5  # of a category to name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRule:
     """One cheap rival as a rule on the judged days."""
 
-    words: str  # as of the latest block; "" where no whole value fits into the budget
+    words: str  # as of the latest block; "" if no value fits into the budget as a whole
     alerts: int
     true_alerts: int
-    against: Mapping[str, int]  # true alerts of each candidate at as many alerts
+    against: Mapping[str, int]  # each candidate's true alerts at the same number of alerts
 
 
 def plain_rules(
@@ -40,7 +41,7 @@ def plain_rules(
     candidates: Candidates,
     said: Mapping[str, Sequence[Replay]],
 ) -> Mapping[str, PlainRule]:
-    """Each cheap rival of what was *said*, in words as of the latest *origin*."""
+    """Each cheap rival in *said* as a rule, worded as of the latest *origin*."""
     rule, seed, budget = suppression_of(detector), detector.train.seed, detector.alerts.budget
 
     def true_alerts(replays: Sequence[Replay], most: Sequence[int]) -> int:

@@ -1,15 +1,15 @@
-"""When training refuses: the result would not deserve trust, and here are the numbers."""
+"""Refuses a training whose result would not deserve trust, with the numbers."""
 
 from scoreback.errors import TrainingRefused
 from scoreback.models.detector.spec import Detector, format_duration
 from scoreback.models.labels.dataset import Dataset, Known, Mask
 from scoreback.models.training.splits import Parts, Plan
 
-MIN_POSITIVES = 20  # fewer, and precision at the alert budget is noise
+MIN_POSITIVES = 20  # with fewer, precision at the alert budget is noise
 
 
 def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Mask) -> None:
-    """Refuse when nothing could be learnt, whatever the split.
+    """Refuse if nothing could be learnt, whatever the split.
 
     Raises:
         TrainingRefused: no usable rows, no label yet, one class only, or too few positives.
@@ -51,7 +51,7 @@ def refuse_unlearnable(detector: Detector, data: Dataset, known: Known, kept: Ma
 
 
 def refuse_unjudgeable(plan: Plan, parts: Parts | None, known: Known) -> Parts:
-    """Refuse when no split leaves enough on both sides; gives back *parts*.
+    """Refuse if no split leaves enough on both sides; else return *parts*.
 
     Raises:
         TrainingRefused: no label existed at any origin, or the positives cannot be split.

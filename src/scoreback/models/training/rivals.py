@@ -1,4 +1,4 @@
-"""Two figures that are never shown alone: a random split, and entities that were never seen."""
+"""Two figures shown only beside others: for a random split, and for entities never seen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from scoreback.models.training.candidates import BASELINE, fit_candidates, repla
 from scoreback.models.training.lessons import lesson_of, rows_of
 from scoreback.models.training.splits import Origin, Span, parts_of
 
-MAX_VALUES = 20  # of the held-out field: each costs a training
+MAX_VALUES = 20  # of the held-out field; each costs a training
 _FIT, _STOP = 0.55, 0.7  # shares of the random split: fit, stop, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOutValue:
-    """One value of the field, judged by a model that never saw it."""
+    """One value of the field: figures of a model that never saw it."""
 
     value: str
     rows: int
@@ -35,7 +35,7 @@ class HeldOutValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Every value of ``split.hold_out``; those without a table had too little beside them."""
+    """Every value of ``split.hold_out``; one without a table left too few other rows to learn."""
 
     field: str
     values: tuple[HeldOutValue, ...]
@@ -43,12 +43,12 @@ class HeldOut:
 
     @property
     def mean_average_precision(self) -> float | None:
-        """Over values with positives, each weighing the same."""
+        """The mean over values with positives, with equal weights."""
         return float(np.mean(found)) if (found := self._average_precisions()) else None
 
     @property
     def worst_average_precision(self) -> float | None:
-        """Of the value that the model would fail most."""
+        """Average precision on the value where it is lowest."""
         return min(self._average_precisions(), default=None)
 
     def _average_precisions(self) -> list[float]:
@@ -74,7 +74,7 @@ def held_out(
     effort: Effort,
     tell: Callable[[int, str], None],
 ) -> HeldOut:
-    """Judge *chosen* on each of *values* by a model and threshold of the others' rows."""
+    """Judge *chosen* on each of *values*, with a model trained on the rows of the other values."""
     found, skipped = [], []
     for i, value in enumerate(values):
         tell(i, value)
@@ -122,7 +122,7 @@ def _judged(
 def random_split_precision(
     detector: Detector, data: Dataset, known: Known, chosen: str, effort: Effort
 ) -> float | None:
-    """Average precision on a random part of all days: what snooping in time would promise."""
+    """Average precision on a random part of all days: what temporal snooping would promise."""
     kept = np.flatnonzero(once_a_day(data, known.truth, known.labelled))
     draw = np.random.default_rng(detector.train.seed).permutation(len(kept))
     masks = []

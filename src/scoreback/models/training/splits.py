@@ -6,9 +6,9 @@
                                       ^ origin
                                       |--- judged block ---|
 
-At each origin only labels that existed then, and rows that were mature then, are used; a block is
-judged with what is known in the end. Cuts are placed by `fair_cut`: each part holds its share of
-labelled rows and of positives, as near as both can be had.
+At each origin, only labels that existed then and rows that were mature then are used; a block is
+judged by the labels known at the end. `fair_cut` places the cuts so that each part holds its share
+of labelled rows and of positives, as nearly as possible.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,13 +32,13 @@ from scoreback.models.training.fair_cuts import Labelled, fair_cut, learnable_fr
 from scoreback.suppression import DAY_US
 from scoreback.times import micros, moment
 
-JUDGED_SHARE = 0.3  # of labelled rows and of positives, the latest
+JUDGED_SHARE = 0.3  # of labelled rows and of positives: the latest ones
 BLOCKS = 3
-WHOLE_DAYS_FROM = 8  # days; a shorter history is cut at any time of day
-ROLLING_FROM = 4  # days; a shorter history cannot be replayed as its labels arrived
-_THRESHOLD_SHARES = (0.25, 0.2, 0.15, 0.1, 0.05)  # of a training part; less if positives are late
-_MIN_FIT_POSITIVES = 10  # fewer teach nothing
-_MIN_JUDGED_POSITIVES = 5  # fewer cannot tell two candidates apart
+WHOLE_DAYS_FROM = 8  # days; a shorter history may be cut at any time of day
+ROLLING_FROM = 4  # days; a shorter history cannot be replayed with labels as they arrived
+_THRESHOLD_SHARES = (0.25, 0.2, 0.15, 0.1, 0.05)  # of a training part; tried in order
+_MIN_FIT_POSITIVES = 10  # nothing can be learnt from fewer
+_MIN_JUDGED_POSITIVES = 5  # fewer cannot distinguish two candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +50,28 @@ class Span:
 
     @property
     def length(self) -> timedelta:
-        """How long it is."""
+        """The length of the span."""
         return timedelta(microseconds=self.until - self.since)
 
     def holds(self, data: Dataset) -> Mask:
-        """Rows of *data* within it."""
+        """The rows of *data* within the span."""
         return np.asarray((data.times >= self.since) & (data.times < self.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The rows of one model."""
+    """The rows that one model is made from."""
 
     known: Known
-    fit: Mask  # of the earlier days; labelled, equal rows of a day once
-    all: Mask  # the same, of all days
+    fit: Mask  # labelled rows of the earlier days; equal rows of a day count once
+    all: Mask  # the same for all days
     threshold: Mask  # every usable unit of the later days, labelled or not
     threshold_span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """One model of the past, and the rows it is judged on."""
+    """One model of the past, and the rows that it is judged on."""
 
     parts: Parts
     judged: Mask
@@ -84,7 +84,7 @@ class Plan:
 
     origins: tuple[Origin, ...]
     warnings: tuple[str, ...]
-    labels_at_last_origin: int | None  # None when the history is too short to have origins
+    labels_at_last_origin: int | None  # None if the history is too short to have origins
     last_origin: datetime | None
 
 
@@ -109,7 +109,7 @@ def parts_of(data: Dataset, known: Known) -> Parts | None:
 
 
 def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -> Plan:
-    """The origins of *data*: rolling blocks where the history allows, else one honest split."""
+    """The origins of *data*: rolling blocks if the history allows, else one split by time."""
     span = _span_of(data, final)
     if span is None:
         return Plan(origins=(), warnings=(), labels_at_last_origin=None, last_origin=None)
@@ -120,7 +120,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
     if span.length >= timedelta(days=ROLLING_FROM):
         rows = Labelled.of(data, final, labelled, learnable_from(data, labels, detector))
         cut = None
-        for learnt in (_MIN_FIT_POSITIVES * 2, _MIN_FIT_POSITIVES):  # some go to the threshold days
+        for learnt in (_MIN_FIT_POSITIVES * 2, _MIN_FIT_POSITIVES):  # some become threshold days
             cut = cut or fair_cut(
                 rows,
                 span.since,
@@ -130,7 +130,7 @@ def plan_of(data: Dataset, labels: pa.Table, detector: Detector, final: Known) -
                 least=(learnt, _MIN_JUDGED_POSITIVES),
             )
         blocks = [] if cut is None else _blocks(data, final, Span(cut, span.until), _by_days(span))
-        # Where no cut will do, the latest that there would be tells whether labels came too late.
+        # Without a suitable cut, the latest possible origin shows whether labels came too late.
         last = moment(blocks[-1].since if blocks else _late(span))
         seen = len(known_at(data, labels, detector, last).truths.event_ids)
         for tried in (blocks, [Span(blocks[0].since, span.until)] if blocks else []):
@@ -203,7 +203,7 @@ def _judges_enough(origins: tuple[Origin, ...], final: Known) -> bool:
 
 
 def _span_of(data: Dataset, known: Known) -> Span | None:
-    """From the first usable row to the end of the last one's day, as far as that is mature."""
+    """From the first usable row to the end of the last one's day, but not past `known.at`."""
     times = data.times[known.usable]
     if not len(times):
         return None
@@ -213,7 +213,7 @@ def _span_of(data: Dataset, known: Known) -> Span | None:
 
 
 def _blocks(data: Dataset, final: Known, judged: Span, midnight: bool) -> list[Span]:
-    """*judged* in `BLOCKS`, or fewer where no cut leaves positives on both of its sides."""
+    """*judged* in `BLOCKS` blocks, or fewer if no cut leaves positives on both sides."""
     within = final.usable & final.labelled & judged.holds(data)
     cuts = [judged.since]
     for left in range(BLOCKS, 1, -1):
@@ -230,5 +230,5 @@ def _by_days(span: Span) -> bool:
 
 
 def _late(span: Span) -> int:
-    """Where the last of `BLOCKS` equal blocks would begin."""
+    """The time at which the last of `BLOCKS` equal blocks would begin."""
     return span.until - int((span.until - span.since) * JUDGED_SHARE / BLOCKS)

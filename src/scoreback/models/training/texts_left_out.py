@@ -1,10 +1,10 @@
-"""What a training says of texts that it learnt nothing from, because they were too many."""
+"""Sentences about texts that a training did not learn from because there were too many."""
 
 from scoreback.models.learners.encoding import Encoder
 
 
 def texts_left_out(encoder: Encoder) -> list[str]:
-    """One sentence for each text column of which a sample was learnt from."""
+    """One sentence for each text column of which only a sample was learnt from."""
     found = []
     for name, text in encoder.texts.items():
         counts = text.counts

@@ -1,9 +1,9 @@
-"""Training: candidates judged on days they never saw, and the winner kept only if it earns it.
+"""Training: judges candidates on days they never saw, and keeps the winner only if it earns it.
 
-At each of up to three origins of the past every candidate learns from what was known then and is
-judged on the days after it, all at the same number of alerts. The best, or the most robust of those
-that nothing tells apart, is then made anew from all that is known now. Nothing random decides: the
-same rows, labels and seed give the same artefact.
+At each of up to three origins in the past, every candidate learns from what was known then and is
+judged on the days after it, all at the same number of alerts. The best candidate, or the most
+robust of several equal ones, is then fitted again on everything known now. The result is
+reproducible: the same rows, labels and seed give the same artefact.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,23 +73,23 @@ from scoreback.models.training.texts_left_out import texts_left_out
 from scoreback.models.training.weighing import Weighing, weighing
 from scoreback.times import moment
 
-Progress = Callable[[int, int, str], None]  # steps done, steps in all, what comes next
+Progress = Callable[[int, int, str], None]  # steps done, all steps, name of the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A finished training: the artefact, and how every candidate did."""
+    """A finished training: the artefact, and the results of every candidate."""
 
     artifact: Artifact
     choice: Choice
     plain_rule: PlainRule  # the best single feature without a model
     evaluations: tuple[Evaluation, ...]  # of every candidate; the single feature comes last
-    single_feature: str  # which one, at the latest origin; "-name" where low is suspicious
-    random_split_average_precision: float | None  # only ever shown beside the chosen one's own
+    single_feature: str  # at the latest origin; "-name" if low values are suspicious
+    random_split_average_precision: float | None  # shown only beside the chosen candidate's
     held_out: HeldOut | None
     expected_alerts_per_day: float  # on the days the threshold was fitted on
     counts: Mapping[str, int]
-    immature_days: tuple[str, ...]  # left out, by name
+    immature_days: tuple[str, ...]  # days left out, by name
     warnings: tuple[str, ...]
     pitfalls: tuple[Pitfall, ...]
     breakdown: Breakdown
@@ -97,8 +97,8 @@ class Training:
     searched: Searched
     not_eligible: Mapping[str, str]  # rivals that could not compete, and why
     judged_days: tuple[str, str]  # first and last
-    beside: Beside | None = None  # the version that scores now; None where none does
-    weighing: Weighing | None = None  # None where no unit that it learnt from was drawn
+    beside: Beside | None = None  # the version that scores now; None if none does
+    weighing: Weighing | None = None  # None if it learnt from no sampled unit
 
     @property
     def chosen(self) -> str:
@@ -107,12 +107,12 @@ class Training:
 
     @property
     def evaluation(self) -> Evaluation:
-        """The chosen candidate's."""
+        """The chosen candidate's evaluation."""
         return _of(self.chosen, self.evaluations)
 
     @property
     def baseline(self) -> Evaluation:
-        """The best single feature's."""
+        """The best single feature's evaluation."""
         return _of(BASELINE, self.evaluations)
 
 
@@ -133,12 +133,12 @@ def train(
         detector: what to learn, and for which budget.
         rows: feature rows of the history, in any order: ``event_id``, ``event_time``,
             ``arrival_time``, ``entity``, optionally ``hold_out``, and one column per feature.
-        labels: `records.LABEL_COLUMNS`; those after *as_of* change nothing.
+        labels: `records.LABEL_COLUMNS`; labels after *as_of* have no effect.
         as_of: the moment whose knowledge is used.
-        threads: for XGBoost; changes nothing in the result.
-        time_is_up: asked between two trials of a search for parameters, which ends when it is.
-        progress: told before each step.
-        incumbent: the version that scores now, to be set beside the new one.
+        threads: for fitting; they do not change the result.
+        time_is_up: called between trials of the parameter search, which ends if it returns true.
+        progress: called before each step.
+        incumbent: the version that scores now, to compare with the new one.
 
     Raises:
         TrainingRefused: the result would not deserve trust; the message has the numbers.
@@ -256,7 +256,7 @@ def _of(name: str, evaluations: tuple[Evaluation, ...]) -> Evaluation:
 
 
 def _silent(_done: int, _steps: int, _step: str) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 def _searched(
@@ -282,7 +282,7 @@ def _judge(
     effort: Effort,
     tell: Callable[[int, str], None],
 ) -> tuple[tuple[Evaluation, ...], Mapping[str, list[Replay]], Candidates]:
-    """Every candidate over all *origins*, what it said, and what was fitted at the last."""
+    """Evaluations over all *origins*, each candidate's scores, and the last origin's models."""
     said: dict[str, list[Replay]] = {}
     for i, origin in enumerate(origins):
         step = f"judging on block {i + 1} of {len(origins)}"
@@ -313,7 +313,7 @@ def _finished(
     metrics: Mapping[str, float],
     effort: Effort,
 ) -> tuple[Threshold, Fit, GivenUp]:
-    """The final model's threshold, all that its artefact holds, and what the floor gives up."""
+    """The final model's threshold, the content of its artefact, and what the floor gives up."""
     model = final.models[chosen]
     scores = unseen_scores(detector, data, parts, chosen, final, effort)
     units = units_of(data, parts.threshold, parts.threshold_span, scores)

@@ -1,8 +1,9 @@
-"""Whether units that were drawn to be looked at weigh by their chance: tried both ways.
+"""Decides by trial whether units sampled for review are weighted by one over their chance.
 
-Both ways are fitted on the first days that any candidate is fitted on, and asked about the days
-just after, before any judged one. Weights stay only where they surely rank those days better and
-show no fewer true alerts at the budget, each labelled unit counted for those that it stands for.
+Models with and without weights are fitted on the first days that any candidate is fitted on, and
+compared on the days just after, before any judged day. Weights are used only if they clearly rank
+those days better and show no fewer true alerts at the budget; each labelled unit counts as the
+units that it stands for.
 """
 
 from collections.abc import Sequence
@@ -23,21 +24,21 @@ from scoreback.models.training.candidates import first_lesson, units_of
 from scoreback.models.training.lessons import rows_of
 from scoreback.models.training.splits import Parts
 
-LEAST_POSITIVES = 20  # on the later days; fewer cannot tell the two ways apart
-CHANCE = 0.05  # that weights only seem better
+LEAST_POSITIVES = 20  # on the later days; fewer cannot distinguish the two ways
+CHANCE = 0.05  # chance that weights only seem better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighing:
-    """What became of weights by the chance of having been shown."""
+    """Whether weights by the chance of having been shown are used, and why."""
 
     used: bool
     why: str
     cap: float
-    drawn: int  # rows learnt from that were drawn
-    rows: int  # learnt from in the end
-    effective_rows: float  # as many of equal weight tell as much, if weights are used
-    weighted: float | None = None  # average precision on the later days, if they were compared
+    drawn: int  # sampled rows among those learnt from
+    rows: int  # rows that the final model learns from
+    effective_rows: float  # as many rows of equal weight would tell as much
+    weighted: float | None = None  # average precision on the later days, if compared
     unweighted: float | None = None
 
     @property
@@ -55,14 +56,14 @@ def weighing(
     first: Parts,
     effort: Effort,
 ) -> Weighing | None:
-    """Decide for *detector*; None where no unit that it learns from was drawn.
+    """Decide for *detector*; None if it learns from no sampled unit.
 
     Args:
-        detector: whose ``train.propensity`` says whether to try.
+        detector: its ``train.propensity`` says whether to try.
         data: the history.
         parts: of the final model.
-        first: of the first model that is judged: on its days both ways are compared.
-        effort: with what candidates are fitted.
+        first: of the first judged model; both ways are compared on its days.
+        effort: settings for fitting.
     """
     learnt = _weights(parts.known, parts.all)
     drawn = int((learnt > 1).sum())
@@ -127,7 +128,7 @@ def _margins(
     name: str,
     effort: Effort,
 ) -> Floats:
-    """What *name*, fitted on the earlier days, says of every unit of the later ones."""
+    """Log-odds of every unit of the later days by *name*, fitted on the earlier days."""
     effort.tell(f"{name}, {'weighted' if effort.weighed else 'unweighted'}")
     encoder, lesson = first_lesson(detector, data, parts, replace(effort, tell=silent))
     parameters = effort.parameters.get(name, {})
@@ -136,10 +137,9 @@ def _margins(
 
 
 def _true_alerts(detector: Detector, data: Dataset, parts: Parts, said: Sequence[Floats]) -> float:
-    """True alerts of the later days at the budget, the mean over what was *said*.
+    """True alerts on the later days at the budget, averaged over the models' scores in *said*.
 
-    Each that is known stands for as many as it weighs: an alert on what was drawn before is known
-    to be true as seldom as it was drawn.
+    Each known true alert counts by its weight: only the sampled share of such units is labelled.
     """
     truth = parts.known.truth[parts.threshold]
     weights = _weights(parts.known, parts.threshold)
