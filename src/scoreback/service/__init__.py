@@ -1,1 +1,1 @@
-"""The running: the only floor that knows both the SIEMs and the learning."""
+"""Runs Scoreback: the only package that knows both the SIEMs and the models."""

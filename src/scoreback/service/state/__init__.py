@@ -1,1 +1,1 @@
-"""What the service remembers: progress, batches, runs, versions, audit log."""
+"""What the service stores: progress, batches, runs, versions, labels, the audit log."""

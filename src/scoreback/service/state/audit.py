@@ -1,4 +1,4 @@
-"""Who did what to which detector, and when: written in the transaction that did it."""
+"""The audit log: who did what to which detector, and when; written in the same transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def audit_log(
     *,
     since: datetime | None = None,
 ) -> Sequence[AuditEntry]:
-    """The log, newest first: of one detector, at most so many entries, from a time on."""
+    """The log, newest first: of one *detector*, at most *limit* entries, from *since* on."""
     t = tables.audit
     query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
     if detector is not None:

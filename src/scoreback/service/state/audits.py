@@ -1,4 +1,4 @@
-"""What was drawn from what raised no alert: written with the batch of the step that drew it."""
+"""Units drawn from those that raised no alert; stored with the batch of the step that drew them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Audited:
     event_id: str
     counted_at: datetime
     score: float
-    chance: float  # of a unit with such a score to be drawn that day
+    chance: float  # the chance of a unit with such a score to be drawn that day
 
 
 def note_audits(
     connection: sa.Connection, batch_id: str, detector: str, version: str, drawn: Sequence[Audited]
 ) -> None:
-    """Write down what a step of the batch drew, in the caller's transaction; again replaces it."""
+    """Store what a step of the batch drew, in the caller's transaction; again replaces it."""
     t = tables.audits
     connection.execute(sa.delete(t).where(t.c.batch_id == batch_id))
     rows = [
@@ -45,7 +45,7 @@ def note_audits(
 def audits_since(
     database: Database, detector: str, since: datetime, *, version: str | None = None
 ) -> list[Audited]:
-    """What was drawn for *detector* from *since* on, by whatever version or by one, by time."""
+    """What was drawn for *detector* from *since* on, for any version or one *version*, by time."""
     t = tables.audits
     query = sa.select(t).where(t.c.detector == detector, t.c.counted_at >= since)
     if version is not None:
@@ -61,7 +61,7 @@ def audits_since(
 
 
 def prune_audits(database: Database, before: datetime) -> int:
-    """Forget what was drawn before a time; how many rows."""
+    """Delete what was drawn before a time; return how many rows that were."""
     t = tables.audits
     with database.writes() as connection:
         return connection.execute(sa.delete(t).where(t.c.counted_at < before)).rowcount

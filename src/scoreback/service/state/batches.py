@@ -1,4 +1,4 @@
-"""How far scoring got, and the writes that take it further: the values, and how rows hold them."""
+"""How far scoring got, and the writes that take it further: the values, and their table rows."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,25 +22,25 @@ class Progress:
     plan_hash: str
     watermark: datetime  # events that arrived before it were read
     score_since: datetime  # events that arrived before it only fill windows
-    segments: tuple[str, ...] = ()  # files of window state that count
-    pending: str | None = None  # file of events that wait for their windows
-    # File of events that waited under the feature plan of before, of which this one scores them.
+    segments: tuple[str, ...] = ()  # files of window state that are in use
+    pending: str | None = None  # the file of events that wait for their windows
+    # File of events that waited under the previous feature plan and that this plan scores.
     owed: str | None = None
-    selection: str | None = None  # which events, as JSON; None: not known
-    events: int | None = None  # arrived in [score_since, watermark) and were read; None: not known
+    selection: str | None = None  # which events were read, as JSON; None: unknown
+    events: int | None = None  # read, with arrival in [score_since, watermark); None: unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One write to the SIEM: begun before it is sent, sent after, done once it is there."""
+    """One write to the SIEM: begun before it is sent, sent afterwards, done once it is there."""
 
     batch_id: str
     detector: str
-    version: str  # of the model; of several, separated by commas
+    version: str  # the model's version; several are separated by commas
     since: datetime
     until: datetime
-    outbox: str  # file in the outbox that holds what is written
-    next_progress: Progress | None  # None once it is the current one
+    outbox: str  # the file in the outbox with what is written
+    next_progress: Progress | None  # None once it is the current progress
     status: BatchStatus = "begun"
     sent_at: datetime | None = None  # when it was last sent, or may have been
 

@@ -1,7 +1,7 @@
-"""The SQLite file of the service's state: opened, checked, migrated; its errors in our words.
+"""The SQLite file of the service's state: opens, checks and migrates it; words its errors.
 
-A new file gets its tables as they are now. One by one the migrations would come to the same, as a
-test says, but take far longer than opening a workspace otherwise does.
+A new file gets the current tables at once. The migrations, one by one, would give the same tables,
+as a test proves, but take far longer than opening a workspace otherwise does.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ HEAD = "0013"  # the newest migration; known here so that opening needs no alemb
 BUSY_SECONDS = 30  # every transaction takes milliseconds; this is for slow disks
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_REVISION = sa.Table(  # as alembic makes it
+_REVISION = sa.Table(  # as alembic creates it
     "alembic_version",
     sa.MetaData(),
     sa.Column("version_num", sa.String(32), nullable=False),
@@ -37,15 +37,15 @@ class Database:
     """Transactions on one SQLite file; safe to share between threads and processes."""
 
     def __init__(self, path: Path, *, new: bool = True) -> None:
-        """Open the file at *path*, make it when it is not there, and bring it up to date.
+        """Open the file at *path*, create it if it is not there, and bring it up to date.
 
         Args:
             path: of the file.
-            new: whether it may be a new one; else it is an error when nothing is in it.
+            new: whether the file may be new; otherwise an empty or missing one is an error.
 
         Raises:
-            StateError: it is gone, damaged, no state of ours, too new, or cannot be written.
-            OSError: it cannot be made.
+            StateError: it is gone, damaged, not a state of ours, too new, or cannot be written.
+            OSError: it cannot be created.
         """
         self.path = path
         if not new and not path.exists():
@@ -64,18 +64,18 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         self.engine.dispose()
 
     @contextmanager
     def reads(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one state of the file and changes nothing."""
+        """A read-only transaction that sees one state of the file."""
         with self._transaction(self.engine) as connection:
             yield connection
 
     @contextmanager
     def writes(self) -> Iterator[sa.Connection]:
-        """A transaction that happens as a whole or not at all, and survives a crash."""
+        """A write transaction that happens as a whole or not at all, and survives a crash."""
         with self._transaction(self.engine.execution_options(writes=True)) as connection:
             yield connection
 
@@ -85,7 +85,7 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
-            raise  # a mistake of ours: nothing that a person could repair
+            raise  # a bug of ours: nothing that a person could repair
         except sa.exc.DatabaseError as error:
             raise self._explained(error) from error
 
@@ -186,12 +186,12 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _set_up(dbapi: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection
-    dbapi.isolation_level = None  # transactions are begun below, also around DDL
+    dbapi.isolation_level = None  # transactions are begun below, so that they include DDL
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         dbapi.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A writer takes its turn at once: one that read first could no longer get it.
+    # A writer takes its turn at once: after reading first, it could no longer get it.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,6 +1,6 @@
-"""What stands in a SIEM because of us, as far as we know.
+"""What Scoreback has put into a SIEM, as far as it knows.
 
-So a thing that was never there is told from one that somebody took away.
+This tells a thing that was never there from one that somebody removed.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from scoreback.service.state.workspace_state import State
 
 
 def is_deployed(state: State, connection: str, kind: str, name: str) -> bool:
-    """Whether that thing was put into the SIEM of *connection*, and not taken out by us."""
+    """Whether we put that thing into the SIEM of *connection*, and did not remove it."""
     with state.database.reads() as reading:
         query = sa.select(
             sa.exists(sa.select(tables.deployed).where(*_key(connection, kind, name)))
@@ -22,14 +22,14 @@ def is_deployed(state: State, connection: str, kind: str, name: str) -> bool:
 
 
 def note_deployed(state: State, connection: str, kind: str, name: str, at: datetime) -> None:
-    """Write down that it stands there now; again, and nothing changes."""
+    """Record that it is there now; a second call changes nothing."""
     row = {"connection": connection, "kind": kind, "name": name, "at": at}
     with state.database.writes() as writing:
         writing.execute(insert(tables.deployed).values(row).on_conflict_do_nothing())
 
 
 def note_removed(state: State, connection: str, kind: str, name: str) -> None:
-    """Write down that we took it out."""
+    """Record that we removed it."""
     with state.database.writes() as writing:
         writing.execute(sa.delete(tables.deployed).where(*_key(connection, kind, name)))
 

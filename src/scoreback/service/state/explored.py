@@ -1,4 +1,4 @@
-"""What only shadows would show, and which of it was shown: written with the batch of its step."""
+"""What only shadows would show, and which of it was shown; stored with the batch of its step."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from scoreback.service.state.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A unit that a shadow would open an alert for, and the champion would not."""
+    """A unit that a shadow would open an alert for, but not the champion."""
 
     event_id: str
-    version: str  # of the shadow
+    version: str  # the shadow's version
     counted_at: datetime
     event_time: datetime
-    entity: int  # code, the same for ever; -1 where it is absent
-    score: float  # by the shadow
-    chance: float  # to be shown; 0: its day had more candidates than there were places for
+    entity: int  # code that never changes; -1 without an entity
+    score: float  # the shadow's score
+    chance: float  # the chance to be shown; 0: its day had more candidates than places
     shown: bool
 
 
 def note_candidates(
     connection: sa.Connection, batch_id: str, detector: str, candidates: Iterable[Candidate]
 ) -> None:
-    """Write down the candidates of a batch, in the caller's transaction; again replaces them."""
+    """Store the candidates of a batch, in the caller's transaction; a second call replaces them."""
     t = tables.explored
     rows = [
         {
@@ -50,7 +50,7 @@ def note_candidates(
 
 
 def candidates_since(database: Database, detector: str, since: datetime) -> Sequence[Candidate]:
-    """What shadows of *detector* alone would show from *since* on, as it was counted."""
+    """What only shadows of *detector* would show from *since* on, in the order of counting."""
     t = tables.explored
     query = sa.select(t).where(t.c.detector == detector, t.c.counted_at >= since)
     with database.reads() as connection:
@@ -65,7 +65,7 @@ def candidates_since(database: Database, detector: str, since: datetime) -> Sequ
 
 
 def lately(database: Database, detector: str, span: timedelta) -> Sequence[Candidate]:
-    """The candidates of *detector* of the *span* before the latest, as they were counted."""
+    """The candidates of *detector* in the *span* before the latest one, in order of counting."""
     t = tables.explored
     with database.reads() as connection:
         newest = connection.scalar(
@@ -75,7 +75,7 @@ def lately(database: Database, detector: str, span: timedelta) -> Sequence[Candi
 
 
 def prune_candidates(database: Database, before: datetime) -> int:
-    """Forget what was counted before a time; how many rows."""
+    """Delete what was counted before a time; return how many rows that were."""
     t = tables.explored
     with database.writes() as connection:
         return connection.execute(sa.delete(t).where(t.c.counted_at < before)).rowcount

@@ -1,4 +1,4 @@
-"""What became of comparing shadows with the champion: written down with its numbers, for ever."""
+"""The results of comparing shadows with the champion: stored with their figures, for ever."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from scoreback.service.state.workspace_state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """What was said of a shadow, when and by what numbers."""
+    """The verdict on a shadow, with its time and figures."""
 
     detector: str
     version: str
-    against: str  # the champion of the time
+    against: str  # the champion at the time
     at: datetime
     outcome: str
     why: str
@@ -28,7 +28,7 @@ class GateVerdict:
 
 
 def note_verdict(connection: sa.Connection, verdict: GateVerdict, *, by: str) -> None:
-    """Write *verdict* down, and into the audit log, in the caller's transaction."""
+    """Store *verdict*, and add it to the audit log, in the caller's transaction."""
     row = {
         "detector": verdict.detector,
         "version": verdict.version,
@@ -48,7 +48,7 @@ def note_verdict(connection: sa.Connection, verdict: GateVerdict, *, by: str) ->
 
 
 def last_verdict(state: State, detector: str, version: str) -> GateVerdict | None:
-    """What was said last of *version*; None where it was not compared yet."""
+    """The last verdict on *version*; None if it has not been compared yet."""
     t = tables.gate_verdicts
     mine = sa.select(t).where(t.c.detector == detector, t.c.version == version)
     with state.database.reads() as connection:
@@ -57,7 +57,7 @@ def last_verdict(state: State, detector: str, version: str) -> GateVerdict | Non
 
 
 def last_verdicts(state: State, detector: str) -> dict[str, GateVerdict]:
-    """What was said last of each version of *detector* that was compared."""
+    """The last verdict on each version of *detector* that was compared."""
     t = tables.gate_verdicts
     latest = sa.select(sa.func.max(t.c.id)).where(t.c.detector == detector).group_by(t.c.version)
     query = sa.select(t).where(t.c.id.in_(latest)).order_by(t.c.id)
@@ -74,11 +74,11 @@ def _verdict(row: sa.Row[tuple[object, ...]]) -> GateVerdict:
 
 
 def decision_on(verdict: GateVerdict, entries: Sequence[AuditEntry]) -> AuditEntry | None:
-    """Who promoted or retired the version first after *verdict*; None where nobody did.
+    """The first promotion or retirement of the version after *verdict*; None without one.
 
     Args:
-        verdict: what was said of the version.
-        entries: the audit log of its detector, newest first.
+        verdict: the verdict on the version.
+        entries: the audit log of the version's detector, newest first.
     """
     for entry in reversed(entries):
         ended = entry.action in DECISIONS and entry.at >= verdict.at
@@ -87,7 +87,7 @@ def decision_on(verdict: GateVerdict, entries: Sequence[AuditEntry]) -> AuditEnt
     return None
 
 
-DECISIONS = {"promote": "promoted", "retire": "retired"}  # actions of the audit log, and in words
+DECISIONS = {"promote": "promoted", "retire": "retired"}  # audit log's actions → words for them
 
 
 _BODY: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])

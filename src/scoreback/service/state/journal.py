@@ -1,4 +1,4 @@
-"""Writes down each run of a job: that it began, and how it ended."""
+"""Records each run of a job: that it began, and how it ended."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from scoreback.service.stopping import Stopped
 
 @contextmanager
 def journalled(state: State, detector: str, kind: str, at: datetime) -> Iterator[dict[str, float]]:
-    """Hold that job of *detector* for a run; what the caller puts into the mapping is kept.
+    """Hold that job of *detector* for a run; what the caller puts into the mapping is stored.
 
-    So are the ``seconds`` that it took.
+    The ``seconds`` that it took are stored, too.
 
     Raises:
-        StateError: another process does the same.
+        StateError: another process runs the same job.
     """
     counts: dict[str, float] = {}
     with state.lock(detector, kind):
@@ -34,7 +34,7 @@ def journalled(state: State, detector: str, kind: str, at: datetime) -> Iterator
         except Stopped:
             end_run(state, run, "stopped", at, counts=counts)
             raise
-        except Exception as error:  # a mistake of ours; its words may hold what nobody shall read
+        except Exception as error:  # a bug of ours; its text may hold what nobody should read
             end_run(state, run, "failed", at, counts=counts, error=type(error).__name__)
             raise
         end_run(state, run, "done", at, counts=counts)

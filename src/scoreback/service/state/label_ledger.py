@@ -1,13 +1,13 @@
-"""The label ledger: what analysts' verdicts a SIEM told us of, and since when we could know it.
+"""The label ledger: the analysts' verdicts that a SIEM reported, and since when we could know them.
 
 Rows are added and never changed. Each has two times: ``label_time``, when the label came to exist
-in the SIEM, and ``known_at``, when we could know of it. Training as of a moment sees the labels
-that existed by then and were known by then, and what was withdrawn by then; so it sees the same
-labels for ever, whatever is reopened, deleted or told late in the SIEM afterwards.
+in the SIEM, and ``known_at``, when we could know of it. Training as of a moment uses the labels
+that existed and were known by then, without those withdrawn by then; so it sees the same labels
+for ever, whatever is reopened, deleted or reported late in the SIEM afterwards.
 
-What the SIEM says of a past that nobody asked for yet is taken at its word: ``known_at`` is the
-``label_time`` then. A label whose time lies within what was asked for already was told late: it is
-known from now on only.
+For a past that nobody has asked about yet, the SIEM is taken at its word: ``known_at`` is then the
+``label_time``. A label with a time that was asked about before was reported late: it counts as
+known only from now on.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,12 +36,12 @@ from scoreback.times import EPOCH, micros
 
 Door = Callable[[LabelQuery], Iterator[LabelBatch]]
 
-# A verdict may be seen later than the moment that it names, as while thousands are closed at once.
+# A verdict may be seen later than its time, for example while thousands are closed at once.
 OVERLAP = timedelta(hours=1)
-READ_ROWS = 20_000  # rows that are in memory as Python values at a time
+READ_ROWS = 20_000  # rows in memory as Python values at a time
 
 _TICK = timedelta(microseconds=1)
-# The table with its times as the integers that they are stored as: columns pass unconverted.
+# The table with times as the integers that are stored: so columns pass unconverted.
 _ROWS = sa.table(
     tables.label_ledger.name,
     *(
@@ -53,13 +53,13 @@ _ROWS = sa.table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
-    """What a look at the SIEM's verdicts gave, and what the ledger holds since."""
+    """The result of a look at the SIEM's verdicts, and what the ledger holds since."""
 
-    labels: int  # in the ledger
-    withdrawals: int  # of these labels, in the ledger
+    labels: int  # labels in the ledger
+    withdrawals: int  # withdrawals of these labels, in the ledger
     new: int  # labels that this look added
-    late: int  # of these, told after their time had been asked for
-    own: int  # closings of our own that were left out
+    late: int  # of the new ones, reported after their time had been asked about
+    own: int  # our own closings, which were left out
 
 
 class LabelLedger:
@@ -70,17 +70,17 @@ class LabelLedger:
         self._database, self._connection = state.database, connection
 
     def sync(self, door: Door, query: LabelQuery, *, as_of: datetime, now: datetime) -> Synced:
-        """Add what *door* tells and the ledger lacks; then ask `labels` *as_of*.
+        """Add what *door* returns and the ledger lacks; then `labels` can be asked *as_of*.
 
-        The first time, all that the SIEM has is read; later, what it has since ``query.since``, or
-        since shortly before what was asked for last where that is earlier. Doing it again changes
-        nothing.
+        The first time, this reads everything that the SIEM has; later, what it has since
+        ``query.since``, or since shortly before the last moment asked for, if that is earlier. A
+        second call changes nothing.
 
         Args:
-            door: gives the labels of a query, as a connector's ``labels`` does.
+            door: returns the labels of a query, as a connector's ``labels`` does.
             query: what the detector learns from, and the earliest label time that it can use.
-            as_of: the moment for which labels are asked; after *now*, nothing is promised for it.
-            now: the clock.
+            as_of: the moment to ask labels for; if it is after *now*, nothing is promised for it.
+            now: the current time.
 
         Raises:
             SiemUnavailable: the SIEM did not answer; what was added stands.
@@ -104,9 +104,9 @@ class LabelLedger:
     def labels(self, detector: str, *, since: datetime, as_of: datetime) -> pa.Table:
         """The labels of *detector* with times from *since* on, as training *as_of* sees them.
 
-        `LABEL_COLUMNS`. Those that came to exist after *as_of* are there with their times. One that
-        existed by then and was not known has the time from which it was known, so that it exists
-        at no moment up to *as_of*.
+        `LABEL_COLUMNS`. Labels that came to exist after *as_of* are there, with their times. A
+        label that existed by then but was not known has the time when it became known, so that it
+        does not exist at any moment up to *as_of*.
         """
         of = _ROWS.c
         moment = micros(as_of)
@@ -128,10 +128,10 @@ class LabelLedger:
         return pa.concat_tables(found)
 
     def history(self, detector: str, *, since: datetime) -> pa.Table:
-        """The labels of *detector* with times from *since* on, and since when each was known.
+        """The labels of *detector* with times from *since* on, and when each became known.
 
-        `LABEL_COLUMNS` and ``known_at``. What was known at a moment are those with an earlier
-        ``known_at``: the labels that training as of it sees with the times that they have.
+        `LABEL_COLUMNS` and ``known_at``. Labels with a ``known_at`` before a moment were known
+        then: training as of that moment sees them with the times that they have.
         """
         of = _ROWS.c
         query = (
@@ -151,7 +151,7 @@ class LabelLedger:
         return pa.concat_tables(found)
 
     def _asked(self, transaction: sa.Connection, detector: str) -> datetime | None:
-        """The latest moment for which labels of *detector* were asked; None: they never were."""
+        """The latest moment that labels of *detector* were asked for; None: they never were."""
         t = tables.label_syncs
         query = sa.select(t.c.asked).where(
             t.c.connection == self._connection, t.c.detector == detector
@@ -160,9 +160,9 @@ class LabelLedger:
         return found
 
     def _add(self, detector: str, labels: pa.RecordBatch, now: datetime) -> tuple[int, int, int]:
-        """Add what is new of *labels*; how many labels that is, how many late, how many our own.
+        """Add new *labels*; return how many were new, how many of these late, and how many our own.
 
-        What was asked for is read in the transaction that adds: another process may have asked.
+        The last moment asked for is read in the same transaction: another process may have asked.
         """
         keys = label_keys(self._connection, detector, labels)
         times = labels.column("label_time").cast(pa.int64())
@@ -190,10 +190,9 @@ class LabelLedger:
         return int(given.sum()), int((given & late).sum()), int(own.sum())
 
     def _end(self, detector: str, ends: pa.RecordBatch, now: datetime) -> None:
-        """Withdraw what the ledger holds of alerts that the SIEM forgot the verdicts of.
+        """Withdraw the ledger's labels of alerts whose verdicts the SIEM forgot.
 
-        What was told of an alert before holds no more from the end on; what is withdrawn by then
-        is left alone.
+        Labels of such an alert hold no more from the end on; those withdrawn before stay so.
         """
         if not ends.num_rows:
             return
@@ -206,7 +205,7 @@ class LabelLedger:
     def _of_alerts(
         self, transaction: sa.Connection, detector: str, alert_ids: pa.Array
     ) -> pa.Table:
-        """What the ledger holds of *alert_ids*, in order of label time."""
+        """The ledger's labels of *alert_ids*, in order of label time."""
         of = _ROWS.c
         query = (
             sa.select(*(of[name] for name in LABEL_COLUMNS.names))
@@ -244,10 +243,10 @@ class LabelLedger:
         return own
 
     def _finish(self, detector: str, asked: datetime) -> tuple[int, int]:
-        """Note the moment for which labels are asked; count the labels and the withdrawals.
+        """Record the moment that labels are asked for; count the labels and the withdrawals.
 
-        Where an alert that we closed is opened again, as an undone rollback does, the SIEM tells of
-        a withdrawal, too; it withdraws no verdict, so it is not counted.
+        If an alert that we closed is reopened, as when a rollback is undone, the SIEM reports a
+        withdrawal, too; it withdraws no verdict, so it is not counted.
         """
         t, of, ours = tables.label_syncs, _ROWS.c, tables.own_closures.c
         own = sa.exists().where(
@@ -271,7 +270,7 @@ class LabelLedger:
 
 
 def _of_events(labels: pa.RecordBatch) -> pa.RecordBatch:
-    """*labels* without verdicts on alerts about detectors: these say nothing of any event."""
+    """*labels* without verdicts on alerts about detectors: these say nothing about any event."""
     if not labels.num_rows:
         return labels
     of_health = pc.fill_null(pc.starts_with(labels.column("rule"), HEALTH_RULES), False)

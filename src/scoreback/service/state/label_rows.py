@@ -1,4 +1,4 @@
-"""Labels as rows of the label ledger, and back: columns at once, no object per label."""
+"""Converts labels to rows of the label ledger and back, by column, without an object per label."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from scoreback.records import LABEL_COLUMNS, LABEL_IDENTITY
 
 KEY_DIGITS = 32  # of a row's digest: 128 bits
 
-_KEYED = (*LABEL_IDENTITY, "label_time", "withdrawn")  # what else is told may come to be known
+_KEYED = (*LABEL_IDENTITY, "label_time", "withdrawn")  # other columns may become known later
 
 
 def label_keys(connection: str, detector: str, labels: pa.RecordBatch) -> pa.Array:
-    """A digest of each of *labels*: what makes it the same label of *detector* for ever."""
+    """A digest of each of *labels*: it identifies the label of *detector* for ever."""
     shared = hashlib.sha256()
     for part in (connection, detector):
         shared.update(f"{len(part)}:{part}".encode())
@@ -29,7 +29,7 @@ def label_keys(connection: str, detector: str, labels: pa.RecordBatch) -> pa.Arr
 
 
 def rows_of(labels: pa.RecordBatch) -> list[dict[str, Any]]:
-    """*labels*, whatever their columns, as rows; times are microseconds."""
+    """*labels*, with any columns, as rows; times are microseconds."""
     columns = [
         column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
         for column in labels.columns
@@ -39,7 +39,7 @@ def rows_of(labels: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def labels_of(columns: Sequence[Sequence[Any]]) -> pa.Table:
-    """`LABEL_COLUMNS` of what the columns of rows hold, in their order."""
+    """A table of `LABEL_COLUMNS` from the columns of rows, in their order."""
     arrays = [
         pa.array(values, pa.int64()).cast(field.type)
         if pa.types.is_timestamp(field.type)
@@ -50,14 +50,14 @@ def labels_of(columns: Sequence[Sequence[Any]]) -> pa.Table:
 
 
 def ends_of_alerts(labels: pa.RecordBatch) -> pa.Array:
-    """Which of *labels* say that nothing told of their alert before holds any more."""
+    """Which of *labels* say that earlier labels of their alert no longer hold."""
     unnamed = pc.and_(pc.is_null(labels.column("event_id")), pc.is_null(labels.column("entity")))
     of_alert = pc.and_(labels.column("withdrawn"), pc.is_valid(labels.column("alert_id")))
     return pc.and_(unnamed, of_alert)
 
 
 def withdrawals_of(told: pa.Table, ends: pa.RecordBatch) -> pa.RecordBatch:
-    """The withdrawals that *ends* of alerts make of what was *told* of these alerts.
+    """The withdrawals by which *ends* end what was *told* of the same alerts.
 
     Args:
         told: labels and withdrawals, in order of label time.
@@ -87,7 +87,7 @@ def withdrawals_of(told: pa.Table, ends: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _prefixed(column: pa.Array) -> pa.Array:
-    """Each value with its length before it, so that no two rows read alike."""
+    """Each value with its length before it, so that no two rows give the same text."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     texts = column.cast(pa.string())

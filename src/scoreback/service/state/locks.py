@@ -1,4 +1,4 @@
-"""One process at a time for one detector, whatever else runs on the same state."""
+"""Lets only one process at a time work on a detector, whatever else uses the same state."""
 
 import os
 import re
@@ -19,13 +19,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterator[None]:
     """Hold the lock *name* in *folder*; the system frees it when the process ends, killed or not.
 
-    Who holds it is written beside the lock, as trying for a lock may empty the lock's own file.
+    The holder is recorded beside the lock, as trying for a lock may empty the lock's own file.
 
     Args:
-        folder: where lock files lie.
-        name: of the lock.
-        what: what it guards, in the words of an error.
-        wait: seconds to wait for whoever holds it.
+        folder: the folder of lock files.
+        name: the lock's name.
+        what: what it guards, in words for an error.
+        wait: seconds to wait while another process holds it.
 
     Raises:
         StateError: it is held; says by which process.
@@ -46,7 +46,7 @@ def hold_lock(folder: Path, name: str, *, what: str, wait: float = 0) -> Iterato
             hint="wait until that process is done, or end it; nothing is lost",
         ) from error
     try:
-        with suppress(OSError):  # the name is for people; the lock itself holds without it
+        with suppress(OSError):  # the name is only for people; the lock holds without it
             _say(holder)
         yield
     finally:

@@ -1,6 +1,6 @@
-"""The alerts that the service closed itself: such closings say nothing about what analysts think.
+"""The alerts that the service closed itself, as such closings say nothing about analysts' views.
 
-They are known by alert, verdict and time, never by a user's name: anybody may be called as we are.
+They are recognised by alert, verdict and time, never by a user's name: anybody may have our name.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ class OwnClosure:
 
 
 def record(state: State, closures: Sequence[OwnClosure]) -> None:
-    """Remember that *closures* are ours; doing it again changes nothing.
+    """Record that *closures* are ours; a second call changes nothing.
 
-    Record a closing before it is sent, so that no crash makes a label of it, and once more where
-    the door gave it another time.
+    Record a closing before it is sent, so that no crash turns it into a label, and again if the
+    door gave it another time.
     """
     rows = [
         {

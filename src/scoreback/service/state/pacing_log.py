@@ -1,4 +1,4 @@
-"""What pacing remembers, in the state: written in the transaction that begins a step's batch."""
+"""What pacing stores in the state, in the transaction that begins a step's batch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,29 +26,29 @@ from scoreback.service.state.database import Database
 from scoreback.service.state.explored import Candidate, note_candidates
 from scoreback.times import HOUR_US, micros, moment
 
-LOOK_BACK = timedelta(days=JOINED_DAYS)  # also enough for a fortnight of days that were not quiet
-_COUNTED_FOR = timedelta(days=3)  # a day of 25 hours, in any zone, and the UTC days it touches
-_JOINED_AFTER = timedelta(hours=6)  # of event time: whatever is in doubt is younger
-_MERGED_FROM = 64  # rows; fewer are not worth joining
+LOOK_BACK = timedelta(days=JOINED_DAYS)  # also enough to hold a fortnight of days with alerts
+_COUNTED_FOR = timedelta(days=3)  # a day of 25 hours in any zone, and the UTC days it touches
+_JOINED_AFTER = timedelta(hours=6)  # of event time; whatever is in doubt is younger
+_MERGED_FROM = 64  # rows; fewer are not worth merging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacedStep:
-    """What became of a step by one model."""
+    """One model's result for a step."""
 
     version: str
     stage: Stage
     judged: Judged
-    pace: str  # digest of what the team could read
+    pace: str  # digest of what cuts depend on
     audited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    audits: tuple[Audited, ...] = ()  # drawn from what raised no alert, at the places *audited*
-    # Of a shadow: where what it alone would show is shown, and all that it alone would show.
+    audits: tuple[Audited, ...] = ()  # drawn from units without an alert, at the places *audited*
+    # Of a shadow: places of what only it would show and is shown, and all that only it would show.
     explored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     candidates: tuple[Candidate, ...] = ()
 
     @property
     def beside(self) -> tuple[Stage, NDArray[np.int64], list[float]]:
-        """What is shown beside what alerts: in which stage, where, and by which chances."""
+        """What is shown besides alerts: in which stage, at which places, and with which chances."""
         if self.stage is Stage.LIVE:
             return Stage.AUDIT, self.audited, [one.chance for one in self.audits]
         return Stage.EXPLORE, self.explored, [one.chance for one in self.candidates if one.shown]
@@ -56,7 +56,7 @@ class PacedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What a pacer goes on from."""
+    """What a pacer continues from."""
 
     past: tuple[Past, ...]
     opened: tuple[Opening, ...]
@@ -77,7 +77,7 @@ class Threshold:
 def note_steps(
     connection: sa.Connection, batch_id: str, detector: str, steps: Sequence[PacedStep]
 ) -> None:
-    """Write down *steps* of the batch, in the caller's transaction; again replaces them."""
+    """Store *steps* of the batch, in the caller's transaction; a second call replaces them."""
     for table in (tables.paced_steps, tables.paced_ticks):
         connection.execute(sa.delete(table).where(table.c.batch_id == batch_id))
     candidates = [one for step in steps for one in step.candidates]
@@ -122,17 +122,17 @@ def remembered(
     *,
     joined: bool = False,
 ) -> Remembered:
-    """What is known of *detector* for going on with *version*.
+    """What is stored of *detector* for continuing with *version*.
 
     Args:
-        database: of the state.
-        detector: whose.
-        version: of the model; what it scored in another stage counts too.
-        stage: whose alerts count as opened, by whatever version; those of a shadow, which nobody
-            is shown, count for itself alone.
-        pace: digest of what the team can read; cuts that were set for another are left out.
-        joined: what was opened in all of `LOOK_BACK` is asked for, as late hits may join it; else
-            what counts towards a day's budget.
+        database: the database of the state.
+        detector: the detector's name.
+        version: the model's version; what it scored in another stage counts too.
+        stage: the stage in which alerts count as opened, by any version; a shadow's alerts, which
+            nobody is shown, count only for itself.
+        pace: digest of what cuts depend on; cuts that were set under another are left out.
+        joined: return what was opened in all of `LOOK_BACK`, as late hits may join it; otherwise
+            only what counts towards a day's budget.
 
     Raises:
         StateError: what is stored is damaged.
@@ -180,7 +180,7 @@ def remembered(
 def thresholds(
     database: Database, detector: str, since: datetime, until: datetime
 ) -> list[Threshold]:
-    """The thresholds of live scores for events in ``[since, until)``, one an hour, ascending."""
+    """The thresholds of live scores for events in ``[since, until)``, one per hour, ascending."""
     k = tables.paced_ticks
     query = (
         sa.select(k)
@@ -194,7 +194,7 @@ def thresholds(
 
 
 def latest_threshold(database: Database, detector: str, version: str) -> Threshold | None:
-    """The threshold that live scores of *version* were last judged by; None before the first."""
+    """The threshold that last judged live scores of *version*; None before the first."""
     k = tables.paced_ticks
     mine = (k.c.detector == detector, k.c.version == version, k.c.stage == Stage.LIVE.value)
     newest = sa.select(k).where(*mine).order_by(k.c.since.desc(), k.c.id.desc()).limit(1)
@@ -204,9 +204,9 @@ def latest_threshold(database: Database, detector: str, version: str) -> Thresho
 
 
 def latest_cut(database: Database, detector: str, version: str) -> Cut | None:
-    """The cut that live scores of *version* were last judged by; None before the first.
+    """The cut that last judged live scores of *version*; None before the first.
 
-    Cuts of hours whose day had no alerts left are passed over: they say what was still shown.
+    Cuts of hours when the day had no alerts left are skipped: they only say what was still shown.
     """
     k = tables.paced_ticks
     mine = (
@@ -224,9 +224,9 @@ def latest_cut(database: Database, detector: str, version: str) -> Cut | None:
 
 
 def suppressed_since(database: Database, detector: str, since: datetime) -> int:
-    """How many live hits from *since* on joined an alert and were held back for it.
+    """How many live hits from *since* on joined an alert and so were held back.
 
-    Hours are counted whole, from the one on that *since* is in.
+    Hours are counted whole, beginning with the one that *since* is in.
 
     Raises:
         StateError: what is stored is damaged.
@@ -245,9 +245,9 @@ def suppressed_since(database: Database, detector: str, since: datetime) -> int:
 
 
 def join_old_steps(database: Database, detector: str, *, least: int = _MERGED_FROM) -> None:
-    """Make one row of the older steps of each day, version and stage.
+    """Merge the older steps of each day, version and stage into one row.
 
-    A step is written every few minutes; reading thousands of them would cost each run more than its
+    A step is written every few minutes; reading thousands of them would cost each run more than
     scoring.
     """
     t = tables.paced_steps

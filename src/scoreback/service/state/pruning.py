@@ -1,6 +1,6 @@
-"""What the state forgets by age, so that it stays as small after years as after a month.
+"""Deletes old entries from the state, so that it stays as small after years as after a month.
 
-Versions, promotions, the audit log and progress that somebody may come back to are kept for ever.
+Versions, promotions, the audit log, and progress that may be used again are kept for ever.
 """
 
 import shutil
@@ -20,20 +20,20 @@ from scoreback.service.state.scored_counts import prune_counts
 from scoreback.service.state.workspace_state import State
 from scoreback.times import MICROSECOND
 
-KEEP_BATCHES = timedelta(days=30)  # done; by the arrival of their events
-KEEP_RUNS = timedelta(days=400)  # a year's comparison; of each detector and kind the last one stays
-KEEP_REFUSED = timedelta(days=90)  # what the SIEM would not take, with reasons, to be looked at
-KEEP_TICKS = timedelta(days=400)  # thresholds, hour by hour: a year's comparison
+KEEP_BATCHES = timedelta(days=30)  # of done batches, by the arrival of their events
+KEEP_RUNS = timedelta(days=400)  # for a year's comparison; the last of each detector and kind stays
+KEEP_REFUSED = timedelta(days=90)  # what the SIEM refused, with reasons, for people to look at
+KEEP_TICKS = timedelta(days=400)  # hourly thresholds, for a year's comparison
 KEEP_COUNTS = timedelta(days=60)  # of what was scored, by hour
-KEEP_AUDITS = timedelta(days=400)  # what people were asked to look at beside alerts
-KEEP_PLANS = timedelta(days=30)  # windows of a feature plan that another has scored on from
+KEEP_AUDITS = timedelta(days=400)  # what people were asked to look at besides alerts
+KEEP_PLANS = timedelta(days=30)  # windows of a feature plan after another plan has taken over
 
-ROWS_AT_ONCE = 10_000  # deleted in one transaction: nobody else waits long
+ROWS_AT_ONCE = 10_000  # deleted per transaction, so that nobody else waits long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """How much was forgotten."""
+    """How much was deleted."""
 
     batches: int
     runs: int
@@ -46,10 +46,10 @@ class Pruned:
 
 
 def prune(state: State, now: datetime) -> Pruned:
-    """Forget what is older at *now* than it is kept; whatever is in doubt or going on stays.
+    """Delete what is older at *now* than it is kept; whatever is in doubt or in progress stays.
 
-    Cheap where there is nothing to forget. Windows of a detector that somebody works on are left
-    for another time.
+    Cheap if there is nothing to delete. Windows of a detector that another process works on are
+    left for another time.
 
     Raises:
         StateError: the state cannot be read or written.
@@ -83,7 +83,7 @@ def _runs(state: State, before: datetime) -> int:
 
 
 def _paced(state: State, before: datetime) -> int:
-    """A silent detector keeps its latest days, however long ago they were."""
+    """Delete old steps and thresholds; a silent detector keeps its latest days, however old."""
     t, k = tables.paced_steps, tables.paced_ticks
     newest = t.alias()
     latest = sa.func.max(sa.cast(newest.c.until, sa.BigInteger))
@@ -113,7 +113,7 @@ def _deleted(
 
 
 def _refused(folder: Path, before: datetime) -> int:
-    """Files are written once: they are as old as their last change."""
+    """Delete old files of refused scores; each was written once, so its last change is its age."""
     count = 0
     for path in folder.glob("*.ndjson"):
         if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before:
@@ -123,7 +123,7 @@ def _refused(folder: Path, before: datetime) -> int:
 
 
 def _plans(state: State) -> int:
-    """Forget plans of which another of the same detector has read on for `KEEP_PLANS`."""
+    """Delete plans that another plan of the same detector is `KEEP_PLANS` ahead of."""
     count = 0
     for detector in _detectors(state):
         superseded = [*_superseded(state, detector)]
@@ -132,7 +132,7 @@ def _plans(state: State) -> int:
         try:
             with state.lock(detector):
                 count += sum(_forget(state, detector, plan) for plan in superseded)
-        except StateError:  # somebody works on it: another time
+        except StateError:  # another process works on it: another time
             continue
     return count
 
@@ -147,7 +147,7 @@ def _detectors(state: State) -> list[str]:
 def _superseded(state: State, detector: str) -> Iterator[str]:
     """Plans of *detector* that are far behind another, were not the last to score, and owe nothing.
 
-    The last to score may be behind, too: its windows are filled from far back when it begins.
+    The last to score may be behind, too, as its windows are filled from far back when it begins.
     """
     t = tables.progress
     query = sa.select(t.c.plan_hash, t.c.watermark, t.c.turn, t.c.owed)
@@ -164,7 +164,7 @@ def _superseded(state: State, detector: str) -> Iterator[str]:
 
 
 def _forget(state: State, detector: str, plan_hash: str) -> bool:
-    """Forget one plan unless a batch of it is in doubt; first that it counts, then its files."""
+    """Delete one plan unless a batch of it is in doubt: first its progress, then its files."""
     t = tables.progress
     following = [batch.next_progress for batch in state.open_batches(detector)]
     if any(after is not None and after.plan_hash == plan_hash for after in following):

@@ -1,6 +1,6 @@
-"""What people decided about verdicts in quarantine, and the cases that a training found.
+"""What people decided about verdicts in quarantine, and the cases that the last training found.
 
-A decision has its time: training as of a moment goes by those that were made by then.
+Each decision has a time: training as of a moment uses those made by then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ ACCEPTED, REJECTED = "accepted", "rejected"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What somebody decided about a case; the latest counts."""
+    """What somebody decided about a case; the latest decision counts."""
 
     case_id: str
     decision: str
@@ -30,7 +30,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """A case as it was found last."""
+    """A case as it was last found."""
 
     case_id: str
     kind: str
@@ -41,7 +41,7 @@ class Noted:
 
 
 def decide(state: State, siem: str, detector: str, decision: Decision) -> None:
-    """Keep *decision*, in the audit log too."""
+    """Store *decision*, and add it to the audit log."""
     row = {
         "connection": siem, "detector": detector, "case_id": decision.case_id,
         "decision": decision.decision, "at": decision.at, "actor": decision.actor,
@@ -57,7 +57,7 @@ def decide(state: State, siem: str, detector: str, decision: Decision) -> None:
 
 
 def decisions(state: State, siem: str, detector: str, as_of: datetime) -> Mapping[str, Decision]:
-    """The latest decision on each case that was made by *as_of*."""
+    """The latest decision on each case, of those made by *as_of*."""
     t = tables.quarantine_decisions
     query = sa.select(t).where(t.c.connection == siem, t.c.detector == detector, t.c.at <= as_of)
     with state.database.reads() as connection:
@@ -72,7 +72,7 @@ def decisions(state: State, siem: str, detector: str, as_of: datetime) -> Mappin
 
 
 def note(state: State, siem: str, detector: str, kind: str, cases: Sequence[Noted]) -> None:
-    """Have *cases* be those of their *kind* that are known."""
+    """Replace the stored cases of *kind* by *cases*."""
     t = tables.quarantine_cases
     mine = (t.c.connection == siem, t.c.detector == detector, t.c.kind == kind)
     rows = [
@@ -89,7 +89,7 @@ def note(state: State, siem: str, detector: str, kind: str, cases: Sequence[Note
 
 
 def noted(state: State, siem: str, detector: str) -> Sequence[Noted]:
-    """The cases that were found last, by time."""
+    """The cases last found, by time."""
     t = tables.quarantine_cases
     query = sa.select(t).where(t.c.connection == siem, t.c.detector == detector)
     with state.database.reads() as connection:

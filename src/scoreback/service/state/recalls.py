@@ -1,10 +1,10 @@
-"""Rollbacks and the alerts that each takes back: a journal, so that one that broke off goes on.
+"""A journal of rollbacks and the alerts that each takes back, so that an interrupted one goes on.
 
 A recall is *begun* in the transaction that rolls the version back, *listed* once its alerts are
-written down, *carried out* when all of them are tagged and, where that was asked for, closed, and
-*done* once whoever asked for it was told so: who was not, and asks again, wants no second one.
-Undone, it is *undoing*, then *undone*. *abandoned* is one that broke off before another version
-took over.
+recorded, *carried out* when all of them are tagged and, if asked for, closed, and *done* once
+whoever asked for it was told so: whoever was not, and asks again, does not want a second one. When
+it is undone, it is *undoing*, then *undone*. It is *abandoned* if it was interrupted and another
+version took over.
 """
 
 import json
@@ -35,7 +35,7 @@ class RecalledAlert:
     tagged: bool = False
     closed_at: datetime | None = None
     reopened: bool = False
-    kept: str | None = None  # why it was left as it is
+    kept: str | None = None  # why it was left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Recall:
     restored: str
     at: datetime
     actor: str
-    raised_from: datetime | None  # alerts of the bad version from before are not its latest reign's
+    raised_from: datetime | None  # earlier alerts of the bad version are of an earlier reign
     close: bool
     stage: str
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Recalls:
             return [_recall(row) for row in connection.execute(query)]
 
     def alerts(self, recall: Recall) -> Sequence[RecalledAlert]:
-        """What *recall* takes back, by time."""
+        """The alerts that *recall* takes back, by time."""
         t = tables.recalled_alerts
         query = sa.select(t).where(t.c.recall == recall.recall_id)
         with self._database.reads() as connection:
@@ -100,7 +100,7 @@ class Recalls:
     def list(
         self, recall: Recall, alerts: Iterable[RecalledAlert], counts: Mapping[str, int]
     ) -> None:
-        """Write down what a recall that is begun takes back; the list does not change any more."""
+        """Record which alerts a *begun* recall takes back; the list does not change any more."""
         t, r = tables.recalled_alerts, tables.recalls
         rows = [
             {
@@ -122,7 +122,7 @@ class Recalls:
                 connection.execute(sa.insert(t), rows)
 
     def note(self, recall: Recall, alert_ids: Sequence[str], **values: object) -> None:
-        """Write down what was done to alerts of *recall*: columns of `RecalledAlert`."""
+        """Record what was done to alerts of *recall*, in columns of `RecalledAlert`."""
         t = tables.recalled_alerts
         with self._database.writes() as connection:
             for name in alert_ids:
@@ -130,7 +130,7 @@ class Recalls:
                 connection.execute(sa.update(t).where(*one).values(**values))
 
     def reach(self, recall: Recall, stage: str) -> None:
-        """Write down that *recall* has come to *stage*."""
+        """Record that *recall* has come to *stage*."""
         with self._database.writes() as connection:
             reach(connection, recall, stage)
 
@@ -156,7 +156,7 @@ def begin(
 
 
 def reach(connection: sa.Connection, recall: Recall, stage: str) -> None:
-    """Have *recall* come to *stage*, in the caller's transaction."""
+    """Record that *recall* has come to *stage*, in the caller's transaction."""
     t = tables.recalls
     connection.execute(sa.update(t).where(t.c.id == recall.recall_id).values(stage=stage))
 

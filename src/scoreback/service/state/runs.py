@@ -1,4 +1,4 @@
-"""What jobs did: each run of a detector, when, how it ended, and what it counted."""
+"""Records what jobs did: each run for a detector, when, how it ended, and what it counted."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,16 @@ class Run:
     kind: str
     started_at: datetime
     ended_at: datetime | None
-    # stopped: asked to, between two steps; lost: its process was killed
+    # stopped: asked to end, between two steps; lost: its process was killed
     status: Literal["running", "done", "failed", "stopped", "lost"]
     counts: Mapping[str, float]
     error: str | None
 
 
 def start_run(state: State, detector: str, kind: str, at: datetime) -> int:
-    """Write down that a run began; its id. Call it while holding that job of the detector.
+    """Record that a run began; return its id. Call it while holding the lock of that job.
 
-    Whatever of its kind is still called running was killed, as the lock is ours: it becomes lost.
+    As the lock is ours, any run of that kind still listed as running was killed: it becomes lost.
     """
     t = tables.runs
     mine = (t.c.detector == detector, t.c.kind == kind)
@@ -56,10 +56,10 @@ def end_run(
     counts: Mapping[str, float] | None = None,
     error: str | None = None,
 ) -> None:
-    """Write down how the run ended.
+    """Record how the run ended.
 
     Raises:
-        StateError: no such run is going on.
+        StateError: no such run is in progress.
     """
     t = tables.runs
     ended = sa.update(t).where(t.c.id == run_id, t.c.status == "running")
@@ -73,7 +73,7 @@ def end_run(
 
 
 def stop_run(state: State, detector: str, kind: str, at: datetime) -> None:
-    """Write down that the run that is going on was given up, as its process ends now."""
+    """Record that the run in progress was given up, as its process ends now."""
     t = tables.runs
     mine = (t.c.detector == detector, t.c.kind == kind, t.c.status == "running")
     with state.database.writes() as connection:
@@ -87,7 +87,7 @@ def runs(
     *,
     kind: str | None = None,
 ) -> Sequence[Run]:
-    """Runs, newest first."""
+    """The runs, newest first."""
     t = tables.runs
     query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
     if detector is not None:

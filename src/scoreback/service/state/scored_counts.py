@@ -1,7 +1,7 @@
-"""What was scored, counted by version and hour in the bins that training left.
+"""Counts of what was scored, by version and hour, in the bins from training.
 
-Counts of a step are added as its batch begins, in one transaction: from then on nothing keeps it
-from being published, and nothing begins it a second time.
+A step's counts are added as its batch begins, in one transaction: after that the batch is certain
+to be published, and cannot begin a second time.
 """
 
 import json
@@ -22,7 +22,7 @@ ColumnCounts = Mapping[str, Sequence[int]]  # column → how many rows in each b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredHour:
-    """What one version scored in the steps whose newest event is of one hour."""
+    """What one version scored in steps whose newest event lies in one hour."""
 
     version: str
     hour: datetime
@@ -74,7 +74,7 @@ def counts_of(
 
 
 def newest_event(state: State, detector: str, version: str | None = None) -> datetime | None:
-    """The time of the newest event that *version*, or any, scored; None where none is known."""
+    """The time of the newest event that *version*, or any version, scored; None if unknown."""
     t = tables.scored_counts
     query = sa.select(sa.func.max(t.c.newest_event)).where(t.c.detector == detector)
     if version is not None:
@@ -85,7 +85,7 @@ def newest_event(state: State, detector: str, version: str | None = None) -> dat
 
 
 def first_hour(state: State, detector: str) -> datetime | None:
-    """The first hour that is counted of *detector*; None where none is."""
+    """The first hour counted for *detector*; None without any."""
     t = tables.scored_counts
     query = sa.select(sa.func.min(t.c.hour)).where(t.c.detector == detector)
     with state.database.reads() as connection:
@@ -103,7 +103,7 @@ def counted_hours(state: State, detector: str, window: TimeWindow) -> list[datet
 
 
 def scored_since(state: State, detector: str, since: datetime) -> int:
-    """How many rows any version scored in the hours from *since* on."""
+    """How many rows all versions scored in the hours from *since* on."""
     t = tables.scored_counts
     query = sa.select(t).where(t.c.detector == detector, t.c.hour >= since)
     with state.database.reads() as connection:
@@ -112,7 +112,7 @@ def scored_since(state: State, detector: str, since: datetime) -> int:
 
 
 def summed(parts: Sequence[ColumnCounts]) -> dict[str, Sequence[int]]:
-    """Counts of several hours of one version, added up."""
+    """The sum of the counts of several hours of one version."""
     total: dict[str, Sequence[int]] = {}
     for part in parts:
         for name, bins in part.items():
@@ -122,7 +122,7 @@ def summed(parts: Sequence[ColumnCounts]) -> dict[str, Sequence[int]]:
 
 
 def prune_counts(state: State, before: datetime) -> int:
-    """Forget the hours before *before*; how many rows that were."""
+    """Delete the hours before *before*; return how many rows that were."""
     t = tables.scored_counts
     with state.database.writes() as connection:
         return int(connection.execute(sa.delete(t).where(t.c.hour < before)).rowcount)

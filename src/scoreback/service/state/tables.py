@@ -23,7 +23,7 @@ class Moment(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
-        """Microseconds of *value*; a naive time is a mistake of the caller."""
+        """Microseconds of *value*; a naive time is a bug in the caller."""
         return None if value is None else micros(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
@@ -32,10 +32,10 @@ class Moment(sa.TypeDecorator[datetime]):
 
 
 def from_json(adapter: TypeAdapter[_Value], text: str, what: str) -> _Value:
-    """The value that the JSON *text* of *what* holds.
+    """Parse the JSON *text* of *what*.
 
     Raises:
-        StateError: it is not JSON, or not of the form that belongs there.
+        StateError: it is not JSON, or not of the expected form.
     """
     try:
         return adapter.validate_json(text)
@@ -70,10 +70,10 @@ versions = sa.Table(
     sa.Column("parent", sa.Text),
     sa.Column("row_hash", sa.Text, nullable=False),
     sa.Column("metrics", sa.Text, nullable=False),
-    sa.Column("trained_because", sa.Text),  # null: not known
+    sa.Column("trained_because", sa.Text),  # null: unknown
     sa.UniqueConstraint("detector", "number"),
 )
-# Two champions of one detector would be two rules for the same alerts.
+# Two champions of one detector would give two rules for the same alerts.
 sa.Index(
     "ix_versions_champion",
     versions.c.detector,
@@ -132,31 +132,31 @@ progress = sa.Table(
     sa.Column("segments", sa.Text, nullable=False),
     sa.Column("pending", sa.Text),
     sa.Column("owed", sa.Text),
-    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # counts up for a detector
-    sa.Column("selection", sa.Text),  # null: written by a version that did not keep it
-    sa.Column("events", sa.Integer),  # null: likewise
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # counts up per detector
+    sa.Column("selection", sa.Text),  # null: the version that wrote it did not store it
+    sa.Column("events", sa.Integer),  # null: the same
 )
 
 batches = sa.Table(
     "batches",
     METADATA,
     sa.Column("batch_id", sa.Text, primary_key=True),
-    sa.Column("begun", sa.Integer, nullable=False),  # counts up: batches are resolved in this order
+    sa.Column("begun", sa.Integer, nullable=False),  # counts up; batches are resolved in this order
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("since", Moment, nullable=False),
     sa.Column("until", Moment, nullable=False),
     sa.Column("status", sa.Text, nullable=False),  # begun, sent, done
-    sa.Column("sent_at", Moment),  # null: not yet, or before this was kept
+    sa.Column("sent_at", Moment),  # null: not yet, or sent before this was stored
     sa.Column("outbox", sa.Text, nullable=False),
     sa.Column("next_state", sa.Text),  # null once it was sent
     sa.Index(None, "detector", "status", "begun"),
     sa.Index(None, "detector", "sent_at"),
-    sa.Index(None, "begun"),  # the newest is asked for at each batch
+    sa.Index(None, "begun"),  # each batch asks for the newest one
     sa.Index(None, "status", "until"),  # the old ones are pruned
 )
 
-# What stands in a SIEM because of us: who finds it gone there knows that somebody took it away.
+# What we put into a SIEM: if it is gone there, somebody removed it.
 deployed = sa.Table(
     "deployed",
     METADATA,
@@ -166,7 +166,7 @@ deployed = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
-# Rows are added and never changed. The key is a digest of what makes a label the same for ever.
+# Rows are added and never changed. The key is a digest that identifies a label for ever.
 label_ledger = sa.Table(
     "label_ledger",
     METADATA,
@@ -186,7 +186,7 @@ label_ledger = sa.Table(
     sa.Column("alert_id", sa.Text),
     sa.Column("rule", sa.Text),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
-    sqlite_with_rowid=False,  # one tree in the order of reading
+    sqlite_with_rowid=False,  # one tree, in the order of reading
 )
 
 label_syncs = sa.Table(
@@ -206,7 +206,7 @@ own_closures = sa.Table(
     sa.Column("closed_at", Moment, primary_key=True, autoincrement=False),
 )
 
-# Verdicts that are doubted: what people decided, and what was found last.
+# Verdicts in doubt: what people decided, and the cases found last.
 quarantine_decisions = sa.Table(
     "quarantine_decisions",
     METADATA,
@@ -234,7 +234,7 @@ quarantine_cases = sa.Table(
     sa.Column("labels", sa.Integer, nullable=False),
 )
 
-# A rollback that takes alerts of the bad version back, and how far it got.
+# A rollback that takes back alerts of the bad version, and how far it got.
 recalls = sa.Table(
     "recalls",
     METADATA,
@@ -245,10 +245,10 @@ recalls = sa.Table(
     sa.Column("restored", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("raised_from", Moment),  # null: whatever the bad version raised
+    sa.Column("raised_from", Moment),  # null: all alerts of the bad version
     sa.Column("close", sa.Boolean, nullable=False),
     sa.Column("stage", sa.Text, nullable=False),  # see scoreback.service.state.recalls
-    sa.Column("counts", sa.Text, nullable=False),  # of alerts that are not recalled, as JSON
+    sa.Column("counts", sa.Text, nullable=False),  # of alerts that are not taken back, as JSON
     sa.Index(None, "detector", "id"),
 )
 
@@ -262,9 +262,9 @@ recalled_alerts = sa.Table(
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("restored_score", sa.Float, nullable=False),  # what the restored version says of it
     sa.Column("tagged", sa.Boolean, nullable=False),  # by us, and the tag is still there
-    sa.Column("closed_at", Moment),  # by us, and not opened again by us
+    sa.Column("closed_at", Moment),  # by us, and not reopened by us
     sa.Column("reopened", sa.Boolean, nullable=False),  # by us
-    sa.Column("kept", sa.Text),  # why it was left as it is, if it was
+    sa.Column("kept", sa.Text),  # why it was left alone, if it was
 )
 
 # Rows are added and never changed: the latest of a detector's key is in force.
@@ -274,16 +274,16 @@ overrides = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),  # dotted, as in the file
-    sa.Column("value", sa.Text),  # as the file writes it; null: the file's own again
+    sa.Column("value", sa.Text),  # as in the file; null: the file's own again
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),  # a connection whose pages it came from, or ours
+    sa.Column("source", sa.Text, nullable=False),  # the connection of its settings page, or ours
     sa.UniqueConstraint("source", "detector", "key", "at", "author"),
     sa.Index(None, "detector", "key", "at"),
 )
 
-# The operating point of a version from a time on: why alerts are as they are.
+# The operating point of a version from a time on: it explains the alerts.
 operating_points = sa.Table(
     "operating_points",
     METADATA,
@@ -297,7 +297,7 @@ operating_points = sa.Table(
     sa.Index(None, "detector", "id"),
 )
 
-# What pacing remembers of each step: written with the step's batch, or not at all.
+# What pacing stores for each step: written with the step's batch, or not at all.
 paced_steps = sa.Table(
     "paced_steps",
     METADATA,
@@ -325,12 +325,12 @@ paced_ticks = sa.Table(
     sa.Column("share", sa.Float, nullable=False),
     sa.Column("left_over", sa.Float, nullable=False),  # of the budget, when the tick began
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("pace", sa.Text, nullable=False),  # digest of what the team could read then
+    sa.Column("pace", sa.Text, nullable=False),  # digest of what cuts depended on then
     sa.Index(None, "batch_id"),
     sa.Index(None, "detector", "since"),
 )
 
-# What was drawn from what raised no alert, to be looked at: written with the step's batch.
+# Units without an alert, drawn to be looked at: written with the step's batch.
 audits = sa.Table(
     "audits",
     METADATA,
@@ -338,9 +338,9 @@ audits = sa.Table(
     sa.Column("version", sa.Text, primary_key=True),
     sa.Column("event_id", sa.Text, primary_key=True),
     sa.Column("batch_id", sa.Text, nullable=False),
-    sa.Column("counted_at", Moment, nullable=False),  # the moment that its day is told by
+    sa.Column("counted_at", Moment, nullable=False),  # the time that decides its day
     sa.Column("score", sa.Float, nullable=False),
-    sa.Column("chance", sa.Float, nullable=False),  # of its stratum to be drawn
+    sa.Column("chance", sa.Float, nullable=False),  # chance of its stratum to be drawn
     sa.Index(None, "batch_id"),
     sa.Index(None, "detector", "counted_at"),
 )
@@ -351,9 +351,9 @@ explored = sa.Table(
     METADATA,
     sa.Column("detector", sa.Text, primary_key=True),
     sa.Column("event_id", sa.Text, primary_key=True),
-    sa.Column("version", sa.Text, nullable=False),  # of the shadow
+    sa.Column("version", sa.Text, nullable=False),  # the shadow's
     sa.Column("batch_id", sa.Text, nullable=False),
-    sa.Column("counted_at", Moment, nullable=False),  # the moment that its day is told by
+    sa.Column("counted_at", Moment, nullable=False),  # the time that decides its day
     sa.Column("event_time", Moment, nullable=False),
     sa.Column("entity", sa.BigInteger, nullable=False),  # code; -1: absent
     sa.Column("score", sa.Float, nullable=False),
@@ -363,22 +363,22 @@ explored = sa.Table(
     sa.Index(None, "detector", "counted_at"),
 )
 
-# What became of comparing a shadow with the champion: rows are added and never changed.
+# Results of comparing shadows with the champion: rows are added and never changed.
 gate_verdicts = sa.Table(
     "gate_verdicts",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("detector", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
-    sa.Column("against", sa.Text, nullable=False),  # the champion of the time
+    sa.Column("against", sa.Text, nullable=False),  # the champion at the time
     sa.Column("at", Moment, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),  # its numbers, as JSON
+    sa.Column("body", sa.Text, nullable=False),  # its figures, as JSON
     sa.Index(None, "detector", "id"),
 )
 
-# What was scored, counted in the bins of the version that scored it; kept for a while by hour.
+# What was scored, counted in the bins of the version that scored it; kept by hour for a while.
 scored_counts = sa.Table(
     "scored_counts",
     METADATA,

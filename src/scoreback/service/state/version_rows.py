@@ -1,4 +1,4 @@
-"""Rows of versions within one transaction: read, given another status, told to the audit log."""
+"""Rows of versions within one transaction: reads them, changes their status, and logs it."""
 
 import json
 import math
@@ -17,8 +17,8 @@ _METRICS: TypeAdapter[dict[str, float | None]] = TypeAdapter(dict[str, float | N
 
 
 def row_of(version: ModelVersion) -> dict[str, object]:
-    """*version* as the table has it, but for its number."""
-    # JSON has no NaN: a figure that does not exist is null.
+    """*version* as a row of the table, without its number."""
+    # JSON has no NaN: a figure that does not exist is stored as null.
     metrics = {name: v if math.isfinite(v) else None for name, v in version.metrics.items()}
     return {
         "detector": version.detector,
@@ -36,7 +36,7 @@ def row_of(version: ModelVersion) -> dict[str, object]:
 
 
 def version_of(row: sa.Row[tuple[object, ...]]) -> ModelVersion:
-    """The version of a *row*."""
+    """The version that a *row* holds."""
     values = dict(row._mapping)
     del values["number"]
     what = f"version {values['version']} of {values['detector']!r}"
@@ -62,7 +62,7 @@ def champion_row(connection: sa.Connection, detector: str) -> sa.Row[tuple[objec
 
 
 def stored(connection: sa.Connection, detector: str, version: str) -> ModelVersion:
-    """The version, or `StateError` with those that there are."""
+    """The stored version, or `StateError` with the versions that exist."""
     t = tables.versions
     query = sa.select(t).where(t.c.detector == detector, t.c.version == version)
     row = connection.execute(query).one_or_none()
@@ -81,7 +81,7 @@ def _listed(connection: sa.Connection, detector: str) -> str:
 
 
 def _instead(connection: sa.Connection, detector: str, *, but: str) -> str:
-    """What to do where no rollback leads anywhere: a version to promote that is not *but*."""
+    """What to do if no rollback is possible: name a version to promote that is not *but*."""
     t = tables.versions
     query = sa.select(t.c.version).where(t.c.detector == detector, t.c.version != but)
     found = connection.execute(query.order_by(t.c.number.desc()).limit(10)).scalars()
@@ -91,14 +91,14 @@ def _instead(connection: sa.Connection, detector: str, *, but: str) -> str:
 
 
 def top_step(connection: sa.Connection, detector: str) -> sa.Row[tuple[object, ...]] | None:
-    """The step that made the champion of now; its ``below`` is where a rollback leads."""
+    """The step that made the current champion; its ``below`` is where a rollback leads."""
     p = tables.promotions
     query = sa.select(p).where(p.c.detector == detector).order_by(p.c.id.desc()).limit(1)
     return connection.execute(query).one_or_none()
 
 
 def refuse_if_later(connection: sa.Connection, seen: ModelVersion) -> None:
-    """Raise `StateError` where another version scores by now than was *seen* to."""
+    """Raise `StateError` if another version than *seen* is champion by now."""
     top = top_step(connection, seen.detector)
     if top is None or top.version == seen.version:
         return
@@ -113,7 +113,7 @@ def refuse_if_later(connection: sa.Connection, seen: ModelVersion) -> None:
 def earlier_steps(
     connection: sa.Connection, detector: str
 ) -> tuple[sa.Row[tuple[object, ...]], sa.Row[tuple[object, ...]]]:
-    """The step that made the champion of now, and the one that a rollback leads to."""
+    """The step that made the current champion, and the one that a rollback leads to."""
     top = top_step(connection, detector)
     if top is None or top.below is None:
         found = f"{top.version} is the first" if top is not None else "none was promoted"
@@ -126,7 +126,7 @@ def earlier_steps(
 
 
 def crown(connection: sa.Connection, version: ModelVersion) -> None:
-    """Let *version* be the champion, and the one before it retired."""
+    """Make *version* the champion, and retire the one before it."""
     t = tables.versions
     mine = t.c.detector == version.detector
     retire = sa.update(t).where(mine, t.c.status == "champion").values(status="retired")
@@ -144,7 +144,7 @@ def retire_logged(
 
 
 def set_status(connection: sa.Connection, version: ModelVersion, status: VersionStatus) -> None:
-    """Give *version* that *status*, whatever it had."""
+    """Give *version* that *status*, whatever it had before."""
     t = tables.versions
     mine = (t.c.detector == version.detector, t.c.version == version.version)
     connection.execute(sa.update(t).where(*mine).values(status=status))
@@ -158,7 +158,7 @@ def add_step(
     at: datetime,
     below: int | None,
 ) -> None:
-    """Put a step on the stack of promotions; *below* is where a rollback of it leads."""
+    """Put a step on the stack of promotions; *below* is where rolling it back leads."""
     adding = sa.insert(tables.promotions).values(
         detector=version.detector, version=version.version, kind=kind, actor=by, at=at, below=below
     )

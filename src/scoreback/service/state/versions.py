@@ -1,9 +1,9 @@
-"""Versions of a detector's model: registered, promoted, rolled back; all of it in the audit log.
+"""Versions of a detector's model: registers, promotes and rolls them back, and logs all of it.
 
-One version of a detector at most is the champion: its scores raise alerts. A few beside it are
-shadows: they score the same events and raise nothing. Promotions form a stack; a promotion puts a
-version on top, a rollback takes the top away, so that it leads to what scored before, step by step,
-and can itself be undone by promoting again.
+At most one version of a detector is the champion: its scores raise alerts. A few beside it are
+shadows: they score the same events and raise nothing. Promotions form a stack: a promotion puts a
+version on top, and a rollback takes the top away. So rollbacks lead back step by step through what
+scored before, and can be undone by promoting again.
 """
 
 import builtins
@@ -21,19 +21,19 @@ from scoreback.service.state import version_rows as rows
 from scoreback.service.state.workspace_state import State
 
 SERVICE = "scoreback"  # the actor of what no person did
-MOST_SHADOWS = 2  # each costs a part of every run
+MOST_SHADOWS = 2  # each adds to the cost of every run
 
-Beside = Callable[[sa.Connection], None]  # what is done in the same transaction
+Beside = Callable[[sa.Connection], None]  # what to do in the same transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reign:
-    """How long the champion has been it."""
+    """Since when the champion is champion."""
 
     version: str
     since: datetime
     first: bool  # it never scored before
-    goes_on: bool  # as a rollback was undone
+    goes_on: bool  # because a rollback was undone
 
 
 class Versions:
@@ -55,9 +55,9 @@ class Versions:
         metrics: Mapping[str, float],
         because: str = "",
     ) -> ModelVersion:
-        """Add a candidate under the detector's next number; its parent is the champion of now.
+        """Add a candidate under the detector's next number; its parent is the current champion.
 
-        An artefact equal to that of the newest version is that version: nothing is added.
+        If the artefact equals that of the newest version, this returns that and adds nothing.
         """
         with self._database.writes() as connection:
             newest = rows.newest(connection, detector)
@@ -104,10 +104,10 @@ class Versions:
             return rows.stored(connection, detector, version)
 
     def named(self, detector: str, given: str) -> ModelVersion:
-        """The version that *given* means: its name, its number as in ``v2``, or its name's start.
+        """The version called *given*: its name, its number as in ``v2``, or its name's beginning.
 
         Raises:
-            StateError: it means none, or more than one; says which there are.
+            StateError: it names none, or more than one; says which there are.
         """
         found = self.list(detector)
         exact = [one for one in found if given in (one.version, one.version.partition("-")[0])]
@@ -122,7 +122,7 @@ class Versions:
         )
 
     def champion(self, detector: str) -> ModelVersion | None:
-        """The version that scores, or None when none was promoted yet."""
+        """The version that scores; None if none was promoted yet."""
         with self._database.reads() as connection:
             row = rows.champion_row(connection, detector)
             return None if row is None else rows.version_of(row)
@@ -168,18 +168,18 @@ class Versions:
         instead_of: ModelVersion | None = None,
         beside: Beside | None = None,
     ) -> ModelVersion:
-        """Let *version* score; the champion before it retires. Promoting the champion is fine.
+        """Let *version* score; the previous champion retires. Promoting the champion is no error.
 
         Args:
-            detector: whose version.
-            version: its name.
-            by: who does it, for the audit log.
-            at: when.
-            instead_of: the champion that somebody looked at before they decided; None: whoever.
-            beside: done in the same transaction, unless *version* is the champion already.
+            detector: the version's detector.
+            version: the version's name.
+            by: who promotes it, for the audit log.
+            at: the time of the promotion.
+            instead_of: the champion that the decision was based on; None: any.
+            beside: called in the same transaction, unless *version* is the champion already.
 
         Raises:
-            StateError: there is no such version, or another than *instead_of* scores by now:
+            StateError: there is no such version, or the champion is no longer *instead_of*, as
                 somebody else was quicker; nothing is changed.
         """
         with self._database.writes() as connection:
@@ -199,13 +199,13 @@ class Versions:
             return rows.stored(connection, detector, version)
 
     def shadow(self, detector: str, version: str, *, by: str, at: datetime) -> ModelVersion:
-        """Let *version* score beside the champion; again is not an error.
+        """Let *version* score beside the champion; a second call is no error.
 
-        Of more than `MOST_SHADOWS` the oldest retires.
+        If there are more than `MOST_SHADOWS`, the oldest retires.
 
         Raises:
-            StateError: there is no such version, it is the champion, or no version scores that it
-                could be beside; nothing is changed.
+            StateError: there is no such version, it is the champion, or there is no champion that
+                it could score beside; nothing is changed.
         """
         with self._database.writes() as connection:
             found = rows.stored(connection, detector, version)
@@ -238,9 +238,9 @@ class Versions:
         reason: str,
         beside: Beside | None = None,
     ) -> ModelVersion:
-        """Let *version*, which is not the champion, score no more; the *reason* is kept.
+        """Let *version*, which is not the champion, score no more; the *reason* is stored.
 
-        What is to be done in the same transaction, if anything, is *beside*.
+        *beside*, if given, is called in the same transaction.
 
         Raises:
             StateError: there is no such version, or it is the champion; nothing is changed.
@@ -264,13 +264,13 @@ class Versions:
         """Let the version that scored before the champion score again.
 
         Args:
-            detector: whose versions.
-            by: who does it, for the audit log.
-            at: when.
-            beside: done in the same transaction.
+            detector: the detector's name.
+            by: who rolls back, for the audit log.
+            at: the time of the rollback.
+            beside: called in the same transaction.
 
         Raises:
-            StateError: none scored before it; nothing is changed.
+            StateError: no version scored before it; nothing is changed.
         """
         with self._database.writes() as connection:
             top, target = rows.earlier_steps(connection, detector)
@@ -285,7 +285,7 @@ class Versions:
     def undo_rollback(
         self, detector: str, version: str, *, by: str, at: datetime, beside: Beside
     ) -> ModelVersion:
-        """Let *version*, which was rolled back, score again; *beside* in the same transaction.
+        """Let *version*, which was rolled back, score again; call *beside* in the same transaction.
 
         Raises:
             StateError: there is no such version; nothing is changed.

@@ -1,9 +1,9 @@
 """The service's own state: one folder with a database, locks and an outbox.
 
-What is scored exactly once rests on two tables. ``progress`` says up to which arrival time events
-were read and which window segments count; ``batches`` says which writes were begun, sent or done.
-`mark_sent` changes both in one transaction, so that after a crash either the batch is in doubt and
-the progress the old one, or the batch is sent and the progress the new one.
+Scoring each event exactly once rests on two tables. ``progress`` says up to which arrival time
+events were read and which window segments are in use; ``batches`` says which writes were begun,
+sent or done. `mark_sent` changes both in one transaction, so that after a crash either the batch is
+in doubt and the progress is the old one, or the batch is sent and the progress is the new one.
 """
 
 import threading
@@ -35,7 +35,7 @@ from scoreback.service.state.pacing_log import PacedStep, note_steps
 
 
 class State:
-    """Everything the service remembers; use as a context manager."""
+    """Everything that the service stores; use it as a context manager."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         """Wrap an open *database* in *folder*; callers use `open`."""
@@ -45,9 +45,9 @@ class State:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the state in *folder*, made when it is not there, brought up to date when it is old.
+        """Open the state in *folder*; create it if it is not there, migrate it if it is old.
 
-        The folders in it are made after the database: where they are and it is not, it was lost.
+        The folders in it are created after the database: if they are there without it, it was lost.
 
         Raises:
             StateError: it is gone, damaged, written by a newer version, or cannot be written.
@@ -71,7 +71,7 @@ class State:
         return cls(folder, database)
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """The state itself."""
         return self
 
     def __exit__(
@@ -80,40 +80,40 @@ class State:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.close()
 
     def close(self) -> None:
-        """Let go of the database; safe to call twice."""
+        """Close the database; safe to call twice."""
         self.database.close()
 
     @property
     def outbox(self) -> Path:
-        """Folder of files that are about to be written to the SIEM."""
+        """The folder of files that are about to be written to the SIEM."""
         return self.folder / "outbox"
 
     @property
     def windows(self) -> Path:
-        """Folder of window state: one folder per detector, one per feature plan in it."""
+        """The folder of window state: one folder per detector, one per feature plan in it."""
         return self.folder / "windows"
 
     @property
     def refused(self) -> Path:
-        """Folder of what the SIEM would not take; made when there is something."""
+        """The folder of what the SIEM refused; created when there is something."""
         return self.folder / "refused"
 
     @contextmanager
     def lock(self, detector: str, job: str = "score", *, wait: float = 0) -> Iterator[None]:
-        """Hold a *job* of *detector* alone; let go of when the process ends, however it ends.
+        """Hold a *job* of *detector* alone; released when the process ends, however it ends.
 
         Each kind of job has its own lock, so that scoring does not wait for a training of hours,
-        and what an admin does (`CONTROL`) not for a scoring of hours. A thread that holds one
-        already goes on.
+        and what an admin does (`CONTROL`) does not wait for a scoring run of hours. A thread that
+        holds the lock already goes on.
 
         Args:
-            detector: whom nobody else shall work on.
-            job: in which regard.
-            wait: seconds to wait for whoever does.
+            detector: the detector that nobody else may work on.
+            job: the kind of job that nobody else may do.
+            wait: seconds to wait for another holder.
 
         Raises:
             StateError: another process, or another thread, holds it; says which process.
@@ -162,9 +162,9 @@ class State:
         paced: Sequence[PacedStep] = (),
         first: Callable[[sa.Connection], None] | None = None,
     ) -> None:
-        """Write down that *batch* will be sent, and which cuts *paced* it; again replaces it.
+        """Record that *batch* will be sent, and which cuts *paced* it; a second call replaces it.
 
-        The *first* time only, that is done in the same transaction.
+        *first* is called in the same transaction, but only the first time.
         """
         t = tables.batches
         row = {
@@ -189,7 +189,7 @@ class State:
             note_steps(connection, batch.batch_id, batch.detector, paced)
 
     def open_batches(self, detector: str) -> Sequence[Batch]:
-        """Batches of *detector* that are not done, in the order of their begin."""
+        """Batches of *detector* that are not done, in the order in which they were begun."""
         t = tables.batches
         mine = (t.c.detector == detector, t.c.status.in_(("begun", "sent")))
         with self.database.reads() as connection:
@@ -197,7 +197,7 @@ class State:
         return [batch_of(row) for row in rows]
 
     def last_sent(self, detector: str) -> datetime | None:
-        """When a batch of *detector* was last sent; None where none is known to have been."""
+        """When a batch of *detector* was last sent; None if no time is known."""
         t = tables.batches
         query = sa.select(t.c.sent_at).where(t.c.detector == detector, t.c.sent_at.is_not(None))
         with self.database.reads() as connection:
@@ -207,14 +207,14 @@ class State:
         return found
 
     def send_again(self, batch_id: str, at: datetime) -> None:
-        """Write down that what is missing of a sent batch is about to be sent *at* that time."""
+        """Record that the missing part of a sent batch is about to be sent *at* that time."""
         t = tables.batches
         again = sa.update(t).where(t.c.batch_id == batch_id, t.c.status == "sent")
         with self.database.writes() as connection:
             connection.execute(again.values(sent_at=at))
 
     def finish_batch(self, batch_id: str) -> None:
-        """Write down that all of a sent batch is there."""
+        """Record that all of a sent batch is there."""
         t = tables.batches
         done = sa.update(t).where(t.c.batch_id == batch_id, t.c.status == "sent")
         with self.database.writes() as connection:
@@ -223,13 +223,13 @@ class State:
     def mark_sent(
         self, batch_id: str, progress: Progress, *, at: datetime, done: bool = False
     ) -> None:
-        """Mark the batch as sent *at* that time and make *progress* the current one, or neither.
+        """Mark the batch as sent *at* that time and make *progress* current; both or neither.
 
         Args:
-            batch_id: of a batch that is begun.
-            progress: what follows it.
+            batch_id: the id of a batch that is begun.
+            progress: the progress that follows it.
             at: when it was sent.
-            done: it is known to be there, too.
+            done: whether it is known to be there, too.
 
         Raises:
             StateError: no such batch is begun; nothing is changed.
@@ -266,8 +266,8 @@ class State:
             connection.execute(adding.on_conflict_do_update(["detector", "plan_hash"], set_=row))
 
 
-PATIENCE = 60.0  # seconds that a person's command waits for another that changes the same
-CONTROL = "control"  # the job of changing which version scores, and what stands in the SIEM
+PATIENCE = 60.0  # seconds that a person's command waits for another that changes the same thing
+CONTROL = "control"  # the job of changing which version scores, and what is in the SIEM
 _LOCKED = {
     "score": "detector {!r}",
     "train": "training of {!r}",

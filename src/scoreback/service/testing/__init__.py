@@ -1,1 +1,1 @@
-"""Tests of detectors: fixture events, and what is expected of them; no SIEM is asked."""
+"""Tests of detectors: fixture events, and what is expected of them; no SIEM is contacted."""

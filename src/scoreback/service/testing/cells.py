@@ -1,4 +1,4 @@
-"""The feature rows of a test's events: the same cells as training and scoring make of them."""
+"""The feature rows of a test's events: with the same cells as in training and scoring."""
 
 from dataclasses import dataclass
 
@@ -18,17 +18,17 @@ from scoreback.times import moment
 
 @dataclass(frozen=True, slots=True)
 class FixtureRows:
-    """Feature rows of the units of a test, in order of time, then id."""
+    """Feature rows of the units of a test, in order of time, then of id."""
 
     table: pa.Table  # `whole_history.IDENTITY`, then one column per feature
-    entities: pa.Array  # of each row; null where it has none
+    entities: pa.Array  # the entity of each row; null without one
     places: dict[str, int]  # event → row of its unit
-    names: list[str]  # of each row, as the test calls it: the first of its events
+    names: list[str]  # the test's name for each row: its first event
     left_out: frozenset[str]  # events that belong to no unit: late, or without the group's fields
 
 
 def cell(rows: FixtureRows, event: str, feature: str) -> float | str | None:
-    """The cell of *feature* in the row of the unit of *event*; None where it is missing."""
+    """The cell of *feature* in the row of *event*'s unit; None where it is missing."""
     place = rows.table.schema.get_all_field_indices(feature)[-1]  # features come last
     found: float | str | None = rows.table.column(place)[rows.places[event]].as_py()
     return found
@@ -64,7 +64,7 @@ def fixture_rows(detector: Detector, events: EventBatch) -> FixtureRows:
 def _units(
     detector: Detector, events: EventBatch
 ) -> tuple[list[EventBatch], dict[str, str | None]]:
-    """The units of *events*, and the unit of each; in the order of the events."""
+    """The units of *events*, and the unit of each event, in the order of the events."""
     ids: list[str] = events.batch["event_id"].to_pylist()
     plan = UnitPlan.of(detector)
     if plan is None:

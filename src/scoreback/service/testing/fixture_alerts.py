@@ -1,8 +1,8 @@
-"""What a model says of a test's units: scores, alerts at its own threshold, and reasons.
+"""What a model makes of a test's units: scores, alerts at its own threshold, and reasons.
 
-The threshold is the one that the model was born with, or the detector's floor where that is higher:
-nothing is paced by days before, so the same fixture gives the same alerts for ever. Cap and
-throttle hold as they do in the SIEM.
+The threshold is the model's from training, or the detector's floor where that is higher: earlier
+days do not pace it, so the same fixture gives the same alerts for ever. Cap and throttle hold as
+they do in the SIEM.
 """
 
 import json
@@ -25,12 +25,12 @@ from scoreback.suppression import opened_by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a model says of each unit, in the order of the rows."""
+    """What a model makes of each unit, in the order of the rows."""
 
     scores: Floats
     threshold: float
     hits: NDArray[np.bool_]  # at or above the threshold
-    opener: NDArray[np.int64]  # row of the unit that opened the alert of a hit; -1 of others
+    opener: NDArray[np.int64]  # row of the unit that opened a hit's alert; -1 for other units
 
     @property
     def opens(self) -> NDArray[np.bool_]:
@@ -39,7 +39,7 @@ class Said:
 
 
 def said_of(detector: Detector, artifact: Artifact, rows: pa.Table, entities: pa.Array) -> Said:
-    """What *artifact* says of feature *rows* of *detector*, by time, and of their *entities*."""
+    """What *artifact* makes of feature *rows* of *detector*, by time, with their *entities*."""
     scores = Scorer(artifact).score(rows).scores
     cut = Cut(artifact.manifest.threshold).at_least(detector.alerts.least_precision)
     hits = cut.passes(scores, np.zeros(len(scores)))
@@ -57,6 +57,6 @@ def said_of(detector: Detector, artifact: Artifact, rows: pa.Table, entities: pa
 
 
 def reasons_of(artifact: Artifact, rows: pa.Table) -> list[list[str]]:
-    """The features that are reasons of each of *rows*, the strongest first."""
+    """The features that are reasons for each of *rows*, the strongest first."""
     told = [json.loads(one) for one in Scorer(artifact).reasons(rows)]
     return [[item["feature"] for item in one if "feature" in item] for one in told]

@@ -25,7 +25,7 @@ from scoreback.regular_file import read_regular
 from scoreback.times import micros, moment, span
 from scoreback.timestamps import FORMATS, TimeReader
 
-MOST_EVENTS = 100_000  # of one test: it is a fixture, no history
+MOST_EVENTS = 100_000  # per test: this is a fixture, not a history
 LARGEST_FILE = 64 * 1024 * 1024
 
 _REPEAT = {"repeat", "every", "event"}
@@ -33,17 +33,17 @@ _REPEAT = {"repeat", "every", "event"}
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """One event as it is written, and how much later than that it happens."""
+    """One event as it is written, and how much later than written it happens."""
 
     document: dict[str, Any]
     after_us: int
-    where: str  # for errors: "event 3"
+    where: str  # its place, for errors: "event 3"
 
 
 def fixture_events(test: FixtureTest, file: Path, fields: Sequence[str]) -> EventBatch:
-    """The events of *test*, which stands in *file*, with *fields*, in order of time, then id.
+    """The events of *test*, from *file*, with *fields*, in order of time, then of id.
 
-    An event without an id is called after its place: 1, 2, 3. One without ``arrival_time`` arrives
+    An event without an id is named by its place: 1, 2, 3. One without ``arrival_time`` arrives
     when it happens.
 
     Raises:
@@ -80,7 +80,7 @@ def fixture_events(test: FixtureTest, file: Path, fields: Sequence[str]) -> Even
 
 
 def refuse_unknown_events(test: FixtureTest, file: Path, events: EventBatch) -> None:
-    """Refuse a test that expects something of an event that it does not have.
+    """Refuse a test that expects something of an event that is not in it.
 
     Raises:
         ConfigError: names the event.

@@ -1,4 +1,4 @@
-"""The model that a test is run by: one in a folder, or the champion of a workspace."""
+"""The model that a test runs with: one in a folder, or the champion of a workspace."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from scoreback.service.settings import Settings
 if TYPE_CHECKING:
     from scoreback.models.artifact.folder import Artifact
 
-_MANIFEST = "manifest.json"  # `artifact.folder.MANIFEST`, as a test holds; that loads libraries
+_MANIFEST = "manifest.json"  # as `artifact.folder.MANIFEST`, a test says; that loads libraries
 NONE = "it needs a model, and there is none"
 HINT = (
     "name the folder of a model with --model, or a workspace that has a champion with --home; or"
@@ -19,16 +19,16 @@ HINT = (
 
 
 def model_of(detector: Detector, settings: Settings, folder: Path | None) -> "Artifact":
-    """The model that scores fixtures of *detector*: of *folder*, else the workspace's champion.
+    """The model that scores fixtures of *detector*: from *folder*, else the workspace's champion.
 
     Args:
-        detector: what is tested.
-        settings: of the workspace; none is made where there is none.
-        folder: an artefact, or a folder with one called after each detector.
+        detector: the detector under test.
+        settings: settings of the workspace; if there is no workspace, none is made.
+        folder: an artefact, or a folder with one artefact per detector, named after it.
 
     Raises:
-        DataError: there is none.
-        ArtifactError: it is damaged, another detector's, or was trained for other features.
+        DataError: there is no model.
+        ArtifactError: it is damaged, of another detector, or was trained for other features.
     """
     from scoreback.models.artifact.folder import load
 

@@ -26,19 +26,19 @@ class Result(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
-    SKIPPED = "skipped"  # it needs a model, and was to be run without
-    ERROR = "error"  # it could not be run
+    SKIPPED = "skipped"  # it needs a model, and was to run without one
+    ERROR = "error"  # it could not run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one test."""
+    """The result of one test."""
 
     detector: str
     test: str
     file: Path
     result: Result
-    problems: tuple[str, ...] = ()  # what was not as expected, or why it was not run
+    problems: tuple[str, ...] = ()  # what was not as expected, or why it did not run
     hint: str = ""
     seconds: float = 0.0
 
@@ -55,15 +55,15 @@ def run_tests(
     """Run all tests of *detector*, which the file *path* describes.
 
     Args:
-        path: the detector's file; tests and fixtures lie beside it.
-        detector: what it describes.
-        settings: of the workspace whose champion scores where no *model* is named.
-        model: folder of a model; see `model_of`.
-        without_model: leave tests out that need one.
-        progress: told that one more test was run.
+        path: the detector's file; its tests and fixtures lie beside it.
+        detector: the detector that the file describes.
+        settings: settings of the workspace whose champion scores if no *model* is named.
+        model: the folder of a model; see `model_of`.
+        without_model: skip tests that need a model.
+        progress: called after each test.
 
     Raises:
-        ConfigError: a file of tests is wrong.
+        ConfigError: a file of tests has errors.
     """
     found = tests_of(path, detector)
     models = _Once(lambda: model_of(detector, settings, model))
@@ -76,7 +76,7 @@ def run_tests(
 
 
 class _Once:
-    """Loads the model for the first test that needs it, and remembers what went wrong."""
+    """Loads the model for the first test that needs it, and remembers an error in doing so."""
 
     def __init__(self, load: "Callable[[], Artifact]") -> None:
         self._load = load

@@ -1,1 +1,1 @@
-"""Training runs: labelled events read, a version registered, the gate asked."""
+"""Training runs: read labelled events, train, register a version, ask the gate."""

@@ -1,4 +1,4 @@
-"""The account of a training: all its figures as plain values, kept beside the version.
+"""The account of a training: all its figures as plain values, stored beside the version.
 
 `scoreback train --json` prints it, `scoreback report` draws it. An artefact holds what scoring
 needs; the account holds what people ask about it afterwards.
@@ -23,7 +23,7 @@ from scoreback.service.app import App
 def account_of(
     detector: Detector, training: Training, version: ModelVersion, read: dict[str, Any]
 ) -> dict[str, Any]:
-    """All that *training* found, with what was counted while events were *read*."""
+    """Everything that *training* found, and what was counted while events were *read*."""
     apart = training.held_out
     cuts = training.breakdown
     account = {
@@ -78,7 +78,7 @@ def account_of(
 
 
 def write_account(app: App, account: dict[str, Any]) -> None:
-    """Keep *account*; training the same version again replaces it by the same.
+    """Store *account*; training the same version again replaces it by the same one.
 
     Raises:
         DataError: it cannot be written.

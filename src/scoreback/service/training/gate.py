@@ -1,4 +1,4 @@
-"""What becomes of a freshly trained candidate: it scores, alone or in shadow, or it waits."""
+"""What happens to a freshly trained candidate: it scores, alone or as a shadow, or it waits."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ Next = Literal["promote", "shadow", "wait"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of it, and why, in words that follow "it"."""
+    """What happens to the candidate, and why, in words that follow "it"."""
 
     next: Next
     why: str
@@ -25,8 +25,8 @@ class Decision:
 def decide(app: App, detector: Detector, candidate: ModelVersion) -> Decision:
     """What the detector's gate says of *candidate*, which training did not refuse.
 
-    The figures of two trainings are of different days and so decide nothing between a candidate
-    and the champion: both score the same events for a while, and are compared on those.
+    The figures of two trainings cover different days, and so decide nothing between a candidate and
+    the champion: both score the same events for a while, and are compared on those.
     """
     detector = in_force(app.state, detector).detector
     champion = Versions(app.state).champion(detector.name)
@@ -52,10 +52,10 @@ def decide(app: App, detector: Detector, candidate: ModelVersion) -> Decision:
 
 
 def let_in(app: App, detector: Detector, candidate: ModelVersion, *, at: datetime) -> Decision:
-    """Do with *candidate* as `decide` says.
+    """Do with *candidate* what `decide` says.
 
     Raises:
-        ArtifactError, SiemRefused: as promoting does; nothing is changed.
+        ArtifactError, SiemRefused: as for a promotion; nothing is changed.
     """
     decision = decide(app, detector, candidate)
     if decision.next == "promote":

@@ -17,7 +17,7 @@ from scoreback.service.app import App
 from scoreback.service.detectors.golden import Golden, golden_attacks
 from scoreback.service.scoring.rows_again import rows_again, soon_after
 
-_DIGITS, _DIGITS_AT_MOST = 3, 9  # of scores and thresholds, after the point
+_DIGITS, _DIGITS_AT_MOST = 3, 9  # decimal places of scores and thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,9 @@ class GoldenRows:
 
 
 def golden_rows(app: App, detector: Detector, rows: pa.Table, *, as_of: datetime) -> GoldenRows:
-    """The rows of golden attacks: of *rows*, that were read for training, or read by itself.
+    """The feature rows of golden attacks: from *rows* read for training, or else read separately.
 
-    Of those that happened before *as_of*: nobody knew of the others then.
+    Only attacks before *as_of* count: nobody knew of the others then.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -63,7 +63,7 @@ def golden_rows(app: App, detector: Detector, rows: pa.Table, *, as_of: datetime
 
 
 def refuse_blind(detector: Detector, artifact: Artifact, golden: GoldenRows) -> None:
-    """Refuse *artifact* where a golden attack is below its threshold.
+    """Refuse *artifact* if a golden attack scores below its threshold.
 
     Raises:
         TrainingRefused: names the attacks, with their scores and the threshold.
@@ -87,7 +87,7 @@ def refuse_blind(detector: Detector, artifact: Artifact, golden: GoldenRows) -> 
 
 
 def in_words(missing: Sequence[Golden]) -> str | None:
-    """What is to be said of attacks whose events are not there; None where all are."""
+    """A sentence about attacks whose events are not there; None if all are."""
     if not missing:
         return None
     names = ", ".join(one.name for one in missing)
@@ -95,7 +95,7 @@ def in_words(missing: Sequence[Golden]) -> str | None:
 
 
 def _digits(scores: Sequence[float], threshold: float) -> int:
-    """After how many digits each of *scores* is told from *threshold*: three at least."""
+    """How many decimal places tell each of *scores* from *threshold*; at least three."""
     for digits in range(_DIGITS, _DIGITS_AT_MOST):
         if all(f"{score:.{digits}f}" != f"{threshold:.{digits}f}" for score in scores):
             return digits

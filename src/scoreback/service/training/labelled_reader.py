@@ -1,4 +1,4 @@
-"""Reads a detector's events and, on the way, every label of them; groups them where it asks so."""
+"""Reads a detector's events and all their labels on the way; groups them if the detector does."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from scoreback.service.training.memory import Room
 
 
 class LabelledReader:
-    """Reads once; the labels are there when all events were read."""
+    """Reads once; the labels are complete when all events are read."""
 
     def __init__(
         self,
@@ -39,15 +39,15 @@ class LabelledReader:
         progress: Callable[[int], None] | None = None,
         room: Room | None = None,
     ) -> None:
-        """Prepare to read what arrived in *window*, and what labels say as of its end.
+        """Prepare to read what arrived in *window*, and the labels as of its end.
 
         Args:
             app: the workspace.
-            detector: what is read for.
-            window: of arrival times.
-            now: the clock.
-            progress: told the number of events.
-            room: told what was read.
+            detector: the detector to read for.
+            window: the window of arrival times.
+            now: the current time.
+            progress: called with the number of events read.
+            room: watches the memory that is used.
         """
         self._room = room
         self._app, self._detector, self._window, self._now = app, detector, window, now
@@ -59,31 +59,31 @@ class LabelledReader:
         )
         self._of_events: list[pa.Table] = []
         self._of_units: UnitLabels | None = None
-        self.synced: Synced | None = None  # of the label ledger, where verdicts are learnt from
-        self.held: list[Held] = []  # verdicts that are left out as they came in a flood
+        self.synced: Synced | None = None  # of the label ledger, if verdicts are learnt from
+        self.held: list[Held] = []  # verdicts left out because of a flood
         spec = detector.labels.field
         self._tally = None if spec is None else FieldTally(spec)
         self._later: LaterLabels | None = None
-        self._without_value = set(needed_fields(detector))  # in all events read so far
+        self._without_value = set(needed_fields(detector))  # fields that all events so far lack
 
     @property
     def unparsable(self) -> int:
-        """Labels of a field that are not used, as their time cannot be read."""
+        """Labels of a field that are not used because their time cannot be read."""
         return 0 if self._tally is None else self._tally.unparsable
 
     @property
     def label_problems(self) -> list[str]:
-        """What keeps labels of a field from being used, in words."""
+        """Sentences on what keeps labels of a field from being used."""
         return [] if self._tally is None else self._tally.problems
 
     @property
     def what(self) -> str:
-        """What is read, in a word."""
+        """A word for what is read."""
         return "event" if self._grouping is None else "unit"
 
     @property
     def hint(self) -> str:
-        """What to do where nothing was found."""
+        """What to do if nothing was found."""
         if self._grouping is not None and self._grouping.ungrouped:
             return (
                 f"{self._grouping.ungrouped} events have none of the fields of unit.group: correct"
@@ -118,7 +118,7 @@ class LabelledReader:
             self._grouping.close()
 
     def labels(self) -> pa.Table:
-        """The labels: `LABEL_COLUMNS` and, of groups, the unit of each; of events that were read.
+        """The labels of events read and of incidents: `LABEL_COLUMNS`, for groups also the unit.
 
         Raises:
             DataError: a line of the incidents file is wrong.
@@ -132,9 +132,9 @@ class LabelledReader:
         return pa.concat_tables([found, incidents], promote_options="default")
 
     def refuse_missing_fields(self) -> None:
-        """Refuse to learn where a field of the detector is in no event: its name is misspelt.
+        """Refuse to train if a field of the detector is in no event: its name is misspelt.
 
-        A field that other events of the selection have may be empty in those that were read.
+        A field may be empty in the events read if other events of the selection have it.
 
         Raises:
             DataError: names the field, and those that are spelt alike.
@@ -142,7 +142,7 @@ class LabelledReader:
         refuse_missing(self._app, self._detector, self._without_value)
 
     def with_counts(self, history: History) -> History:
-        """*history* of units with what was counted of their events."""
+        """*history* of units, with the counts of their events."""
         if self._grouping is None:
             return history
         uncast = {**self._grouping.uncast, **history.uncast}
@@ -160,7 +160,7 @@ class LabelledReader:
                 yield batch
 
     def _verdicts(self) -> pa.Table:
-        """What the ledger holds of analysts' verdicts, once it was told all that the SIEM has."""
+        """The ledger's verdicts of analysts, after everything that the SIEM has was added to it."""
         spec = self._detector.labels.verdicts
         door = self._app.connector.labels
         if spec is None or door is None:
@@ -187,7 +187,7 @@ class LabelledReader:
             self._room.hold(held)
 
     def _from_field(self, batch: EventBatch) -> tuple[LabelBatch | None, pa.Table | None]:
-        """Labels that the events carry themselves; and those of events whose labels changed."""
+        """Labels that the events carry, and the later labels of events that were relabelled."""
         spec = self._detector.labels.field
         if spec is None or self._tally is None:
             return None, None
@@ -201,7 +201,7 @@ class LabelledReader:
 
 
 def refuse_missing(app: App, detector: Detector, without_value: set[str]) -> None:
-    """Refuse where a field of *without_value*, in no event that was read, is in none there is.
+    """Refuse a field of *without_value*, empty in all events read, that no event of the SIEM has.
 
     Raises:
         DataError: names the field, and those that are spelt alike.
@@ -218,7 +218,7 @@ def refuse_missing(app: App, detector: Detector, without_value: set[str]) -> Non
 
 
 def with_value(batch: EventBatch, names: set[str]) -> set[str]:
-    """Those of *names* that an event of *batch* has."""
+    """Those of *names* that have a value in an event of *batch*."""
     return {name for name in names if batch.batch[name].null_count < batch.num_rows}
 
 

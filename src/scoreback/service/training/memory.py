@@ -1,4 +1,4 @@
-"""Refuses a training whose history would not fit into the memory that it may take."""
+"""Refuses a training whose history would not fit into the memory that it may use."""
 
 import os
 from datetime import datetime, timedelta
@@ -9,17 +9,17 @@ from scoreback.models.detector.quantities import format_duration
 from scoreback.models.detector.spec import Detector
 from scoreback.records import TimeWindow
 
-# What training takes at its peak, as a multiple of the feature rows and window queries that it
-# holds once all events were read: measured on the simulated company, 50,000 and 500,000 events.
+# The peak memory of training, as a multiple of the feature rows and window queries that it holds
+# once all events are read: measured on the simulated company, 50,000 and 500,000 events.
 PEAK = 6
-SHARE = 0.5  # of the machine's memory, where the setting says nothing
+SHARE = 0.5  # of the machine's memory, if the setting says nothing
 
 _GIB = 2**30
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def memory_of_machine(container: Path = _CONTAINER) -> int:
-    """Bytes of memory that this machine, or the container that we are in, has."""
+    """Bytes of memory that this machine, or the container around us, has."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         limit = container.read_text(encoding="ascii").strip()
@@ -29,12 +29,12 @@ def memory_of_machine(container: Path = _CONTAINER) -> int:
 
 
 class Room:
-    """Watches what a training holds while it reads, and ends it before it takes too much."""
+    """Watches the memory that a training holds while it reads; ends it before that is too much."""
 
     def __init__(self, detector: Detector, window: TimeWindow, limit: int | None) -> None:
-        """Watch the training of *detector* on *window*, which may take *limit* bytes.
+        """Watch the training of *detector* on *window*, which may use *limit* bytes.
 
-        Without a limit it may take `SHARE` of the memory of the machine or container.
+        Without a limit it may use `SHARE` of the memory of the machine or container.
         """
         self._detector, self._window = detector, window
         self._limit = limit if limit is not None else int(memory_of_machine() * SHARE)
@@ -42,19 +42,19 @@ class Room:
         self._reached = window.since
 
     def read(self, events: int, last_arrival: datetime) -> None:
-        """So many more *events* were read, up to *last_arrival*."""
+        """Count *events* more as read, up to *last_arrival*."""
         self._events += events
         self._reached = max(self._reached, last_arrival)
 
     def keep(self, beside: int) -> None:
-        """So many more bytes are kept beside the rows: labels, say."""
+        """Count *beside* more bytes as held beside the rows, for example by labels."""
         self._beside += beside
 
     def hold(self, held: int) -> None:
-        """Refuse to go on where *held* bytes of rows are more than can be learnt from.
+        """Refuse to go on if *held* bytes of rows are more than training can handle.
 
         Raises:
-            TrainingRefused: with the numbers, and how much history would fit.
+            TrainingRefused: with the figures, and how much history would fit.
         """
         if (held + self._beside) * PEAK <= self._limit:
             return

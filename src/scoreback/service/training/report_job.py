@@ -1,4 +1,4 @@
-"""Writes the page of a training that was done before."""
+"""Writes the report page of an earlier training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +19,10 @@ def write_report(
     notice: str = "",
     came: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
-    """Write the report of *version*, else of the champion, else of the newest; return its path.
+    """Write the report of *version*, else the champion, else the newest; return its path.
 
-    Without *out* it is called after the version, in the current folder. *notice* stands on top,
-    and what *came* of the alerts of its version by now beside what training promised.
+    By default the page is named after the version and goes to the current folder. *notice* is put
+    on top; what *came* of the version's alerts by now is set beside what training promised.
 
     Raises:
         DataError: there is no such version, or its account is gone.

@@ -1,4 +1,4 @@
-"""Reads a detector's history and labels, trains, and registers what came out as a candidate."""
+"""Reads a detector's history and labels, trains, and registers the result as a candidate."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,9 +45,9 @@ class TrainOutcome:
     training: Training
     history: History
     label_problems: list[str]  # what keeps labels of a field from being used
-    synced: Synced | None  # of the label ledger, where the detector learns from verdicts
+    synced: Synced | None  # of the label ledger, if the detector learns from verdicts
     account: dict[str, Any]
-    doubts: list[str]  # verdicts in quarantine, and golden attacks that are not there, in words
+    doubts: list[str]  # sentences on verdicts in quarantine, and on missing golden attacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +71,21 @@ def read_training_data(
     *,
     now: datetime | None = None,
 ) -> TrainingData:
-    """Everything that training as of *as_of* may know: events that had arrived, all labels.
+    """Everything that training as of *as_of* may know: events that had arrived, and all labels.
 
-    Labels carry their own times; training takes those that existed. Verdicts go through the label
-    ledger, so that reading as of the same moment again gives the same ones. *now* is the clock,
-    without it *as_of*.
+    Labels carry their own times; training uses those that existed. Verdicts go through the label
+    ledger, so that reading as of the same moment again gives the same ones. *now* is the current
+    time, by default *as_of*.
 
     Raises:
-        DataError: no event in the detector's history, or none that has a field that it reads.
-        TrainingRefused: its history does not fit into the memory that training may take.
+        DataError: the detector's history has no event, or none with a field that it reads.
+        TrainingRefused: the history does not fit into the memory that training may use.
     """
     plan, units = FeaturePlan.of(detector), UnitPlan.of(detector)
     since = as_of - detector.train.history
     begin = since - reach(plan) - plan.lag
     if units is not None:
-        begin = units.window_of(begin)  # no unit is read in part
+        begin = units.window_of(begin)  # so that no unit is read in part
     window = TimeWindow(since=begin, until=as_of)
     room = Room(detector, window, app.settings.training_memory)
     reader = LabelledReader(app, detector, window, now or as_of, progress, room)
@@ -128,17 +128,17 @@ def train_detector(
 ) -> TrainOutcome:
     """Train *detector* as of *as_of* and register the winner as a candidate.
 
-    Training the same data again gives the same artefact, and so the same version.
+    Training on the same data again gives the same artefact, and so the same version.
 
     Args:
         app: the open workspace.
-        detector: as its file says.
-        as_of: what is known by then is learnt from.
-        now: the clock.
-        progress: told the number of events read.
-        stages: told what training does.
-        because: kept with a new version: why, in words that follow "trained because".
-        then: done with the version before the run counts as done.
+        detector: the detector as in its file.
+        as_of: training uses what was known by then.
+        now: the current time.
+        progress: called with the number of events read.
+        stages: called with what training is doing.
+        because: why it is trained, after "trained because"; stored with a new version.
+        then: called with the version before the run counts as done.
 
     Raises:
         TrainingRefused: with the reason and the numbers; nothing is registered.
@@ -149,7 +149,7 @@ def train_detector(
         data = read_training_data(app, detector, as_of, progress, now=now)
         if data.synced is not None:
             counts.update(labels_in_ledger=data.synced.labels, labels_new=data.synced.new)
-        if as_of + _RECENT >= now:  # of an earlier day, what is doubted now would be forgotten
+        if as_of + _RECENT >= now:  # as of an earlier day, it would drop the current cases
             note_held(app, detector.name, data.held, KINDS)
         golden = golden_rows(app, detector, data.rows, as_of=as_of)
         until = time.monotonic() + detector.train.search.total_seconds()
@@ -202,7 +202,7 @@ def train_detector(
 
 
 def _incumbent(app: App, detector: str) -> Incumbent | None:
-    """The version that scores now, with its model as far as that can be read."""
+    """The version that scores now, with its model if that can be loaded."""
     champion = Versions(app.state).champion(detector)
     if champion is None:
         return None
@@ -217,7 +217,7 @@ def _incumbent(app: App, detector: str) -> Incumbent | None:
 
 @contextmanager
 def _counted_if_refused(counts: dict[str, float]) -> Iterator[None]:
-    """The run's *counts* tell a refusal from other failures."""
+    """Set ``refused`` in the run's *counts* on a refusal, to tell it from other failures."""
     try:
         yield
     except TrainingRefused:
@@ -227,7 +227,7 @@ def _counted_if_refused(counts: dict[str, float]) -> Iterator[None]:
 
 @contextmanager
 def _with_label_problems(problems: Sequence[str]) -> Iterator[None]:
-    """A refusal within says also what keeps labels from being used: that may be all its reason."""
+    """Add to a refusal what keeps labels from being used, as that may be its only reason."""
     try:
         yield
     except TrainingRefused as error:
@@ -238,7 +238,7 @@ def _with_label_problems(problems: Sequence[str]) -> Iterator[None]:
 
 
 def named_rows(rows: pa.Table, detector: Detector) -> pa.Table:
-    """Rows as training names them: ``entity`` and, where one is asked for, ``hold_out``."""
+    """The rows with training's names: ``entity`` and, if asked for, ``hold_out``."""
     features = [f.name for f in detector.features]
     table = pa.table(
         {

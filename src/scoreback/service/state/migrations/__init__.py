@@ -1,1 +1,1 @@
-"""Steps that bring a state file of an earlier version up to date, one file each."""
+"""Steps that bring a state file of an earlier version up to date, one file per step."""

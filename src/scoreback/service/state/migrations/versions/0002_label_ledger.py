@@ -1,4 +1,4 @@
-"""The label ledger, what was asked of it, and the closings of our own."""
+"""The label ledger, the moments it was asked for, and our own closings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables; there were no labels before, so the first look reads all that there are."""
+    """Make the tables; there were no labels before, so the first look reads everything."""
     op.create_table(
         "label_ledger",
         sa.Column("connection", sa.Text, nullable=False),

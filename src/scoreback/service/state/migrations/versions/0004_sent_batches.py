@@ -1,4 +1,4 @@
-"""Batches that were sent and are not seen yet; events owed by an earlier plan; what is deployed."""
+"""Batches sent but not yet seen; events owed by an earlier plan; what is deployed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add what is new; all rows stay."""
+    """Add the new columns and tables; all rows stay."""
     op.add_column("batches", sa.Column("sent_at", sa.BigInteger))
     op.create_index("ix_batches_detector_sent_at", "batches", ["detector", "sent_at"])
     op.add_column("progress", sa.Column("owed", sa.Text))

@@ -1,4 +1,4 @@
-"""Progress knows which events it is about, and how many of them were read."""
+"""Progress records which events it is about, and how many of them were read."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the two columns; what was read before is not known."""
+    """Add the two columns; what was read before is unknown."""
     op.add_column("progress", sa.Column("selection", sa.Text))
     op.add_column("progress", sa.Column("events", sa.Integer))

@@ -1,4 +1,4 @@
-"""Overrides of a file's keys, operating points, and what pacing remembers of each step."""
+"""Overrides of a file's keys, operating points, and what pacing stores for each step."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Counts of what was scored, by version and hour: what drift is told from."""
+"""Counts of what was scored, by version and hour, from which drift is computed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table; of what was scored before, nothing is counted."""
+    """Make the table; what was scored before is not counted."""
     op.create_table(
         "scored_counts",
         sa.Column("detector", sa.Text, nullable=False),

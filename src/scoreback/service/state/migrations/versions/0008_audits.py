@@ -1,4 +1,4 @@
-"""Audits: what was drawn from what raised no alert."""
+"""Audits: units drawn from those that raised no alert."""
 
 import sqlalchemy as sa
 from alembic import op

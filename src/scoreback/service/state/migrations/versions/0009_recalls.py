@@ -1,4 +1,4 @@
-"""Rollbacks that take alerts of the bad version back, and the alerts of each."""
+"""Rollbacks that take back alerts of the bad version, and the alerts of each."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Verdicts that are doubted: what people decided about them, and what was found last."""
+"""Verdicts in doubt: what people decided about them, and the cases found last."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What became of comparing a shadow with the champion."""
+"""The results of comparing shadows with the champion."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Explored: what only shadows would show, and which of it was shown."""
+"""Explored units: what only shadows would show, and which of it was shown."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A version knows why it was trained."""
+"""A version records why it was trained."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; of versions that were trained before it is not known."""
+    """Add the column; for versions trained before, it is unknown."""
     op.add_column("versions", sa.Column("trained_because", sa.Text))
