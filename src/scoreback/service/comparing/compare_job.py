@@ -53,7 +53,7 @@ def compare(
 
     Args:
         app: the open workspace.
-        detector: as it is in force.
+        detector: the detector as it is in force.
         champion: the version that scores.
         shadow: the version beside it.
         covered: what both have scored; must not be empty.

@@ -40,7 +40,7 @@ def judge(
 
     Args:
         app: the open workspace.
-        detector: as it is in force.
+        detector: the detector as it is in force.
         champion: the version that scores.
         shadow: the version beside it.
         now: the current time.

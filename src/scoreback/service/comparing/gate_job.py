@@ -31,7 +31,7 @@ def run_gate(
 
     Args:
         app: the open workspace.
-        detector: as its file says.
+        detector: the detector as in its file.
         now: the current time.
         act: promote and retire as the verdicts say, and compare at most once a day; otherwise only
             return the verdicts and change nothing.

@@ -24,7 +24,7 @@ class Promise:
 
     version: ModelVersion
     promised: dict[str, float]  # precision with its 90 % interval, alerts_per_day, recall
-    came: dict[str, float]  # the same of alerts with a verdict; alerts_per_day, counts
+    came: dict[str, float]  # the same precision, of alerts with a verdict; alerts_per_day, counts
 
 
 def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:

@@ -124,7 +124,7 @@ def new_verdicts(
 
     Args:
         app: its label ledger tells which verdicts came in a flood.
-        detector: as it is in force, with ``train.when.verdicts``.
+        detector: the detector in force, with ``train.when.verdicts``.
         told: the detector's verdicts, as `LabelLedger.history` gives them.
         now: the current time.
         last: the moment that the last training, refused or not, was as of; None: there was none.

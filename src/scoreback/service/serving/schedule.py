@@ -155,7 +155,7 @@ class Schedule:
         Args:
             detectors: as their files describe them now.
             last: returns when a job of a detector last began; called for jobs that are new here.
-            now: the clock.
+            now: the current time.
         """
         wanted = planned(detectors, self._siem)
         for gone in self._planned.keys() - wanted.keys():

@@ -40,7 +40,7 @@ class Database:
         """Open the file at *path*, create it if it is not there, and bring it up to date.
 
         Args:
-            path: of the file.
+            path: the path of the file.
             new: whether the file may be new; otherwise an empty or missing one is an error.
 
         Raises:
