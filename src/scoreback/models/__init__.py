@@ -1,1 +1,1 @@
-"""The learning: knows records; no SIEM, no clock, no network."""
+"""Training and judging of detectors: uses records only; no SIEM, no clock, no network."""

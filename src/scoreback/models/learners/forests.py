@@ -3,9 +3,9 @@
 The number of threads does not change a single bit of the models: a forest's trees are seeded one by
 one, and boosting, whose sums depend on how threads share the rows, runs on one thread.
 
-Classes are not weighted. On simulated months of alert triage (1.7 % positives), two of them,
-balanced weights changed average precision by -0.02 and -0.05 for the forest and by -0.01 twice for
-boosting; on one of endpoint events the forest's rose by 0.02, but 8 of 25 true alerts were lost.
+Classes are not weighted. On two simulated months of alert triage (1.7 % positives), balanced
+weights changed average precision by -0.02 and -0.05 for the forest and by -0.01 both times for
+boosting. On a month of endpoint events the forest's rose by 0.02, but it lost 8 of 25 true alerts.
 """
 
 from typing import Any
