@@ -63,7 +63,8 @@ FIGURES: Mapping[Kind, Mapping[str, Type]] = {
     Kind.STATUS: {"state": "text", "why": "text", **_numbers(*Condition)},
     Kind.PRECISION: {
         **_numbers(
-            "promised", "promised_low", "promised_high", "realised", "realised_low",
+            "promised", "promised_low", "promised_high", "promised_recall",
+            "promised_recall_low", "promised_recall_high", "realised", "realised_low",
             "realised_high", "realised_floor", "held", "days", "alerts", "labelled",
             "labelled_share", "true_positives", "false_positives", "benign_positives",
             "undetermined", "false_negatives", "missed_incidents", "audits", "audits_judged",

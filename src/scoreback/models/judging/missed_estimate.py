@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.judging.intervals import CONFIDENCE
 from scoreback.models.learners.model import Floats
 
 _DRAWS = 4000

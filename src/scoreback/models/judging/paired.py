@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoreback.models.judging.equal_volume import best_units, volume
-from scoreback.models.judging.evaluation import CONFIDENCE, times_drawn
+from scoreback.models.judging.intervals import CONFIDENCE, times_drawn
 from scoreback.models.judging.threshold import ScoredUnits, days_of
 from scoreback.models.labels.truths import UNKNOWN
 from scoreback.models.learners.model import Floats

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from scoreback.models.judging.evaluation import (
     Replay,
-    drawn_interval,
     incidents_of,
-    precision_interval,
 )
+from scoreback.models.judging.intervals import drawn_interval, precision_interval
 from scoreback.models.judging.over_time import area_under_time
 from scoreback.models.judging.threshold import ScoredUnits
 from scoreback.models.labels.truths import BENIGN_POSITIVE, FALSE_POSITIVE, TRUE_POSITIVE, UNKNOWN

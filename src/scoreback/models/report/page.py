@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from scoreback.models.judging.evaluation import CONFIDENCE
+from scoreback.models.judging.intervals import CONFIDENCE
 from scoreback.models.judging.percent import percent
 from scoreback.models.learners.model import PATH, SHAPLEY, TERMS
 from scoreback.models.report import sentences

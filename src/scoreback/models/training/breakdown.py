@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scoreback.models.judging.equal_volume import Shown
-from scoreback.models.judging.evaluation import Replay, drawn_interval, precision_interval
+from scoreback.models.judging.evaluation import Replay
+from scoreback.models.judging.intervals import drawn_interval, precision_interval
 from scoreback.models.judging.over_time import area_under_time
 from scoreback.models.labels.dataset import Dataset, day_of
 from scoreback.models.labels.truths import UNKNOWN

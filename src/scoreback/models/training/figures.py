@@ -24,8 +24,8 @@ def metrics_of(
     names = (
         "days", "days_over_budget", "alerts", "alerts_per_day", "true_alerts", "precision",
         "precision_low", "precision_high", "precision_labelled", "coverage",
-        "precision_benign_true", "precision_benign_false", "positives", "recall", "incidents",
-        "incidents_found", "median_hours_to_alert",
+        "precision_benign_true", "precision_benign_false", "positives", "recall",
+        "recall_low", "recall_high", "incidents", "incidents_found", "median_hours_to_alert",
     )  # fmt: skip
     found |= {name: getattr(own.at_budget, name) for name in names}
     if apart is not None:

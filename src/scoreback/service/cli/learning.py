@@ -121,7 +121,8 @@ def versions(
         f"Versions of {detector.name}",
         (
             "version", "status", "algorithm", "trained as of", "parent", "average precision",
-            "promised precision", "what came", "judged", "daily (promised)", "trained because",
+            "promised precision", "what came", "judged", "promised recall", "daily (promised)",
+            "trained because",
         ),
         [
             (
@@ -131,15 +132,16 @@ def versions(
                 f"{p.version.trained_as_of:%Y-%m-%d %H:%M} UTC",
                 p.version.parent or "-",
                 show.figure(p.version.metrics.get("average_precision")),
-                _with_interval(p.promised),
-                _with_interval(p.came),
+                _with_interval(p.promised, "precision"),
+                _with_interval(p.came, "precision"),
                 f"{p.came.get('labelled', 0):.0f} of {p.came.get('alerts', 0):.0f}",
+                _with_interval(p.promised, "recall"),
                 _daily(p.came) + f" ({_daily(p.promised)})",
                 p.version.trained_because or "-",
             )
             for p in found
         ],
-        numbers="     rrrrr",
+        numbers="     rrrrrr",
         prose=("trained because",),
     )  # fmt: skip
     if held is not None:
@@ -150,14 +152,14 @@ def _daily(figures: dict[str, float]) -> str:
     return show.figure(figures.get("alerts_per_day"), 1)
 
 
-def _with_interval(figures: dict[str, float]) -> str:
-    """A precision with its 90 % interval."""
-    if "precision" not in figures:
+def _with_interval(figures: dict[str, float], name: str) -> str:
+    """A share with its 90 % interval."""
+    if name not in figures:
         return "-"
-    if "precision_low" not in figures:
-        return show.figure(figures["precision"], 2)
-    low, high = figures["precision_low"], figures.get("precision_high")
-    shown = (show.figure(value, 2) for value in (figures["precision"], low, high))
+    if f"{name}_low" not in figures:
+        return show.figure(figures[name], 2)
+    low, high = figures[f"{name}_low"], figures.get(f"{name}_high")
+    shown = (show.figure(value, 2) for value in (figures[name], low, high))
     return "{} ({}-{})".format(*shown)
 
 

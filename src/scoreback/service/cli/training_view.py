@@ -134,7 +134,7 @@ def _budgets(evaluation: Evaluation) -> None:
                 f"{at.alerts_per_day:.1f}",
                 _with_interval(at),
                 show.figure(at.precision_labelled, 2),
-                show.figure(at.recall, 2),
+                _recall(at),
                 f"{at.incidents_found}/{at.incidents}",
                 show.figure(at.median_hours_to_alert, 1),
                 at.days_over_budget,
@@ -215,6 +215,12 @@ def _pitfalls(outcome: TrainOutcome) -> None:
     for pitfall in outcome.training.pitfalls:
         if not pitfall.fine:
             show.say(f"look at this: {pitfall.name}: {pitfall.figure} {pitfall.sentence}")
+
+
+def _recall(at: AtBudget) -> str:
+    if at.recall is None:
+        return show.figure(None)
+    return f"{at.recall:.2f} ({show.figure(at.recall_low, 2)} to {show.figure(at.recall_high, 2)})"
 
 
 def _with_interval(at: AtBudget) -> str:

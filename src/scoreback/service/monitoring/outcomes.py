@@ -52,6 +52,14 @@ class Outcome(Protocol):
         ...
 
 
+# Figure of health → what training called it.
+PROMISED = {
+    "promised": "precision", "promised_low": "precision_low", "promised_high": "precision_high",
+    "promised_recall": "recall", "promised_recall_low": "recall_low",
+    "promised_recall_high": "recall_high",
+}  # fmt: skip
+
+
 def outcomes(subject: Subject, held: Sequence[Held] = ()) -> list[HealthDocument]:
     """Documents of precision, alerts and labels; verdicts *held* in quarantine do not count.
 
@@ -163,9 +171,7 @@ def precision_of(
 
 def promised(metrics: dict[str, float]) -> dict[str, float]:
     """The figures that training promised, of those that it gave."""
-    names = {"promised": "precision", "promised_low": "precision_low",
-             "promised_high": "precision_high"}  # fmt: skip
-    values = {own: metrics.get(name, math.nan) for own, name in names.items()}
+    values = {own: metrics.get(name, math.nan) for own, name in PROMISED.items()}
     return {own: value for own, value in values.items() if not math.isnan(value)}
 
 

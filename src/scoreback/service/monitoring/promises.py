@@ -10,6 +10,7 @@ from scoreback.records import Alert, ModelVersion
 from scoreback.service.app import App
 from scoreback.service.labels.quarantine import in_quarantine
 from scoreback.service.monitoring.outcomes import (
+    PROMISED,
     all_alerts,
     believed,
     precision_of,
@@ -23,7 +24,7 @@ class Promise:
     """One version; unknown figures are left out."""
 
     version: ModelVersion
-    promised: dict[str, float]  # precision with its 90 % interval, alerts_per_day, recall
+    promised: dict[str, float]  # precision and recall with 90 % intervals, alerts_per_day
     came: dict[str, float]  # the same precision, of alerts with a verdict; alerts_per_day, counts
 
 
@@ -48,11 +49,9 @@ def promises(app: App, detector: Detector, *, now: datetime) -> list[Promise]:
 
 def _promised(version: ModelVersion) -> dict[str, float]:
     metrics = dict(version.metrics)
-    names = {"promised": "precision", "promised_low": "precision_low",
-             "promised_high": "precision_high"}  # fmt: skip
-    found = {names[own]: value for own, value in promised(metrics).items()}
-    others = {name: metrics.get(name, math.nan) for name in ("alerts_per_day", "recall")}
-    return found | {name: value for name, value in others.items() if not math.isnan(value)}
+    found = {PROMISED[own]: value for own, value in promised(metrics).items()}
+    a_day = metrics.get("alerts_per_day", math.nan)
+    return found if math.isnan(a_day) else found | {"alerts_per_day": a_day}
 
 
 def _came(

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoreback.models.judging.evaluation import (
-    CONFIDENCE,
     AtBudget,
     Replay,
     at_budget,
+    evaluate,
+)
+from scoreback.models.judging.intervals import (
+    CONFIDENCE,
     days_to_come,
     drawn_interval,
-    evaluate,
     precision_interval,
 )
 from scoreback.models.judging.threshold import ScoredUnits
