@@ -21,7 +21,9 @@ def test_versions_and_report_show_the_promise_beside_what_came(
     named = [str(file), "--home", str(workspace)]
     (before,) = json.loads(CliRunner().invoke(command_line, ["versions", *named, "--json"]).stdout)
     assert before["came"] == {}
-    assert before["promised"]["precision"] == before["metrics"]["precision"]
+    promised = before["promised"]
+    assert promised["precision"] == before["metrics"]["precision"]
+    assert promised["recall_low"] <= promised["recall"] <= promised["recall_high"]
     with opened(Settings(home=workspace)) as app:
         score_until(app, detector, end)
         door = siem_of(app).alerts
@@ -40,6 +42,7 @@ def test_versions_and_report_show_the_promise_beside_what_came(
     assert came["alerts"] == len(alerts)
     assert after["promised"] == before["promised"]
     assert f"8 of {len(alerts)}" in shown
+    assert f"{promised['recall']:.2f} ({promised['recall_low']:.2f}-" in " ".join(shown.split())
     page = tmp_path / "report.html"
     done = CliRunner().invoke(command_line, ["report", *named, "--out", str(page)])
     assert done.exit_code == 0, done.output

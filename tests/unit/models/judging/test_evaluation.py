@@ -183,7 +183,7 @@ def test_average_precision_never_ranks_scores_of_different_models_together() -> 
 
 @given(st.integers(0, 1000), st.integers(1, 60))
 @settings(max_examples=15)
-def test_the_interval_holds_the_precision_and_is_the_same_for_the_same_seed(
+def test_the_intervals_hold_precision_and_recall_and_are_the_same_for_the_same_seed(
     seed: int, count: int
 ) -> None:
     draw = np.random.default_rng(seed)
@@ -199,6 +199,12 @@ def test_the_interval_holds_the_precision_and_is_the_same_for_the_same_seed(
     assert found.precision_high is not None
     assert found.precision_low <= found.precision + 1e-9
     assert found.precision_high >= found.precision - 1e-9
+    assert (found.recall is None) == (found.positives == 0)
+    if found.recall is not None:
+        assert found.recall_low is not None
+        assert found.recall_high is not None
+        assert found.recall_low <= found.recall <= found.recall_high
+        assert found.recall_low < found.recall_high, "few days leave something open"
     assert at_budget([replay(units, days=10)], 1.0, RULE, seed=seed) == found
 
 
