@@ -161,7 +161,7 @@ def _distribution(account: Account) -> Picture | None:
         picture.line(_stairs(found[kind], across, up), style)
     x = across(RISK_AT_THRESHOLD)
     picture.line([(x, picture.top), (x, picture.bottom)], "dashed")
-    return picture.word(x + 5, picture.top + 10, "alerts →", "start", "tick")
+    return picture.word(x + 5, picture.top + 10, "may alert →", "start", "tick")
 
 
 def _stairs(counts: Sequence[int], across: Scale, up: Scale) -> list[Point]:
