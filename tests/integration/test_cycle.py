@@ -187,7 +187,7 @@ def test_a_detector_whose_features_changed_asks_for_a_new_training(
     changed = detector.model_copy(update={"lag": timedelta(minutes=9)})
     with (
         opened(Settings(home=workspace)) as app,
-        pytest.raises(ArtifactError, match="other features or another lag"),
+        pytest.raises(ArtifactError, match="for other features, or another lag"),
     ):
         score_until(app, changed, end)
 

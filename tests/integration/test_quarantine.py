@@ -316,7 +316,7 @@ def test_a_golden_attack_of_a_detector_of_groups_is_its_unit(app: App, tmp_path:
     [
         ("event_id,name\na,b\n", DataError, "no column 'time'"),
         ("event_id,time\na,later\n", DataError, "2: 'later' is not a valid time"),
-        ("event_id,time\n,2026-06-01\n", DataError, "2: names no event"),
+        ("event_id,time\n,2026-06-01\n", DataError, "2: it names no event"),
         (None, ConfigError, "cannot read the file of golden attacks"),
     ],
 )

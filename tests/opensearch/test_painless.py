@@ -362,7 +362,7 @@ def test_a_field_that_only_indices_know_keeps_a_detector_from_it(
         found = core.native.hindrances(needs_of(model, index=fresh_prefix))
     told = " / ".join(found)
     assert "url.path is an alias in the indices" in told
-    assert "name path in its place" in told
+    assert "use path instead" in told
 
 
 def test_nothing_is_scored_by_a_cluster_that_was_not_asked_to(

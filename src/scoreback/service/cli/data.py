@@ -145,7 +145,7 @@ def _show(
     )
     for name, update in report.labels.items():
         show.beneath(
-            f"{name}: {report.already_there:,} events known, {update.new:,} labels new,"
+            f"{name}: {report.already_there:,} known, {update.new:,} labels new,"
             f" {update.changed:,} changed; the next training learns from them"
         )
     for name, count in report.other_values.items():
