@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 quarantine = typer.Typer(
     cls=WholeHelp,
     help="Show doubtful verdicts, which training leaves out, and decide about them.",
+    epilog=example("quarantine list"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -11,6 +11,7 @@ from scoreback.service.cli.whole_help import WholeHelp
 settings = typer.Typer(
     cls=WholeHelp,
     help="List, set and remove overrides: values in force instead of those in a detector file.",
+    epilog=example("settings set"),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
