@@ -167,7 +167,7 @@ def _usual(feature: WindowFeature, value: float, norm: Norm | None, norms: Norms
         return ""
     told = _figure(feature.kind, norm.middle)
     if _figure(feature.kind, value) != told:
-        return f" (usually {'in ' if feature.kind == 'rarity' else ''}{told})"
+        return f" (usually {told})"
     band = band_of(norm, value)
     such = "" if band is None else f"the {{}} {_such(feature.kind, band.low, band.high)}"
     counts = feature.kind == "rarity" or (feature.kind == "count" and len(feature.by) > 1)

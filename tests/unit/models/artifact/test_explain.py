@@ -230,7 +230,7 @@ def values(**seen: tuple[int, int, int]) -> Norm:
         (window("distinct", "user.name"), 5.0, middle(1.0),
          "5 different users of the same source.ip within an hour (usually 1)"),
         (window("rarity", "a", ("b",)), 5.322, middle(1.0),
-         "this a of the same b: at most 1 in 40 of its events in an hour (usually in at most 1 in 2)"),  # noqa: E501
+         "this a of the same b: at most 1 in 40 of its events in an hour (usually at most 1 in 2)"),
         (window("since_last"), 172_800.0, middle(90.0),
          "2 days since the event before of the same source.ip (usually 1.5 minutes)"),
         (window("since_last"), None, norm(missing=50),
