@@ -17,7 +17,7 @@ from scoreback.errors import TrainingRefused
 from scoreback.health import HealthDocument, Kind
 from scoreback.models.detector.file import parse_detector
 from scoreback.models.detector.spec import Detector
-from scoreback.records import EventBatch, Verdict
+from scoreback.records import EventBatch, ModelVersion, Verdict
 from scoreback.service.app import App, opened
 from scoreback.service.deploying.artifacts import unusable_versions
 from scoreback.service.in_force.change import change
@@ -244,17 +244,8 @@ def test_a_training_that_verdicts_asked_for_is_begun_again_though_its_version_wa
                 one.alert_id, Verdict.FALSE_POSITIVE, labeller="ann", at=END + DAY
             )
         harvest(app, parse_detector(words), now=END + DAY)
-    with serving(home, file, NOW, "KILL", 1, "registered") as service:
-        assert service.ended() == -signal.SIGKILL, "".join(service.said)
-    with opened(Settings(home=home)) as app:
-        assert [one.status for one in Versions(app.state).list(NAME)] == ["champion", "candidate"]
-    with serving(home, file, NOW + timedelta(minutes=10), "-", 0, "registered") as service:
-        service.until("trained v2")
-        assert service.end() == 0
-    with opened(Settings(home=home)) as app:
-        first, second = Versions(app.state).list(NAME)
-        assert (first.status, second.status) == ("champion", "shadow")
-        assert second.trained_because == "8 new verdicts >= 5"
+    second = made_good_after_a_kill(home, file)
+    assert second.trained_because == "8 new verdicts >= 5"
 
 
 def test_a_scheduled_training_that_was_killed_is_begun_again_before_its_next_time(
@@ -263,6 +254,12 @@ def test_a_scheduled_training_that_was_killed_is_begun_again_before_its_next_tim
     monkeypatch.setenv(DAILY, "")
     file = tmp_path / "plain.yml"
     file.write_text(text_of(NAME))
+    second = made_good_after_a_kill(home, file)
+    assert (second.trained_as_of, second.trained_because) == (NOW, SCHEDULED)
+
+
+def made_good_after_a_kill(home: Path, file: Path) -> ModelVersion:
+    """The version of a training that was killed once the version was registered, served again."""
     with serving(home, file, NOW, "KILL", 1, "registered") as service:
         assert service.ended() == -signal.SIGKILL, "".join(service.said)
     with opened(Settings(home=home)) as app:
@@ -273,4 +270,4 @@ def test_a_scheduled_training_that_was_killed_is_begun_again_before_its_next_tim
     with opened(Settings(home=home)) as app:
         first, second = Versions(app.state).list(NAME)
         assert (first.status, second.status) == ("champion", "shadow")
-        assert (second.trained_as_of, second.trained_because) == (NOW, SCHEDULED)
+    return second

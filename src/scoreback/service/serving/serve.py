@@ -132,10 +132,8 @@ def last_run(state: State, detector: str, kind: Kind) -> datetime | None:
     found = runs(state, detector, _RUNS, kind=kind.name)
     if not found:
         return None
-    cut_off = found[0].status in ("stopped", "lost", "running")
-    if not cut_off or last_counted(found, alone=_alone(state, detector, kind)) is found[0]:
-        return found[0].started_at
-    return _LONG_AGO
+    alone = found[0].status == "running" and _alone(state, detector, kind)
+    return found[0].started_at if last_counted(found, alone=alone) is found[0] else _LONG_AGO
 
 
 def _alone(state: State, detector: str, kind: Kind) -> bool:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from scoreback.errors import StateError
 from scoreback.service.in_force.detector import in_force
-from scoreback.service.monitoring.retraining import cut_off, training_due
+from scoreback.service.monitoring.retraining import training_due
 from scoreback.service.serving.detector_watch import Served
 from scoreback.service.serving.kinds.kind import ONE, Ended, Kind, Work
 from scoreback.service.serving.kinds.training import TRAIN, train_one
@@ -36,8 +36,7 @@ def _train_if_due(work: Work, one: Served) -> None:
             return
         due = training_due(work.app, one.detector, now=work.now, alone=True)
         if due is not None and not due.waits:
-            as_of = cut_off(work.app, one.detector.name, work.now)
-            train_one(work, one, because=due.because, as_of=as_of)
+            train_one(work, one, because=due.because)
         elif due is not None:
             _log.debug("%s", due, extra=about)
 

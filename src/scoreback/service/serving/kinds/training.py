@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from scoreback.errors import ScorebackError
 from scoreback.records import ModelVersion
@@ -19,21 +18,20 @@ _log = logging.getLogger(__name__)
 
 def _train(work: Work, served: Sequence[Served]) -> Ended:
     for one in served:
-        with work.app.state.lock(one.detector.name, TRAIN.name):
-            as_of = cut_off(work.app, one.detector.name, work.now)
-            train_one(work, one, because=SCHEDULED, as_of=as_of)
+        train_one(work, one, because=SCHEDULED)
     return dict.fromkeys(one.detector.name for one in served)
 
 
-def train_one(work: Work, one: Served, *, because: str, as_of: datetime | None = None) -> None:
+def train_one(work: Work, one: Served, *, because: str) -> None:
     """Train one detector for the reason *because*, and do with the candidate as its gate says.
 
-    The run is done when both are: if it is killed in between, it can be begun again *as_of* the
-    same moment (else now), and then makes the same version.
+    The run is done when both are: if it is killed in between, it is begun again as of the same
+    moment, and then makes the same version.
 
     Raises:
         TrainingRefused: with the reason and the numbers.
         SiemUnavailable, SiemRefused: it cannot read, or promote.
+        StateError: somebody else trains it.
     """
     app, detector = work.app, one.detector
     about = {"detector": detector.name, "job": TRAIN.name}
@@ -46,16 +44,17 @@ def train_one(work: Work, one: Served, *, because: str, as_of: datetime | None =
         except ScorebackError as error:  # it is trained all the same
             decided.append(error)
 
-    outcome = train_detector(
-        app,
-        detector,
-        as_of=as_of or work.now,
-        now=work.now,
-        progress=work.pause,
-        stages=lambda *_: work.pause(0),
-        because=because,
-        then=decide,
-    )
+    with app.state.lock(detector.name, TRAIN.name):  # so that no run in progress looks cut off
+        outcome = train_detector(
+            app,
+            detector,
+            as_of=cut_off(app, detector.name, work.now) or work.now,
+            now=work.now,
+            progress=work.pause,
+            stages=lambda *_: work.pause(0),
+            because=because,
+            then=decide,
+        )
     (decision,) = decided
     if isinstance(decision, ScorebackError):
         raise decision
